@@ -1,0 +1,188 @@
+//! The [`Engine`] trait: page images in, lines or markup out.
+//!
+//! Made for engines that batch: [`Engine::submit`] hands a request over and gives a [`Ticket`];
+//! requests of all documents stand in one bounded queue that serves documents in turn
+//! ([`queue`]), finish in any order, and are dropped when their ticket is.
+
+/// The bounded queue that serves documents in turn.
+pub mod queue;
+/// PP-OCR: detection, orientation and recognition of lines.
+pub mod ppocr;
+/// An engine without a model, for tests of what surrounds one.
+pub mod fake;
+
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
+
+use recto_schemas::EngineName;
+
+use crate::{cancel::Cancel, image::PageImage, page::Line};
+
+/// An OCR model that reads page images. Shared by all documents of a process.
+pub trait Engine: Send + Sync {
+    /// What the engine is and wishes for.
+    fn info(&self) -> &EngineInfo;
+
+    /// Hands a request over. Blocks while the queue is full.
+    ///
+    /// # Errors
+    /// [`EngineError::Stopped`] where the engine no longer takes requests, [`EngineError::Cancelled`]
+    /// where the request's flag went up while it waited for a place.
+    fn submit(&self, request: Request) -> Result<Ticket, EngineError>;
+
+    /// What the engine has done since it started.
+    fn usage(&self) -> Usage;
+}
+
+/// What an engine is and wishes for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EngineInfo {
+    /// Its name.
+    pub name: EngineName,
+    /// The model's name, such as `PP-OCRv6-small`.
+    pub model: String,
+    /// SHA-256 of the model's files one after another, 64 hexadecimal digits.
+    pub model_sha256: String,
+    /// The resolution it reads best, in dots per inch.
+    pub dpi: f32,
+    /// The longest side it makes use of, in pixels; larger bitmaps are only scaled down by it.
+    pub max_side_px: u32,
+    /// Most pages it wants in one request.
+    pub pages_per_request: u32,
+    /// Requests that keep it busy: a document has at most so many under way.
+    pub window: u32,
+}
+
+/// What an engine has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// Threads (or devices) that run the model.
+    pub lanes: u32,
+    /// Time they were at work, all of them together.
+    pub busy: Duration,
+}
+
+/// Which document a request belongs to; documents are served in turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DocumentId(pub u64);
+
+/// One or several pages to read together.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The document they are of.
+    pub document: DocumentId,
+    /// The pages, in order; never empty.
+    pub pages: Vec<Arc<PageImage>>,
+    /// Raised when nobody waits for the answer any more.
+    pub cancel: Cancel,
+}
+
+/// What an engine read on a range of a request's pages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// Index in the request of the first page it covers.
+    pub first: usize,
+    /// How many pages it covers, at least 1.
+    pub count: usize,
+    /// What stands there.
+    pub content: Content,
+    /// Clockwise degrees by which the image had to be turned to stand upright: 0, 90, 180 or 270.
+    /// Line coordinates are those of the turned image.
+    pub rotation: u16,
+    /// Skew of the lines in degrees after that turn, positive where they fall to the right.
+    pub skew_deg: f32,
+    /// Why reading ended.
+    pub stop: StopReason,
+    /// Mean confidence over the characters, 0 to 1; `None` where nothing was read.
+    pub confidence: Option<f32>,
+    /// Waiting in the engine's queue.
+    pub queued: Duration,
+    /// At work.
+    pub worked: Duration,
+}
+
+/// What an engine reads: lines with places, or a page as markup.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// Lines, in no order.
+    Regions(Vec<Line>),
+    /// Mathpix Markdown.
+    Markup(String),
+}
+
+/// Why reading ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// All was read.
+    Complete,
+    /// A limit on the output was hit.
+    Length,
+    /// The output repeated itself and was cut.
+    Repetition,
+}
+
+/// Why a request has no reading.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The request's flag was raised.
+    #[error("cancelled")]
+    Cancelled,
+    /// The engine no longer takes requests.
+    #[error("the engine has stopped; start recto again")]
+    Stopped,
+    /// The answer did not come in time.
+    #[error("the engine gave no answer in time")]
+    Timeout,
+    /// The model failed on these pages.
+    #[error("the model failed: {0}")]
+    Model(String),
+}
+
+/// The answer to a request, or why there is none.
+pub type Answer = Result<Vec<Reading>, EngineError>;
+
+/// A place in the engine's queue. Dropping it raises the request's flag.
+#[derive(Debug)]
+pub struct Ticket {
+    answer: mpsc::Receiver<Answer>,
+    cancel: Cancel,
+}
+
+/// The engine's side of a [`Ticket`].
+#[derive(Debug, Clone)]
+pub struct Reply(mpsc::SyncSender<Answer>);
+
+impl Ticket {
+    /// A ticket for a request with that flag, and the side that answers it.
+    pub fn new(cancel: Cancel) -> (Self, Reply) {
+        let (sender, answer) = mpsc::sync_channel(1);
+        (Self { answer, cancel }, Reply(sender))
+    }
+
+    /// Waits for the answer, at most `timeout`.
+    ///
+    /// # Errors
+    /// Why there is none; [`EngineError::Timeout`] after `timeout`.
+    pub fn wait(self, timeout: Duration) -> Answer {
+        match self.answer.recv_timeout(timeout) {
+            Ok(answer) => answer,
+            Err(mpsc::RecvTimeoutError::Timeout) => Err(EngineError::Timeout),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(EngineError::Stopped),
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+impl Reply {
+    /// Answers the request; nothing happens where nobody waits any more.
+    pub fn send(self, answer: Answer) {
+        let _ = self.0.try_send(answer);
+    }
+}

@@ -1,0 +1,28 @@
+//! A document's pages as bitmaps, and as the text they carry.
+//!
+//! Everything that touches a document's bytes runs in child processes of the same binary
+//! ([`child`]); this side owns the deadlines ([`rasterizer`]).
+
+/// The pool of child processes: documents in, pages out, deadlines kept.
+pub mod rasterizer;
+/// The other side: what a child process does, from its first limit to its last page.
+pub mod child;
+/// Whether anything stands on a page.
+pub mod ink;
+/// Ruled lines.
+pub mod rulings;
+/// The small grey picture of a page that a review page shows.
+pub mod preview;
+
+/// A page's bitmap, upright as a viewer shows it: RGB, 8 bits a channel, rows without padding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PageImage {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Resolution in dots per inch.
+    pub dpi: f32,
+    /// `width * height * 3` bytes.
+    pub rgb: Vec<u8>,
+}

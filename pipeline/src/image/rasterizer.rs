@@ -1,0 +1,1 @@
+//! The pool of child processes: documents in, pages out, deadlines kept.

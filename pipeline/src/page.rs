@@ -1,0 +1,99 @@
+//! What a page is made of. All coordinates are pixels of the upright page image, x to the right, y down.
+
+/// A point, in pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Point {
+    /// To the right.
+    pub x: f32,
+    /// Down.
+    pub y: f32,
+}
+
+/// An axis-aligned box, in pixels; `left <= right`, `top <= bottom`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rect {
+    /// Left edge.
+    pub left: f32,
+    /// Top edge.
+    pub top: f32,
+    /// Right edge.
+    pub right: f32,
+    /// Bottom edge.
+    pub bottom: f32,
+}
+
+impl Rect {
+    /// Width in pixels.
+    pub fn width(&self) -> f32 {
+        self.right - self.left
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> f32 {
+        self.bottom - self.top
+    }
+
+    /// The smallest box around both.
+    pub fn union(&self, other: &Self) -> Self {
+        Self {
+            left: self.left.min(other.left),
+            top: self.top.min(other.top),
+            right: self.right.max(other.right),
+            bottom: self.bottom.max(other.bottom),
+        }
+    }
+}
+
+/// Four corners, clockwise from the text's top left.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Quad(pub [Point; 4]);
+
+impl Quad {
+    /// The smallest upright box around the corners.
+    pub fn bounds(&self) -> Rect {
+        let first = self.0[0];
+        let start = Rect {
+            left: first.x,
+            top: first.y,
+            right: first.x,
+            bottom: first.y,
+        };
+        self.0.iter().fold(start, |all, p| {
+            all.union(&Rect {
+                left: p.x,
+                top: p.y,
+                right: p.x,
+                bottom: p.y,
+            })
+        })
+    }
+}
+
+impl From<Rect> for Quad {
+    fn from(r: Rect) -> Self {
+        let corner = |x, y| Point { x, y };
+        Self([
+            corner(r.left, r.top),
+            corner(r.right, r.top),
+            corner(r.right, r.bottom),
+            corner(r.left, r.bottom),
+        ])
+    }
+}
+
+/// One line of text as an engine or a text layer gives it. A "line" may be one cell of a table or one
+/// column's part of a row: pieces that stand far apart are separate lines.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// The text, in Unicode, one line, without surrounding white space.
+    pub text: String,
+    /// Its corners.
+    pub quad: Quad,
+    /// Mean confidence over its characters, 0 to 1; `None` for a document's own text.
+    pub confidence: Option<f32>,
+    /// Height of the type in pixels: the font's size where it is known (text layer), else the quad's
+    /// short side.
+    pub size: f32,
+    /// Whether the type is bold; `None` where that is not known.
+    pub bold: Option<bool>,
+}

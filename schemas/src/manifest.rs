@@ -1,0 +1,193 @@
+//! `recto.manifest/v1`: what became of one document, page by page.
+//!
+//! The same input and options give the same manifest but for the `timing` members.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Options;
+
+/// What became of one document.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Manifest {
+    /// `recto.manifest/v1`.
+    pub schema: String,
+    /// How the document ended.
+    pub state: DocumentState,
+    /// Why, where the document as a whole failed or was cut short.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// What was read.
+    pub source: Source,
+    /// The document's format, `pdf`, `png`, `jpeg`, `tiff` or `webp`; absent where it was not recognised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// The engine that read page images.
+    pub engine: String,
+    /// The engine's model.
+    pub model: Model,
+    /// [`crate::PIPELINE_REVISION`] of the program that wrote this.
+    pub pipeline_revision: u32,
+    /// The options it was read with.
+    pub options: Options,
+    /// Pages by outcome.
+    pub counts: Counts,
+    /// What a person should know about the result, without being a failure.
+    pub warnings: Vec<Warning>,
+    /// One entry for each page that was asked for, in order.
+    pub pages: Vec<PageSummary>,
+    /// The only member, here and in each page, that differs between runs.
+    pub timing: DocumentTiming,
+}
+
+impl Manifest {
+    /// The value of [`Manifest::schema`].
+    pub const SCHEMA: &'static str = "recto.manifest/v1";
+}
+
+/// How a document ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DocumentState {
+    /// Every page that was asked for has a result.
+    Done,
+    /// Some pages failed or were not reached; the others have a result.
+    Partial,
+    /// No page has a result.
+    Failed,
+}
+
+/// Why a document or a page failed: a word for programs and a sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Failure {
+    /// A word from a closed set, such as `encrypted` or `page-timeout`.
+    pub kind: String,
+    /// What happened and what to do about it.
+    pub message: String,
+}
+
+/// What a person should know about the result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Warning {
+    /// A word from a closed set, such as `fonts-missing`.
+    pub kind: String,
+    /// What it means.
+    pub message: String,
+}
+
+/// The document that was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Source {
+    /// Where it came from: a path as given, `-` for standard input, or a URI.
+    pub uri: String,
+    /// Size in bytes; absent where it could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// SHA-256 of its bytes, 64 hexadecimal digits; absent where it could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// The model an engine read with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Model {
+    /// The model's name, such as `PP-OCRv6-small`.
+    pub name: String,
+    /// SHA-256 of its files one after another, 64 hexadecimal digits.
+    pub sha256: String,
+}
+
+/// Pages by outcome. `selected = ok + empty + text_layer + failed`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Counts {
+    /// Pages the document has; 0 where it could not be opened.
+    pub document: u32,
+    /// Pages that were asked for.
+    pub selected: u32,
+    /// Read by the engine.
+    pub ok: u32,
+    /// Without ink.
+    pub empty: u32,
+    /// Taken from the document's own text.
+    pub text_layer: u32,
+    /// Failed, or not reached.
+    pub failed: u32,
+}
+
+impl Counts {
+    /// Counts one page.
+    pub fn add(&mut self, outcome: PageOutcome) {
+        self.selected += 1;
+        *match outcome {
+            PageOutcome::Ok => &mut self.ok,
+            PageOutcome::Empty => &mut self.empty,
+            PageOutcome::TextLayer => &mut self.text_layer,
+            PageOutcome::Failed => &mut self.failed,
+        } += 1;
+    }
+}
+
+/// What became of one page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PageSummary {
+    /// One-based number in the document.
+    pub page: u32,
+    /// How the page ended.
+    pub outcome: PageOutcome,
+    /// Why: for `ok` why the image was read, for `text-layer` why the text was trusted, for `failed` what happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Failure>,
+    /// What gave the text, such as `ppocr` or `text-layer`; absent for empty and failed pages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// Resolution of the bitmap, in dots per inch; absent where none was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dpi: Option<f32>,
+    /// Size of the upright bitmap in pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width_px: Option<u32>,
+    /// Size of the upright bitmap in pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height_px: Option<u32>,
+    /// Clockwise degrees by which the page was turned to stand upright: 0, 90, 180 or 270.
+    pub rotation: u16,
+    /// Mean confidence over the page's characters, 0 to 1; absent where no model ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f32>,
+    /// Characters of text on the page.
+    pub characters: u32,
+    /// Where the time went.
+    pub timing: PageTiming,
+}
+
+/// How a page ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PageOutcome {
+    /// Read by the engine.
+    Ok,
+    /// Without ink; no model ran.
+    Empty,
+    /// Taken from the document's own text.
+    TextLayer,
+    /// Failed, or not reached.
+    Failed,
+}
+
+/// Where a page's time went, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PageTiming {
+    /// Opening, inspecting and rasterizing.
+    pub raster_s: f64,
+    /// Waiting for the engine.
+    pub queue_s: f64,
+    /// In the engine.
+    pub engine_s: f64,
+}
+
+/// Where a document's time went, in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DocumentTiming {
+    /// From opening the document to its last page.
+    pub wall_s: f64,
+}

@@ -1,0 +1,64 @@
+//! `recto.page/v1`: what stands on one page, line by line, in reading order.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::PageOutcome;
+
+/// One page of `NAME.pages.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PageRecord {
+    /// `recto.page/v1`.
+    pub schema: String,
+    /// One-based number in the document.
+    pub page: u32,
+    /// How the page ended.
+    pub outcome: PageOutcome,
+    /// Size of the upright page image that boxes refer to, in pixels; 0 where there was none.
+    pub width_px: u32,
+    /// Size of the upright page image that boxes refer to, in pixels; 0 where there was none.
+    pub height_px: u32,
+    /// The page's lines in reading order.
+    pub lines: Vec<LineRecord>,
+}
+
+impl PageRecord {
+    /// The value of [`PageRecord::schema`].
+    pub const SCHEMA: &'static str = "recto.page/v1";
+}
+
+/// One line of text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LineRecord {
+    /// The text as read, without Markdown.
+    pub text: String,
+    /// Corners, clockwise from the text's top left, in pixels of the upright page image.
+    pub quad: [[f32; 2]; 4],
+    /// Confidence 0 to 1; absent for a document's own text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f32>,
+    /// What the line is part of.
+    pub role: LineRole,
+    /// Index of the block on the page that the line is part of.
+    pub block: u32,
+}
+
+/// What a line is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LineRole {
+    /// A heading.
+    Heading,
+    /// Running text.
+    Paragraph,
+    /// An item of a list.
+    ListItem,
+    /// A table.
+    Table,
+    /// A running head.
+    Header,
+    /// A running foot.
+    Footer,
+    /// The page's number.
+    PageNumber,
+}

@@ -1,0 +1,97 @@
+//! The published JSON Schemas by name, and the one rule for versions: an unknown major version is
+//! refused, unknown members are tolerated.
+
+use std::{fmt, str::FromStr};
+
+use schemars::{Schema, schema_for};
+
+use crate::{Manifest, Options, PageRecord};
+
+/// A schema that `recto schema` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaName {
+    /// [`Options`].
+    Options,
+    /// [`Manifest`].
+    Manifest,
+    /// [`PageRecord`].
+    Page,
+}
+
+impl SchemaName {
+    /// Every published schema.
+    pub const ALL: [Self; 3] = [Self::Options, Self::Manifest, Self::Page];
+
+    /// The name it is asked for by.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Options => "options",
+            Self::Manifest => "manifest",
+            Self::Page => "page",
+        }
+    }
+}
+
+impl FromStr for SchemaName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|name| name.as_str() == text)
+            .ok_or_else(|| format!("no schema `{text}`; there are options, manifest and page"))
+    }
+}
+
+/// The JSON Schema (draft 2020-12) published under `name`.
+pub fn schema(name: SchemaName) -> Schema {
+    match name {
+        SchemaName::Options => schema_for!(Options),
+        SchemaName::Manifest => with_version(schema_for!(Manifest), Manifest::SCHEMA),
+        SchemaName::Page => with_version(schema_for!(PageRecord), PageRecord::SCHEMA),
+    }
+}
+
+fn with_version(mut schema: Schema, version: &str) -> Schema {
+    if let Some(member) = schema
+        .pointer_mut("/properties/schema")
+        .and_then(|m| m.as_object_mut())
+    {
+        member.insert("const".to_owned(), version.into());
+    }
+    schema
+}
+
+/// A document whose `schema` member this program does not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionError {
+    found: String,
+    wanted: &'static str,
+}
+
+/// Checks the `schema` member of a stored document against the version this program reads.
+///
+/// # Errors
+/// [`VersionError`] where the name or the major version is another one.
+pub fn check_version(found: &str, wanted: &'static str) -> Result<(), VersionError> {
+    if found == wanted {
+        Ok(())
+    } else {
+        Err(VersionError {
+            found: found.to_owned(),
+            wanted,
+        })
+    }
+}
+
+impl fmt::Display for VersionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { found, wanted } = self;
+        write!(
+            f,
+            "schema is `{found}`, this program reads `{wanted}`; use a version of recto that reads it"
+        )
+    }
+}
+
+impl std::error::Error for VersionError {}

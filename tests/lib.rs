@@ -1,0 +1,1 @@
+//! Empty: the package holds one integration binary, `suite`.
