@@ -71,8 +71,13 @@ pub struct Failure {
 pub struct Warning {
     /// A word from a closed set, such as `fonts-missing`.
     pub kind: String,
-    /// What it means.
+    /// What it means and what to do about it.
     pub message: String,
+    /// The first page it concerns; absent where it concerns the document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_page: Option<u32>,
+    /// How many pages it concerns; 0 where it concerns the document.
+    pub pages: u32,
 }
 
 /// The document that was read.
@@ -97,7 +102,7 @@ pub struct Model {
     pub sha256: String,
 }
 
-/// Pages by outcome. `selected = ok + empty + text_layer + failed`.
+/// Pages by outcome. `selected = ok + empty + text_layer + failed + skipped`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Pages the document has; 0 where it could not be opened.
@@ -110,8 +115,10 @@ pub struct Counts {
     pub empty: u32,
     /// Taken from the document's own text.
     pub text_layer: u32,
-    /// Failed, or not reached.
+    /// Failed, or not reached in time.
     pub failed: u32,
+    /// Asked for, but after the most pages that are read from one document.
+    pub skipped: u32,
 }
 
 impl Counts {
@@ -170,7 +177,7 @@ pub enum PageOutcome {
     Empty,
     /// Taken from the document's own text.
     TextLayer,
-    /// Failed, or not reached.
+    /// Failed, or not reached in time.
     Failed,
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::PageRanges;
 
 /// What to do with one document.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Options {
     /// Which engine reads page images.
@@ -25,7 +25,6 @@ pub struct Options {
     /// Whether running heads, running feet and page numbers stay in the Markdown.
     pub furniture: Furniture,
     /// Whether `<!-- page 3 -->` stands before each page's Markdown.
-    #[serde(default = "yes")]
     pub page_markers: bool,
     /// Whether a review page is written.
     pub html: bool,
@@ -33,8 +32,19 @@ pub struct Options {
     pub limits: Limits,
 }
 
-fn yes() -> bool {
-    true
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            engine: EngineName::default(),
+            pages: None,
+            dpi: None,
+            text_layer: TextLayer::default(),
+            furniture: Furniture::default(),
+            page_markers: true,
+            html: false,
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// The engines a document may ask for.
@@ -57,6 +67,14 @@ pub enum EngineName {
     /// PP-OCR: detection and recognition of lines, on the CPU.
     #[default]
     Ppocr,
+}
+
+impl std::fmt::Display for EngineName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Ppocr => "ppocr",
+        })
+    }
 }
 
 /// When a PDF's own text is taken instead of reading the page's image.
@@ -113,7 +131,7 @@ impl Default for Limits {
         Self {
             max_pages: 5_000,
             max_page_pixels: 40_000_000,
-            max_document_bytes: 2 << 30,
+            max_document_bytes: 2_000_000_000,
             max_raster_mib: 768,
             page_timeout_s: 20.0,
             document_timeout_s: 3_600.0,

@@ -1,2 +1,33 @@
-//! skeleton
-fn main() {}
+//! `recto`: documents in, Markdown out.
+
+use std::process::ExitCode;
+
+/// The command line: what a person can ask for.
+mod cli;
+/// Where the cache, PDFium and the models are, and what is made of them.
+mod setup;
+/// What is written for a document: Markdown, pages, review page and, last, the manifest.
+mod output;
+/// `recto convert`.
+mod convert;
+/// `recto schema`.
+mod schema;
+
+fn main() -> ExitCode {
+    // Before anything else: a child rasterizes what it is given, and wants nothing of its own.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|mode| mode == setup::RASTER_CHILD)
+    {
+        return recto_pipeline::image::child::main();
+    }
+    let cli = cli::parse();
+    let ended = match cli.command {
+        cli::Command::Convert(arguments) => convert::run(&arguments),
+        cli::Command::Schema { name } => schema::print(name).map(|()| ExitCode::SUCCESS),
+    };
+    ended.unwrap_or_else(|error| {
+        eprintln!("recto: {error:#}");
+        ExitCode::from(cli::EXIT_FAILED)
+    })
+}

@@ -1,1 +1,141 @@
-//! To be written.
+//! An engine without a model: says of each page how large it is, in one line. For tests of what
+//! surrounds an engine: order, windows, fairness, cancelling, failures.
+
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use recto_schemas::EngineName;
+
+use super::{
+    Answer, Content, Engine, EngineError, EngineInfo, Reading, Request, StopReason, Ticket, Usage,
+};
+use crate::{
+    image::PageImage,
+    page::{Line, Rect},
+};
+
+/// Decides what the fake does with a request: its serial number in, the time it takes and the answer's
+/// fate out.
+pub type Script = dyn Fn(u64) -> (Duration, Result<(), EngineError>) + Send + Sync;
+
+/// An engine without a model.
+pub struct Fake {
+    info: EngineInfo,
+    script: &'static Script,
+    submitted: AtomicU64,
+    in_flight: Mutex<InFlight>,
+}
+
+/// How many requests were under way at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct InFlight {
+    now: usize,
+    /// The most there ever were.
+    pub most: usize,
+}
+
+impl Fake {
+    /// A fake that wants `pages_per_request` pages at once and `window` requests under way, and does as
+    /// `script` says.
+    pub fn new(pages_per_request: u32, window: u32, script: &'static Script) -> &'static Self {
+        let info = EngineInfo {
+            name: EngineName::Ppocr,
+            model: "fake".to_owned(),
+            model_sha256: "0".repeat(64),
+            dpi: 72.0,
+            max_side_px: 2_000,
+            pages_per_request,
+            window,
+        };
+        // Its requests outlive the caller's borrow; a test's engine may as well live for ever.
+        Box::leak(Box::new(Self {
+            info,
+            script,
+            submitted: AtomicU64::new(0),
+            in_flight: Mutex::default(),
+        }))
+    }
+
+    /// How many requests were under way at once.
+    pub fn in_flight(&self) -> InFlight {
+        *self.in_flight.lock().expect("no holder panics")
+    }
+
+    fn answer(&self, request: &Request, serial: u64) -> Answer {
+        let (time, fate) = (self.script)(serial);
+        let mut left = time;
+        while !left.is_zero() && !request.cancel.is_cancelled() {
+            let step = left.min(Duration::from_millis(5));
+            thread::sleep(step);
+            left -= step;
+        }
+        self.in_flight.lock().expect("no holder panics").now -= 1;
+        if request.cancel.is_cancelled() {
+            return Err(EngineError::Cancelled);
+        }
+        fate.map(|()| {
+            request
+                .pages
+                .iter()
+                .enumerate()
+                .map(|(i, page)| describe(i, page))
+                .collect()
+        })
+    }
+}
+
+impl Engine for &'static Fake {
+    fn info(&self) -> &EngineInfo {
+        &self.info
+    }
+
+    fn submit(&self, request: Request) -> Result<Ticket, EngineError> {
+        let (ticket, reply) = Ticket::new(request.cancel.clone());
+        let serial = self.submitted.fetch_add(1, Ordering::Relaxed);
+        {
+            let mut in_flight = self.in_flight.lock().expect("no holder panics");
+            in_flight.now += 1;
+            in_flight.most = in_flight.most.max(in_flight.now);
+        }
+        let fake = *self;
+        thread::spawn(move || reply.send(fake.answer(&request, serial)));
+        Ok(ticket)
+    }
+
+    fn usage(&self) -> Usage {
+        Usage::default()
+    }
+}
+
+fn describe(index: usize, page: &PageImage) -> Reading {
+    let bounds = Rect {
+        left: 10.0,
+        top: 10.0,
+        right: 90.0,
+        bottom: 22.0,
+    };
+    let line = Line {
+        text: format!("page of {} by {}", page.width, page.height),
+        quad: bounds.into(),
+        confidence: Some(1.0),
+        size: 12.0,
+        bold: None,
+    };
+    Reading {
+        first: index,
+        count: 1,
+        content: Content::Regions(vec![line]),
+        rotation: 0,
+        skew_deg: 0.0,
+        stop: StopReason::Complete,
+        confidence: Some(1.0),
+        queued: Duration::ZERO,
+        worked: Duration::ZERO,
+    }
+}

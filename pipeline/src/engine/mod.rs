@@ -13,12 +13,15 @@ pub mod fake;
 
 use std::{
     sync::{Arc, mpsc},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use recto_schemas::EngineName;
 
 use crate::{cancel::Cancel, image::PageImage, page::Line};
+
+/// How often a waiting thread looks at its flag.
+const CANCEL_POLL: Duration = Duration::from_millis(50);
 
 /// An OCR model that reads page images. Shared by all documents of a process.
 pub trait Engine: Send + Sync {
@@ -161,15 +164,23 @@ impl Ticket {
         (Self { answer, cancel }, Reply(sender))
     }
 
-    /// Waits for the answer, at most `timeout`.
+    /// Waits for the answer until `deadline`, or until the request's flag goes up.
     ///
     /// # Errors
-    /// Why there is none; [`EngineError::Timeout`] after `timeout`.
-    pub fn wait(self, timeout: Duration) -> Answer {
-        match self.answer.recv_timeout(timeout) {
-            Ok(answer) => answer,
-            Err(mpsc::RecvTimeoutError::Timeout) => Err(EngineError::Timeout),
-            Err(mpsc::RecvTimeoutError::Disconnected) => Err(EngineError::Stopped),
+    /// Why there is none; [`EngineError::Timeout`] after `deadline`.
+    pub fn wait(self, deadline: Instant) -> Answer {
+        loop {
+            match self.answer.recv_timeout(CANCEL_POLL) {
+                Ok(answer) => return answer,
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Err(EngineError::Stopped),
+                Err(mpsc::RecvTimeoutError::Timeout) if self.cancel.is_cancelled() => {
+                    return Err(EngineError::Cancelled);
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) if Instant::now() >= deadline => {
+                    return Err(EngineError::Timeout);
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ pub mod rulings;
 pub mod preview;
 
 /// A page's bitmap, upright as a viewer shows it: RGB, 8 bits a channel, rows without padding.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PageImage {
     /// Width in pixels.
     pub width: u32,
@@ -25,4 +25,62 @@ pub struct PageImage {
     pub dpi: f32,
     /// `width * height * 3` bytes.
     pub rgb: Vec<u8>,
+}
+
+impl PageImage {
+    /// The image turned clockwise by `rotation` degrees: 90, 180 or 270; anything else leaves it as it is.
+    pub fn turned(&self, rotation: u16) -> Self {
+        let (width, height) = (self.width as usize, self.height as usize);
+        let pixels = self.rgb.chunks_exact(3);
+        let mut rgb = vec![0; self.rgb.len()];
+        match rotation {
+            180 => {
+                for (pixel, turned) in pixels.rev().zip(rgb.chunks_exact_mut(3)) {
+                    turned.copy_from_slice(pixel);
+                }
+            }
+            90 | 270 => {
+                for (index, pixel) in pixels.enumerate() {
+                    let (x, y) = (index % width, index / width);
+                    let (turned_x, turned_y) = if rotation == 90 {
+                        (height - 1 - y, x)
+                    } else {
+                        (y, width - 1 - x)
+                    };
+                    let at = (turned_y * height + turned_x) * 3;
+                    rgb[at..at + 3].copy_from_slice(pixel);
+                }
+                return Self {
+                    width: self.height,
+                    height: self.width,
+                    dpi: self.dpi,
+                    rgb,
+                };
+            }
+            _ => rgb.copy_from_slice(&self.rgb),
+        }
+        Self { rgb, ..*self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turning_moves_corners_clockwise() {
+        // Red, green over blue, white, in a 2 x 2 image with a third, black row.
+        let (r, g, b, w, k) = ([9, 0, 0], [0, 9, 0], [0, 0, 9], [9, 9, 9], [0, 0, 0]);
+        let image = PageImage {
+            width: 2,
+            height: 3,
+            dpi: 72.0,
+            rgb: [r, g, b, w, k, k].concat(),
+        };
+        assert_eq!(image.turned(90).rgb, [k, b, r, k, w, g].concat());
+        assert_eq!(image.turned(180).rgb, [k, k, w, b, g, r].concat());
+        assert_eq!(image.turned(270).rgb, [g, w, k, r, b, k].concat());
+        assert_eq!((image.turned(90).width, image.turned(90).height), (3, 2));
+        assert_eq!(image.turned(90).turned(270), image);
+    }
 }

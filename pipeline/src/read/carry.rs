@@ -1,0 +1,356 @@
+//! [`Carrier`]: pages from the rasterizer to the engine's answer.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use recto_schemas::{Failure, Options, PageOutcome, PageSummary, PageTiming};
+
+use crate::{
+    cancel::Cancel,
+    engine::{Answer, Content, DocumentId, Engine, EngineError, Reading, Request},
+    image::{
+        PageImage, ink,
+        preview::{self, Preview},
+        rasterizer::{Document, PageFacts, PagePlan, RasterError, RasterPage},
+        rulings::{self, Rulings},
+        text_layer::{self, Verdict},
+    },
+    page::Line,
+    text::PageContent,
+};
+
+/// Resolution of a page whose own text is taken: enough for rulings and the review page.
+const TEXT_LAYER_DPI: f32 = 100.0;
+
+/// What a document's pages are carried with.
+pub(super) struct Carrier<'a> {
+    pub(super) document: &'a Document<'a>,
+    pub(super) options: &'a Options,
+    pub(super) engine: &'a dyn Engine,
+    pub(super) id: DocumentId,
+    pub(super) deadline: Instant,
+    pub(super) stop: Cancel,
+}
+
+/// A page that has been read, or has failed.
+#[derive(Debug)]
+pub(super) struct Carried {
+    pub(super) summary: PageSummary,
+    pub(super) content: PageContent,
+    pub(super) preview: Option<Preview>,
+    pub(super) warnings: Vec<(&'static str, String)>,
+}
+
+/// A page after the rasterizer: done with, or an image for the engine.
+enum Prepared {
+    Done(Box<Carried>),
+    Image {
+        page: u32,
+        raster: Box<RasterPage>,
+        image: Arc<PageImage>,
+        why: Failure,
+    },
+}
+
+impl Carrier<'_> {
+    /// Carries the pages of one request. Gives one result a page, in order.
+    pub(super) fn carry(&self, pages: &[u32]) -> Vec<Carried> {
+        let prepared: Vec<Prepared> = pages.iter().map(|&page| self.prepare(page)).collect();
+        let images: Vec<Arc<PageImage>> = prepared
+            .iter()
+            .filter_map(|prepared| match prepared {
+                Prepared::Image { image, .. } => Some(Arc::clone(image)),
+                Prepared::Done(_) => None,
+            })
+            .collect();
+        let answer = if images.is_empty() {
+            Ok(Vec::new())
+        } else {
+            self.ask(images)
+        };
+        let mut index = 0;
+        prepared
+            .into_iter()
+            .map(|prepared| match prepared {
+                Prepared::Done(carried) => *carried,
+                Prepared::Image {
+                    page,
+                    raster,
+                    image,
+                    why,
+                } => {
+                    index += 1;
+                    self.finish((page, why), *raster, &image, pick(&answer, index - 1))
+                }
+            })
+            .collect()
+    }
+
+    fn prepare(&self, page: u32) -> Prepared {
+        let plan = |facts: &PageFacts| self.plan(facts);
+        let mut raster = match self.document.page(page, &plan, &self.stop) {
+            Ok(raster) => raster,
+            Err(error) => {
+                return Prepared::Done(Box::new(self.failed(page, self.raster_failure(&error))));
+            }
+        };
+        let verdict = text_layer::verdict(&raster.facts, self.options.text_layer);
+        match (verdict, raster.text.take()) {
+            (Verdict::Use(why), Some(lines)) if !lines.is_empty() => {
+                Prepared::Done(Box::new(self.own_text((page, why), raster, lines)))
+            }
+            _ if !ink::has_ink(&raster.image) => Prepared::Done(Box::new(self.empty(page, raster))),
+            (Verdict::Use(why) | Verdict::Read(why), _) => {
+                let image = Arc::new(std::mem::take(&mut raster.image));
+                Prepared::Image {
+                    page,
+                    raster: Box::new(raster),
+                    image,
+                    why,
+                }
+            }
+        }
+    }
+
+    fn plan(&self, facts: &PageFacts) -> PagePlan {
+        let read_dpi = self
+            .options
+            .dpi
+            .map_or(self.engine.info().dpi, |dpi| dpi as f32);
+        match text_layer::verdict(facts, self.options.text_layer) {
+            Verdict::Use(_) => PagePlan {
+                dpi: read_dpi.min(TEXT_LAYER_DPI),
+                want_text: true,
+                max_side_px: self.engine.info().max_side_px,
+            },
+            Verdict::Read(_) => PagePlan {
+                dpi: read_dpi,
+                want_text: false,
+                max_side_px: self.engine.info().max_side_px,
+            },
+        }
+    }
+
+    fn ask(&self, pages: Vec<Arc<PageImage>>) -> Answer {
+        let request = Request {
+            document: self.id,
+            pages,
+            cancel: self.stop.child(),
+        };
+        self.engine.submit(request)?.wait(self.deadline)
+    }
+
+    fn own_text(
+        &self,
+        (page, why): (u32, Failure),
+        raster: RasterPage,
+        lines: Vec<Line>,
+    ) -> Carried {
+        let rulings = rulings::find(&raster.image, 0.0);
+        let mut carried = self.carried(page, PageOutcome::TextLayer, &raster, &raster.image, 0);
+        carried.summary.engine = Some("text-layer".to_owned());
+        carried.summary.reason = Some(why);
+        carried.summary.characters = characters(&lines);
+        carried.content.content = Content::Regions(lines);
+        carried.content.rulings = rulings;
+        carried
+    }
+
+    fn empty(&self, page: u32, raster: RasterPage) -> Carried {
+        self.carried(page, PageOutcome::Empty, &raster, &raster.image, 0)
+    }
+
+    fn finish(
+        &self,
+        (page, why): (u32, Failure),
+        raster: RasterPage,
+        image: &PageImage,
+        reading: Result<Option<&Reading>, &EngineError>,
+    ) -> Carried {
+        let reading = match reading {
+            Ok(Some(reading)) => reading,
+            Ok(None) => return self.read_with_previous(page, &raster, image),
+            Err(error) => {
+                let mut carried = self.carried(page, PageOutcome::Failed, &raster, image, 0);
+                carried.fail(self.engine_failure(error));
+                return carried;
+            }
+        };
+        let mut carried = self.carried(page, PageOutcome::Ok, &raster, image, reading.rotation);
+        carried.summary.engine = Some(engine_name(self.engine));
+        carried.summary.reason = Some(why);
+        carried.summary.confidence = reading.confidence;
+        carried.summary.timing.queue_s = reading.queued.as_secs_f64();
+        carried.summary.timing.engine_s = reading.worked.as_secs_f64();
+        carried.content.skew_deg = reading.skew_deg;
+        carried.content.content = reading.content.clone();
+        carried.summary.characters = match &reading.content {
+            Content::Regions(lines) => {
+                carried.content.rulings = rulings_of(image, reading);
+                characters(lines)
+            }
+            Content::Markup(text) => count(text),
+        };
+        carried
+    }
+
+    /// A page whose text stands with an earlier page of the same request.
+    fn read_with_previous(&self, page: u32, raster: &RasterPage, image: &PageImage) -> Carried {
+        let mut carried = self.carried(page, PageOutcome::Ok, raster, image, 0);
+        carried.summary.engine = Some(engine_name(self.engine));
+        carried.summary.reason = Some(Failure {
+            kind: "read-with-previous".to_owned(),
+            message: "its text stands with the page before it, which was read together with it"
+                .to_owned(),
+        });
+        carried
+    }
+
+    /// A page without text so far, with what the rasterizer says of it.
+    fn carried(
+        &self,
+        page: u32,
+        outcome: PageOutcome,
+        raster: &RasterPage,
+        image: &PageImage,
+        rotation: u16,
+    ) -> Carried {
+        let mut carried = blank(page, outcome);
+        let (width, height) = match rotation {
+            90 | 270 => (image.height, image.width),
+            _ => (image.width, image.height),
+        };
+        carried.summary.dpi = Some(image.dpi);
+        carried.summary.width_px = Some(width);
+        carried.summary.height_px = Some(height);
+        carried.summary.rotation = rotation;
+        carried.summary.timing.raster_s = raster.spent.as_secs_f64();
+        carried.content.width = width as f32;
+        carried.content.height = height as f32;
+        carried.preview = self.options.html.then(|| preview::preview(image, rotation));
+        carried.warnings.clone_from(&raster.warnings);
+        carried
+    }
+
+    fn failed(&self, page: u32, failure: Failure) -> Carried {
+        let mut carried = blank(page, PageOutcome::Failed);
+        carried.fail(failure);
+        carried
+    }
+
+    fn raster_failure(&self, error: &RasterError) -> Failure {
+        if self.out_of_time() {
+            return self.document_timeout();
+        }
+        Failure {
+            kind: error.kind().to_owned(),
+            message: error.to_string(),
+        }
+    }
+
+    fn engine_failure(&self, error: &EngineError) -> Failure {
+        if self.out_of_time() {
+            return self.document_timeout();
+        }
+        let kind = match error {
+            EngineError::Cancelled => "cancelled",
+            EngineError::Stopped => "engine-stopped",
+            EngineError::Timeout => "document-timeout",
+            EngineError::Model(_) => "engine-failed",
+        };
+        Failure {
+            kind: kind.to_owned(),
+            message: error.to_string(),
+        }
+    }
+
+    fn out_of_time(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    fn document_timeout(&self) -> Failure {
+        Failure {
+            kind: "document-timeout".to_owned(),
+            message: format!(
+                "not read within the document's {} s; raise --document-timeout",
+                self.options.limits.document_timeout_s
+            ),
+        }
+    }
+}
+
+impl Carried {
+    fn fail(&mut self, failure: Failure) {
+        self.content.failure = Some(failure.kind.clone());
+        self.summary.reason = Some(failure);
+    }
+}
+
+fn blank(page: u32, outcome: PageOutcome) -> Carried {
+    Carried {
+        summary: PageSummary {
+            page,
+            outcome,
+            reason: None,
+            engine: None,
+            dpi: None,
+            width_px: None,
+            height_px: None,
+            rotation: 0,
+            confidence: None,
+            characters: 0,
+            timing: PageTiming::default(),
+        },
+        content: PageContent {
+            number: page,
+            width: 0.0,
+            height: 0.0,
+            skew_deg: 0.0,
+            content: Content::Regions(Vec::new()),
+            rulings: Rulings::default(),
+            failure: None,
+        },
+        preview: None,
+        warnings: Vec::new(),
+    }
+}
+
+/// The reading that starts at `index`; none where an earlier one covers it.
+fn pick(answer: &Answer, index: usize) -> Result<Option<&Reading>, &EngineError> {
+    static NO_READING: std::sync::LazyLock<EngineError> = std::sync::LazyLock::new(|| {
+        EngineError::Model("it gave no reading of the page".to_owned())
+    });
+    let readings = answer.as_ref()?;
+    if let Some(reading) = readings.iter().find(|reading| reading.first == index) {
+        return Ok(Some(reading));
+    }
+    let covered = readings
+        .iter()
+        .any(|r| r.first < index && index < r.first.saturating_add(r.count));
+    if covered { Ok(None) } else { Err(&NO_READING) }
+}
+
+fn rulings_of(image: &PageImage, reading: &Reading) -> Rulings {
+    match reading.rotation {
+        0 => rulings::find(image, reading.skew_deg),
+        turn => rulings::find(&image.turned(turn), reading.skew_deg),
+    }
+}
+
+fn characters(lines: &[Line]) -> u32 {
+    lines
+        .iter()
+        .map(|line| count(&line.text))
+        .fold(0, u32::saturating_add)
+}
+
+fn count(text: &str) -> u32 {
+    u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
+}
+
+/// The engine's name as schemas write it.
+fn engine_name(engine: &dyn Engine) -> String {
+    engine.info().name.to_string()
+}

@@ -1,0 +1,285 @@
+//! The command line: what a person can ask for, in their words. The doc comments are the help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::ValueParser};
+use recto_schemas::{EngineName, Furniture, Limits, Options, PageRanges, SchemaName, TextLayer};
+
+/// Some inputs failed.
+pub(crate) const EXIT_FAILED: u8 = 1;
+/// Stopped by a signal, as shells say it.
+pub(crate) const EXIT_STOPPED: u8 = 130;
+
+/// Turns archives of PDFs and page images into Markdown.
+#[derive(Debug, Parser)]
+#[command(name = "recto", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Convert documents to Markdown
+    #[command(after_long_help = CONVERT_NOTES)]
+    Convert(Box<Convert>),
+    /// Print a published JSON Schema: options, manifest or page
+    Schema {
+        /// Which schema
+        name: SchemaName,
+    },
+}
+
+const CONVERT_NOTES: &str = "\
+For each input, DIR gets NAME.md, NAME.pages.jsonl (every line with its box and confidence) and \
+NAME.json (the manifest: what became of the document and of each page). NAME is the file name \
+without its ending; where two inputs share it, the ending stays, and then a number follows.
+
+Exit status: 0 all inputs converted, 1 some failed or lost pages (each is named), 2 wrong usage, \
+130 stopped.
+
+Examples:
+  recto convert scan.pdf > scan.md
+  recto convert archive/ -o out --html
+  recto convert report.pdf --pages 1-3,10- --headers-footers drop";
+
+/// Arguments of `recto convert`.
+#[derive(Debug, Args)]
+pub(crate) struct Convert {
+    /// Documents: PDF, PNG, JPEG, TIFF or WebP files, directories of them, or `-` for standard input
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+
+    /// Folder for the results; without it, Markdown goes to standard output
+    #[arg(short, long, value_name = "DIR", env = "RECTO_OUTPUT")]
+    pub(crate) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+
+    /// Password of encrypted documents (safer in RECTO_PASSWORD than on the command line)
+    #[arg(
+        long,
+        value_name = "TEXT",
+        env = "RECTO_PASSWORD",
+        hide_env_values = true
+    )]
+    pub(crate) password: Option<String>,
+
+    /// Say nothing on standard error but what went wrong
+    #[arg(short, long, env = "RECTO_QUIET")]
+    pub(crate) quiet: bool,
+
+    /// Write what the run took (pages, seconds, share of the time the engine was busy) as JSON
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "RECTO_STATS",
+        help_heading = "Machine"
+    )]
+    pub(crate) stats: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
+
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+/// What decides the Markdown.
+#[derive(Debug, Args)]
+pub(crate) struct ReadArgs {
+    /// Pages to read, such as `1-3,7,10-`
+    #[arg(long, value_name = "RANGES", env = "RECTO_PAGES")]
+    pages: Option<PageRanges>,
+
+    /// Engine that reads page images
+    #[arg(long, value_enum, default_value_t = EngineArg::Ppocr, env = "RECTO_ENGINE")]
+    engine: EngineArg,
+
+    /// Resolution to rasterize at, in dots per inch; the engine's own wish when not given
+    #[arg(long, value_name = "N", env = "RECTO_DPI", value_parser = clap::value_parser!(u32).range(36..=1200))]
+    dpi: Option<u32>,
+
+    /// When a PDF's own text is taken instead of reading the page image
+    #[arg(long, value_enum, default_value_t = TextLayerArg::Auto, env = "RECTO_TEXT_LAYER")]
+    text_layer: TextLayerArg,
+
+    /// Whether running heads, running feet and page numbers stay in the Markdown
+    #[arg(long, value_enum, default_value_t = FurnitureArg::Keep, env = "RECTO_HEADERS_FOOTERS")]
+    headers_footers: FurnitureArg,
+
+    /// Leave out the `<!-- page 3 -->` line before each page
+    #[arg(long, env = "RECTO_NO_PAGE_MARKERS")]
+    no_page_markers: bool,
+
+    /// Also write NAME.html: each page's image beside its text, for checking by eye (needs -o)
+    #[arg(long, env = "RECTO_HTML")]
+    pub(crate) html: bool,
+}
+
+/// What the work may use.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Machine")]
+pub(crate) struct MachineArgs {
+    /// Threads of the engine; one for each core when not given
+    #[arg(long, value_name = "N", env = "RECTO_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+
+    /// Rasterizer processes; one for each core, at most 4, when not given
+    #[arg(long, value_name = "N", env = "RECTO_RASTERIZERS", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) rasterizers: Option<u16>,
+
+    /// Folder with what `make setup` fetched [default: the user's cache folder]
+    #[arg(long, value_name = "DIR", env = "RECTO_CACHE")]
+    pub(crate) cache: Option<PathBuf>,
+
+    /// PDFium's shared library [default: pdfium/libpdfium.so in the cache]
+    #[arg(long, value_name = "FILE", env = "RECTO_PDFIUM")]
+    pub(crate) pdfium: Option<PathBuf>,
+
+    /// Folder with the engine's model files [default: models in the cache]
+    #[arg(long, value_name = "DIR", env = "RECTO_MODELS")]
+    pub(crate) models: Option<PathBuf>,
+}
+
+/// What one document may cost.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(crate) struct LimitArgs {
+    /// Most pages read from one document
+    #[arg(long, value_name = "N", env = "RECTO_MAX_PAGES", default_value_t = Limits::default().max_pages, value_parser = clap::value_parser!(u32).range(1..))]
+    max_pages: u32,
+
+    /// Most pixels of one page, in millions; larger pages get a lower resolution
+    #[arg(long, value_name = "N", env = "RECTO_MAX_MEGAPIXELS", default_value_t = megapixels(&Limits::default()), value_parser = positive())]
+    max_megapixels: f64,
+
+    /// Largest document, in megabytes (1,000,000 bytes)
+    #[arg(long, value_name = "N", env = "RECTO_MAX_MEGABYTES", default_value_t = megabytes(&Limits::default()), value_parser = positive())]
+    max_megabytes: f64,
+
+    /// Address space of one rasterizer process, in mebibytes
+    #[arg(long, value_name = "N", env = "RECTO_RASTERIZER_MIB", default_value_t = Limits::default().max_raster_mib, value_parser = clap::value_parser!(u32).range(64..))]
+    rasterizer_mib: u32,
+
+    /// Longest time to rasterize one page, in seconds
+    #[arg(long, value_name = "S", env = "RECTO_PAGE_TIMEOUT", default_value_t = Limits::default().page_timeout_s, value_parser = positive())]
+    page_timeout: f64,
+
+    /// Longest time for one document, in seconds
+    #[arg(long, value_name = "S", env = "RECTO_DOCUMENT_TIMEOUT", default_value_t = Limits::default().document_timeout_s, value_parser = positive())]
+    document_timeout: f64,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum EngineArg {
+    /// PP-OCR, on the CPU
+    Ppocr,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum TextLayerArg {
+    /// Where it is sound: visible, mapped to Unicode, not laid over a full-page image
+    Auto,
+    /// Wherever there is one
+    Always,
+    /// Never: read every page image
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum FurnitureArg {
+    /// They stay
+    Keep,
+    /// They are left out
+    Drop,
+}
+
+/// Parses the command line; ends the process with status 2 and a message where it is wrong.
+pub(crate) fn parse() -> Cli {
+    let cli = Cli::parse();
+    if let Command::Convert(convert) = &cli.command
+        && convert.read.html
+        && convert.output.is_none()
+    {
+        usage("--html writes a file: say where with -o DIR");
+    }
+    cli
+}
+
+fn usage(message: &str) -> ! {
+    use clap::CommandFactory;
+    Cli::command()
+        .error(clap::error::ErrorKind::MissingRequiredArgument, message)
+        .exit()
+}
+
+impl Convert {
+    /// What documents are read with.
+    pub(crate) fn options(&self) -> Options {
+        let (read, limits) = (&self.read, &self.limits);
+        Options {
+            engine: match read.engine {
+                EngineArg::Ppocr => EngineName::Ppocr,
+            },
+            pages: read.pages.clone(),
+            dpi: read.dpi,
+            text_layer: match read.text_layer {
+                TextLayerArg::Auto => TextLayer::Auto,
+                TextLayerArg::Always => TextLayer::Always,
+                TextLayerArg::Never => TextLayer::Never,
+            },
+            furniture: match read.headers_footers {
+                FurnitureArg::Keep => Furniture::Keep,
+                FurnitureArg::Drop => Furniture::Drop,
+            },
+            page_markers: !read.no_page_markers,
+            html: read.html,
+            limits: Limits {
+                max_pages: limits.max_pages,
+                max_page_pixels: (limits.max_megapixels * 1e6) as u64,
+                max_document_bytes: (limits.max_megabytes * 1e6) as u64,
+                max_raster_mib: limits.rasterizer_mib,
+                page_timeout_s: limits.page_timeout,
+                document_timeout_s: limits.document_timeout,
+            },
+        }
+    }
+}
+
+fn megapixels(limits: &Limits) -> f64 {
+    limits.max_page_pixels as f64 / 1e6
+}
+
+fn megabytes(limits: &Limits) -> f64 {
+    limits.max_document_bytes as f64 / 1e6
+}
+
+fn positive() -> ValueParser {
+    ValueParser::from(|text: &str| match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        _ => Err("give a number above 0".to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn without_flags_the_options_are_the_defaults() {
+        let cli = Cli::try_parse_from(["recto", "convert", "a.pdf"]).unwrap();
+        let Command::Convert(convert) = cli.command else {
+            panic!("convert was asked for")
+        };
+        assert_eq!(convert.options(), Options::default());
+    }
+}

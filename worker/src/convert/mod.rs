@@ -1,0 +1,171 @@
+//! `recto convert`: inputs to a folder of results, or to standard output.
+
+/// Which documents are meant, and what their results are called.
+mod inputs;
+/// One document, from its bytes to its manifest.
+mod one;
+/// What a person sees while it goes on.
+mod progress;
+
+use std::{
+    io,
+    path::Path,
+    process::ExitCode,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Instant,
+};
+
+use anyhow::Context;
+use recto_pipeline::{cancel::Cancel, engine::Engine};
+use recto_schemas::DocumentState;
+use serde::Serialize;
+
+use crate::{
+    cli::{Convert, EXIT_FAILED, EXIT_STOPPED},
+    setup,
+};
+use inputs::Input;
+use one::{Context as ReadContext, Ended};
+use progress::Progress;
+
+/// Documents under way at once: the second one's pages keep the engine busy while the first one opens,
+/// ends or waits for its slowest page.
+const DOCUMENTS_AT_ONCE: usize = 3;
+
+/// Converts the inputs.
+///
+/// # Errors
+/// What keeps every input from being converted: no model, no PDFium, no output folder.
+pub(crate) fn run(arguments: &Convert) -> anyhow::Result<ExitCode> {
+    let started = Instant::now();
+    let cancel = stop_on_signals()?;
+    let options = arguments.options();
+    let engine = setup::engine(options.engine, &arguments.machine)?;
+    let rasterizer = setup::rasterizer(&arguments.machine)?;
+    if let Some(folder) = &arguments.output {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    let inputs = inputs::expand(&arguments.inputs);
+    let context = ReadContext {
+        options: &options,
+        password: arguments.password.as_deref(),
+        engine: engine.as_ref(),
+        rasterizer: &rasterizer,
+        output: arguments.output.as_deref(),
+        several: inputs.len() > 1,
+    };
+    let progress = Progress::start(inputs.len(), arguments.quiet);
+    let ended = convert_all(&inputs, &context, &progress, &cancel);
+    let report = Report::new(&ended, inputs.len(), started, engine.as_ref());
+    progress.finish(&report, arguments.output.as_deref(), cancel.is_cancelled());
+    if let Some(path) = &arguments.stats {
+        write_stats(path, &report)?;
+    }
+    Ok(report.exit_code(cancel.is_cancelled()))
+}
+
+/// Converts the inputs a few at a time, or one after another where all write to standard output.
+fn convert_all(
+    inputs: &[Input],
+    context: &ReadContext<'_>,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Vec<Ended> {
+    let at_once = if context.output.is_some() {
+        DOCUMENTS_AT_ONCE
+    } else {
+        1
+    };
+    let (next, ended) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..at_once.min(inputs.len()) {
+            scope.spawn(|| {
+                while let Some(input) = inputs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let Some(result) = one::convert(input, context, progress, cancel) else {
+                        return;
+                    };
+                    progress.document(&result);
+                    ended
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push(result);
+                }
+            });
+        }
+    });
+    ended.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn stop_on_signals() -> anyhow::Result<Cancel> {
+    let cancel = Cancel::new();
+    let raised = cancel.clone();
+    ctrlc::set_handler(move || {
+        if raised.is_cancelled() {
+            std::process::exit(i32::from(EXIT_STOPPED));
+        }
+        raised.cancel();
+    })
+    .context("cannot listen for signals")?;
+    Ok(cancel)
+}
+
+/// What the whole run came to.
+#[derive(Debug, Serialize)]
+struct Report {
+    inputs: usize,
+    done: usize,
+    partial: usize,
+    failed: usize,
+    pages: u64,
+    wall_s: f64,
+    pages_per_s: f64,
+    /// Share of the wall time that the engine's threads were at work, 0 to 1.
+    engine_busy: f64,
+    #[serde(skip)]
+    troubles: Vec<String>,
+    #[serde(skip)]
+    reader_left: bool,
+}
+
+impl Report {
+    fn new(ended: &[Ended], inputs: usize, started: Instant, engine: &dyn Engine) -> Self {
+        let wall_s = started.elapsed().as_secs_f64();
+        let pages: u64 = ended.iter().map(|ended| u64::from(ended.pages)).sum();
+        let with = |state| ended.iter().filter(|ended| ended.state == state).count();
+        let usage = engine.usage();
+        Self {
+            inputs,
+            done: with(DocumentState::Done),
+            partial: with(DocumentState::Partial),
+            failed: with(DocumentState::Failed),
+            pages,
+            wall_s,
+            pages_per_s: pages as f64 / wall_s.max(1e-9),
+            engine_busy: usage.busy.as_secs_f64() / (wall_s * f64::from(usage.lanes.max(1))),
+            troubles: ended.iter().filter_map(Ended::trouble).collect(),
+            reader_left: ended.iter().any(|ended| ended.reader_left),
+        }
+    }
+
+    fn exit_code(&self, stopped: bool) -> ExitCode {
+        if self.reader_left {
+            ExitCode::SUCCESS
+        } else if stopped {
+            ExitCode::from(EXIT_STOPPED)
+        } else if self.partial + self.failed > 0 {
+            ExitCode::from(EXIT_FAILED)
+        } else {
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn write_stats(path: &Path, report: &Report) -> anyhow::Result<()> {
+    let text = serde_json::to_string(report).map_err(io::Error::from)?;
+    std::fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,371 @@
+//! One document, from its bytes to its manifest.
+
+use std::{
+    fs::File,
+    io::{self, Read, Seek},
+    path::Path,
+    time::Instant,
+};
+
+use recto_pipeline::{
+    cancel::Cancel,
+    engine::Engine,
+    image::rasterizer::Rasterizer,
+    read::{self, Outcome, Page, ReadError, Sink},
+};
+use recto_schemas::{
+    Counts, DocumentState, DocumentTiming, Failure, Manifest, Model, Options, PIPELINE_REVISION,
+    PageSummary, Source,
+};
+use sha2::{Digest, Sha256};
+
+use super::{inputs::Input, progress::Progress};
+use crate::output::{self, Output, Stdout};
+
+/// What every document of a run is read with.
+pub(super) struct Context<'a> {
+    pub(super) options: &'a Options,
+    pub(super) password: Option<&'a str>,
+    pub(super) engine: &'a dyn Engine,
+    pub(super) rasterizer: &'a Rasterizer,
+    /// Where results go; standard output where there is none.
+    pub(super) output: Option<&'a Path>,
+    /// Whether the run has more than one document.
+    pub(super) several: bool,
+}
+
+/// How a document ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) uri: String,
+    pub(super) state: DocumentState,
+    /// Why it failed or was cut short.
+    pub(super) failure: Option<Failure>,
+    /// Pages with a result.
+    pub(super) pages: u32,
+    /// Pages that failed, and why the first of them did.
+    pub(super) failed: (u32, Option<Failure>),
+    pub(super) seconds: f64,
+    /// Whether the reader of standard output went away.
+    pub(super) reader_left: bool,
+}
+
+impl Ended {
+    /// What is wrong with the result, in one line; nothing where all is well.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let (failed, first) = &self.failed;
+        let pages = first.as_ref().map(|first| {
+            let pages = if *failed == 1 {
+                "1 page".to_owned()
+            } else {
+                format!("{failed} pages")
+            };
+            format!("{pages} failed: {} ({})", first.message, first.kind)
+        });
+        let whole = self
+            .failure
+            .as_ref()
+            .map(|f| format!("{} ({})", f.message, f.kind));
+        match (self.state, whole.or(pages)) {
+            (DocumentState::Done, _) => None,
+            (_, why) => Some(format!(
+                "{}: {}",
+                self.uri,
+                why.unwrap_or_else(|| "failed".to_owned())
+            )),
+        }
+    }
+}
+
+/// Converts one document. `None` where it was stopped: then nothing of it is left.
+pub(super) fn convert(
+    input: &Input,
+    context: &Context<'_>,
+    progress: &Progress,
+    cancel: &Cancel,
+) -> Option<Ended> {
+    let started = Instant::now();
+    let mut source = Source {
+        uri: input.uri(),
+        bytes: None,
+        sha256: None,
+    };
+    let opened = open(
+        input,
+        context.options.limits.max_document_bytes,
+        &mut source,
+    );
+    let uri = source.uri.clone();
+    let mut ended = match (opened, context.output) {
+        (Err(failure), output) => failed(source, failure, context, output.map(|o| (o, input))),
+        (Ok(file), Some(folder)) => {
+            to_folder((input, source, file), folder, context, (progress, cancel))?
+        }
+        (Ok(file), None) => to_stdout((source, file), context, (progress, cancel))?,
+    };
+    ended.uri = uri;
+    ended.seconds = started.elapsed().as_secs_f64();
+    Some(ended)
+}
+
+/// Opens the document, as a file that can be read by position, and says in `source` what it is.
+fn open(input: &Input, most_bytes: u64, source: &mut Source) -> Result<File, Failure> {
+    let unreadable = |error: &io::Error| Failure {
+        kind: "not-readable".to_owned(),
+        message: match error.kind() {
+            io::ErrorKind::NotFound if input.error.is_none() => {
+                "no such file; check the path".to_owned()
+            }
+            io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
+            _ => format!("cannot be read: {error}"),
+        },
+    };
+    if let Some(error) = &input.error {
+        return Err(unreadable(error));
+    }
+    let mut file = regular(input, most_bytes).map_err(|error| unreadable(&error))?;
+    let bytes = file.metadata().map_err(|error| unreadable(&error))?.len();
+    source.bytes = Some(bytes);
+    if bytes > most_bytes {
+        return Err(Failure {
+            kind: "document-too-large".to_owned(),
+            message: format!(
+                "the document is larger than {} MB; raise --max-megabytes",
+                most_bytes as f64 / 1e6
+            ),
+        });
+    }
+    source.sha256 = Some(sha256(&mut file).map_err(|error| unreadable(&error))?);
+    Ok(file)
+}
+
+/// The input as a regular file: standard input and pipes are first copied to a passing one, as far as
+/// one byte past the limit.
+fn regular(input: &Input, most_bytes: u64) -> io::Result<File> {
+    let mut piped: Box<dyn Read> = if input.is_stdin() {
+        Box::new(io::stdin().lock())
+    } else {
+        let file = File::open(&input.path)?;
+        if file.metadata()?.is_file() {
+            return Ok(file);
+        }
+        Box::new(file)
+    };
+    let mut copy = tempfile::tempfile()?;
+    io::copy(
+        &mut piped.by_ref().take(most_bytes.saturating_add(1)),
+        &mut copy,
+    )?;
+    copy.rewind()?;
+    Ok(copy)
+}
+
+fn sha256(file: &mut File) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            read => hash.update(&buffer[..read]),
+        }
+    }
+    file.rewind()?;
+    Ok(hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
+}
+
+fn to_folder(
+    (input, source, file): (&Input, Source, File),
+    folder: &Path,
+    context: &Context<'_>,
+    (progress, cancel): (&Progress, &Cancel),
+) -> Option<Ended> {
+    let started = Instant::now();
+    let title = input
+        .path
+        .file_name()
+        .map_or_else(|| input.uri(), |n| n.to_string_lossy().into_owned());
+    let mut output = match Output::create(folder, &input.name, &title, context.options.html) {
+        Ok(output) => output,
+        Err(error) => return Some(failed(source, not_written(&error), context, None)),
+    };
+    let result = read(
+        file,
+        context,
+        &mut Watched {
+            sink: &mut output,
+            progress,
+        },
+        cancel,
+    );
+    if matches!(result, Err(ReadError::Cancelled)) {
+        return None;
+    }
+    let mut manifest = manifest(source, result, context);
+    manifest.pages = std::mem::take(&mut output.summaries);
+    manifest.timing.wall_s = started.elapsed().as_secs_f64();
+    let mut ended = summary(&manifest);
+    if let Err(error) = output.finish(&manifest) {
+        ended.state = DocumentState::Failed;
+        ended.failure = Some(not_written(&error));
+    }
+    Some(ended)
+}
+
+fn to_stdout(
+    (source, file): (Source, File),
+    context: &Context<'_>,
+    (progress, cancel): (&Progress, &Cancel),
+) -> Option<Ended> {
+    let title = context.several.then(|| source.uri.clone());
+    let mut output = Stdout::new(title.filter(|_| context.options.page_markers));
+    let result = read(
+        file,
+        context,
+        &mut Watched {
+            sink: &mut output,
+            progress,
+        },
+        cancel,
+    );
+    let reader_left = match &result {
+        Err(ReadError::Cancelled) => return None,
+        Err(ReadError::Sink(error)) => error.kind() == io::ErrorKind::BrokenPipe,
+        _ => false,
+    };
+    if reader_left {
+        cancel.cancel();
+    }
+    let mut manifest = manifest(source, result, context);
+    manifest.pages = output.summaries;
+    Some(Ended {
+        reader_left,
+        ..summary(&manifest)
+    })
+}
+
+fn read(
+    file: File,
+    context: &Context<'_>,
+    sink: &mut dyn Sink,
+    cancel: &Cancel,
+) -> Result<Outcome, ReadError> {
+    let input = read::Input {
+        file,
+        password: context.password,
+        rasterizer: context.rasterizer,
+    };
+    read::read(input, context.options, context.engine, sink, cancel)
+}
+
+/// A document that could not even be opened; its manifest says why.
+fn failed(
+    source: Source,
+    failure: Failure,
+    context: &Context<'_>,
+    output: Option<(&Path, &Input)>,
+) -> Ended {
+    let mut manifest = blank(source, context);
+    manifest.failure = Some(failure);
+    let mut ended = summary(&manifest);
+    if let Some((folder, input)) = output
+        && let Err(error) = output::write_manifest(folder, &input.name, &manifest)
+    {
+        ended.failure = Some(not_written(&error));
+    }
+    ended
+}
+
+/// The manifest, but for its pages and timing.
+fn manifest(source: Source, result: Result<Outcome, ReadError>, context: &Context<'_>) -> Manifest {
+    let blank = blank(source, context);
+    match result {
+        Ok(outcome) => Manifest {
+            state: outcome.state,
+            failure: outcome.failure,
+            format: Some(outcome.format),
+            counts: outcome.counts,
+            warnings: outcome.warnings,
+            ..blank
+        },
+        Err(error) => Manifest {
+            failure: Some(Failure {
+                kind: error.kind().to_owned(),
+                message: error.to_string(),
+            }),
+            ..blank
+        },
+    }
+}
+
+fn blank(source: Source, context: &Context<'_>) -> Manifest {
+    let engine = context.engine.info();
+    Manifest {
+        schema: Manifest::SCHEMA.to_owned(),
+        state: DocumentState::Failed,
+        failure: None,
+        source,
+        format: None,
+        engine: engine.name.to_string(),
+        model: Model {
+            name: engine.model.clone(),
+            sha256: engine.model_sha256.clone(),
+        },
+        pipeline_revision: PIPELINE_REVISION,
+        options: context.options.clone(),
+        counts: Counts::default(),
+        warnings: Vec::new(),
+        pages: Vec::new(),
+        timing: DocumentTiming::default(),
+    }
+}
+
+fn summary(manifest: &Manifest) -> Ended {
+    let first = |page: &&PageSummary| page.outcome == recto_schemas::PageOutcome::Failed;
+    let counts = manifest.counts;
+    Ended {
+        uri: manifest.source.uri.clone(),
+        state: manifest.state,
+        failure: manifest.failure.clone(),
+        pages: counts.ok + counts.empty + counts.text_layer,
+        failed: (
+            counts.failed,
+            manifest
+                .pages
+                .iter()
+                .find(first)
+                .and_then(|p| p.reason.clone()),
+        ),
+        seconds: 0.0,
+        reader_left: false,
+    }
+}
+
+fn not_written(error: &io::Error) -> Failure {
+    Failure {
+        kind: "result-not-written".to_owned(),
+        message: format!("the result could not be written: {error}"),
+    }
+}
+
+/// A sink that shows what passes.
+struct Watched<'a> {
+    sink: &'a mut dyn Sink,
+    progress: &'a Progress,
+}
+
+impl Sink for Watched<'_> {
+    fn open(&mut self, pages: u32) -> io::Result<()> {
+        self.progress.opened(pages);
+        self.sink.open(pages)
+    }
+
+    fn page(&mut self, page: Page) -> io::Result<()> {
+        self.sink.page(page)?;
+        self.progress.page();
+        Ok(())
+    }
+}
