@@ -1,2 +1,9 @@
 //! skeleton
-fn main() {}
+fn main() {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == "raster-child")
+    {
+        std::process::exit(recto_pipeline::image::child::main());
+    }
+}
