@@ -160,8 +160,8 @@ pub(crate) struct LimitArgs {
     max_megabytes: f64,
 
     /// Address space of one rasterizer process, in mebibytes
-    #[arg(long, value_name = "N", env = "RECTO_RASTERIZER_MIB", default_value_t = Limits::default().max_raster_mib, value_parser = clap::value_parser!(u32).range(64..))]
-    rasterizer_mib: u32,
+    #[arg(long, value_name = "N", env = "RECTO_RASTERIZER_MIB", default_value_t = Limits::default().max_raster_mib, value_parser = clap::value_parser!(u64).range(64..))]
+    rasterizer_mib: u64,
 
     /// Longest time to rasterize one page, in seconds
     #[arg(long, value_name = "S", env = "RECTO_PAGE_TIMEOUT", default_value_t = Limits::default().page_timeout_s, value_parser = positive())]

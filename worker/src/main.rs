@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         .nth(1)
         .is_some_and(|mode| mode == setup::RASTER_CHILD)
     {
-        return recto_pipeline::image::child::main();
+        std::process::exit(recto_pipeline::image::child::main());
     }
     let cli = cli::parse();
     let ended = match cli.command {

@@ -51,7 +51,7 @@ pub(crate) fn rasterizer(machine: &MachineArgs) -> anyhow::Result<Rasterizer> {
         pdfium,
         children,
         pages_per_child: PAGES_PER_CHILD,
-        ..RasterizerConfig::default()
+        font_dirs: Vec::new(),
     })?)
 }
 

@@ -7,6 +7,10 @@
 pub mod rasterizer;
 /// The other side: what a child process does, from its first limit to its last page.
 pub mod child;
+/// What a child saw of a page before any bitmap is made.
+pub mod facts;
+/// Whether a page's own text may stand for reading its image.
+pub mod sound;
 /// Whether anything stands on a page.
 pub mod ink;
 /// Ruled lines.

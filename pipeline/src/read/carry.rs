@@ -2,20 +2,22 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use recto_schemas::{Failure, Options, PageOutcome, PageSummary, PageTiming};
+use recto_schemas::{Failure, Options, PageOutcome, PageSummary, PageTiming, TextLayer, Warning};
 
 use crate::{
     cancel::Cancel,
     engine::{Answer, Content, DocumentId, Engine, EngineError, Reading, Request},
     image::{
-        PageImage, ink,
+        PageImage,
+        facts::PageFacts,
+        ink,
         preview::{self, Preview},
-        rasterizer::{Document, PageFacts, PagePlan, RasterError, RasterPage},
+        rasterizer::{Document, PagePlan, RasterError, RasterPage, TextWish},
         rulings::{self, Rulings},
-        text_layer::{self, Verdict},
+        sound::{self, Verdict},
     },
     page::Line,
     text::PageContent,
@@ -40,7 +42,7 @@ pub(super) struct Carried {
     pub(super) summary: PageSummary,
     pub(super) content: PageContent,
     pub(super) preview: Option<Preview>,
-    pub(super) warnings: Vec<(&'static str, String)>,
+    pub(super) warnings: Vec<Warning>,
 }
 
 /// A page after the rasterizer: done with, or an image for the engine.
@@ -96,7 +98,7 @@ impl Carrier<'_> {
                 return Prepared::Done(Box::new(self.failed(page, self.raster_failure(&error))));
             }
         };
-        let verdict = text_layer::verdict(&raster.facts, self.options.text_layer);
+        let verdict = sound::text_layer_verdict(&raster.facts, self.options.text_layer);
         match (verdict, raster.text.take()) {
             (Verdict::Use(why), Some(lines)) if !lines.is_empty() => {
                 Prepared::Done(Box::new(self.own_text((page, why), raster, lines)))
@@ -119,15 +121,18 @@ impl Carrier<'_> {
             .options
             .dpi
             .map_or(self.engine.info().dpi, |dpi| dpi as f32);
-        match text_layer::verdict(facts, self.options.text_layer) {
+        match sound::text_layer_verdict(facts, self.options.text_layer) {
             Verdict::Use(_) => PagePlan {
                 dpi: read_dpi.min(TEXT_LAYER_DPI),
-                want_text: true,
+                text: match self.options.text_layer {
+                    TextLayer::Always => TextWish::All,
+                    _ => TextWish::Visible,
+                },
                 max_side_px: self.engine.info().max_side_px,
             },
             Verdict::Read(_) => PagePlan {
                 dpi: read_dpi,
-                want_text: false,
+                text: TextWish::None,
                 max_side_px: self.engine.info().max_side_px,
             },
         }
@@ -226,7 +231,7 @@ impl Carrier<'_> {
         carried.summary.width_px = Some(width);
         carried.summary.height_px = Some(height);
         carried.summary.rotation = rotation;
-        carried.summary.timing.raster_s = raster.spent.as_secs_f64();
+        carried.summary.timing.raster_s = raster.raster.as_secs_f64();
         carried.content.width = width as f32;
         carried.content.height = height as f32;
         carried.preview = self.options.html.then(|| preview::preview(image, rotation));

@@ -68,8 +68,8 @@ impl<'a> Delivery<'a> {
 
     fn assemble(&mut self, carried: Carried) -> io::Result<()> {
         self.counts.add(carried.summary.outcome);
-        for (kind, message) in carried.warnings {
-            self.warn(carried.summary.page, kind, message);
+        for warning in carried.warnings {
+            self.warn(carried.summary.page, warning);
         }
         self.assembling
             .push_back((carried.summary, carried.preview));
@@ -80,18 +80,17 @@ impl<'a> Delivery<'a> {
     }
 
     /// One warning a kind, however many pages it concerns.
-    fn warn(&mut self, page: u32, kind: &str, message: String) {
+    fn warn(&mut self, page: u32, warning: Warning) {
         match self
             .warnings
             .iter_mut()
-            .find(|warning| warning.kind == kind)
+            .find(|known| known.kind == warning.kind)
         {
-            Some(warning) => warning.pages += 1,
+            Some(known) => known.pages += 1,
             None => self.warnings.push(Warning {
-                kind: kind.to_owned(),
-                message,
                 first_page: Some(page),
                 pages: 1,
+                ..warning
             }),
         }
     }

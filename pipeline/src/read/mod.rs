@@ -175,7 +175,7 @@ pub fn read(
     Ok(Outcome {
         state: state_of(&counts),
         failure,
-        format: document.info().format.as_str().to_owned(),
+        format: document.info().format.to_owned(),
         counts,
         warnings,
     })

@@ -1,0 +1,144 @@
+//! [`RasterError`]: why a document or a page has no bitmap, in words for people.
+
+use std::path::PathBuf;
+
+/// Why a document or one of its pages has no bitmap.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RasterError {
+    /// The bytes are no format that is read.
+    #[error("not a PDF, PNG, JPEG, TIFF or WebP: {0}")]
+    NotADocument(String),
+    /// The format is known, but the document cannot be opened.
+    #[error("the document is damaged: {0}")]
+    Damaged(String),
+    /// The document has no page.
+    #[error("the document has no pages")]
+    NoPages,
+    /// A password is needed and none was given.
+    #[error("the document is encrypted; give its password with --password")]
+    Encrypted,
+    /// The password that was given does not open the document.
+    #[error("the password does not open the document; give another one with --password")]
+    WrongPassword,
+    /// The document makes use of something that is not supported.
+    #[error("not supported: {0}")]
+    Unsupported(String),
+    /// The document is larger than its limit.
+    #[error(
+        "the document has {bytes} bytes and the limit is {limit}; raise limits.max_document_bytes"
+    )]
+    DocumentTooLarge {
+        /// Its size.
+        bytes: u64,
+        /// `limits.max_document_bytes`.
+        limit: u64,
+    },
+    /// The page has no readable size within the pixel limit, or no size at all.
+    #[error("{0}")]
+    PageTooLarge(String),
+    /// The document has no page of that number.
+    #[error("there is no page {page}; the document has {pages}")]
+    NoSuchPage {
+        /// The page that was asked for.
+        page: u32,
+        /// The pages there are.
+        pages: u32,
+    },
+    /// The document was not open within the limit.
+    #[error("opening took longer than {limit_s} s and was stopped; raise limits.page_timeout_s")]
+    OpenTimeout {
+        /// `limits.page_timeout_s`, shown as it was given.
+        limit_s: String,
+    },
+    /// The page was not done within the limit.
+    #[error("the page took longer than {limit_s} s and was stopped; raise limits.page_timeout_s")]
+    PageTimeout {
+        /// `limits.page_timeout_s`, shown as it was given.
+        limit_s: String,
+    },
+    /// The child hit its address-space limit.
+    #[error("rasterizing needs more than {limit_mib} MiB; raise limits.max_raster_mib")]
+    OutOfMemory {
+        /// `limits.max_raster_mib`.
+        limit_mib: u64,
+    },
+    /// The child ended on its own.
+    #[error("the rasterizer crashed on it ({0})")]
+    Crashed(String),
+    /// The page cannot be read.
+    #[error("the page is damaged: {0}")]
+    PageDamaged(String),
+    /// The flag went up.
+    #[error("cancelled")]
+    Cancelled,
+    /// PDFium's library is not where it should be, or does not load.
+    #[error("pdfium was not found at {}: {why}; run `make setup` or set RECTO_PDFIUM", path.display())]
+    PdfiumMissing {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What the loader said.
+        why: String,
+    },
+    /// The document could not be read, or a child could not be started.
+    #[error("{0}")]
+    Io(String),
+}
+
+impl RasterError {
+    /// Every word that [`RasterError::kind`] gives.
+    pub const KINDS: [&'static str; 16] = [
+        "not-a-document",
+        "damaged",
+        "no-pages",
+        "encrypted",
+        "wrong-password",
+        "unsupported",
+        "document-too-large",
+        "page-too-large",
+        "no-such-page",
+        "page-timeout",
+        "out-of-memory",
+        "crashed",
+        "page-damaged",
+        "cancelled",
+        "pdfium-missing",
+        "io",
+    ];
+
+    /// A word for programs, from [`RasterError::KINDS`].
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotADocument(_) => "not-a-document",
+            Self::Damaged(_) => "damaged",
+            Self::NoPages => "no-pages",
+            Self::Encrypted => "encrypted",
+            Self::WrongPassword => "wrong-password",
+            Self::Unsupported(_) => "unsupported",
+            Self::DocumentTooLarge { .. } => "document-too-large",
+            Self::PageTooLarge(_) => "page-too-large",
+            Self::NoSuchPage { .. } => "no-such-page",
+            Self::OpenTimeout { .. } | Self::PageTimeout { .. } => "page-timeout",
+            Self::OutOfMemory { .. } => "out-of-memory",
+            Self::Crashed(_) => "crashed",
+            Self::PageDamaged(_) => "page-damaged",
+            Self::Cancelled => "cancelled",
+            Self::PdfiumMissing { .. } => "pdfium-missing",
+            Self::Io(_) => "io",
+        }
+    }
+
+    /// Whether the failure says something about one page only, so that the next page is worth asking for.
+    /// Meant for errors of [`Document::page`](super::Document::page).
+    pub fn is_page_only(&self) -> bool {
+        matches!(
+            self,
+            Self::PageTooLarge(_)
+                | Self::NoSuchPage { .. }
+                | Self::PageTimeout { .. }
+                | Self::OutOfMemory { .. }
+                | Self::Crashed(_)
+                | Self::PageDamaged(_)
+                | Self::Unsupported(_)
+        )
+    }
+}
