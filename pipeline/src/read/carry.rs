@@ -1,9 +1,6 @@
 //! [`Carrier`]: pages from the rasterizer to the engine's answer.
 
-use std::{
-    sync::Arc,
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use recto_schemas::{Failure, Options, PageOutcome, PageSummary, PageTiming, TextLayer, Warning};
 

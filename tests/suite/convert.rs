@@ -1,0 +1,396 @@
+//! `recto convert` as a person uses it.
+
+use std::{
+    fs,
+    io::Write,
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use recto_schemas::{Manifest, PageOutcome, PageRecord, SchemaName};
+use serde_json::Value;
+
+use crate::support::{pdf, recto, repository, seen};
+
+const LETTER: &[&str] = &[
+    "Dear Mrs. Aldous,",
+    "the registers have come back from the binder",
+    "in good order.",
+];
+
+fn manifest(path: &Path) -> Manifest {
+    let text = fs::read(path).unwrap();
+    let value: Value = serde_json::from_slice(&text).unwrap();
+    let schema = serde_json::to_value(recto_schemas::schema(SchemaName::Manifest)).unwrap();
+    if let Err(error) = jsonschema::validate(&schema, &value) {
+        panic!("{}: {error}", path.display());
+    }
+    serde_json::from_value(value).unwrap()
+}
+
+/// The manifest without what may differ between runs.
+fn without_timing(path: &Path) -> Value {
+    fn strip(value: &mut Value) {
+        if let Value::Object(members) = value {
+            members.remove("timing");
+        }
+        match value {
+            Value::Object(members) => members.values_mut().for_each(strip),
+            Value::Array(items) => items.iter_mut().for_each(strip),
+            _ => {}
+        }
+    }
+    let mut value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    strip(&mut value);
+    value
+}
+
+fn sample(name: &str) -> std::path::PathBuf {
+    repository().join("tests/samples").join(name)
+}
+
+#[test]
+fn a_document_leaves_markdown_pages_and_a_manifest_that_adds_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = recto()
+        .arg("convert")
+        .arg(sample("report.pdf"))
+        .arg("-o")
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", seen(&output));
+    assert!(output.stdout.is_empty(), "Markdown goes to the folder");
+
+    let manifest = manifest(&folder.path().join("report.json"));
+    let counts = manifest.counts;
+    assert_eq!(
+        counts.selected,
+        counts.ok + counts.empty + counts.text_layer + counts.failed + counts.skipped
+    );
+    assert_eq!(counts.document as usize, manifest.pages.len());
+    assert_eq!(counts.empty, 1, "the report has one blank page");
+    assert_eq!(
+        manifest.source.bytes,
+        Some(fs::metadata(sample("report.pdf")).unwrap().len())
+    );
+
+    let pages = fs::read_to_string(folder.path().join("report.pages.jsonl")).unwrap();
+    let schema = serde_json::to_value(recto_schemas::schema(SchemaName::Page)).unwrap();
+    for (line, summary) in pages.lines().zip(&manifest.pages) {
+        assert!(jsonschema::is_valid(
+            &schema,
+            &serde_json::from_str(line).unwrap()
+        ));
+        let record: PageRecord = serde_json::from_str(line).unwrap();
+        assert_eq!(
+            (record.page, record.outcome),
+            (summary.page, summary.outcome)
+        );
+        let characters: usize = record
+            .lines
+            .iter()
+            .map(|line| line.text.chars().count())
+            .sum();
+        assert_eq!(
+            summary.characters as usize, characters,
+            "page {}",
+            record.page
+        );
+    }
+    assert_eq!(pages.lines().count(), manifest.pages.len());
+
+    let left: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    assert_eq!(left.len(), 3, "nothing else is left: {left:?}");
+}
+
+#[test]
+fn the_same_document_gives_the_same_results() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    for (folder, threads) in folders.iter().zip(["1", "2"]) {
+        let output = recto()
+            .args(["convert", "--threads", threads, "--html", "--pages", "1-2"])
+            .arg(sample("report.pdf"))
+            .arg("-o")
+            .arg(folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", seen(&output));
+    }
+    for name in ["report.md", "report.pages.jsonl"] {
+        let [a, b] = folders
+            .each_ref()
+            .map(|folder| fs::read(folder.path().join(name)).unwrap());
+        assert!(a == b, "{name} differs");
+    }
+    let [a, b] = folders
+        .each_ref()
+        .map(|folder| without_timing(&folder.path().join("report.json")));
+    assert_eq!(a, b);
+}
+
+#[test]
+fn one_bad_input_does_not_stop_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("archive");
+    fs::create_dir(&archive).unwrap();
+    fs::write(
+        archive.join("letter.pdf"),
+        pdf::with_pages(&[&pdf::text(LETTER)]),
+    )
+    .unwrap();
+    fs::write(archive.join("broken.pdf"), b"%PDF-1.4\nnothing of the kind").unwrap();
+    fs::write(archive.join("page.html.pdf"), b"<html>not found</html>").unwrap();
+    let out = folder.path().join("out");
+    let output = recto()
+        .arg("convert")
+        .arg(&archive)
+        .arg("-o")
+        .arg(&out)
+        .output()
+        .unwrap();
+    let seen = seen(&output);
+    assert_eq!(output.status.code(), Some(1), "{seen}");
+    assert!(
+        seen.contains("broken.pdf: ") && seen.contains("page.html.pdf: "),
+        "{seen}"
+    );
+    assert!(
+        fs::read_to_string(out.join("letter.md"))
+            .unwrap()
+            .contains("the registers have come back")
+    );
+    assert_eq!(manifest(&out.join("letter.json")).failure, None);
+    for (name, kind) in [("broken", "damaged"), ("page.html", "not-a-document")] {
+        let manifest = manifest(&out.join(format!("{name}.json")));
+        assert_eq!(manifest.failure.unwrap().kind, kind, "{name}");
+        assert!(manifest.source.sha256.is_some());
+        assert!(!out.join(format!("{name}.md")).exists());
+    }
+}
+
+#[test]
+fn without_a_folder_markdown_alone_is_on_standard_output() {
+    let mut child = recto()
+        .args(["convert", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(&pdf::with_pages(&[
+            &pdf::text(LETTER),
+            &pdf::text(&["Page two."]),
+        ]))
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", seen(&output));
+    let markdown = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        markdown.starts_with("<!-- page 1 -->\n\nDear Mrs. Aldous,\n"),
+        "{markdown}"
+    );
+    assert!(
+        markdown.ends_with("\n<!-- page 2 -->\n\nPage two.\n"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn options_of_the_result_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("three.pdf");
+    fs::write(
+        &path,
+        pdf::with_pages(
+            &["one", "two", "three"]
+                .map(|word| pdf::text(&[&format!("Page {word} of the book.")]))
+                .each_ref()
+                .map(String::as_str),
+        ),
+    )
+    .unwrap();
+    let output = recto()
+        .args(["convert", "--pages", "2-", "--no-page-markers"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "Page two of the book.\n\nPage three of the book.\n"
+    );
+}
+
+#[test]
+fn the_text_layer_is_used_as_asked_and_the_manifest_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("letter.pdf");
+    fs::write(&path, pdf::with_pages(&[&pdf::text(LETTER)])).unwrap();
+    for (choice, outcome) in [
+        ("auto", PageOutcome::TextLayer),
+        ("always", PageOutcome::TextLayer),
+        ("never", PageOutcome::Ok),
+    ] {
+        let output = recto()
+            .args(["convert", "--text-layer", choice])
+            .arg(&path)
+            .arg("-o")
+            .arg(folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", seen(&output));
+        let manifest = manifest(&folder.path().join("letter.json"));
+        assert_eq!(manifest.pages[0].outcome, outcome, "{choice}");
+        assert!(manifest.pages[0].reason.is_some(), "{choice}");
+        let markdown = fs::read_to_string(folder.path().join("letter.md")).unwrap();
+        assert!(
+            markdown.contains("the registers have come back from the binder in good order."),
+            "{choice}: {markdown}"
+        );
+    }
+}
+
+#[test]
+fn the_right_password_opens() {
+    let output = recto()
+        .args(["convert", "--password", "archive"])
+        .arg(repository().join("tests/fixtures/encrypted.pdf"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", seen(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("kept under lock and key"));
+}
+
+#[test]
+fn a_review_page_needs_nothing_and_runs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("evil.pdf");
+    fs::write(
+        &path,
+        pdf::with_pages(&[&pdf::text(&["<script>alert(1)</script> is only text"])]),
+    )
+    .unwrap();
+    let output = recto()
+        .args(["convert", "--html"])
+        .arg(&path)
+        .arg("-o")
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", seen(&output));
+    let html = fs::read_to_string(folder.path().join("evil.html")).unwrap();
+    assert!(html.contains("default-src 'none'"));
+    assert!(html.contains("&lt;script&gt;alert(1)"));
+    assert!(!html.contains("<script") && !html.contains("http:") && !html.contains("https:"));
+    assert!(html.contains("data:image/jpeg;base64,"));
+}
+
+#[test]
+fn limits_that_are_hit_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("many.pdf");
+    fs::write(
+        &path,
+        pdf::with_pages(&[&pdf::text(LETTER), &pdf::text(LETTER), &pdf::text(LETTER)]),
+    )
+    .unwrap();
+    let output = recto()
+        .args(["convert", "--max-pages", "2"])
+        .arg(&path)
+        .arg("-o")
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", seen(&output));
+    let manifest = manifest(&folder.path().join("many.json"));
+    assert_eq!(manifest.failure.unwrap().kind, "page-limit");
+    assert_eq!(manifest.options.limits.max_pages, 2);
+}
+
+#[test]
+fn an_interrupt_stops_cleanly() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.pdf");
+    let text = pdf::text(LETTER);
+    fs::write(&path, pdf::with_pages(&vec![text.as_str(); 400])).unwrap();
+    let out = folder.path().join("out");
+    let mut child = recto()
+        .args(["convert", "--text-layer", "never"])
+        .arg(&path)
+        .arg("-o")
+        .arg(&out)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Its children are there when it is at work.
+    let started = Instant::now();
+    while children(child.id()).is_empty() {
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "no rasterizer was started"
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+    let rasterizers = children(child.id());
+    assert!(
+        Command::new("kill")
+            .arg("-INT")
+            .arg(child.id().to_string())
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = wait_at_most(&mut child, Duration::from_secs(20));
+    assert_eq!(output.code(), Some(130), "signal {:?}", output.signal());
+    assert_eq!(
+        fs::read_dir(&out).unwrap().count(),
+        0,
+        "nothing half done is left"
+    );
+    for pid in rasterizers {
+        let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        assert!(
+            state.is_empty() || state.contains(") Z "),
+            "a rasterizer is still there: {state}"
+        );
+    }
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .flat_map(|task| fs::read_to_string(task.path().join("children")).ok())
+        .flat_map(|list| {
+            list.split_whitespace()
+                .filter_map(|pid| pid.parse().ok())
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn wait_at_most(child: &mut std::process::Child, most: Duration) -> std::process::ExitStatus {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if started.elapsed() > most {
+            child.kill().unwrap();
+            panic!("still running after {most:?}");
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,99 @@
+//! Finding and running `recto`; small documents made on the spot.
+
+/// Small PDFs, written by hand.
+pub mod pdf;
+
+use std::{
+    env,
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+/// The repository's root.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The binary that `cargo build` put beside this test.
+pub fn recto_path() -> PathBuf {
+    let test = env::current_exe().unwrap();
+    let path = test.parent().unwrap().parent().unwrap().join("recto");
+    assert!(
+        path.is_file(),
+        "{} is not there: run `cargo build` first",
+        path.display()
+    );
+    path
+}
+
+/// `recto`, with nothing of the environment that would change what it does.
+pub fn recto() -> Command {
+    let mut command = Command::new(recto_path());
+    for (name, _) in env::vars_os() {
+        let parts = ["RECTO_PDFIUM", "RECTO_MODELS", "RECTO_CACHE"];
+        if name.to_string_lossy().starts_with("RECTO_") && !parts.iter().any(|part| name == *part) {
+            command.env_remove(name);
+        }
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// PDFium's library as the program would find it.
+pub fn pdfium() -> PathBuf {
+    part("RECTO_PDFIUM", "pdfium/libpdfium.so")
+}
+
+fn part(variable: &str, below_cache: &str) -> PathBuf {
+    let set = |name| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    set(variable).unwrap_or_else(|| {
+        let cache = set("RECTO_CACHE")
+            .or_else(|| set("XDG_CACHE_HOME").map(|caches| caches.join("recto")))
+            .or_else(|| set("HOME").map(|home| home.join(".cache/recto")))
+            .expect("HOME is set");
+        cache.join(below_cache)
+    })
+}
+
+/// What a person sees of a run: its words and its exit status.
+pub fn seen(output: &Output) -> String {
+    let mut text = String::new();
+    for (name, bytes) in [("out", &output.stdout), ("err", &output.stderr)] {
+        for line in String::from_utf8_lossy(bytes).lines() {
+            writeln!(text, "{name}| {line}").unwrap();
+        }
+    }
+    writeln!(
+        text,
+        "exit {}",
+        output
+            .status
+            .code()
+            .map_or("by signal".to_owned(), |c| c.to_string())
+    )
+    .unwrap();
+    text
+}
+
+/// The corpus where it is at hand; says that the test is skipped where it is not.
+pub fn corpus(below: &str) -> Option<PathBuf> {
+    let folder = env::var_os("RECTO_CORPUS")
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from);
+    match folder {
+        Some(folder) => {
+            let folder = folder.join(below);
+            assert!(folder.is_dir(), "RECTO_CORPUS has no {below}");
+            Some(folder)
+        }
+        None => {
+            eprintln!("skipped: RECTO_CORPUS is not set");
+            None
+        }
+    }
+}
