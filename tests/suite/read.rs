@@ -239,8 +239,16 @@ fn after_the_documents_deadline_the_pages_that_are_left_fail_and_say_so() {
     let outcome = run(document(5), &options, engine, &mut sink, &Cancel::new()).unwrap();
     assert_eq!(outcome.state, DocumentState::Partial);
     assert_eq!(sink.numbers(), [1, 2, 3, 4, 5]);
-    use PageOutcome::{Failed, Ok};
-    assert_eq!(sink.outcomes(), [Ok, Ok, Failed, Failed, Failed]);
+    assert_eq!(
+        sink.outcomes(),
+        [
+            PageOutcome::Ok,
+            PageOutcome::Ok,
+            PageOutcome::Failed,
+            PageOutcome::Failed,
+            PageOutcome::Failed
+        ]
+    );
     for page in &sink.pages[2..] {
         assert_eq!(
             page.summary.reason.as_ref().unwrap().kind,
