@@ -122,7 +122,7 @@ def main():
     parser.add_argument("--first-pages", type=int, help="of each document, at most so many")
     parser.add_argument("--det-side", type=int, default=DET_LIMIT_SIDE)
     parser.add_argument("--det-limit", default=DET_LIMIT_TYPE)
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     args.out.mkdir(parents=True, exist_ok=True)
     reader = {"rapidocr": Rapidocr, "tesseract": Tesseract}[args.peer](args)
     if args.serve:
