@@ -38,7 +38,7 @@ unit: setup
 
 bench: ## accuracy and pages a second beside rapidocr and tesseract; needs RECTO_CORPUS
 	@if [ -z "$$RECTO_CORPUS" ]; then echo "bench: skipped, RECTO_CORPUS is not set (a folder laid out as tests/bench/README.md says)"; \
-	else $(MAKE) setup build && $(PARTS) $(PYTHON) tests/bench/run.py; fi
+	else $(MAKE) --no-print-directory setup build && $(PARTS) $(PYTHON) tests/bench/run.py; fi
 
 samples: ## write the sample documents anew (needs fonts, see tests/samples/README.md)
 	$(PYTHON) tests/samples/make_samples.py
