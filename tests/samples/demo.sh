@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Convert the samples and show what came of them: demo.sh BINARY OUT
+set -euo pipefail
+binary=$1 out=$2 here=$(dirname "$0")
+
+"$binary" convert "$here"/*.pdf "$here"/*.png "$here"/*.jpg -o "$out" --html
+
+echo
+echo "Markdown is in $out, one file a document; open the .html beside it to compare with the page images:"
+for markdown in "$out"/*.md; do
+    printf '  %-32s %5d words\n' "$markdown" "$(wc -w <"$markdown")"
+done
+echo
+echo "$out/report.md begins:"
+head -n 24 "$out/report.md" | cut -c1-110 | sed 's/^/  | /'
