@@ -282,4 +282,42 @@ mod tests {
         };
         assert_eq!(convert.options(), Options::default());
     }
+
+    /// Names and example values of `deploy/env.example`.
+    fn examples() -> Vec<(String, String)> {
+        include_str!("../../deploy/env.example")
+            .lines()
+            .filter_map(|line| line.strip_prefix("#RECTO_")?.split_once('='))
+            .map(|(name, value)| (format!("RECTO_{name}"), value.to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn the_example_environment_names_every_variable_and_no_other() {
+        let command = Cli::command();
+        let convert = command.find_subcommand("convert").unwrap();
+        let mut read: Vec<String> = convert
+            .get_arguments()
+            .filter_map(|argument| Some(argument.get_env()?.to_str()?.to_owned()))
+            .collect();
+        let mut named: Vec<String> = examples().into_iter().map(|(name, _)| name).collect();
+        read.sort();
+        named.sort();
+        assert_eq!(named, read);
+    }
+
+    #[test]
+    fn the_example_values_are_ones_that_recto_takes() {
+        let mut command = vec!["recto".to_owned(), "convert".to_owned(), "a.pdf".to_owned()];
+        for (name, value) in examples() {
+            let flag = name["RECTO_".len()..].to_lowercase().replace('_', "-");
+            match value.as_str() {
+                "false" => command.push(format!("--{flag}")),
+                _ => command.extend([format!("--{flag}"), value]),
+            }
+        }
+        if let Err(error) = Cli::try_parse_from(command) {
+            panic!("{error}");
+        }
+    }
 }
