@@ -8,6 +8,8 @@ const STRIPS_PER_EM: f32 = 4.0;
 const LEAST_HEIGHT_EM: f32 = 3.0;
 /// Most strips looked at, so that a hostile page cannot ask for more.
 const MOST_STRIPS: usize = 1024;
+/// Most white stretches of strips looked at.
+const MOST_WHITE: usize = 8192;
 /// Most gutters given.
 const MOST_GUTTERS: usize = 24;
 
@@ -60,7 +62,7 @@ pub(crate) fn gutters(items: &[Item], em: f32) -> Vec<Gutter> {
     };
     for item in sorted {
         let rect = item.rect();
-        let inset = (0.1 * em).min(rect.width() / 3.0);
+        let inset = (item.margin() * em).min(rect.width() / 3.0);
         let at = |x: f32| (((x - all.left) / step).max(0.0) as usize).min(count - 1);
         let range = at(rect.left + inset)..=at(rect.right - inset);
         let upper = rect.top + 0.15 * rect.height();
@@ -73,6 +75,8 @@ pub(crate) fn gutters(items: &[Item], em: f32) -> Vec<Gutter> {
     for (i, &end) in ends.iter().enumerate() {
         close(i, end, all.bottom);
     }
+    white.sort_by(|a, b| (b.2 - b.1).total_cmp(&(a.2 - a.1)));
+    white.truncate(MOST_WHITE);
     let mut found = widen(white, all.left, step);
     found.retain(|gutter| gutter.width() > 1.5 * step);
     found.sort_by(|a, b| {

@@ -13,7 +13,7 @@ use super::{
     order::{Item, columns},
     paragraphs::{Paragraph, ends_sentence, paragraphs},
     piece::{Piece, common_size},
-    rows::{Row, into_row, rows},
+    rows::{Row, rows, text_of},
 };
 
 /// Most lines of a page that are laid out with care; a page with more is read from top to bottom.
@@ -169,17 +169,17 @@ impl Builder<'_> {
         self.push(BlockKind::Table(table), LineRole::Table, pieces, String::new());
     }
 
-    /// Running heads or feet: a block for each row of each kind.
+    /// Running heads or feet: a block for each row, but page numbers apart.
     fn furniture(&mut self, pieces: &[(Piece, LineRole)], role: LineRole) {
-        for kind in [role, LineRole::PageNumber] {
-            let of_kind = pieces.iter().filter(|piece| piece.1 == kind);
-            for row in rows(of_kind.map(|piece| piece.0).collect()) {
-                let block = match kind {
-                    LineRole::Header => BlockKind::Header,
-                    LineRole::Footer => BlockKind::Footer,
-                    _ => BlockKind::PageNumber,
+        let is_number = |piece: &Piece| pieces.iter().any(|(p, role)| p.line == piece.line && *role == LineRole::PageNumber);
+        for row in rows(pieces.iter().map(|piece| piece.0).collect()) {
+            for run in row.pieces.chunk_by(|a, b| is_number(a) == is_number(b)) {
+                let (kind, role) = match (is_number(&run[0]), role) {
+                    (true, _) => (BlockKind::PageNumber, LineRole::PageNumber),
+                    (false, LineRole::Header) => (BlockKind::Header, role),
+                    (false, _) => (BlockKind::Footer, role),
                 };
-                self.push(block, kind, &row.pieces, row.text);
+                self.push(kind, role, run, text_of(run, row.size));
             }
         }
     }

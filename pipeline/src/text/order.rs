@@ -33,6 +33,15 @@ impl Item<'_> {
         }
     }
 
+    /// How far its box may lie beyond its ink to the left and right, in ems: boxes that a model finds
+    /// are drawn with a margin.
+    pub fn margin(&self) -> f32 {
+        match self {
+            Self::Text(piece) if piece.read => 0.25,
+            _ => 0.1,
+        }
+    }
+
     fn middle(&self) -> (f32, f32) {
         let rect = self.rect();
         ((rect.left + rect.right) / 2.0, (rect.top + rect.bottom) / 2.0)
@@ -192,18 +201,22 @@ impl Side {
         })
     }
 
-    /// The share of the rows of the side with fewer rows that have a row beside them.
+    /// The share of the rows of the side with fewer rows that have a row beside them, less what chance gives.
     fn aligned_with(&self, other: &Self, em: f32) -> f32 {
         let (few, many) = if self.rows.len() <= other.rows.len() {
             (&self.rows, &other.rows)
         } else {
             (&other.rows, &self.rows)
         };
+        let near = 0.2 * em;
         let beside = few.iter().filter(|&&y| {
-            let at = many.partition_point(|&m| m < y - 0.3 * em);
-            many.get(at).is_some_and(|&m| m <= y + 0.3 * em)
+            let at = many.partition_point(|&m| m < y - near);
+            many.get(at).is_some_and(|&m| m <= y + near)
         });
-        beside.count() as f32 / few.len().max(1) as f32
+        let share = beside.count() as f32 / few.len().max(1) as f32;
+        let pitch = median(many.windows(2).map(|pair| pair[1] - pair[0])).unwrap_or(f32::MAX);
+        let chance = (2.0 * near / pitch.max(near)).min(0.8);
+        (share - chance) / (1.0 - chance)
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) struct Edges {
 
 #[derive(Clone, Debug)]
 struct EdgeRow {
+    text: String,
     /// Its text, digits and case folded.
     folded: String,
     letters: usize,
@@ -91,6 +92,7 @@ impl EdgeRow {
             between / row.rect.height().max(1.0)
         });
         Self {
+            text: row.text.chars().take(200).collect(),
             folded: fold(&row.text),
             letters: row.text.chars().filter(|c| c.is_alphabetic()).count(),
             at,
@@ -106,7 +108,8 @@ impl EdgeRow {
     fn matches(&self, other: &Self) -> bool {
         let place = (self.at - other.at).abs() < 0.02;
         let size = (self.size / other.size - 1.0).abs() < 0.3;
-        place && size && self.letters >= 3 && alike(&self.folded, &other.folded)
+        let same = self.text == other.text && self.text.len() >= 4 && !self.lone;
+        place && size && (same || self.letters >= 3 && alike(&self.folded, &other.folded))
     }
 }
 
@@ -120,21 +123,22 @@ pub(crate) fn running(this: &Edges, neighbours: &[&Edges]) -> Vec<(usize, LineRo
         };
         let others: Vec<(u32, Vec<EdgeRow>)> =
             neighbours.iter().map(|edges| (edges.number, same(edges))).collect();
-        let runs: Vec<bool> = rows
+        // What lies between a running row and the page's edge runs too.
+        let last = rows
             .iter()
-            .map(|row| others.iter().any(|(_, other)| other.iter().any(|o| row.matches(o))))
-            .collect();
-        let last = runs.iter().rposition(|&runs| runs);
+            .rposition(|row| others.iter().any(|(_, other)| other.iter().any(|o| row.matches(o))));
         for (i, row) in rows.iter().enumerate() {
+            let runs = last.is_some_and(|last| i <= last);
             let numbers = numbers_in_sequence(row, this.number, &others);
             // A number alone at the foot is the page's, unless it stands right below a column of others.
             let foot = i == 0 && role == LineRole::Footer && row.lone && row.gap > 0.9;
             let lone = foot || i == 0 && row.lone && !numbers.is_empty();
             for &line in &row.lines {
                 let number = row.numbers.iter().any(|n| n.0 == line);
-                if number && (lone || runs[i] || numbers.contains(&line) && last.is_none_or(|last| i <= last + 1)) {
+                let fits = numbers.contains(&line);
+                if number && (lone || fits && (runs || i == 0 || last == Some(i - 1))) {
                     found.push((line, LineRole::PageNumber));
-                } else if runs[i] {
+                } else if runs {
                     found.push((line, role));
                 }
             }
