@@ -45,7 +45,11 @@ impl Assembler {
     /// Takes the next page; gives the pages that are ready.
     pub fn push(&mut self, page: PageContent) -> Vec<AssembledPage> {
         let edges = match &page.content {
-            Content::Regions(lines) => edges(page.number, page.height, &place(lines, centre(&page), page.skew_deg)),
+            Content::Regions(lines) => edges(
+                page.number,
+                page.height,
+                &place(lines, centre(&page), page.skew_deg),
+            ),
             Content::Markup(_) => Edges::default(),
         };
         self.waiting.push_back((page, edges));
@@ -74,7 +78,7 @@ impl Assembler {
         let layout = match &page.content {
             Content::Regions(lines) => {
                 let sorted = sort(&page, lines, &roles);
-                lay_out(lines, sorted, &mut self.styles)
+                lay_out(lines, &page.rulings, sorted, &mut self.styles)
             }
             Content::Markup(markup) => markup_blocks(markup),
         };
@@ -115,7 +119,11 @@ fn centre(page: &PageContent) -> Point {
 }
 
 /// Tells a page's running heads and feet from its body.
-fn sort<'a>(page: &PageContent, lines: &'a [crate::page::Line], roles: &[(usize, LineRole)]) -> Sorted<'a> {
+fn sort<'a>(
+    page: &PageContent,
+    lines: &'a [crate::page::Line],
+    roles: &[(usize, LineRole)],
+) -> Sorted<'a> {
     let pieces = place(lines, centre(page), page.skew_deg);
     let middle = pieces
         .upright
@@ -129,7 +137,9 @@ fn sort<'a>(page: &PageContent, lines: &'a [crate::page::Line], roles: &[(usize,
     };
     for piece in pieces.upright {
         match roles.iter().find(|(line, _)| *line == piece.line) {
-            Some((_, role)) if piece.rect.top < middle && *role != LineRole::Footer => sorted.head.push((piece, *role)),
+            Some((_, role)) if piece.rect.top < middle && *role != LineRole::Footer => {
+                sorted.head.push((piece, *role))
+            }
             Some((_, role)) => sorted.foot.push((piece, *role)),
             None => sorted.body.push(piece),
         }

@@ -88,7 +88,10 @@ fn opens_tag(after: char) -> bool {
 
 /// Whether `chars`, which start with `&`, start with what may be an entity.
 fn is_entity(chars: &[char]) -> bool {
-    let name = chars[1..].iter().take(40).take_while(|c| c.is_ascii_alphanumeric() || **c == '#');
+    let name = chars[1..]
+        .iter()
+        .take(40)
+        .take_while(|c| c.is_ascii_alphanumeric() || **c == '#');
     let length = name.count();
     length > 0 && chars.get(length + 1) == Some(&';')
 }
@@ -123,5 +126,7 @@ fn escape_start(text: String) -> String {
 }
 
 fn is_task(text: &str) -> bool {
-    ["[ ]", "[x]", "[X]"].iter().any(|mark| text.starts_with(mark))
+    ["[ ]", "[x]", "[X]"]
+        .iter()
+        .any(|mark| text.starts_with(mark))
 }

@@ -47,7 +47,9 @@ pub(crate) fn gutters(items: &[Item], em: f32) -> Vec<Gutter> {
     let Some(all) = items.iter().map(Item::rect).reduce(|a, b| a.union(&b)) else {
         return Vec::new();
     };
-    let step = (em / STRIPS_PER_EM).max(all.width() / MOST_STRIPS as f32).max(0.01);
+    let step = (em / STRIPS_PER_EM)
+        .max(all.width() / MOST_STRIPS as f32)
+        .max(0.01);
     let count = ((all.width() / step) as usize).clamp(1, MOST_STRIPS);
     let mut sorted: Vec<&Item> = items.iter().collect();
     sorted.sort_by(|a, b| a.rect().top.total_cmp(&b.rect().top));
@@ -115,7 +117,12 @@ fn widen(mut white: Vec<(usize, f32, f32)>, left: f32, step: f32) -> Vec<Gutter>
             }
             None => open.push((
                 strip,
-                Gutter { left: x0, right: x1, top, bottom },
+                Gutter {
+                    left: x0,
+                    right: x1,
+                    top,
+                    bottom,
+                },
             )),
         }
     }

@@ -38,7 +38,10 @@ impl Styles {
 
     /// The level of headings of this size; the same for sizes that look the same.
     fn level(&mut self, size: f32, body: f32) -> u8 {
-        let known = self.levels.iter().find(|(s, _)| (s / size - 1.0).abs() < 0.04);
+        let known = self
+            .levels
+            .iter()
+            .find(|(s, _)| (s / size - 1.0).abs() < 0.04);
         if let Some(&(_, level)) = known {
             return level;
         }
@@ -58,7 +61,10 @@ impl Styles {
 pub(crate) fn headings(page: &[&Paragraph], styles: &mut Styles) -> Vec<Option<u8>> {
     styles.learn(page);
     let body = styles.body().unwrap_or(1.0).max(1.0);
-    let prose = page.iter().filter(|p| p.rows.len() >= 3 && p.mark.is_none()).count();
+    let prose = page
+        .iter()
+        .filter(|p| p.rows.len() >= 3 && p.mark.is_none())
+        .count();
     let mut found: Vec<Option<u8>> = (0..page.len())
         .map(|i| level(page, i, body, prose, styles))
         .collect();
@@ -74,7 +80,13 @@ pub(crate) fn headings(page: &[&Paragraph], styles: &mut Styles) -> Vec<Option<u
     found
 }
 
-fn level(page: &[&Paragraph], i: usize, body: f32, prose: usize, styles: &mut Styles) -> Option<u8> {
+fn level(
+    page: &[&Paragraph],
+    i: usize,
+    body: f32,
+    prose: usize,
+    styles: &mut Styles,
+) -> Option<u8> {
     let this = page[i];
     let text: Vec<&str> = this.rows.iter().map(|row| row.text.as_str()).collect();
     let text = text.join(" ");
@@ -113,7 +125,8 @@ fn size(paragraph: &Paragraph) -> f32 {
 fn could_be(paragraph: &Paragraph, text: &str) -> bool {
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
     let signs = text.chars().filter(|c| !c.is_whitespace()).count();
-    let ends_open = text.ends_with([',', ';', '-']) || text.ends_with('.') && !text.ends_with("..") && letters > 20;
+    let ends_open = text.ends_with([',', ';', '-'])
+        || text.ends_with('.') && !text.ends_with("..") && letters > 20;
     paragraph.rows.len() <= 3
         && signs <= LONGEST
         && letters >= 2
@@ -131,16 +144,22 @@ fn numbered_title(text: &str) -> Option<u8> {
     if !starts || words > 12 || title.ends_with(['.', ',', ';', ':']) {
         return None;
     }
-    if matches!(number, "Chapter" | "CHAPTER" | "Part" | "PART" | "Appendix" | "APPENDIX") {
+    if matches!(
+        number,
+        "Chapter" | "CHAPTER" | "Part" | "PART" | "Appendix" | "APPENDIX"
+    ) {
         let count = title.split(|c: char| !c.is_alphanumeric()).next()?;
-        let counts = count.bytes().all(|b| b.is_ascii_digit()) || count.len() == 1 || roman(count).is_some();
+        let counts =
+            count.bytes().all(|b| b.is_ascii_digit()) || count.len() == 1 || roman(count).is_some();
         return counts.then_some(1);
     }
     let dotted = number.ends_with('.');
     let number = number.trim_end_matches('.');
     let parts: Vec<&str> = number.split('.').collect();
-    let counts = |part: &&str| (1..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
-    let lettered = parts.len() > 1 && parts[0].len() == 1 && parts[0].bytes().all(|b| b.is_ascii_uppercase());
+    let counts =
+        |part: &&str| (1..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    let lettered =
+        parts.len() > 1 && parts[0].len() == 1 && parts[0].bytes().all(|b| b.is_ascii_uppercase());
     let first = parts.first().is_some_and(counts) || lettered;
     if first && parts.iter().skip(1).all(counts) && parts.len() <= 5 {
         return Some(parts.len() as u8);

@@ -46,7 +46,11 @@ pub(crate) fn join_line(text: &mut String, next: &str, seen: &Hyphenated) {
                 text.pop();
             }
         }
-        '—' if text.chars().rev().nth(1).is_some_and(|c| !c.is_whitespace()) => {}
+        '—' if text
+            .chars()
+            .rev()
+            .nth(1)
+            .is_some_and(|c| !c.is_whitespace()) => {}
         _ if is_unspaced(last) && is_unspaced(first) => {}
         _ => text.push(' '),
     }
@@ -88,7 +92,9 @@ mod tests {
         let mut seen = Hyphenated::default();
         lines.iter().for_each(|line| seen.learn(line));
         let mut text = String::new();
-        lines.iter().for_each(|line| join_line(&mut text, line, &seen));
+        lines
+            .iter()
+            .for_each(|line| join_line(&mut text, line, &seen));
         text
     }
 

@@ -2,10 +2,14 @@
 
 use recto_schemas::{LineRecord, LineRole};
 
-use crate::page::{Line, Rect};
+use crate::{
+    image::rulings::Rulings,
+    page::{Line, Rect},
+};
 
 use super::{
     Block, BlockKind, Table,
+    aligned::aligned,
     headings::{Styles, headings},
     join::{Hyphenated, join_line},
     lists::{depths, list_marks},
@@ -14,6 +18,7 @@ use super::{
     paragraphs::{Paragraph, ends_sentence, paragraphs},
     piece::{Piece, common_size},
     rows::{Row, rows, text_of},
+    ruled::{Ruled, take_ruled},
 };
 
 /// Most lines of a page that are laid out with care; a page with more is read from top to bottom.
@@ -48,7 +53,12 @@ enum Part<'a> {
 }
 
 /// Lays a page out.
-pub(crate) fn lay_out(lines: &[Line], sorted: Sorted, styles: &mut Styles) -> Layout {
+pub(crate) fn lay_out(
+    lines: &[Line],
+    rulings: &Rulings,
+    sorted: Sorted,
+    styles: &mut Styles,
+) -> Layout {
     let mut seen = Hyphenated::default();
     lines.iter().for_each(|line| seen.learn(&line.text));
     let mut page = Builder {
@@ -59,33 +69,74 @@ pub(crate) fn lay_out(lines: &[Line], sorted: Sorted, styles: &mut Styles) -> La
     if sorted.body.len() > MOST_PIECES {
         page.plain(sorted.body);
     } else {
-        page.body(parts(sorted.body), &seen, styles);
+        page.body(parts(sorted.body, rulings, &seen), &seen, styles);
     }
     for piece in &sorted.aside {
-        page.push(BlockKind::Paragraph, LineRole::Paragraph, &[*piece], piece.text.to_owned());
+        page.push(
+            BlockKind::Paragraph,
+            LineRole::Paragraph,
+            &[*piece],
+            piece.text.to_owned(),
+        );
     }
     page.furniture(&sorted.foot, LineRole::Footer);
     page.out
 }
 
 /// The body's parts in reading order.
-fn parts(body: Vec<Piece>) -> Vec<Part> {
+fn parts<'a>(mut body: Vec<Piece<'a>>, rulings: &Rulings, seen: &Hyphenated) -> Vec<Part<'a>> {
     let em = common_size(body.iter()).unwrap_or(1.0).max(1.0);
-    let items: Vec<Item> = body.into_iter().map(Item::Text).collect();
+    let ruled = take_ruled(&mut body, rulings, em, seen);
+    let tables = ruled
+        .iter()
+        .enumerate()
+        .map(|(i, table)| Item::Table(i, table.rect));
+    let items: Vec<Item> = body.into_iter().map(Item::Text).chain(tables).collect();
+    let mut ruled: Vec<Option<Ruled>> = ruled.into_iter().map(Some).collect();
     let mut parts = Vec::new();
     for column in columns(items, em) {
-        let pieces = column.into_iter().filter_map(|item| match item {
-            Item::Text(piece) => Some(piece),
-            Item::Table(..) => None,
-        });
         let before = parts.len();
-        text_parts(rows(pieces.collect()), em, &mut parts);
+        let mut pieces = Vec::new();
+        let mut tables = Vec::new();
+        for item in column {
+            match item {
+                Item::Text(piece) => pieces.push(piece),
+                Item::Table(i, _) => tables.extend(ruled.get_mut(i).and_then(Option::take)),
+            }
+        }
+        tables.sort_by(|a, b| a.rect.top.total_cmp(&b.rect.top));
+        let mut rest = rows(pieces);
+        for table in tables {
+            let middle = (table.rect.top + table.rect.bottom) / 2.0;
+            let below = rest.split_off(rest.partition_point(|row| row.middle() < middle));
+            text_parts(std::mem::replace(&mut rest, below), em, seen, &mut parts);
+            parts.push(Part::Table(table.table, table.pieces));
+        }
+        text_parts(rest, em, seen, &mut parts);
         continue_over_break(&mut parts, before);
     }
     parts
 }
 
-fn text_parts<'a>(rows: Vec<Row<'a>>, em: f32, parts: &mut Vec<Part<'a>>) {
+/// Rows of one column to paragraphs, and to tables where they are aligned.
+fn text_parts<'a>(rows: Vec<Row<'a>>, em: f32, seen: &Hyphenated, parts: &mut Vec<Part<'a>>) {
+    let tables = aligned(&rows, em, seen);
+    let mut rows = rows.into_iter();
+    let mut done = 0;
+    for table in tables {
+        push_paragraphs(
+            rows.by_ref().take(table.rows.start - done).collect(),
+            em,
+            parts,
+        );
+        rows.by_ref().take(table.rows.len()).for_each(drop);
+        done = table.rows.end;
+        parts.push(Part::Table(table.table, table.pieces));
+    }
+    push_paragraphs(rows.collect(), em, parts);
+}
+
+fn push_paragraphs<'a>(rows: Vec<Row<'a>>, em: f32, parts: &mut Vec<Part<'a>>) {
     let marks = list_marks(&rows, em);
     parts.extend(paragraphs(rows, marks, em).into_iter().map(Part::Paragraph));
 }
@@ -133,27 +184,46 @@ impl Builder<'_> {
             .iter()
             .map(|part| matches!(part, Part::Paragraph(_)).then(|| levels.next().flatten()))
             .collect();
-        let lefts: Vec<Option<f32>> = parts.iter().zip(&kinds).map(|(part, kind)| item_left(part, kind)).collect();
+        let lefts: Vec<Option<f32>> = parts
+            .iter()
+            .zip(&kinds)
+            .map(|(part, kind)| item_left(part, kind))
+            .collect();
         let depths = depths(&lefts, em);
         for ((part, kind), depth) in parts.into_iter().zip(kinds).zip(depths) {
             match part {
-                Part::Paragraph(paragraph) => self.paragraph(paragraph, kind.flatten(), depth, seen),
+                Part::Paragraph(paragraph) => {
+                    self.paragraph(paragraph, kind.flatten(), depth, seen)
+                }
                 Part::Table(table, pieces) => self.table(table, &pieces),
             }
         }
     }
 
     fn paragraph(&mut self, mut this: Paragraph, level: Option<u8>, depth: u8, seen: &Hyphenated) {
-        let pieces: Vec<Piece> = this.rows.iter().flat_map(|row| row.pieces.iter().copied()).collect();
+        let pieces: Vec<Piece> = this
+            .rows
+            .iter()
+            .flat_map(|row| row.pieces.iter().copied())
+            .collect();
         if let Some(level) = level {
             this.mark = None;
             let text = this.text(seen);
             self.push(BlockKind::Heading(level), LineRole::Heading, &pieces, text);
         } else if let Some(mark) = &this.mark {
             let bullet = !matches!(mark.kind, MarkKind::Count { .. });
-            let mark = if bullet { "-".to_owned() } else { mark.text.clone() };
+            let mark = if bullet {
+                "-".to_owned()
+            } else {
+                mark.text.clone()
+            };
             let text = this.text(seen);
-            self.push(BlockKind::ListItem { mark, depth }, LineRole::ListItem, &pieces, text);
+            self.push(
+                BlockKind::ListItem { mark, depth },
+                LineRole::ListItem,
+                &pieces,
+                text,
+            );
         } else {
             let text = this.text(seen);
             self.push(BlockKind::Paragraph, LineRole::Paragraph, &pieces, text);
@@ -166,12 +236,21 @@ impl Builder<'_> {
         for cell in table.rows.iter_mut().flatten() {
             cell.lines.iter_mut().for_each(|line| *line += first);
         }
-        self.push(BlockKind::Table(table), LineRole::Table, pieces, String::new());
+        self.push(
+            BlockKind::Table(table),
+            LineRole::Table,
+            pieces,
+            String::new(),
+        );
     }
 
     /// Running heads or feet: a block for each row, but page numbers apart.
     fn furniture(&mut self, pieces: &[(Piece, LineRole)], role: LineRole) {
-        let is_number = |piece: &Piece| pieces.iter().any(|(p, role)| p.line == piece.line && *role == LineRole::PageNumber);
+        let is_number = |piece: &Piece| {
+            pieces
+                .iter()
+                .any(|(p, role)| p.line == piece.line && *role == LineRole::PageNumber)
+        };
         for row in rows(pieces.iter().map(|piece| piece.0).collect()) {
             for run in row.pieces.chunk_by(|a, b| is_number(a) == is_number(b)) {
                 let (kind, role) = match (is_number(&run[0]), role) {
@@ -193,7 +272,12 @@ impl Builder<'_> {
             for piece in chunk {
                 join_line(&mut text, piece.text, &Hyphenated::default());
             }
-            self.push(BlockKind::Paragraph, LineRole::Paragraph, chunk, text.clone());
+            self.push(
+                BlockKind::Paragraph,
+                LineRole::Paragraph,
+                chunk,
+                text.clone(),
+            );
         }
     }
 

@@ -52,7 +52,9 @@ impl Writer {
             BlockKind::Heading(level) => heading(*level, &block.text),
             BlockKind::Table(table) => table_text(table),
             BlockKind::Markup => block.text.clone(),
-            BlockKind::ListItem { mark, .. } => escape(&format!("{mark} {}", block.text), Place::Block),
+            BlockKind::ListItem { mark, .. } => {
+                escape(&format!("{mark} {}", block.text), Place::Block)
+            }
             _ => escape(&block.text, Place::Block),
         };
         self.paragraph(&text);
@@ -75,9 +77,10 @@ impl Writer {
         let continues = !self.lists.is_empty();
         let depth = depth.min(self.lists.len());
         self.lists.truncate(depth + 1);
-        let follows = self.lists.get(depth).map(|list| {
-            list.sign == sign && list.number.map(|n| n + 1) == number
-        });
+        let follows = self
+            .lists
+            .get(depth)
+            .map(|list| list.sign == sign && list.number.map(|n| n + 1) == number);
         let inset: usize = self.lists[..depth].iter().map(|list| list.inset).sum();
         if !continues {
             if !self.out.is_empty() {
@@ -96,7 +99,8 @@ impl Writer {
             inset: mark.len() + 1,
         });
         let text = escape(text, Place::Block);
-        self.out.push_str(&format!("{}{mark} {text}\n", " ".repeat(inset)));
+        self.out
+            .push_str(&format!("{}{mark} {text}\n", " ".repeat(inset)));
     }
 }
 
@@ -105,9 +109,15 @@ fn counted(mark: &str) -> Option<(char, Option<u32>)> {
     if mark == "-" {
         return Some(('-', None));
     }
-    let sign = mark.chars().next_back().filter(|c| matches!(c, '.' | ')'))?;
+    let sign = mark
+        .chars()
+        .next_back()
+        .filter(|c| matches!(c, '.' | ')'))?;
     let digits = &mark[..mark.len() - 1];
-    let number = digits.parse().ok().filter(|n: &u32| n.to_string() == digits)?;
+    let number = digits
+        .parse()
+        .ok()
+        .filter(|n: &u32| n.to_string() == digits)?;
     Some((sign, Some(number)))
 }
 
@@ -140,7 +150,9 @@ fn pipe_table(table: &Table, columns: usize) -> String {
     let mut out = String::new();
     let mut rows = table.rows.iter();
     let cells = |row: &Vec<super::Cell>| -> Vec<String> {
-        row.iter().map(|cell| cell_text(&cell.text, |line| escape(line, Place::Cell))).collect()
+        row.iter()
+            .map(|cell| cell_text(&cell.text, |line| escape(line, Place::Cell)))
+            .collect()
     };
     if table.head
         && let Some(head) = rows.next()

@@ -41,8 +41,13 @@ pub(crate) enum Numerals {
 impl Mark {
     /// Whether `next` may be the mark after this one, or the other way round.
     pub fn neighbours(&self, next: &Self) -> bool {
-        let (MarkKind::Count { frame, values }, MarkKind::Count { frame: other_frame, values: other }) =
-            (&self.kind, &next.kind)
+        let (
+            MarkKind::Count { frame, values },
+            MarkKind::Count {
+                frame: other_frame,
+                values: other,
+            },
+        ) = (&self.kind, &next.kind)
         else {
             return false;
         };
@@ -55,7 +60,10 @@ impl Mark {
     /// The number, where it is one that Markdown counts by: `3.` or `3)`.
     pub fn decimal(&self) -> Option<u32> {
         match &self.kind {
-            MarkKind::Count { frame: (false, _), values } => values
+            MarkKind::Count {
+                frame: (false, _),
+                values,
+            } => values
                 .iter()
                 .find_map(|(kind, n)| (*kind == Numerals::Decimal).then_some(*n)),
             _ => None,
@@ -87,7 +95,10 @@ fn count(text: &str) -> Option<Mark> {
     let inner = &text[usize::from(open)..];
     let end = inner.find(|c: char| !c.is_ascii_alphanumeric())?;
     let (number, tail) = inner.split_at(end);
-    let close = tail.chars().next().filter(|c| *c == ')' || *c == '.' && !open)?;
+    let close = tail
+        .chars()
+        .next()
+        .filter(|c| *c == ')' || *c == '.' && !open)?;
     let after = &tail[1..];
     if !after.starts_with(char::is_whitespace) {
         return None;
@@ -132,10 +143,22 @@ pub(crate) fn roman(number: &str) -> Option<u32> {
         return None;
     }
     let parts = [
-        ("c", 100), ("xc", 90), ("l", 50), ("xl", 40), ("x", 10), ("ix", 9), ("v", 5), ("iv", 4), ("i", 1),
+        ("c", 100),
+        ("xc", 90),
+        ("l", 50),
+        ("xl", 40),
+        ("x", 10),
+        ("ix", 9),
+        ("v", 5),
+        ("iv", 4),
+        ("i", 1),
     ];
     for (sign, value) in parts {
-        let most = if matches!(sign, "c" | "x" | "i") { 3 } else { 1 };
+        let most = if matches!(sign, "c" | "x" | "i") {
+            3
+        } else {
+            1
+        };
         for _ in 0..most {
             if let Some(tail) = rest.strip_prefix(sign) {
                 rest = tail.to_owned();
@@ -152,10 +175,22 @@ mod tests {
 
     #[test]
     fn tells_marks_from_text() {
-        for text in ["• one", "- one", "o one", "3. one", "(a) one", "iv) one", "12) one", "•one"] {
+        for text in [
+            "• one", "- one", "o one", "3. one", "(a) one", "iv) one", "12) one", "•one",
+        ] {
             assert!(mark(text).is_some(), "{text}");
         }
-        for text in ["-5 degrees", "one. two", "1986. A year", "e.g. this", "3.5 litres", "of it", "(see) it", "•", "1."] {
+        for text in [
+            "-5 degrees",
+            "one. two",
+            "1986. A year",
+            "e.g. this",
+            "3.5 litres",
+            "of it",
+            "(see) it",
+            "•",
+            "1.",
+        ] {
             assert_eq!(mark(text), None, "{text}");
         }
     }

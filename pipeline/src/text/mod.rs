@@ -9,6 +9,9 @@ mod rows;
 mod marks;
 mod lists;
 mod join;
+mod tables;
+mod ruled;
+mod aligned;
 mod paragraphs;
 mod headings;
 /// Reading order and blocks of one page.

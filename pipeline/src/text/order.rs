@@ -44,7 +44,10 @@ impl Item<'_> {
 
     fn middle(&self) -> (f32, f32) {
         let rect = self.rect();
-        ((rect.left + rect.right) / 2.0, (rect.top + rect.bottom) / 2.0)
+        (
+            (rect.left + rect.right) / 2.0,
+            (rect.top + rect.bottom) / 2.0,
+        )
     }
 }
 
@@ -106,8 +109,12 @@ fn separates(items: &[Item], gutter: Gutter, em: f32) -> Option<Gutter> {
     let columns = match (left.prose, right.prose) {
         (true, true) => true,
         // Notes beside the text are smaller or on lines of their own; labels and amounts are aligned.
-        (true, false) => !right.cells && (aligned < 0.7 || right.flows && right.size < 0.9 * left.size),
-        (false, true) => !left.cells && (aligned < 0.7 || left.flows && left.size < 0.9 * right.size),
+        (true, false) => {
+            !right.cells && (aligned < 0.7 || right.flows && right.size < 0.9 * left.size)
+        }
+        (false, true) => {
+            !left.cells && (aligned < 0.7 || left.flows && left.size < 0.9 * right.size)
+        }
         (false, false) => aligned < 0.5 && fewer >= 3 || tall && !(left.cells || right.cells),
     };
     columns.then_some(gutter)
@@ -168,10 +175,12 @@ impl Side {
         let mut rows: Vec<f32> = items.iter().map(|item| item.middle().1).collect();
         rows.sort_by(f32::total_cmp);
         rows.dedup_by(|next, row| *next - *row < 0.5 * em);
-        let pieces = || items.iter().filter_map(|item| match item {
-            Item::Text(piece) => Some(piece),
-            Item::Table(..) => None,
-        });
+        let pieces = || {
+            items.iter().filter_map(|item| match item {
+                Item::Text(piece) => Some(piece),
+                Item::Table(..) => None,
+            })
+        };
         let (mut letters, mut digits, mut others) = (0, 0, 0);
         for c in pieces().flat_map(|piece| piece.text.chars()) {
             match c {

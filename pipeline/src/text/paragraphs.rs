@@ -36,7 +36,11 @@ impl Paragraph<'_> {
         let mut text = String::new();
         for (i, row) in self.rows.iter().enumerate() {
             let mark = self.mark.as_ref().filter(|_| i == 0);
-            join_line(&mut text, &row.text[mark.map_or(0, |mark| mark.rest)..], seen);
+            join_line(
+                &mut text,
+                &row.text[mark.map_or(0, |mark| mark.rest)..],
+                seen,
+            );
         }
         text
     }
@@ -133,7 +137,8 @@ impl Column {
         let slack = if rows[i].read() { 1.4 } else { 1.25 };
         if i - first >= 2 {
             let own = (rows[i - 1].middle() - rows[first].middle()) / (i - 1 - first) as f32;
-            return step(i) > slack * own.max(0.5 * self.em) || own > slack * step(i).max(0.5 * self.em) && step(i) > 0.0;
+            return step(i) > slack * own.max(0.5 * self.em)
+                || own > slack * step(i).max(0.5 * self.em) && step(i) > 0.0;
         }
         let next = (i + 1 < rows.len()).then(|| step(i + 1));
         let usual = match next {
@@ -177,13 +182,14 @@ impl Column {
                 return false;
             }
             // Further rows at the same depth: a hanging indent, not a first line.
-            let hangs = rows
-                .get(i + 1)
-                .is_some_and(|c| (c.rect.left - b.rect.left).abs() < 0.5 * self.em && marks[i + 1].is_none());
+            let hangs = rows.get(i + 1).is_some_and(|c| {
+                (c.rect.left - b.rect.left).abs() < 0.5 * self.em && marks[i + 1].is_none()
+            });
             return !(single && hangs) && (ends_sentence(&a.text) || !starts_small(&b.text));
         }
         if shift < -0.8 {
-            return !single || marks[first].is_some() && b.rect.left < rows[first].rect.left - 0.8 * self.em;
+            return !single
+                || marks[first].is_some() && b.rect.left < rows[first].rect.left - 0.8 * self.em;
         }
         false
     }
@@ -213,7 +219,11 @@ fn shared_edge(edges: impl Iterator<Item = f32>, em: f32) -> Option<f32> {
     edges
         .iter()
         .enumerate()
-        .find(|&(i, &edge)| edges.get(i + enough - 1).is_some_and(|&x| edge - x < 0.9 * em))
+        .find(|&(i, &edge)| {
+            edges
+                .get(i + enough - 1)
+                .is_some_and(|&x| edge - x < 0.9 * em)
+        })
         .map(|(_, &edge)| edge)
 }
 

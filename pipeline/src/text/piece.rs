@@ -33,7 +33,11 @@ pub(crate) struct Pieces<'a> {
 
 /// Checks and places `lines`; empty ones are left out.
 pub(crate) fn place<'a>(lines: &'a [Line], centre: Point, skew_deg: f32) -> Pieces<'a> {
-    let skew = if skew_deg.is_finite() { skew_deg.to_radians() } else { 0.0 };
+    let skew = if skew_deg.is_finite() {
+        skew_deg.to_radians()
+    } else {
+        0.0
+    };
     let mut placed = Pieces::default();
     for (index, line) in lines.iter().enumerate() {
         let text = line.text.trim();
@@ -84,7 +88,10 @@ fn level(line: &Line, centre: Point, skew: f32) -> Option<Rect> {
         return None;
     }
     let [a, b, c, d] = line.quad.0.map(turn);
-    if ![a, b, c, d].iter().all(|p| p.x.is_finite() && p.y.is_finite()) {
+    if ![a, b, c, d]
+        .iter()
+        .all(|p| p.x.is_finite() && p.y.is_finite())
+    {
         return None;
     }
     let (left, right) = ((a.x + d.x) / 2.0, (b.x + c.x) / 2.0);

@@ -45,9 +45,16 @@ struct EdgeRow {
 
 /// Looks at the edges of the page with that number and that height.
 pub(crate) fn edges(number: u32, height: f32, pieces: &Pieces) -> Edges {
-    let bounds = pieces.upright.iter().map(|p| p.rect).reduce(|a, b| a.union(&b));
+    let bounds = pieces
+        .upright
+        .iter()
+        .map(|p| p.rect)
+        .reduce(|a, b| a.union(&b));
     let Some(bounds) = bounds else {
-        return Edges { number, ..Edges::default() };
+        return Edges {
+            number,
+            ..Edges::default()
+        };
     };
     // Without a page size, the text's own extent stands in.
     let (top, height) = if height > 0.0 && height.is_finite() {
@@ -63,7 +70,11 @@ pub(crate) fn edges(number: u32, height: f32, pieces: &Pieces) -> Edges {
             .copied()
             .filter(|p| (from..to).contains(&share((p.rect.top + p.rect.bottom) / 2.0)))
             .collect();
-        if zone.len() > 400 { Vec::new() } else { rows(zone) }
+        if zone.len() > 400 {
+            Vec::new()
+        } else {
+            rows(zone)
+        }
     };
     let upper = in_zone(f32::MIN, ZONE);
     let mut lower = in_zone(1.0 - ZONE, f32::MAX);
@@ -116,17 +127,24 @@ impl EdgeRow {
 /// The lines of page `this` that run through its neighbours, with their roles.
 pub(crate) fn running(this: &Edges, neighbours: &[&Edges]) -> Vec<(usize, LineRole)> {
     let mut found = Vec::new();
-    for (rows, role) in [(&this.top, LineRole::Header), (&this.bottom, LineRole::Footer)] {
+    for (rows, role) in [
+        (&this.top, LineRole::Header),
+        (&this.bottom, LineRole::Footer),
+    ] {
         let same = |edges: &Edges| match role {
             LineRole::Header => edges.top.clone(),
             _ => edges.bottom.clone(),
         };
-        let others: Vec<(u32, Vec<EdgeRow>)> =
-            neighbours.iter().map(|edges| (edges.number, same(edges))).collect();
-        // What lies between a running row and the page's edge runs too.
-        let last = rows
+        let others: Vec<(u32, Vec<EdgeRow>)> = neighbours
             .iter()
-            .rposition(|row| others.iter().any(|(_, other)| other.iter().any(|o| row.matches(o))));
+            .map(|edges| (edges.number, same(edges)))
+            .collect();
+        // What lies between a running row and the page's edge runs too.
+        let last = rows.iter().rposition(|row| {
+            others
+                .iter()
+                .any(|(_, other)| other.iter().any(|o| row.matches(o)))
+        });
         for (i, row) in rows.iter().enumerate() {
             let runs = last.is_some_and(|last| i <= last);
             let numbers = numbers_in_sequence(row, this.number, &others);
@@ -163,7 +181,9 @@ fn numbers_in_sequence(row: &EdgeRow, page: u32, others: &[(u32, Vec<EdgeRow>)])
 /// The number that `text` gives, if it is nothing but a page number: `3`, `- 3 -`, `iii`, `Page 3 of 10`, `3/10`.
 pub(crate) fn page_number(text: &str) -> Option<u32> {
     let text = text.trim().to_lowercase();
-    let bare = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '–' | '—' | '[' | ']' | '(' | ')' | '|' | '.' | '·'));
+    let bare = text.trim_matches(|c: char| {
+        c.is_whitespace() || matches!(c, '-' | '–' | '—' | '[' | ']' | '(' | ')' | '|' | '.' | '·')
+    });
     let worded = ["page", "pg.", "pg", "p.", "seite", "página", "第"]
         .iter()
         .find_map(|word| bare.strip_prefix(word))
