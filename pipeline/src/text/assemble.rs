@@ -1,26 +1,186 @@
 //! Pages in order: running heads across pages, then Markdown.
 
-use recto_schemas::Furniture;
+use std::collections::VecDeque;
 
-use super::{AssembledPage, PageContent};
+use recto_schemas::{Furniture, LineRole};
+
+use crate::{engine::Content, page::Point};
+
+use super::{
+    AssembledPage, Block, BlockKind, PageContent,
+    headings::Styles,
+    layout::{Layout, Sorted, lay_out},
+    markdown,
+    piece::place,
+    running::{Edges, edges, running},
+};
+
+/// Pages held back so that a page can be compared with those after it.
+const AHEAD: usize = 2;
+/// Pages before a page that it is compared with.
+const BEHIND: usize = 2;
 
 /// Takes pages in order and gives them back in order, a few pages later, when their running heads are known.
 #[derive(Debug)]
-pub struct Assembler {}
+pub struct Assembler {
+    furniture: Furniture,
+    page_markers: bool,
+    waiting: VecDeque<(PageContent, Edges)>,
+    past: VecDeque<Edges>,
+    styles: Styles,
+}
 
 impl Assembler {
     /// An assembler for one document.
-    pub fn new(_furniture: Furniture, _page_markers: bool) -> Self {
-        Self {}
+    pub fn new(furniture: Furniture, page_markers: bool) -> Self {
+        Self {
+            furniture,
+            page_markers,
+            waiting: VecDeque::new(),
+            past: VecDeque::new(),
+            styles: Styles::default(),
+        }
     }
 
     /// Takes the next page; gives the pages that are ready.
-    pub fn push(&mut self, _page: PageContent) -> Vec<AssembledPage> {
-        Vec::new()
+    pub fn push(&mut self, page: PageContent) -> Vec<AssembledPage> {
+        let edges = match &page.content {
+            Content::Regions(lines) => edges(
+                page.number,
+                page.height,
+                &place(lines, centre(&page), page.skew_deg),
+            ),
+            Content::Markup(_) => Edges::default(),
+        };
+        self.waiting.push_back((page, edges));
+        let mut ready = Vec::new();
+        while self.waiting.len() > AHEAD {
+            ready.extend(self.next());
+        }
+        ready
     }
 
     /// Gives the pages that are left.
-    pub fn finish(self) -> Vec<AssembledPage> {
-        Vec::new()
+    pub fn finish(mut self) -> Vec<AssembledPage> {
+        let mut ready = Vec::new();
+        while let Some(page) = self.next() {
+            ready.push(page);
+        }
+        ready
     }
+
+    /// Assembles the page that has waited longest.
+    fn next(&mut self) -> Option<AssembledPage> {
+        let (page, edges) = self.waiting.pop_front()?;
+        let ahead = self.waiting.iter().map(|(_, edges)| edges);
+        let neighbours: Vec<&Edges> = self.past.iter().chain(ahead.take(AHEAD)).collect();
+        let roles = running(&edges, &neighbours);
+        let layout = match &page.content {
+            Content::Regions(lines) => {
+                let sorted = sort(&page, lines, &roles);
+                lay_out(lines, &page.rulings, sorted, &mut self.styles)
+            }
+            Content::Markup(markup) => markup_blocks(markup),
+        };
+        self.past.push_back(edges);
+        if self.past.len() > BEHIND {
+            self.past.pop_front();
+        }
+        Some(self.assembled(&page, layout))
+    }
+
+    fn assembled(&self, page: &PageContent, layout: Layout) -> AssembledPage {
+        let number = page.number;
+        let mut markdown = match &page.failure {
+            Some(why) => format!("<!-- page {number}: failed ({}) -->\n", comment_word(why)),
+            None if self.page_markers => format!("<!-- page {number} -->\n"),
+            None => String::new(),
+        };
+        let body = markdown::page(&layout.blocks, self.furniture);
+        if !markdown.is_empty() && !body.is_empty() {
+            markdown.push('\n');
+        }
+        markdown.push_str(&body);
+        AssembledPage {
+            number,
+            markdown,
+            lines: layout.lines,
+            blocks: layout.blocks,
+        }
+    }
+}
+
+fn centre(page: &PageContent) -> Point {
+    let half = |side: f32| if side.is_finite() { side / 2.0 } else { 0.0 };
+    Point {
+        x: half(page.width),
+        y: half(page.height),
+    }
+}
+
+/// Tells a page's running heads and feet from its body.
+fn sort<'a>(
+    page: &PageContent,
+    lines: &'a [crate::page::Line],
+    roles: &[(usize, LineRole)],
+) -> Sorted<'a> {
+    let pieces = place(lines, centre(page), page.skew_deg);
+    let middle = pieces
+        .upright
+        .iter()
+        .map(|piece| piece.rect)
+        .reduce(|a, b| a.union(&b))
+        .map_or(0.0, |all| (all.top + all.bottom) / 2.0);
+    let mut sorted = Sorted {
+        aside: pieces.aside,
+        ..Sorted::default()
+    };
+    for piece in pieces.upright {
+        match roles.iter().find(|(line, _)| *line == piece.line) {
+            Some((_, role)) if piece.rect.top < middle && *role != LineRole::Footer => {
+                sorted.head.push((piece, *role))
+            }
+            Some((_, role)) => sorted.foot.push((piece, *role)),
+            None => sorted.body.push(piece),
+        }
+    }
+    sorted
+}
+
+/// An engine's own markup as blocks: pieces between blank lines, as they are.
+fn markup_blocks(markup: &str) -> Layout {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut text = String::new();
+    for line in markup.lines().chain([""]) {
+        if !line.trim().is_empty() {
+            text.push_str(line);
+            text.push('\n');
+        } else if !text.is_empty() {
+            text.pop();
+            blocks.push(Block {
+                kind: BlockKind::Markup,
+                bounds: Default::default(),
+                lines: Vec::new(),
+                text: std::mem::take(&mut text),
+            });
+        }
+    }
+    Layout {
+        blocks,
+        lines: Vec::new(),
+    }
+}
+
+/// A reason fit to stand in a comment.
+fn comment_word(why: &str) -> String {
+    let plain = |c: &char| c.is_alphanumeric() || matches!(c, '-' | '_' | ' ');
+    let word: String = why.chars().filter(plain).take(80).collect();
+    while_double_dash(word)
+}
+
+fn while_double_dash(mut word: String) -> String {
+    while word.contains("--") {
+        word = word.replace("--", "-");
+    }
+    word.trim_matches('-').to_owned()
 }

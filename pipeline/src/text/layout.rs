@@ -1,1 +1,318 @@
-//! To be written.
+//! Reading order and blocks of one page: running heads, columns, paragraphs, lists, headings, tables, feet.
+
+use recto_schemas::{LineRecord, LineRole};
+
+use crate::{
+    image::rulings::Rulings,
+    page::{Line, Rect},
+};
+
+use super::{
+    Block, BlockKind, Table,
+    aligned::aligned,
+    headings::{Styles, headings},
+    join::{Hyphenated, join_line},
+    lists::{depths, list_marks},
+    marks::MarkKind,
+    order::{Item, columns},
+    paragraphs::{Paragraph, ends_sentence, paragraphs},
+    piece::{Piece, common_size},
+    rows::{Row, rows, text_of},
+    ruled::{Ruled, take_ruled},
+};
+
+/// Most lines of a page that are laid out with care; a page with more is read from top to bottom.
+pub(crate) const MOST_PIECES: usize = 5_000;
+
+/// A page's pieces, the running ones told apart.
+#[derive(Debug, Default)]
+pub(crate) struct Sorted<'a> {
+    /// Running heads, from top to bottom.
+    pub head: Vec<(Piece<'a>, LineRole)>,
+    /// What the page is about.
+    pub body: Vec<Piece<'a>>,
+    /// Running feet, from top to bottom.
+    pub foot: Vec<(Piece<'a>, LineRole)>,
+    /// Lines without a usable place.
+    pub aside: Vec<Piece<'a>>,
+}
+
+/// A page's blocks and its lines in reading order.
+#[derive(Debug, Default)]
+pub(crate) struct Layout {
+    /// The blocks.
+    pub blocks: Vec<Block>,
+    /// The lines.
+    pub lines: Vec<LineRecord>,
+}
+
+/// A part of the body, before it becomes a block.
+enum Part<'a> {
+    Paragraph(Paragraph<'a>),
+    Table(Table, Vec<Piece<'a>>),
+}
+
+/// Lays a page out.
+pub(crate) fn lay_out(
+    lines: &[Line],
+    rulings: &Rulings,
+    sorted: Sorted,
+    styles: &mut Styles,
+) -> Layout {
+    let mut seen = Hyphenated::default();
+    lines.iter().for_each(|line| seen.learn(&line.text));
+    let mut page = Builder {
+        source: lines,
+        out: Layout::default(),
+    };
+    page.furniture(&sorted.head, LineRole::Header);
+    if sorted.body.len() > MOST_PIECES {
+        page.plain(sorted.body);
+    } else {
+        page.body(parts(sorted.body, rulings, &seen), &seen, styles);
+    }
+    for piece in &sorted.aside {
+        page.push(
+            BlockKind::Paragraph,
+            LineRole::Paragraph,
+            &[*piece],
+            piece.text.to_owned(),
+        );
+    }
+    page.furniture(&sorted.foot, LineRole::Footer);
+    page.out
+}
+
+/// The body's parts in reading order.
+fn parts<'a>(mut body: Vec<Piece<'a>>, rulings: &Rulings, seen: &Hyphenated) -> Vec<Part<'a>> {
+    let em = common_size(body.iter()).unwrap_or(1.0).max(1.0);
+    let ruled = take_ruled(&mut body, rulings, em, seen);
+    let tables = ruled
+        .iter()
+        .enumerate()
+        .map(|(i, table)| Item::Table(i, table.rect));
+    let items: Vec<Item> = body.into_iter().map(Item::Text).chain(tables).collect();
+    let mut ruled: Vec<Option<Ruled>> = ruled.into_iter().map(Some).collect();
+    let mut parts = Vec::new();
+    for column in columns(items, em) {
+        let before = parts.len();
+        let mut pieces = Vec::new();
+        let mut tables = Vec::new();
+        for item in column {
+            match item {
+                Item::Text(piece) => pieces.push(piece),
+                Item::Table(i, _) => tables.extend(ruled.get_mut(i).and_then(Option::take)),
+            }
+        }
+        tables.sort_by(|a, b| a.rect.top.total_cmp(&b.rect.top));
+        let mut rest = rows(pieces);
+        for table in tables {
+            let middle = (table.rect.top + table.rect.bottom) / 2.0;
+            let below = rest.split_off(rest.partition_point(|row| row.middle() < middle));
+            text_parts(std::mem::replace(&mut rest, below), em, seen, &mut parts);
+            parts.push(Part::Table(table.table, table.pieces));
+        }
+        text_parts(rest, em, seen, &mut parts);
+        continue_over_break(&mut parts, before);
+    }
+    parts
+}
+
+/// Rows of one column to paragraphs, and to tables where they are aligned.
+fn text_parts<'a>(rows: Vec<Row<'a>>, em: f32, seen: &Hyphenated, parts: &mut Vec<Part<'a>>) {
+    let tables = aligned(&rows, em, seen);
+    let mut rows = rows.into_iter();
+    let mut done = 0;
+    for table in tables {
+        push_paragraphs(
+            rows.by_ref().take(table.rows.start - done).collect(),
+            em,
+            parts,
+        );
+        rows.by_ref().take(table.rows.len()).for_each(drop);
+        done = table.rows.end;
+        parts.push(Part::Table(table.table, table.pieces));
+    }
+    push_paragraphs(rows.collect(), em, parts);
+}
+
+fn push_paragraphs<'a>(rows: Vec<Row<'a>>, em: f32, parts: &mut Vec<Part<'a>>) {
+    let marks = list_marks(&rows, em);
+    parts.extend(paragraphs(rows, marks, em).into_iter().map(Part::Paragraph));
+}
+
+/// Joins the first paragraph of a column to the last of the column before, where a sentence goes on.
+fn continue_over_break(parts: &mut Vec<Part>, at: usize) {
+    let goes_on = |a: &Paragraph, b: &Paragraph| {
+        let (Some(last), Some(first)) = (a.rows.last(), b.rows.first()) else {
+            return false;
+        };
+        let starts = first.text.chars().next();
+        let small = starts.is_some_and(char::is_lowercase);
+        let like = (last.size / first.size - 1.0).abs() < 0.25 && last.bold == first.bold;
+        b.mark.is_none() && like && small && a.rows.len() > 1 && !ends_sentence(&last.text)
+    };
+    let joins = at > 0
+        && matches!((&parts[at - 1], parts.get(at)), (Part::Paragraph(a), Some(Part::Paragraph(b))) if goes_on(a, b));
+    if joins
+        && let Part::Paragraph(next) = parts.remove(at)
+        && let Part::Paragraph(last) = &mut parts[at - 1]
+    {
+        last.space_below = next.space_below;
+        last.rows.extend(next.rows);
+    }
+}
+
+/// Writes blocks and lines in reading order.
+struct Builder<'s> {
+    source: &'s [Line],
+    out: Layout,
+}
+
+impl Builder<'_> {
+    fn body(&mut self, parts: Vec<Part>, seen: &Hyphenated, styles: &mut Styles) {
+        let texts: Vec<&Paragraph> = parts
+            .iter()
+            .filter_map(|part| match part {
+                Part::Paragraph(paragraph) => Some(paragraph),
+                Part::Table(..) => None,
+            })
+            .collect();
+        let mut levels = headings(&texts, styles).into_iter();
+        let em = styles.body().unwrap_or(1.0);
+        let kinds: Vec<Option<Option<u8>>> = parts
+            .iter()
+            .map(|part| matches!(part, Part::Paragraph(_)).then(|| levels.next().flatten()))
+            .collect();
+        let lefts: Vec<Option<f32>> = parts
+            .iter()
+            .zip(&kinds)
+            .map(|(part, kind)| item_left(part, kind))
+            .collect();
+        let depths = depths(&lefts, em);
+        for ((part, kind), depth) in parts.into_iter().zip(kinds).zip(depths) {
+            match part {
+                Part::Paragraph(paragraph) => {
+                    self.paragraph(paragraph, kind.flatten(), depth, seen)
+                }
+                Part::Table(table, pieces) => self.table(table, &pieces),
+            }
+        }
+    }
+
+    fn paragraph(&mut self, mut this: Paragraph, level: Option<u8>, depth: u8, seen: &Hyphenated) {
+        let pieces: Vec<Piece> = this
+            .rows
+            .iter()
+            .flat_map(|row| row.pieces.iter().copied())
+            .collect();
+        if let Some(level) = level {
+            this.mark = None;
+            let text = this.text(seen);
+            self.push(BlockKind::Heading(level), LineRole::Heading, &pieces, text);
+        } else if let Some(mark) = &this.mark {
+            let bullet = !matches!(mark.kind, MarkKind::Count { .. });
+            let mark = if bullet {
+                "-".to_owned()
+            } else {
+                mark.text.clone()
+            };
+            let text = this.text(seen);
+            self.push(
+                BlockKind::ListItem { mark, depth },
+                LineRole::ListItem,
+                &pieces,
+                text,
+            );
+        } else {
+            let text = this.text(seen);
+            self.push(BlockKind::Paragraph, LineRole::Paragraph, &pieces, text);
+        }
+    }
+
+    /// A table, its cells' lines numbered as its pieces are.
+    fn table(&mut self, mut table: Table, pieces: &[Piece]) {
+        let first = self.out.lines.len();
+        for cell in table.rows.iter_mut().flatten() {
+            cell.lines.iter_mut().for_each(|line| *line += first);
+        }
+        self.push(
+            BlockKind::Table(table),
+            LineRole::Table,
+            pieces,
+            String::new(),
+        );
+    }
+
+    /// Running heads or feet: a block for each row, but page numbers apart.
+    fn furniture(&mut self, pieces: &[(Piece, LineRole)], role: LineRole) {
+        let is_number = |piece: &Piece| {
+            pieces
+                .iter()
+                .any(|(p, role)| p.line == piece.line && *role == LineRole::PageNumber)
+        };
+        for row in rows(pieces.iter().map(|piece| piece.0).collect()) {
+            for run in row.pieces.chunk_by(|a, b| is_number(a) == is_number(b)) {
+                let (kind, role) = match (is_number(&run[0]), role) {
+                    (true, _) => (BlockKind::PageNumber, LineRole::PageNumber),
+                    (false, LineRole::Header) => (BlockKind::Header, role),
+                    (false, _) => (BlockKind::Footer, role),
+                };
+                self.push(kind, role, run, text_of(run, row.size));
+            }
+        }
+    }
+
+    /// Rows from top to bottom, for pages with too many lines to look at closely.
+    fn plain(&mut self, mut pieces: Vec<Piece>) {
+        pieces.sort_by(|a, b| a.rect.top.total_cmp(&b.rect.top));
+        let mut text = String::new();
+        for chunk in pieces.chunks(64) {
+            text.clear();
+            for piece in chunk {
+                join_line(&mut text, piece.text, &Hyphenated::default());
+            }
+            self.push(
+                BlockKind::Paragraph,
+                LineRole::Paragraph,
+                chunk,
+                text.clone(),
+            );
+        }
+    }
+
+    fn push(&mut self, kind: BlockKind, role: LineRole, pieces: &[Piece], text: String) {
+        let block = self.out.blocks.len();
+        let first = self.out.lines.len();
+        let mut bounds: Option<Rect> = None;
+        for piece in pieces {
+            let Some(line) = self.source.get(piece.line) else {
+                continue;
+            };
+            let rect = line.quad.bounds();
+            bounds = Some(bounds.map_or(rect, |all| all.union(&rect)));
+            self.out.lines.push(LineRecord {
+                text: line.text.clone(),
+                quad: line.quad.0.map(|p| [p.x, p.y]),
+                confidence: line.confidence,
+                role,
+                block: block as u32,
+            });
+        }
+        self.out.blocks.push(Block {
+            kind,
+            bounds: bounds.unwrap_or_default(),
+            lines: (first..self.out.lines.len()).collect(),
+            text,
+        });
+    }
+}
+
+fn item_left(part: &Part, kind: &Option<Option<u8>>) -> Option<f32> {
+    match (part, kind) {
+        (Part::Paragraph(paragraph), Some(None)) if paragraph.mark.is_some() => {
+            paragraph.rows.first().map(|row| row.rect.left)
+        }
+        _ => None,
+    }
+}

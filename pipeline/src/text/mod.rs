@@ -1,12 +1,26 @@
 //! Lines to reading order, to blocks, to Markdown, the same way for lines that a model read and lines
 //! of a document's own text.
 
+mod piece;
+mod running;
+mod gutters;
+mod order;
+mod rows;
+mod marks;
+mod lists;
+mod join;
+mod tables;
+mod ruled;
+mod aligned;
+mod paragraphs;
+mod headings;
 /// Reading order and blocks of one page.
-pub mod layout;
+mod layout;
 /// Pages in order: running heads across pages, then Markdown.
 pub mod assemble;
+mod escape;
 /// Blocks to Markdown.
-pub mod markdown;
+mod markdown;
 /// The review page: each page's image beside its text.
 pub mod review;
 

@@ -1,0 +1,258 @@
+//! Tables without lines: rows of short cells under one another, white space between the columns from
+//! top to bottom. What is doubtful stays text.
+
+use std::ops::Range;
+
+use super::{
+    Cell, Table,
+    join::{Hyphenated, join_line},
+    marks::mark,
+    piece::Piece,
+    rows::{Row, text_of},
+    tables::{has_head, is_amount},
+};
+
+/// Most columns of a table.
+const MOST_COLUMNS: usize = 24;
+/// Longest usual text of a cell, in characters: longer is running text.
+const LONGEST_CELL: usize = 40;
+
+/// A table in a column's rows.
+#[derive(Debug)]
+pub(crate) struct Aligned<'a> {
+    /// Its rows among the column's.
+    pub rows: Range<usize>,
+    /// The table; its cells' lines are indices into `pieces`.
+    pub table: Table,
+    /// Its pieces.
+    pub pieces: Vec<Piece<'a>>,
+}
+
+/// The tables among the rows of one column, from top to bottom.
+pub(crate) fn aligned<'a>(rows: &[Row<'a>], em: f32, seen: &Hyphenated) -> Vec<Aligned<'a>> {
+    let cells: Vec<Vec<Span<'a>>> = rows.iter().map(|row| spans(row, em)).collect();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < rows.len() {
+        if cells[at].len() < 2 {
+            at += 1;
+            continue;
+        }
+        let (end, columns) = extent(rows, &cells, at, em);
+        match table(&cells[at..end], &columns, em, seen) {
+            Some((table, pieces)) => {
+                found.push(Aligned {
+                    rows: at..end,
+                    table,
+                    pieces,
+                });
+                at = end;
+            }
+            None => at += 1,
+        }
+    }
+    found
+}
+
+/// Pieces that stand close together: a cell's part of a row.
+#[derive(Clone, Debug)]
+struct Span<'a> {
+    left: f32,
+    right: f32,
+    text: String,
+    pieces: Vec<Piece<'a>>,
+}
+
+fn spans<'a>(row: &Row<'a>, em: f32) -> Vec<Span<'a>> {
+    row.pieces
+        .chunk_by(|a, b| b.rect.left - a.rect.right < 0.9 * em)
+        .map(|group| Span {
+            left: group[0].rect.left,
+            right: group
+                .iter()
+                .map(|piece| piece.rect.right)
+                .fold(f32::MIN, f32::max),
+            text: text_of(group, row.size),
+            pieces: group.to_vec(),
+        })
+        .collect()
+}
+
+/// How far a table that begins at row `start` may reach, and where its columns lie.
+fn extent(rows: &[Row], cells: &[Vec<Span>], start: usize, em: f32) -> (usize, Vec<(f32, f32)>) {
+    let mut columns: Vec<(f32, f32)> = cells[start]
+        .iter()
+        .map(|cell| (cell.left, cell.right))
+        .collect();
+    let mut end = start + 1;
+    let mut best = columns.clone();
+    for i in start + 1..rows.len() {
+        let step = rows[i].rect.top - rows[i - 1].rect.bottom;
+        if step > 2.2 * em || columns.len() > MOST_COLUMNS {
+            break;
+        }
+        let Some(next) = widened(&columns, &cells[i], em) else {
+            break;
+        };
+        columns = next;
+        if cells[i].len() >= 2 {
+            end = i + 1;
+            best.clone_from(&columns);
+        }
+    }
+    (end, best)
+}
+
+/// The columns with a further row's cells; `None` where a cell reaches over two of them.
+fn widened(columns: &[(f32, f32)], row: &[Span], em: f32) -> Option<Vec<(f32, f32)>> {
+    let mut columns = columns.to_vec();
+    for cell in row {
+        let touches = |c: &(f32, f32)| cell.left < c.1 + 0.4 * em && c.0 - 0.4 * em < cell.right;
+        let mut hit = (0..columns.len()).filter(|&i| touches(&columns[i]));
+        match (hit.next(), hit.next()) {
+            (Some(i), None) => {
+                columns[i] = (columns[i].0.min(cell.left), columns[i].1.max(cell.right));
+            }
+            (None, _) => {
+                let at = columns.partition_point(|c| c.0 < cell.left);
+                columns.insert(at, (cell.left, cell.right));
+            }
+            _ => return None,
+        }
+    }
+    // A column that grew into its neighbour.
+    let apart = columns
+        .windows(2)
+        .all(|pair| pair[1].0 - pair[0].1 > 0.5 * em);
+    apart.then_some(columns)
+}
+
+fn table<'a>(
+    rows: &[Vec<Span<'a>>],
+    columns: &[(f32, f32)],
+    em: f32,
+    seen: &Hyphenated,
+) -> Option<(Table, Vec<Piece<'a>>)> {
+    if columns.len() < 2 {
+        return None;
+    }
+    let home = |cell: &Span| {
+        let middle = (cell.left + cell.right) / 2.0;
+        columns
+            .iter()
+            .position(|c| (c.0 - 0.1..=c.1 + 0.1).contains(&middle))
+    };
+    let mut grid: Vec<Vec<Option<&Span>>> = Vec::new();
+    for row in rows {
+        let mut line = vec![None; columns.len()];
+        for cell in row {
+            line[home(cell)?] = Some(cell);
+        }
+        grid.push(line);
+    }
+    if !is_certain(&grid, columns, em) {
+        return None;
+    }
+    let mut pieces = Vec::new();
+    let mut table = Table {
+        rows: Vec::new(),
+        head: false,
+    };
+    for line in grid {
+        let first_filled = line[0].is_some();
+        let filled = line.iter().flatten().count();
+        // A line of its own under a cell goes on in that cell.
+        if filled == 1
+            && !first_filled
+            && let Some(above) = table.rows.last_mut()
+        {
+            for (cell, more) in above.iter_mut().zip(&line) {
+                if let Some(span) = more {
+                    join_line(&mut cell.text, &span.text, seen);
+                    cell.lines
+                        .extend(pieces.len()..pieces.len() + span.pieces.len());
+                    pieces.extend(&span.pieces);
+                }
+            }
+            continue;
+        }
+        let cells = line.into_iter().map(|span| {
+            let first = pieces.len();
+            pieces.extend(span.iter().flat_map(|span| &span.pieces));
+            Cell {
+                text: span.map_or(String::new(), |span| span.text.clone()),
+                columns: 1,
+                rows: 1,
+                lines: (first..pieces.len()).collect(),
+            }
+        });
+        table.rows.push(cells.collect());
+    }
+    table.head = has_head(&table);
+    Some((table, pieces))
+}
+
+/// Whether cells under one another are a table and not something that only looks like one.
+fn is_certain(grid: &[Vec<Option<&Span>>], columns: &[(f32, f32)], em: f32) -> bool {
+    let full: Vec<&Vec<Option<&Span>>> = grid
+        .iter()
+        .filter(|row| row.iter().flatten().count() >= 2)
+        .collect();
+    let filled: usize = full.iter().map(|row| row.iter().flatten().count()).sum();
+    let share = filled as f32 / (full.len() * columns.len()).max(1) as f32;
+    let of_column = |c: usize| full.iter().filter_map(move |row| row[c]);
+    let amounts = |c: usize| {
+        let (all, amounts) = of_column(c).fold((0, 0), |n, cell| {
+            (n.0 + 1, n.1 + usize::from(is_amount(&cell.text)))
+        });
+        amounts as f32 / all.max(1) as f32
+    };
+    let long = (0..columns.len()).any(|c| {
+        let mut lengths: Vec<usize> = of_column(c).map(|cell| cell.text.chars().count()).collect();
+        lengths.sort_unstable();
+        lengths
+            .get(lengths.len() / 2)
+            .is_some_and(|&n| n > LONGEST_CELL)
+    });
+    let leaders = full
+        .iter()
+        .filter(|row| row.iter().flatten().any(|cell| cell.text.contains("...")))
+        .count();
+    let marked = of_column(0).filter(|cell| is_mark(&cell.text)).count() * 2 > full.len();
+    let equations = of_column(columns.len() - 1)
+        .filter(|cell| is_equation_number(&cell.text))
+        .count()
+        * 2
+        > full.len();
+    let white = columns
+        .windows(2)
+        .map(|pair| pair[1].0 - pair[0].1)
+        .fold(f32::MAX, f32::min);
+    if long || leaders * 3 > full.len() || marked || equations || full.len() * 10 < grid.len() * 7 {
+        return false;
+    }
+    match columns.len() {
+        2 => {
+            full.len() >= 4
+                && share > 0.9
+                && white > 1.5 * em
+                && (amounts(1) > 0.75 || amounts(0) > 0.75)
+        }
+        _ => full.len() >= 3 && share > if full.len() < 5 { 0.75 } else { 0.6 },
+    }
+}
+
+/// Whether a cell is only a list's mark.
+fn is_mark(text: &str) -> bool {
+    mark(&format!("{text} x")).is_some()
+}
+
+fn is_equation_number(text: &str) -> bool {
+    let inner = text
+        .trim()
+        .strip_prefix('(')
+        .and_then(|rest| rest.strip_suffix(')'));
+    inner.is_some_and(|n| {
+        (1..=6).contains(&n.len()) && n.chars().next().is_some_and(|c| c.is_ascii_digit())
+    })
+}

@@ -1,0 +1,132 @@
+//! Characters that Markdown or HTML would take for markup are escaped.
+
+/// Where text will stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// At the start of a block: a paragraph, an item, a heading.
+    Block,
+    /// In a cell of a Markdown table.
+    Cell,
+}
+
+/// `text` as CommonMark (and GitHub's tables and strikethrough) that reads as `text`, on one line.
+pub(crate) fn escape(text: &str, place: Place) -> String {
+    let text = one_line(text);
+    let tildes = text.matches('~').count() > 1;
+    let chars: Vec<char> = text.chars().collect();
+    let mut out = String::with_capacity(text.len() + 8);
+    for (i, &c) in chars.iter().enumerate() {
+        let before = i.checked_sub(1).map(|i| chars[i]);
+        let after = chars.get(i + 1).copied();
+        match c {
+            '<' if after.is_some_and(opens_tag) => out.push_str("&lt;"),
+            '&' if is_entity(&chars[i..]) => out.push_str("&amp;"),
+            _ => {
+                if acts(c, before, after, tildes, place) {
+                    out.push('\\');
+                }
+                out.push(c);
+            }
+        }
+    }
+    if place == Place::Block {
+        escape_start(out)
+    } else {
+        out
+    }
+}
+
+/// `text` as text of an HTML element.
+pub(crate) fn escape_html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in one_line(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+/// White space made single spaces, control characters dropped.
+fn one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_whitespace() && c != '\u{a0}' && c != '\u{3000}' {
+            if !out.is_empty() && !out.ends_with(' ') {
+                out.push(' ');
+            }
+        } else if !c.is_control() {
+            out.push(c);
+        }
+    }
+    out.truncate(out.trim_end_matches(' ').len());
+    out
+}
+
+/// Whether `c` would act as markup between its neighbours.
+fn acts(c: char, before: Option<char>, after: Option<char>, tildes: bool, place: Place) -> bool {
+    let space = |c: Option<char>| c.is_none_or(char::is_whitespace);
+    let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    match c {
+        '\\' | '`' => true,
+        '*' => !(space(before) && space(after)),
+        '_' => !(space(before) && space(after) || word(before) && word(after)),
+        '~' => tildes && !(space(before) && space(after)),
+        // Only what makes a link of brackets: brackets alone stay as they are.
+        '(' => before == Some(']'),
+        '|' => place == Place::Cell,
+        _ => false,
+    }
+}
+
+fn opens_tag(after: char) -> bool {
+    after.is_ascii_alphabetic() || matches!(after, '/' | '!' | '?')
+}
+
+/// Whether `chars`, which start with `&`, start with what may be an entity.
+fn is_entity(chars: &[char]) -> bool {
+    let name = chars[1..]
+        .iter()
+        .take(40)
+        .take_while(|c| c.is_ascii_alphanumeric() || **c == '#');
+    let length = name.count();
+    length > 0 && chars.get(length + 1) == Some(&';')
+}
+
+/// Escapes what would begin a heading, a list, a quotation, a rule, a fence or a definition.
+fn escape_start(text: String) -> String {
+    let spaced = |at: usize| text[at..].chars().next().is_none_or(char::is_whitespace);
+    let bytes = text.as_bytes();
+    let run = |b: u8| bytes.iter().take_while(|x| **x == b).count();
+    let at = match bytes.first() {
+        Some(b'#') if run(b'#') <= 6 && spaced(run(b'#')) => 0,
+        Some(b'>') => 0,
+        Some(b'-' | b'+') if spaced(1) => 0,
+        Some(b'*') if spaced(1) => 0,
+        Some(b'-') if bytes.iter().all(|b| matches!(b, b'-' | b' ' | b'|' | b':')) => 0,
+        Some(b'=') if bytes.iter().all(|b| matches!(b, b'=' | b' ')) => 0,
+        Some(b'~') if text.starts_with("~~~") => 0,
+        Some(b'_') if bytes.iter().all(|b| matches!(b, b'_' | b' ')) => 0,
+        Some(b'[') if text.contains("]:") || is_task(&text) => 0,
+        Some(b'0'..=b'9') => {
+            let digits = bytes.iter().take_while(|b| b.is_ascii_digit()).count();
+            let marked = matches!(bytes.get(digits), Some(b'.' | b')'));
+            if !(digits <= 9 && marked && spaced(digits + 1)) {
+                return text;
+            }
+            digits
+        }
+        _ => return text,
+    };
+    let (head, tail) = text.split_at(at);
+    format!("{head}\\{tail}")
+}
+
+fn is_task(text: &str) -> bool {
+    ["[ ]", "[x]", "[X]"]
+        .iter()
+        .any(|mark| text.starts_with(mark))
+}

@@ -1,0 +1,174 @@
+//! Which paragraphs are headings, and of what level: larger type, bold type, numbered titles, capitals in
+//! the middle of the column. What is doubtful stays text.
+
+use std::collections::BTreeMap;
+
+use super::{marks::roman, paragraphs::Paragraph};
+
+/// Longest heading, in characters.
+const LONGEST: usize = 160;
+
+/// What the pages so far say about a document's type.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Styles {
+    /// Characters by size of type, in quarters of a pixel.
+    sizes: BTreeMap<u32, u64>,
+    /// Sizes that headings had, with their levels.
+    levels: Vec<(f32, u8)>,
+}
+
+impl Styles {
+    /// Counts the type of a page.
+    pub fn learn(&mut self, paragraphs: &[&Paragraph]) {
+        for row in paragraphs.iter().flat_map(|paragraph| &paragraph.rows) {
+            let size = (row.size.clamp(0.5, 4000.0) * 4.0) as u32;
+            *self.sizes.entry(size).or_default() += row.text.chars().count() as u64;
+        }
+    }
+
+    /// Size of the document's running text so far, in pixels.
+    pub fn body(&self) -> Option<f32> {
+        let half = self.sizes.values().sum::<u64>() / 2;
+        let mut passed = 0;
+        self.sizes.iter().find_map(|(&size, &count)| {
+            passed += count;
+            (passed > half).then_some(size as f32 / 4.0)
+        })
+    }
+
+    /// The level of headings of this size; the same for sizes that look the same.
+    fn level(&mut self, size: f32, body: f32) -> u8 {
+        let known = self
+            .levels
+            .iter()
+            .find(|(s, _)| (s / size - 1.0).abs() < 0.04);
+        if let Some(&(_, level)) = known {
+            return level;
+        }
+        let level = match size / body {
+            r if r >= 1.6 => 1,
+            r if r >= 1.25 => 2,
+            _ => 3,
+        };
+        if self.levels.len() < 32 {
+            self.levels.push((size, level));
+        }
+        level
+    }
+}
+
+/// The heading level of each of a page's paragraphs, in reading order; `None` for what is no heading.
+pub(crate) fn headings(page: &[&Paragraph], styles: &mut Styles) -> Vec<Option<u8>> {
+    styles.learn(page);
+    let body = styles.body().unwrap_or(1.0).max(1.0);
+    let prose = page
+        .iter()
+        .filter(|p| p.rows.len() >= 3 && p.mark.is_none())
+        .count();
+    let mut found: Vec<Option<u8>> = (0..page.len())
+        .map(|i| level(page, i, body, prose, styles))
+        .collect();
+    // A page of large type and few words, such as a poster or a receipt, is not made of headings.
+    let count = found.iter().flatten().count();
+    if count * 5 > page.len() * 2 && count > 3 {
+        for (level, paragraph) in found.iter_mut().zip(page) {
+            if level.is_some() && size(paragraph) < 1.6 * body {
+                *level = None;
+            }
+        }
+    }
+    found
+}
+
+fn level(
+    page: &[&Paragraph],
+    i: usize,
+    body: f32,
+    prose: usize,
+    styles: &mut Styles,
+) -> Option<u8> {
+    let this = page[i];
+    let text: Vec<&str> = this.rows.iter().map(|row| row.text.as_str()).collect();
+    let text = text.join(" ");
+    if !could_be(this, &text) {
+        return None;
+    }
+    let ratio = size(this) / body;
+    let read = this.rows.iter().any(|row| row.read());
+    let larger = ratio > if read { 1.4 } else { 1.13 };
+    let bold = this.rows.iter().all(|row| row.bold) && ratio > 0.95;
+    let set_off = this.space_above > 0.25 || this.space_below > 0.25;
+    if let Some(depth) = numbered_title(&text) {
+        let next = page.get(i + 1);
+        let heads_text = next.is_some_and(|next| next.mark.is_none());
+        let alone = this.mark.is_none() || heads_text && set_off;
+        if ratio > 0.85 && alone && (larger || bold || heads_text && set_off && prose > 0) {
+            return Some((depth + 1).min(6));
+        }
+    }
+    if this.mark.is_some() || !set_off {
+        return None;
+    }
+    if larger {
+        return Some(styles.level(size(this), body));
+    }
+    let capitals = is_capitals(&text) && this.centred && prose > 0 && ratio > 0.85;
+    (bold && prose > 0 || capitals).then_some(3)
+}
+
+fn size(paragraph: &Paragraph) -> f32 {
+    let sizes = paragraph.rows.iter().map(|row| row.size);
+    sizes.fold(f32::MAX, f32::min)
+}
+
+/// Whether words like these may be a heading at all.
+fn could_be(paragraph: &Paragraph, text: &str) -> bool {
+    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+    let signs = text.chars().filter(|c| !c.is_whitespace()).count();
+    let ends_open = text.ends_with([',', ';', '-'])
+        || text.ends_with('.') && !text.ends_with("..") && letters > 20;
+    paragraph.rows.len() <= 3
+        && signs <= LONGEST
+        && letters >= 2
+        && letters * 2 > signs
+        && !ends_open
+        && !text.contains("....")
+}
+
+/// The depth of a numbered section title: 1 for `2 Method` and `II. Method`, 2 for `2.1 Results`.
+fn numbered_title(text: &str) -> Option<u8> {
+    let (number, title) = text.split_once(char::is_whitespace)?;
+    let title = title.trim_start();
+    let words = title.split_whitespace().count();
+    let starts = title.chars().next().is_some_and(char::is_uppercase);
+    if !starts || words > 12 || title.ends_with(['.', ',', ';', ':']) {
+        return None;
+    }
+    if matches!(
+        number,
+        "Chapter" | "CHAPTER" | "Part" | "PART" | "Appendix" | "APPENDIX"
+    ) {
+        let count = title.split(|c: char| !c.is_alphanumeric()).next()?;
+        let counts =
+            count.bytes().all(|b| b.is_ascii_digit()) || count.len() == 1 || roman(count).is_some();
+        return counts.then_some(1);
+    }
+    let dotted = number.ends_with('.');
+    let number = number.trim_end_matches('.');
+    let parts: Vec<&str> = number.split('.').collect();
+    let counts =
+        |part: &&str| (1..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    let lettered =
+        parts.len() > 1 && parts[0].len() == 1 && parts[0].bytes().all(|b| b.is_ascii_uppercase());
+    let first = parts.first().is_some_and(counts) || lettered;
+    if first && parts.iter().skip(1).all(counts) && parts.len() <= 5 {
+        return Some(parts.len() as u8);
+    }
+    let upper = number.bytes().all(|b| b.is_ascii_uppercase());
+    (upper && dotted && roman(number).is_some()).then_some(1)
+}
+
+fn is_capitals(text: &str) -> bool {
+    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+    letters >= 4 && !text.chars().any(char::is_lowercase)
+}

@@ -1,0 +1,216 @@
+//! Marks at the start of a line: bullets, and numbers and letters with a full stop or a bracket.
+
+/// A mark, as printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// As printed, such as `•`, `3.` or `(a)`.
+    pub text: String,
+    /// Where the text after it starts, in bytes.
+    pub rest: usize,
+    /// What it is.
+    pub kind: MarkKind,
+}
+
+/// What a mark is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MarkKind {
+    /// A sign that is used for nothing else.
+    Bullet,
+    /// A sign that is also a dash, a star or a letter.
+    Dash,
+    /// A number or letter, what comes around it, and each of the counts it may stand for.
+    Count {
+        /// `(` before, and `)` or `.` after.
+        frame: (bool, char),
+        /// The counts: `i` is the ninth letter and the first Roman number.
+        values: Vec<(Numerals, u32)>,
+    },
+}
+
+/// How a count is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Numerals {
+    /// `3`
+    Decimal,
+    /// `c`, `C`
+    Letter(bool),
+    /// `iii`, `III`
+    Roman(bool),
+}
+
+impl Mark {
+    /// Whether `next` may be the mark after this one, or the other way round.
+    pub fn neighbours(&self, next: &Self) -> bool {
+        let (
+            MarkKind::Count { frame, values },
+            MarkKind::Count {
+                frame: other_frame,
+                values: other,
+            },
+        ) = (&self.kind, &next.kind)
+        else {
+            return false;
+        };
+        frame == other_frame
+            && values
+                .iter()
+                .any(|(kind, n)| other.iter().any(|(k, m)| k == kind && n.abs_diff(*m) == 1))
+    }
+
+    /// The number, where it is one that Markdown counts by: `3.` or `3)`.
+    pub fn decimal(&self) -> Option<u32> {
+        match &self.kind {
+            MarkKind::Count {
+                frame: (false, _),
+                values,
+            } => values
+                .iter()
+                .find_map(|(kind, n)| (*kind == Numerals::Decimal).then_some(*n)),
+            _ => None,
+        }
+    }
+}
+
+/// The mark at the start of `text`, if there is one with something after it.
+pub(crate) fn mark(text: &str) -> Option<Mark> {
+    let first = text.chars().next()?;
+    let after = first.len_utf8();
+    let spaced = text[after..].starts_with(char::is_whitespace);
+    let kind = match first {
+        '•' | '◦' | '▪' | '▫' | '■' | '□' | '●' | '○' | '‣' | '⁃' | '∙' | '➢' | '➤' | '✓' | '✔'
+        | '\u{f0b7}' | '\u{f0a7}' => MarkKind::Bullet,
+        '-' | '–' | '—' | '*' | 'o' | '·' | '+' if spaced => MarkKind::Dash,
+        _ => return count(text),
+    };
+    let rest = text.len() - text[after..].trim_start().len();
+    (rest < text.len()).then(|| Mark {
+        text: first.to_string(),
+        rest,
+        kind,
+    })
+}
+
+fn count(text: &str) -> Option<Mark> {
+    let open = text.starts_with('(');
+    let inner = &text[usize::from(open)..];
+    let end = inner.find(|c: char| !c.is_ascii_alphanumeric())?;
+    let (number, tail) = inner.split_at(end);
+    let close = tail
+        .chars()
+        .next()
+        .filter(|c| *c == ')' || *c == '.' && !open)?;
+    let after = &tail[1..];
+    if !after.starts_with(char::is_whitespace) {
+        return None;
+    }
+    let values = values(number);
+    let rest = text.len() - after.trim_start().len();
+    (!values.is_empty() && rest < text.len()).then(|| Mark {
+        text: text[..text.len() - after.len()].to_owned(),
+        rest,
+        kind: MarkKind::Count {
+            frame: (open, close),
+            values,
+        },
+    })
+}
+
+fn values(number: &str) -> Vec<(Numerals, u32)> {
+    let mut values = Vec::new();
+    if number.bytes().all(|b| b.is_ascii_digit()) && (1..=3).contains(&number.len()) {
+        values.extend(number.parse().ok().map(|n| (Numerals::Decimal, n)));
+        return values;
+    }
+    let upper = number.bytes().all(|b| b.is_ascii_uppercase());
+    if !upper && !number.bytes().all(|b| b.is_ascii_lowercase()) {
+        return values;
+    }
+    if let [letter] = number.as_bytes() {
+        let n = u32::from(letter.to_ascii_lowercase() - b'a') + 1;
+        values.push((Numerals::Letter(upper), n));
+    }
+    if let Some(n) = roman(number) {
+        values.push((Numerals::Roman(upper), n));
+    }
+    values
+}
+
+/// The value of a Roman number below 400, all in one case.
+pub(crate) fn roman(number: &str) -> Option<u32> {
+    let mut total = 0;
+    let mut rest = number.to_ascii_lowercase();
+    if rest.is_empty() || rest.len() > 12 {
+        return None;
+    }
+    let parts = [
+        ("c", 100),
+        ("xc", 90),
+        ("l", 50),
+        ("xl", 40),
+        ("x", 10),
+        ("ix", 9),
+        ("v", 5),
+        ("iv", 4),
+        ("i", 1),
+    ];
+    for (sign, value) in parts {
+        let most = if matches!(sign, "c" | "x" | "i") {
+            3
+        } else {
+            1
+        };
+        for _ in 0..most {
+            if let Some(tail) = rest.strip_prefix(sign) {
+                rest = tail.to_owned();
+                total += value;
+            }
+        }
+    }
+    rest.is_empty().then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_marks_from_text() {
+        for text in [
+            "• one", "- one", "o one", "3. one", "(a) one", "iv) one", "12) one", "•one",
+        ] {
+            assert!(mark(text).is_some(), "{text}");
+        }
+        for text in [
+            "-5 degrees",
+            "one. two",
+            "1986. A year",
+            "e.g. this",
+            "3.5 litres",
+            "of it",
+            "(see) it",
+            "•",
+            "1.",
+        ] {
+            assert_eq!(mark(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_letter_may_be_a_roman_number() {
+        let mark = |text| mark(text).unwrap();
+        assert!(mark("(h) x").neighbours(&mark("(i) x")));
+        assert!(mark("(i) x").neighbours(&mark("(ii) x")));
+        assert!(!mark("(i) x").neighbours(&mark("i. x")));
+        assert!(!mark("(a) x").neighbours(&mark("(c) x")));
+        assert_eq!(mark("7) x").decimal(), Some(7));
+        assert_eq!(mark("(7) x").decimal(), None);
+    }
+
+    #[test]
+    fn reads_roman_numbers() {
+        assert_eq!(roman("xiv"), Some(14));
+        assert_eq!(roman("XLIX"), Some(49));
+        assert_eq!(roman("iiii"), None);
+        assert_eq!(roman("mix"), None);
+    }
+}

@@ -1,0 +1,240 @@
+//! Reading order: a page is cut along its gutters, the tall white strips between columns.
+//!
+//! In the spirit of the recursive XY cut (Nagy, Seth, Viswanathan 1992), but cut where a white strip is tallest
+//! (Breuel 2002) instead of where a projection is empty: what stands above the strip is read first, then
+//! its left side, its right side, then what stands below. A white strip through aligned short
+//! cells is no gutter: those are read row by row.
+
+use crate::page::Rect;
+
+use super::{
+    gutters::{Gutter, gutters},
+    piece::{Piece, median, weighted_median},
+};
+
+/// How often a page may be cut within a cut.
+const DEEPEST: u32 = 10;
+
+/// Something that has its place in the reading order.
+#[derive(Clone, Debug)]
+pub(crate) enum Item<'a> {
+    /// A line, or a part of one.
+    Text(Piece<'a>),
+    /// A table found beforehand, by its index, and its box.
+    Table(usize, Rect),
+}
+
+impl Item<'_> {
+    /// Its box.
+    pub fn rect(&self) -> Rect {
+        match self {
+            Self::Text(piece) => piece.rect,
+            Self::Table(_, rect) => *rect,
+        }
+    }
+
+    /// How far its box may lie beyond its ink to the left and right, in ems: boxes that a model finds
+    /// are drawn with a margin.
+    pub fn margin(&self) -> f32 {
+        match self {
+            Self::Text(piece) if piece.read => 0.25,
+            _ => 0.1,
+        }
+    }
+
+    fn middle(&self) -> (f32, f32) {
+        let rect = self.rect();
+        (
+            (rect.left + rect.right) / 2.0,
+            (rect.top + rect.bottom) / 2.0,
+        )
+    }
+}
+
+/// Cuts a page's items into columns, in reading order. `em` is the height of the page's common type.
+pub(crate) fn columns(items: Vec<Item>, em: f32) -> Vec<Vec<Item>> {
+    let mut found = Vec::new();
+    cut(items, em, DEEPEST, &mut found);
+    found
+}
+
+fn cut<'a>(items: Vec<Item<'a>>, em: f32, depth: u32, found: &mut Vec<Vec<Item<'a>>>) {
+    if items.is_empty() {
+        return;
+    }
+    let gutter = if depth > 0 && items.len() >= 4 {
+        best_gutter(&items, em)
+    } else {
+        None
+    };
+    let Some(gutter) = gutter else {
+        found.push(items);
+        return;
+    };
+    let (mut above, mut left, mut right, mut below) = (vec![], vec![], vec![], vec![]);
+    for item in items {
+        let (x, y) = item.middle();
+        match () {
+            () if y < gutter.top => above.push(item),
+            () if y > gutter.bottom => below.push(item),
+            () if x < gutter.middle() => left.push(item),
+            () => right.push(item),
+        }
+    }
+    for part in [above, left, right, below] {
+        cut(part, em, depth - 1, found);
+    }
+}
+
+/// The tallest white strip that separates columns.
+fn best_gutter(items: &[Item], em: f32) -> Option<Gutter> {
+    gutters(items, em)
+        .into_iter()
+        .filter_map(|gutter| separates(items, gutter, em))
+        .next()
+}
+
+/// The gutter, cut to the columns beside it, where it separates columns and not cells.
+fn separates(items: &[Item], gutter: Gutter, em: f32) -> Option<Gutter> {
+    let gutter = trim(items, gutter, em)?;
+    let (left, right) = sides(items, &gutter);
+    let (left, right) = (Side::new(&left, em)?, Side::new(&right, em)?);
+    let fewer = left.rows.len().min(right.rows.len());
+    let narrow = gutter.width() < 1.2 * em;
+    if fewer < if narrow { 4 } else { 2 } {
+        return None;
+    }
+    let aligned = left.aligned_with(&right, em);
+    let tall = fewer >= 16 && left.wordy && right.wordy;
+    let columns = match (left.prose, right.prose) {
+        (true, true) => true,
+        // Notes beside the text are smaller or on lines of their own; labels and amounts are aligned.
+        (true, false) => {
+            !right.cells && (aligned < 0.7 || right.flows && right.size < 0.9 * left.size)
+        }
+        (false, true) => {
+            !left.cells && (aligned < 0.7 || left.flows && left.size < 0.9 * right.size)
+        }
+        (false, false) => aligned < 0.5 && fewer >= 3 || tall && !(left.cells || right.cells),
+    };
+    columns.then_some(gutter)
+}
+
+fn sides<'i, 'a>(items: &'i [Item<'a>], gutter: &Gutter) -> (Vec<&'i Item<'a>>, Vec<&'i Item<'a>>) {
+    items
+        .iter()
+        .filter(|item| (gutter.top..=gutter.bottom).contains(&item.middle().1))
+        .partition(|item| item.middle().0 < gutter.middle())
+}
+
+/// Leaves out one or two rows at either end of a gutter that stand off from the columns: running heads and
+/// feet, whose parts must not be read with the columns below or above them.
+fn trim(items: &[Item], mut gutter: Gutter, em: f32) -> Option<Gutter> {
+    let mut spans: Vec<(f32, f32)> = items
+        .iter()
+        .filter(|item| (gutter.top..=gutter.bottom).contains(&item.middle().1))
+        .map(|item| (item.rect().top, item.rect().bottom))
+        .collect();
+    spans.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut bands: Vec<(f32, f32)> = Vec::new();
+    for (top, bottom) in spans {
+        match bands.last_mut() {
+            Some(band) if top < band.1 + 0.9 * em => band.1 = band.1.max(bottom),
+            _ => bands.push((top, bottom)),
+        }
+    }
+    let low = |band: &(f32, f32)| band.1 - band.0 < 2.6 * em;
+    let (first, last) = (*bands.first()?, *bands.last()?);
+    if bands.len() >= 2 && low(&first) {
+        gutter.top = (first.1 + bands[1].0) / 2.0;
+    }
+    if bands.len() >= 3 && low(&last) {
+        gutter.bottom = (last.0 + bands[bands.len() - 2].1) / 2.0;
+    }
+    Some(gutter)
+}
+
+/// What stands on one side of a gutter.
+struct Side {
+    /// The middles of its rows, from top to bottom.
+    rows: Vec<f32>,
+    /// Whether it is running text: lines about as long as one another, of words.
+    prose: bool,
+    /// Whether most of it is letters.
+    wordy: bool,
+    /// Whether it is mostly amounts and numbers.
+    cells: bool,
+    /// Whether its rows follow one another closely.
+    flows: bool,
+    /// Height of its type.
+    size: f32,
+}
+
+impl Side {
+    fn new(items: &[&Item], em: f32) -> Option<Self> {
+        let mut rows: Vec<f32> = items.iter().map(|item| item.middle().1).collect();
+        rows.sort_by(f32::total_cmp);
+        rows.dedup_by(|next, row| *next - *row < 0.5 * em);
+        let pieces = || {
+            items.iter().filter_map(|item| match item {
+                Item::Text(piece) => Some(piece),
+                Item::Table(..) => None,
+            })
+        };
+        let (mut letters, mut digits, mut others) = (0, 0, 0);
+        for c in pieces().flat_map(|piece| piece.text.chars()) {
+            match c {
+                _ if c.is_alphabetic() => letters += 1,
+                _ if c.is_numeric() => digits += 1,
+                _ if c.is_whitespace() => {}
+                _ => others += 1,
+            }
+        }
+        // By width, so that scraps of formulas and cut lines do not count for much.
+        let widths: Vec<(f32, f64)> = pieces()
+            .map(|piece| (piece.rect.width(), f64::from(piece.rect.width())))
+            .collect();
+        let widest = quantile(widths.clone(), 0.9).unwrap_or(0.0);
+        let usual = weighted_median(widths).unwrap_or(0.0);
+        let all = (letters + digits + others).max(1);
+        let wordy = letters * 10 > all * 6;
+        let size = median(pieces().map(|piece| piece.size)).unwrap_or(em);
+        let pitch = median(rows.windows(2).map(|pair| pair[1] - pair[0])).unwrap_or(f32::MAX);
+        Some(Self {
+            prose: rows.len() >= 3 && wordy && usual > 8.0 * em.min(size) && usual > 0.7 * widest,
+            wordy,
+            cells: digits * 10 > all * 4,
+            flows: rows.len() >= 3 && pitch < 2.0 * size,
+            size,
+            rows: (!rows.is_empty()).then_some(rows)?,
+        })
+    }
+
+    /// The share of the rows of the side with fewer rows that have a row beside them, less what chance gives.
+    fn aligned_with(&self, other: &Self, em: f32) -> f32 {
+        let (few, many) = if self.rows.len() <= other.rows.len() {
+            (&self.rows, &other.rows)
+        } else {
+            (&other.rows, &self.rows)
+        };
+        let near = 0.2 * em;
+        let beside = few.iter().filter(|&&y| {
+            let at = many.partition_point(|&m| m < y - near);
+            many.get(at).is_some_and(|&m| m <= y + near)
+        });
+        let share = beside.count() as f32 / few.len().max(1) as f32;
+        let pitch = median(many.windows(2).map(|pair| pair[1] - pair[0])).unwrap_or(f32::MAX);
+        let chance = (2.0 * near / pitch.max(near)).min(0.8);
+        (share - chance) / (1.0 - chance)
+    }
+}
+
+fn quantile(mut values: Vec<(f32, f64)>, share: f64) -> Option<f32> {
+    values.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let goal = values.iter().map(|v| v.1).sum::<f64>() * share;
+    let mut passed = 0.0;
+    values.into_iter().find_map(|(value, weight)| {
+        passed += weight;
+        (passed >= goal).then_some(value)
+    })
+}

@@ -1,0 +1,267 @@
+//! Rows of one column to paragraphs: where one ends, and where a short line ends on purpose.
+
+use crate::page::Rect;
+
+use super::{
+    join::{Hyphenated, is_unspaced, join_line},
+    marks::Mark,
+    piece::weighted_median,
+    rows::Row,
+};
+
+/// Rows that belong together.
+#[derive(Clone, Debug)]
+pub(crate) struct Paragraph<'a> {
+    /// Its rows; never empty.
+    pub rows: Vec<Row<'a>>,
+    /// Its list mark, where it is an item of a list.
+    pub mark: Option<Mark>,
+    /// Whether it stands in the middle of its column, off both margins.
+    pub centred: bool,
+    /// White space above, in ems; large at the column's top.
+    pub space_above: f32,
+    /// White space below, in ems; large at the column's foot.
+    pub space_below: f32,
+}
+
+impl Paragraph<'_> {
+    /// The box around its rows.
+    pub fn bounds(&self) -> Rect {
+        let rects = self.rows.iter().map(|row| row.rect);
+        rects.reduce(|a, b| a.union(&b)).unwrap_or_default()
+    }
+
+    /// Its text with lines joined, its list mark left out.
+    pub fn text(&self, seen: &Hyphenated) -> String {
+        let mut text = String::new();
+        for (i, row) in self.rows.iter().enumerate() {
+            let mark = self.mark.as_ref().filter(|_| i == 0);
+            join_line(
+                &mut text,
+                &row.text[mark.map_or(0, |mark| mark.rest)..],
+                seen,
+            );
+        }
+        text
+    }
+}
+
+/// What is usual in a column.
+#[derive(Clone, Copy, Debug)]
+struct Column {
+    left: f32,
+    right: f32,
+    /// Usual distance from one line's middle to the next.
+    pitch: f32,
+    em: f32,
+}
+
+/// Groups the rows of one column. `marks` has the list marks, already known to be such, by row.
+pub(crate) fn paragraphs<'a>(
+    rows: Vec<Row<'a>>,
+    marks: Vec<Option<Mark>>,
+    em: f32,
+) -> Vec<Paragraph<'a>> {
+    let Some(column) = Column::of(&rows, em) else {
+        return Vec::new();
+    };
+    let starts: Vec<bool> = (0..rows.len())
+        .scan(0, |first, i| {
+            let starts = i == 0 || column.breaks(&rows, &marks, *first, i);
+            if starts {
+                *first = i;
+            }
+            Some(starts)
+        })
+        .collect();
+    let spaces: Vec<f32> = rows
+        .windows(2)
+        .map(|pair| (pair[1].rect.top - pair[0].rect.bottom) / em)
+        .collect();
+    let mut found: Vec<Paragraph> = Vec::new();
+    for (i, (row, mark)) in rows.into_iter().zip(marks).enumerate() {
+        let below = spaces.get(i).copied().unwrap_or(f32::MAX);
+        match found.last_mut() {
+            Some(last) if !starts[i] => {
+                last.centred &= column.centres(&row);
+                last.space_below = below;
+                last.rows.push(row);
+            }
+            _ => found.push(Paragraph {
+                centred: column.centres(&row),
+                space_above: i.checked_sub(1).map_or(f32::MAX, |i| spaces[i]),
+                space_below: below,
+                rows: vec![row],
+                mark,
+            }),
+        }
+    }
+    found
+}
+
+impl Column {
+    fn of(rows: &[Row], em: f32) -> Option<Self> {
+        let all = rows.iter().map(|row| row.rect).reduce(|a, b| a.union(&b))?;
+        let pitches: Vec<(f32, f64)> = rows
+            .windows(2)
+            .map(|pair| pair[1].middle() - pair[0].middle())
+            .filter(|pitch| (0.5 * em..4.0 * em).contains(pitch))
+            .map(|pitch| (pitch, 1.0))
+            .collect();
+        Some(Self {
+            left: shared_edge(rows.iter().map(|row| -row.rect.left), em).map_or(all.left, |x| -x),
+            right: shared_edge(rows.iter().map(|row| row.rect.right), em).unwrap_or(all.right),
+            pitch: low_median(pitches).unwrap_or(1.3 * em),
+            em,
+        })
+    }
+
+    /// Whether a paragraph that began at row `first` ends before row `i`.
+    fn breaks(&self, rows: &[Row], marks: &[Option<Mark>], first: usize, i: usize) -> bool {
+        let (a, b) = (&rows[i - 1], &rows[i]);
+        if marks[i].is_some() || self.is_columnar(a, b) {
+            return true;
+        }
+        if self.gap_breaks(rows, first, i) || type_changes(a, b) {
+            return true;
+        }
+        if continues_word(&a.text, &b.text) {
+            return false;
+        }
+        self.ends_short(rows, first, i) || self.indent_breaks(rows, marks, first, i)
+    }
+
+    /// A wider step than inside the paragraph, or than is usual in the column.
+    fn gap_breaks(&self, rows: &[Row], first: usize, i: usize) -> bool {
+        let step = |i: usize| rows[i].middle() - rows[i - 1].middle();
+        let slack = if rows[i].read() { 1.4 } else { 1.25 };
+        if i - first >= 2 {
+            let own = (rows[i - 1].middle() - rows[first].middle()) / (i - 1 - first) as f32;
+            return step(i) > slack * own.max(0.5 * self.em)
+                || own > slack * step(i).max(0.5 * self.em) && step(i) > 0.0;
+        }
+        let next = (i + 1 < rows.len()).then(|| step(i + 1));
+        let usual = match next {
+            // The paragraph that starts here is set wider or narrower than most of the column.
+            Some(next) if next > 0.7 * self.em && next < 2.5 * self.em => next.max(self.pitch),
+            _ => self.pitch,
+        };
+        step(i) > slack * usual
+    }
+
+    /// Whether row `i - 1` ends where the first word of row `i` would still have fitted.
+    fn ends_short(&self, rows: &[Row], first: usize, i: usize) -> bool {
+        let (a, b) = (&rows[i - 1], &rows[i]);
+        let near = |x: f32, y: f32| (x - y).abs() < 0.5 * self.em;
+        let before = (i - 1 > first).then(|| &rows[i - 2]);
+        let flush = near(a.rect.right, b.rect.right) && a.rect.width() > 12.0 * self.em
+            || before.is_some_and(|row| near(row.rect.right, a.rect.right));
+        if flush {
+            return false;
+        }
+        let mut room = self.right - a.rect.right;
+        if self.centres(a) {
+            room += a.rect.left - self.left;
+        }
+        let word = first_word(&b.text) as f32 * b.char_width();
+        let width = self.right - self.left;
+        let runs_on = starts_small(&b.text) && !ends_sentence(&a.text);
+        if runs_on && room < 0.45 * width {
+            return false;
+        }
+        room > word + 1.2 * self.em
+    }
+
+    /// First-line indents, and the ends of hanging ones.
+    fn indent_breaks(&self, rows: &[Row], marks: &[Option<Mark>], first: usize, i: usize) -> bool {
+        let (a, b) = (&rows[i - 1], &rows[i]);
+        let shift = (b.rect.left - a.rect.left) / self.em;
+        let single = i - first == 1;
+        if shift > 0.8 {
+            if marks[first].is_some() && single {
+                return false;
+            }
+            // Further rows at the same depth: a hanging indent, not a first line.
+            let hangs = rows.get(i + 1).is_some_and(|c| {
+                (c.rect.left - b.rect.left).abs() < 0.5 * self.em && marks[i + 1].is_none()
+            });
+            return !(single && hangs) && (ends_sentence(&a.text) || !starts_small(&b.text));
+        }
+        if shift < -0.8 {
+            return !single
+                || marks[first].is_some() && b.rect.left < rows[first].rect.left - 0.8 * self.em;
+        }
+        false
+    }
+
+    /// Rows whose parts stand under one another far apart: each says something of its own.
+    fn is_columnar(&self, a: &Row, b: &Row) -> bool {
+        let gap = |row: &Row| row.widest_gap().filter(|gap| gap.1 - gap.0 > 2.0 * self.em);
+        match (gap(a), gap(b)) {
+            (Some(x), Some(y)) => x.1.min(y.1) - x.0.max(y.0) > 0.8 * self.em,
+            _ => false,
+        }
+    }
+
+    fn centres(&self, row: &Row) -> bool {
+        let (before, after) = (row.rect.left - self.left, self.right - row.rect.right);
+        before > 2.0 * self.em
+            && after > 2.0 * self.em
+            && (before - after).abs() < (0.15 * (before + after)).max(1.2 * self.em)
+    }
+}
+
+/// The outermost edge that a fair share of the rows have, to within an em.
+fn shared_edge(edges: impl Iterator<Item = f32>, em: f32) -> Option<f32> {
+    let mut edges: Vec<f32> = edges.collect();
+    edges.sort_by(|a, b| b.total_cmp(a));
+    let enough = (edges.len() / 12).max(2);
+    edges
+        .iter()
+        .enumerate()
+        .find(|&(i, &edge)| {
+            edges
+                .get(i + enough - 1)
+                .is_some_and(|&x| edge - x < 0.9 * em)
+        })
+        .map(|(_, &edge)| edge)
+}
+
+fn low_median(values: Vec<(f32, f64)>) -> Option<f32> {
+    let median = weighted_median(values.clone())?;
+    let lower = values.into_iter().filter(|v| v.0 <= median).collect();
+    weighted_median(lower)
+}
+
+/// Whether the type of the next row is another one: larger, smaller, or no longer bold.
+fn type_changes(a: &Row, b: &Row) -> bool {
+    let enough = |row: &Row| row.text.chars().nth(2).is_some();
+    let most = if a.read() || b.read() { 1.38 } else { 1.12 };
+    let ratio = a.size.max(b.size) / a.size.min(b.size).max(0.1);
+    enough(a) && enough(b) && (ratio > most || a.bold != b.bold && !(a.read() || b.read()))
+}
+
+/// Whether a word is cut by the line's end.
+fn continues_word(a: &str, b: &str) -> bool {
+    let mut last = a.chars().rev();
+    let cut = matches!(last.next(), Some('-' | '\u{ad}' | '\u{2010}'));
+    cut && last.next().is_some_and(char::is_alphabetic) && starts_small(b)
+}
+
+fn starts_small(text: &str) -> bool {
+    text.chars().next().is_some_and(char::is_lowercase)
+}
+
+/// Whether `text` ends as a sentence does.
+pub(crate) fn ends_sentence(text: &str) -> bool {
+    text.trim_end_matches(['"', '”', '’', '\'', ')', ']', '»'])
+        .ends_with(['.', '!', '?', ':', ';', '。', '！', '？', '：', '；', '…'])
+}
+
+/// Characters up to the first space; one for scripts that break anywhere.
+fn first_word(text: &str) -> usize {
+    match text.chars().next() {
+        Some(c) if is_unspaced(c) => 1,
+        _ => text.chars().take_while(|c| !c.is_whitespace()).count(),
+    }
+}

@@ -1,0 +1,327 @@
+//! Tables by their ruled lines: cells lie between the lines, and a missing line makes a cell span.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    image::rulings::{Ruling, Rulings},
+    page::Rect,
+};
+
+use super::{
+    Cell, Table,
+    join::Hyphenated,
+    piece::Piece,
+    rows::rows,
+    tables::{cell_text, has_head},
+};
+
+/// Most lines of either direction that are looked at.
+const MOST_LINES: usize = 400;
+/// Most columns and rows of a grid.
+const MOST_COLUMNS: usize = 40;
+const MOST_ROWS: usize = 200;
+/// The share of a cell's side that a line must cover to bound it.
+const COVERS: f32 = 0.6;
+
+/// A table found by its lines, and what stands in it.
+#[derive(Debug)]
+pub(crate) struct Ruled<'a> {
+    /// The table; its cells' lines are indices into `pieces`.
+    pub table: Table,
+    /// Its box.
+    pub rect: Rect,
+    /// Its pieces.
+    pub pieces: Vec<Piece<'a>>,
+}
+
+/// Takes the tables that `rulings` make certain out of `pieces`.
+pub(crate) fn take_ruled<'a>(
+    pieces: &mut Vec<Piece<'a>>,
+    rulings: &Rulings,
+    em: f32,
+    seen: &Hyphenated,
+) -> Vec<Ruled<'a>> {
+    let mut found = Vec::new();
+    for grid in grids(rulings, em) {
+        let (inside, outside): (Vec<Piece>, Vec<Piece>) =
+            pieces.iter().partition(|piece| grid.holds(piece));
+        if let Some(table) = grid.table(inside, em, seen) {
+            *pieces = outside;
+            found.push(table);
+        }
+    }
+    found
+}
+
+/// Lines that cross one another.
+#[derive(Debug)]
+struct Grid {
+    across: Vec<Ruling>,
+    down: Vec<Ruling>,
+    /// Where its columns begin and end, from left to right.
+    xs: Vec<f32>,
+    /// Where its rows begin and end, from top to bottom.
+    ys: Vec<f32>,
+    slack: f32,
+}
+
+fn grids(rulings: &Rulings, em: f32) -> Vec<Grid> {
+    let slack = (0.45 * em).max(4.0);
+    let usable = |lines: &[Ruling]| -> Vec<Ruling> {
+        let finite = |r: &&Ruling| [r.at, r.start, r.end].iter().all(|v| v.is_finite());
+        lines
+            .iter()
+            .filter(finite)
+            .take(MOST_LINES)
+            .copied()
+            .collect()
+    };
+    let (across, down) = (usable(&rulings.horizontal), usable(&rulings.vertical));
+    let touch = |h: &Ruling, v: &Ruling| {
+        let on = |at: f32, line: &Ruling| (line.start - slack..=line.end + slack).contains(&at);
+        on(v.at, h) && on(h.at, v)
+    };
+    // Groups by walking from line to line: `of_down[j]` is the group of the j-th vertical line.
+    let mut of_across: Vec<Option<usize>> = vec![None; across.len()];
+    let mut of_down: Vec<Option<usize>> = vec![None; down.len()];
+    let mut count = 0;
+    for start in 0..across.len() {
+        if of_across[start].is_some() {
+            continue;
+        }
+        of_across[start] = Some(count);
+        let mut todo = vec![start];
+        while let Some(i) = todo.pop() {
+            for j in (0..down.len()).filter(|&j| touch(&across[i], &down[j])) {
+                if of_down[j].replace(count).is_some() {
+                    continue;
+                }
+                for k in (0..across.len()).filter(|&k| touch(&across[k], &down[j])) {
+                    if of_across[k].is_none() {
+                        of_across[k] = Some(count);
+                        todo.push(k);
+                    }
+                }
+            }
+        }
+        count += 1;
+    }
+    let of = |lines: &[Ruling], groups: &[Option<usize>], group: usize| -> Vec<Ruling> {
+        let member = |(line, g): (&Ruling, &Option<usize>)| (*g == Some(group)).then_some(*line);
+        lines.iter().zip(groups).filter_map(member).collect()
+    };
+    (0..count)
+        .filter_map(|g| Grid::new(of(&across, &of_across, g), of(&down, &of_down, g), slack))
+        .collect()
+}
+
+impl Grid {
+    fn new(across: Vec<Ruling>, mut down: Vec<Ruling>, slack: f32) -> Option<Self> {
+        if across.len() < 2 || down.is_empty() {
+            return None;
+        }
+        let ys = merged(across.iter().map(|line| line.at), slack);
+        let inner = merged(down.iter().map(|line| line.at), slack);
+        // Tables are often open at their sides: there the ends of the lines across bound them.
+        let (top, bottom) = (*ys.first()?, *ys.last()?);
+        let (first, last) = (*inner.first()?, *inner.last()?);
+        let mut side = |ends: Vec<f32>, beyond: &dyn Fn(f32) -> bool| {
+            let far: Vec<f32> = ends.into_iter().filter(|&x| beyond(x)).collect();
+            if far.len() >= 2 {
+                let at = far.iter().sum::<f32>() / far.len() as f32;
+                if far.iter().all(|x| (x - at).abs() < 2.0 * slack) {
+                    down.push(Ruling {
+                        at,
+                        start: top,
+                        end: bottom,
+                    });
+                }
+            }
+        };
+        side(across.iter().map(|l| l.start).collect(), &|x| {
+            x < first - 4.0 * slack
+        });
+        side(across.iter().map(|l| l.end).collect(), &|x| {
+            x > last + 4.0 * slack
+        });
+        let xs = merged(down.iter().map(|line| line.at), slack);
+        let sizes =
+            (3..=MOST_COLUMNS + 1).contains(&xs.len()) && (3..=MOST_ROWS + 1).contains(&ys.len());
+        sizes.then_some(Self {
+            across,
+            down,
+            xs,
+            ys,
+            slack,
+        })
+    }
+
+    fn rect(&self) -> Rect {
+        let end = |v: &[f32], last: bool| {
+            if last { v.last() } else { v.first() }
+                .copied()
+                .unwrap_or(0.0)
+        };
+        Rect {
+            left: end(&self.xs, false),
+            top: end(&self.ys, false),
+            right: end(&self.xs, true),
+            bottom: end(&self.ys, true),
+        }
+    }
+
+    fn holds(&self, piece: &Piece) -> bool {
+        let (x, y) = middle(&piece.rect);
+        let rect = self.rect();
+        (rect.left..rect.right).contains(&x) && (rect.top..rect.bottom).contains(&y)
+    }
+
+    /// Whether a line bounds the cells at the given places: across at `ys[y]` over column `x`.
+    fn line_across(&self, x: usize, y: usize) -> bool {
+        self.covered(&self.across, self.ys[y], self.xs[x], self.xs[x + 1])
+    }
+
+    fn line_down(&self, x: usize, y: usize) -> bool {
+        self.covered(&self.down, self.xs[x], self.ys[y], self.ys[y + 1])
+    }
+
+    fn covered(&self, lines: &[Ruling], at: f32, start: f32, end: f32) -> bool {
+        let of_line = lines
+            .iter()
+            .filter(|line| (line.at - at).abs() <= self.slack);
+        let length: f32 = of_line
+            .map(|line| (line.end.min(end) - line.start.max(start)).max(0.0))
+            .sum();
+        length >= COVERS * (end - start)
+    }
+
+    /// The table, where the cells are rectangles and enough of them hold text.
+    fn table<'a>(&self, pieces: Vec<Piece<'a>>, em: f32, seen: &Hyphenated) -> Option<Ruled<'a>> {
+        let areas = self.areas()?;
+        let mut held: Vec<Vec<Piece>> = vec![Vec::new(); areas.len()];
+        for piece in &pieces {
+            let (x, y) = middle(&piece.rect);
+            let (x, y) = (slot(&self.xs, x)?, slot(&self.ys, y)?);
+            let home = areas.iter().position(|area| area.holds(x, y))?;
+            if piece.rect.right > self.xs[areas[home].x1] + 2.5 * em {
+                // A line of text runs through the ruled lines: no table's cell does that.
+                return None;
+            }
+            held[home].push(*piece);
+        }
+        let filled = held.iter().filter(|cell| !cell.is_empty()).count();
+        let fullest = held.iter().map(Vec::len).max().unwrap_or(0);
+        let lopsided = fullest > 8 && fullest * 2 > pieces.len();
+        if filled < 4 || filled * 4 < areas.len() || lopsided {
+            return None;
+        }
+        // Lines that bound no cell are no columns and rows of the table.
+        let used = |ends: &dyn Fn(&Area) -> [usize; 2]| -> BTreeSet<usize> {
+            areas.iter().flat_map(ends).collect()
+        };
+        let (xs, ys) = (used(&|a| [a.x0, a.x1]), used(&|a| [a.y0, a.y1]));
+        let span =
+            |edges: &BTreeSet<usize>, from: usize, to: usize| edges.range(from..to).count() as u32;
+        let mut table_rows: Vec<Vec<Cell>> = vec![Vec::new(); ys.len() - 1];
+        let mut order: Vec<Piece> = Vec::new();
+        for (area, cell) in areas.iter().zip(held) {
+            let width = self.xs[area.x1] - self.xs[area.x0];
+            let first = order.len();
+            let cell_rows = rows(cell);
+            let text = cell_text(&cell_rows, width, em, seen);
+            order.extend(cell_rows.into_iter().flat_map(|row| row.pieces));
+            table_rows[ys.range(..area.y0).count()].push(Cell {
+                text,
+                columns: span(&xs, area.x0, area.x1),
+                rows: span(&ys, area.y0, area.y1),
+                lines: (first..order.len()).collect(),
+            });
+        }
+        let mut table = Table {
+            rows: table_rows,
+            head: false,
+        };
+        if table.rows.len() < 2 || table.rows.iter().all(|row| row.len() < 2) {
+            return None;
+        }
+        table.head = has_head(&table);
+        Some(Ruled {
+            table,
+            rect: self.rect(),
+            pieces: order,
+        })
+    }
+
+    /// The cells, row by row; `None` where missing lines leave shapes that are no rectangles.
+    fn areas(&self) -> Option<Vec<Area>> {
+        let (columns, rows) = (self.xs.len() - 1, self.ys.len() - 1);
+        let mut taken = vec![false; columns * rows];
+        let mut areas = Vec::new();
+        for y0 in 0..rows {
+            for x0 in 0..columns {
+                if taken[y0 * columns + x0] {
+                    continue;
+                }
+                let x1 = (x0 + 1..columns)
+                    .find(|&x| self.line_down(x, y0))
+                    .unwrap_or(columns);
+                let y1 = (y0 + 1..rows)
+                    .find(|&y| self.line_across(x0, y))
+                    .unwrap_or(rows);
+                let area = Area { x0, x1, y0, y1 };
+                for y in y0..y1 {
+                    for x in x0..x1 {
+                        let open =
+                            (x > x0 && self.line_down(x, y)) || (y > y0 && self.line_across(x, y));
+                        let bounded = (x + 1 < x1 || x1 == columns || self.line_down(x1, y))
+                            && (y + 1 < y1 || y1 == rows || self.line_across(x, y1));
+                        if open || !bounded || std::mem::replace(&mut taken[y * columns + x], true)
+                        {
+                            return None;
+                        }
+                    }
+                }
+                areas.push(area);
+            }
+        }
+        Some(areas)
+    }
+}
+
+/// A cell's place in the grid; ends are exclusive.
+#[derive(Clone, Copy, Debug)]
+struct Area {
+    x0: usize,
+    x1: usize,
+    y0: usize,
+    y1: usize,
+}
+
+impl Area {
+    fn holds(&self, x: usize, y: usize) -> bool {
+        (self.x0..self.x1).contains(&x) && (self.y0..self.y1).contains(&y)
+    }
+}
+
+fn middle(rect: &Rect) -> (f32, f32) {
+    (
+        (rect.left + rect.right) / 2.0,
+        (rect.top + rect.bottom) / 2.0,
+    )
+}
+
+/// Which interval between `edges` holds `at`.
+fn slot(edges: &[f32], at: f32) -> Option<usize> {
+    let above = edges.partition_point(|&edge| edge <= at);
+    (1..edges.len()).contains(&above).then(|| above - 1)
+}
+
+/// Places that differ by no more than `slack`, made one.
+fn merged(places: impl Iterator<Item = f32>, slack: f32) -> Vec<f32> {
+    let mut sorted: Vec<f32> = places.collect();
+    sorted.sort_by(f32::total_cmp);
+    sorted
+        .chunk_by(|a, b| b - a <= slack)
+        .map(|group| group.iter().sum::<f32>() / group.len() as f32)
+        .collect()
+}
