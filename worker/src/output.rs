@@ -25,7 +25,7 @@ pub(crate) struct Output {
     markdown: BufWriter<NamedTempFile>,
     pages: BufWriter<NamedTempFile>,
     /// Where a review page is wanted: started when the page count is known.
-    review: Option<Option<Review<BufWriter<NamedTempFile>>>>,
+    review: Option<Option<Review<'static, BufWriter<NamedTempFile>>>>,
     any_text: bool,
     /// One entry a page, for the manifest.
     pub(crate) summaries: Vec<PageSummary>,
@@ -72,7 +72,7 @@ impl Output {
 impl Sink for Output {
     fn open(&mut self, pages: u32) -> io::Result<()> {
         if let Some(review) = &mut self.review {
-            let images = Images::beside(&self.folder, &self.name, pages);
+            let images = Images::in_folder(self.path("images"));
             let out = BufWriter::new(passing(&self.folder)?);
             *review = Some(Review::start(out, &self.title, pages, images)?);
         }

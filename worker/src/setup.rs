@@ -31,8 +31,14 @@ pub(crate) fn engine(name: EngineName, machine: &MachineArgs) -> anyhow::Result<
     };
     match name {
         EngineName::Ppocr => {
-            let threads = machine.threads.map_or_else(cores, usize::from);
-            Ok(Arc::new(PpOcr::load(&models, PpOcrConfig { threads })?))
+            let lanes = machine.threads.map_or_else(cores, usize::from);
+            Ok(Arc::new(PpOcr::load(
+                &models,
+                PpOcrConfig {
+                    lanes,
+                    ..PpOcrConfig::default()
+                },
+            )?))
         }
     }
 }

@@ -1,30 +1,136 @@
-//! To be written.
+//! PP-OCR: a detector finds the lines of a page, a recogniser reads them one by one.
+//!
+//! The networks are PP-OCRv6's own ONNX files, run in this process by `rten`.
 
-use std::path::Path;
+/// What can be set.
+mod config;
+/// The model's files.
+mod weights;
+/// A page to the detector's input.
+mod resample;
+/// The rectangle of a line.
+mod geometry;
+/// A page to its lines' boxes.
+mod detect;
+/// Which way up a page stands.
+mod orient;
+/// A line's box to the recogniser's input.
+mod crop;
+/// A line's picture to its text.
+mod recognise;
+/// The threads, and the steps of a page.
+mod lanes;
 
-use super::{Engine, EngineError, EngineInfo, Request, Ticket, Usage};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
 
-/// Stub.
-pub struct PpOcr;
-/// Stub.
-pub struct PpOcrConfig {
-    /// Stub.
-    pub threads: usize,
+use recto_schemas::EngineName;
+
+pub use self::{
+    config::PpOcrConfig,
+    weights::{DETECTOR_FILE, LoadError, RECOGNISER_FILE},
+};
+use self::{
+    lanes::{Job, Shared, Step},
+    weights::Weights,
+};
+use super::{
+    Engine, EngineError, EngineInfo, Request, Ticket, Usage,
+    queue::{FairQueue, PushError},
+};
+
+/// The model's name.
+const MODEL: &str = "PP-OCRv6-small";
+/// The resolution at which pages read best for the time they take.
+const DPI: f32 = 200.0;
+/// Sides beyond this are of no use at that resolution: A2.
+const MAX_SIDE_PX: u32 = 4700;
+
+/// The PP-OCR engine: its threads live as long as it does.
+pub struct PpOcr {
+    info: EngineInfo,
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
 }
+
 impl PpOcr {
-    /// Stub.
-    pub fn load(_: &Path, _: PpOcrConfig) -> Result<Self, EngineError> {
-        Ok(Self)
+    /// Loads [`DETECTOR_FILE`] and [`RECOGNISER_FILE`] from `folder` and starts the threads.
+    ///
+    /// # Errors
+    /// Where a file is missing, or is not the network it should be.
+    pub fn load(folder: &Path, config: PpOcrConfig) -> Result<Self, LoadError> {
+        let weights = Weights::load(folder)?;
+        let lanes = config.lanes.max(1);
+        let info = EngineInfo {
+            name: EngineName::Ppocr,
+            model: MODEL.to_owned(),
+            model_sha256: weights.sha256.clone(),
+            dpi: DPI,
+            max_side_px: MAX_SIDE_PX,
+            pages_per_request: 1,
+            window: lanes as u32 + 2,
+        };
+        let shared = Arc::new(Shared {
+            weights,
+            config,
+            // Enough that no lane waits for a document's next page, little enough to hold few bitmaps.
+            queue: FairQueue::new(2 * lanes),
+            busy_ns: AtomicU64::new(0),
+        });
+        let threads = (0..lanes)
+            .map(|_| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || lanes::run(&shared))
+            })
+            .collect();
+        Ok(Self {
+            info,
+            shared,
+            threads,
+        })
     }
 }
+
 impl Engine for PpOcr {
     fn info(&self) -> &EngineInfo {
-        unreachable!()
+        &self.info
     }
-    fn submit(&self, _: Request) -> Result<Ticket, EngineError> {
-        unreachable!()
+
+    fn submit(&self, request: Request) -> Result<Ticket, EngineError> {
+        if request.pages.is_empty() {
+            return Err(EngineError::Model("a request without pages".to_owned()));
+        }
+        let (document, cancel) = (request.document, request.cancel.clone());
+        let (ticket, reply) = Ticket::new(cancel.clone());
+        let step = Step::Page(Arc::new(Job::new(request, reply)));
+        match self.shared.queue.push(document, step, &cancel) {
+            Ok(()) => Ok(ticket),
+            Err(PushError::Closed) => Err(EngineError::Stopped),
+            Err(PushError::Cancelled) => Err(EngineError::Cancelled),
+        }
     }
+
     fn usage(&self) -> Usage {
-        unreachable!()
+        Usage {
+            lanes: self.threads.len() as u32,
+            busy: Duration::from_nanos(self.shared.busy_ns.load(Ordering::Relaxed)),
+        }
+    }
+}
+
+impl Drop for PpOcr {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+        for thread in self.threads.drain(..) {
+            // A lane catches its panics; there is nothing to do about another one here.
+            let _ = thread.join();
+        }
     }
 }

@@ -1,0 +1,115 @@
+//! A line's picture as the recogniser takes it: cut out by perspective, 48 pixels high, normalised.
+
+use rten_tensor::NdTensor;
+
+use crate::{image::PageImage, page::Quad};
+
+/// Height of the recogniser's input (the model's configuration).
+pub(super) const LINE_HEIGHT: usize = 48;
+/// Widths are rounded up to a multiple of this, so that equal work has equal shape.
+const WIDTH_STEP: usize = 16;
+/// The narrowest input; the model was trained with short lines padded.
+const MIN_WIDTH: usize = 160;
+/// The widest: longer lines are squeezed.
+const MAX_WIDTH: usize = 3200;
+
+/// Cuts the line with these corners (clockwise from the text's top left) out of `image`, scales it to
+/// [`LINE_HEIGHT`] and normalises it to −1…1; the rest of the width is 0: (1, 3, 48, width).
+pub(super) fn line_input(image: &PageImage, quad: &Quad) -> NdTensor<f32, 4> {
+    let [a, b, c, d] = quad.0;
+    let side = |p: crate::page::Point, q: crate::page::Point| (q.x - p.x).hypot(q.y - p.y);
+    let source_width = side(a, b).max(side(d, c)).max(1.0);
+    let source_height = side(a, d).max(side(b, c)).max(1.0);
+    let ratio = source_width / source_height;
+    let content = ((LINE_HEIGHT as f32 * ratio).ceil() as usize).clamp(1, MAX_WIDTH);
+    let width = content.max(MIN_WIDTH).next_multiple_of(WIDTH_STEP);
+    let transform = Projection::to_quad(quad, content as f32, LINE_HEIGHT as f32);
+    // Samples a pixel and side, so that no source pixel is passed over where the line shrinks.
+    let shrink = source_height / LINE_HEIGHT as f32;
+    let samples = (shrink.round() as usize).clamp(1, 16);
+    let mut planes = vec![0.0f32; 3 * LINE_HEIGHT * width];
+    let plane = LINE_HEIGHT * width;
+    for y in 0..LINE_HEIGHT {
+        for x in 0..content {
+            let value = average(image, &transform, x, y, samples);
+            for (channel, v) in value.into_iter().enumerate() {
+                planes[channel * plane + y * width + x] = v * (2.0 / 255.0) - 1.0;
+            }
+        }
+    }
+    NdTensor::from_data([1, 3, LINE_HEIGHT, width], planes)
+}
+
+/// Mean of `samples` × `samples` points spread over the target pixel (`x`, `y`).
+fn average(image: &PageImage, to: &Projection, x: usize, y: usize, samples: usize) -> [f32; 3] {
+    let step = 1.0 / samples as f32;
+    let mut sum = [0.0f32; 3];
+    for sy in 0..samples {
+        for sx in 0..samples {
+            let tx = x as f32 + (sx as f32 + 0.5) * step;
+            let ty = y as f32 + (sy as f32 + 0.5) * step;
+            let (px, py) = to.apply(tx, ty);
+            let value = bilinear(image, px - 0.5, py - 0.5);
+            sum.iter_mut().zip(value).for_each(|(s, v)| *s += v);
+        }
+    }
+    sum.map(|s| s * step * step)
+}
+
+/// The image at a place between pixel middles; outside, its nearest edge.
+fn bilinear(image: &PageImage, x: f32, y: f32) -> [f32; 3] {
+    let x = x.clamp(0.0, image.width as f32 - 1.0);
+    let y = y.clamp(0.0, image.height as f32 - 1.0);
+    let (x0, y0) = (x as usize, y as usize);
+    let x1 = (x0 + 1).min(image.width as usize - 1);
+    let y1 = (y0 + 1).min(image.height as usize - 1);
+    let (fx, fy) = (x - x0 as f32, y - y0 as f32);
+    let row = image.width as usize * 3;
+    let pixel = |px: usize, py: usize| {
+        let at = py * row + px * 3;
+        let p = &image.rgb[at..at + 3];
+        [f32::from(p[0]), f32::from(p[1]), f32::from(p[2])]
+    };
+    let (p00, p10, p01, p11) = (pixel(x0, y0), pixel(x1, y0), pixel(x0, y1), pixel(x1, y1));
+    std::array::from_fn(|c| {
+        let top = p00[c] + (p10[c] - p00[c]) * fx;
+        let bottom = p01[c] + (p11[c] - p01[c]) * fx;
+        top + (bottom - top) * fy
+    })
+}
+
+/// A projective map of the plane.
+struct Projection([f32; 8]);
+
+impl Projection {
+    /// The map that takes the corners of a rectangle of `width` × `height` to those of `quad`
+    /// (Heckbert, "Fundamentals of Texture Mapping and Image Warping", 1989, section 2.2.3).
+    fn to_quad(quad: &Quad, width: f32, height: f32) -> Self {
+        let [p0, p1, p2, p3] = quad.0;
+        let (sx, sy) = (p0.x - p1.x + p2.x - p3.x, p0.y - p1.y + p2.y - p3.y);
+        let (dx1, dy1) = (p1.x - p2.x, p1.y - p2.y);
+        let (dx2, dy2) = (p3.x - p2.x, p3.y - p2.y);
+        let area = dx1 * dy2 - dx2 * dy1;
+        let (g, h) = if area == 0.0 {
+            (0.0, 0.0)
+        } else {
+            ((sx * dy2 - dx2 * sy) / area, (dx1 * sy - sx * dy1) / area)
+        };
+        Self([
+            (p1.x - p0.x + g * p1.x) / width,
+            (p3.x - p0.x + h * p3.x) / height,
+            p0.x,
+            (p1.y - p0.y + g * p1.y) / width,
+            (p3.y - p0.y + h * p3.y) / height,
+            p0.y,
+            g / width,
+            h / height,
+        ])
+    }
+
+    fn apply(&self, x: f32, y: f32) -> (f32, f32) {
+        let [a, b, c, d, e, f, g, h] = self.0;
+        let w = g * x + h * y + 1.0;
+        ((a * x + b * y + c) / w, (d * x + e * y + f) / w)
+    }
+}

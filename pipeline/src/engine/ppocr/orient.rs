@@ -1,0 +1,174 @@
+//! Which way up a page stands, by evidence: the shapes of its boxes, and how surely a few lines read.
+
+use std::cmp::Ordering;
+
+use super::{
+    geometry::LineBox,
+    recognise::{Text, recognise},
+    weights::{Lane, Weights},
+};
+use crate::{
+    image::PageImage,
+    page::{Point, Quad},
+};
+
+/// Lines that are read to tell up from down.
+const PROBES: usize = 6;
+/// Lines that read as surely as this stand upright.
+const SURE: f32 = 0.9;
+/// The other way up must read surer by so much: upright on doubt.
+const MARGIN: f32 = 0.05;
+/// A box is taller than wide (or the other way) only from this ratio.
+const CLEAR_RATIO: f32 = 1.5;
+/// A line tells the page's skew from this ratio of width to height.
+const SKEW_RATIO: f32 = 5.0;
+
+/// Whether most of the lines, by their length, run up or down the page.
+pub(super) fn lines_run_down(boxes: &[LineBox]) -> bool {
+    let (mut tall, mut wide) = (0.0f32, 0.0f32);
+    for b in boxes {
+        if b.height > CLEAR_RATIO * b.width {
+            tall += b.height;
+        } else if b.width > CLEAR_RATIO * b.height {
+            wide += b.width;
+        }
+    }
+    tall > 2.0 * wide
+}
+
+/// What [`probe`] found.
+pub(super) struct Probe {
+    /// Whether the page stands on its head.
+    pub(super) upside_down: bool,
+    /// What was read upright, by index into the boxes.
+    pub(super) texts: Vec<(usize, Text)>,
+}
+
+/// Reads a few long lines as they stand, and turned around where they do not read well.
+pub(super) fn probe(
+    weights: &Weights,
+    lane: &Lane,
+    image: &PageImage,
+    boxes: &[LineBox],
+) -> Result<Probe, String> {
+    let chosen = spread(boxes);
+    let mut texts = Vec::with_capacity(chosen.len());
+    for &i in &chosen {
+        texts.push((i, recognise(weights, lane, image, &boxes[i].quad())?));
+    }
+    let upright = mean_confidence(texts.iter().map(|(_, text)| text));
+    let mut upside_down = false;
+    if !chosen.is_empty() && upright < SURE {
+        let mut turned = Vec::with_capacity(chosen.len());
+        for &i in &chosen {
+            turned.push(recognise(
+                weights,
+                lane,
+                image,
+                &half_turned(boxes[i].quad()),
+            )?);
+        }
+        upside_down = mean_confidence(turned.iter()) > upright + MARGIN;
+    }
+    Ok(Probe { upside_down, texts })
+}
+
+/// The longest line of each of [`PROBES`] bands of the page, from top to bottom.
+fn spread(boxes: &[LineBox]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..boxes.len())
+        .filter(|i| boxes[*i].width > boxes[*i].height)
+        .collect();
+    order.sort_by(|a, b| {
+        boxes[*a]
+            .center
+            .y
+            .total_cmp(&boxes[*b].center.y)
+            .then(a.cmp(b))
+    });
+    let band = order.len().div_ceil(PROBES).max(1);
+    order
+        .chunks(band)
+        .filter_map(|part| part.iter().copied().max_by(|a, b| by_width(boxes, *a, *b)))
+        .collect()
+}
+
+fn by_width(boxes: &[LineBox], a: usize, b: usize) -> Ordering {
+    boxes[a].width.total_cmp(&boxes[b].width).then(b.cmp(&a))
+}
+
+/// Mean over the characters of all lines; a line without any counts as one of confidence 0.
+fn mean_confidence<'a>(texts: impl Iterator<Item = &'a Text>) -> f32 {
+    let (mut sum, mut count) = (0.0f32, 0usize);
+    for text in texts {
+        sum += text.confidence * text.classes as f32;
+        count += text.classes.max(1);
+    }
+    if count == 0 { 0.0 } else { sum / count as f32 }
+}
+
+/// The same corners for text that stands on its head.
+pub(super) fn half_turned(quad: Quad) -> Quad {
+    let [a, b, c, d] = quad.0;
+    Quad([c, d, a, b])
+}
+
+/// Skew of the lines in degrees, positive where they fall to the right: the median of the long ones,
+/// weighted by length; 0 without any.
+pub(super) fn skew_deg(boxes: &[LineBox]) -> f32 {
+    let mut angles: Vec<(f32, f32)> = boxes
+        .iter()
+        .filter(|b| b.width > SKEW_RATIO * b.height)
+        .map(|b| (b.angle_deg(), b.width))
+        .collect();
+    angles.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let half: f32 = angles.iter().map(|a| a.1).sum::<f32>() / 2.0;
+    let mut seen = 0.0;
+    for (angle, weight) in angles {
+        seen += weight;
+        if seen >= half {
+            return angle;
+        }
+    }
+    0.0
+}
+
+/// `image` turned clockwise by `degrees`: 90, 180 or 270; anything else leaves it as it is.
+pub(super) fn turned(image: &PageImage, degrees: u16) -> PageImage {
+    let (w, h) = (image.width as usize, image.height as usize);
+    let (width, height) = if degrees % 180 == 90 { (h, w) } else { (w, h) };
+    let mut rgb = Vec::with_capacity(image.rgb.len());
+    for y in 0..height {
+        for x in 0..width {
+            let (sx, sy) = match degrees {
+                90 => (y, h - 1 - x),
+                180 => (w - 1 - x, h - 1 - y),
+                270 => (w - 1 - y, x),
+                _ => (x, y),
+            };
+            let at = (sy * w + sx) * 3;
+            rgb.extend_from_slice(&image.rgb[at..at + 3]);
+        }
+    }
+    PageImage {
+        width: width as u32,
+        height: height as u32,
+        dpi: image.dpi,
+        rgb,
+    }
+}
+
+/// The ways in which the text of a box may stand on a page that is upright: as it lies, or along the
+/// side of a box taller than wide, read from below or from above.
+pub(super) fn stances(b: &LineBox) -> Vec<Quad> {
+    let quad = b.quad();
+    let [p0, p1, p2, p3]: [Point; 4] = quad.0;
+    if b.height < CLEAR_RATIO * b.width {
+        return vec![quad];
+    }
+    let sideways = [Quad([p3, p0, p1, p2]), Quad([p1, p2, p3, p0])];
+    if b.height < 2.0 * CLEAR_RATIO * b.width {
+        vec![quad, sideways[0], sideways[1]]
+    } else {
+        sideways.to_vec()
+    }
+}

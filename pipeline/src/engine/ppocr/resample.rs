@@ -1,0 +1,172 @@
+//! A page as the detector takes it: scaled, normalised, one plane a channel.
+
+use rten_tensor::NdTensor;
+
+use crate::image::PageImage;
+
+/// The detector's sides are multiples of this.
+const ALIGN: u32 = 32;
+/// Pages smaller than so many pixels are scaled up, at most to double, so that their lines are seen.
+const MIN_PIXELS: f32 = 736.0 * 736.0;
+/// The longest side that the detector is given.
+const MAX_SIDE: f32 = 4096.0;
+
+/// Width and height of a page for the detector, with at most about `pixels` pixels.
+pub(super) fn detector_size(width: u32, height: u32, pixels: u32) -> (u32, u32) {
+    let (w, h) = (width.max(1) as f32, height.max(1) as f32);
+    let target = (w * h).clamp(MIN_PIXELS.min(pixels as f32), pixels as f32);
+    let scale = (target / (w * h)).sqrt().min(2.0).min(MAX_SIDE / w.max(h));
+    let side = |length: f32| ((length * scale / ALIGN as f32).round() as u32).max(1) * ALIGN;
+    (side(w), side(h))
+}
+
+/// Scales `image` to `width` × `height` and normalises it to −1…1: (1, 3, height, width).
+///
+/// A triangle as wide as a target pixel, and at least as a source pixel, weighs the source: bilinear
+/// where it scales up, averaging where it scales down.
+pub(super) fn detector_input(image: &PageImage, width: u32, height: u32) -> NdTensor<f32, 4> {
+    let (w, h) = (width as usize, height as usize);
+    let columns = taps(image.width, width);
+    let rows = taps(image.height, height);
+    let stride = image.width as usize * 3;
+    let mut planes = vec![0.0f32; 3 * w * h];
+    // Source rows, scaled in x, kept while target rows need them.
+    let mut scaled: std::collections::VecDeque<(usize, Vec<f32>)> = Default::default();
+    let mut spare: Vec<Vec<f32>> = Vec::new();
+    let mut sum = vec![0.0f32; 3 * w];
+    for (y, row) in rows.iter().enumerate() {
+        while scaled.front().is_some_and(|(at, _)| *at < row.first) {
+            spare.extend(scaled.pop_front().map(|(_, line)| line));
+        }
+        sum.fill(-1.0);
+        for (i, weight) in row.weights.iter().enumerate() {
+            let at = row.first + i;
+            if scaled.back().is_none_or(|(last, _)| *last < at) {
+                let mut line = spare.pop().unwrap_or_else(|| vec![0.0; 3 * w]);
+                scale_row(
+                    &image.rgb[at * stride..(at + 1) * stride],
+                    &columns,
+                    &mut line,
+                );
+                scaled.push_back((at, line));
+            }
+            let first = scaled.front().map_or(at, |(first, _)| *first);
+            if let Some((_, line)) = scaled.get(at - first) {
+                sum.iter_mut().zip(line).for_each(|(s, v)| *s += v * weight);
+            }
+        }
+        for (channel, values) in sum.chunks_exact(w).enumerate() {
+            let start = (channel * h + y) * w;
+            planes[start..start + w].copy_from_slice(values);
+        }
+    }
+    NdTensor::from_data([1, 3, h, w], planes)
+}
+
+/// Scales one row of RGB pixels in x into three planes of 0…2.
+fn scale_row(pixels: &[u8], columns: &[Taps], out: &mut [f32]) {
+    let width = columns.len();
+    for (x, column) in columns.iter().enumerate() {
+        let mut sum = [0.0f32; 3];
+        let source = pixels[column.first * 3..].chunks_exact(3);
+        for (pixel, weight) in source.zip(&column.weights) {
+            for (s, value) in sum.iter_mut().zip(pixel) {
+                *s += f32::from(*value) * weight;
+            }
+        }
+        for (channel, s) in sum.iter().enumerate() {
+            out[channel * width + x] = s * (2.0 / 255.0);
+        }
+    }
+}
+
+/// The source pixels that make one target pixel: `first` and those after it, weights adding up to 1.
+struct Taps {
+    first: usize,
+    weights: Vec<f32>,
+}
+
+/// The taps of every target pixel along one side.
+fn taps(source: u32, target: u32) -> Vec<Taps> {
+    let scale = source as f32 / target as f32;
+    let reach = scale.max(1.0);
+    (0..target)
+        .map(|i| {
+            let center = (i as f32 + 0.5) * scale - 0.5;
+            let first = (center - reach).ceil().max(0.0) as usize;
+            let last = ((center + reach).floor().max(0.0) as usize).min(source as usize - 1);
+            let first = first.min(last);
+            let weight = |at: usize| (1.0 - (at as f32 - center).abs() / reach).max(0.0);
+            let mut weights: Vec<f32> = (first..=last).map(weight).collect();
+            let sum: f32 = weights.iter().sum();
+            if sum > 0.0 {
+                weights.iter_mut().for_each(|w| *w /= sum);
+            } else {
+                weights = vec![1.0];
+            }
+            Taps { first, weights }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(width: u32, height: u32, value: impl Fn(u32, u32) -> u8) -> PageImage {
+        let pixel = |i: u32| [value(i % width, i / width); 3];
+        let rgb = (0..width * height).flat_map(pixel).collect();
+        PageImage {
+            width,
+            height,
+            dpi: 200.0,
+            rgb,
+        }
+    }
+
+    #[test]
+    fn large_pages_come_down_to_the_wanted_pixels_and_keep_their_shape() {
+        let (w, h) = detector_size(1654, 2339, 1408 * 992);
+        assert_eq!((w, h), (992, 1408));
+        assert_eq!(detector_size(992, 1408, 1408 * 992), (992, 1408));
+    }
+
+    #[test]
+    fn thin_and_tiny_pages_get_a_size_the_network_can_take() {
+        for (w, h) in [(1, 1), (1, 60_000), (60_000, 1), (31, 33)] {
+            let (dw, dh) = detector_size(w, h, 1_000_000);
+            assert!(
+                dw >= 32 && dh >= 32 && dw % 32 == 0 && dh % 32 == 0,
+                "{dw}x{dh}"
+            );
+            assert!(dw.max(dh) <= 4096 && dw * dh <= 1_200_000, "{dw}x{dh}");
+        }
+    }
+
+    #[test]
+    fn black_and_white_stay_what_they_are_at_any_scale() {
+        for (w, h) in [(64, 64), (200, 150), (33, 47)] {
+            for (value, expected) in [(0u8, -1.0f32), (255, 1.0)] {
+                let input = detector_input(&image(w, h, |_, _| value), 64, 32);
+                assert!(input.iter().all(|v| (v - expected).abs() < 1e-5));
+            }
+        }
+    }
+
+    #[test]
+    fn fine_stripes_average_to_grey_when_scaled_down() {
+        let input = detector_input(
+            &image(256, 64, |x, _| if x % 2 == 0 { 0 } else { 255 }),
+            64,
+            32,
+        );
+        let middle = input[[0, 0, 16, 32]];
+        assert!(middle.abs() < 0.1, "{middle}");
+    }
+
+    #[test]
+    fn an_edge_stays_in_its_place() {
+        let input = detector_input(&image(128, 64, |x, _| if x < 64 { 0 } else { 255 }), 64, 32);
+        assert!(input[[0, 1, 10, 30]] < -0.9 && input[[0, 1, 10, 33]] > 0.9);
+    }
+}
