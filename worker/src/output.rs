@@ -71,8 +71,8 @@ impl Output {
 
 impl Sink for Output {
     fn open(&mut self, pages: u32) -> io::Result<()> {
+        let images = Images::in_folder(self.path("images"));
         if let Some(review) = &mut self.review {
-            let images = Images::in_folder(self.path("images"));
             let out = BufWriter::new(passing(&self.folder)?);
             *review = Some(Review::start(out, &self.title, pages, images)?);
         }
