@@ -1,6 +1,116 @@
 //! The other side: what a child process does, from its first limit to its last page.
+//!
+//! A child knows one document: the file on its standard input, read by offset because other children
+//! share it. Its standard output is the socket to the parent. It ends when the parent hangs up.
+
+mod confine;
+mod fax;
+mod fonts;
+mod geometry;
+mod pdf;
+mod pdfium;
+mod pictures;
+mod pread;
+mod source;
+mod tiff;
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    os::{fd::AsFd, unix::net::UnixStream},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use self::{pdfium::Library, pread::Pread, source::Source};
+use super::protocol::{
+    EXIT_PANIC, EXIT_PROTOCOL, Fault, Reply, Request, Start, read_message, write_message,
+};
 
 /// Runs a child until its parent hangs up; gives the exit code.
 pub fn main() -> i32 {
-    0
+    // What a panic says would name the document's contents; the exit code says enough.
+    std::panic::set_hook(Box::new(|_| {}));
+    match catch_unwind(AssertUnwindSafe(serve)) {
+        Ok(Ok(())) => 0,
+        Ok(Err(_)) => EXIT_PROTOCOL,
+        Err(_) => EXIT_PANIC,
+    }
+}
+
+fn serve() -> io::Result<()> {
+    let document = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut socket = UnixStream::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let Request::Start(start) = read_message(&mut socket)? else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
+    let lib = match confine(&start) {
+        Ok(lib) => lib,
+        Err(fault) => return write_message(&mut socket, &Reply::Failed(fault)),
+    };
+    let opened = Pread::new(document)
+        .map_err(|e| Fault::Io(e.to_string()))
+        .and_then(|reader| Source::open(lib, reader, &start));
+    let mut source = match opened {
+        Ok(source) => source,
+        Err(fault) => return write_message(&mut socket, &Reply::Failed(fault)),
+    };
+    write_message(&mut socket, &source.opened())?;
+    pages(&mut source, &mut socket, &start)
+}
+
+/// Limits first, then PDFium, then no more files.
+fn confine(start: &Start) -> Result<Library, Fault> {
+    confine::limit(start.parent, start.max_raster_mib).map_err(|e| Fault::Io(e.to_string()))?;
+    confine::allow_cpu(start.cpu_s);
+    let lib = Library::load(&start.pdfium, &start.font_dirs).map_err(Fault::PdfiumMissing)?;
+    // A kernel without Landlock still has all the other limits.
+    let _ = confine::shut_doors(&start.font_dirs);
+    Ok(lib)
+}
+
+/// Answers requests for pages. A page stays loaded from its inspection to its bitmap.
+fn pages(source: &mut Source, socket: &mut UnixStream, start: &Start) -> io::Result<()> {
+    let mut next = next_request(socket)?;
+    while let Some(request) = next {
+        confine::allow_cpu(start.cpu_s);
+        let Request::Inspect { page } = request else {
+            return Err(io::ErrorKind::InvalidData.into());
+        };
+        let mut inspected = match source.inspect(page) {
+            Ok(inspected) => inspected,
+            Err(fault) => {
+                write_message(&mut *socket, &Reply::Failed(fault))?;
+                next = next_request(socket)?;
+                continue;
+            }
+        };
+        write_message(&mut *socket, &Reply::Facts(inspected.facts().clone()))?;
+        next = next_request(socket)?;
+        if let Some(Request::Render {
+            width,
+            height,
+            text,
+        }) = next
+        {
+            match inspected.render(width, height) {
+                Ok(pixels) => {
+                    let text = inspected.lines(width, height, text);
+                    write_message(&mut *socket, &Reply::Rendered { text })?;
+                    socket.write_all(&pixels)?;
+                }
+                Err(fault) => write_message(&mut *socket, &Reply::Failed(fault))?,
+            }
+            next = next_request(socket)?;
+        }
+    }
+    Ok(())
+}
+
+/// The next request; nothing where the parent hung up.
+fn next_request(socket: &mut UnixStream) -> io::Result<Option<Request>> {
+    match read_message(socket) {
+        Ok(request) => Ok(Some(request)),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
 }

@@ -19,6 +19,8 @@ pub struct PageFacts {
     pub picture_px: Option<(u32, u32)>,
     /// Drawn lines, curves and areas.
     pub paths: u32,
+    /// Fonts that are neither in the document nor built into PDFium, so that substitutes are drawn.
+    pub substituted_fonts: u32,
     /// Its text.
     pub text: TextFacts,
 }

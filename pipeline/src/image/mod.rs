@@ -11,6 +11,10 @@ pub mod child;
 pub mod facts;
 /// Whether a page's own text may stand for reading its image.
 pub mod sound;
+/// What parent and child say to each other.
+mod protocol;
+/// Characters of a page's own text to lines.
+mod text_layer;
 /// Whether anything stands on a page.
 pub mod ink;
 /// Ruled lines.

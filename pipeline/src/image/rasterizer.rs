@@ -1,13 +1,30 @@
 //! The pool of child processes: documents in, pages out, deadlines kept.
 
+mod checked;
 mod error;
+mod fonts;
+mod pool;
+mod process;
+mod size;
 
-use std::{fs::File, marker::PhantomData, path::PathBuf, time::Duration};
+use std::{
+    fs::File,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use recto_schemas::{Limits, Warning};
 
 pub use self::error::RasterError;
-use super::{PageImage, facts::PageFacts};
+use self::{
+    pool::{Grant, Lease, Pool},
+    process::{CallError, ChildProcess, Patience, Starter},
+};
+use super::{
+    PageImage,
+    facts::PageFacts,
+    protocol::{Fault, Reply, Request, Start},
+};
 use crate::{cancel::Cancel, page::Line};
 
 /// How children are started.
@@ -35,13 +52,22 @@ pub const DEFAULT_FONT_DIRS: [&str; 4] = [
 
 /// The children of a process, shared by all its documents.
 #[derive(Debug)]
-pub struct Rasterizer {}
+pub struct Rasterizer {
+    config: RasterizerConfig,
+    has_fonts: bool,
+    pool: Pool,
+    starter: Starter,
+}
 
 /// An open document; several threads may ask for its pages at once.
 #[derive(Debug)]
 pub struct Document<'r> {
+    rasterizer: &'r Rasterizer,
+    number: u64,
+    file: File,
+    password: Option<String>,
+    limits: Limits,
     info: DocumentInfo,
-    rasterizer: PhantomData<&'r Rasterizer>,
 }
 
 /// What is known of a document once it is open.
@@ -98,8 +124,23 @@ impl Rasterizer {
     ///
     /// # Errors
     /// [`RasterError::PdfiumMissing`] where there is no such library.
-    pub fn new(_config: RasterizerConfig) -> Result<Self, RasterError> {
-        Ok(Self {})
+    pub fn new(mut config: RasterizerConfig) -> Result<Self, RasterError> {
+        if let Err(error) = config.pdfium.metadata() {
+            return Err(RasterError::PdfiumMissing {
+                path: config.pdfium,
+                why: error.to_string(),
+            });
+        }
+        if config.font_dirs.is_empty() {
+            config.font_dirs = DEFAULT_FONT_DIRS.map(PathBuf::from).to_vec();
+        }
+        let starter = Starter::new(&config.program).map_err(|e| cannot_start(&e))?;
+        Ok(Self {
+            has_fonts: config.font_dirs.iter().any(|dir| fonts::has_fonts(dir)),
+            pool: Pool::new(config.children),
+            starter,
+            config,
+        })
     }
 
     /// Starts a child and opens `file` in it. Waits for a child where all are busy.
@@ -108,12 +149,51 @@ impl Rasterizer {
     /// Why the document cannot be opened; [`RasterError::Cancelled`].
     pub fn open<'r>(
         &'r self,
-        _file: File,
-        _password: Option<&str>,
-        _limits: &Limits,
-        _cancel: &Cancel,
+        file: File,
+        password: Option<&str>,
+        limits: &Limits,
+        cancel: &Cancel,
     ) -> Result<Document<'r>, RasterError> {
-        Err(RasterError::Io("not written yet".to_owned()))
+        let metadata = file
+            .metadata()
+            .map_err(|e| RasterError::Io(e.to_string()))?;
+        if !metadata.is_file() {
+            return Err(RasterError::Io("it is no regular file".to_owned()));
+        }
+        if metadata.len() > limits.max_document_bytes {
+            return Err(RasterError::DocumentTooLarge {
+                bytes: metadata.len(),
+                limit: limits.max_document_bytes,
+            });
+        }
+        let mut document = Document {
+            rasterizer: self,
+            number: self.pool.new_document(),
+            file,
+            password: password.map(str::to_owned),
+            limits: limits.clone(),
+            info: DocumentInfo {
+                format: "",
+                pages: 0,
+                encrypted: false,
+            },
+        };
+        let (lease, child) = match self.pool.acquire(document.number, cancel)? {
+            Grant::Child(lease, child) => (lease, child),
+            Grant::Room(lease) => {
+                let (child, info) = document.start_child(cancel)?;
+                document.info = info;
+                (lease, child)
+            }
+        };
+        lease.keep(child);
+        Ok(document)
+    }
+}
+
+impl Drop for Document<'_> {
+    fn drop(&mut self) {
+        self.rasterizer.pool.forget(self.number);
     }
 }
 
@@ -130,10 +210,218 @@ impl Document<'_> {
     /// Why there is no bitmap; where [`RasterError::is_page_only`] holds, other pages are worth asking for.
     pub fn page(
         &self,
-        _page: u32,
-        _plan: &dyn Fn(&PageFacts) -> PagePlan,
-        _cancel: &Cancel,
+        page: u32,
+        plan: &dyn Fn(&PageFacts) -> PagePlan,
+        cancel: &Cancel,
     ) -> Result<RasterPage, RasterError> {
-        Err(RasterError::Io("not written yet".to_owned()))
+        let pages = self.info.pages;
+        if !(1..=pages).contains(&page) {
+            return Err(RasterError::NoSuchPage { page, pages });
+        }
+        loop {
+            let (lease, child) = match self.rasterizer.pool.acquire(self.number, cancel)? {
+                Grant::Child(lease, child) => (lease, child),
+                Grant::Room(lease) => (lease, self.start_child(cancel)?.0),
+            };
+            let fresh = lease.served == 0;
+            match self.ask(page, plan, cancel, (lease, child)) {
+                // A child may have come to its end by what it has done before; a new one is sure.
+                Err(RasterError::OutOfMemory { .. } | RasterError::Crashed(_)) if !fresh => {}
+                done => return done,
+            }
+        }
     }
+
+    fn ask(
+        &self,
+        page: u32,
+        plan: &dyn Fn(&PageFacts) -> PagePlan,
+        cancel: &Cancel,
+        (mut lease, mut child): (Lease<'_, ChildProcess>, ChildProcess),
+    ) -> Result<RasterPage, RasterError> {
+        let start = Instant::now();
+        let patience = self.patience(cancel);
+        let failed = |error: &CallError| self.page_error(error);
+        // From here on an error drops the child, and so ends it, unless it is kept.
+        lease.served += 1;
+        let keep = |lease: Lease<'_, ChildProcess>, child: ChildProcess| {
+            if lease.served < self.rasterizer.config.pages_per_child.max(1) {
+                lease.keep(child);
+            }
+        };
+        let inspect = Request::Inspect { page };
+        let facts = match child.call(&inspect, patience).map_err(|e| failed(&e))? {
+            Reply::Facts(facts) => checked::facts(facts),
+            Reply::Failed(fault) => {
+                if fault != Fault::OutOfMemory {
+                    keep(lease, child);
+                }
+                return Err(self.fault(fault));
+            }
+            _ => return Err(out_of_turn()),
+        };
+        let plan = plan(&facts);
+        let size = match size::bitmap_size(&facts, &plan, &self.limits) {
+            Ok(size) => size,
+            Err(error) => {
+                keep(lease, child);
+                return Err(error);
+            }
+        };
+        let render = Request::Render {
+            width: size.width,
+            height: size.height,
+            text: plan.text,
+        };
+        let text = match child.call(&render, patience).map_err(|e| failed(&e))? {
+            Reply::Rendered { text } => text,
+            Reply::Failed(fault) => {
+                if fault != Fault::OutOfMemory {
+                    keep(lease, child);
+                }
+                return Err(self.fault(fault));
+            }
+            _ => return Err(out_of_turn()),
+        };
+        // The size is this side's own, and within the limits.
+        let mut rgb = vec![0; size.width as usize * size.height as usize * 3];
+        child.receive(&mut rgb, patience).map_err(|e| failed(&e))?;
+        keep(lease, child);
+        let text = (plan.text != TextWish::None)
+            .then(|| checked::lines(text.unwrap_or_default(), size.width, size.height));
+        Ok(RasterPage {
+            text,
+            warnings: size
+                .warning
+                .into_iter()
+                .chain(self.font_warning(&facts))
+                .collect(),
+            image: PageImage {
+                width: size.width,
+                height: size.height,
+                dpi: size.dpi,
+                rgb,
+            },
+            facts,
+            raster: start.elapsed(),
+        })
+    }
+
+    fn start_child(&self, cancel: &Cancel) -> Result<(ChildProcess, DocumentInfo), RasterError> {
+        let config = &self.rasterizer.config;
+        let timeout = self.limits.page_timeout_s;
+        let start = Start {
+            parent: std::process::id(),
+            pdfium: config.pdfium.clone(),
+            font_dirs: config.font_dirs.clone(),
+            max_raster_mib: self.limits.max_raster_mib,
+            // Well after the deadline, which counts wall time.
+            cpu_s: (timeout.clamp(0.0, 1e9) * 2.0) as u64 + 10,
+            password: self.password.clone(),
+        };
+        let patience = self.patience(cancel);
+        let mut child = self
+            .rasterizer
+            .starter
+            .start(&self.file)
+            .map_err(|e| cannot_start(&e))?;
+        match child.call(&Request::Start(start), patience) {
+            Ok(Reply::Opened {
+                format,
+                pages,
+                encrypted,
+            }) => {
+                let info = DocumentInfo {
+                    format: format.as_str(),
+                    pages,
+                    encrypted,
+                };
+                Ok((child, info))
+            }
+            Ok(Reply::Failed(fault)) => Err(self.fault(fault)),
+            Ok(_) => Err(out_of_turn()),
+            Err(CallError::Timeout) => Err(RasterError::OpenTimeout {
+                limit_s: timeout.to_string(),
+            }),
+            Err(error) => Err(self.page_error(&error)),
+        }
+    }
+
+    fn patience<'c>(&self, cancel: &'c Cancel) -> Patience<'c> {
+        let limit = Duration::try_from_secs_f64(self.limits.page_timeout_s);
+        Patience {
+            deadline: limit
+                .ok()
+                .and_then(|limit| Instant::now().checked_add(limit)),
+            cancel,
+        }
+    }
+
+    fn page_error(&self, error: &CallError) -> RasterError {
+        match error {
+            CallError::Timeout => RasterError::PageTimeout {
+                limit_s: self.limits.page_timeout_s.to_string(),
+            },
+            CallError::Cancelled => RasterError::Cancelled,
+            CallError::OutOfMemory => self.out_of_memory(),
+            CallError::Crashed(why) => RasterError::Crashed(why.clone()),
+        }
+    }
+
+    fn fault(&self, fault: Fault) -> RasterError {
+        let text = |text: String| checked::sentence(&text);
+        match fault {
+            Fault::NotADocument(why) => RasterError::NotADocument(text(why)),
+            Fault::Damaged(why) => RasterError::Damaged(text(why)),
+            Fault::NoPages => RasterError::NoPages,
+            Fault::Encrypted => RasterError::Encrypted,
+            Fault::WrongPassword => RasterError::WrongPassword,
+            Fault::Unsupported(what) => RasterError::Unsupported(text(what)),
+            Fault::TooLarge(why) => RasterError::PageTooLarge(text(why)),
+            Fault::PageDamaged(why) => RasterError::PageDamaged(text(why)),
+            Fault::OutOfMemory => self.out_of_memory(),
+            Fault::PdfiumMissing(why) => RasterError::PdfiumMissing {
+                path: self.rasterizer.config.pdfium.clone(),
+                why: text(why),
+            },
+            Fault::Io(why) => RasterError::Io(text(why)),
+        }
+    }
+
+    fn out_of_memory(&self) -> RasterError {
+        RasterError::OutOfMemory {
+            limit_mib: self.limits.max_raster_mib,
+        }
+    }
+
+    /// The same words for every page, so that a document has the warning once whatever comes first.
+    fn font_warning(&self, facts: &PageFacts) -> Option<Warning> {
+        if facts.substituted_fonts == 0 || self.rasterizer.has_fonts {
+            return None;
+        }
+        let dirs: Vec<String> = self
+            .rasterizer
+            .config
+            .font_dirs
+            .iter()
+            .map(|dir| dir.display().to_string())
+            .collect();
+        Some(Warning {
+            kind: "fonts-missing".to_owned(),
+            message: format!(
+                "the document uses fonts that it does not hold, and there are none to take their                  place in {}; install some (such as fonts-dejavu and fonts-noto-cjk), or text may                  be missing from pages",
+                dirs.join(", ")
+            ),
+        })
+    }
+}
+
+fn cannot_start(error: &std::io::Error) -> RasterError {
+    RasterError::Io(format!(
+        "a rasterizer process could not be started: {error}"
+    ))
+}
+
+fn out_of_turn() -> RasterError {
+    RasterError::Crashed("its answer makes no sense".to_owned())
 }

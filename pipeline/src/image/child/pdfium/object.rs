@@ -1,0 +1,134 @@
+//! What stands on a page, object by object.
+
+#![expect(unsafe_code, reason = "PDFium is a C library")]
+
+use std::ffi::{c_ulong, c_void};
+
+use super::Library;
+use crate::image::child::geometry::Affine;
+
+/// One object on a page; valid while the page is.
+#[derive(Clone, Copy)]
+pub(in crate::image::child) struct Object<'p> {
+    lib: Library,
+    handle: *mut c_void,
+    _page: std::marker::PhantomData<&'p ()>,
+}
+
+/// What a page object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::image::child) enum ObjectKind {
+    Text,
+    Path,
+    Image,
+    Form,
+    Other,
+}
+
+impl<'p> Object<'p> {
+    pub(super) fn new(lib: Library, handle: *mut c_void) -> Option<Self> {
+        (!handle.is_null()).then_some(Self {
+            lib,
+            handle,
+            _page: std::marker::PhantomData,
+        })
+    }
+
+    /// Tells objects of one page apart.
+    pub fn id(&self) -> usize {
+        self.handle.addr()
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> ObjectKind {
+        // SAFETY: the page is loaded.
+        match unsafe { self.lib.0.FPDFPageObj_GetType(self.handle.cast()) } {
+            1 => ObjectKind::Text,
+            2 => ObjectKind::Path,
+            3 => ObjectKind::Image,
+            5 => ObjectKind::Form,
+            _ => ObjectKind::Other,
+        }
+    }
+
+    /// From its own space to what it stands on: for images from the unit square, for forms from their content.
+    pub fn matrix(&self) -> Option<Affine> {
+        let mut matrix = [0.0_f32; 6];
+        // SAFETY: the page is loaded; `FS_MATRIX` is six floats.
+        let done = unsafe {
+            self.lib
+                .0
+                .FPDFPageObj_GetMatrix(self.handle.cast(), matrix.as_mut_ptr().cast())
+        };
+        (done != 0).then(|| Affine::from(matrix))
+    }
+
+    /// What a form draws, in order.
+    pub fn children(&self) -> impl Iterator<Item = Object<'p>> {
+        let (lib, handle) = (self.lib, self.handle);
+        // SAFETY: the page is loaded; gives -1 for other objects.
+        let count = unsafe { lib.0.FPDFFormObj_CountObjects(handle.cast()) };
+        (0..c_ulong::try_from(count).unwrap_or(0)).filter_map(move |index| {
+            // SAFETY: the page is loaded; an index out of range gives null.
+            let child: *mut c_void =
+                unsafe { lib.0.FPDFFormObj_GetObject(handle.cast(), index) }.cast();
+            Object::new(lib, child)
+        })
+    }
+
+    /// An image's size in pixels.
+    pub fn image_size(&self) -> Option<(u32, u32)> {
+        let (mut width, mut height) = (0, 0);
+        // SAFETY: the page is loaded and the results have places; other objects give false.
+        let done = unsafe {
+            self.lib.0.FPDFImageObj_GetImagePixelSize(
+                self.handle.cast(),
+                &raw mut width,
+                &raw mut height,
+            )
+        };
+        (done != 0).then_some((width, height))
+    }
+
+    /// A text's render mode, 0 to 7 (ISO 32000-1, table 106).
+    pub fn render_mode(&self) -> i32 {
+        // SAFETY: the page is loaded; other objects give -1.
+        unsafe { self.lib.0.FPDFTextObj_GetTextRenderMode(self.handle.cast()) }
+    }
+
+    /// How opaque its fill is, 0 to 255.
+    pub fn fill_alpha(&self) -> Option<u32> {
+        let (mut r, mut g, mut b, mut a) = (0, 0, 0, 0);
+        // SAFETY: the page is loaded and the results have places.
+        let done = unsafe {
+            self.lib.0.FPDFPageObj_GetFillColor(
+                self.handle.cast(),
+                &raw mut r,
+                &raw mut g,
+                &raw mut b,
+                &raw mut a,
+            )
+        };
+        (done != 0).then_some(a)
+    }
+
+    /// The base name of a text's font, and whether it is embedded.
+    pub fn font(&self) -> Option<(String, bool)> {
+        let mut name = [0_u8; 128];
+        // SAFETY: the page is loaded; the font is the page's and not closed here; the buffer's length
+        // is told.
+        unsafe {
+            let font = self.lib.0.FPDFTextObj_GetFont(self.handle.cast());
+            if font.is_null() {
+                return None;
+            }
+            let embedded = self.lib.0.FPDFFont_GetIsEmbedded(font) != 0;
+            let length =
+                self.lib
+                    .0
+                    .FPDFFont_GetBaseFontName(font, name.as_mut_ptr().cast(), name.len());
+            let name = name.get(..length.saturating_sub(1)).unwrap_or_default();
+            Some((String::from_utf8_lossy(name).into_owned(), embedded))
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! One page: its size, its bitmap, what stands on it.
+
+#![expect(unsafe_code, reason = "PDFium is a C library")]
+
+use std::{
+    ffi::{c_int, c_ulong, c_void},
+    ptr,
+};
+
+use super::{Document, Object, TextPage};
+use crate::image::child::geometry::Affine;
+
+/// `FPDF_ANNOT`: draw annotations.
+const DRAW_ANNOTATIONS: c_int = 0x01;
+/// `FPDF_REVERSE_BYTE_ORDER`: RGB instead of BGR.
+const RGB_ORDER: c_int = 0x10;
+/// `FPDFBitmap_Gray`: one byte a pixel.
+const FORMAT_GRAY: c_int = 1;
+/// `FPDFBitmap_BGR`: three bytes a pixel.
+const FORMAT_RGB: c_int = 2;
+/// Device size used to ask for the page-to-device transform: the answer comes in whole pixels.
+const PROBE: c_int = 1 << 20;
+
+/// A loaded page.
+pub(in crate::image::child) struct Page<'d> {
+    pub(super) document: &'d Document,
+    pub(super) handle: *mut c_void,
+}
+
+/// What an annotation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::image::child) enum AnnotationKind {
+    FreeText,
+    Widget,
+    Other,
+}
+
+impl<'d> Page<'d> {
+    /// Width and height as displayed, in points.
+    pub fn size(&self) -> (f32, f32) {
+        let lib = self.document.lib.0;
+        // SAFETY: the page is loaded.
+        unsafe {
+            (
+                lib.FPDF_GetPageWidthF(self.handle.cast()),
+                lib.FPDF_GetPageHeightF(self.handle.cast()),
+            )
+        }
+    }
+
+    /// From the page's own coordinates to points of the displayed page, y down, origin at its top left.
+    pub fn to_display(&self) -> Option<Affine> {
+        let (width, height) = self.size();
+        let probe = |x: f64, y: f64| -> Option<(f64, f64)> {
+            let (mut dx, mut dy) = (0, 0);
+            // SAFETY: the page is loaded and the results have places.
+            let done = unsafe {
+                self.document.lib.0.FPDF_PageToDevice(
+                    self.handle.cast(),
+                    0,
+                    0,
+                    PROBE,
+                    PROBE,
+                    0,
+                    x,
+                    y,
+                    &raw mut dx,
+                    &raw mut dy,
+                )
+            };
+            let scale = 1.0 / f64::from(PROBE);
+            (done != 0).then(|| {
+                (
+                    f64::from(dx) * scale * f64::from(width),
+                    f64::from(dy) * scale * f64::from(height),
+                )
+            })
+        };
+        // One page's length away from the origin, either way, so that rounding does not matter.
+        let reach = f64::from(width.max(height));
+        let origin = probe(0.0, 0.0)?;
+        let right = probe(reach, 0.0)?;
+        let up = probe(0.0, reach)?;
+        Some(Affine {
+            a: (right.0 - origin.0) / reach,
+            b: (right.1 - origin.1) / reach,
+            c: (up.0 - origin.0) / reach,
+            d: (up.1 - origin.1) / reach,
+            e: origin.0,
+            f: origin.1,
+        })
+    }
+
+    /// Draws the page as a viewer shows it into `buffer`, `width * height` pixels of RGB.
+    pub fn render_rgb(&self, buffer: &mut [u8], width: u32, height: u32) -> bool {
+        self.render(buffer, width, height, (FORMAT_RGB, 3))
+    }
+
+    /// Draws the page in grey, one byte a pixel.
+    pub fn render_gray(&self, buffer: &mut [u8], width: u32, height: u32) -> bool {
+        self.render(buffer, width, height, (FORMAT_GRAY, 1))
+    }
+
+    fn render(
+        &self,
+        buffer: &mut [u8],
+        width: u32,
+        height: u32,
+        (format, bytes): (c_int, u32),
+    ) -> bool {
+        let wanted = u64::from(width) * u64::from(height) * u64::from(bytes);
+        let sizes = (
+            c_int::try_from(width),
+            c_int::try_from(height),
+            width.checked_mul(bytes).map(c_int::try_from),
+        );
+        let (Ok(width), Ok(height), Some(Ok(stride))) = sizes else {
+            return false;
+        };
+        if buffer.len() as u64 != wanted || width == 0 || height == 0 {
+            return false;
+        }
+        buffer.fill(0xFF);
+        let lib = self.document.lib.0;
+        let flags = DRAW_ANNOTATIONS | RGB_ORDER;
+        // SAFETY: the buffer holds `height` rows of `stride` bytes and outlives the bitmap; page and
+        // form are open.
+        unsafe {
+            let bitmap =
+                lib.FPDFBitmap_CreateEx(width, height, format, buffer.as_mut_ptr().cast(), stride);
+            if bitmap.is_null() {
+                return false;
+            }
+            let page = self.handle.cast();
+            lib.FPDF_RenderPageBitmap(bitmap, page, 0, 0, width, height, 0, flags);
+            if !self.document.form.is_null() {
+                let form = self.document.form.cast();
+                let page = self.handle.cast();
+                lib.FPDF_FFLDraw(form, bitmap, page, 0, 0, width, height, 0, flags);
+            }
+            lib.FPDFBitmap_Destroy(bitmap);
+        }
+        true
+    }
+
+    /// The objects that stand on the page itself, in the order they are painted.
+    pub fn objects(&self) -> impl Iterator<Item = Object<'_>> {
+        let lib = self.document.lib;
+        // SAFETY: the page is loaded.
+        let count = unsafe { lib.0.FPDFPage_CountObjects(self.handle.cast()) };
+        (0..count).filter_map(move |index| {
+            // SAFETY: the page is loaded; an index out of range gives null.
+            let handle: *mut c_void =
+                unsafe { lib.0.FPDFPage_GetObject(self.handle.cast(), index) }.cast();
+            Object::new(lib, handle)
+        })
+    }
+
+    /// The page's text.
+    pub fn text(&self) -> Option<TextPage<'_>> {
+        let lib = self.document.lib;
+        // SAFETY: the page is loaded.
+        let handle: *mut c_void = unsafe { lib.0.FPDFText_LoadPage(self.handle.cast()) }.cast();
+        (!handle.is_null()).then_some(TextPage {
+            lib,
+            handle,
+            _page: std::marker::PhantomData,
+        })
+    }
+
+    /// The annotations that viewers show: what each is, and whether it carries text.
+    pub fn annotations(&self) -> Vec<(AnnotationKind, bool)> {
+        /// `FPDF_ANNOT_FREETEXT` and `FPDF_ANNOT_WIDGET`.
+        const FREE_TEXT: c_int = 3;
+        const WIDGET: c_int = 20;
+        /// `FPDF_ANNOT_FLAG_HIDDEN` and `FPDF_ANNOT_FLAG_NOVIEW`.
+        const NOT_SHOWN: c_int = 2 | 32;
+        /// `FPDF_FORMFIELD_COMBOBOX`, `LISTBOX` and `TEXTFIELD`.
+        const FIELDS_WITH_TEXT: std::ops::RangeInclusive<c_int> = 4..=6;
+        /// Length in bytes of an empty UTF-16 string with its zero.
+        const EMPTY: c_ulong = 2;
+        let lib = self.document.lib.0;
+        let form: *mut c_void = self.document.form;
+        // SAFETY: page and form are open; each annotation is closed once; a null buffer of no length
+        // asks for the length alone.
+        unsafe {
+            let count = lib.FPDFPage_GetAnnotCount(self.handle.cast());
+            let mut found = Vec::new();
+            for index in 0..count {
+                let annotation = lib.FPDFPage_GetAnnot(self.handle.cast(), index);
+                if annotation.is_null() {
+                    continue;
+                }
+                if lib.FPDFAnnot_GetFlags(annotation) & NOT_SHOWN == 0 {
+                    found.push(match lib.FPDFAnnot_GetSubtype(annotation) {
+                        FREE_TEXT => {
+                            let length = lib.FPDFAnnot_GetStringValue(
+                                annotation,
+                                "Contents",
+                                ptr::null_mut(),
+                                0,
+                            );
+                            (AnnotationKind::FreeText, length > EMPTY)
+                        }
+                        WIDGET if !form.is_null() => {
+                            let kind = lib.FPDFAnnot_GetFormFieldType(form.cast(), annotation);
+                            let length = lib.FPDFAnnot_GetFormFieldValue(
+                                form.cast(),
+                                annotation,
+                                ptr::null_mut(),
+                                0,
+                            );
+                            (
+                                AnnotationKind::Widget,
+                                FIELDS_WITH_TEXT.contains(&kind) && length > EMPTY,
+                            )
+                        }
+                        _ => (AnnotationKind::Other, false),
+                    });
+                }
+                lib.FPDFPage_CloseAnnot(annotation);
+            }
+            found
+        }
+    }
+}
+
+impl Drop for Page<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the page is loaded, and closed once; what borrows it is gone.
+        unsafe {
+            if !self.document.form.is_null() {
+                self.document
+                    .lib
+                    .0
+                    .FORM_OnBeforeClosePage(self.handle.cast(), self.document.form.cast());
+            }
+            self.document.lib.0.FPDF_ClosePage(self.handle.cast());
+        }
+    }
+}

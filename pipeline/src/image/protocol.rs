@@ -1,0 +1,203 @@
+//! What parent and child say to each other: a length, then JSON; after [`Reply::Rendered`] the pixels.
+//!
+//! The child works on hostile bytes, so the parent believes nothing it says: lengths are checked before
+//! memory is taken, numbers before they are used, and the size of a bitmap is the parent's own word.
+
+use std::{
+    io::{self, Read, Write},
+    path::PathBuf,
+};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{facts::PageFacts, rasterizer::TextWish};
+
+/// Longest message in bytes; the text of a dense page is a few hundred thousand.
+const MAX_MESSAGE_BYTES: u32 = 32 << 20;
+
+/// Exit code of a child that ran into its address-space limit.
+pub(super) const EXIT_OUT_OF_MEMORY: i32 = 86;
+/// Exit code of a child that was told something it cannot make sense of.
+pub(super) const EXIT_PROTOCOL: i32 = 87;
+/// Exit code of a child whose code panicked.
+pub(super) const EXIT_PANIC: i32 = 88;
+
+/// Parent to child.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Request {
+    /// The first: set limits, load PDFium, shut the doors, open the document. Answer: [`Reply::Opened`].
+    Start(Start),
+    /// Load a page (one-based) and tell what is on it. Answer: [`Reply::Facts`].
+    Inspect {
+        /// Its one-based number.
+        page: u32,
+    },
+    /// Make a bitmap of the page inspected last. Answer: [`Reply::Rendered`], then the pixels.
+    Render {
+        /// Its width in pixels.
+        width: u32,
+        /// Its height in pixels.
+        height: u32,
+        /// Which of its text comes with it.
+        text: TextWish,
+    },
+}
+
+/// What a child needs to know once.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Start {
+    /// Process id of the parent, to notice that it died before the child could ask to die with it.
+    pub parent: u32,
+    /// PDFium's library.
+    pub pdfium: PathBuf,
+    /// The only folders it may open files in.
+    pub font_dirs: Vec<PathBuf>,
+    /// Limit on its address space, in mebibytes.
+    pub max_raster_mib: u64,
+    /// Backstop on processor time for each request, in seconds; the deadline is the parent's.
+    pub cpu_s: u64,
+    /// The document's password.
+    pub password: Option<String>,
+}
+
+/// Child to parent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Reply {
+    /// The document is open.
+    Opened {
+        /// What it is.
+        format: Format,
+        /// Pages it has.
+        pages: u32,
+        /// Whether it is encrypted.
+        encrypted: bool,
+    },
+    /// What is on the page.
+    Facts(PageFacts),
+    /// The bitmap; `width * height * 3` bytes of RGB follow.
+    Rendered {
+        /// The page's text where it was wanted.
+        text: Option<Vec<WireLine>>,
+    },
+    /// It could not be done.
+    Failed(Fault),
+}
+
+/// A document format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Format {
+    Pdf,
+    Png,
+    Jpeg,
+    Tiff,
+    WebP,
+}
+
+impl Format {
+    /// Its name in a manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pdf => "pdf",
+            Self::Png => "png",
+            Self::Jpeg => "jpeg",
+            Self::Tiff => "tiff",
+            Self::WebP => "webp",
+        }
+    }
+}
+
+/// Why a child could not do something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Fault {
+    NotADocument(String),
+    Damaged(String),
+    NoPages,
+    Encrypted,
+    WrongPassword,
+    Unsupported(String),
+    TooLarge(String),
+    PageDamaged(String),
+    OutOfMemory,
+    PdfiumMissing(String),
+    Io(String),
+}
+
+/// One line of a page's own text, in pixels of the bitmap.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct WireLine {
+    pub text: String,
+    pub quad: [[f32; 2]; 4],
+    pub size: f32,
+    pub bold: bool,
+}
+
+/// Writes one message.
+pub(super) fn write_message(mut to: impl Write, message: &impl Serialize) -> io::Result<()> {
+    let mut bytes = vec![0; 4];
+    serde_json::to_writer(&mut bytes, message)?;
+    let length = u32::try_from(bytes.len() - 4)
+        .ok()
+        .filter(|&length| length <= MAX_MESSAGE_BYTES)
+        .ok_or_else(|| io::Error::other("the message is too long"))?;
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    to.write_all(&bytes)?;
+    to.flush()
+}
+
+/// Reads one message.
+pub(super) fn read_message<M: DeserializeOwned>(mut from: impl Read) -> io::Result<M> {
+    let mut length = [0; 4];
+    from.read_exact(&mut length)?;
+    let length = u32::from_le_bytes(length);
+    if length > MAX_MESSAGE_BYTES {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("a message of {length} bytes was announced"),
+        ));
+    }
+    // Grows with what arrives, not with what was announced.
+    let mut bytes = Vec::new();
+    from.take(u64::from(length)).read_to_end(&mut bytes)?;
+    if bytes.len() < length as usize {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    serde_json::from_slice(&bytes).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_arrive_as_they_were_sent() {
+        let mut pipe = Vec::new();
+        write_message(&mut pipe, &Reply::Failed(Fault::Damaged("x".to_owned()))).unwrap();
+        write_message(&mut pipe, &Request::Inspect { page: 7 }).unwrap();
+        let mut from = pipe.as_slice();
+        assert!(matches!(
+            read_message::<Reply>(&mut from).unwrap(),
+            Reply::Failed(Fault::Damaged(why)) if why == "x"
+        ));
+        assert!(matches!(
+            read_message::<Request>(&mut from).unwrap(),
+            Request::Inspect { page: 7 }
+        ));
+        assert!(from.is_empty());
+    }
+
+    #[test]
+    fn lies_about_lengths_and_contents_are_errors() {
+        let too_long = u32::MAX.to_le_bytes();
+        let cut = [4, 0, 0, 0, b'"'];
+        let no_json = [2, 0, 0, 0, 0xFF, 0xFE];
+        let no_number = *b"\x2d\0\0\0{\"Facts\":{\"width_pt\":1e999,\"height_pt\":null}}";
+        for (bytes, kind) in [
+            (&too_long[..], io::ErrorKind::InvalidData),
+            (&cut, io::ErrorKind::UnexpectedEof),
+            (&no_json, io::ErrorKind::InvalidData),
+            (&no_number, io::ErrorKind::InvalidData),
+        ] {
+            assert_eq!(read_message::<Reply>(bytes).unwrap_err().kind(), kind);
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! Who may have a child: at most so many processes, shared fairly by documents.
+//!
+//! A child belongs to one document until it ends. A document that asks for a page takes an idle child
+//! of its own, else a new one where there is room, else one of another document's idle children ends to
+//! make room. While documents wait, those that hold more children than their share give them up after
+//! a page, and all give them up after [`QUANTUM`] pages, so that none waits for ever and none pays for a
+//! new child with each page.
+
+use std::{
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{RasterError, process::ChildProcess};
+use crate::cancel::Cancel;
+
+/// Pages that a child serves before its place goes to a document that waits and has none.
+const QUANTUM: u32 = 8;
+/// How long an idle child is kept from others while its document is likely to ask again, as it does
+/// between pages.
+const GRACE: Duration = Duration::from_millis(20);
+/// How often a waiting document looks whether it was cancelled, and whether a grace is over.
+const POLL: Duration = Duration::from_millis(25);
+
+/// The children of all documents.
+#[derive(Debug)]
+pub(super) struct Pool<C = ChildProcess> {
+    most: usize,
+    state: Mutex<State<C>>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State<C> {
+    /// Children that run or are being started, and the document of each.
+    held: Vec<u64>,
+    idle: Vec<Idle<C>>,
+    waiting: Vec<Waiting>,
+    tickets: u64,
+    documents: u64,
+}
+
+#[derive(Debug)]
+struct Idle<C> {
+    document: u64,
+    child: C,
+    served: u32,
+    since: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Waiting {
+    ticket: u64,
+    document: u64,
+}
+
+/// What a document was given.
+pub(super) enum Grant<'p, C> {
+    /// An idle child of its own.
+    Child(Lease<'p, C>, C),
+    /// Room for a new child.
+    Room(Lease<'p, C>),
+}
+
+/// The right to have one child. Gives it up when dropped.
+#[derive(Debug)]
+pub(super) struct Lease<'p, C> {
+    pool: &'p Pool<C>,
+    document: u64,
+    /// Pages the child has served.
+    pub served: u32,
+    over: bool,
+}
+
+enum Turn<C> {
+    Own(Idle<C>),
+    Room(Option<Idle<C>>),
+    Wait,
+}
+
+impl<C> Pool<C> {
+    /// A pool of at most `most` children, at least one.
+    pub fn new(most: usize) -> Self {
+        Self {
+            most: most.max(1),
+            state: Mutex::new(State {
+                held: Vec::new(),
+                idle: Vec::new(),
+                waiting: Vec::new(),
+                tickets: 0,
+                documents: 0,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// A number for a new document.
+    pub fn new_document(&self) -> u64 {
+        let mut state = self.lock();
+        state.documents += 1;
+        state.documents
+    }
+
+    /// Waits until `document` may have a child.
+    pub fn acquire(&self, document: u64, cancel: &Cancel) -> Result<Grant<'_, C>, RasterError> {
+        let mut state = self.lock();
+        state.tickets += 1;
+        let me = Waiting {
+            ticket: state.tickets,
+            document,
+        };
+        state.waiting.push(me);
+        loop {
+            if cancel.is_cancelled() {
+                state.leave(me);
+                self.changed.notify_all();
+                return Err(RasterError::Cancelled);
+            }
+            match state.turn(me, self.most, Instant::now()) {
+                Turn::Own(idle) => {
+                    state.leave(me);
+                    let lease = self.lease(document, idle.served);
+                    return Ok(Grant::Child(lease, idle.child));
+                }
+                Turn::Room(evicted) => {
+                    state.leave(me);
+                    state.held.push(document);
+                    drop(state);
+                    // Ends the other document's child before a new one starts.
+                    drop(evicted);
+                    self.changed.notify_all();
+                    return Ok(Grant::Room(self.lease(document, 0)));
+                }
+                Turn::Wait => {
+                    state = self
+                        .changed
+                        .wait_timeout(state, POLL)
+                        .map_or_else(|e| e.into_inner().0, |(state, _)| state);
+                }
+            }
+        }
+    }
+
+    /// Ends the idle children of a document that is done.
+    pub fn forget(&self, document: u64) {
+        let mut state = self.lock();
+        let (gone, kept): (Vec<_>, Vec<_>) = state
+            .idle
+            .drain(..)
+            .partition(|idle| idle.document == document);
+        state.idle = kept;
+        for _ in &gone {
+            state.release(document);
+        }
+        drop(state);
+        drop(gone);
+        self.changed.notify_all();
+    }
+
+    fn lease(&self, document: u64, served: u32) -> Lease<'_, C> {
+        Lease {
+            pool: self,
+            document,
+            served,
+            over: false,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<C>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C> Lease<'_, C> {
+    /// Keeps the child for the document's next page, or ends it where another document waits for its place.
+    pub fn keep(mut self, child: C) {
+        self.over = true;
+        let mut state = self.pool.lock();
+        let ended = if state.must_yield(self.document, self.served) {
+            state.release(self.document);
+            Some(child)
+        } else {
+            state.idle.push(Idle {
+                document: self.document,
+                child,
+                served: self.served,
+                since: Instant::now(),
+            });
+            None
+        };
+        drop(state);
+        drop(ended);
+        self.pool.changed.notify_all();
+    }
+}
+
+impl<C> Drop for Lease<'_, C> {
+    fn drop(&mut self) {
+        if !self.over {
+            self.pool.lock().release(self.document);
+            self.pool.changed.notify_all();
+        }
+    }
+}
+
+impl<C> State<C> {
+    fn turn(&mut self, me: Waiting, most: usize, now: Instant) -> Turn<C> {
+        if let Some(own) = self.idle.iter().position(|i| i.document == me.document) {
+            return Turn::Own(self.idle.swap_remove(own));
+        }
+        if self.next_in_line() != Some(me) {
+            return Turn::Wait;
+        }
+        if self.held.len() < most {
+            return Turn::Room(None);
+        }
+        let longest_idle = self
+            .idle
+            .iter()
+            .enumerate()
+            .filter(|(_, idle)| {
+                idle.served >= QUANTUM || now.saturating_duration_since(idle.since) >= GRACE
+            })
+            .min_by_key(|(_, idle)| idle.since)
+            .map(|(index, _)| index);
+        match longest_idle {
+            Some(index) => {
+                let idle = self.idle.swap_remove(index);
+                self.release(idle.document);
+                Turn::Room(Some(idle))
+            }
+            None => Turn::Wait,
+        }
+    }
+
+    /// Of those that no idle child of their own can serve: the one whose document has fewest children,
+    /// then the one that has waited longest.
+    fn next_in_line(&self) -> Option<Waiting> {
+        self.waiting
+            .iter()
+            .filter(|waiting| !self.idle.iter().any(|i| i.document == waiting.document))
+            .min_by_key(|waiting| (self.children_of(waiting.document), waiting.ticket))
+            .copied()
+    }
+
+    /// Whether a child of `document` that has served so many pages must make room.
+    fn must_yield(&self, document: u64, served: u32) -> bool {
+        let mine = self.children_of(document);
+        self.waiting
+            .iter()
+            .filter(|waiting| waiting.document != document)
+            .map(|waiting| self.children_of(waiting.document))
+            .any(|theirs| theirs + 1 < mine || (theirs == 0 && served >= QUANTUM))
+    }
+
+    fn children_of(&self, document: u64) -> usize {
+        self.held.iter().filter(|&&held| held == document).count()
+    }
+
+    fn release(&mut self, document: u64) {
+        if let Some(place) = self.held.iter().position(|&held| held == document) {
+            self.held.swap_remove(place);
+        }
+    }
+
+    fn leave(&mut self, me: Waiting) {
+        self.waiting.retain(|waiting| *waiting != me);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        thread,
+    };
+
+    use super::*;
+
+    /// Serves `pages` pages to a document on a thread; counts the children that were started.
+    fn work(pool: &Pool<u8>, document: u64, pages: u32, started: &AtomicUsize, live: &AtomicUsize) {
+        for _ in 0..pages {
+            let (mut lease, child) = match pool.acquire(document, &Cancel::new()).unwrap() {
+                Grant::Child(lease, child) => (lease, child),
+                Grant::Room(lease) => {
+                    started.fetch_add(1, Ordering::SeqCst);
+                    (lease, 0)
+                }
+            };
+            let now = live.fetch_add(1, Ordering::SeqCst) + 1;
+            assert!(now <= 2, "more children at work than allowed");
+            thread::yield_now();
+            live.fetch_sub(1, Ordering::SeqCst);
+            lease.served += 1;
+            lease.keep(child);
+        }
+        pool.forget(document);
+    }
+
+    #[test]
+    fn a_document_keeps_its_child_from_page_to_page() {
+        let pool = Pool::new(2);
+        let (started, live) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        work(&pool, pool.new_document(), 50, &started, &live);
+        assert_eq!(started.load(Ordering::SeqCst), 1);
+        assert!(pool.lock().held.is_empty());
+    }
+
+    #[test]
+    fn more_documents_than_children_all_finish_without_a_child_a_page() {
+        let pool = Pool::new(2);
+        let (started, live) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let shared = (&pool, &started, &live);
+        thread::scope(|scope| {
+            for _ in 0..5 {
+                let document = pool.new_document();
+                for _ in 0..2 {
+                    let (pool, started, live) = shared;
+                    scope.spawn(move || work(pool, document, 80, started, live));
+                }
+            }
+        });
+        let started = started.load(Ordering::SeqCst);
+        // 800 pages; a child each quantum would be 100, and there is some back and forth at the ends.
+        assert!(started <= 250, "{started} children for 800 pages");
+        assert!(pool.lock().held.is_empty() && pool.lock().waiting.is_empty());
+    }
+
+    #[test]
+    fn an_idle_child_makes_room_for_another_document() {
+        let pool: Pool<u8> = Pool::new(1);
+        let (first, second) = (pool.new_document(), pool.new_document());
+        let Grant::Room(lease) = pool.acquire(first, &Cancel::new()).unwrap() else {
+            panic!("no child was idle");
+        };
+        lease.keep(1);
+        let second = pool.acquire(second, &Cancel::new()).unwrap();
+        assert!(matches!(second, Grant::Room(_)));
+    }
+
+    #[test]
+    fn a_document_with_more_than_its_share_gives_one_up() {
+        let pool: Pool<u8> = Pool::new(2);
+        let (first, second) = (pool.new_document(), pool.new_document());
+        let (Grant::Room(one), Grant::Room(_two)) = (
+            pool.acquire(first, &Cancel::new()).unwrap(),
+            pool.acquire(first, &Cancel::new()).unwrap(),
+        ) else {
+            panic!("no child was idle");
+        };
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| pool.acquire(second, &Cancel::new()).is_ok());
+            while pool.lock().waiting.is_empty() {
+                thread::yield_now();
+            }
+            one.keep(1);
+            assert!(pool.lock().idle.is_empty(), "it went to the one who waits");
+            assert!(waiting.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn waiting_ends_when_cancelled() {
+        let pool: Pool<u8> = Pool::new(1);
+        let (first, second) = (pool.new_document(), pool.new_document());
+        let _held = pool.acquire(first, &Cancel::new()).unwrap();
+        let cancel = Cancel::new();
+        cancel.cancel();
+        assert_eq!(
+            pool.acquire(second, &cancel).err(),
+            Some(RasterError::Cancelled)
+        );
+        assert!(pool.lock().waiting.is_empty());
+    }
+}

@@ -1,0 +1,250 @@
+//! One child as its parent sees it: started, asked, waited for, and killed when its time is over.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    os::{fd::OwnedFd, unix::net::UnixStream, unix::process::ExitStatusExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    cancel::Cancel,
+    image::protocol::{
+        EXIT_OUT_OF_MEMORY, EXIT_PANIC, Reply, Request, read_message, write_message,
+    },
+};
+
+/// How often a wait looks at the deadline and the flag.
+const POLL: Duration = Duration::from_millis(20);
+/// How long a child that has hung up may take to end before it is killed.
+const LAST_BREATH: Duration = Duration::from_millis(500);
+
+/// A running child. Killed when dropped.
+#[derive(Debug)]
+pub(super) struct ChildProcess {
+    process: Child,
+    socket: UnixStream,
+}
+
+/// Why a child gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum CallError {
+    /// The deadline passed.
+    Timeout,
+    /// The flag went up.
+    Cancelled,
+    /// It ran into its address-space limit.
+    OutOfMemory,
+    /// It ended, or spoke nonsense.
+    Crashed(String),
+}
+
+/// How long a call may take, and what ends it before.
+#[derive(Clone, Copy)]
+pub(super) struct Patience<'a> {
+    /// When it ends; never where absent.
+    pub deadline: Option<Instant>,
+    /// Ends it before.
+    pub cancel: &'a Cancel,
+}
+
+/// Starts children. They die with the *thread* that started them, so one thread starts all of them.
+#[derive(Debug)]
+pub(super) struct Starter {
+    orders: Option<mpsc::Sender<Order>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Order {
+    stdin: OwnedFd,
+    stdout: OwnedFd,
+    answer: mpsc::SyncSender<io::Result<Child>>,
+}
+
+impl Starter {
+    /// A starter of children that run `program`.
+    pub fn new(program: &Path) -> io::Result<Self> {
+        let (orders, queue) = mpsc::channel::<Order>();
+        let program: PathBuf = program.to_owned();
+        let thread = thread::Builder::new()
+            .name("raster-starter".to_owned())
+            .spawn(move || {
+                for order in queue {
+                    let started = Command::new(&program)
+                        .arg("raster-child")
+                        .env_clear()
+                        .stdin(Stdio::from(order.stdin))
+                        .stdout(Stdio::from(order.stdout))
+                        .stderr(Stdio::null())
+                        .spawn();
+                    // Nobody waits any more only where a thread panicked; the child ends at end of file.
+                    let _ = order.answer.send(started);
+                }
+            })?;
+        Ok(Self {
+            orders: Some(orders),
+            thread: Some(thread),
+        })
+    }
+
+    /// Starts a child on `document`.
+    pub fn start(&self, document: &File) -> io::Result<ChildProcess> {
+        let (socket, theirs) = UnixStream::pair()?;
+        socket.set_read_timeout(Some(POLL))?;
+        socket.set_write_timeout(Some(POLL))?;
+        let (answer, started) = mpsc::sync_channel(1);
+        let order = Order {
+            stdin: document.try_clone()?.into(),
+            stdout: theirs.into(),
+            answer,
+        };
+        let gone = || io::Error::other("the thread that starts children is gone");
+        self.orders
+            .as_ref()
+            .ok_or_else(gone)?
+            .send(order)
+            .map_err(|_| gone())?;
+        let process = started.recv().map_err(|_| gone())??;
+        Ok(ChildProcess { process, socket })
+    }
+}
+
+impl Drop for Starter {
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl ChildProcess {
+    /// Sends a request and waits for its answer.
+    pub fn call(&mut self, request: &Request, patience: Patience<'_>) -> Result<Reply, CallError> {
+        let mut patient = Patient {
+            socket: &self.socket,
+            patience,
+        };
+        write_message(&mut patient, request)
+            .and_then(|()| read_message(&mut patient))
+            .map_err(|error| self.explain(&error))
+    }
+
+    /// Fills `buffer` with what the child sends after its answer.
+    pub fn receive(&mut self, buffer: &mut [u8], patience: Patience<'_>) -> Result<(), CallError> {
+        let mut patient = Patient {
+            socket: &self.socket,
+            patience,
+        };
+        patient
+            .read_exact(buffer)
+            .map_err(|error| self.explain(&error))
+    }
+
+    fn explain(&mut self, error: &io::Error) -> CallError {
+        match error.kind() {
+            io::ErrorKind::TimedOut => CallError::Timeout,
+            io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => CallError::Cancelled,
+            io::ErrorKind::InvalidData => {
+                CallError::Crashed("its answer makes no sense".to_owned())
+            }
+            _ => self.last_words(),
+        }
+    }
+
+    /// What a child that hung up died of.
+    fn last_words(&mut self) -> CallError {
+        let until = Instant::now() + LAST_BREATH;
+        loop {
+            match self.process.try_wait() {
+                Ok(Some(status)) => return cause(status),
+                Ok(None) if Instant::now() < until => thread::sleep(Duration::from_millis(2)),
+                _ => return CallError::Crashed("it hung up".to_owned()),
+            }
+        }
+    }
+}
+
+impl Drop for ChildProcess {
+    fn drop(&mut self) {
+        // Both fail only where it has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn cause(status: ExitStatus) -> CallError {
+    /// `SIGXCPU`, from the backstop behind the parent's deadline.
+    const CPU_LIMIT: i32 = 24;
+    match (status.code(), status.signal()) {
+        (Some(EXIT_OUT_OF_MEMORY), _) => CallError::OutOfMemory,
+        (Some(EXIT_PANIC), _) => CallError::Crashed("a check failed".to_owned()),
+        (Some(code), _) => CallError::Crashed(format!("it ended with code {code}")),
+        (_, Some(CPU_LIMIT)) => CallError::Timeout,
+        (_, Some(signal)) => CallError::Crashed(match signal {
+            4 => "illegal instruction".to_owned(),
+            5 => "trap".to_owned(),
+            6 => "abort".to_owned(),
+            7 => "bus error".to_owned(),
+            8 => "arithmetic error".to_owned(),
+            9 => "killed from outside, perhaps because the machine ran out of memory".to_owned(),
+            11 => "segmentation fault".to_owned(),
+            other => format!("signal {other}"),
+        }),
+        _ => CallError::Crashed("it ended".to_owned()),
+    }
+}
+
+/// A socket that waits no longer than it should.
+struct Patient<'a> {
+    socket: &'a UnixStream,
+    patience: Patience<'a>,
+}
+
+impl Patient<'_> {
+    fn retry<T>(&self, mut step: impl FnMut(&UnixStream) -> io::Result<T>) -> io::Result<T> {
+        loop {
+            if self.patience.cancel.is_cancelled() {
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+            if self
+                .patience
+                .deadline
+                .is_some_and(|deadline| Instant::now() >= deadline)
+            {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            match step(self.socket) {
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock
+                            | io::ErrorKind::TimedOut
+                            | io::ErrorKind::Interrupted
+                    ) => {}
+                done => return done,
+            }
+        }
+    }
+}
+
+impl Read for Patient<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.retry(|mut socket| socket.read(buffer))
+    }
+}
+
+impl Write for Patient<'_> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.retry(|mut socket| socket.write(buffer))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+use super::*;
+
+/// Draws `text` from `(x, y)` in `direction`: each character half an em wide (a full one for Chinese), spaces
+/// as gaps of `space` ems without a character.
+fn draw(
+    text: &str,
+    (x, y): (f64, f64),
+    direction: (f64, f64),
+    size: f64,
+    space: f64,
+) -> Vec<Glyph> {
+    let mut at = (x, y);
+    let mut glyphs = Vec::new();
+    for c in text.chars() {
+        let ems = match c {
+            ' ' => space,
+            c if is_wide_script(c) => 1.0,
+            _ => 0.5,
+        };
+        let end = (
+            at.0 + direction.0 * ems * size,
+            at.1 + direction.1 * ems * size,
+        );
+        if c != ' ' {
+            let up = (direction.1 * 0.8 * size, -direction.0 * 0.8 * size);
+            let down = (-direction.1 * 0.2 * size, direction.0 * 0.2 * size);
+            let corners = [
+                (at.0 + up.0, at.1 + up.1),
+                (end.0 + up.0, end.1 + up.1),
+                (end.0 + down.0, end.1 + down.1),
+                (at.0 + down.0, at.1 + down.1),
+            ];
+            let by = |f: fn(f64, f64) -> f64, of: fn(&(f64, f64)) -> f64| {
+                corners.iter().map(of).reduce(f).unwrap()
+            };
+            glyphs.push(Glyph {
+                text: c,
+                origin: at,
+                direction,
+                bounds: [
+                    by(f64::min, |p| p.0),
+                    by(f64::min, |p| p.1),
+                    by(f64::max, |p| p.0),
+                    by(f64::max, |p| p.1),
+                ],
+                size,
+                bold: false,
+            });
+        }
+        at = end;
+    }
+    glyphs
+}
+
+const RIGHT: (f64, f64) = (1.0, 0.0);
+
+fn texts(glyphs: &[Glyph]) -> Vec<String> {
+    lines(glyphs).into_iter().map(|l| l.text).collect()
+}
+
+#[test]
+fn spaces_come_back_from_gaps() {
+    let glyphs = draw("a line of words", (10.0, 50.0), RIGHT, 10.0, 0.25);
+    let lines = lines(&glyphs);
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0].text, "a line of words");
+    assert_eq!(lines[0].size, 10.0);
+    assert_eq!(lines[0].quad[0], (10.0, 42.0));
+    assert_eq!(lines[0].quad[2], (10.0 + 12.0 * 5.0 + 3.0 * 2.5, 52.0));
+}
+
+#[test]
+fn letter_spaced_type_is_one_word() {
+    let mut glyphs = draw("CHAPTER ONE", (0.0, 50.0), RIGHT, 10.0, 0.6);
+    for (index, glyph) in glyphs.iter_mut().enumerate() {
+        let shift = index as f64 * 3.0;
+        glyph.origin.0 += shift;
+        glyph.bounds[0] += shift;
+        glyph.bounds[2] += shift;
+    }
+    assert_eq!(texts(&glyphs), ["CHAPTER ONE"]);
+}
+
+#[test]
+fn columns_and_cells_are_lines_of_their_own() {
+    let mut glyphs = draw("left", (0.0, 50.0), RIGHT, 10.0, 0.25);
+    glyphs.extend(draw("right", (20.0 + 15.1, 50.0), RIGHT, 10.0, 0.25));
+    glyphs.extend(draw("left below", (0.0, 62.0), RIGHT, 10.0, 0.25));
+    assert_eq!(texts(&glyphs), ["left", "right", "left below"]);
+}
+
+#[test]
+fn words_drawn_out_of_order_join() {
+    let mut glyphs = draw("words", (40.0, 50.0), RIGHT, 10.0, 0.25);
+    glyphs.extend(draw("below", (0.0, 62.0), RIGHT, 10.0, 0.25));
+    glyphs.extend(draw("several", (0.0, 50.2), RIGHT, 10.0, 0.25));
+    assert_eq!(texts(&glyphs), ["several words", "below"]);
+}
+
+#[test]
+fn exponents_stay_in_their_line() {
+    let mut glyphs = draw("x", (0.0, 50.0), RIGHT, 10.0, 0.25);
+    glyphs.extend(draw("2", (5.0, 46.0), RIGHT, 7.0, 0.25));
+    glyphs.extend(draw("+1", (8.6, 50.0), RIGHT, 10.0, 0.25));
+    assert_eq!(texts(&glyphs), ["x2+1"]);
+}
+
+#[test]
+fn turned_text_has_its_own_direction() {
+    // Bottom to top, as along a figure's left edge.
+    let up = (0.0, -1.0);
+    let lines = lines(&draw("axis label", (30.0, 200.0), up, 10.0, 0.25));
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0].text, "axis label");
+    let [start, end, ..] = lines[0].quad;
+    assert_eq!(start, (22.0, 200.0));
+    assert_eq!(end, (22.0, 200.0 - 9.0 * 5.0 - 2.5));
+}
+
+#[test]
+fn chinese_stands_without_spaces_across_and_down() {
+    let across = draw("中文文字", (0.0, 50.0), RIGHT, 10.0, 0.25);
+    assert_eq!(texts(&across), ["中文文字"]);
+    let down: Vec<Glyph> = "中文文字"
+        .chars()
+        .enumerate()
+        .flat_map(|(index, c)| {
+            let at = (0.0, 50.0 + 10.0 * index as f64);
+            draw(&c.to_string(), at, RIGHT, 10.0, 0.25)
+        })
+        .collect();
+    let lines = lines(&down);
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0].text, "中文文字");
+    assert_eq!(lines[0].quad[2], (10.0, 82.0));
+}
+
+#[test]
+fn ligatures_and_soft_hyphens_are_typed_out() {
+    let glyphs = draw(
+        "e\u{FB03}\u{AD}cient co\u{AD}",
+        (0.0, 50.0),
+        RIGHT,
+        10.0,
+        0.25,
+    );
+    assert_eq!(texts(&glyphs), ["efficient co-"]);
+    let glyphs = draw("exam\u{2}", (0.0, 50.0), RIGHT, 10.0, 0.25);
+    assert_eq!(texts(&glyphs), ["exam-"]);
+}
+
+#[test]
+fn bold_is_what_most_of_a_line_is() {
+    let mut glyphs = draw("Head ing", (0.0, 50.0), RIGHT, 10.0, 0.25);
+    for glyph in glyphs.iter_mut().take(5) {
+        glyph.bold = true;
+    }
+    assert!(lines(&glyphs)[0].bold);
+    glyphs[0].bold = false;
+    glyphs[1].bold = false;
+    assert!(!lines(&glyphs)[0].bold);
+}
+
+#[test]
+fn nonsense_does_no_harm() {
+    let mut glyphs = draw("abc", (0.0, 50.0), RIGHT, 10.0, 0.25);
+    glyphs[0].size = f64::NAN;
+    glyphs[1].bounds = [f64::NAN; 4];
+    glyphs[2].origin = (1e300, -1e300);
+    lines(&glyphs);
+    assert!(lines(&[]).is_empty());
+}
