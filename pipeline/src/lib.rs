@@ -3,15 +3,15 @@
 //! Synchronous, and blind to where documents come from and go to: no runtime, no network, no
 //! environment. The modules stand in the order in which a page travels.
 
-/// A flag that stops work at the next page.
+// A flag that stops work at the next page.
 pub mod cancel;
-/// What a page is made of: boxes and lines.
+// What a page is made of: boxes and lines.
 pub mod page;
-/// A document's pages as bitmaps and as the text they carry: child processes, limits, ink, rulings.
+// A document's pages as bitmaps and as the text they carry: child processes, limits, ink, rulings.
 pub mod image;
-/// The [`Engine`](engine::Engine) trait, its fair queue, and the engines.
+// The [`Engine`](engine::Engine) trait, its fair queue, and the engines.
 pub mod engine;
-/// Lines to reading order, blocks, Markdown and the review page.
+// Lines to reading order, blocks, Markdown and the review page.
 pub mod text;
-/// [`read`](read::read): the whole way of a document.
+// [`read`](read::read): the whole way of a document.
 pub mod read;

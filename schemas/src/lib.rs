@@ -5,15 +5,15 @@
 
 #![cfg_attr(test, allow(missing_docs, reason = "tests are not published"))]
 
-/// What to do with a document: one type for command line, jobs, identity and manifest.
+// What to do with a document: one type for command line, jobs, identity and manifest.
 pub mod options;
-/// `1-3,7,10-`: which pages of a document.
+// `1-3,7,10-`: which pages of a document.
 pub mod pages;
-/// `recto.manifest/v1`: what became of a document.
+// `recto.manifest/v1`: what became of a document.
 pub mod manifest;
-/// `recto.page/v1`: the lines of one page, one JSON object a line in `NAME.pages.jsonl`.
+// `recto.page/v1`: the lines of one page, one JSON object a line in `NAME.pages.jsonl`.
 pub mod page;
-/// The published JSON Schemas, and the rule for versions.
+// The published JSON Schemas, and the rule for versions.
 pub mod published;
 
 pub use manifest::{

@@ -1,7 +1,7 @@
 //! Accuracy, hostile files and memory, on documents that no one here wrote. `RECTO_CORPUS` names their
 //! folder; without it these tests say that they are skipped.
 
-/// Peak memory of a process tree.
+// Peak memory of a process tree.
 mod memory;
 
 use std::{

@@ -1,14 +1,14 @@
 //! What a user may rely on, shown with the real binary, models and documents.
 
-/// Finding and running `recto`; small documents made on the spot.
+// Finding and running `recto`; small documents made on the spot.
 mod support;
-/// The published JSON Schemas against documents that are right, wrong and from a newer version.
+// The published JSON Schemas against documents that are right, wrong and from a newer version.
 mod schemas;
-/// The pipeline around an engine: order, windows, fairness, cancelling, deadlines.
+// The pipeline around an engine: order, windows, fairness, cancelling, deadlines.
 mod read;
-/// `recto convert` as a person uses it.
+// `recto convert` as a person uses it.
 mod convert;
-/// What a person reads when something is wrong.
+// What a person reads when something is wrong.
 mod messages;
-/// Accuracy, hostile files and memory, on documents that no one here wrote (`RECTO_CORPUS`).
+// Accuracy, hostile files and memory, on documents that no one here wrote (`RECTO_CORPUS`).
 mod corpus;

@@ -2,15 +2,15 @@
 
 use std::process::ExitCode;
 
-/// The command line: what a person can ask for.
+// The command line: what a person can ask for.
 mod cli;
-/// Where the cache, PDFium and the models are, and what is made of them.
+// Where the cache, PDFium and the models are, and what is made of them.
 mod setup;
-/// What is written for a document: Markdown, pages, review page and, last, the manifest.
+// What is written for a document: Markdown, pages, review page and, last, the manifest.
 mod output;
-/// `recto convert`.
+// `recto convert`.
 mod convert;
-/// `recto schema`.
+// `recto schema`.
 mod schema;
 
 fn main() -> ExitCode {

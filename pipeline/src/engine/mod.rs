@@ -4,11 +4,11 @@
 //! requests of all documents stand in one bounded queue that serves documents in turn
 //! ([`queue`]), finish in any order, and are dropped when their ticket is.
 
-/// The bounded queue that serves documents in turn.
+// The bounded queue that serves documents in turn.
 pub mod queue;
-/// PP-OCR: detection, orientation and recognition of lines.
+// PP-OCR: detection, orientation and recognition of lines.
 pub mod ppocr;
-/// An engine without a model, for tests of what surrounds one.
+// An engine without a model, for tests of what surrounds one.
 pub mod fake;
 
 use std::{

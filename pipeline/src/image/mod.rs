@@ -3,23 +3,23 @@
 //! Everything that touches a document's bytes runs in child processes of the same binary
 //! ([`child`]); this side owns the deadlines ([`rasterizer`]).
 
-/// The pool of child processes: documents in, pages out, deadlines kept.
+// The pool of child processes: documents in, pages out, deadlines kept.
 pub mod rasterizer;
-/// The other side: what a child process does, from its first limit to its last page.
+// The other side: what a child process does, from its first limit to its last page.
 pub mod child;
-/// What a child saw of a page before any bitmap is made.
+// What a child saw of a page before any bitmap is made.
 pub mod facts;
-/// Whether a page's own text may stand for reading its image.
+// Whether a page's own text may stand for reading its image.
 pub mod sound;
-/// What parent and child say to each other.
+// What parent and child say to each other.
 mod protocol;
-/// Characters of a page's own text to lines.
+// Characters of a page's own text to lines.
 mod text_layer;
-/// Whether anything stands on a page.
+// Whether anything stands on a page.
 pub mod ink;
-/// Ruled lines.
+// Ruled lines.
 pub mod rulings;
-/// The small grey picture of a page that a review page shows.
+// The small grey picture of a page that a review page shows.
 pub mod preview;
 
 /// A page's bitmap, upright as a viewer shows it: RGB, 8 bits a channel, rows without padding.

@@ -407,6 +407,8 @@ impl Document<'_> {
             .map(|dir| dir.display().to_string())
             .collect();
         Some(Warning {
+            first_page: None,
+            pages: 0,
             kind: "fonts-missing".to_owned(),
             message: format!(
                 "the document uses fonts that it does not hold, and there are none to take their                  place in {}; install some (such as fonts-dejavu and fonts-noto-cjk), or text may                  be missing from pages",

@@ -5,11 +5,11 @@
 //! the page count however long one page takes. The calling thread puts pages in order, assembles
 //! them and feeds the sink.
 
-/// Who may work on which page.
+// Who may work on which page.
 mod turnstile;
-/// One page from the rasterizer to the engine's answer.
+// One page from the rasterizer to the engine's answer.
 mod carry;
-/// Pages in order to assembly and to the sink.
+// Pages in order to assembly and to the sink.
 mod deliver;
 
 use std::{

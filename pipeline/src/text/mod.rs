@@ -14,14 +14,14 @@ mod ruled;
 mod aligned;
 mod paragraphs;
 mod headings;
-/// Reading order and blocks of one page.
+// Reading order and blocks of one page.
 mod layout;
-/// Pages in order: running heads across pages, then Markdown.
+// Pages in order: running heads across pages, then Markdown.
 pub mod assemble;
 mod escape;
-/// Blocks to Markdown.
+// Blocks to Markdown.
 mod markdown;
-/// The review page: each page's image beside its text.
+// The review page: each page's image beside its text.
 pub mod review;
 
 use recto_schemas::LineRecord;

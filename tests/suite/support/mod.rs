@@ -1,6 +1,6 @@
 //! Finding and running `recto`; small documents made on the spot.
 
-/// Small PDFs, written by hand.
+// Small PDFs, written by hand.
 pub mod pdf;
 
 use std::{

@@ -1,10 +1,10 @@
 //! `recto convert`: inputs to a folder of results, or to standard output.
 
-/// Which documents are meant, and what their results are called.
+// Which documents are meant, and what their results are called.
 mod inputs;
-/// One document, from its bytes to its manifest.
+// One document, from its bytes to its manifest.
 mod one;
-/// What a person sees while it goes on.
+// What a person sees while it goes on.
 mod progress;
 
 use std::{

@@ -111,6 +111,8 @@ fn taps(source: u32, target: u32) -> Vec<Taps> {
 
 #[cfg(test)]
 mod tests {
+    use rten_tensor::prelude::*;
+
     use super::*;
 
     fn image(width: u32, height: u32, value: impl Fn(u32, u32) -> u8) -> PageImage {

@@ -67,6 +67,8 @@ pub(super) fn bitmap_size(
         height,
         dpi: dpi as f32,
         warning: (dpi < wanted * 0.999).then(|| Warning {
+            first_page: None,
+            pages: 0,
             kind: "dpi-lowered".to_owned(),
             message: format!(
                 "rasterized at {dpi:.0} instead of {wanted:.0} dpi, to stay within \

@@ -5,11 +5,11 @@
 //! text comes from documents and is untrusted: it is escaped, and the page's own
 //! `Content-Security-Policy` lets nothing but its style and its images through.
 
-/// Escaping, addresses, style.
+// Escaping, addresses, style.
 mod html;
-/// A page's image with its boxes.
+// A page's image with its boxes.
 mod overlay;
-/// A page's text with its lines.
+// A page's text with its lines.
 mod blocks;
 
 use std::{
