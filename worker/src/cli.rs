@@ -114,7 +114,7 @@ pub(crate) struct ReadArgs {
     no_page_markers: bool,
 
     /// Also write NAME.html: each page's image beside its text, for checking by eye (needs -o)
-    #[arg(long, env = "RECTO_HTML")]
+    #[arg(long, env = "RECTO_HTML", requires = "output")]
     pub(crate) html: bool,
 }
 
@@ -194,25 +194,6 @@ enum FurnitureArg {
     Keep,
     /// They are left out
     Drop,
-}
-
-/// Parses the command line; ends the process with status 2 and a message where it is wrong.
-pub(crate) fn parse() -> Cli {
-    let cli = Cli::parse();
-    if let Command::Convert(convert) = &cli.command
-        && convert.read.html
-        && convert.output.is_none()
-    {
-        usage("--html writes a file: say where with -o DIR");
-    }
-    cli
-}
-
-fn usage(message: &str) -> ! {
-    use clap::CommandFactory;
-    Cli::command()
-        .error(clap::error::ErrorKind::MissingRequiredArgument, message)
-        .exit()
 }
 
 impl Convert {

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use clap::Parser;
+
 // The command line: what a person can ask for.
 mod cli;
 // Where the cache, PDFium and the models are, and what is made of them.
@@ -21,7 +23,7 @@ fn main() -> ExitCode {
     {
         std::process::exit(recto_pipeline::image::child::main());
     }
-    let cli = cli::parse();
+    let cli = cli::Cli::parse();
     let ended = match cli.command {
         cli::Command::Convert(arguments) => convert::run(&arguments),
         cli::Command::Schema { name } => schema::print(name).map(|()| ExitCode::SUCCESS),

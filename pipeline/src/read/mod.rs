@@ -102,7 +102,7 @@ pub enum ReadError {
     #[error(transparent)]
     Document(#[from] RasterError),
     /// It has none of the pages that were asked for.
-    #[error("the document has {count} page(s), none of them in `{asked}`; ask for pages it has")]
+    #[error("the document has no page in `{asked}`; it has pages 1 to {count}")]
     NoSuchPage {
         /// How many it has.
         count: u32,

@@ -85,7 +85,11 @@ fn convert_all(
     thread::scope(|scope| {
         for _ in 0..at_once.min(inputs.len()) {
             scope.spawn(|| {
-                while let Some(input) = inputs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(input) = inputs.get(index) else {
+                        return;
+                    };
                     let Some(result) = one::convert(input, context, progress, cancel) else {
                         return;
                     };
@@ -93,12 +97,14 @@ fn convert_all(
                     ended
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)
-                        .push(result);
+                        .push((index, result));
                 }
             });
         }
     });
-    ended.into_inner().unwrap_or_else(PoisonError::into_inner)
+    let mut ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+    ended.sort_by_key(|(index, _)| *index);
+    ended.into_iter().map(|(_, ended)| ended).collect()
 }
 
 fn stop_on_signals() -> anyhow::Result<Cancel> {

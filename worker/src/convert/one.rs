@@ -60,12 +60,9 @@ impl Ended {
             } else {
                 format!("{failed} pages")
             };
-            format!("{pages} failed: {} ({})", first.message, first.kind)
+            format!("{pages} failed: {}", first.message)
         });
-        let whole = self
-            .failure
-            .as_ref()
-            .map(|f| format!("{} ({})", f.message, f.kind));
+        let whole = self.failure.as_ref().map(|failure| failure.message.clone());
         match (self.state, whole.or(pages)) {
             (DocumentState::Done, _) => None,
             (_, why) => Some(format!(

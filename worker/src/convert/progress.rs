@@ -113,7 +113,7 @@ impl Progress {
                 report.pages_per_s,
             );
         }
-        if report.inputs > 1 && !report.troubles.is_empty() {
+        if !self.quiet && report.inputs > 1 && !report.troubles.is_empty() {
             eprintln!(
                 "{} with trouble:",
                 counted(report.troubles.len() as u64, "input")
