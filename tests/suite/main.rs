@@ -4,6 +4,8 @@
 mod support;
 // The published JSON Schemas against documents that are right, wrong and from a newer version.
 mod schemas;
+// The rasterizer: documents of every kind, limits, deadlines, children.
+mod rasterizer;
 // The pipeline around an engine: order, windows, fairness, cancelling, deadlines.
 mod read;
 // `recto convert` as a person uses it.

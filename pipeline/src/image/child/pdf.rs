@@ -48,7 +48,6 @@ pub(super) fn open(lib: Library, reader: Pread, password: Option<&str>) -> Resul
 /// A page that was inspected, and may be rendered.
 pub(super) struct Inspected<'d> {
     page: Page<'d>,
-    to_display: Affine,
     size: (f32, f32),
     glyphs: Vec<SeenGlyph>,
 }
@@ -133,12 +132,7 @@ pub(super) fn inspect(
         substituted_fonts: u32::try_from(walk.substituted.len()).unwrap_or(u32::MAX),
         text,
     };
-    let inspected = Inspected {
-        page,
-        to_display,
-        size,
-        glyphs,
-    };
+    let inspected = Inspected { page, size, glyphs };
     Ok((facts, inspected))
 }
 
@@ -263,14 +257,14 @@ impl Walk {
             bottom.min(height),
         ];
         let area = (bounds[2] - bounds[0]).max(0.0) * (bounds[3] - bounds[1]).max(0.0);
-        if !(area > 0.0) {
+        if area <= 0.0 || area.is_nan() {
             return;
         }
         let cell = |at: f64, length: f64| at / length * GRID as f64 - 0.5;
         let cells = |low: f64, high: f64, length: f64| {
             let first = cell(low, length).ceil().max(0.0) as usize;
             let last = cell(high, length).floor().min(GRID as f64 - 1.0);
-            (last >= 0.0).then(|| first..=(last as usize))
+            (last >= 0.0).then_some(first..=(last as usize))
         };
         if let (Some(columns), Some(rows)) = (
             cells(bounds[0], bounds[2], width),

@@ -8,6 +8,8 @@ use crate::image::facts::PageFacts;
 /// Below this resolution type of ordinary size cannot be read; the lowest that may be asked for
 /// ([`recto_schemas::Options::dpi`]).
 const LEAST_READABLE_DPI: f64 = 36.0;
+/// Shortest side of a bitmap that was scaled down: less holds no line of type.
+const LEAST_SIDE_PX: f64 = 16.0;
 /// The largest side of any bitmap, in pixels: PDFium counts in 32 bits.
 const MAX_SIDE_PX: f64 = 32_767.0;
 /// Sizes that a page can have, in points. PDF allows 14,400; broken documents claim anything.
@@ -48,9 +50,12 @@ pub(super) fn bitmap_size(
     let most = limits.max_page_pixels as f64;
     let dpi = wanted.min((most / (inches.0 * inches.1)).sqrt());
     // Text of the page's own needs no bitmap that can be read, and a picture is what it is.
-    let must_be_readable = plan.text == TextWish::None && facts.picture_px.is_none();
-    if must_be_readable && dpi < LEAST_READABLE_DPI.min(wish) {
-        return Err(unreadable(facts, dpi, dpi < wanted));
+    if plan.text == TextWish::None && facts.picture_px.is_none() {
+        let lowered_by_limit = dpi < wanted && dpi < LEAST_READABLE_DPI;
+        let shortest = inches.0.min(inches.1) * dpi;
+        if lowered_by_limit || (dpi < wish && shortest < LEAST_SIDE_PX) {
+            return Err(unreadable(facts, dpi, lowered_by_limit));
+        }
     }
     let pixels = |inches: f64| (inches * dpi).round().clamp(1.0, MAX_SIDE_PX) as u32;
     let (mut width, mut height) = (pixels(inches.0), pixels(inches.1));
@@ -65,17 +70,38 @@ pub(super) fn bitmap_size(
     Ok(BitmapSize {
         width,
         height,
-        dpi: dpi as f32,
-        warning: (dpi < wanted * 0.999).then(|| Warning {
-            first_page: None,
-            pages: 0,
-            kind: "dpi-lowered".to_owned(),
-            message: format!(
-                "rasterized at {dpi:.0} instead of {wanted:.0} dpi, to stay within \
-                 limits.max_page_pixels ({})",
-                limits.max_page_pixels
-            ),
-        }),
+        // More digits are noise from sizes that are told in points.
+        dpi: ((dpi * 100.0).round() / 100.0) as f32,
+        warning: warning(facts, (dpi, wanted, wish), limits),
+    })
+}
+
+fn warning(
+    facts: &PageFacts,
+    (dpi, wanted, wish): (f64, f64, f64),
+    limits: &Limits,
+) -> Option<Warning> {
+    let message = if dpi < wanted * 0.999 {
+        format!(
+            "rasterized at {dpi:.0} instead of {wanted:.0} dpi, to stay within \
+             limits.max_page_pixels ({})",
+            limits.max_page_pixels
+        )
+    } else if dpi < wish && dpi < LEAST_READABLE_DPI {
+        format!(
+            "rasterized at {dpi:.0} dpi, because the page is {:.0} × {:.0} inches; small type may \
+             be lost",
+            facts.width_pt / 72.0,
+            facts.height_pt / 72.0
+        )
+    } else {
+        return None;
+    };
+    Some(Warning {
+        first_page: None,
+        pages: 0,
+        kind: "dpi-lowered".to_owned(),
+        message,
     })
 }
 
@@ -167,6 +193,13 @@ mod tests {
             assert_eq!(error.kind(), "page-too-large");
             assert_eq!(error.to_string(), message);
         }
+        // Drawings of that size have large type; what an engine makes no use of is no loss.
+        let drawing = bitmap_size(&page(10_976.0, 7_102.0), &plan(200.0, 4000), &limits).unwrap();
+        assert_eq!(drawing.width, 4000);
+        assert_eq!(
+            drawing.warning.unwrap().message,
+            "rasterized at 26 dpi, because the page is 152 × 99 inches; small type may be lost"
+        );
         // What the person asked for is readable to them.
         assert!(bitmap_size(&page(595.0, 842.0), &plan(20.0, 4000), &limits).is_ok());
     }
@@ -177,7 +210,7 @@ mod tests {
         plan.text = TextWish::Visible;
         assert_eq!(
             size(&page(14_400.0, 14_400.0), &plan),
-            (4000, 4000, 20, false)
+            (4000, 4000, 20, true)
         );
     }
 

@@ -14,6 +14,8 @@ use crate::image::child::geometry::Affine;
 const DRAW_ANNOTATIONS: c_int = 0x01;
 /// `FPDF_REVERSE_BYTE_ORDER`: RGB instead of BGR.
 const RGB_ORDER: c_int = 0x10;
+/// `FPDF_GRAYSCALE`: turn colours grey; without it grey bitmaps stay white.
+const IN_GRAY: c_int = 0x08;
 /// `FPDFBitmap_Gray`: one byte a pixel.
 const FORMAT_GRAY: c_int = 1;
 /// `FPDFBitmap_BGR`: three bytes a pixel.
@@ -122,7 +124,12 @@ impl<'d> Page<'d> {
         }
         buffer.fill(0xFF);
         let lib = self.document.lib.0;
-        let flags = DRAW_ANNOTATIONS | RGB_ORDER;
+        let flags = DRAW_ANNOTATIONS
+            | if format == FORMAT_GRAY {
+                IN_GRAY
+            } else {
+                RGB_ORDER
+            };
         // SAFETY: the buffer holds `height` rows of `stride` bytes and outlives the bitmap; page and
         // form are open.
         unsafe {
