@@ -125,7 +125,10 @@ impl<T> FairQueue<T> {
             if state.closed {
                 return None;
             }
-            state = self.item.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .item
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -233,7 +236,9 @@ mod tests {
             thread::yield_now();
         }
         // At most those in front of it, and one of the long document in turn.
-        let before = (0..2001).filter_map(|_| queue.pop()).take_while(|item| item.0 != 2);
+        let before = (0..2001)
+            .filter_map(|_| queue.pop())
+            .take_while(|item| item.0 != 2);
         assert!(before.count() < 2000);
         assert_eq!(one.join().expect("no panic"), Ok(()));
         queue.close();

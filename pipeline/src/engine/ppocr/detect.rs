@@ -38,7 +38,10 @@ pub(super) fn detect(
     let input = detector_input(image, width, height);
     let map: NdTensor<f32, 4> = network.run(input.view(), lane)?;
     if map.shape() != [1, 1, height as usize, width as usize] {
-        return Err(format!("the detector gave a map of shape {:?}", map.shape()));
+        return Err(format!(
+            "the detector gave a map of shape {:?}",
+            map.shape()
+        ));
     }
     let scale_x = image.width as f32 / width as f32;
     let scale_y = image.height as f32 / height as f32;
@@ -65,7 +68,8 @@ fn boxes_of_map(map: NdTensorView<f32, 2>) -> Vec<LineBox> {
         .filter(|core| core.width.min(core.height) >= MIN_CORE)
         .filter(|core| mean_inside(&map, core) >= BOX_THRESHOLD)
         .map(|core| {
-            let distance = GROW_RATIO * core.width * core.height / (2.0 * (core.width + core.height));
+            let distance =
+                GROW_RATIO * core.width * core.height / (2.0 * (core.width + core.height));
             core.grown(distance)
         })
         .take(MAX_BOXES)
@@ -108,5 +112,9 @@ fn mean_inside(map: &NdTensorView<f32, 2>, core: &LineBox) -> f32 {
             count += 1;
         }
     }
-    if count == 0 { 0.0 } else { (sum / f64::from(count)) as f32 }
+    if count == 0 {
+        0.0
+    } else {
+        (sum / f64::from(count)) as f32
+    }
 }

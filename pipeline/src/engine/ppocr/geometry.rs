@@ -20,24 +20,47 @@ impl LineBox {
     /// a number is not finite. Width and height are swapped where `along` points up or down.
     pub(super) fn new(center: Point, along: Point, width: f32, height: f32) -> Option<Self> {
         let length = along.x.hypot(along.y);
-        let sound = [center.x, center.y, width, height].iter().all(|v| v.is_finite());
+        let sound = [center.x, center.y, width, height]
+            .iter()
+            .all(|v| v.is_finite());
         if !(sound && length.is_finite() && length > 0.0) {
             return None;
         }
-        let along = Point { x: along.x / length, y: along.y / length };
+        let along = Point {
+            x: along.x / length,
+            y: along.y / length,
+        };
         let (along, width, height) = if along.x.abs() >= along.y.abs() {
             (along, width, height)
         } else {
-            (Point { x: along.y, y: -along.x }, height, width)
+            (
+                Point {
+                    x: along.y,
+                    y: -along.x,
+                },
+                height,
+                width,
+            )
         };
         let sign = if along.x < 0.0 { -1.0 } else { 1.0 };
-        let along = Point { x: along.x * sign, y: along.y * sign };
-        Some(Self { center, along, width, height })
+        let along = Point {
+            x: along.x * sign,
+            y: along.y * sign,
+        };
+        Some(Self {
+            center,
+            along,
+            width,
+            height,
+        })
     }
 
     /// Unit vector across the line; points down.
     fn down(&self) -> Point {
-        Point { x: -self.along.y, y: self.along.x }
+        Point {
+            x: -self.along.y,
+            y: self.along.x,
+        }
     }
 
     /// Its corners, clockwise from the top left.
@@ -50,23 +73,41 @@ impl LineBox {
                 y: self.center.y + self.along.y * w + down.y * h,
             }
         };
-        Quad([corner(-1.0, -1.0), corner(1.0, -1.0), corner(1.0, 1.0), corner(-1.0, 1.0)])
+        Quad([
+            corner(-1.0, -1.0),
+            corner(1.0, -1.0),
+            corner(1.0, 1.0),
+            corner(-1.0, 1.0),
+        ])
     }
 
     /// The rectangle with every side moved out by `distance`.
     pub(super) fn grown(self, distance: f32) -> Self {
         let by = 2.0 * distance;
-        Self { width: self.width + by, height: self.height + by, ..self }
+        Self {
+            width: self.width + by,
+            height: self.height + by,
+            ..self
+        }
     }
 
     /// The rectangle on an image scaled by these factors, which differ little from each other.
     pub(super) fn scaled(self, x: f32, y: f32) -> Self {
-        let along = Point { x: self.along.x * x, y: self.along.y * y };
+        let along = Point {
+            x: self.along.x * x,
+            y: self.along.y * y,
+        };
         let down = self.down();
         let stretch = along.x.hypot(along.y);
         Self {
-            center: Point { x: self.center.x * x, y: self.center.y * y },
-            along: Point { x: along.x / stretch, y: along.y / stretch },
+            center: Point {
+                x: self.center.x * x,
+                y: self.center.y * y,
+            },
+            along: Point {
+                x: along.x / stretch,
+                y: along.y / stretch,
+            },
             width: self.width * stretch,
             height: self.height * (down.x * x).hypot(down.y * y),
         }
@@ -107,7 +148,10 @@ pub(super) fn smallest_rectangle(points: Vec<(i32, i32)>) -> Option<LineBox> {
     let hull = convex_hull(points);
     let &(x, y) = hull.first()?;
     if hull.len() < 2 {
-        let center = Point { x: x as f32, y: y as f32 };
+        let center = Point {
+            x: x as f32,
+            y: y as f32,
+        };
         return LineBox::new(center, Point { x: 1.0, y: 0.0 }, 0.0, 0.0);
     }
     let sides = hull.iter().zip(hull.iter().cycle().skip(1));
@@ -129,8 +173,16 @@ fn rectangle_along(hull: &[(i32, i32)], direction: (f32, f32)) -> Option<LineBox
         high = (high.0.max(along), high.1.max(across));
     }
     let (along, across) = ((low.0 + high.0) / 2.0, (low.1 + high.1) / 2.0);
-    let center = Point { x: along * ux - across * uy, y: along * uy + across * ux };
-    LineBox::new(center, Point { x: ux, y: uy }, high.0 - low.0, high.1 - low.1)
+    let center = Point {
+        x: along * ux - across * uy,
+        y: along * uy + across * ux,
+    };
+    LineBox::new(
+        center,
+        Point { x: ux, y: uy },
+        high.0 - low.0,
+        high.1 - low.1,
+    )
 }
 
 /// The corners of the convex hull, in order (Andrew's monotone chain, 1979).
@@ -191,14 +243,20 @@ mod tests {
             .collect();
         let b = smallest_rectangle(points).expect("has points");
         assert!(close(b.angle_deg(), 3.0, 0.2), "{b:?}");
-        assert!(close(b.height, 12.0, 1.5) && close(b.width, 600.0, 4.0), "{b:?}");
+        assert!(
+            close(b.height, 12.0, 1.5) && close(b.width, 600.0, 4.0),
+            "{b:?}"
+        );
     }
 
     #[test]
     fn boxes_of_a_point_and_of_no_points() {
         assert_eq!(smallest_rectangle(Vec::new()), None);
         let b = smallest_rectangle(vec![(7, 9), (7, 9)]).expect("has a point");
-        assert_eq!((b.center.x, b.center.y, b.width, b.height), (7.0, 9.0, 0.0, 0.0));
+        assert_eq!(
+            (b.center.x, b.center.y, b.width, b.height),
+            (7.0, 9.0, 0.0, 0.0)
+        );
         let line = smallest_rectangle(vec![(0, 0), (0, 9)]).expect("has points");
         assert_eq!((line.width, line.height), (0.0, 9.0));
     }
@@ -206,8 +264,15 @@ mod tests {
     #[test]
     fn corners_run_clockwise_from_the_top_left_whatever_the_direction_given() {
         for direction in [(1.0, 0.1), (-1.0, -0.1), (-0.1, 1.0), (0.1, -1.0)] {
-            let along = Point { x: direction.0, y: direction.1 };
-            let (width, height) = if direction.0.abs() > 0.5 { (100.0, 20.0) } else { (20.0, 100.0) };
+            let along = Point {
+                x: direction.0,
+                y: direction.1,
+            };
+            let (width, height) = if direction.0.abs() > 0.5 {
+                (100.0, 20.0)
+            } else {
+                (20.0, 100.0)
+            };
             let b = LineBox::new(Point { x: 50.0, y: 50.0 }, along, width, height).expect("sound");
             assert_eq!((b.width, b.height), (100.0, 20.0));
             let [p0, p1, p2, p3] = b.quad().0;
@@ -219,8 +284,22 @@ mod tests {
     #[test]
     fn numbers_that_are_none_make_no_box() {
         let along = Point { x: 1.0, y: 0.0 };
-        assert_eq!(LineBox::new(Point { x: f32::NAN, y: 0.0 }, along, 1.0, 1.0), None);
-        assert_eq!(LineBox::new(along, Point { x: 0.0, y: 0.0 }, 1.0, 1.0), None);
+        assert_eq!(
+            LineBox::new(
+                Point {
+                    x: f32::NAN,
+                    y: 0.0
+                },
+                along,
+                1.0,
+                1.0
+            ),
+            None
+        );
+        assert_eq!(
+            LineBox::new(along, Point { x: 0.0, y: 0.0 }, 1.0, 1.0),
+            None
+        );
     }
 
     #[test]

@@ -78,8 +78,16 @@ struct PageState {
 
 impl Job {
     pub(super) fn new(request: Request, reply: Reply) -> Self {
-        let state = JobState { reply: Some(reply), readings: Vec::new(), queued: None };
-        Self { request, submitted: Instant::now(), state: Mutex::new(state) }
+        let state = JobState {
+            reply: Some(reply),
+            readings: Vec::new(),
+            queued: None,
+        };
+        Self {
+            request,
+            submitted: Instant::now(),
+            state: Mutex::new(state),
+        }
     }
 
     /// Answers the request, once.
@@ -148,13 +156,19 @@ fn begin_page(shared: &Shared, lane: &Lane, job: &Arc<Job>) -> Result<(), String
         image: upright.image,
         rotation: upright.rotation,
         boxes: upright.boxes,
-        state: Mutex::new(PageState { lines, left: left.len(), worked: start.elapsed() }),
+        state: Mutex::new(PageState {
+            lines,
+            left: left.len(),
+            worked: start.elapsed(),
+        }),
     });
     if left.is_empty() {
         return finish_page(shared, &page);
     }
     for chunk in left.chunks(CHUNK) {
-        shared.queue.push_next(Step::Lines(Arc::clone(&page), chunk.to_vec()));
+        shared
+            .queue
+            .push_next(Step::Lines(Arc::clone(&page), chunk.to_vec()));
     }
     Ok(())
 }
@@ -185,7 +199,12 @@ struct Upright {
 /// Finds lines and turns the page until they stand upright.
 fn stand_up(shared: &Shared, lane: &Lane, image: Arc<PageImage>) -> Result<Upright, String> {
     let find = |image: &PageImage| {
-        detect(&shared.weights.detector, lane, image, shared.config.detector_pixels)
+        detect(
+            &shared.weights.detector,
+            lane,
+            image,
+            shared.config.detector_pixels,
+        )
     };
     let (original, mut image, mut rotation) = (Arc::clone(&image), image, 0u16);
     let mut boxes = find(&image)?;
@@ -201,7 +220,12 @@ fn stand_up(shared: &Shared, lane: &Lane, image: Arc<PageImage>) -> Result<Uprig
         boxes = find(&image)?;
         probed.texts.clear();
     }
-    Ok(Upright { image, rotation, boxes, texts: probed.texts })
+    Ok(Upright {
+        image,
+        rotation,
+        boxes,
+        texts: probed.texts,
+    })
 }
 
 /// Reads some lines of a page; whoever reads the last finishes the page.
@@ -220,11 +244,17 @@ fn read_lines(
         let mut found: Option<(Text, Quad)> = None;
         for quad in stances(&page.boxes[i]) {
             let text = recognise(&shared.weights, lane, &page.image, &quad)?;
-            if found.as_ref().is_none_or(|(best, _)| text.confidence > best.confidence) {
+            if found
+                .as_ref()
+                .is_none_or(|(best, _)| text.confidence > best.confidence)
+            {
                 found = Some((text, quad));
             }
         }
-        read.push((i, found.and_then(|(text, quad)| line_of(shared, text, quad))));
+        read.push((
+            i,
+            found.and_then(|(text, quad)| line_of(shared, text, quad)),
+        ));
     }
     let mut state = lock(&page.state);
     for (i, line) in read {
@@ -234,7 +264,11 @@ fn read_lines(
     state.worked += start.elapsed();
     let last = state.left == 0;
     drop(state);
-    if last { finish_page(shared, page) } else { Ok(()) }
+    if last {
+        finish_page(shared, page)
+    } else {
+        Ok(())
+    }
 }
 
 /// The line, where it reads surely enough and is not empty.
@@ -274,7 +308,11 @@ fn finish_page(shared: &Shared, page: &PageWork) -> Result<(), String> {
     };
     state.readings.push(reading);
     let complete = state.readings.len() == job.request.pages.len();
-    let readings = if complete { std::mem::take(&mut state.readings) } else { Vec::new() };
+    let readings = if complete {
+        std::mem::take(&mut state.readings)
+    } else {
+        Vec::new()
+    };
     drop(state);
     if complete {
         job.answer(Ok(readings));
@@ -299,4 +337,3 @@ fn mean_confidence(lines: &[Line]) -> Option<f32> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-

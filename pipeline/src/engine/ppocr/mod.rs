@@ -90,7 +90,11 @@ impl PpOcr {
                 thread::spawn(move || lanes::run(&shared))
             })
             .collect();
-        Ok(Self { info, shared, threads })
+        Ok(Self {
+            info,
+            shared,
+            threads,
+        })
     }
 }
 
@@ -130,3 +134,6 @@ impl Drop for PpOcr {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

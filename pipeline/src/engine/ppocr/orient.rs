@@ -61,7 +61,12 @@ pub(super) fn probe(
     if !chosen.is_empty() && upright < SURE {
         let mut turned = Vec::with_capacity(chosen.len());
         for &i in &chosen {
-            turned.push(recognise(weights, lane, image, &half_turned(boxes[i].quad()))?);
+            turned.push(recognise(
+                weights,
+                lane,
+                image,
+                &half_turned(boxes[i].quad()),
+            )?);
         }
         upside_down = mean_confidence(turned.iter()) > upright + MARGIN;
     }
@@ -70,8 +75,16 @@ pub(super) fn probe(
 
 /// The longest line of each of [`PROBES`] bands of the page, from top to bottom.
 fn spread(boxes: &[LineBox]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..boxes.len()).filter(|i| boxes[*i].width > boxes[*i].height).collect();
-    order.sort_by(|a, b| boxes[*a].center.y.total_cmp(&boxes[*b].center.y).then(a.cmp(b)));
+    let mut order: Vec<usize> = (0..boxes.len())
+        .filter(|i| boxes[*i].width > boxes[*i].height)
+        .collect();
+    order.sort_by(|a, b| {
+        boxes[*a]
+            .center
+            .y
+            .total_cmp(&boxes[*b].center.y)
+            .then(a.cmp(b))
+    });
     let band = order.len().div_ceil(PROBES).max(1);
     order
         .chunks(band)
@@ -136,7 +149,12 @@ pub(super) fn turned(image: &PageImage, degrees: u16) -> PageImage {
             rgb.extend_from_slice(&image.rgb[at..at + 3]);
         }
     }
-    PageImage { width: width as u32, height: height as u32, dpi: image.dpi, rgb }
+    PageImage {
+        width: width as u32,
+        height: height as u32,
+        dpi: image.dpi,
+        rgb,
+    }
 }
 
 /// The ways in which the text of a box may stand on a page that is upright: as it lies, or along the

@@ -62,8 +62,16 @@ fn decode(steps: NdTensorView<f32, 2>, characters: &[String]) -> Text {
         }
         previous = class;
     }
-    let confidence = if classes == 0 { 0.0 } else { (sum / classes as f64) as f32 };
-    Text { text: text.trim().to_owned(), confidence, classes }
+    let confidence = if classes == 0 {
+        0.0
+    } else {
+        (sum / classes as f64) as f32
+    };
+    Text {
+        text: text.trim().to_owned(),
+        confidence,
+        classes,
+    }
 }
 
 /// The class with the highest value, and the value; the first of equals.
@@ -72,7 +80,9 @@ fn best(row: &[f32]) -> (usize, f32) {
     const BLOCK: usize = 64;
     let mut found = (BLANK, f32::NEG_INFINITY);
     for (block, values) in row.chunks(BLOCK).enumerate() {
-        let highest = values.iter().fold(f32::NEG_INFINITY, |a, b| if *b > a { *b } else { a });
+        let highest = values
+            .iter()
+            .fold(f32::NEG_INFINITY, |a, b| if *b > a { *b } else { a });
         if highest > found.1 {
             let at = values.iter().position(|v| *v == highest).unwrap_or(0);
             found = (block * BLOCK + at, highest);

@@ -43,7 +43,11 @@ pub(super) fn detector_input(image: &PageImage, width: u32, height: u32) -> NdTe
             let at = row.first + i;
             if scaled.back().is_none_or(|(last, _)| *last < at) {
                 let mut line = spare.pop().unwrap_or_else(|| vec![0.0; 3 * w]);
-                scale_row(&image.rgb[at * stride..(at + 1) * stride], &columns, &mut line);
+                scale_row(
+                    &image.rgb[at * stride..(at + 1) * stride],
+                    &columns,
+                    &mut line,
+                );
                 scaled.push_back((at, line));
             }
             let first = scaled.front().map_or(at, |(first, _)| *first);
@@ -107,12 +111,19 @@ fn taps(source: u32, target: u32) -> Vec<Taps> {
 
 #[cfg(test)]
 mod tests {
+    use rten_tensor::prelude::*;
+
     use super::*;
 
     fn image(width: u32, height: u32, value: impl Fn(u32, u32) -> u8) -> PageImage {
         let pixel = |i: u32| [value(i % width, i / width); 3];
         let rgb = (0..width * height).flat_map(pixel).collect();
-        PageImage { width, height, dpi: 200.0, rgb }
+        PageImage {
+            width,
+            height,
+            dpi: 200.0,
+            rgb,
+        }
     }
 
     #[test]
@@ -126,7 +137,10 @@ mod tests {
     fn thin_and_tiny_pages_get_a_size_the_network_can_take() {
         for (w, h) in [(1, 1), (1, 60_000), (60_000, 1), (31, 33)] {
             let (dw, dh) = detector_size(w, h, 1_000_000);
-            assert!(dw >= 32 && dh >= 32 && dw % 32 == 0 && dh % 32 == 0, "{dw}x{dh}");
+            assert!(
+                dw >= 32 && dh >= 32 && dw % 32 == 0 && dh % 32 == 0,
+                "{dw}x{dh}"
+            );
             assert!(dw.max(dh) <= 4096 && dw * dh <= 1_200_000, "{dw}x{dh}");
         }
     }
@@ -143,7 +157,11 @@ mod tests {
 
     #[test]
     fn fine_stripes_average_to_grey_when_scaled_down() {
-        let input = detector_input(&image(256, 64, |x, _| if x % 2 == 0 { 0 } else { 255 }), 64, 32);
+        let input = detector_input(
+            &image(256, 64, |x, _| if x % 2 == 0 { 0 } else { 255 }),
+            64,
+            32,
+        );
         let middle = input[[0, 0, 16, 32]];
         assert!(middle.abs() < 0.1, "{middle}");
     }

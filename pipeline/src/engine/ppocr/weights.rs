@@ -80,12 +80,18 @@ fn load_network(
     path: &Path,
     hash: &mut Sha256,
 ) -> Result<(Network, Option<Vec<String>>), LoadError> {
-    let bytes = fs::read(path).map_err(|source| LoadError::Read { path: path.into(), source })?;
+    let bytes = fs::read(path).map_err(|source| LoadError::Read {
+        path: path.into(),
+        source,
+    })?;
     hash.update(&bytes);
     let model = ModelOptions::with_all_ops()
         .prepack_weights(true)
         .load(bytes)
-        .map_err(|e| LoadError::Invalid { path: path.into(), reason: e.to_string() })?;
+        .map_err(|e| LoadError::Invalid {
+            path: path.into(),
+            reason: e.to_string(),
+        })?;
     let characters = model.metadata().get(CHARACTERS_FIELD).map(parse_characters);
     Ok((Network(model), characters))
 }
@@ -107,8 +113,13 @@ impl Network {
         lane: &Lane,
     ) -> Result<NdTensor<f32, N>, String> {
         let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&lane.pool)));
-        let output = self.0.run_one(input.into(), Some(options)).map_err(|e| e.to_string())?;
-        output.try_into().map_err(|_| "the network's output has an unknown shape".to_owned())
+        let output = self
+            .0
+            .run_one(input.into(), Some(options))
+            .map_err(|e| e.to_string())?;
+        output
+            .try_into()
+            .map_err(|_| "the network's output has an unknown shape".to_owned())
     }
 }
 
@@ -120,6 +131,8 @@ pub(super) struct Lane {
 
 impl Lane {
     pub(super) fn new() -> Self {
-        Self { pool: Arc::new(ThreadPool::with_num_threads(1)) }
+        Self {
+            pool: Arc::new(ThreadPool::with_num_threads(1)),
+        }
     }
 }
