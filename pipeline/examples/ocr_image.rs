@@ -59,7 +59,7 @@ fn main() {
             .to_str()
             .unwrap()
             .to_owned();
-        match ticket.wait(std::time::Instant::now() + Duration::from_secs(600)) {
+        match ticket.wait(Duration::from_secs(600)) {
             Ok(mut readings) => {
                 let r = readings.remove(0);
                 let Content::Regions(lines) = r.content else {

@@ -4,11 +4,13 @@
 //! al., 2020): the network's map marks the shrunken core of each line; cores become rectangles, weak
 //! ones go, and the rest are grown back to the line's full extent.
 
-use rten_imageproc::{Point, PointF, RetrievalMode, find_contours, min_area_rect};
+use std::cmp::Ordering;
+
+use rten_imageproc::{RetrievalMode, find_contours};
 use rten_tensor::{NdTensor, NdTensorView, prelude::*};
 
 use super::{
-    geometry::LineBox,
+    geometry::{LineBox, smallest_rectangle},
     resample::{detector_input, detector_size},
     weights::{Lane, Network},
 };
@@ -48,12 +50,13 @@ pub(super) fn detect(
         .map(|b| b.scaled(scale_x, scale_y))
         .filter(|b| b.width > MIN_CORE && b.height > MIN_CORE)
         .collect();
-    boxes.sort_by(|a, b| {
-        (a.center.y, a.center.x)
-            .partial_cmp(&(b.center.y, b.center.x))
-            .unwrap_or(std::cmp::Ordering::Equal)
-    });
+    boxes.sort_by(from_top_to_bottom);
     Ok(boxes)
+}
+
+fn from_top_to_bottom(a: &LineBox, b: &LineBox) -> Ordering {
+    let by_y = a.center.y.total_cmp(&b.center.y);
+    by_y.then(a.center.x.total_cmp(&b.center.x))
 }
 
 /// The lines on a detector's map, in its pixels.
@@ -61,7 +64,7 @@ fn boxes_of_map(map: NdTensorView<f32, 2>) -> Vec<LineBox> {
     let mask = mask_of_map(&map);
     find_contours(mask.view(), RetrievalMode::List)
         .iter()
-        .filter_map(|contour| core_of_contour(contour))
+        .filter_map(|contour| smallest_rectangle(contour.iter().map(|p| (p.x, p.y)).collect()))
         .filter(|core| core.width.min(core.height) >= MIN_CORE)
         .filter(|core| mean_inside(&map, core) >= BOX_THRESHOLD)
         .map(|core| {
@@ -89,20 +92,6 @@ fn mask_of_map(map: &NdTensorView<f32, 2>) -> NdTensor<bool, 2> {
         }
     }
     NdTensor::from_data([height, width], mask)
-}
-
-/// The smallest rectangle around a contour.
-fn core_of_contour(contour: &[Point]) -> Option<LineBox> {
-    let points: Vec<PointF> = contour.iter().map(|p| p.to_f32()).collect();
-    let rect = min_area_rect(&points)?;
-    let up = rect.up_axis();
-    let center = crate::page::Point {
-        x: rect.center().x,
-        y: rect.center().y,
-    };
-    // Perpendicular to the rectangle's height.
-    let along = crate::page::Point { x: up.y, y: -up.x };
-    LineBox::new(center, along, rect.width(), rect.height())
 }
 
 /// Mean of the map over the pixels whose middle lies in `core`.

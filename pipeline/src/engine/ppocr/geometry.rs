@@ -1,4 +1,4 @@
-//! [`LineBox`]: the rectangle of a line, turned by its skew.
+//! [`LineBox`]: the rectangle of a line, turned by its skew, and how it comes from a set of pixels.
 
 use crate::page::{Point, Quad};
 
@@ -137,5 +137,177 @@ impl LineBox {
             right = right.max(xs[0]).max(xs[1]);
         }
         (left <= right).then_some((left, right))
+    }
+}
+
+/// The smallest rectangle around `points` (x, y), turned to whatever angle suits; `None` without points.
+///
+/// One of its sides lies along a side of the convex hull (Freeman and Shapira, 1975), so all of those
+/// are tried.
+pub(super) fn smallest_rectangle(points: Vec<(i32, i32)>) -> Option<LineBox> {
+    let hull = convex_hull(points);
+    let &(x, y) = hull.first()?;
+    if hull.len() < 2 {
+        let center = Point {
+            x: x as f32,
+            y: y as f32,
+        };
+        return LineBox::new(center, Point { x: 1.0, y: 0.0 }, 0.0, 0.0);
+    }
+    let sides = hull.iter().zip(hull.iter().cycle().skip(1));
+    sides
+        .filter_map(|(a, b)| rectangle_along(&hull, ((b.0 - a.0) as f32, (b.1 - a.1) as f32)))
+        .min_by(|a, b| (a.width * a.height).total_cmp(&(b.width * b.height)))
+}
+
+/// The smallest rectangle around the hull with sides along and across `direction`.
+fn rectangle_along(hull: &[(i32, i32)], direction: (f32, f32)) -> Option<LineBox> {
+    let length = direction.0.hypot(direction.1);
+    let (ux, uy) = (direction.0 / length, direction.1 / length);
+    let mut low = (f32::INFINITY, f32::INFINITY);
+    let mut high = (f32::NEG_INFINITY, f32::NEG_INFINITY);
+    for &(x, y) in hull {
+        let (x, y) = (x as f32, y as f32);
+        let (along, across) = (x * ux + y * uy, y * ux - x * uy);
+        low = (low.0.min(along), low.1.min(across));
+        high = (high.0.max(along), high.1.max(across));
+    }
+    let (along, across) = ((low.0 + high.0) / 2.0, (low.1 + high.1) / 2.0);
+    let center = Point {
+        x: along * ux - across * uy,
+        y: along * uy + across * ux,
+    };
+    LineBox::new(
+        center,
+        Point { x: ux, y: uy },
+        high.0 - low.0,
+        high.1 - low.1,
+    )
+}
+
+/// The corners of the convex hull, in order (Andrew's monotone chain, 1979).
+fn convex_hull(mut points: Vec<(i32, i32)>) -> Vec<(i32, i32)> {
+    points.sort_unstable();
+    points.dedup();
+    if points.len() < 3 {
+        return points;
+    }
+    let mut hull = half_hull(points.iter().copied());
+    hull.extend(half_hull(points.iter().rev().copied()));
+    hull
+}
+
+/// One side of the hull of sorted points, without its last corner.
+fn half_hull(points: impl Iterator<Item = (i32, i32)>) -> Vec<(i32, i32)> {
+    let mut hull: Vec<(i32, i32)> = Vec::new();
+    for p in points {
+        while let [.., a, b] = hull[..] {
+            let turn = i64::from(b.0 - a.0) * i64::from(p.1 - a.1)
+                - i64::from(b.1 - a.1) * i64::from(p.0 - a.0);
+            if turn > 0 {
+                break;
+            }
+            hull.pop();
+        }
+        hull.push(p);
+    }
+    hull.pop();
+    hull
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(a: f32, b: f32, by: f32) -> bool {
+        (a - b).abs() <= by
+    }
+
+    #[test]
+    fn the_box_of_an_upright_block_is_the_block() {
+        let points = (10..=210).flat_map(|x| [(x, 20), (x, 30)]).collect();
+        let b = smallest_rectangle(points).expect("has points");
+        assert_eq!((b.width, b.height), (200.0, 10.0));
+        assert_eq!((b.center.x, b.center.y), (110.0, 25.0));
+    }
+
+    #[test]
+    fn the_box_of_a_slanted_line_follows_it_and_keeps_its_height() {
+        // The edges of a bar 600 long and 12 high that falls by 3 degrees, on whole pixels.
+        let slope = 3.0f32.to_radians().tan();
+        let points = (0..600)
+            .flat_map(|x| {
+                let y = (x as f32 * slope) as i32;
+                [(x, y), (x, y + 12)]
+            })
+            .collect();
+        let b = smallest_rectangle(points).expect("has points");
+        assert!(close(b.angle_deg(), 3.0, 0.2), "{b:?}");
+        assert!(
+            close(b.height, 12.0, 1.5) && close(b.width, 600.0, 4.0),
+            "{b:?}"
+        );
+    }
+
+    #[test]
+    fn boxes_of_a_point_and_of_no_points() {
+        assert_eq!(smallest_rectangle(Vec::new()), None);
+        let b = smallest_rectangle(vec![(7, 9), (7, 9)]).expect("has a point");
+        assert_eq!(
+            (b.center.x, b.center.y, b.width, b.height),
+            (7.0, 9.0, 0.0, 0.0)
+        );
+        let line = smallest_rectangle(vec![(0, 0), (0, 9)]).expect("has points");
+        assert_eq!((line.width, line.height), (0.0, 9.0));
+    }
+
+    #[test]
+    fn corners_run_clockwise_from_the_top_left_whatever_the_direction_given() {
+        for direction in [(1.0, 0.1), (-1.0, -0.1), (-0.1, 1.0), (0.1, -1.0)] {
+            let along = Point {
+                x: direction.0,
+                y: direction.1,
+            };
+            let (width, height) = if direction.0.abs() > 0.5 {
+                (100.0, 20.0)
+            } else {
+                (20.0, 100.0)
+            };
+            let b = LineBox::new(Point { x: 50.0, y: 50.0 }, along, width, height).expect("sound");
+            assert_eq!((b.width, b.height), (100.0, 20.0));
+            let [p0, p1, p2, p3] = b.quad().0;
+            assert!(p0.x < p1.x && p3.x < p2.x && p0.y < p3.y && p1.y < p2.y);
+            assert!(close(b.angle_deg(), 5.71, 0.01));
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_none_make_no_box() {
+        let along = Point { x: 1.0, y: 0.0 };
+        assert_eq!(
+            LineBox::new(
+                Point {
+                    x: f32::NAN,
+                    y: 0.0
+                },
+                along,
+                1.0,
+                1.0
+            ),
+            None
+        );
+        assert_eq!(
+            LineBox::new(along, Point { x: 0.0, y: 0.0 }, 1.0, 1.0),
+            None
+        );
+    }
+
+    #[test]
+    fn a_row_runs_through_a_slanted_box_between_its_edges() {
+        let along = Point { x: 1.0, y: 1.0 };
+        let b = LineBox::new(Point { x: 0.0, y: 0.0 }, along, 20.0, 10.0).expect("sound");
+        let (left, right) = b.row_span(0.0).expect("through the middle");
+        assert!(close(left, -7.07, 0.01) && close(right, 7.07, 0.01));
+        assert_eq!(b.row_span(11.0), None);
     }
 }

@@ -134,3 +134,6 @@ impl Drop for PpOcr {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,267 @@
+//! Tests of the whole engine, on the real model and a page made for it (`fixtures/ppocr-page.png`).
+
+use std::{env, path::PathBuf, sync::OnceLock};
+
+use super::*;
+use crate::{
+    cancel::Cancel,
+    engine::{Content, DocumentId, Reading},
+    image::PageImage,
+    page::Line,
+};
+
+/// What stands on the page, from top to bottom and left to right.
+const LINES: [&str; 8] = [
+    "Harvest Report 1987",
+    "The orchard gave 412 crates of apples, nine more",
+    "than in the year before; plums were few because",
+    "of the late frost. Two new presses stand in the",
+    "old barn, and the third was sold to a neighbour.",
+    "Honey: 86 jars. Walnuts: none to speak of.",
+    "Kept by A. Brandt",
+    "page 12",
+];
+
+/// Long enough for a page on a slow and busy machine.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+fn models() -> PathBuf {
+    if let Some(folder) = env::var_os("RECTO_MODELS") {
+        return folder.into();
+    }
+    let cache = env::var_os("RECTO_CACHE")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| {
+            let user = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+            let home = || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cache");
+            user.unwrap_or_else(home).join("recto")
+        });
+    cache.join("models")
+}
+
+/// One engine for all tests: they run at the same time, as documents do.
+fn engine() -> &'static PpOcr {
+    static ENGINE: OnceLock<PpOcr> = OnceLock::new();
+    ENGINE.get_or_init(|| start(2))
+}
+
+fn start(lanes: usize) -> PpOcr {
+    let config = PpOcrConfig {
+        lanes,
+        ..PpOcrConfig::default()
+    };
+    PpOcr::load(&models(), config).unwrap_or_else(|e| panic!("no model to test with: {e}"))
+}
+
+fn page() -> PageImage {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/ppocr-page.png");
+    let image = image::open(file).expect("the fixture is there").into_rgb8();
+    let (width, height) = image.dimensions();
+    PageImage {
+        width,
+        height,
+        dpi: 200.0,
+        rgb: image.into_raw(),
+    }
+}
+
+fn request(document: u64, pages: Vec<PageImage>) -> Request {
+    Request {
+        document: DocumentId(document),
+        pages: pages.into_iter().map(Arc::new).collect(),
+        cancel: Cancel::new(),
+    }
+}
+
+fn read(document: u64, page: PageImage) -> Reading {
+    let ticket = engine()
+        .submit(request(document, vec![page]))
+        .expect("it runs");
+    ticket.wait(PATIENCE).expect("it reads").remove(0)
+}
+
+fn lines(reading: &Reading) -> &[Line] {
+    match &reading.content {
+        Content::Regions(lines) => lines,
+        Content::Markup(_) => panic!("PP-OCR gives lines"),
+    }
+}
+
+fn texts(reading: &Reading) -> Vec<&str> {
+    let mut lines: Vec<&Line> = lines(reading).iter().collect();
+    let place = |line: &Line| {
+        let bounds = line.quad.bounds();
+        ((bounds.top / 40.0).round() as i32, bounds.left as i32)
+    };
+    lines.sort_by_key(|line| place(line));
+    lines.iter().map(|line| line.text.as_str()).collect()
+}
+
+#[test]
+fn a_page_reads_as_it_was_written() {
+    let reading = read(1, page());
+    assert_eq!(texts(&reading), LINES);
+    assert_eq!((reading.rotation, reading.first, reading.count), (0, 0, 1));
+    assert!(reading.skew_deg.abs() < 0.2, "{}", reading.skew_deg);
+    assert!(
+        reading.confidence.is_some_and(|c| c > 0.95),
+        "{:?}",
+        reading.confidence
+    );
+    assert!(reading.worked > Duration::ZERO);
+}
+
+#[test]
+fn boxes_lie_on_their_lines() {
+    let reading = read(2, page());
+    let title = lines(&reading)
+        .iter()
+        .find(|l| l.text == LINES[0])
+        .expect("was read");
+    let bounds = title.quad.bounds();
+    assert!(
+        (bounds.left - 60.0).abs() < 20.0 && (bounds.top - 42.0).abs() < 20.0,
+        "{bounds:?}"
+    );
+    assert!((30.0..80.0).contains(&title.size), "{}", title.size);
+}
+
+#[test]
+fn turned_pages_read_the_same_and_say_how_they_were_turned() {
+    for turn in [90, 180, 270] {
+        let reading = read(3, orient::turned(&page(), turn));
+        assert_eq!(reading.rotation, 360 - turn);
+        assert_eq!(texts(&reading), LINES, "turned by {turn}");
+    }
+}
+
+#[test]
+fn a_reading_does_not_depend_on_what_else_is_read() {
+    let alone = read(4, page());
+    let others: Vec<_> = (5..9)
+        .map(|document| {
+            let other = orient::turned(&page(), if document % 2 == 0 { 90 } else { 0 });
+            engine()
+                .submit(request(document, vec![other]))
+                .expect("it runs")
+        })
+        .collect();
+    let among = read(9, page());
+    drop(others);
+    assert_eq!(alone.content, among.content);
+}
+
+#[test]
+fn a_line_alone_reads_as_among_others() {
+    let (weights, lane) = (&engine().shared.weights, weights::Lane::new());
+    let page = page();
+    for line in lines(&read(10, page.clone())) {
+        let alone = recognise::recognise(weights, &lane, &page, &line.quad).expect("it reads");
+        assert_eq!(
+            (alone.text, Some(alone.confidence)),
+            (line.text.clone(), line.confidence)
+        );
+    }
+}
+
+#[test]
+fn a_request_of_several_pages_gets_a_reading_for_each_in_order() {
+    let blank = PageImage {
+        rgb: vec![255; 300 * 200 * 3],
+        width: 300,
+        height: 200,
+        dpi: 100.0,
+    };
+    let ticket = engine()
+        .submit(request(11, vec![blank.clone(), page(), blank]))
+        .expect("it runs");
+    let readings = ticket.wait(PATIENCE).expect("it reads");
+    assert_eq!(
+        readings.iter().map(|r| r.first).collect::<Vec<_>>(),
+        [0, 1, 2]
+    );
+    assert_eq!(
+        readings.iter().map(|r| lines(r).len()).collect::<Vec<_>>(),
+        [0, LINES.len(), 0]
+    );
+    assert_eq!(readings[0].confidence, None);
+}
+
+#[test]
+fn a_bitmap_that_lies_about_its_size_fails_alone() {
+    let lie = PageImage {
+        width: 4000,
+        height: 4000,
+        dpi: 200.0,
+        rgb: vec![0; 12],
+    };
+    let ticket = engine().submit(request(12, vec![lie])).expect("it runs");
+    assert!(matches!(ticket.wait(PATIENCE), Err(EngineError::Model(_))));
+    assert_eq!(texts(&read(12, page())).len(), LINES.len());
+}
+
+#[test]
+fn tiny_and_thin_bitmaps_are_read_without_harm() {
+    for (width, height) in [(1, 1), (1, 3000), (3000, 1), (40, 2000)] {
+        let rgb = (0..width * height * 3)
+            .map(|i| (i * 97 % 251) as u8)
+            .collect();
+        let reading = read(
+            13,
+            PageImage {
+                width,
+                height,
+                dpi: 72.0,
+                rgb,
+            },
+        );
+        assert_eq!(reading.count, 1);
+    }
+}
+
+#[test]
+fn a_cancelled_request_is_not_read() {
+    let engine = start(1);
+    let busy = engine.submit(request(1, vec![page()])).expect("it runs");
+    let dropped = request(2, vec![page()]);
+    let flag = dropped.cancel.clone();
+    let ticket = engine.submit(dropped).expect("it has a place");
+    flag.cancel();
+    assert_eq!(ticket.wait(PATIENCE), Err(EngineError::Cancelled));
+    assert!(busy.wait(PATIENCE).is_ok());
+    let usage = engine.usage();
+    assert!(usage.lanes == 1 && usage.busy > Duration::ZERO);
+}
+
+#[test]
+fn dropping_the_engine_tells_those_who_wait() {
+    let engine = start(1);
+    let tickets: Vec<_> = (0..2)
+        .map(|document| {
+            engine
+                .submit(request(document, vec![page()]))
+                .expect("it has a place")
+        })
+        .collect();
+    drop(engine);
+    let last = tickets.into_iter().next_back().expect("two were submitted");
+    assert_eq!(last.wait(PATIENCE), Err(EngineError::Stopped));
+}
+
+#[test]
+fn a_missing_model_says_what_to_do() {
+    let empty = tempfile::tempdir().expect("a folder");
+    let Err(error) = PpOcr::load(empty.path(), PpOcrConfig::default()) else {
+        panic!("loaded from an empty folder");
+    };
+    let text = error.to_string();
+    assert!(
+        text.contains(DETECTOR_FILE) && text.contains("make setup"),
+        "{text}"
+    );
+    std::fs::write(empty.path().join(DETECTOR_FILE), b"not a network").expect("writes");
+    let Err(error) = PpOcr::load(empty.path(), PpOcrConfig::default()) else {
+        panic!("loaded from a file that is no network");
+    };
+    assert!(matches!(error, LoadError::Invalid { .. }), "{error}");
+}
