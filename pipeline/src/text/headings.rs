@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{marks::roman, paragraphs::Paragraph};
+use super::{join::is_unspaced, marks::roman, paragraphs::Paragraph, rows::Row};
 
 /// Longest heading, in characters.
 const LONGEST: usize = 160;
@@ -97,12 +97,19 @@ fn level(
     let read = this.rows.iter().any(|row| row.read());
     let larger = ratio > if read { 1.4 } else { 1.13 };
     let bold = this.rows.iter().all(|row| row.bold) && ratio > 0.95;
+    let capitals = is_capitals(&text);
     let set_off = this.space_above > 0.25 || this.space_below > 0.25;
     if let Some(depth) = numbered_title(&text) {
         let next = page.get(i + 1);
         let heads_text = next.is_some_and(|next| next.mark.is_none());
         let alone = this.mark.is_none() || heads_text && set_off;
-        if ratio > 0.85 && alone && (larger || bold || heads_text && set_off && prose > 0) {
+        // In a document's own text, type says what a title is; on a scan, white space must do.
+        let looks = if read {
+            heads_text && set_off && prose > 0
+        } else {
+            capitals && heads_text
+        };
+        if ratio > 0.85 && alone && (larger || bold || looks) {
             return Some((depth + 1).min(6));
         }
     }
@@ -112,8 +119,8 @@ fn level(
     if larger {
         return Some(styles.level(size(this), body));
     }
-    let capitals = is_capitals(&text) && this.centred && prose > 0 && ratio > 0.85;
-    (bold && prose > 0 || capitals).then_some(3)
+    let bold = bold && (prose > 0 || ratio > 1.04);
+    (bold || capitals && this.centred && prose > 0 && ratio > 0.85).then_some(3)
 }
 
 fn size(paragraph: &Paragraph) -> f32 {
@@ -127,7 +134,14 @@ fn could_be(paragraph: &Paragraph, text: &str) -> bool {
     let signs = text.chars().filter(|c| !c.is_whitespace()).count();
     let ends_open = text.ends_with([',', ';', '-'])
         || text.ends_with('.') && !text.ends_with("..") && letters > 20;
+    let em = size(paragraph);
+    let gap = |row: &Row| row.widest_gap().is_some_and(|gap| gap.1 - gap.0 > 2.5 * em);
+    let words = text
+        .split(|c: char| !c.is_alphabetic())
+        .any(|word| word.chars().nth(2).is_some() || word.chars().any(is_unspaced));
     paragraph.rows.len() <= 3
+        && words
+        && !paragraph.rows.iter().any(gap)
         && signs <= LONGEST
         && letters >= 2
         && letters * 2 > signs
@@ -141,7 +155,8 @@ fn numbered_title(text: &str) -> Option<u8> {
     let title = title.trim_start();
     let words = title.split_whitespace().count();
     let starts = title.chars().next().is_some_and(char::is_uppercase);
-    if !starts || words > 12 || title.ends_with(['.', ',', ';', ':']) {
+    let code = title.contains(['=', '{', '}', ';', '<', '>', '|', '\\', '_', '$']);
+    if !starts || code || words > 12 || title.ends_with(['.', ',', ';', ':']) {
         return None;
     }
     if matches!(

@@ -13,6 +13,7 @@ use super::{
     headings::{Styles, headings},
     join::{Hyphenated, join_line},
     lists::{depths, list_marks},
+    margin::take_line_numbers,
     marks::MarkKind,
     order::{Item, columns},
     paragraphs::{Paragraph, ends_sentence, paragraphs},
@@ -50,6 +51,8 @@ pub(crate) struct Layout {
 enum Part<'a> {
     Paragraph(Paragraph<'a>),
     Table(Table, Vec<Piece<'a>>),
+    /// The numbers of a page's lines, in its margin.
+    Numbers(Vec<Piece<'a>>),
 }
 
 /// Lays a page out.
@@ -86,6 +89,7 @@ pub(crate) fn lay_out(
 /// The body's parts in reading order.
 fn parts<'a>(mut body: Vec<Piece<'a>>, rulings: &Rulings, seen: &Hyphenated) -> Vec<Part<'a>> {
     let em = common_size(body.iter()).unwrap_or(1.0).max(1.0);
+    let numbers = take_line_numbers(&mut body, em);
     let ruled = take_ruled(&mut body, rulings, em, seen);
     let tables = ruled
         .iter()
@@ -94,6 +98,9 @@ fn parts<'a>(mut body: Vec<Piece<'a>>, rulings: &Rulings, seen: &Hyphenated) -> 
     let items: Vec<Item> = body.into_iter().map(Item::Text).chain(tables).collect();
     let mut ruled: Vec<Option<Ruled>> = ruled.into_iter().map(Some).collect();
     let mut parts = Vec::new();
+    if !numbers.is_empty() {
+        parts.push(Part::Numbers(numbers));
+    }
     for column in columns(items, em) {
         let before = parts.len();
         let mut pieces = Vec::new();
@@ -175,7 +182,7 @@ impl Builder<'_> {
             .iter()
             .filter_map(|part| match part {
                 Part::Paragraph(paragraph) => Some(paragraph),
-                Part::Table(..) => None,
+                _ => None,
             })
             .collect();
         let mut levels = headings(&texts, styles).into_iter();
@@ -196,6 +203,15 @@ impl Builder<'_> {
                     self.paragraph(paragraph, kind.flatten(), depth, seen)
                 }
                 Part::Table(table, pieces) => self.table(table, &pieces),
+                Part::Numbers(pieces) => {
+                    let text: Vec<&str> = pieces.iter().map(|piece| piece.text).collect();
+                    self.push(
+                        BlockKind::Paragraph,
+                        LineRole::Paragraph,
+                        &pieces,
+                        text.join(" "),
+                    );
+                }
             }
         }
     }

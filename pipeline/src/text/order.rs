@@ -15,6 +15,9 @@ use super::{
 /// How often a page may be cut within a cut.
 const DEEPEST: u32 = 10;
 
+/// Most lines of an island in a gutter.
+const MOST_ISLANDS: usize = 24;
+
 /// Something that has its place in the reading order.
 #[derive(Clone, Debug)]
 pub(crate) enum Item<'a> {
@@ -62,42 +65,97 @@ fn cut<'a>(items: Vec<Item<'a>>, em: f32, depth: u32, found: &mut Vec<Vec<Item<'
     if items.is_empty() {
         return;
     }
-    let gutter = if depth > 0 && items.len() >= 4 {
+    let cut_at = if depth > 0 && items.len() >= 4 {
         best_gutter(&items, em)
     } else {
         None
     };
-    let Some(gutter) = gutter else {
+    let Some((gutter, islands)) = cut_at else {
         found.push(items);
         return;
     };
     let (mut above, mut left, mut right, mut below) = (vec![], vec![], vec![], vec![]);
-    for item in items {
+    let mut apart = Vec::new();
+    for (i, item) in items.into_iter().enumerate() {
         let (x, y) = item.middle();
         match () {
+            () if islands.contains(&i) => apart.push(item),
             () if y < gutter.top => above.push(item),
             () if y > gutter.bottom => below.push(item),
             () if x < gutter.middle() => left.push(item),
             () => right.push(item),
         }
     }
-    for part in [above, left, right, below] {
+    for part in [above, left, right, apart, below] {
         cut(part, em, depth - 1, found);
     }
 }
 
-/// The tallest white strip that separates columns.
-fn best_gutter(items: &[Item], em: f32) -> Option<Gutter> {
-    gutters(items, em)
-        .into_iter()
-        .filter_map(|gutter| separates(items, gutter, em))
-        .next()
+/// The tallest white strip that separates columns, and the items that stand in it.
+fn best_gutter(items: &[Item], em: f32) -> Option<(Gutter, Vec<usize>)> {
+    gutters(items, em).into_iter().find_map(|gutter| {
+        let (longer, islands) = bridge(items, gutter, em);
+        if !islands.is_empty()
+            && let Some(gutter) = separates(items, longer, &islands, em)
+        {
+            return Some((gutter, islands));
+        }
+        separates(items, gutter, &[], em).map(|gutter| (gutter, Vec::new()))
+    })
+}
+
+/// Lengthens a gutter downwards over islands: lines, such as a caption or a quotation, that stand in it with
+/// text to their left and right, and white strip again below.
+fn bridge(items: &[Item], mut gutter: Gutter, em: f32) -> (Gutter, Vec<usize>) {
+    let mut islands = Vec::new();
+    let mut crossing: Vec<usize> = (0..items.len())
+        .filter(|&i| {
+            let (rect, inset) = (items[i].rect(), items[i].margin() * em);
+            items[i].middle().1 > gutter.bottom
+                && rect.left + inset < gutter.right
+                && rect.right - inset > gutter.left
+        })
+        .collect();
+    crossing.sort_by(|&a, &b| items[a].rect().top.total_cmp(&items[b].rect().top));
+    crossing.truncate(MOST_ISLANDS + 1);
+    for (n, &i) in crossing.iter().enumerate() {
+        if n == MOST_ISLANDS || !is_island(items, i) {
+            break;
+        }
+        islands.push(i);
+        let next = crossing.get(n + 1).map(|&next| items[next].rect().top);
+        let rest = items
+            .iter()
+            .map(|item| item.rect().bottom)
+            .fold(f32::MIN, f32::max);
+        let (bottom, end) = (items[i].rect().bottom, next.unwrap_or(rest));
+        if end - bottom > 3.0 * em {
+            gutter.bottom = end;
+            return (gutter, islands);
+        }
+    }
+    (gutter, Vec::new())
+}
+
+/// Whether an item has others both to its left and to its right.
+fn is_island(items: &[Item], i: usize) -> bool {
+    let rect = items[i].rect();
+    let beside = |other: &Rect| {
+        let middle = (other.top + other.bottom) / 2.0;
+        (rect.top - other.height()..rect.bottom + other.height()).contains(&middle)
+    };
+    let has = |side: &dyn Fn(&Rect) -> bool| {
+        items
+            .iter()
+            .any(|item| beside(&item.rect()) && side(&item.rect()))
+    };
+    has(&|other| other.right < rect.left) && has(&|other| other.left > rect.right)
 }
 
 /// The gutter, cut to the columns beside it, where it separates columns and not cells.
-fn separates(items: &[Item], gutter: Gutter, em: f32) -> Option<Gutter> {
+fn separates(items: &[Item], gutter: Gutter, islands: &[usize], em: f32) -> Option<Gutter> {
     let gutter = trim(items, gutter, em)?;
-    let (left, right) = sides(items, &gutter);
+    let (left, right) = sides(items, &gutter, islands);
     let (left, right) = (Side::new(&left, em)?, Side::new(&right, em)?);
     let fewer = left.rows.len().min(right.rows.len());
     let narrow = gutter.width() < 1.2 * em;
@@ -115,15 +173,23 @@ fn separates(items: &[Item], gutter: Gutter, em: f32) -> Option<Gutter> {
         (false, true) => {
             !left.cells && (aligned < 0.7 || left.flows && left.size < 0.9 * right.size)
         }
-        (false, false) => aligned < 0.5 && fewer >= 3 || tall && !(left.cells || right.cells),
+        (false, false) => aligned < 0.3 && fewer >= 3 || tall && !(left.cells || right.cells),
     };
     columns.then_some(gutter)
 }
 
-fn sides<'i, 'a>(items: &'i [Item<'a>], gutter: &Gutter) -> (Vec<&'i Item<'a>>, Vec<&'i Item<'a>>) {
+fn sides<'i, 'a>(
+    items: &'i [Item<'a>],
+    gutter: &Gutter,
+    islands: &[usize],
+) -> (Vec<&'i Item<'a>>, Vec<&'i Item<'a>>) {
     items
         .iter()
-        .filter(|item| (gutter.top..=gutter.bottom).contains(&item.middle().1))
+        .enumerate()
+        .filter(|(i, item)| {
+            (gutter.top..=gutter.bottom).contains(&item.middle().1) && !islands.contains(i)
+        })
+        .map(|(_, item)| item)
         .partition(|item| item.middle().0 < gutter.middle())
 }
 
@@ -217,7 +283,7 @@ impl Side {
         } else {
             (&other.rows, &self.rows)
         };
-        let near = 0.2 * em;
+        let near = 0.25 * em;
         let beside = few.iter().filter(|&&y| {
             let at = many.partition_point(|&m| m < y - near);
             many.get(at).is_some_and(|&m| m <= y + near)

@@ -125,7 +125,7 @@ impl Column {
         if self.gap_breaks(rows, first, i) || type_changes(a, b) {
             return true;
         }
-        if continues_word(&a.text, &b.text) {
+        if continues_word(&a.text, &b.text) || self.is_title(a, b) {
             return false;
         }
         self.ends_short(rows, first, i) || self.indent_breaks(rows, marks, first, i)
@@ -201,6 +201,17 @@ impl Column {
             (Some(x), Some(y)) => x.1.min(y.1) - x.0.max(y.0) > 0.8 * self.em,
             _ => false,
         }
+    }
+
+    /// Two rows of one title: large type, close together, in the middle or flush left.
+    fn is_title(&self, a: &Row, b: &Row) -> bool {
+        let large = a.size.min(b.size) > 1.35 * self.em;
+        let close = b.rect.top - a.rect.bottom < 0.6 * a.size;
+        let centred = {
+            let off = (a.rect.left + a.rect.right - b.rect.left - b.rect.right).abs() / 2.0;
+            off < 1.5 * self.em
+        };
+        large && close && (centred || (a.rect.left - b.rect.left).abs() < self.em)
     }
 
     fn centres(&self, row: &Row) -> bool {
