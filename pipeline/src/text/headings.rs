@@ -68,16 +68,38 @@ pub(crate) fn headings(page: &[&Paragraph], styles: &mut Styles) -> Vec<Option<u
     let mut found: Vec<Option<u8>> = (0..page.len())
         .map(|i| level(page, i, body, prose, styles))
         .collect();
-    // A page of large type and few words, such as a poster or a receipt, is not made of headings.
+    demote_crowds(&mut found, page, body, prose);
+    found
+}
+
+/// Takes back headings where there are too many: a page of large type and few words, such as a poster or a
+/// receipt, is not made of headings, and neither is a run of paragraphs in one size.
+fn demote_crowds(found: &mut [Option<u8>], page: &[&Paragraph], body: f32, prose: usize) {
     let count = found.iter().flatten().count();
-    if count * 5 > page.len() * 2 && count > 3 {
+    let most = if prose == 0 { page.len() * 2 / 5 } else { page.len() * 3 / 5 };
+    if count > most.max(3) {
         for (level, paragraph) in found.iter_mut().zip(page) {
             if level.is_some() && size(paragraph) < 1.6 * body {
                 *level = None;
             }
         }
     }
-    found
+    let plain = |i: usize| {
+        let row = &page[i].rows[0];
+        found[i].is_some() && !row.bold && numbered_title(&row.text).is_none()
+    };
+    let like = |i: usize, j: usize| (size(page[i]) / size(page[j]) - 1.0).abs() < 0.04;
+    let mut crowded = vec![false; page.len()];
+    for i in 2..page.len() {
+        if (i - 2..=i).all(plain) && like(i, i - 1) && like(i, i - 2) {
+            crowded[i - 2..=i].fill(true);
+        }
+    }
+    for (level, crowded) in found.iter_mut().zip(crowded) {
+        if crowded {
+            *level = None;
+        }
+    }
 }
 
 fn level(
@@ -109,7 +131,9 @@ fn level(
         } else {
             capitals && heads_text
         };
-        if ratio > 0.85 && alone && (larger || bold || looks) {
+        // Small capitals are as low as that.
+        let least = if capitals && this.centred { 0.7 } else { 0.85 };
+        if ratio > least && alone && (larger || bold || looks) {
             return Some((depth + 1).min(6));
         }
     }
