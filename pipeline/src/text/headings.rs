@@ -15,6 +15,8 @@ pub(crate) struct Styles {
     sizes: BTreeMap<u32, u64>,
     /// Sizes that headings had, with their levels.
     levels: Vec<(f32, u8)>,
+    /// Characters in bold type, and all.
+    bold: (u64, u64),
 }
 
 impl Styles {
@@ -22,7 +24,10 @@ impl Styles {
     pub fn learn(&mut self, paragraphs: &[&Paragraph]) {
         for row in paragraphs.iter().flat_map(|paragraph| &paragraph.rows) {
             let size = (row.size.clamp(0.5, 4000.0) * 4.0) as u32;
-            *self.sizes.entry(size).or_default() += row.text.chars().count() as u64;
+            let count = row.text.chars().count() as u64;
+            *self.sizes.entry(size).or_default() += count;
+            self.bold.0 += if row.bold { count } else { 0 };
+            self.bold.1 += count;
         }
     }
 
@@ -34,6 +39,11 @@ impl Styles {
             passed += count;
             (passed > half).then_some(size as f32 / 4.0)
         })
+    }
+
+    /// Whether bold type stands out: where most of the text is said to be bold, it says nothing.
+    fn bold_tells(&self) -> bool {
+        self.bold.0 * 5 < self.bold.1 * 2
     }
 
     /// The level of headings of this size; the same for sizes that look the same.
@@ -76,7 +86,11 @@ pub(crate) fn headings(page: &[&Paragraph], styles: &mut Styles) -> Vec<Option<u
 /// receipt, is not made of headings, and neither is a run of paragraphs in one size.
 fn demote_crowds(found: &mut [Option<u8>], page: &[&Paragraph], body: f32, prose: usize) {
     let count = found.iter().flatten().count();
-    let most = if prose == 0 { page.len() * 2 / 5 } else { page.len() * 3 / 5 };
+    let most = if prose == 0 {
+        page.len() * 2 / 5
+    } else {
+        page.len() * 3 / 5
+    };
     if count > most.max(3) {
         for (level, paragraph) in found.iter_mut().zip(page) {
             if level.is_some() && size(paragraph) < 1.6 * body {
@@ -118,7 +132,7 @@ fn level(
     let ratio = size(this) / body;
     let read = this.rows.iter().any(|row| row.read());
     let larger = ratio > if read { 1.4 } else { 1.13 };
-    let bold = this.rows.iter().all(|row| row.bold) && ratio > 0.95;
+    let bold = styles.bold_tells() && this.rows.iter().all(|row| row.bold) && ratio > 0.95;
     let capitals = is_capitals(&text);
     let set_off = this.space_above > 0.25 || this.space_below > 0.25;
     if let Some(depth) = numbered_title(&text) {

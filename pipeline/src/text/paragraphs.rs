@@ -122,10 +122,16 @@ impl Column {
         if marks[i].is_some() || self.is_columnar(a, b) {
             return true;
         }
-        if self.gap_breaks(rows, first, i) || type_changes(a, b) {
+        if type_changes(a, b) {
             return true;
         }
-        if continues_word(&a.text, &b.text) || self.is_title(a, b) {
+        if self.is_title(a, b) {
+            return false;
+        }
+        if self.gap_breaks(rows, first, i) {
+            return true;
+        }
+        if continues_word(&a.text, &b.text) {
             return false;
         }
         self.ends_short(rows, first, i) || self.indent_breaks(rows, marks, first, i)
