@@ -137,7 +137,11 @@ fn level(
     let set_off = this.space_above > 0.25 || this.space_below > 0.25;
     if let Some(depth) = numbered_title(&text) {
         let next = page.get(i + 1);
-        let heads_text = next.is_some_and(|next| next.mark.is_none());
+        let small = |next: &Paragraph| {
+            let first = next.rows.first().and_then(|row| row.text.chars().next());
+            first.is_some_and(char::is_lowercase)
+        };
+        let heads_text = next.is_some_and(|next| next.mark.is_none() && !small(next));
         let alone = this.mark.is_none() || heads_text && set_off;
         // In a document's own text, type says what a title is; on a scan, white space must do.
         let looks = if read {

@@ -16,7 +16,7 @@ use super::{
     margin::take_line_numbers,
     marks::MarkKind,
     order::{Item, columns},
-    paragraphs::{Paragraph, ends_sentence, paragraphs},
+    paragraphs::{Paragraph, ends_sentence, merge_interlinear, paragraphs},
     piece::{Piece, common_size},
     rows::{Row, rows, text_of},
     ruled::{Ruled, take_ruled},
@@ -144,6 +144,7 @@ fn text_parts<'a>(rows: Vec<Row<'a>>, em: f32, seen: &Hyphenated, parts: &mut Ve
 }
 
 fn push_paragraphs<'a>(rows: Vec<Row<'a>>, em: f32, parts: &mut Vec<Part<'a>>) {
+    let rows = merge_interlinear(rows, em);
     let marks = list_marks(&rows, em);
     parts.extend(paragraphs(rows, marks, em).into_iter().map(Part::Paragraph));
 }

@@ -194,8 +194,9 @@ impl Column {
             return !(single && hangs) && (ends_sentence(&a.text) || !starts_small(&b.text));
         }
         if shift < -0.8 {
-            return !single
-                || marks[first].is_some() && b.rect.left < rows[first].rect.left - 0.8 * self.em;
+            let indented = b.rect.left > self.left + 0.8 * self.em;
+            let done = ends_sentence(&a.text) && !starts_small(&b.text);
+            return !single || done && (indented || marks[first].is_some());
         }
         false
     }
@@ -203,6 +204,9 @@ impl Column {
     /// Rows whose parts stand under one another far apart: each says something of its own.
     fn is_columnar(&self, a: &Row, b: &Row) -> bool {
         let gap = |row: &Row| row.widest_gap().filter(|gap| gap.1 - gap.0 > 2.0 * self.em);
+        if starts_small(&b.text) && !ends_sentence(&a.text) {
+            return false;
+        }
         match (gap(a), gap(b)) {
             (Some(x), Some(y)) => x.1.min(y.1) - x.0.max(y.0) > 0.8 * self.em,
             _ => false,
@@ -226,6 +230,30 @@ impl Column {
             && after > 2.0 * self.em
             && (before - after).abs() < (0.15 * (before + after)).max(1.2 * self.em)
     }
+}
+
+/// Puts numbers that stand between two lines, such as raised references, at the end of the line above.
+pub(crate) fn merge_interlinear<'a>(rows: Vec<Row<'a>>, em: f32) -> Vec<Row<'a>> {
+    let middles: Vec<f32> = rows.iter().map(Row::middle).collect();
+    let mut merged: Vec<Row> = Vec::with_capacity(rows.len());
+    for (i, row) in rows.into_iter().enumerate() {
+        let between = i > 0
+            && middles.get(i + 1).is_some_and(|below| {
+                let (above, here) = (middles[i - 1], middles[i]);
+                (here - above).max(below - here) < 0.9 * em && below - above < 1.6 * em
+            });
+        let number = |c: char| c.is_ascii_digit() || matches!(c, ',' | '-' | '–' | ' ');
+        let small = row.rect.width() < 6.0 * em && row.text.chars().all(number);
+        match merged.last_mut() {
+            Some(above) if between && small => {
+                above.text.push(' ');
+                above.text.push_str(&row.text);
+                above.pieces.extend(row.pieces);
+            }
+            _ => merged.push(row),
+        }
+    }
+    merged
 }
 
 /// The outermost edge that a fair share of the rows have, to within an em.
