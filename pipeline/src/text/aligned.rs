@@ -39,16 +39,19 @@ pub(crate) fn aligned<'a>(rows: &[Row<'a>], em: f32, seen: &Hyphenated) -> Vec<A
             continue;
         }
         let (end, columns) = extent(rows, &cells, at, em);
-        match table(&cells[at..end], &columns, em, seen) {
+        let done = found.last().map_or(0, |table: &Aligned| table.rows.end);
+        let start = with_head(rows, &cells, done..at, &columns, em);
+        match table(&cells[start..end], &columns, em, seen) {
             Some((table, pieces)) => {
                 found.push(Aligned {
-                    rows: at..end,
+                    rows: start..end,
                     table,
                     pieces,
                 });
                 at = end;
             }
-            None => at += 1,
+            // A long stretch that is no table is not tried again from each of its rows.
+            None => at += ((end - at) / 8).max(1),
         }
     }
     found

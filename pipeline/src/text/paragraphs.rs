@@ -1,7 +1,5 @@
 //! Rows of one column to paragraphs: where one ends, and where a short line ends on purpose.
 
-use crate::page::Rect;
-
 use super::{
     join::{Hyphenated, is_unspaced, join_line},
     marks::Mark,
@@ -25,12 +23,6 @@ pub(crate) struct Paragraph<'a> {
 }
 
 impl Paragraph<'_> {
-    /// The box around its rows.
-    pub fn bounds(&self) -> Rect {
-        let rects = self.rows.iter().map(|row| row.rect);
-        rects.reduce(|a, b| a.union(&b)).unwrap_or_default()
-    }
-
     /// Its text with lines joined, its list mark left out.
     pub fn text(&self, seen: &Hyphenated) -> String {
         let mut text = String::new();
