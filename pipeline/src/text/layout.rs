@@ -158,7 +158,10 @@ fn continue_over_break(parts: &mut Vec<Part>, at: usize) {
         let starts = first.text.chars().next();
         let small = starts.is_some_and(char::is_lowercase);
         let like = (last.size / first.size - 1.0).abs() < 0.25 && last.bold == first.bold;
-        b.mark.is_none() && like && small && a.rows.len() > 1 && !ends_sentence(&last.text)
+        let whole = last
+            .widest_gap()
+            .is_none_or(|gap| gap.1 - gap.0 < 2.0 * last.size);
+        b.mark.is_none() && like && whole && small && a.rows.len() > 1 && !ends_sentence(&last.text)
     };
     let joins = at > 0
         && matches!((&parts[at - 1], parts.get(at)), (Part::Paragraph(a), Some(Part::Paragraph(b))) if goes_on(a, b));

@@ -54,19 +54,40 @@ impl Item<'_> {
     }
 }
 
+/// The part of a page's height, at the top and the bottom, where running heads and feet may stand.
+const EDGE_ZONE: f32 = 0.12;
+
+/// What holds for a whole page.
+struct Page {
+    /// Height of its common type.
+    em: f32,
+    /// Above this may be a running head.
+    head: f32,
+    /// Below this may be a running foot.
+    foot: f32,
+}
+
 /// Cuts a page's items into columns, in reading order. `em` is the height of the page's common type.
 pub(crate) fn columns(items: Vec<Item>, em: f32) -> Vec<Vec<Item>> {
     let mut found = Vec::new();
-    cut(items, em, DEEPEST, &mut found);
+    let bounds = items.iter().map(Item::rect).reduce(|a, b| a.union(&b));
+    let bounds = bounds.unwrap_or_default();
+    let zone = EDGE_ZONE * bounds.height();
+    let page = Page {
+        em,
+        head: bounds.top + zone,
+        foot: bounds.bottom - zone,
+    };
+    cut(items, &page, DEEPEST, &mut found);
     found
 }
 
-fn cut<'a>(items: Vec<Item<'a>>, em: f32, depth: u32, found: &mut Vec<Vec<Item<'a>>>) {
+fn cut<'a>(items: Vec<Item<'a>>, page: &Page, depth: u32, found: &mut Vec<Vec<Item<'a>>>) {
     if items.is_empty() {
         return;
     }
     let cut_at = if depth > 0 && items.len() >= 4 {
-        best_gutter(&items, em)
+        best_gutter(&items, page)
     } else {
         None
     };
@@ -87,20 +108,20 @@ fn cut<'a>(items: Vec<Item<'a>>, em: f32, depth: u32, found: &mut Vec<Vec<Item<'
         }
     }
     for part in [above, left, right, apart, below] {
-        cut(part, em, depth - 1, found);
+        cut(part, page, depth - 1, found);
     }
 }
 
 /// The tallest white strip that separates columns, and the items that stand in it.
-fn best_gutter(items: &[Item], em: f32) -> Option<(Gutter, Vec<usize>)> {
-    gutters(items, em).into_iter().find_map(|gutter| {
-        let (longer, islands) = bridge(items, gutter, em);
+fn best_gutter(items: &[Item], page: &Page) -> Option<(Gutter, Vec<usize>)> {
+    gutters(items, page.em).into_iter().find_map(|gutter| {
+        let (longer, islands) = bridge(items, gutter, page.em);
         if !islands.is_empty()
-            && let Some(gutter) = separates(items, longer, &islands, em)
+            && let Some(gutter) = separates(items, longer, &islands, page)
         {
             return Some((gutter, islands));
         }
-        separates(items, gutter, &[], em).map(|gutter| (gutter, Vec::new()))
+        separates(items, gutter, &[], page).map(|gutter| (gutter, Vec::new()))
     })
 }
 
@@ -153,10 +174,15 @@ fn is_island(items: &[Item], i: usize) -> bool {
 }
 
 /// The gutter, cut to the columns beside it, where it separates columns and not cells.
-fn separates(items: &[Item], gutter: Gutter, islands: &[usize], em: f32) -> Option<Gutter> {
-    let gutter = trim(items, gutter, em)?;
-    let (left, right) = sides(items, &gutter, islands);
-    let (left, right) = (Side::new(&left, em)?, Side::new(&right, em)?);
+fn separates(items: &[Item], gutter: Gutter, islands: &[usize], page: &Page) -> Option<Gutter> {
+    let em = page.em;
+    let beside = |gutter: &Gutter| {
+        let (left, right) = sides(items, gutter, islands);
+        Some((Side::new(&left, em)?, Side::new(&right, em)?))
+    };
+    let (left, right) = beside(&gutter)?;
+    let gutter = trim(items, gutter, page, left.prose && right.prose);
+    let (left, right) = beside(&gutter)?;
     let fewer = left.rows.len().min(right.rows.len());
     let narrow = gutter.width() < 1.2 * em;
     if fewer < if narrow { 4 } else { 2 } {
@@ -194,8 +220,10 @@ fn sides<'i, 'a>(
 }
 
 /// Leaves out one or two rows at either end of a gutter that stand off from the columns: running heads and
-/// feet, whose parts must not be read with the columns below or above them.
-fn trim(items: &[Item], mut gutter: Gutter, em: f32) -> Option<Gutter> {
+/// feet, whose parts must not be read with the columns below or above them. Between columns of `prose` that
+/// is so only at the page's edge: elsewhere such rows are the columns' own headings.
+fn trim(items: &[Item], mut gutter: Gutter, page: &Page, prose: bool) -> Gutter {
+    let least = if prose { 1.4 } else { 0.9 } * page.em;
     let mut spans: Vec<(f32, f32)> = items
         .iter()
         .filter(|item| (gutter.top..=gutter.bottom).contains(&item.middle().1))
@@ -205,19 +233,30 @@ fn trim(items: &[Item], mut gutter: Gutter, em: f32) -> Option<Gutter> {
     let mut bands: Vec<(f32, f32)> = Vec::new();
     for (top, bottom) in spans {
         match bands.last_mut() {
-            Some(band) if top < band.1 + 0.9 * em => band.1 = band.1.max(bottom),
+            Some(band) if top < band.1 + least => band.1 = band.1.max(bottom),
             _ => bands.push((top, bottom)),
         }
     }
-    let low = |band: &(f32, f32)| band.1 - band.0 < 2.6 * em;
-    let (first, last) = (*bands.first()?, *bands.last()?);
-    if bands.len() >= 2 && low(&first) {
-        gutter.top = (first.1 + bands[1].0) / 2.0;
+    let low = |band: &(f32, f32)| band.1 - band.0 < 2.6 * page.em;
+    let alone = |band: &(f32, f32)| {
+        let of_band = items
+            .iter()
+            .filter(|item| (band.0..=band.1).contains(&item.middle().1));
+        of_band.count() == 1
+    };
+    if let [first, second, ..] = bands[..]
+        && low(&first)
+        && (!prose || first.1 < page.head)
+    {
+        gutter.top = (first.1 + second.0) / 2.0;
     }
-    if bands.len() >= 3 && low(&last) {
-        gutter.bottom = (last.0 + bands[bands.len() - 2].1) / 2.0;
+    if let [_, .., before, last] = bands[..]
+        && low(&last)
+        && (!prose || last.0 > page.foot || alone(&last) && last.0 - before.1 > 2.5 * page.em)
+    {
+        gutter.bottom = (last.0 + before.1) / 2.0;
     }
-    Some(gutter)
+    gutter
 }
 
 /// What stands on one side of a gutter.
