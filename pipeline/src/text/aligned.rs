@@ -39,16 +39,19 @@ pub(crate) fn aligned<'a>(rows: &[Row<'a>], em: f32, seen: &Hyphenated) -> Vec<A
             continue;
         }
         let (end, columns) = extent(rows, &cells, at, em);
-        match table(&cells[at..end], &columns, em, seen) {
+        let done = found.last().map_or(0, |table: &Aligned| table.rows.end);
+        let start = with_head(rows, &cells, done..at, &columns, em);
+        match table(&cells[start..end], &columns, em, seen) {
             Some((table, pieces)) => {
                 found.push(Aligned {
-                    rows: at..end,
+                    rows: start..end,
                     table,
                     pieces,
                 });
                 at = end;
             }
-            None => at += 1,
+            // A long stretch that is no table is not tried again from each of its rows.
+            None => at += ((end - at) / 8).max(1),
         }
     }
     found
@@ -63,9 +66,24 @@ struct Span<'a> {
     pieces: Vec<Piece<'a>>,
 }
 
+impl<'a> Span<'a> {
+    /// Takes in a span further right in the same column.
+    fn extend(&mut self, other: &Self) {
+        self.right = other.right;
+        self.text.push(' ');
+        self.text.push_str(&other.text);
+        self.pieces.extend(&other.pieces);
+    }
+}
+
 fn spans<'a>(row: &Row<'a>, em: f32) -> Vec<Span<'a>> {
+    let together = |a: &Piece, b: &Piece| {
+        let gap = b.rect.left - a.rect.right;
+        let sign = a.text.chars().all(|c| matches!(c, '$' | '€' | '£' | '¥'));
+        gap < if a.read && b.read { 0.5 } else { 0.9 } * em || sign && gap < 5.0 * em
+    };
     row.pieces
-        .chunk_by(|a, b| b.rect.left - a.rect.right < 0.9 * em)
+        .chunk_by(together)
         .map(|group| Span {
             left: group[0].rect.left,
             right: group
@@ -101,6 +119,35 @@ fn extent(rows: &[Row], cells: &[Vec<Span>], start: usize, em: f32) -> (usize, V
         }
     }
     (end, best)
+}
+
+/// Where the table begins with the row above it, if that names the columns: its cells each stand over one.
+fn with_head(
+    rows: &[Row],
+    cells: &[Vec<Span>],
+    above: Range<usize>,
+    columns: &[(f32, f32)],
+    em: f32,
+) -> usize {
+    let at = above.end;
+    let Some(head) = above.last() else {
+        return at;
+    };
+    let near = rows[at].rect.top - rows[head].rect.bottom < 1.5 * em;
+    let over = |cell: &Span| {
+        columns
+            .iter()
+            .filter(|c| cell.left < c.1 && c.0 < cell.right)
+            .count()
+    };
+    let named = cells[head]
+        .iter()
+        .all(|cell| over(cell) == 1 && !is_amount(&cell.text));
+    if near && named && cells[head].len() >= columns.len().max(2) {
+        head
+    } else {
+        at
+    }
 }
 
 /// The columns with a further row's cells; `None` where a cell reaches over two of them.
@@ -142,11 +189,15 @@ fn table<'a>(
             .iter()
             .position(|c| (c.0 - 0.1..=c.1 + 0.1).contains(&middle))
     };
-    let mut grid: Vec<Vec<Option<&Span>>> = Vec::new();
+    let mut grid: Vec<Vec<Option<Span>>> = Vec::new();
     for row in rows {
-        let mut line = vec![None; columns.len()];
+        let mut line: Vec<Option<Span>> = vec![None; columns.len()];
         for cell in row {
-            line[home(cell)?] = Some(cell);
+            let slot = &mut line[home(cell)?];
+            match slot {
+                Some(first) => first.extend(cell),
+                None => *slot = Some(cell.clone()),
+            }
         }
         grid.push(line);
     }
@@ -176,9 +227,10 @@ fn table<'a>(
             }
             continue;
         }
-        let cells = line.into_iter().map(|span| {
+        let cells = line.iter().map(|span| {
             let first = pieces.len();
             pieces.extend(span.iter().flat_map(|span| &span.pieces));
+            let span = span.as_ref();
             Cell {
                 text: span.map_or(String::new(), |span| span.text.clone()),
                 columns: 1,
@@ -193,14 +245,14 @@ fn table<'a>(
 }
 
 /// Whether cells under one another are a table and not something that only looks like one.
-fn is_certain(grid: &[Vec<Option<&Span>>], columns: &[(f32, f32)], em: f32) -> bool {
-    let full: Vec<&Vec<Option<&Span>>> = grid
+fn is_certain(grid: &[Vec<Option<Span>>], columns: &[(f32, f32)], em: f32) -> bool {
+    let full: Vec<&Vec<Option<Span>>> = grid
         .iter()
         .filter(|row| row.iter().flatten().count() >= 2)
         .collect();
     let filled: usize = full.iter().map(|row| row.iter().flatten().count()).sum();
     let share = filled as f32 / (full.len() * columns.len()).max(1) as f32;
-    let of_column = |c: usize| full.iter().filter_map(move |row| row[c]);
+    let of_column = |c: usize| full.iter().filter_map(move |row| row[c].as_ref());
     let amounts = |c: usize| {
         let (all, amounts) = of_column(c).fold((0, 0), |n, cell| {
             (n.0 + 1, n.1 + usize::from(is_amount(&cell.text)))

@@ -171,16 +171,12 @@ fn markup_blocks(markup: &str) -> Layout {
     }
 }
 
-/// A reason fit to stand in a comment.
+/// A reason fit to stand in a comment, which two hyphens might end.
 fn comment_word(why: &str) -> String {
-    let plain = |c: &char| c.is_alphanumeric() || matches!(c, '-' | '_' | ' ');
-    let word: String = why.chars().filter(plain).take(80).collect();
-    while_double_dash(word)
+    let parts = why.split(|c: char| !c.is_alphanumeric());
+    let words: Vec<&str> = parts.filter(|part| !part.is_empty()).take(12).collect();
+    words.join("-")
 }
 
-fn while_double_dash(mut word: String) -> String {
-    while word.contains("--") {
-        word = word.replace("--", "-");
-    }
-    word.trim_matches('-').to_owned()
-}
+#[cfg(test)]
+mod tests;

@@ -130,3 +130,152 @@ fn is_task(text: &str) -> bool {
         .iter()
         .any(|mark| text.starts_with(mark))
 }
+
+#[cfg(test)]
+mod tests {
+    use pulldown_cmark::{Event, Options, Parser, Tag};
+
+    use super::*;
+
+    /// What a reader of the Markdown sees: its text, or why it is not one plain paragraph.
+    fn read(markdown: &str) -> Result<String, String> {
+        let options = Options::ENABLE_TABLES
+            | Options::ENABLE_STRIKETHROUGH
+            | Options::ENABLE_TASKLISTS
+            | Options::ENABLE_FOOTNOTES;
+        let mut text = String::new();
+        for event in Parser::new_ext(markdown, options) {
+            match event {
+                Event::Text(part) => text.push_str(&part),
+                Event::Start(Tag::Paragraph) | Event::End(_) => {}
+                other => return Err(format!("{markdown:?} has {other:?}")),
+            }
+        }
+        Ok(text)
+    }
+
+    #[test]
+    fn escaped_text_reads_as_the_text() {
+        let texts = [
+            "# not a heading",
+            "#hashtag",
+            "> quoted",
+            "- dash",
+            "+ plus",
+            "* star",
+            "1986. A year",
+            "3) three",
+            "-",
+            "---",
+            "- - -",
+            "***",
+            "___",
+            "===",
+            "~~~ fence",
+            "```rust",
+            "a `code` b",
+            "*emphasis*",
+            "**strong**",
+            "snake_case_name",
+            "_under_",
+            "__init__",
+            "2 * 3 * 4",
+            "5*6*7",
+            "[1]",
+            "[1]: http://a.b",
+            "[text](url)",
+            "![image](url)",
+            "[^1]: note",
+            "[ ] task",
+            "[x] done",
+            "<b>bold</b>",
+            "a < b > c",
+            "<!-- comment -->",
+            "AT&T",
+            "&amp; &copy; &#65; & more;",
+            "~~gone~~ ~5 to ~6~",
+            "C:\\temp\\*.txt",
+            "back\\slash",
+            "a | b | c",
+            "| --- | --- |",
+            "http://a.b/c_d_e?f=1&g=2",
+            "<http://a.b>",
+            "$5 and $6",
+            "!bang",
+            "a!",
+            "#",
+            "1.",
+            "(a) x",
+            "*a_b*c_d*",
+            "***a**b*",
+            "\\",
+            "\\[x\\]",
+            "`",
+            "a\u{a0}b",
+            "12345678901. x",
+            "+1 555",
+            "=",
+            "== x",
+            "北京_上海_",
+            "a*b",
+            "*",
+            "_",
+            "a __b__c",
+            "--",
+            "-5",
+            "[a][b]",
+            "[a] (b)",
+            "{.class}",
+            ":- |",
+            "\"q\" 'r'",
+            "####### seven",
+        ];
+        for text in texts {
+            assert_eq!(read(&escape(text, Place::Block)).as_deref(), Ok(text));
+        }
+    }
+
+    /// All short texts over the characters that matter: whatever stands together, it reads as itself.
+    #[test]
+    fn any_mixture_of_signs_reads_as_itself() {
+        let signs = [
+            "*", "_", "`", "[", "]", "(", ")", "<", ">", "#", "-", "1.", "~", "|", "\\", "&lt;",
+            "!", ":", "a", " ",
+        ];
+        let mut state = 1_u32;
+        for _ in 0..20_000 {
+            let mut text = String::new();
+            for _ in 0..7 {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                text.push_str(signs[(state >> 16) as usize % signs.len()]);
+            }
+            let text = one_line(&text);
+            assert_eq!(
+                read(&escape(&text, Place::Block)).as_deref(),
+                Ok(text.as_str())
+            );
+        }
+    }
+
+    #[test]
+    fn leaves_ordinary_text_as_it_is() {
+        for text in [
+            "Prices rose 5 % (see [3]).",
+            "file_name.rs",
+            "a - b",
+            "No. 5",
+            "2 * 3",
+            "AT&T",
+            "x < 5",
+            "http://a.b/c_d",
+        ] {
+            assert_eq!(escape(text, Place::Block), text);
+        }
+    }
+
+    #[test]
+    fn escapes_html_and_cells() {
+        assert_eq!(escape_html("a <b> & c"), "a &lt;b&gt; &amp; c");
+        assert_eq!(escape("a|b", Place::Cell), "a\\|b");
+    }
+}

@@ -82,7 +82,7 @@ pub(crate) fn gutters(items: &[Item], em: f32) -> Vec<Gutter> {
     let mut found = widen(white, all.left, step);
     found.retain(|gutter| gutter.width() > 1.5 * step);
     found.sort_by(|a, b| {
-        let rank = |g: &Gutter| g.height() * (g.width() / em).clamp(0.5, 2.0).sqrt();
+        let rank = |g: &Gutter| g.height() * (g.width() / em).clamp(0.5, 2.0).powf(0.2);
         rank(b).total_cmp(&rank(a))
     });
     found.truncate(MOST_GUTTERS);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{marks::roman, paragraphs::Paragraph};
+use super::{join::is_unspaced, marks::roman, paragraphs::Paragraph, rows::Row};
 
 /// Longest heading, in characters.
 const LONGEST: usize = 160;
@@ -15,6 +15,8 @@ pub(crate) struct Styles {
     sizes: BTreeMap<u32, u64>,
     /// Sizes that headings had, with their levels.
     levels: Vec<(f32, u8)>,
+    /// Characters in bold type, and all.
+    bold: (u64, u64),
 }
 
 impl Styles {
@@ -22,7 +24,10 @@ impl Styles {
     pub fn learn(&mut self, paragraphs: &[&Paragraph]) {
         for row in paragraphs.iter().flat_map(|paragraph| &paragraph.rows) {
             let size = (row.size.clamp(0.5, 4000.0) * 4.0) as u32;
-            *self.sizes.entry(size).or_default() += row.text.chars().count() as u64;
+            let count = row.text.chars().count() as u64;
+            *self.sizes.entry(size).or_default() += count;
+            self.bold.0 += if row.bold { count } else { 0 };
+            self.bold.1 += count;
         }
     }
 
@@ -34,6 +39,11 @@ impl Styles {
             passed += count;
             (passed > half).then_some(size as f32 / 4.0)
         })
+    }
+
+    /// Whether bold type stands out: where most of the text is said to be bold, it says nothing.
+    fn bold_tells(&self) -> bool {
+        self.bold.0 * 5 < self.bold.1 * 2
     }
 
     /// The level of headings of this size; the same for sizes that look the same.
@@ -68,16 +78,42 @@ pub(crate) fn headings(page: &[&Paragraph], styles: &mut Styles) -> Vec<Option<u
     let mut found: Vec<Option<u8>> = (0..page.len())
         .map(|i| level(page, i, body, prose, styles))
         .collect();
-    // A page of large type and few words, such as a poster or a receipt, is not made of headings.
+    demote_crowds(&mut found, page, body, prose);
+    found
+}
+
+/// Takes back headings where there are too many: a page of large type and few words, such as a poster or a
+/// receipt, is not made of headings, and neither is a run of paragraphs in one size.
+fn demote_crowds(found: &mut [Option<u8>], page: &[&Paragraph], body: f32, prose: usize) {
     let count = found.iter().flatten().count();
-    if count * 5 > page.len() * 2 && count > 3 {
+    let most = if prose == 0 {
+        page.len() * 2 / 5
+    } else {
+        page.len() * 3 / 5
+    };
+    if count > most.max(3) {
         for (level, paragraph) in found.iter_mut().zip(page) {
             if level.is_some() && size(paragraph) < 1.6 * body {
                 *level = None;
             }
         }
     }
-    found
+    let plain = |i: usize| {
+        let row = &page[i].rows[0];
+        found[i].is_some() && !row.bold && numbered_title(&row.text).is_none()
+    };
+    let like = |i: usize, j: usize| (size(page[i]) / size(page[j]) - 1.0).abs() < 0.04;
+    let mut crowded = vec![false; page.len()];
+    for i in 2..page.len() {
+        if (i - 2..=i).all(plain) && like(i, i - 1) && like(i, i - 2) {
+            crowded[i - 2..=i].fill(true);
+        }
+    }
+    for (level, crowded) in found.iter_mut().zip(crowded) {
+        if crowded {
+            *level = None;
+        }
+    }
 }
 
 fn level(
@@ -96,13 +132,26 @@ fn level(
     let ratio = size(this) / body;
     let read = this.rows.iter().any(|row| row.read());
     let larger = ratio > if read { 1.4 } else { 1.13 };
-    let bold = this.rows.iter().all(|row| row.bold) && ratio > 0.95;
+    let bold = styles.bold_tells() && this.rows.iter().all(|row| row.bold) && ratio > 0.95;
+    let capitals = is_capitals(&text);
     let set_off = this.space_above > 0.25 || this.space_below > 0.25;
     if let Some(depth) = numbered_title(&text) {
         let next = page.get(i + 1);
-        let heads_text = next.is_some_and(|next| next.mark.is_none());
+        let small = |next: &Paragraph| {
+            let first = next.rows.first().and_then(|row| row.text.chars().next());
+            first.is_some_and(char::is_lowercase)
+        };
+        let heads_text = next.is_some_and(|next| next.mark.is_none() && !small(next));
         let alone = this.mark.is_none() || heads_text && set_off;
-        if ratio > 0.85 && alone && (larger || bold || heads_text && set_off && prose > 0) {
+        // In a document's own text, type says what a title is; on a scan, white space must do.
+        let looks = if read {
+            heads_text && set_off && prose > 0
+        } else {
+            capitals && heads_text
+        };
+        // Small capitals are as low as that.
+        let least = if capitals && this.centred { 0.7 } else { 0.85 };
+        if ratio > least && alone && (larger || bold || looks) {
             return Some((depth + 1).min(6));
         }
     }
@@ -112,8 +161,8 @@ fn level(
     if larger {
         return Some(styles.level(size(this), body));
     }
-    let capitals = is_capitals(&text) && this.centred && prose > 0 && ratio > 0.85;
-    (bold && prose > 0 || capitals).then_some(3)
+    let bold = bold && (prose > 0 || ratio > 1.04);
+    (bold || capitals && this.centred && prose > 0 && ratio > 0.85).then_some(3)
 }
 
 fn size(paragraph: &Paragraph) -> f32 {
@@ -127,7 +176,14 @@ fn could_be(paragraph: &Paragraph, text: &str) -> bool {
     let signs = text.chars().filter(|c| !c.is_whitespace()).count();
     let ends_open = text.ends_with([',', ';', '-'])
         || text.ends_with('.') && !text.ends_with("..") && letters > 20;
+    let em = size(paragraph);
+    let gap = |row: &Row| row.widest_gap().is_some_and(|gap| gap.1 - gap.0 > 2.5 * em);
+    let words = text
+        .split(|c: char| !c.is_alphabetic())
+        .any(|word| word.chars().nth(2).is_some() || word.chars().any(is_unspaced));
     paragraph.rows.len() <= 3
+        && words
+        && !paragraph.rows.iter().any(gap)
         && signs <= LONGEST
         && letters >= 2
         && letters * 2 > signs
@@ -141,7 +197,8 @@ fn numbered_title(text: &str) -> Option<u8> {
     let title = title.trim_start();
     let words = title.split_whitespace().count();
     let starts = title.chars().next().is_some_and(char::is_uppercase);
-    if !starts || words > 12 || title.ends_with(['.', ',', ';', ':']) {
+    let code = title.contains(['=', '{', '}', ';', '<', '>', '|', '\\', '_', '$']);
+    if !starts || code || words > 12 || title.ends_with(['.', ',', ';', ':']) {
         return None;
     }
     if matches!(

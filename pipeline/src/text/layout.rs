@@ -13,9 +13,10 @@ use super::{
     headings::{Styles, headings},
     join::{Hyphenated, join_line},
     lists::{depths, list_marks},
+    margin::take_line_numbers,
     marks::MarkKind,
     order::{Item, columns},
-    paragraphs::{Paragraph, ends_sentence, paragraphs},
+    paragraphs::{Paragraph, ends_sentence, merge_interlinear, paragraphs},
     piece::{Piece, common_size},
     rows::{Row, rows, text_of},
     ruled::{Ruled, take_ruled},
@@ -50,6 +51,8 @@ pub(crate) struct Layout {
 enum Part<'a> {
     Paragraph(Paragraph<'a>),
     Table(Table, Vec<Piece<'a>>),
+    /// The numbers of a page's lines, in its margin.
+    Numbers(Vec<Piece<'a>>),
 }
 
 /// Lays a page out.
@@ -86,6 +89,7 @@ pub(crate) fn lay_out(
 /// The body's parts in reading order.
 fn parts<'a>(mut body: Vec<Piece<'a>>, rulings: &Rulings, seen: &Hyphenated) -> Vec<Part<'a>> {
     let em = common_size(body.iter()).unwrap_or(1.0).max(1.0);
+    let numbers = take_line_numbers(&mut body, em);
     let ruled = take_ruled(&mut body, rulings, em, seen);
     let tables = ruled
         .iter()
@@ -94,6 +98,9 @@ fn parts<'a>(mut body: Vec<Piece<'a>>, rulings: &Rulings, seen: &Hyphenated) -> 
     let items: Vec<Item> = body.into_iter().map(Item::Text).chain(tables).collect();
     let mut ruled: Vec<Option<Ruled>> = ruled.into_iter().map(Some).collect();
     let mut parts = Vec::new();
+    if !numbers.is_empty() {
+        parts.push(Part::Numbers(numbers));
+    }
     for column in columns(items, em) {
         let before = parts.len();
         let mut pieces = Vec::new();
@@ -137,6 +144,7 @@ fn text_parts<'a>(rows: Vec<Row<'a>>, em: f32, seen: &Hyphenated, parts: &mut Ve
 }
 
 fn push_paragraphs<'a>(rows: Vec<Row<'a>>, em: f32, parts: &mut Vec<Part<'a>>) {
+    let rows = merge_interlinear(rows, em);
     let marks = list_marks(&rows, em);
     parts.extend(paragraphs(rows, marks, em).into_iter().map(Part::Paragraph));
 }
@@ -150,7 +158,10 @@ fn continue_over_break(parts: &mut Vec<Part>, at: usize) {
         let starts = first.text.chars().next();
         let small = starts.is_some_and(char::is_lowercase);
         let like = (last.size / first.size - 1.0).abs() < 0.25 && last.bold == first.bold;
-        b.mark.is_none() && like && small && a.rows.len() > 1 && !ends_sentence(&last.text)
+        let whole = last
+            .widest_gap()
+            .is_none_or(|gap| gap.1 - gap.0 < 2.0 * last.size);
+        b.mark.is_none() && like && whole && small && a.rows.len() > 1 && !ends_sentence(&last.text)
     };
     let joins = at > 0
         && matches!((&parts[at - 1], parts.get(at)), (Part::Paragraph(a), Some(Part::Paragraph(b))) if goes_on(a, b));
@@ -175,7 +186,7 @@ impl Builder<'_> {
             .iter()
             .filter_map(|part| match part {
                 Part::Paragraph(paragraph) => Some(paragraph),
-                Part::Table(..) => None,
+                _ => None,
             })
             .collect();
         let mut levels = headings(&texts, styles).into_iter();
@@ -196,6 +207,15 @@ impl Builder<'_> {
                     self.paragraph(paragraph, kind.flatten(), depth, seen)
                 }
                 Part::Table(table, pieces) => self.table(table, &pieces),
+                Part::Numbers(pieces) => {
+                    let text: Vec<&str> = pieces.iter().map(|piece| piece.text).collect();
+                    self.push(
+                        BlockKind::Paragraph,
+                        LineRole::Paragraph,
+                        &pieces,
+                        text.join(" "),
+                    );
+                }
             }
         }
     }

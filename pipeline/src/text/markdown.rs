@@ -192,3 +192,124 @@ fn html_table(table: &Table) -> String {
 fn cell_text(text: &str, escape: impl Fn(&str) -> String) -> String {
     text.lines().map(escape).collect::<Vec<_>>().join("<br>")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::Cell;
+
+    fn block(kind: BlockKind, text: &str) -> Block {
+        Block {
+            kind,
+            bounds: Default::default(),
+            lines: Vec::new(),
+            text: text.to_owned(),
+        }
+    }
+
+    fn item(mark: &str, depth: u8, text: &str) -> Block {
+        block(
+            BlockKind::ListItem {
+                mark: mark.to_owned(),
+                depth,
+            },
+            text,
+        )
+    }
+
+    fn cell(text: &str, columns: u32) -> Cell {
+        Cell {
+            text: text.to_owned(),
+            columns,
+            rows: 1,
+            lines: Vec::new(),
+        }
+    }
+
+    fn table(head: bool, rows: &[&[(&str, u32)]]) -> Block {
+        let cells = |row: &&[(&str, u32)]| row.iter().map(|(text, n)| cell(text, *n)).collect();
+        block(
+            BlockKind::Table(Table {
+                rows: rows.iter().map(cells).collect(),
+                head,
+            }),
+            "",
+        )
+    }
+
+    fn written(blocks: &[Block]) -> String {
+        page(blocks, Furniture::Keep)
+    }
+
+    #[test]
+    fn writes_blocks_with_blank_lines_between() {
+        let blocks = [
+            block(BlockKind::Header, "Annual report"),
+            block(BlockKind::Heading(2), "Costs #"),
+            block(BlockKind::Paragraph, "1986. was a good year"),
+            block(BlockKind::PageNumber, "3"),
+        ];
+        assert_eq!(
+            written(&blocks),
+            "Annual report\n\n## Costs \\#\n\n1986\\. was a good year\n\n3\n"
+        );
+        assert_eq!(
+            page(&blocks, Furniture::Drop),
+            "## Costs \\#\n\n1986\\. was a good year\n"
+        );
+    }
+
+    #[test]
+    fn nests_lists_and_keeps_numbers() {
+        let blocks = [
+            item("1.", 0, "one"),
+            item("-", 1, "below"),
+            item("2.", 0, "two"),
+            item("5.", 0, "five"),
+            block(BlockKind::Paragraph, "text"),
+            item("6.", 0, "six"),
+            item("(a)", 0, "letters"),
+        ];
+        let expected = "\
+1. one
+   - below
+2. two
+
+<!-- -->
+
+5. five
+
+text
+
+6. six
+
+(a) letters
+";
+        assert_eq!(written(&blocks), expected);
+    }
+
+    #[test]
+    fn writes_tables_as_markdown_or_html() {
+        let simple = table(
+            true,
+            &[&[("Item", 1), ("a|b", 1)], &[("x", 1), ("1\n2", 1)]],
+        );
+        assert_eq!(
+            written(&[simple]),
+            "| Item | a\\|b |\n| --- | --- |\n| x | 1<br>2 |\n"
+        );
+        let spans = table(false, &[&[("<Both>", 2)], &[("x", 1), ("y & z", 1)]]);
+        assert_eq!(
+            written(&[spans]),
+            "<table>\n<tr><td colspan=\"2\">&lt;Both&gt;</td></tr>\n<tr><td>x</td><td>y &amp; z</td></tr>\n</table>\n"
+        );
+        let headless = table(false, &[&[("1", 1), ("2", 1)]]);
+        assert_eq!(written(&[headless]), "|  |  |\n| --- | --- |\n| 1 | 2 |\n");
+    }
+
+    #[test]
+    fn leaves_markup_as_it_is() {
+        let blocks = [block(BlockKind::Markup, "# Title *x*\n$a_b$")];
+        assert_eq!(written(&blocks), "# Title *x*\n$a_b$\n");
+    }
+}

@@ -56,19 +56,6 @@ impl Mark {
                 .iter()
                 .any(|(kind, n)| other.iter().any(|(k, m)| k == kind && n.abs_diff(*m) == 1))
     }
-
-    /// The number, where it is one that Markdown counts by: `3.` or `3)`.
-    pub fn decimal(&self) -> Option<u32> {
-        match &self.kind {
-            MarkKind::Count {
-                frame: (false, _),
-                values,
-            } => values
-                .iter()
-                .find_map(|(kind, n)| (*kind == Numerals::Decimal).then_some(*n)),
-            _ => None,
-        }
-    }
 }
 
 /// The mark at the start of `text`, if there is one with something after it.
@@ -202,8 +189,6 @@ mod tests {
         assert!(mark("(i) x").neighbours(&mark("(ii) x")));
         assert!(!mark("(i) x").neighbours(&mark("i. x")));
         assert!(!mark("(a) x").neighbours(&mark("(c) x")));
-        assert_eq!(mark("7) x").decimal(), Some(7));
-        assert_eq!(mark("(7) x").decimal(), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod rows;
 mod marks;
 mod lists;
 mod join;
+mod margin;
 mod tables;
 mod ruled;
 mod aligned;

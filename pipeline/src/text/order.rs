@@ -15,6 +15,9 @@ use super::{
 /// How often a page may be cut within a cut.
 const DEEPEST: u32 = 10;
 
+/// Most lines of an island in a gutter.
+const MOST_ISLANDS: usize = 24;
+
 /// Something that has its place in the reading order.
 #[derive(Clone, Debug)]
 pub(crate) enum Item<'a> {
@@ -51,54 +54,135 @@ impl Item<'_> {
     }
 }
 
+/// The part of a page's height, at the top and the bottom, where running heads and feet may stand.
+const EDGE_ZONE: f32 = 0.12;
+
+/// What holds for a whole page.
+struct Page {
+    /// Height of its common type.
+    em: f32,
+    /// Above this may be a running head.
+    head: f32,
+    /// Below this may be a running foot.
+    foot: f32,
+}
+
 /// Cuts a page's items into columns, in reading order. `em` is the height of the page's common type.
 pub(crate) fn columns(items: Vec<Item>, em: f32) -> Vec<Vec<Item>> {
     let mut found = Vec::new();
-    cut(items, em, DEEPEST, &mut found);
+    let bounds = items.iter().map(Item::rect).reduce(|a, b| a.union(&b));
+    let bounds = bounds.unwrap_or_default();
+    let zone = EDGE_ZONE * bounds.height();
+    let page = Page {
+        em,
+        head: bounds.top + zone,
+        foot: bounds.bottom - zone,
+    };
+    cut(items, &page, DEEPEST, &mut found);
     found
 }
 
-fn cut<'a>(items: Vec<Item<'a>>, em: f32, depth: u32, found: &mut Vec<Vec<Item<'a>>>) {
+fn cut<'a>(items: Vec<Item<'a>>, page: &Page, depth: u32, found: &mut Vec<Vec<Item<'a>>>) {
     if items.is_empty() {
         return;
     }
-    let gutter = if depth > 0 && items.len() >= 4 {
-        best_gutter(&items, em)
+    let cut_at = if depth > 0 && items.len() >= 4 {
+        best_gutter(&items, page)
     } else {
         None
     };
-    let Some(gutter) = gutter else {
+    let Some((gutter, islands)) = cut_at else {
         found.push(items);
         return;
     };
     let (mut above, mut left, mut right, mut below) = (vec![], vec![], vec![], vec![]);
-    for item in items {
+    let mut apart = Vec::new();
+    for (i, item) in items.into_iter().enumerate() {
         let (x, y) = item.middle();
         match () {
+            () if islands.contains(&i) => apart.push(item),
             () if y < gutter.top => above.push(item),
             () if y > gutter.bottom => below.push(item),
             () if x < gutter.middle() => left.push(item),
             () => right.push(item),
         }
     }
-    for part in [above, left, right, below] {
-        cut(part, em, depth - 1, found);
+    for part in [above, left, right, apart, below] {
+        cut(part, page, depth - 1, found);
     }
 }
 
-/// The tallest white strip that separates columns.
-fn best_gutter(items: &[Item], em: f32) -> Option<Gutter> {
-    gutters(items, em)
-        .into_iter()
-        .filter_map(|gutter| separates(items, gutter, em))
-        .next()
+/// The tallest white strip that separates columns, and the items that stand in it.
+fn best_gutter(items: &[Item], page: &Page) -> Option<(Gutter, Vec<usize>)> {
+    gutters(items, page.em).into_iter().find_map(|gutter| {
+        let (longer, islands) = bridge(items, gutter, page.em);
+        if !islands.is_empty()
+            && let Some(gutter) = separates(items, longer, &islands, page)
+        {
+            return Some((gutter, islands));
+        }
+        separates(items, gutter, &[], page).map(|gutter| (gutter, Vec::new()))
+    })
+}
+
+/// Lengthens a gutter downwards over islands: lines, such as a caption or a quotation, that stand in it with
+/// text to their left and right, and white strip again below.
+fn bridge(items: &[Item], mut gutter: Gutter, em: f32) -> (Gutter, Vec<usize>) {
+    let mut islands = Vec::new();
+    let mut crossing: Vec<usize> = (0..items.len())
+        .filter(|&i| {
+            let (rect, inset) = (items[i].rect(), items[i].margin() * em);
+            items[i].middle().1 > gutter.bottom
+                && rect.left + inset < gutter.right
+                && rect.right - inset > gutter.left
+        })
+        .collect();
+    crossing.sort_by(|&a, &b| items[a].rect().top.total_cmp(&items[b].rect().top));
+    crossing.truncate(MOST_ISLANDS + 1);
+    for (n, &i) in crossing.iter().enumerate() {
+        if n == MOST_ISLANDS || !is_island(items, i) {
+            break;
+        }
+        islands.push(i);
+        let next = crossing.get(n + 1).map(|&next| items[next].rect().top);
+        let rest = items
+            .iter()
+            .map(|item| item.rect().bottom)
+            .fold(f32::MIN, f32::max);
+        let (bottom, end) = (items[i].rect().bottom, next.unwrap_or(rest));
+        if end - bottom > 3.0 * em {
+            gutter.bottom = end;
+            return (gutter, islands);
+        }
+    }
+    (gutter, Vec::new())
+}
+
+/// Whether an item has others both to its left and to its right.
+fn is_island(items: &[Item], i: usize) -> bool {
+    let rect = items[i].rect();
+    let beside = |other: &Rect| {
+        let middle = (other.top + other.bottom) / 2.0;
+        (rect.top - other.height()..rect.bottom + other.height()).contains(&middle)
+    };
+    let has = |side: &dyn Fn(&Rect) -> bool| {
+        items
+            .iter()
+            .any(|item| beside(&item.rect()) && side(&item.rect()))
+    };
+    has(&|other| other.right < rect.left) && has(&|other| other.left > rect.right)
 }
 
 /// The gutter, cut to the columns beside it, where it separates columns and not cells.
-fn separates(items: &[Item], gutter: Gutter, em: f32) -> Option<Gutter> {
-    let gutter = trim(items, gutter, em)?;
-    let (left, right) = sides(items, &gutter);
-    let (left, right) = (Side::new(&left, em)?, Side::new(&right, em)?);
+fn separates(items: &[Item], gutter: Gutter, islands: &[usize], page: &Page) -> Option<Gutter> {
+    let em = page.em;
+    let beside = |gutter: &Gutter| {
+        let (left, right) = sides(items, gutter, islands);
+        Some((Side::new(&left, em)?, Side::new(&right, em)?))
+    };
+    let (left, right) = beside(&gutter)?;
+    let gutter = trim(items, gutter, page, left.prose && right.prose);
+    let (left, right) = beside(&gutter)?;
     let fewer = left.rows.len().min(right.rows.len());
     let narrow = gutter.width() < 1.2 * em;
     if fewer < if narrow { 4 } else { 2 } {
@@ -115,21 +199,31 @@ fn separates(items: &[Item], gutter: Gutter, em: f32) -> Option<Gutter> {
         (false, true) => {
             !left.cells && (aligned < 0.7 || left.flows && left.size < 0.9 * right.size)
         }
-        (false, false) => aligned < 0.5 && fewer >= 3 || tall && !(left.cells || right.cells),
+        (false, false) => aligned < 0.3 && fewer >= 3 || tall && !(left.cells || right.cells),
     };
     columns.then_some(gutter)
 }
 
-fn sides<'i, 'a>(items: &'i [Item<'a>], gutter: &Gutter) -> (Vec<&'i Item<'a>>, Vec<&'i Item<'a>>) {
+fn sides<'i, 'a>(
+    items: &'i [Item<'a>],
+    gutter: &Gutter,
+    islands: &[usize],
+) -> (Vec<&'i Item<'a>>, Vec<&'i Item<'a>>) {
     items
         .iter()
-        .filter(|item| (gutter.top..=gutter.bottom).contains(&item.middle().1))
+        .enumerate()
+        .filter(|(i, item)| {
+            (gutter.top..=gutter.bottom).contains(&item.middle().1) && !islands.contains(i)
+        })
+        .map(|(_, item)| item)
         .partition(|item| item.middle().0 < gutter.middle())
 }
 
 /// Leaves out one or two rows at either end of a gutter that stand off from the columns: running heads and
-/// feet, whose parts must not be read with the columns below or above them.
-fn trim(items: &[Item], mut gutter: Gutter, em: f32) -> Option<Gutter> {
+/// feet, whose parts must not be read with the columns below or above them. Between columns of `prose` that
+/// is so only at the page's edge: elsewhere such rows are the columns' own headings.
+fn trim(items: &[Item], mut gutter: Gutter, page: &Page, prose: bool) -> Gutter {
+    let least = if prose { 1.4 } else { 0.9 } * page.em;
     let mut spans: Vec<(f32, f32)> = items
         .iter()
         .filter(|item| (gutter.top..=gutter.bottom).contains(&item.middle().1))
@@ -139,19 +233,30 @@ fn trim(items: &[Item], mut gutter: Gutter, em: f32) -> Option<Gutter> {
     let mut bands: Vec<(f32, f32)> = Vec::new();
     for (top, bottom) in spans {
         match bands.last_mut() {
-            Some(band) if top < band.1 + 0.9 * em => band.1 = band.1.max(bottom),
+            Some(band) if top < band.1 + least => band.1 = band.1.max(bottom),
             _ => bands.push((top, bottom)),
         }
     }
-    let low = |band: &(f32, f32)| band.1 - band.0 < 2.6 * em;
-    let (first, last) = (*bands.first()?, *bands.last()?);
-    if bands.len() >= 2 && low(&first) {
-        gutter.top = (first.1 + bands[1].0) / 2.0;
+    let low = |band: &(f32, f32)| band.1 - band.0 < 2.6 * page.em;
+    let alone = |band: &(f32, f32)| {
+        let of_band = items
+            .iter()
+            .filter(|item| (band.0..=band.1).contains(&item.middle().1));
+        of_band.count() == 1
+    };
+    if let [first, second, ..] = bands[..]
+        && low(&first)
+        && (!prose || first.1 < page.head)
+    {
+        gutter.top = (first.1 + second.0) / 2.0;
     }
-    if bands.len() >= 3 && low(&last) {
-        gutter.bottom = (last.0 + bands[bands.len() - 2].1) / 2.0;
+    if let [_, .., before, last] = bands[..]
+        && low(&last)
+        && (!prose || last.0 > page.foot || alone(&last) && last.0 - before.1 > 2.5 * page.em)
+    {
+        gutter.bottom = (last.0 + before.1) / 2.0;
     }
-    Some(gutter)
+    gutter
 }
 
 /// What stands on one side of a gutter.
@@ -217,7 +322,7 @@ impl Side {
         } else {
             (&other.rows, &self.rows)
         };
-        let near = 0.2 * em;
+        let near = 0.25 * em;
         let beside = few.iter().filter(|&&y| {
             let at = many.partition_point(|&m| m < y - near);
             many.get(at).is_some_and(|&m| m <= y + near)

@@ -1,7 +1,5 @@
 //! Rows of one column to paragraphs: where one ends, and where a short line ends on purpose.
 
-use crate::page::Rect;
-
 use super::{
     join::{Hyphenated, is_unspaced, join_line},
     marks::Mark,
@@ -25,12 +23,6 @@ pub(crate) struct Paragraph<'a> {
 }
 
 impl Paragraph<'_> {
-    /// The box around its rows.
-    pub fn bounds(&self) -> Rect {
-        let rects = self.rows.iter().map(|row| row.rect);
-        rects.reduce(|a, b| a.union(&b)).unwrap_or_default()
-    }
-
     /// Its text with lines joined, its list mark left out.
     pub fn text(&self, seen: &Hyphenated) -> String {
         let mut text = String::new();
@@ -122,7 +114,13 @@ impl Column {
         if marks[i].is_some() || self.is_columnar(a, b) {
             return true;
         }
-        if self.gap_breaks(rows, first, i) || type_changes(a, b) {
+        if type_changes(a, b) {
+            return true;
+        }
+        if self.is_title(a, b) {
+            return false;
+        }
+        if self.gap_breaks(rows, first, i) {
             return true;
         }
         if continues_word(&a.text, &b.text) {
@@ -188,8 +186,9 @@ impl Column {
             return !(single && hangs) && (ends_sentence(&a.text) || !starts_small(&b.text));
         }
         if shift < -0.8 {
-            return !single
-                || marks[first].is_some() && b.rect.left < rows[first].rect.left - 0.8 * self.em;
+            let indented = b.rect.left > self.left + 0.8 * self.em;
+            let done = ends_sentence(&a.text) && !starts_small(&b.text);
+            return !single || done && (indented || marks[first].is_some());
         }
         false
     }
@@ -197,10 +196,24 @@ impl Column {
     /// Rows whose parts stand under one another far apart: each says something of its own.
     fn is_columnar(&self, a: &Row, b: &Row) -> bool {
         let gap = |row: &Row| row.widest_gap().filter(|gap| gap.1 - gap.0 > 2.0 * self.em);
+        if starts_small(&b.text) && !ends_sentence(&a.text) {
+            return false;
+        }
         match (gap(a), gap(b)) {
             (Some(x), Some(y)) => x.1.min(y.1) - x.0.max(y.0) > 0.8 * self.em,
             _ => false,
         }
+    }
+
+    /// Two rows of one title: large type, close together, in the middle or flush left.
+    fn is_title(&self, a: &Row, b: &Row) -> bool {
+        let large = a.size.min(b.size) > 1.35 * self.em;
+        let close = b.rect.top - a.rect.bottom < 0.6 * a.size;
+        let centred = {
+            let off = (a.rect.left + a.rect.right - b.rect.left - b.rect.right).abs() / 2.0;
+            off < 1.5 * self.em
+        };
+        large && close && (centred || (a.rect.left - b.rect.left).abs() < self.em)
     }
 
     fn centres(&self, row: &Row) -> bool {
@@ -209,6 +222,30 @@ impl Column {
             && after > 2.0 * self.em
             && (before - after).abs() < (0.15 * (before + after)).max(1.2 * self.em)
     }
+}
+
+/// Puts numbers that stand between two lines, such as raised references, at the end of the line above.
+pub(crate) fn merge_interlinear<'a>(rows: Vec<Row<'a>>, em: f32) -> Vec<Row<'a>> {
+    let middles: Vec<f32> = rows.iter().map(Row::middle).collect();
+    let mut merged: Vec<Row> = Vec::with_capacity(rows.len());
+    for (i, row) in rows.into_iter().enumerate() {
+        let between = i > 0
+            && middles.get(i + 1).is_some_and(|below| {
+                let (above, here) = (middles[i - 1], middles[i]);
+                (here - above).max(below - here) < 0.9 * em && below - above < 1.6 * em
+            });
+        let number = |c: char| c.is_ascii_digit() || matches!(c, ',' | '-' | '–' | ' ');
+        let small = row.rect.width() < 6.0 * em && row.text.chars().all(number);
+        match merged.last_mut() {
+            Some(above) if between && small => {
+                above.text.push(' ');
+                above.text.push_str(&row.text);
+                above.pieces.extend(row.pieces);
+            }
+            _ => merged.push(row),
+        }
+    }
+    merged
 }
 
 /// The outermost edge that a fair share of the rows have, to within an em.

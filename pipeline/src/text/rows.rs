@@ -33,8 +33,13 @@ impl Row<'_> {
 
     /// Mean width of a character, in pixels.
     pub fn char_width(&self) -> f32 {
-        let chars = self.text.chars().count().max(1) as f32;
-        (self.rect.width() / chars).max(0.1)
+        let chars: usize = self
+            .pieces
+            .iter()
+            .map(|piece| piece.text.chars().count())
+            .sum();
+        let width: f32 = self.pieces.iter().map(|piece| piece.rect.width()).sum();
+        (width / chars.max(1) as f32).max(0.1)
     }
 
     /// Whether a model read it.

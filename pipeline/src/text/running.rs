@@ -15,6 +15,9 @@ const MOST_ROWS: usize = 4;
 /// Least likeness, 0 to 1, of two running heads that differ by misread characters.
 const LIKENESS: f32 = 0.8;
 
+/// White space that ends a running head, in heights of its type.
+const WIDE: f32 = 2.5;
+
 /// The rows at a page's upper and lower edge, from the edge inwards.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Edges {
@@ -139,12 +142,7 @@ pub(crate) fn running(this: &Edges, neighbours: &[&Edges]) -> Vec<(usize, LineRo
             .iter()
             .map(|edges| (edges.number, same(edges)))
             .collect();
-        // What lies between a running row and the page's edge runs too.
-        let last = rows.iter().rposition(|row| {
-            others
-                .iter()
-                .any(|(_, other)| other.iter().any(|o| row.matches(o)))
-        });
+        let last = innermost(rows, &others);
         for (i, row) in rows.iter().enumerate() {
             let runs = last.is_some_and(|last| i <= last);
             let numbers = numbers_in_sequence(row, this.number, &others);
@@ -163,6 +161,22 @@ pub(crate) fn running(this: &Edges, neighbours: &[&Edges]) -> Vec<(usize, LineRo
         }
     }
     found
+}
+
+/// The running row that lies furthest from the page's edge: what is further out runs too. White space ends a
+/// running head; what repeats below it is a form that is filled in on each page.
+fn innermost(rows: &[EdgeRow], others: &[(u32, Vec<EdgeRow>)]) -> Option<usize> {
+    let mut last = None;
+    for (i, row) in rows.iter().enumerate() {
+        let found = |rows: &Vec<EdgeRow>| rows.iter().any(|other| row.matches(other));
+        if others.iter().any(|(_, rows)| found(rows)) {
+            last = Some(i);
+            if row.gap > WIDE {
+                break;
+            }
+        }
+    }
+    last
 }
 
 /// The lines of `row` that are numbers which count on from page to page.

@@ -38,13 +38,24 @@ pub(crate) fn has_head(table: &Table) -> bool {
     let Some((first, rest)) = table.rows.split_first() else {
         return false;
     };
-    let numbers = |row: &Vec<Cell>| row.iter().filter(|cell| is_amount(&cell.text)).count();
+    let amount = |cell: &&Cell| is_amount(&cell.text) && !is_date(&cell.text);
+    let numbers = |row: &Vec<Cell>| row.iter().filter(amount).count();
     let filled = |row: &Vec<Cell>| row.iter().filter(|cell| !cell.text.is_empty()).count();
     let below: usize = rest.iter().map(numbers).sum();
     let all: usize = rest.iter().map(filled).sum();
     let named = filled(first) + 1 >= first.len() && filled(first) > 0;
     let short = first.iter().all(|cell| cell.text.chars().count() <= 60);
     named && short && numbers(first) == 0 && (below * 4 >= all || filled(first) == first.len())
+}
+
+/// Whether a cell is a year or a date, as columns are named by: `1998`, `12/18A`, `FY2015`.
+fn is_date(text: &str) -> bool {
+    let text = text.trim();
+    let year = |part: &str| {
+        let digits: String = part.chars().filter(char::is_ascii_digit).collect();
+        digits.len() == 4 && (digits.starts_with("19") || digits.starts_with("20"))
+    };
+    !text.contains([',', '%', '$']) && (year(text) || text.split('/').count() > 1)
 }
 
 /// Whether a cell is a number, an amount or a sign for none.
