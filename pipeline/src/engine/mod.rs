@@ -164,11 +164,12 @@ impl Ticket {
         (Self { answer, cancel }, Reply(sender))
     }
 
-    /// Waits for the answer until `deadline`, or until the request's flag goes up.
+    /// Waits for the answer, at most `timeout`, or until the request's flag goes up.
     ///
     /// # Errors
-    /// Why there is none; [`EngineError::Timeout`] after `deadline`.
-    pub fn wait(self, deadline: Instant) -> Answer {
+    /// Why there is none; [`EngineError::Timeout`] after `timeout`.
+    pub fn wait(self, timeout: Duration) -> Answer {
+        let started = Instant::now();
         loop {
             match self.answer.recv_timeout(CANCEL_POLL) {
                 Ok(answer) => return answer,
@@ -176,7 +177,7 @@ impl Ticket {
                 Err(mpsc::RecvTimeoutError::Timeout) if self.cancel.is_cancelled() => {
                     return Err(EngineError::Cancelled);
                 }
-                Err(mpsc::RecvTimeoutError::Timeout) if Instant::now() >= deadline => {
+                Err(mpsc::RecvTimeoutError::Timeout) if started.elapsed() >= timeout => {
                     return Err(EngineError::Timeout);
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {}

@@ -141,7 +141,8 @@ impl Carrier<'_> {
             pages,
             cancel: self.stop.child(),
         };
-        self.engine.submit(request)?.wait(self.deadline)
+        let ticket = self.engine.submit(request)?;
+        ticket.wait(self.deadline.saturating_duration_since(Instant::now()))
     }
 
     fn own_text(
