@@ -72,9 +72,9 @@ fn open<'r>(
     password: Option<&str>,
     limits: &Limits,
 ) -> Result<Document<'r>, RasterError> {
-    let mut file = tempfile::tempfile().unwrap();
-    file.write_all(bytes).unwrap();
-    file.rewind().unwrap();
+    let mut file = tempfile::tempfile().expect("a file");
+    file.write_all(bytes).expect("room for it");
+    file.rewind().expect("its start");
     rasterizer.open(file, password, limits, &Cancel::new())
 }
 
@@ -96,7 +96,7 @@ fn first_page(bytes: &[u8]) -> Result<RasterPage, RasterError> {
 
 fn pixel(image: &PageImage, x: u32, y: u32) -> [u8; 3] {
     let at = ((y * image.width + x) * 3) as usize;
-    image.rgb[at..at + 3].try_into().unwrap()
+    image.rgb[at..at + 3].try_into().expect("three bytes")
 }
 
 const BLACK: [u8; 3] = [0; 3];
@@ -302,11 +302,10 @@ fn sizes_that_no_bitmap_can_show_have_a_reason() {
         let bytes = documents::page_with(&page, b"0 0 1 1 re f", &[]);
         let rasterizer = rasterizer(1, 100);
         let document = open(&rasterizer, &bytes, None, &Limits::default()).unwrap();
-        let image_only = |facts: &PageFacts| PagePlan {
+        let image_only = |_: &PageFacts| PagePlan {
             dpi: 200.0,
             max_side_px: 20_000,
             text: TextWish::None,
-            ..plan(facts)
         };
         document
             .page(1, &image_only, &Cancel::new())
