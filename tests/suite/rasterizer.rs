@@ -293,6 +293,22 @@ fn a_memory_bomb_ends_within_its_limit() {
     let error = document.page(1, &plan, &Cancel::new()).unwrap_err();
     assert_eq!(error, RasterError::OutOfMemory { limit_mib: 300 });
     assert!(error.is_page_only());
+    // A limit that leaves no room for the bitmap says so, too.
+    let large = |facts: &PageFacts| PagePlan {
+        max_side_px: 6000,
+        ..plan(facts)
+    };
+    let tight = Limits {
+        max_raster_mib: 64,
+        ..Limits::default()
+    };
+    let scan = documents::page_with("/MediaBox[0 0 6000 6000]", b"0 0 1 1 re f", &[]);
+    let outcome = open(&rasterizer, &scan, None, &tight)
+        .and_then(|document| document.page(1, &large, &Cancel::new()));
+    assert_eq!(
+        outcome.unwrap_err(),
+        RasterError::OutOfMemory { limit_mib: 64 }
+    );
 }
 
 #[test]
@@ -594,4 +610,45 @@ fn missing_fonts_are_said_and_where_they_were_looked_for() {
             .message
             .contains(&empty.path().display().to_string())
     );
+}
+
+#[test]
+fn hostile_documents_end_with_pages_or_a_reason() {
+    let Some(corpus) = env::var_os("RECTO_CORPUS") else {
+        eprintln!("skipped: RECTO_CORPUS is not set");
+        return;
+    };
+    let rasterizer = rasterizer(2, 100);
+    let limits = Limits {
+        page_timeout_s: 5.0,
+        ..Limits::default()
+    };
+    let cancel = Cancel::new();
+    let mut documents = 0;
+    for entry in fs::read_dir(PathBuf::from(corpus).join("hostile")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "pdf") {
+            continue;
+        }
+        documents += 1;
+        let file = fs::File::open(&path).unwrap();
+        let error = match rasterizer.open(file, None, &limits, &cancel) {
+            Ok(document) => document.page(1, &plan, &cancel).err(),
+            Err(error) => Some(error),
+        };
+        if let Some(error) = error {
+            let kind = error.kind();
+            assert!(
+                RasterError::KINDS.contains(&kind),
+                "{}: {kind}",
+                path.display()
+            );
+            assert!(
+                !matches!(kind, "crashed" | "io"),
+                "{}: {error}",
+                path.display()
+            );
+        }
+    }
+    assert!(documents > 200, "{documents}");
 }

@@ -138,6 +138,9 @@ pub(super) fn inspect(
     if let Some(characters) = page.text() {
         glyphs = read_text(&characters, &walk, &mut text);
     }
+    if confine::out_of_memory() {
+        return Err(Fault::OutOfMemory);
+    }
     let facts = PageFacts {
         width_pt: size.0,
         height_pt: size.1,
