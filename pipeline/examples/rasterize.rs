@@ -119,7 +119,7 @@ fn one(
                 if let Some(dir) = ppm {
                     let mut out =
                         File::create(dir.join(format!("{name}-{number}.ppm"))).expect("a file");
-                    write!(out, "P6 {} {} 255\n", page.image.width, page.image.height)
+                    writeln!(out, "P6 {} {} 255", page.image.width, page.image.height)
                         .expect("written");
                     out.write_all(&page.image.rgb).expect("written");
                 }

@@ -72,9 +72,9 @@ fn open<'r>(
     password: Option<&str>,
     limits: &Limits,
 ) -> Result<Document<'r>, RasterError> {
-    let mut file = tempfile::tempfile().unwrap();
-    file.write_all(bytes).unwrap();
-    file.rewind().unwrap();
+    let mut file = tempfile::tempfile().expect("a file");
+    file.write_all(bytes).expect("room for it");
+    file.rewind().expect("its start");
     rasterizer.open(file, password, limits, &Cancel::new())
 }
 
@@ -96,7 +96,7 @@ fn first_page(bytes: &[u8]) -> Result<RasterPage, RasterError> {
 
 fn pixel(image: &PageImage, x: u32, y: u32) -> [u8; 3] {
     let at = ((y * image.width + x) * 3) as usize;
-    image.rgb[at..at + 3].try_into().unwrap()
+    image.rgb[at..at + 3].try_into().expect("three bytes")
 }
 
 const BLACK: [u8; 3] = [0; 3];
@@ -293,6 +293,22 @@ fn a_memory_bomb_ends_within_its_limit() {
     let error = document.page(1, &plan, &Cancel::new()).unwrap_err();
     assert_eq!(error, RasterError::OutOfMemory { limit_mib: 300 });
     assert!(error.is_page_only());
+    // A limit that leaves no room for the bitmap says so, too.
+    let large = |facts: &PageFacts| PagePlan {
+        max_side_px: 6000,
+        ..plan(facts)
+    };
+    let tight = Limits {
+        max_raster_mib: 64,
+        ..Limits::default()
+    };
+    let scan = documents::page_with("/MediaBox[0 0 6000 6000]", b"0 0 1 1 re f", &[]);
+    let outcome = open(&rasterizer, &scan, None, &tight)
+        .and_then(|document| document.page(1, &large, &Cancel::new()));
+    assert_eq!(
+        outcome.unwrap_err(),
+        RasterError::OutOfMemory { limit_mib: 64 }
+    );
 }
 
 #[test]
@@ -302,11 +318,10 @@ fn sizes_that_no_bitmap_can_show_have_a_reason() {
         let bytes = documents::page_with(&page, b"0 0 1 1 re f", &[]);
         let rasterizer = rasterizer(1, 100);
         let document = open(&rasterizer, &bytes, None, &Limits::default()).unwrap();
-        let image_only = |facts: &PageFacts| PagePlan {
+        let image_only = |_: &PageFacts| PagePlan {
             dpi: 200.0,
             max_side_px: 20_000,
             text: TextWish::None,
-            ..plan(facts)
         };
         document
             .page(1, &image_only, &Cancel::new())
@@ -595,4 +610,45 @@ fn missing_fonts_are_said_and_where_they_were_looked_for() {
             .message
             .contains(&empty.path().display().to_string())
     );
+}
+
+#[test]
+fn hostile_documents_end_with_pages_or_a_reason() {
+    let Some(corpus) = env::var_os("RECTO_CORPUS") else {
+        eprintln!("skipped: RECTO_CORPUS is not set");
+        return;
+    };
+    let rasterizer = rasterizer(2, 100);
+    let limits = Limits {
+        page_timeout_s: 5.0,
+        ..Limits::default()
+    };
+    let cancel = Cancel::new();
+    let mut documents = 0;
+    for entry in fs::read_dir(PathBuf::from(corpus).join("hostile")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "pdf") {
+            continue;
+        }
+        documents += 1;
+        let file = fs::File::open(&path).unwrap();
+        let error = match rasterizer.open(file, None, &limits, &cancel) {
+            Ok(document) => document.page(1, &plan, &cancel).err(),
+            Err(error) => Some(error),
+        };
+        if let Some(error) = error {
+            let kind = error.kind();
+            assert!(
+                RasterError::KINDS.contains(&kind),
+                "{}: {kind}",
+                path.display()
+            );
+            assert!(
+                !matches!(kind, "crashed" | "io"),
+                "{}: {error}",
+                path.display()
+            );
+        }
+    }
+    assert!(documents > 200, "{documents}");
 }

@@ -58,11 +58,13 @@ fn serve() -> io::Result<()> {
     pages(&mut source, &mut socket, &start)
 }
 
-/// Limits first, then PDFium, then no more files.
+/// PDFium first, so that a tight limit shows as what it is; then limits, then no more files.
 fn confine(start: &Start) -> Result<Library, Fault> {
-    confine::limit(start.parent, start.max_raster_mib).map_err(|e| Fault::Io(e.to_string()))?;
-    confine::allow_cpu(start.cpu_s);
+    let io = |e: io::Error| Fault::Io(e.to_string());
+    confine::die_with(start.parent).map_err(io)?;
     let lib = Library::load(&start.pdfium, &start.font_dirs).map_err(Fault::PdfiumMissing)?;
+    confine::limit(start.max_raster_mib).map_err(io)?;
+    confine::allow_cpu(start.cpu_s);
     // A kernel without Landlock still has all the other limits.
     let _ = confine::shut_doors(&start.font_dirs);
     Ok(lib)

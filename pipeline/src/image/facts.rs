@@ -1,4 +1,4 @@
-//! What a child saw of a page before any bitmap is made; [`sound`](super::sound) and the caller's plan
+//! What a child saw of a page before any bitmap is made; [`sound`](crate::image::sound) and the caller's plan
 //! decide on it.
 
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! A document's pages as bitmaps, and as the text they carry.
 //!
 //! Everything that touches a document's bytes runs in child processes of the same binary
-//! ([`child`]); this side owns the deadlines ([`rasterizer`]).
+//! ([`crate::image::child`]); this side owns the deadlines ([`crate::image::rasterizer`]).
 
 // The pool of child processes: documents in, pages out, deadlines kept.
 pub mod rasterizer;

@@ -1,4 +1,4 @@
-//! What parent and child say to each other: a length, then JSON; after [`Reply::Rendered`] the pixels.
+//! What parent and child say to each other: a length, then JSON; after `Reply::Rendered` the pixels.
 //!
 //! The child works on hostile bytes, so the parent believes nothing it says: lengths are checked before
 //! memory is taken, numbers before they are used, and the size of a bitmap is the parent's own word.

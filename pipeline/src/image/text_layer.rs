@@ -7,6 +7,9 @@
 
 use std::collections::HashMap;
 
+/// Stands for a space that PDFium made up: a hint, not a character of the document.
+pub(super) const HINTED_SPACE: char = '\u{200A}';
+
 /// One character, in points of the displayed page, y down.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Glyph {
@@ -53,23 +56,30 @@ pub(super) struct TextLine {
 
 /// A gap that separates lines, in ems.
 const WIDE_GAP: f64 = 1.5;
+/// The same for runs that were not drawn one after another: columns may stand closer.
+const RUN_GAP: f64 = 0.8;
 /// How far a character may stand off its neighbour's baseline and still continue the line, in ems:
 /// indices and exponents do, the next line does not.
 const BASELINE_SHIFT: f64 = 0.5;
 /// The same for runs that were not drawn one after another.
 const RUN_BASELINE_SHIFT: f64 = 0.35;
+/// Type is an index's or exponent's where it is smaller than this share of its line's.
+const SMALL_TYPE: f64 = 0.85;
 /// How far a run may reach back over the line it continues, in ems.
 const OVERLAP: f64 = 0.3;
 /// A gap that is a space, in ems: narrow word spaces are a fifth of an em.
 const SPACE_GAP: f64 = 0.15;
-/// The same in lines that have spaces of their own, where a gap is more likely kerning.
-const SPACE_GAP_BESIDE_SPACES: f64 = 0.28;
+/// A gap that is a space where PDFium takes it for one.
+const SPACE_GAP_HINTED: f64 = 0.06;
 /// The same between Chinese, Japanese or Korean characters, whose boxes often stand apart.
 const SPACE_GAP_WIDE_SCRIPT: f64 = 0.6;
 /// Two directions are one where the cosine between them is above this (about 4 degrees).
 const SAME_DIRECTION: f64 = 0.9975;
 /// Height of the bands in which lines to continue are looked for, in points.
 const BAND: f64 = 4.0;
+
+/// PDFium's sign for a hyphen at the end of a line.
+const END_HYPHEN: char = '\u{2}';
 
 /// Gathers `glyphs`, in the order they are drawn, into lines in the order of their first character.
 pub(super) fn lines(glyphs: &[Glyph]) -> Vec<TextLine> {
@@ -81,13 +91,21 @@ pub(super) fn lines(glyphs: &[Glyph]) -> Vec<TextLine> {
 #[derive(Clone, Debug)]
 struct Placed {
     text: char,
-    space_before: bool,
+    space: Space,
     u: (f64, f64),
     top: f64,
     bottom: f64,
     baseline: f64,
     size: f64,
     bold: bool,
+}
+
+/// What stands before a glyph besides its gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Space {
+    None,
+    Hinted,
+    Drawn,
 }
 
 #[derive(Clone, Debug)]
@@ -101,24 +119,27 @@ struct Run {
 
 fn runs(glyphs: &[Glyph]) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
-    let mut space = false;
+    let mut space = Space::None;
     for (index, glyph) in glyphs.iter().enumerate() {
         if glyph.text.is_whitespace() {
-            space = true;
+            space = space.max(match glyph.text {
+                HINTED_SPACE => Space::Hinted,
+                _ => Space::Drawn,
+            });
             continue;
         }
         if !glyph.is_sane() {
             continue;
         }
         let mut placed = place(glyph, space);
-        space = false;
+        space = Space::None;
         if let Some(run) = runs.last_mut()
             && run.takes(&placed, glyph.direction)
         {
             run.glyphs.push(placed);
             continue;
         }
-        placed.space_before = false;
+        placed.space = Space::None;
         runs.push(Run {
             first: index,
             direction: glyph.direction,
@@ -129,7 +150,7 @@ fn runs(glyphs: &[Glyph]) -> Vec<Run> {
     runs
 }
 
-fn place(glyph: &Glyph, space_before: bool) -> Placed {
+fn place(glyph: &Glyph, space: Space) -> Placed {
     let (dx, dy) = glyph.direction;
     let along = |(x, y): (f64, f64)| x * dx + y * dy;
     let down = |(x, y): (f64, f64)| y * dx - x * dy;
@@ -158,7 +179,7 @@ fn place(glyph: &Glyph, space_before: bool) -> Placed {
     };
     Placed {
         text: glyph.text,
-        space_before,
+        space,
         u,
         // Fonts lie about their height.
         top: high.clamp(baseline - 1.1 * glyph.size, baseline - 0.5 * glyph.size),
@@ -179,7 +200,7 @@ impl Run {
         let Some(last) = self.glyphs.last() else {
             return true;
         };
-        if !same_direction(self.direction, direction) {
+        if !same_direction(self.direction, direction) || last.text == END_HYPHEN {
             return false;
         }
         let em = last.size.max(next.size);
@@ -249,24 +270,16 @@ impl Run {
     }
 
     fn text(&self) -> String {
-        let space_gap = self.space_gap();
+        let usual = self.usual_gap();
         let mut text = String::new();
         let mut last: Option<&Placed> = None;
         for glyph in &self.glyphs {
             if let Some(last) = last
                 && !self.stacked
+                && is_space(last, glyph, usual)
+                && !text.ends_with(' ')
             {
-                let em = last.size.max(glyph.size);
-                let wide = is_wide_script(last.text) && is_wide_script(glyph.text);
-                let least = if wide {
-                    SPACE_GAP_WIDE_SCRIPT
-                } else {
-                    space_gap
-                };
-                let spaced = (glyph.space_before && !wide) || gap(last, glyph) > least * em;
-                if spaced && !text.ends_with(' ') {
-                    text.push(' ');
-                }
+                text.push(' ');
             }
             push_normalised(&mut text, glyph.text);
             last = Some(glyph);
@@ -275,29 +288,36 @@ impl Run {
         text.trim().to_owned()
     }
 
-    /// The gap that is a space in this line, in ems. Letter-spaced type has gaps everywhere, so a quarter
-    /// of the gaps sets what is usual.
-    fn space_gap(&self) -> f64 {
+    /// The gap between characters of a word in this line, in ems: letter-spaced type has gaps everywhere,
+    /// so a quarter of the gaps sets what is usual.
+    fn usual_gap(&self) -> f64 {
         let mut gaps: Vec<f64> = self
             .glyphs
             .windows(2)
-            .filter(|pair| !pair[1].space_before)
+            .filter(|pair| pair[1].space != Space::Drawn)
             .map(|pair| gap(&pair[0], &pair[1]) / pair[0].size.max(pair[1].size))
             .collect();
-        let usual = if gaps.len() < 4 {
-            0.0
-        } else {
-            gaps.sort_by(f64::total_cmp);
-            gaps[gaps.len() / 4].max(0.0)
-        };
-        let has_spaces = self.glyphs.iter().any(|g| g.space_before);
-        let least = if has_spaces {
-            SPACE_GAP_BESIDE_SPACES
-        } else {
-            SPACE_GAP
-        };
-        least + 1.2 * usual
+        if gaps.len() < 4 {
+            return 0.0;
+        }
+        gaps.sort_by(f64::total_cmp);
+        gaps[gaps.len() / 4].max(0.0)
     }
+}
+
+/// Whether a space stands between two characters of a line.
+fn is_space(last: &Placed, next: &Placed, usual: f64) -> bool {
+    let em = last.size.max(next.size);
+    let gap = gap(last, next);
+    if is_wide_script(last.text) && is_wide_script(next.text) {
+        return gap > SPACE_GAP_WIDE_SCRIPT * em;
+    }
+    let least = match next.space {
+        Space::Drawn => return true,
+        Space::Hinted => SPACE_GAP_HINTED,
+        Space::None => SPACE_GAP,
+    };
+    gap > (least + 1.2 * usual) * em
 }
 
 fn gap(last: &Placed, next: &Placed) -> f64 {
@@ -315,22 +335,22 @@ fn join(mut runs: Vec<Run>) -> Vec<Run> {
         let angle = run.direction.1.atan2(run.direction.0);
         // Nearly equal directions may round apart; such pieces stay apart.
         let turn = (angle.to_degrees()).round() as i64;
-        let reach = (RUN_BASELINE_SHIFT * em).min(16.0 * BAND);
+        // The line's type may be larger than the run's.
+        let reach = em.min(16.0 * BAND);
         let first = ((baseline - reach) / BAND).floor() as i64;
         let last = ((baseline + reach) / BAND).floor() as i64;
         let best = (first..=last)
             .filter_map(|band| bands.get(&(turn, band)))
             .flatten()
-            .filter_map(|&index| Some((index, continues(&lines[index], &run)?)))
-            .min_by(|a, b| a.1.total_cmp(&b.1));
-        if let Some((index, gap)) = best {
+            .filter_map(|&index| {
+                let (place, gap) = continues(&lines[index], &run)?;
+                Some((index, place, gap))
+            })
+            .min_by(|a, b| a.2.total_cmp(&b.2));
+        if let Some((index, place, _)) = best {
             let line = &mut lines[index];
             line.first = line.first.min(run.first);
-            let mut glyphs = run.glyphs;
-            if let Some(first) = glyphs.first_mut() {
-                first.space_before = gap > SPACE_GAP * em;
-            }
-            line.glyphs.append(&mut glyphs);
+            line.glyphs.splice(place..place, run.glyphs);
         } else {
             let band = (baseline / BAND).floor() as i64;
             bands.entry((turn, band)).or_default().push(lines.len());
@@ -341,21 +361,38 @@ fn join(mut runs: Vec<Run>) -> Vec<Run> {
     lines
 }
 
-/// The gap from `line` to `run` where `run` continues it.
-fn continues(line: &Run, run: &Run) -> Option<f64> {
+/// Where in `line` the run belongs, and the gap before it: after its end, or, for indices and exponents that
+/// were drawn later, in a gap that was left for them.
+fn continues(line: &Run, run: &Run) -> Option<(usize, f64)> {
     if line.stacked || run.stacked || !same_direction(line.direction, run.direction) {
         return None;
     }
     let last = line.glyphs.last()?;
     let first = run.glyphs.first()?;
-    if is_right_to_left(first.text) != is_right_to_left(last.text) {
+    if is_right_to_left(first.text) != is_right_to_left(last.text) || last.text == END_HYPHEN {
         return None;
     }
     let em = line.size().max(run.size());
-    let shift = (run.baseline() - line.baseline()).abs();
-    let gap = run.start() - line.end();
-    let fits = shift < RUN_BASELINE_SHIFT * em && gap < WIDE_GAP * em && gap > -OVERLAP * em;
-    fits.then_some(gap)
+    let small = run.size() < SMALL_TYPE * line.size();
+    let most_shift = if small {
+        BASELINE_SHIFT
+    } else {
+        RUN_BASELINE_SHIFT
+    };
+    if (run.baseline() - line.baseline()).abs() > most_shift * em {
+        return None;
+    }
+    let (start, end) = (run.start(), run.end());
+    let gap = start - line.end();
+    if gap < RUN_GAP * em && gap > -OVERLAP * em {
+        return Some((line.glyphs.len(), gap));
+    }
+    let slack = 0.1 * em;
+    let place = line
+        .glyphs
+        .windows(2)
+        .position(|pair| pair[0].u.1 < start + slack && end < pair[1].u.0 + slack)?;
+    (small && gap < 0.0).then_some((place + 1, 0.0))
 }
 
 fn middle(values: impl Iterator<Item = f64>) -> f64 {
@@ -374,7 +411,7 @@ fn push_normalised(text: &mut String, c: char) {
         '\u{FB04}' => text.push_str("ffl"),
         '\u{FB05}' | '\u{FB06}' => text.push_str("st"),
         // PDFium's sign for a hyphen at the end of a line, and the one that shows only there.
-        '\u{2}' | '\u{AD}' => text.push('\u{AD}'),
+        END_HYPHEN | '\u{AD}' => text.push('\u{AD}'),
         // Joiners and direction marks say nothing here.
         '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}' | '\u{FEFF}' => {}
         c if c.is_control() => {}

@@ -216,7 +216,7 @@ pub fn half_black_strip(compression: u16, two_dimensional: bool) -> Vec<u8> {
             2 => {
                 bits += RUNS;
                 bits += BLACK;
-                while bits.len() % 8 != 0 {
+                while !bits.len().is_multiple_of(8) {
                     bits.push('0');
                 }
             }
@@ -231,7 +231,7 @@ pub fn half_black_strip(compression: u16, two_dimensional: bool) -> Vec<u8> {
     if compression == 4 {
         bits += &[EOL, EOL].concat();
     }
-    while bits.len() % 8 != 0 {
+    while !bits.len().is_multiple_of(8) {
         bits.push('0');
     }
     bits.as_bytes()

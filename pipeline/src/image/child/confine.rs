@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr,
-    RulesetCreatedAttr, RulesetError, Scope, path_beneath_rules,
+    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 use rustix::process::{
     Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit,
@@ -15,13 +15,18 @@ use super::super::protocol::EXIT_OUT_OF_MEMORY;
 /// Open files a child needs: document, socket, null, and a font or two.
 const MAX_OPEN_FILES: u64 = 32;
 
-/// Dies with the parent, and sets the limits that hold for the child's whole life.
-pub(super) fn limit(parent: u32, max_raster_mib: u64) -> io::Result<()> {
+/// Dies with the parent from now on; fails where it is dead already.
+pub(super) fn die_with(parent: u32) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let now = getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
     if now != Some(parent) {
         return Err(io::Error::other("the parent is gone"));
     }
+    Ok(())
+}
+
+/// Sets the limits that hold for the child's whole life.
+pub(super) fn limit(max_raster_mib: u64) -> io::Result<()> {
     rustix::thread::set_no_new_privs(true)?;
     let bytes = max_raster_mib.saturating_mul(1 << 20);
     for (resource, most) in [
@@ -62,9 +67,9 @@ pub(super) fn allow_cpu(seconds: u64) {
 }
 
 /// Shuts the file system but for reading `font_dirs`, and the network, as far as the kernel can.
-pub(super) fn shut_doors(font_dirs: &[PathBuf]) -> Result<(), RulesetError> {
+pub(super) fn shut_doors(font_dirs: &[PathBuf]) -> Result<RulesetStatus, RulesetError> {
     let abi = ABI::V6;
-    Ruleset::default()
+    let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(abi))?
         .handle_access(AccessNet::from_all(abi))?
@@ -75,7 +80,7 @@ pub(super) fn shut_doors(font_dirs: &[PathBuf]) -> Result<(), RulesetError> {
             AccessFs::ReadFile | AccessFs::ReadDir,
         ))?
         .restrict_self()?;
-    Ok(())
+    Ok(status.ruleset)
 }
 
 /// Tells running out of memory from other crashes. Allocators set `errno` to `ENOMEM` when they are
@@ -120,4 +125,51 @@ pub(super) fn forget_out_of_memory() {
 /// hold, and would show a page without its image as if it were whole.
 pub(super) fn out_of_memory() -> bool {
     io::Error::last_os_error().raw_os_error() == Some(libc::ENOMEM)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::ErrorKind, thread};
+
+    use super::*;
+
+    #[test]
+    fn behind_shut_doors_only_fonts_can_be_read() {
+        let (fonts, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for dir in [&fonts, &other] {
+            fs::write(dir.path().join("file"), "text").unwrap();
+        }
+        // Landlock holds for one thread and its children.
+        let held = thread::scope(|scope| {
+            scope
+                .spawn(|| {
+                    let dirs = [fonts.path().to_owned(), "/nowhere".into()];
+                    if shut_doors(&dirs).unwrap() == RulesetStatus::NotEnforced {
+                        return None;
+                    }
+                    let read = |dir: &tempfile::TempDir| fs::read(dir.path().join("file"));
+                    let write = fs::write(fonts.path().join("new"), "");
+                    Some((read(&fonts), read(&other), write))
+                })
+                .join()
+                .unwrap()
+        });
+        let Some((font, secret, write)) = held else {
+            eprintln!("skipped: this kernel has no Landlock");
+            return;
+        };
+        assert_eq!(font.unwrap(), b"text");
+        assert_eq!(secret.unwrap_err().kind(), ErrorKind::PermissionDenied);
+        assert_eq!(write.unwrap_err().kind(), ErrorKind::PermissionDenied);
+    }
+
+    #[test]
+    fn only_a_lack_of_memory_looks_like_one() {
+        forget_out_of_memory();
+        assert!(!out_of_memory());
+        assert!(Vec::<u8>::new().try_reserve_exact(1 << 46).is_err());
+        assert!(out_of_memory());
+        assert!(fs::read("/nowhere").is_err());
+        assert!(!out_of_memory());
+    }
 }

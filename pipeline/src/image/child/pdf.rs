@@ -58,6 +58,22 @@ struct SeenGlyph {
     shown: bool,
 }
 
+impl SeenGlyph {
+    fn hinted_space() -> Self {
+        Self {
+            glyph: Glyph {
+                text: text_layer::HINTED_SPACE,
+                origin: (0.0, 0.0),
+                direction: (1.0, 0.0),
+                bounds: [0.0; 4],
+                size: 0.0,
+                bold: false,
+            },
+            shown: true,
+        }
+    }
+}
+
 /// An image as it lies on the displayed page, in the order of painting.
 struct SeenImage {
     order: u32,
@@ -121,6 +137,9 @@ pub(super) fn inspect(
     let mut glyphs = Vec::new();
     if let Some(characters) = page.text() {
         glyphs = read_text(&characters, &walk, &mut text);
+    }
+    if confine::out_of_memory() {
+        return Err(Fault::OutOfMemory);
     }
     let facts = PageFacts {
         width_pt: size.0,
@@ -317,10 +336,14 @@ fn read_text(text: &TextPage<'_>, walk: &Walk, facts: &mut TextFacts) -> Vec<See
     let mut glyphs = Vec::new();
     let mut high_surrogate = None;
     for index in 0..text.count().min(MAX_CHARACTERS) {
+        let unit = text.unicode(index);
         if text.is_generated(index) {
+            // Line feeds are made up too; where lines end is seen from their places.
+            if unit == u32::from(' ') {
+                glyphs.push(SeenGlyph::hinted_space());
+            }
             continue;
         }
-        let unit = text.unicode(index);
         let (code, index) = match (high_surrogate.take(), unit) {
             (_, 0xD800..=0xDBFF) => {
                 high_surrogate = Some((unit, index));

@@ -1,4 +1,4 @@
-//! Pictures as documents: PNG, JPEG and WebP are one page, TIFF is in [`tiff`](super::tiff).
+//! Pictures as documents: PNG, JPEG and WebP are one page, TIFF is in [`super::tiff`].
 
 use std::io::{BufReader, Read, Seek, SeekFrom};
 

@@ -1,4 +1,4 @@
-//! TIFF: each directory a page. Fax compressions are left to PDFium ([`fax`](super::fax)).
+//! TIFF: each directory a page. Fax compressions are left to PDFium ([`super::fax`]).
 
 use std::io::BufReader;
 

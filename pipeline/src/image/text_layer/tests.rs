@@ -106,6 +106,37 @@ fn exponents_stay_in_their_line() {
 }
 
 #[test]
+fn exponents_drawn_later_find_their_place() {
+    let mut glyphs = draw("24", (0.0, 50.0), RIGHT, 10.0, 0.25);
+    glyphs.extend(draw("century", (18.0, 50.0), RIGHT, 10.0, 0.25));
+    glyphs.extend(draw("th", (10.2, 46.0), RIGHT, 6.0, 0.25));
+    assert_eq!(texts(&glyphs), ["24th century"]);
+}
+
+#[test]
+fn a_made_up_space_needs_some_gap() {
+    let hint = |at: f64| Glyph {
+        text: HINTED_SPACE,
+        ..draw("x", (at, 50.0), RIGHT, 10.0, 0.0).remove(0)
+    };
+    let mut glyphs = draw("tight", (0.0, 50.0), RIGHT, 10.0, 0.25);
+    glyphs.push(hint(25.0));
+    glyphs.extend(draw("ly", (25.2, 50.0), RIGHT, 10.0, 0.25));
+    glyphs.push(hint(35.0));
+    glyphs.extend(draw("set", (36.2, 50.0), RIGHT, 10.0, 0.25));
+    assert_eq!(texts(&glyphs), ["tightly set"]);
+}
+
+#[test]
+fn a_column_does_not_go_on_in_the_next() {
+    let mut glyphs = draw("hy\u{2}", (0.0, 50.0), RIGHT, 10.0, 0.25);
+    glyphs.extend(draw("phens", (0.0, 62.0), RIGHT, 10.0, 0.25));
+    glyphs.extend(draw("next", (22.0, 50.0), RIGHT, 10.0, 0.25));
+    glyphs.extend(draw("column", (25.0 + 9.0, 62.0), RIGHT, 10.0, 0.25));
+    assert_eq!(texts(&glyphs), ["hy-", "phens", "next", "column"]);
+}
+
+#[test]
 fn turned_text_has_its_own_direction() {
     // Bottom to top, as along a figure's left edge.
     let up = (0.0, -1.0);
