@@ -16,6 +16,8 @@ mod detect;
 mod orient;
 /// A line's box to the recogniser's input.
 mod crop;
+/// The recogniser's last layer.
+mod head;
 /// A line's picture to its text.
 mod recognise;
 /// The threads, and the steps of a page.
