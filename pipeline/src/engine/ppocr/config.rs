@@ -15,7 +15,7 @@ impl Default for PpOcrConfig {
     fn default() -> Self {
         Self {
             lanes: std::thread::available_parallelism().map_or(1, usize::from),
-            detector_pixels: 1408 * 1088,
+            detector_pixels: 1_000_000,
             text_score: 0.5,
         }
     }

@@ -6,6 +6,9 @@ use crate::{image::PageImage, page::Quad};
 
 /// Height of the recogniser's input (the model's configuration).
 pub(super) const LINE_HEIGHT: usize = 48;
+/// Lines are made this much narrower than they are: reads as well, for less work. Measured on typed
+/// truth (18 ISRI pages at 200 dpi): word recall 0.991 at 1.0 and 0.85, 0.990 at 0.75.
+const SQUEEZE: f32 = 0.85;
 /// Widths are rounded up to a multiple of this, so that equal work has equal shape.
 const WIDTH_STEP: usize = 16;
 /// The narrowest input; the model was trained with short lines padded.
@@ -16,27 +19,11 @@ const MAX_WIDTH: usize = 3200;
 /// Cuts the line with these corners (clockwise from the text's top left) out of `image`, scales it to
 /// [`LINE_HEIGHT`] and normalises it to −1…1; the rest of the width is 0: (1, 3, 48, width).
 pub(super) fn line_input(image: &PageImage, quad: &Quad) -> NdTensor<f32, 4> {
-    let env = |n: &str, d: f32| {
-        std::env::var(n)
-            .ok()
-            .and_then(|v| v.parse().ok())
-            .unwrap_or(d)
-    };
-    let (vgrow, squeeze) = (env("VGROW", 0.0), env("SQUEEZE", 1.0));
-    let quad = &{
-        let [a, b, c, d] = quad.0;
-        let (vx, vy) = ((d.x - a.x) * vgrow / 2.0, (d.y - a.y) * vgrow / 2.0);
-        let m = |p: crate::page::Point, s: f32| crate::page::Point {
-            x: p.x + s * vx,
-            y: p.y + s * vy,
-        };
-        Quad([m(a, -1.0), m(b, -1.0), m(c, 1.0), m(d, 1.0)])
-    };
     let [a, b, c, d] = quad.0;
     let side = |p: crate::page::Point, q: crate::page::Point| (q.x - p.x).hypot(q.y - p.y);
     let source_width = side(a, b).max(side(d, c)).max(1.0);
     let source_height = side(a, d).max(side(b, c)).max(1.0);
-    let ratio = source_width / source_height * squeeze;
+    let ratio = SQUEEZE * source_width / source_height;
     let content = ((LINE_HEIGHT as f32 * ratio).ceil() as usize).clamp(1, MAX_WIDTH);
     let width = content.max(MIN_WIDTH).next_multiple_of(WIDTH_STEP);
     let transform = Projection::to_quad(quad, content as f32, LINE_HEIGHT as f32);

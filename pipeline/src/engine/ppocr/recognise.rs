@@ -2,10 +2,11 @@
 //!
 //! Each line runs alone: its text cannot depend on its neighbours, and nothing is wasted on padding.
 
-use rten_tensor::{NdTensor, NdTensorView, prelude::*};
+use rten_tensor::{NdTensor, prelude::*};
 
 use super::{
     crop::line_input,
+    head::Best,
     weights::{Lane, Weights},
 };
 use crate::{image::PageImage, page::Quad};
@@ -32,35 +33,33 @@ pub(super) fn recognise(
     quad: &Quad,
 ) -> Result<Text, String> {
     let input = line_input(image, quad);
-    let output: NdTensor<f32, 3> = weights.recogniser.run(input.view(), lane)?;
-    let [batch, _, classes] = output.shape();
-    if batch != 1 || classes != weights.characters.len() + 1 {
-        return Err(format!(
-            "the recogniser gave the shape {:?} for {} characters",
-            output.shape(),
-            weights.characters.len()
-        ));
-    }
-    Ok(decode(output.slice(0), &weights.characters))
+    lane.run(|| {
+        let features: NdTensor<f32, 3> = weights.recogniser.run(input.view(), lane)?;
+        if features.size(0) != 1 {
+            return Err(format!(
+                "the recogniser gave the shape {:?}",
+                features.shape()
+            ));
+        }
+        Ok(decode(
+            &weights.head.best(features.slice(0))?,
+            &weights.characters,
+        ))
+    })
 }
 
 /// Greedy CTC decoding (Graves et al., 2006): the best class of each step, repeats joined, blanks
-/// dropped. `steps`: (steps, classes), probabilities.
-fn decode(steps: NdTensorView<f32, 2>, characters: &[String]) -> Text {
+/// dropped.
+fn decode(steps: &[Best], characters: &[String]) -> Text {
     let mut text = String::new();
     let (mut sum, mut classes, mut previous) = (0.0f64, 0usize, BLANK);
-    for step in 0..steps.size(0) {
-        let row = steps.slice(step);
-        let (class, probability) = match row.data() {
-            Some(row) => best(row),
-            None => best(&row.to_vec()),
-        };
-        if class != BLANK && class != previous {
-            text.push_str(characters.get(class - 1).map_or("", String::as_str));
-            sum += f64::from(probability);
+    for best in steps {
+        if best.class != BLANK && best.class != previous {
+            text.push_str(characters.get(best.class - 1).map_or("", String::as_str));
+            sum += f64::from(best.probability());
             classes += 1;
         }
-        previous = class;
+        previous = best.class;
     }
     let confidence = if classes == 0 {
         0.0
@@ -74,19 +73,35 @@ fn decode(steps: NdTensorView<f32, 2>, characters: &[String]) -> Text {
     }
 }
 
-/// The class with the highest value, and the value; the first of equals.
-fn best(row: &[f32]) -> (usize, f32) {
-    // The highest of each block first: eighteen thousand classes, most of them nowhere near.
-    const BLOCK: usize = 64;
-    let mut found = (BLANK, f32::NEG_INFINITY);
-    for (block, values) in row.chunks(BLOCK).enumerate() {
-        let highest = values
-            .iter()
-            .fold(f32::NEG_INFINITY, |a, b| if *b > a { *b } else { a });
-        if highest > found.1 {
-            let at = values.iter().position(|v| *v == highest).unwrap_or(0);
-            found = (block * BLOCK + at, highest);
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(classes: &[usize]) -> Vec<Best> {
+        classes.iter().map(|class| Best::sure(*class)).collect()
     }
-    found
+
+    fn text(classes: &[usize]) -> String {
+        let characters = ["a", "b", "木", " "].map(str::to_owned);
+        decode(&steps(classes), &characters).text
+    }
+
+    #[test]
+    fn repeats_join_unless_a_blank_parts_them() {
+        assert_eq!(text(&[1, 1, 0, 1, 2, 2, 0, 0, 3]), "aab木");
+    }
+
+    #[test]
+    fn spaces_stay_between_words_and_go_around_the_line() {
+        assert_eq!(text(&[4, 1, 4, 4, 2, 0, 4]), "a b");
+    }
+
+    #[test]
+    fn a_line_of_blanks_has_no_text_and_no_confidence() {
+        let read = decode(&steps(&[0, 0, 0]), &[]);
+        assert_eq!(
+            (read.text.as_str(), read.confidence, read.classes),
+            ("", 0.0, 0)
+        );
+    }
 }

@@ -11,6 +11,8 @@ use rten::{Model, ModelOptions, RunOptions, ThreadPool};
 use rten_tensor::{NdTensor, NdTensorView};
 use sha2::{Digest, Sha256};
 
+use super::head::{Head, cut};
+
 /// File name of the detector.
 pub const DETECTOR_FILE: &str = "PP-OCRv6_det_small.onnx";
 /// File name of the recogniser.
@@ -48,7 +50,9 @@ pub enum LoadError {
 /// The two networks and the characters, shared by all lanes.
 pub(super) struct Weights {
     pub(super) detector: Network,
+    /// The recogniser without its last layer.
     pub(super) recogniser: Network,
+    pub(super) head: Head,
     /// The text of each class but the blank (class 0): class `i` is `characters[i - 1]`.
     pub(super) characters: Vec<String>,
     /// SHA-256 of the detector's file and the recogniser's, one after the other.
@@ -58,42 +62,49 @@ pub(super) struct Weights {
 impl Weights {
     pub(super) fn load(folder: &Path) -> Result<Self, LoadError> {
         let mut hash = Sha256::new();
-        let (detector, _) = load_network(&folder.join(DETECTOR_FILE), &mut hash)?;
+        let path = folder.join(DETECTOR_FILE);
+        let detector = Network::load(read(&path, &mut hash)?).map_err(invalid(&path))?;
         let path = folder.join(RECOGNISER_FILE);
-        let (recogniser, characters) = load_network(&path, &mut hash)?;
-        let reason = "it names no characters".to_owned();
-        let characters = characters.ok_or(LoadError::Invalid { path, reason })?;
+        let (rest, head) = cut(&read(&path, &mut hash)?).map_err(invalid(&path))?;
+        let recogniser = Network::load(rest).map_err(invalid(&path))?;
+        let characters = recogniser.characters().map_err(invalid(&path))?;
+        if characters.len() + 1 != head.classes() {
+            let reason = format!(
+                "{} characters for {} classes",
+                characters.len(),
+                head.classes()
+            );
+            return Err(invalid(&path)(reason));
+        }
+        let sha256 = hash.finalize().iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
         Ok(Self {
             detector,
             recogniser,
+            head,
             characters,
-            sha256: hash.finalize().iter().fold(String::new(), |mut hex, byte| {
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            }),
+            sha256,
         })
     }
 }
 
-/// Loads one network, adds its bytes to `hash`, and gives its characters where it names some.
-fn load_network(
-    path: &Path,
-    hash: &mut Sha256,
-) -> Result<(Network, Option<Vec<String>>), LoadError> {
+/// The bytes of a file, added to `hash` too.
+fn read(path: &Path, hash: &mut Sha256) -> Result<Vec<u8>, LoadError> {
     let bytes = fs::read(path).map_err(|source| LoadError::Read {
         path: path.into(),
         source,
     })?;
     hash.update(&bytes);
-    let model = ModelOptions::with_all_ops()
-        .prepack_weights(true)
-        .load(bytes)
-        .map_err(|e| LoadError::Invalid {
-            path: path.into(),
-            reason: e.to_string(),
-        })?;
-    let characters = model.metadata().get(CHARACTERS_FIELD).map(parse_characters);
-    Ok((Network(model), characters))
+    Ok(bytes)
+}
+
+fn invalid(path: &Path) -> impl Fn(String) -> LoadError {
+    move |reason| LoadError::Invalid {
+        path: path.into(),
+        reason,
+    }
 }
 
 /// The characters in the order of their classes. The list leaves the blank before and the space after
@@ -106,6 +117,18 @@ fn parse_characters(list: &str) -> Vec<String> {
 pub(super) struct Network(Model);
 
 impl Network {
+    fn load(onnx: Vec<u8>) -> Result<Self, String> {
+        let mut options = ModelOptions::with_all_ops();
+        options.prepack_weights(true);
+        options.load(onnx).map(Self).map_err(|e| e.to_string())
+    }
+
+    fn characters(&self) -> Result<Vec<String>, String> {
+        let list = self.0.metadata().get(CHARACTERS_FIELD);
+        list.map(parse_characters)
+            .ok_or_else(|| "it names no characters".to_owned())
+    }
+
     /// Runs the network on `lane`'s thread.
     pub(super) fn run<const N: usize>(
         &self,
@@ -134,5 +157,23 @@ impl Lane {
         Self {
             pool: Arc::new(ThreadPool::with_num_threads(1)),
         }
+    }
+
+    /// Runs `work` on the lane's own thread.
+    pub(super) fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        self.pool.run(work)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_space_is_the_last_class_of_the_list() {
+        assert_eq!(
+            parse_characters("a\nb\u{3000}\n木"),
+            ["a", "b\u{3000}", "木", " "]
+        );
     }
 }
