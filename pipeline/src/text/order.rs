@@ -199,7 +199,7 @@ fn separates(items: &[Item], gutter: Gutter, islands: &[usize], page: &Page) -> 
         (false, true) => {
             !left.cells && (aligned < 0.7 || left.flows && left.size < 0.9 * right.size)
         }
-        (false, false) => aligned < 0.3 && fewer >= 3 || tall && !(left.cells || right.cells),
+        (false, false) => aligned < 0.3 && fewer >= 4 || tall && !(left.cells || right.cells),
     };
     columns.then_some(gutter)
 }
