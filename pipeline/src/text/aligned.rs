@@ -15,7 +15,7 @@ use super::{
 /// Most columns of a table.
 const MOST_COLUMNS: usize = 24;
 /// Longest usual text of a cell, in characters: longer is running text.
-const LONGEST_CELL: usize = 40;
+pub(crate) const LONGEST_CELL: usize = 40;
 
 /// A table in a column's rows.
 #[derive(Debug)]
@@ -59,11 +59,15 @@ pub(crate) fn aligned<'a>(rows: &[Row<'a>], em: f32, seen: &Hyphenated) -> Vec<A
 
 /// Pieces that stand close together: a cell's part of a row.
 #[derive(Clone, Debug)]
-struct Span<'a> {
-    left: f32,
-    right: f32,
-    text: String,
-    pieces: Vec<Piece<'a>>,
+pub(crate) struct Span<'a> {
+    /// Left edge.
+    pub left: f32,
+    /// Right edge.
+    pub right: f32,
+    /// Its text.
+    pub text: String,
+    /// Its pieces.
+    pub pieces: Vec<Piece<'a>>,
 }
 
 impl<'a> Span<'a> {
@@ -76,7 +80,8 @@ impl<'a> Span<'a> {
     }
 }
 
-fn spans<'a>(row: &Row<'a>, em: f32) -> Vec<Span<'a>> {
+/// The cells of a row.
+pub(crate) fn spans<'a>(row: &Row<'a>, em: f32) -> Vec<Span<'a>> {
     let together = |a: &Piece, b: &Piece| {
         let gap = b.rect.left - a.rect.right;
         let sign = a.text.chars().all(|c| matches!(c, '$' | '€' | '£' | '¥'));
@@ -151,7 +156,7 @@ fn with_head(
 }
 
 /// The columns with a further row's cells; `None` where a cell reaches over two of them.
-fn widened(columns: &[(f32, f32)], row: &[Span], em: f32) -> Option<Vec<(f32, f32)>> {
+pub(crate) fn widened(columns: &[(f32, f32)], row: &[Span], em: f32) -> Option<Vec<(f32, f32)>> {
     let mut columns = columns.to_vec();
     for cell in row {
         let touches = |c: &(f32, f32)| cell.left < c.1 + 0.4 * em && c.0 - 0.4 * em < cell.right;

@@ -70,7 +70,9 @@ fn drops_hyphen(text: &str, next: &str, seen: &Hyphenated) -> bool {
         .take_while(|c| c.is_alphanumeric() || matches!(c, '-' | '\'' | '’'))
         .collect();
     let letters = left.chars().next_back().is_some_and(char::is_alphabetic);
-    let small = right.chars().next().is_some_and(char::is_lowercase);
+    let capitals = |word: &str| word.chars().count() > 1 && word.chars().all(char::is_uppercase);
+    let small =
+        right.chars().next().is_some_and(char::is_lowercase) || capitals(left) && capitals(&right);
     let compound = left.contains('-') || matches!(left, "self" | "well" | "Self" | "Well");
     letters && small && !compound && !seen.knows(left, &right)
 }
@@ -102,6 +104,7 @@ mod tests {
     fn rejoins_a_word_broken_at_the_line_end() {
         assert_eq!(joined(&["the infor-", "mation is"]), "the information is");
         assert_eq!(joined(&["the infor\u{ad}", "mation"]), "the information");
+        assert_eq!(joined(&["A NEW SO-", "LUTION"]), "A NEW SOLUTION");
     }
 
     #[test]

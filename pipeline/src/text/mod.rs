@@ -13,6 +13,7 @@ mod margin;
 mod tables;
 mod ruled;
 mod aligned;
+mod barred;
 mod paragraphs;
 mod headings;
 /// Reading order and blocks of one page.

@@ -301,7 +301,10 @@ fn type_changes(a: &Row, b: &Row) -> bool {
 fn continues_word(a: &str, b: &str) -> bool {
     let mut last = a.chars().rev();
     let cut = matches!(last.next(), Some('-' | '\u{ad}' | '\u{2010}'));
-    cut && last.next().is_some_and(char::is_alphabetic) && starts_small(b)
+    let before = last.next();
+    let capitals =
+        before.is_some_and(char::is_uppercase) && b.chars().take(2).all(char::is_uppercase);
+    cut && before.is_some_and(char::is_alphabetic) && (starts_small(b) || capitals)
 }
 
 fn starts_small(text: &str) -> bool {
