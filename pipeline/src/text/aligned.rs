@@ -195,6 +195,7 @@ fn table<'a>(
             .position(|c| (c.0 - 0.1..=c.1 + 0.1).contains(&middle))
     };
     let mut grid: Vec<Vec<Option<Span>>> = Vec::new();
+    let mut crowded = 0;
     for row in rows {
         let mut line: Vec<Option<Span>> = vec![None; columns.len()];
         for cell in row {
@@ -204,9 +205,11 @@ fn table<'a>(
                 None => *slot = Some(cell.clone()),
             }
         }
+        crowded += usize::from(line.iter().flatten().count() < row.len());
         grid.push(line);
     }
-    if !is_certain(&grid, columns, em) {
+    // Two cells in one place now and then are one cell with a gap; more often the columns are wrong.
+    if crowded * 6 > grid.len() || !is_certain(&grid, columns, em) {
         return None;
     }
     let mut pieces = Vec::new();
@@ -273,7 +276,7 @@ fn is_certain(grid: &[Vec<Option<Span>>], columns: &[(f32, f32)], em: f32) -> bo
     });
     let leaders = full
         .iter()
-        .filter(|row| row.iter().flatten().any(|cell| cell.text.contains("...")))
+        .filter(|row| row.iter().flatten().any(|cell| is_leader(&cell.text)))
         .count();
     let marked = of_column(0).filter(|cell| is_mark(&cell.text)).count() * 2 > full.len();
     let equations = of_column(columns.len() - 1)
@@ -289,14 +292,14 @@ fn is_certain(grid: &[Vec<Option<Span>>], columns: &[(f32, f32)], em: f32) -> bo
         return false;
     }
     match columns.len() {
-        2 => {
-            full.len() >= 4
-                && share > 0.9
-                && white > 1.5 * em
-                && (amounts(1) > 0.75 || amounts(0) > 0.75)
-        }
+        2 => full.len() >= 4 && share > 0.9 && white > 1.5 * em && amounts(1) > 0.75,
         _ => full.len() >= 3 && share > if full.len() < 5 { 0.75 } else { 0.6 },
     }
+}
+
+/// Whether a cell has the dots that lead to a page number or an amount.
+fn is_leader(text: &str) -> bool {
+    text.contains("...") || text.contains(". . .") || text == "."
 }
 
 /// Whether a cell is only a list's mark.
