@@ -14,9 +14,10 @@ impl Hyphenated {
     pub fn learn(&mut self, line: &str) {
         for word in line.split_whitespace() {
             let word = word.trim_matches(|c: char| !c.is_alphanumeric());
-            let joined = word.contains('-') && word.len() < 64;
+            let joined = word.contains(['-', '\u{2010}', '\u{2011}']) && word.len() < 64;
             if joined && self.0.len() < MOST_WORDS {
-                self.0.insert(word.to_lowercase());
+                let plain = word.to_lowercase().replace(['\u{2010}', '\u{2011}'], "-");
+                self.0.insert(plain);
             }
         }
     }
@@ -38,7 +39,7 @@ pub(crate) fn join_line(text: &mut String, next: &str, seen: &Hyphenated) {
         '\u{ad}' => {
             text.pop();
         }
-        '-' | '\u{2010}' | '¬' => {
+        '-' | '\u{2010}' | '\u{2011}' | '¬' => {
             let before = text.chars().rev().nth(1);
             if before.is_none_or(char::is_whitespace) || !first.is_alphanumeric() {
                 text.push(' ');
@@ -73,7 +74,8 @@ fn drops_hyphen(text: &str, next: &str, seen: &Hyphenated) -> bool {
     let capitals = |word: &str| word.chars().count() > 1 && word.chars().all(char::is_uppercase);
     let small =
         right.chars().next().is_some_and(char::is_lowercase) || capitals(left) && capitals(&right);
-    let compound = left.contains('-') || matches!(left, "self" | "well" | "Self" | "Well");
+    let compound =
+        left.contains(['-', '\u{2011}']) || matches!(left, "self" | "well" | "Self" | "Well");
     letters && small && !compound && !seen.knows(left, &right)
 }
 

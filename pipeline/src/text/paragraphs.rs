@@ -300,7 +300,7 @@ fn type_changes(a: &Row, b: &Row) -> bool {
 /// Whether a word is cut by the line's end.
 fn continues_word(a: &str, b: &str) -> bool {
     let mut last = a.chars().rev();
-    let cut = matches!(last.next(), Some('-' | '\u{ad}' | '\u{2010}'));
+    let cut = matches!(last.next(), Some('-' | '\u{ad}' | '\u{2010}' | '\u{2011}'));
     let before = last.next();
     let capitals =
         before.is_some_and(char::is_uppercase) && b.chars().take(2).all(char::is_uppercase);
