@@ -15,7 +15,7 @@ use super::{
 /// Most columns of a table.
 const MOST_COLUMNS: usize = 24;
 /// Longest usual text of a cell, in characters: longer is running text.
-const LONGEST_CELL: usize = 40;
+pub(crate) const LONGEST_CELL: usize = 40;
 
 /// A table in a column's rows.
 #[derive(Debug)]
@@ -59,11 +59,15 @@ pub(crate) fn aligned<'a>(rows: &[Row<'a>], em: f32, seen: &Hyphenated) -> Vec<A
 
 /// Pieces that stand close together: a cell's part of a row.
 #[derive(Clone, Debug)]
-struct Span<'a> {
-    left: f32,
-    right: f32,
-    text: String,
-    pieces: Vec<Piece<'a>>,
+pub(crate) struct Span<'a> {
+    /// Left edge.
+    pub left: f32,
+    /// Right edge.
+    pub right: f32,
+    /// Its text.
+    pub text: String,
+    /// Its pieces.
+    pub pieces: Vec<Piece<'a>>,
 }
 
 impl<'a> Span<'a> {
@@ -76,7 +80,8 @@ impl<'a> Span<'a> {
     }
 }
 
-fn spans<'a>(row: &Row<'a>, em: f32) -> Vec<Span<'a>> {
+/// The cells of a row.
+pub(crate) fn spans<'a>(row: &Row<'a>, em: f32) -> Vec<Span<'a>> {
     let together = |a: &Piece, b: &Piece| {
         let gap = b.rect.left - a.rect.right;
         let sign = a.text.chars().all(|c| matches!(c, '$' | '€' | '£' | '¥'));
@@ -151,7 +156,7 @@ fn with_head(
 }
 
 /// The columns with a further row's cells; `None` where a cell reaches over two of them.
-fn widened(columns: &[(f32, f32)], row: &[Span], em: f32) -> Option<Vec<(f32, f32)>> {
+pub(crate) fn widened(columns: &[(f32, f32)], row: &[Span], em: f32) -> Option<Vec<(f32, f32)>> {
     let mut columns = columns.to_vec();
     for cell in row {
         let touches = |c: &(f32, f32)| cell.left < c.1 + 0.4 * em && c.0 - 0.4 * em < cell.right;
@@ -190,6 +195,7 @@ fn table<'a>(
             .position(|c| (c.0 - 0.1..=c.1 + 0.1).contains(&middle))
     };
     let mut grid: Vec<Vec<Option<Span>>> = Vec::new();
+    let mut crowded = 0;
     for row in rows {
         let mut line: Vec<Option<Span>> = vec![None; columns.len()];
         for cell in row {
@@ -199,9 +205,11 @@ fn table<'a>(
                 None => *slot = Some(cell.clone()),
             }
         }
+        crowded += usize::from(line.iter().flatten().count() < row.len());
         grid.push(line);
     }
-    if !is_certain(&grid, columns, em) {
+    // Two cells in one place now and then are one cell with a gap; more often the columns are wrong.
+    if crowded * 6 > grid.len() || !is_certain(&grid, columns, em) {
         return None;
     }
     let mut pieces = Vec::new();
@@ -268,7 +276,7 @@ fn is_certain(grid: &[Vec<Option<Span>>], columns: &[(f32, f32)], em: f32) -> bo
     });
     let leaders = full
         .iter()
-        .filter(|row| row.iter().flatten().any(|cell| cell.text.contains("...")))
+        .filter(|row| row.iter().flatten().any(|cell| is_leader(&cell.text)))
         .count();
     let marked = of_column(0).filter(|cell| is_mark(&cell.text)).count() * 2 > full.len();
     let equations = of_column(columns.len() - 1)
@@ -284,14 +292,14 @@ fn is_certain(grid: &[Vec<Option<Span>>], columns: &[(f32, f32)], em: f32) -> bo
         return false;
     }
     match columns.len() {
-        2 => {
-            full.len() >= 4
-                && share > 0.9
-                && white > 1.5 * em
-                && (amounts(1) > 0.75 || amounts(0) > 0.75)
-        }
+        2 => full.len() >= 4 && share > 0.9 && white > 1.5 * em && amounts(1) > 0.75,
         _ => full.len() >= 3 && share > if full.len() < 5 { 0.75 } else { 0.6 },
     }
+}
+
+/// Whether a cell has the dots that lead to a page number or an amount.
+fn is_leader(text: &str) -> bool {
+    text.contains("...") || text.contains(". . .") || text == "."
 }
 
 /// Whether a cell is only a list's mark.

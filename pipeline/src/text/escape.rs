@@ -3,8 +3,10 @@
 /// Where text will stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// At the start of a block: a paragraph, an item, a heading.
+    /// At the start of a block: a paragraph, an item.
     Block,
+    /// After a heading's signs.
+    Heading,
     /// In a cell of a Markdown table.
     Cell,
 }

@@ -37,6 +37,11 @@ impl Gutter {
         self.right - self.left
     }
 
+    /// By which gutters are tried: the tallest first, of like ones the widest.
+    pub fn rank(&self, em: f32) -> f32 {
+        self.height() * (self.width() / em).clamp(0.5, 2.0).powf(0.2)
+    }
+
     fn height(&self) -> f32 {
         self.bottom - self.top
     }
@@ -81,10 +86,7 @@ pub(crate) fn gutters(items: &[Item], em: f32) -> Vec<Gutter> {
     white.truncate(MOST_WHITE);
     let mut found = widen(white, all.left, step);
     found.retain(|gutter| gutter.width() > 1.5 * step);
-    found.sort_by(|a, b| {
-        let rank = |g: &Gutter| g.height() * (g.width() / em).clamp(0.5, 2.0).powf(0.2);
-        rank(b).total_cmp(&rank(a))
-    });
+    found.sort_by(|a, b| b.rank(em).total_cmp(&a.rank(em)));
     found.truncate(MOST_GUTTERS);
     found
 }

@@ -56,7 +56,8 @@ impl Styles {
             return level;
         }
         let level = match size / body {
-            r if r >= 1.6 => 1,
+            // The first large line of a document is its title.
+            r if r >= 1.6 || self.levels.is_empty() && r >= 1.25 => 1,
             r if r >= 1.25 => 2,
             _ => 3,
         };
@@ -189,6 +190,8 @@ fn could_be(paragraph: &Paragraph, text: &str) -> bool {
         && letters * 2 > signs
         && !ends_open
         && !text.contains("....")
+        && !text.contains(['@', '\\'])
+        && !text.contains("://")
 }
 
 /// The depth of a numbered section title: 1 for `2 Method` and `II. Method`, 2 for `2.1 Results`.

@@ -14,9 +14,10 @@ impl Hyphenated {
     pub fn learn(&mut self, line: &str) {
         for word in line.split_whitespace() {
             let word = word.trim_matches(|c: char| !c.is_alphanumeric());
-            let joined = word.contains('-') && word.len() < 64;
+            let joined = word.contains(['-', '\u{2010}', '\u{2011}']) && word.len() < 64;
             if joined && self.0.len() < MOST_WORDS {
-                self.0.insert(word.to_lowercase());
+                let plain = word.to_lowercase().replace(['\u{2010}', '\u{2011}'], "-");
+                self.0.insert(plain);
             }
         }
     }
@@ -38,7 +39,7 @@ pub(crate) fn join_line(text: &mut String, next: &str, seen: &Hyphenated) {
         '\u{ad}' => {
             text.pop();
         }
-        '-' | '\u{2010}' | '¬' => {
+        '-' | '\u{2010}' | '\u{2011}' | '¬' => {
             let before = text.chars().rev().nth(1);
             if before.is_none_or(char::is_whitespace) || !first.is_alphanumeric() {
                 text.push(' ');
@@ -70,8 +71,11 @@ fn drops_hyphen(text: &str, next: &str, seen: &Hyphenated) -> bool {
         .take_while(|c| c.is_alphanumeric() || matches!(c, '-' | '\'' | '’'))
         .collect();
     let letters = left.chars().next_back().is_some_and(char::is_alphabetic);
-    let small = right.chars().next().is_some_and(char::is_lowercase);
-    let compound = left.contains('-') || matches!(left, "self" | "well" | "Self" | "Well");
+    let capitals = |word: &str| word.chars().count() > 1 && word.chars().all(char::is_uppercase);
+    let small =
+        right.chars().next().is_some_and(char::is_lowercase) || capitals(left) && capitals(&right);
+    let compound =
+        left.contains(['-', '\u{2011}']) || matches!(left, "self" | "well" | "Self" | "Well");
     letters && small && !compound && !seen.knows(left, &right)
 }
 
@@ -102,6 +106,7 @@ mod tests {
     fn rejoins_a_word_broken_at_the_line_end() {
         assert_eq!(joined(&["the infor-", "mation is"]), "the information is");
         assert_eq!(joined(&["the infor\u{ad}", "mation"]), "the information");
+        assert_eq!(joined(&["A NEW SO-", "LUTION"]), "A NEW SOLUTION");
     }
 
     #[test]

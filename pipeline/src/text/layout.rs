@@ -10,6 +10,7 @@ use crate::{
 use super::{
     Block, BlockKind, Table,
     aligned::aligned,
+    barred::take_barred,
     headings::{Styles, headings},
     join::{Hyphenated, join_line},
     lists::{depths, list_marks},
@@ -90,7 +91,8 @@ pub(crate) fn lay_out(
 fn parts<'a>(mut body: Vec<Piece<'a>>, rulings: &Rulings, seen: &Hyphenated) -> Vec<Part<'a>> {
     let em = common_size(body.iter()).unwrap_or(1.0).max(1.0);
     let numbers = take_line_numbers(&mut body, em);
-    let ruled = take_ruled(&mut body, rulings, em, seen);
+    let mut ruled = take_ruled(&mut body, rulings, em, seen);
+    ruled.extend(take_barred(&mut body, rulings, em, seen));
     let tables = ruled
         .iter()
         .enumerate()

@@ -122,7 +122,7 @@ fn counted(mark: &str) -> Option<(char, Option<u32>)> {
 }
 
 fn heading(level: u8, text: &str) -> String {
-    let mut text = escape(text, Place::Block);
+    let mut text = escape(text, Place::Heading);
     // A closing run of signs would be taken for the heading's own.
     if text.ends_with('#') {
         let at = text.trim_end_matches('#').len();

@@ -13,6 +13,7 @@ mod margin;
 mod tables;
 mod ruled;
 mod aligned;
+mod barred;
 mod paragraphs;
 mod headings;
 // Reading order and blocks of one page.
@@ -54,7 +55,8 @@ pub struct AssembledPage {
     /// One-based number in the document.
     pub number: u32,
     /// Its Markdown: page marker where wanted, then blocks, each ended by a line feed, blank lines
-    /// between. Pages' Markdown is written one after another with a blank line between.
+    /// between, but not between the items of a list. Pages' Markdown is written one after another with a
+    /// blank line between.
     pub markdown: String,
     /// Its lines in reading order; `block` is an index into `blocks`.
     pub lines: Vec<LineRecord>,

@@ -114,14 +114,14 @@ fn cut<'a>(items: Vec<Item<'a>>, page: &Page, depth: u32, found: &mut Vec<Vec<It
 
 /// The tallest white strip that separates columns, and the items that stand in it.
 fn best_gutter(items: &[Item], page: &Page) -> Option<(Gutter, Vec<usize>)> {
-    gutters(items, page.em).into_iter().find_map(|gutter| {
-        let (longer, islands) = bridge(items, gutter, page.em);
-        if !islands.is_empty()
-            && let Some(gutter) = separates(items, longer, &islands, page)
-        {
-            return Some((gutter, islands));
-        }
-        separates(items, gutter, &[], page).map(|gutter| (gutter, Vec::new()))
+    let plain = gutters(items, page.em);
+    let bridged = plain.iter().map(|gutter| bridge(items, *gutter, page.em));
+    let mut all: Vec<(Gutter, Vec<usize>)> =
+        bridged.filter(|(_, islands)| !islands.is_empty()).collect();
+    all.extend(plain.iter().map(|gutter| (*gutter, Vec::new())));
+    all.sort_by(|a, b| b.0.rank(page.em).total_cmp(&a.0.rank(page.em)));
+    all.into_iter().find_map(|(gutter, islands)| {
+        separates(items, gutter, &islands, page).map(|gutter| (gutter, islands))
     })
 }
 
@@ -129,12 +129,14 @@ fn best_gutter(items: &[Item], page: &Page) -> Option<(Gutter, Vec<usize>)> {
 /// text to their left and right, and white strip again below.
 fn bridge(items: &[Item], mut gutter: Gutter, em: f32) -> (Gutter, Vec<usize>) {
     let mut islands = Vec::new();
+    // Columns need not be as far apart below as they are above.
+    let core = gutter.width() / 4.0;
     let mut crossing: Vec<usize> = (0..items.len())
         .filter(|&i| {
             let (rect, inset) = (items[i].rect(), items[i].margin() * em);
             items[i].middle().1 > gutter.bottom
-                && rect.left + inset < gutter.right
-                && rect.right - inset > gutter.left
+                && rect.left + inset < gutter.middle() + core
+                && rect.right - inset > gutter.middle() - core
         })
         .collect();
     crossing.sort_by(|&a, &b| items[a].rect().top.total_cmp(&items[b].rect().top));
@@ -199,7 +201,7 @@ fn separates(items: &[Item], gutter: Gutter, islands: &[usize], page: &Page) -> 
         (false, true) => {
             !left.cells && (aligned < 0.7 || left.flows && left.size < 0.9 * right.size)
         }
-        (false, false) => aligned < 0.3 && fewer >= 3 || tall && !(left.cells || right.cells),
+        (false, false) => aligned < 0.3 && fewer >= 4 || tall && !(left.cells || right.cells),
     };
     columns.then_some(gutter)
 }

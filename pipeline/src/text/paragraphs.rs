@@ -45,6 +45,8 @@ struct Column {
     right: f32,
     /// Usual distance from one line's middle to the next.
     pitch: f32,
+    /// Whether lines hardly ever go on from the one before, as on receipts and forms.
+    linewise: bool,
     em: f32,
 }
 
@@ -104,6 +106,7 @@ impl Column {
             left: shared_edge(rows.iter().map(|row| -row.rect.left), em).map_or(all.left, |x| -x),
             right: shared_edge(rows.iter().map(|row| row.rect.right), em).unwrap_or(all.right),
             pitch: low_median(pitches).unwrap_or(1.3 * em),
+            linewise: is_linewise(rows),
             em,
         })
     }
@@ -125,6 +128,9 @@ impl Column {
         }
         if continues_word(&a.text, &b.text) {
             return false;
+        }
+        if self.linewise && !starts_small(&b.text) && !a.text.ends_with(',') {
+            return true;
         }
         self.ends_short(rows, first, i) || self.indent_breaks(rows, marks, first, i)
     }
@@ -270,6 +276,19 @@ fn low_median(values: Vec<(f32, f64)>) -> Option<f32> {
     weighted_median(lower)
 }
 
+/// Whether almost every line starts with a capital or a digit, in a script that has capitals.
+fn is_linewise(rows: &[Row]) -> bool {
+    let starts = |test: fn(char) -> bool| {
+        let first = |row: &&Row| row.text.chars().next().is_some_and(test);
+        rows.iter().filter(first).count()
+    };
+    let (fresh, small) = (
+        starts(|c| c.is_uppercase() || c.is_ascii_digit()),
+        starts(char::is_lowercase),
+    );
+    fresh >= 8 && small * 8 < fresh
+}
+
 /// Whether the type of the next row is another one: larger, smaller, or no longer bold.
 fn type_changes(a: &Row, b: &Row) -> bool {
     let enough = |row: &Row| row.text.chars().nth(2).is_some();
@@ -281,8 +300,11 @@ fn type_changes(a: &Row, b: &Row) -> bool {
 /// Whether a word is cut by the line's end.
 fn continues_word(a: &str, b: &str) -> bool {
     let mut last = a.chars().rev();
-    let cut = matches!(last.next(), Some('-' | '\u{ad}' | '\u{2010}'));
-    cut && last.next().is_some_and(char::is_alphabetic) && starts_small(b)
+    let cut = matches!(last.next(), Some('-' | '\u{ad}' | '\u{2010}' | '\u{2011}'));
+    let before = last.next();
+    let capitals =
+        before.is_some_and(char::is_uppercase) && b.chars().take(2).all(char::is_uppercase);
+    cut && before.is_some_and(char::is_alphabetic) && (starts_small(b) || capitals)
 }
 
 fn starts_small(text: &str) -> bool {

@@ -607,6 +607,121 @@ fn aligned_cells_are_a_table_but_columns_of_text_are_not() {
 }
 
 #[test]
+fn lines_across_alone_make_a_table() {
+    let mut lines = prose(100.0);
+    let cells: [&[(f32, &str)]; 5] = [
+        &[(110.0, "Source"), (330.0, "Kind"), (520.0, "Count")],
+        &[(300.0, "Part one of the mixture, in all")],
+        &[(110.0, "Books"), (330.0, "printed and"), (520.0, "12")],
+        &[(330.0, "bound")],
+        &[(110.0, "Letters"), (330.0, "written"), (520.0, "7")],
+    ];
+    for (r, row) in cells.iter().enumerate() {
+        let y = 310.0 + STEP * r as f32;
+        lines.extend(row.iter().map(|(x, text)| line(*x, y, text)));
+    }
+    lines.extend(prose(520.0));
+    let mut content = page(1, lines);
+    let bar = |at: f32| Ruling {
+        at,
+        start: 100.0,
+        end: 620.0,
+    };
+    content.rulings.horizontal = vec![bar(304.0), bar(332.0), bar(438.0)];
+    let text = assemble(Furniture::Keep, false, vec![content])
+        .remove(0)
+        .markdown;
+    let expected = "\
+<table>
+<tr><th>Source</th><th>Kind</th><th>Count</th></tr>
+<tr><td colspan=\"3\">Part one of the mixture, in all</td></tr>
+<tr><td>Books</td><td>printed and bound</td><td>12</td></tr>
+<tr><td>Letters</td><td>written</td><td>7</td></tr>
+</table>
+";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
+fn code_contents_and_equations_are_no_tables() {
+    let rows = |cells: &[(&str, &str)]| {
+        let mut lines = Vec::new();
+        for (r, (a, b)) in cells.iter().enumerate() {
+            lines.push(line(100.0, 100.0 + STEP * r as f32, a));
+            lines.push(line(500.0, 100.0 + STEP * r as f32, b));
+        }
+        markdown(lines)
+    };
+    let code = rows(&[
+        ("1", "let x = 5;"),
+        ("2", "let y = 6;"),
+        ("3", "x + y"),
+        ("4", "done"),
+    ]);
+    let contents = rows(&[
+        ("First . . . .", "1"),
+        ("Second . . .", "7"),
+        ("Third . . . .", "9"),
+        ("Fourth . . .", "12"),
+    ]);
+    let equations = rows(&[
+        ("a = b + c", "(1)"),
+        ("b = c - d", "(2)"),
+        ("c = d + e", "(3)"),
+        ("d = 0", "(4)"),
+    ]);
+    for text in [code, contents, equations] {
+        assert!(!text.contains('|'), "{text}");
+    }
+}
+
+#[test]
+fn reads_columns_around_what_stands_in_their_gutter() {
+    let mut lines = Vec::new();
+    for i in 0..24 {
+        let y = 200.0 + STEP * i as f32;
+        let narrow = (10..13).contains(&i);
+        let words = |side: &str| {
+            format!(
+                "{side} {i} of the text {}",
+                if narrow { "" } else { "in this column here" }
+            )
+        };
+        lines.push(line(60.0, y, words("left").trim_end()));
+        let right = words("right");
+        let right = right.trim_end();
+        lines.push(line(940.0 - CHAR * right.chars().count() as f32, y, right));
+        if narrow {
+            lines.push(line(420.0, y, "a caption part"));
+        }
+    }
+    let text = markdown(lines);
+    let at = |word: &str| text.find(word).unwrap();
+    assert!(at("left 23 of") < at("right 0 of"), "{text}");
+    assert!(at("right 23 of") < at("a caption part"), "{text}");
+}
+
+#[test]
+fn receipts_are_read_line_by_line() {
+    let lines = block(
+        100.0,
+        100.0,
+        &[
+            "THE CORNER SHOP AND BAKERY",
+            "12 MAIN STREET",
+            "DATE: 29/10/2017 TIME: 20:18",
+            "CASHIER: ANNA OF THE DAY",
+            "BREAD BROWN AND LARGE 3.40",
+            "MILK 0.90",
+            "TOTAL OF ALL THE THINGS 4.30",
+            "CASH GIVEN BY CUSTOMER 5.00",
+            "CHANGE 0.70",
+        ],
+    );
+    assert_eq!(markdown(lines).matches("\n\n").count(), 8);
+}
+
+#[test]
 fn line_numbers_in_the_margin_do_not_cut_the_text() {
     let texts = [
         "The court has heard the parties and has",
