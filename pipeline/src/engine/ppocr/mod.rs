@@ -2,25 +2,25 @@
 //!
 //! The networks are PP-OCRv6's own ONNX files, run in this process by `rten`.
 
-/// What can be set.
+// What can be set.
 mod config;
-/// The model's files.
+// The model's files.
 mod weights;
-/// A page to the detector's input.
+// A page to the detector's input.
 mod resample;
-/// The rectangle of a line.
+// The rectangle of a line.
 mod geometry;
-/// A page to its lines' boxes.
+// A page to its lines' boxes.
 mod detect;
-/// Which way up a page stands.
+// Which way up a page stands.
 mod orient;
-/// A line's box to the recogniser's input.
+// A line's box to the recogniser's input.
 mod crop;
-/// The recogniser's last layer.
+// The recogniser's last layer.
 mod head;
-/// A line's picture to its text.
+// A line's picture to its text.
 mod recognise;
-/// The threads, and the steps of a page.
+// The threads, and the steps of a page.
 mod lanes;
 
 use std::{
