@@ -159,7 +159,9 @@ fn level(
     if this.mark.is_some() || !set_off {
         return None;
     }
-    if larger {
+    // Large writing that nothing follows is a signature or a stamp.
+    let heads_nothing = read && i > 0 && i + 1 == page.len();
+    if larger && !heads_nothing {
         return Some(styles.level(size(this), body));
     }
     let bold = bold && (prose > 0 || ratio > 1.04);
