@@ -10,7 +10,8 @@ use rten_imageproc::{RetrievalMode, find_contours};
 use rten_tensor::{NdTensor, NdTensorView, prelude::*};
 
 use super::{
-    geometry::{LineBox, smallest_rectangle},
+    geometry::{LineBox, convex_hull, rectangle_along, smallest_rectangle},
+    orient::skew_deg,
     resample::{detector_input, detector_size},
     weights::{Lane, Network},
 };
@@ -62,17 +63,32 @@ fn from_top_to_bottom(a: &LineBox, b: &LineBox) -> Ordering {
 /// The lines on a detector's map, in its pixels.
 fn boxes_of_map(map: NdTensorView<f32, 2>) -> Vec<LineBox> {
     let mask = mask_of_map(&map);
-    find_contours(mask.view(), RetrievalMode::List)
+    let hulls: Vec<Vec<(i32, i32)>> = find_contours(mask.view(), RetrievalMode::List)
         .iter()
-        .filter_map(|contour| smallest_rectangle(contour.iter().map(|p| (p.x, p.y)).collect()))
-        .filter(|core| core.width.min(core.height) >= MIN_CORE)
-        .filter(|core| mean_inside(&map, core) >= BOX_THRESHOLD)
-        .map(|core| {
-            let distance =
-                GROW_RATIO * core.width * core.height / (2.0 * (core.width + core.height));
-            core.grown(distance)
-        })
+        .map(|contour| convex_hull(contour.iter().map(|p| (p.x, p.y)).collect()))
         .take(MAX_BOXES)
+        .collect();
+    let cores: Vec<(LineBox, &[(i32, i32)])> = hulls
+        .iter()
+        .filter_map(|hull| Some((smallest_rectangle(hull)?, hull.as_slice())))
+        .filter(|(core, _)| core.width.min(core.height) >= MIN_CORE)
+        .filter(|(core, _)| mean_inside(&map, core) >= BOX_THRESHOLD)
+        .collect();
+    let all: Vec<LineBox> = cores.iter().map(|(core, _)| *core).collect();
+    let (sin, cos) = skew_deg(&all).to_radians().sin_cos();
+    cores
+        .into_iter()
+        .filter_map(|(core, hull)| {
+            if core.is_short() {
+                rectangle_along(hull, (cos, sin))
+            } else {
+                Some(core)
+            }
+        })
+        .map(|core| {
+            let around = 2.0 * (core.width + core.height);
+            core.grown(GROW_RATIO * core.width * core.height / around)
+        })
         .collect()
 }
 
@@ -116,5 +132,74 @@ fn mean_inside(map: &NdTensorView<f32, 2>, core: &LineBox) -> f32 {
         0.0
     } else {
         (sum / f64::from(count)) as f32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(marks: &[(usize, usize, usize, usize, f32)]) -> NdTensor<f32, 2> {
+        let mut map = NdTensor::zeros([100, 300]);
+        for &(left, top, width, height, value) in marks {
+            for y in top..top + height {
+                for x in left..left + width {
+                    map[[y, x]] = value;
+                }
+            }
+        }
+        map
+    }
+
+    #[test]
+    fn cores_become_boxes_that_hold_the_whole_line() {
+        let boxes = boxes_of_map(map(&[(20, 30, 200, 8, 0.9)]).view());
+        assert_eq!(boxes.len(), 1);
+        let bounds = boxes[0].quad().bounds();
+        // A core of 200 by 8 (and the pixel by which the mask grows) gains 1.6 times its area over
+        // its perimeter on each side: about 6.
+        assert!(
+            (bounds.left - 14.0).abs() < 2.0 && (bounds.right - 226.0).abs() < 2.0,
+            "{bounds:?}"
+        );
+        assert!(
+            (bounds.top - 24.0).abs() < 2.0 && (bounds.bottom - 44.0).abs() < 2.0,
+            "{bounds:?}"
+        );
+    }
+
+    #[test]
+    fn specks_and_weak_marks_are_no_lines() {
+        let marks = [(10, 10, 2, 1, 1.0), (50, 50, 120, 10, 0.35)];
+        assert!(boxes_of_map(map(&marks).view()).is_empty());
+    }
+
+    #[test]
+    fn lines_that_touch_the_edge_count() {
+        assert_eq!(
+            boxes_of_map(map(&[(0, 0, 300, 9, 0.9), (290, 80, 10, 20, 0.9)]).view()).len(),
+            2
+        );
+    }
+
+    #[test]
+    fn short_marks_take_the_angle_of_the_long_lines() {
+        // A long line that falls by 3 degrees, and a diagonal blot that has an angle of its own.
+        let mut map = map(&[]);
+        for x in 10..250 {
+            for y in 0..8 {
+                map[[10 + y + (x as f32 * 0.0524) as usize, x]] = 0.9;
+            }
+        }
+        for i in 0..10 {
+            for x in 0..14 {
+                map[[60 + i + x / 2, 40 + x + i / 2]] = 0.9;
+            }
+        }
+        let boxes = boxes_of_map(map.view());
+        assert_eq!(boxes.len(), 2);
+        for b in boxes {
+            assert!((b.angle_deg() - 3.0).abs() < 0.5, "{b:?}");
+        }
     }
 }

@@ -2,6 +2,9 @@
 
 use crate::page::{Point, Quad};
 
+/// Ratio of the sides below which a box's angle is chance: two letters are as good as square.
+const SHORT_RATIO: f32 = 3.0;
+
 /// A rectangle around a line, turned by at most 45 degrees.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct LineBox {
@@ -118,6 +121,11 @@ impl LineBox {
         self.along.y.atan2(self.along.x).to_degrees()
     }
 
+    /// Whether it is too short for its angle to mean anything: the page's own is better.
+    pub(super) fn is_short(&self) -> bool {
+        self.width.max(self.height) < SHORT_RATIO * self.width.min(self.height)
+    }
+
     /// From where to where the row `y` runs through the rectangle.
     pub(super) fn row_span(&self, y: f32) -> Option<(f32, f32)> {
         let corners = self.quad().0;
@@ -140,12 +148,11 @@ impl LineBox {
     }
 }
 
-/// The smallest rectangle around `points` (x, y), turned to whatever angle suits; `None` without points.
+/// The smallest rectangle around a convex hull, turned to whatever angle suits; `None` without corners.
 ///
 /// One of its sides lies along a side of the convex hull (Freeman and Shapira, 1975), so all of those
 /// are tried.
-pub(super) fn smallest_rectangle(points: Vec<(i32, i32)>) -> Option<LineBox> {
-    let hull = convex_hull(points);
+pub(super) fn smallest_rectangle(hull: &[(i32, i32)]) -> Option<LineBox> {
     let &(x, y) = hull.first()?;
     if hull.len() < 2 {
         let center = Point {
@@ -156,12 +163,12 @@ pub(super) fn smallest_rectangle(points: Vec<(i32, i32)>) -> Option<LineBox> {
     }
     let sides = hull.iter().zip(hull.iter().cycle().skip(1));
     sides
-        .filter_map(|(a, b)| rectangle_along(&hull, ((b.0 - a.0) as f32, (b.1 - a.1) as f32)))
+        .filter_map(|(a, b)| rectangle_along(hull, ((b.0 - a.0) as f32, (b.1 - a.1) as f32)))
         .min_by(|a, b| (a.width * a.height).total_cmp(&(b.width * b.height)))
 }
 
 /// The smallest rectangle around the hull with sides along and across `direction`.
-fn rectangle_along(hull: &[(i32, i32)], direction: (f32, f32)) -> Option<LineBox> {
+pub(super) fn rectangle_along(hull: &[(i32, i32)], direction: (f32, f32)) -> Option<LineBox> {
     let length = direction.0.hypot(direction.1);
     let (ux, uy) = (direction.0 / length, direction.1 / length);
     let mut low = (f32::INFINITY, f32::INFINITY);
@@ -185,8 +192,8 @@ fn rectangle_along(hull: &[(i32, i32)], direction: (f32, f32)) -> Option<LineBox
     )
 }
 
-/// The corners of the convex hull, in order (Andrew's monotone chain, 1979).
-fn convex_hull(mut points: Vec<(i32, i32)>) -> Vec<(i32, i32)> {
+/// The corners of the convex hull of `points` (x, y), in order (Andrew's monotone chain, 1979).
+pub(super) fn convex_hull(mut points: Vec<(i32, i32)>) -> Vec<(i32, i32)> {
     points.sort_unstable();
     points.dedup();
     if points.len() < 3 {
@@ -226,7 +233,7 @@ mod tests {
     #[test]
     fn the_box_of_an_upright_block_is_the_block() {
         let points = (10..=210).flat_map(|x| [(x, 20), (x, 30)]).collect();
-        let b = smallest_rectangle(points).expect("has points");
+        let b = smallest_rectangle(&convex_hull(points)).expect("has points");
         assert_eq!((b.width, b.height), (200.0, 10.0));
         assert_eq!((b.center.x, b.center.y), (110.0, 25.0));
     }
@@ -241,7 +248,7 @@ mod tests {
                 [(x, y), (x, y + 12)]
             })
             .collect();
-        let b = smallest_rectangle(points).expect("has points");
+        let b = smallest_rectangle(&convex_hull(points)).expect("has points");
         assert!(close(b.angle_deg(), 3.0, 0.2), "{b:?}");
         assert!(
             close(b.height, 12.0, 1.5) && close(b.width, 600.0, 4.0),
@@ -251,13 +258,13 @@ mod tests {
 
     #[test]
     fn boxes_of_a_point_and_of_no_points() {
-        assert_eq!(smallest_rectangle(Vec::new()), None);
-        let b = smallest_rectangle(vec![(7, 9), (7, 9)]).expect("has a point");
+        assert_eq!(smallest_rectangle(&[]), None);
+        let b = smallest_rectangle(&[(7, 9)]).expect("has a point");
         assert_eq!(
             (b.center.x, b.center.y, b.width, b.height),
             (7.0, 9.0, 0.0, 0.0)
         );
-        let line = smallest_rectangle(vec![(0, 0), (0, 9)]).expect("has points");
+        let line = smallest_rectangle(&[(0, 0), (0, 9)]).expect("has points");
         assert_eq!((line.width, line.height), (0.0, 9.0));
     }
 

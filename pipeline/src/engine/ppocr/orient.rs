@@ -172,3 +172,67 @@ pub(super) fn stances(b: &LineBox) -> Vec<Quad> {
         sideways.to_vec()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn boxes(sizes: &[(f32, f32, f32)]) -> Vec<LineBox> {
+        let one = |(width, height, angle): &(f32, f32, f32)| {
+            let (y, x) = angle.to_radians().sin_cos();
+            LineBox::new(Point::default(), Point { x, y }, *width, *height).expect("sound")
+        };
+        sizes.iter().map(one).collect()
+    }
+
+    #[test]
+    fn lines_run_down_only_where_most_of_them_do() {
+        assert!(lines_run_down(&boxes(&[
+            (20.0, 400.0, 0.0),
+            (20.0, 300.0, 0.0),
+            (90.0, 20.0, 0.0)
+        ])));
+        assert!(!lines_run_down(&boxes(&[
+            (20.0, 400.0, 0.0),
+            (300.0, 20.0, 0.0)
+        ])));
+        assert!(!lines_run_down(&boxes(&[(20.0, 22.0, 0.0)])));
+        assert!(!lines_run_down(&[]));
+    }
+
+    #[test]
+    fn skew_is_that_of_the_long_lines() {
+        let page = boxes(&[
+            (900.0, 30.0, 3.0),
+            (800.0, 30.0, 3.1),
+            (200.0, 30.0, -9.0),
+            (40.0, 30.0, 40.0),
+        ]);
+        assert!((skew_deg(&page) - 3.0).abs() < 0.11, "{}", skew_deg(&page));
+        assert_eq!(skew_deg(&[]), 0.0);
+    }
+
+    #[test]
+    fn four_quarter_turns_give_the_page_back() {
+        let rgb: Vec<u8> = (0..2 * 3 * 3).collect();
+        let image = PageImage {
+            width: 2,
+            height: 3,
+            dpi: 100.0,
+            rgb,
+        };
+        let once = turned(&image, 90);
+        assert_eq!((once.width, once.height), (3, 2));
+        // The bottom left pixel comes to the top left.
+        assert_eq!(once.rgb[..3], image.rgb[12..15]);
+        assert_eq!(turned(&turned(&once, 90), 180), image);
+        assert_eq!(turned(&once, 270), image);
+    }
+
+    #[test]
+    fn tall_boxes_are_tried_sideways_and_wide_ones_are_not() {
+        assert_eq!(stances(&boxes(&[(300.0, 30.0, 0.0)])[0]).len(), 1);
+        assert_eq!(stances(&boxes(&[(30.0, 60.0, 0.0)])[0]).len(), 3);
+        assert_eq!(stances(&boxes(&[(30.0, 300.0, 0.0)])[0]).len(), 2);
+    }
+}
