@@ -258,7 +258,7 @@ fn a_page_that_never_ends_is_stopped_and_the_next_one_comes() {
     let error = document.page(1, &plan, &Cancel::new()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the page took longer than 1.5 s and was stopped; raise limits.page_timeout_s"
+        "the page took longer than 1.5 s and was stopped; raise --page-timeout"
     );
     assert_eq!(error.kind(), "page-timeout");
     assert!(error.is_page_only());

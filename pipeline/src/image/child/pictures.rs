@@ -171,15 +171,14 @@ fn turns_sideways(orientation: Orientation) -> bool {
 /// The reason for a picture that is too large to decode.
 pub(super) fn too_large((width, height): (u32, u32)) -> Fault {
     Fault::TooLarge(format!(
-        "the picture has {width} × {height} pixels, more than can be decoded; raise limits.max_raster_mib"
+        "the picture has {width} × {height} pixels, more than can be decoded; raise --rasterizer-mib"
     ))
 }
 
 fn fault(error: &image::ImageError) -> Fault {
     match error {
         image::ImageError::Limits(_) => Fault::TooLarge(
-            "the picture has more pixels than can be decoded; raise limits.max_raster_mib"
-                .to_owned(),
+            "the picture has more pixels than can be decoded; raise --rasterizer-mib".to_owned(),
         ),
         image::ImageError::Unsupported(e) => Fault::Unsupported(e.to_string()),
         other => Fault::Damaged(other.to_string()),

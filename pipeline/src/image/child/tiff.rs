@@ -252,8 +252,7 @@ fn fault(error: &TiffError) -> Fault {
 fn page(error: &TiffError) -> Fault {
     match error {
         TiffError::LimitsExceeded => Fault::TooLarge(
-            "the picture has more pixels than can be decoded; raise limits.max_raster_mib"
-                .to_owned(),
+            "the picture has more pixels than can be decoded; raise --rasterizer-mib".to_owned(),
         ),
         TiffError::UnsupportedError(e) => Fault::Unsupported(e.to_string()),
         other => Fault::PageDamaged(other.to_string()),

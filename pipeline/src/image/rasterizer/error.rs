@@ -24,9 +24,7 @@ pub enum RasterError {
     #[error("not supported: {0}")]
     Unsupported(String),
     /// The document is larger than its limit.
-    #[error(
-        "the document has {bytes} bytes and the limit is {limit}; raise limits.max_document_bytes"
-    )]
+    #[error("the document has {bytes} bytes and the limit is {limit}; raise --max-megabytes")]
     DocumentTooLarge {
         /// Its size.
         bytes: u64,
@@ -45,19 +43,19 @@ pub enum RasterError {
         pages: u32,
     },
     /// The document was not open within the limit.
-    #[error("opening took longer than {limit_s} s and was stopped; raise limits.page_timeout_s")]
+    #[error("opening took longer than {limit_s} s and was stopped; raise --page-timeout")]
     OpenTimeout {
         /// `limits.page_timeout_s`, shown as it was given.
         limit_s: String,
     },
     /// The page was not done within the limit.
-    #[error("the page took longer than {limit_s} s and was stopped; raise limits.page_timeout_s")]
+    #[error("the page took longer than {limit_s} s and was stopped; raise --page-timeout")]
     PageTimeout {
         /// `limits.page_timeout_s`, shown as it was given.
         limit_s: String,
     },
     /// The child hit its address-space limit.
-    #[error("rasterizing needs more than {limit_mib} MiB; raise limits.max_raster_mib")]
+    #[error("rasterizing needs more than {limit_mib} MiB; raise --rasterizer-mib")]
     OutOfMemory {
         /// `limits.max_raster_mib`.
         limit_mib: u64,

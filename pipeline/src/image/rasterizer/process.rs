@@ -3,7 +3,13 @@
 use std::{
     fs::File,
     io::{self, Read, Write},
-    os::{fd::OwnedFd, unix::net::UnixStream, unix::process::ExitStatusExt},
+    os::{
+        fd::OwnedFd,
+        unix::{
+            net::UnixStream,
+            process::{CommandExt, ExitStatusExt},
+        },
+    },
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
@@ -78,6 +84,8 @@ impl Starter {
                     let started = Command::new(&program)
                         .arg("raster-child")
                         .env_clear()
+                        // Ctrl-C in a terminal is the parent's to answer.
+                        .process_group(0)
                         .stdin(Stdio::from(order.stdin))
                         .stdout(Stdio::from(order.stdout))
                         .stderr(Stdio::null())

@@ -84,8 +84,8 @@ fn warning(
     let message = if dpi < wanted * 0.999 {
         format!(
             "rasterized at {dpi:.0} instead of {wanted:.0} dpi, to stay within \
-             limits.max_page_pixels ({})",
-            limits.max_page_pixels
+             --max-megapixels {}",
+            limits.max_page_pixels as f64 / 1e6
         )
     } else if dpi < wish && dpi < LEAST_READABLE_DPI {
         format!(
@@ -107,7 +107,7 @@ fn warning(
 
 fn unreadable(facts: &PageFacts, dpi: f64, by_pixels: bool) -> RasterError {
     let advice = if by_pixels {
-        "; raise limits.max_page_pixels"
+        "; raise --max-megapixels"
     } else {
         ""
     };
@@ -170,7 +170,7 @@ mod tests {
                 page(14_400.0, 14_400.0),
                 20_000,
                 "the page is 14400 × 14400 points; a bitmap of it would have 31.6 dpi, too few to \
-                 read; raise limits.max_page_pixels",
+                 read; raise --max-megapixels",
             ),
             (
                 page(1.0, 100_000.0),
