@@ -152,6 +152,17 @@ fn memory_does_not_grow_with_the_page_count() {
                 &folder.path().join("out"),
             );
             assert!(output.status.success(), "{}", seen(&output));
+            let manifest =
+                fs::read(folder.path().join(format!("out/{kind}-{pages}.json"))).unwrap();
+            let counts = serde_json::from_slice::<Manifest>(&manifest)
+                .unwrap()
+                .counts;
+            let read = if kind == "scanned" {
+                counts.ok
+            } else {
+                counts.text_layer
+            };
+            assert_eq!(read as usize, pages, "{kind}: {counts:?}");
             peak
         });
         let growth = peaks[1].saturating_sub(peaks[0]);

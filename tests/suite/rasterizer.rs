@@ -251,6 +251,8 @@ fn a_page_that_never_ends_is_stopped_and_the_next_one_comes() {
     let rasterizer = rasterizer(1, 100);
     let limits = Limits {
         page_timeout_s: 1.5,
+        // It fills memory as it goes on.
+        max_raster_mib: 2_048,
         ..Limits::default()
     };
     let document = open(&rasterizer, &documents::endless(), None, &limits).unwrap();
