@@ -10,6 +10,8 @@ mod rasterizer;
 mod read;
 // `recto convert` as a person uses it.
 mod convert;
+// The samples against what stands in them, upright, turned and skewed.
+mod samples;
 // What a person reads when something is wrong.
 mod messages;
 // Accuracy, hostile files and memory, on documents that no one here wrote (`RECTO_CORPUS`).
