@@ -138,6 +138,10 @@ pub(crate) struct MachineArgs {
     #[arg(long, value_name = "FILE", env = "RECTO_PDFIUM")]
     pub(crate) pdfium: Option<PathBuf>,
 
+    /// ONNX Runtime's shared library [default: onnxruntime/libonnxruntime.so in the cache]
+    #[arg(long, value_name = "FILE", env = "RECTO_ONNXRUNTIME")]
+    pub(crate) onnxruntime: Option<PathBuf>,
+
     /// Folder with the engine's model files [default: models in the cache]
     #[arg(long, value_name = "DIR", env = "RECTO_MODELS")]
     pub(crate) models: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! Where the cache, PDFium and the models are, and what is made of them.
+//! Where the cache, PDFium, ONNX Runtime and the models are, and what is made of them.
 
 use std::{env, path::PathBuf, sync::Arc, thread};
 
@@ -29,16 +29,17 @@ pub(crate) fn engine(name: EngineName, machine: &MachineArgs) -> anyhow::Result<
         Some(models) => models.clone(),
         None => cache(machine)?.join("models"),
     };
+    let runtime = match &machine.onnxruntime {
+        Some(runtime) => runtime.clone(),
+        None => cache(machine)?.join("onnxruntime/libonnxruntime.so"),
+    };
     match name {
         EngineName::Ppocr => {
-            let lanes = machine.threads.map_or_else(cores, usize::from);
-            Ok(Arc::new(PpOcr::load(
-                &models,
-                PpOcrConfig {
-                    lanes,
-                    ..PpOcrConfig::default()
-                },
-            )?))
+            let config = PpOcrConfig {
+                lanes: machine.threads.map_or_else(cores, usize::from),
+                ..PpOcrConfig::new(runtime)
+            };
+            Ok(Arc::new(PpOcr::load(&models, config)?))
         }
     }
 }

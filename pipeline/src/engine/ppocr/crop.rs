@@ -1,7 +1,6 @@
 //! A line's picture as the recogniser takes it: cut out by perspective, 48 pixels high, normalised.
 
-use rten_tensor::NdTensor;
-
+use super::runtime::Input;
 use crate::{image::PageImage, page::Quad};
 
 /// Height of the recogniser's input (the model's configuration).
@@ -17,8 +16,8 @@ const MIN_WIDTH: usize = 160;
 const MAX_WIDTH: usize = 3200;
 
 /// Cuts the line with these corners (clockwise from the text's top left) out of `image`, scales it to
-/// [`LINE_HEIGHT`] and normalises it to −1…1; the rest of the width is 0: (1, 3, 48, width).
-pub(super) fn line_input(image: &PageImage, quad: &Quad) -> NdTensor<f32, 4> {
+/// [`LINE_HEIGHT`] and normalises it to −1…1; the rest of the width is 0.
+pub(super) fn line_input(image: &PageImage, quad: &Quad) -> Input {
     let [a, b, c, d] = quad.0;
     let side = |p: crate::page::Point, q: crate::page::Point| (q.x - p.x).hypot(q.y - p.y);
     let source_width = side(a, b).max(side(d, c)).max(1.0);
@@ -40,7 +39,12 @@ pub(super) fn line_input(image: &PageImage, quad: &Quad) -> NdTensor<f32, 4> {
             }
         }
     }
-    NdTensor::from_data([1, 3, LINE_HEIGHT, width], planes)
+    Input {
+        channels: 3,
+        height: LINE_HEIGHT,
+        width,
+        values: planes,
+    }
 }
 
 /// Mean of `samples` × `samples` points spread over the target pixel (`x`, `y`).

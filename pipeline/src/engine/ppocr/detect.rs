@@ -6,14 +6,12 @@
 
 use std::cmp::Ordering;
 
-use rten_imageproc::{RetrievalMode, find_contours};
-use rten_tensor::{NdTensor, NdTensorView, prelude::*};
-
 use super::{
     geometry::{LineBox, convex_hull, rectangle_along, smallest_rectangle},
     orient::skew_deg,
+    parts::parts,
     resample::{detector_input, detector_size},
-    weights::{Lane, Network},
+    runtime::Network,
 };
 use crate::image::PageImage;
 
@@ -30,23 +28,24 @@ const MAX_BOXES: usize = 5000;
 
 /// Finds the lines of `image`, in its own pixels, from top to bottom.
 pub(super) fn detect(
-    network: &Network,
-    lane: &Lane,
+    network: &mut Network,
     image: &PageImage,
     pixels: u32,
 ) -> Result<Vec<LineBox>, String> {
     let (width, height) = detector_size(image.width, image.height, pixels);
     let input = detector_input(image, width, height);
-    let map: NdTensor<f32, 4> = network.run(input.view(), lane)?;
-    if map.shape() != [1, 1, height as usize, width as usize] {
-        return Err(format!(
-            "the detector gave a map of shape {:?}",
-            map.shape()
-        ));
-    }
+    let boxes = network.run(&input, |shape, values| {
+        if shape != [1, 1, height as usize, width as usize] {
+            return Err(format!("the detector gave a map of shape {shape:?}"));
+        }
+        Ok(boxes_of_map(&Map {
+            width: width as usize,
+            values,
+        }))
+    })?;
     let scale_x = image.width as f32 / width as f32;
     let scale_y = image.height as f32 / height as f32;
-    let mut boxes: Vec<LineBox> = boxes_of_map(map.slice((0, 0)))
+    let mut boxes: Vec<LineBox> = boxes
         .into_iter()
         .map(|b| b.scaled(scale_x, scale_y))
         .filter(|b| b.width > MIN_CORE && b.height > MIN_CORE)
@@ -60,19 +59,24 @@ fn from_top_to_bottom(a: &LineBox, b: &LineBox) -> Ordering {
     by_y.then(a.center.x.total_cmp(&b.center.x))
 }
 
+/// What the detector says about each pixel, 0 to 1, row by row.
+struct Map<'a> {
+    width: usize,
+    values: &'a [f32],
+}
+
 /// The lines on a detector's map, in its pixels.
-fn boxes_of_map(map: NdTensorView<f32, 2>) -> Vec<LineBox> {
-    let mask = mask_of_map(&map);
-    let hulls: Vec<Vec<(i32, i32)>> = find_contours(mask.view(), RetrievalMode::List)
-        .iter()
-        .map(|contour| convex_hull(contour.iter().map(|p| (p.x, p.y)).collect()))
+fn boxes_of_map(map: &Map<'_>) -> Vec<LineBox> {
+    let hulls: Vec<Vec<(i32, i32)>> = parts(&mask_of_map(map), map.width)
+        .into_iter()
         .take(MAX_BOXES)
+        .map(convex_hull)
         .collect();
     let cores: Vec<(LineBox, &[(i32, i32)])> = hulls
         .iter()
         .filter_map(|hull| Some((smallest_rectangle(hull)?, hull.as_slice())))
         .filter(|(core, _)| core.width.min(core.height) >= MIN_CORE)
-        .filter(|(core, _)| mean_inside(&map, core) >= BOX_THRESHOLD)
+        .filter(|(core, _)| mean_inside(map, core) >= BOX_THRESHOLD)
         .collect();
     let all: Vec<LineBox> = cores.iter().map(|(core, _)| *core).collect();
     let (sin, cos) = skew_deg(&all).to_radians().sin_cos();
@@ -93,26 +97,28 @@ fn boxes_of_map(map: NdTensorView<f32, 2>) -> Vec<LineBox> {
 }
 
 /// The pixels of lines, each grown by one to the right and below: bridges gaps of one pixel.
-fn mask_of_map(map: &NdTensorView<f32, 2>) -> NdTensor<bool, 2> {
-    let [height, width] = map.shape();
-    let mut mask = vec![false; width * height];
-    for y in 0..height {
-        for x in 0..width {
-            if map[[y, x]] > PIXEL_THRESHOLD {
-                for (dy, dx) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-                    if y + dy < height && x + dx < width {
-                        mask[(y + dy) * width + x + dx] = true;
-                    }
-                }
+fn mask_of_map(map: &Map<'_>) -> Vec<bool> {
+    let width = map.width;
+    let mut mask = vec![false; map.values.len()];
+    for (at, _) in map
+        .values
+        .iter()
+        .enumerate()
+        .filter(|(_, value)| **value > PIXEL_THRESHOLD)
+    {
+        let right = usize::from(at % width + 1 < width);
+        for at in [at, at + right, at + width, at + width + right] {
+            if let Some(pixel) = mask.get_mut(at) {
+                *pixel = true;
             }
         }
     }
-    NdTensor::from_data([height, width], mask)
+    mask
 }
 
 /// Mean of the map over the pixels whose middle lies in `core`.
-fn mean_inside(map: &NdTensorView<f32, 2>, core: &LineBox) -> f32 {
-    let [height, width] = map.shape();
+fn mean_inside(map: &Map<'_>, core: &LineBox) -> f32 {
+    let (width, height) = (map.width, map.values.len() / map.width.max(1));
     let bounds = core.quad().bounds();
     let top = bounds.top.ceil().max(0.0) as usize;
     let bottom = (bounds.bottom.floor().max(0.0) as usize).min(height.saturating_sub(1));
@@ -124,7 +130,7 @@ fn mean_inside(map: &NdTensorView<f32, 2>, core: &LineBox) -> f32 {
         let left = left.ceil().max(0.0) as usize;
         let right = (right.floor().max(0.0) as usize).min(width.saturating_sub(1));
         for x in left..=right {
-            sum += f64::from(map[[y, x]]);
+            sum += f64::from(map.values[y * width + x]);
             count += 1;
         }
     }
@@ -139,21 +145,28 @@ fn mean_inside(map: &NdTensorView<f32, 2>, core: &LineBox) -> f32 {
 mod tests {
     use super::*;
 
-    fn map(marks: &[(usize, usize, usize, usize, f32)]) -> NdTensor<f32, 2> {
-        let mut map = NdTensor::zeros([100, 300]);
+    const WIDTH: usize = 300;
+
+    fn map(marks: &[(usize, usize, usize, usize, f32)]) -> Vec<f32> {
+        let mut map = vec![0.0; 100 * WIDTH];
         for &(left, top, width, height, value) in marks {
             for y in top..top + height {
-                for x in left..left + width {
-                    map[[y, x]] = value;
-                }
+                map[y * WIDTH + left..][..width].fill(value);
             }
         }
         map
     }
 
+    fn boxes(map: &[f32]) -> Vec<LineBox> {
+        boxes_of_map(&Map {
+            width: WIDTH,
+            values: map,
+        })
+    }
+
     #[test]
     fn cores_become_boxes_that_hold_the_whole_line() {
-        let boxes = boxes_of_map(map(&[(20, 30, 200, 8, 0.9)]).view());
+        let boxes = boxes(&map(&[(20, 30, 200, 8, 0.9)]));
         assert_eq!(boxes.len(), 1);
         let bounds = boxes[0].quad().bounds();
         // A core of 200 by 8 (and the pixel by which the mask grows) gains 1.6 times its area over
@@ -171,13 +184,13 @@ mod tests {
     #[test]
     fn specks_and_weak_marks_are_no_lines() {
         let marks = [(10, 10, 2, 1, 1.0), (50, 50, 120, 10, 0.35)];
-        assert!(boxes_of_map(map(&marks).view()).is_empty());
+        assert!(boxes(&map(&marks)).is_empty());
     }
 
     #[test]
     fn lines_that_touch_the_edge_count() {
         assert_eq!(
-            boxes_of_map(map(&[(0, 0, 300, 9, 0.9), (290, 80, 10, 20, 0.9)]).view()).len(),
+            boxes(&map(&[(0, 0, 300, 9, 0.9), (290, 80, 10, 20, 0.9)])).len(),
             2
         );
     }
@@ -188,15 +201,15 @@ mod tests {
         let mut map = map(&[]);
         for x in 10..250 {
             for y in 0..8 {
-                map[[10 + y + (x as f32 * 0.0524) as usize, x]] = 0.9;
+                map[(10 + y + (x as f32 * 0.0524) as usize) * WIDTH + x] = 0.9;
             }
         }
         for i in 0..10 {
             for x in 0..14 {
-                map[[60 + i + x / 2, 40 + x + i / 2]] = 0.9;
+                map[(60 + i + x / 2) * WIDTH + 40 + x + i / 2] = 0.9;
             }
         }
-        let boxes = boxes_of_map(map.view());
+        let boxes = boxes(&map);
         assert_eq!(boxes.len(), 2);
         for b in boxes {
             assert!((b.angle_deg() - 3.0).abs() < 0.5, "{b:?}");

@@ -19,7 +19,7 @@ use super::{
     geometry::LineBox,
     orient::{lines_run_down, probe, skew_deg, stances, turned},
     recognise::{Text, recognise},
-    weights::{Lane, Weights},
+    weights::Lane,
 };
 use crate::{
     engine::{Answer, Content, EngineError, Reading, Reply, Request, StopReason, queue::FairQueue},
@@ -32,7 +32,6 @@ const CHUNK: usize = 6;
 
 /// What all lanes share.
 pub(super) struct Shared {
-    pub(super) weights: Weights,
     pub(super) config: PpOcrConfig,
     pub(super) queue: FairQueue<Step>,
     /// Nanoseconds at work, all lanes together.
@@ -107,8 +106,7 @@ impl Job {
 }
 
 /// Works until the queue is closed.
-pub(super) fn run(shared: &Shared) {
-    let lane = Lane::new();
+pub(super) fn run(shared: &Shared, mut lane: Lane) {
     while let Some(step) = shared.queue.pop() {
         let start = Instant::now();
         let job = Arc::clone(match &step {
@@ -117,8 +115,8 @@ pub(super) fn run(shared: &Shared) {
         });
         if !job.is_over() {
             let done = catch_unwind(AssertUnwindSafe(|| match step {
-                Step::Page(job) => begin_page(shared, &lane, &job),
-                Step::Lines(page, lines) => read_lines(shared, &lane, &page, &lines),
+                Step::Page(job) => begin_page(shared, &mut lane, &job),
+                Step::Lines(page, lines) => read_lines(shared, &mut lane, &page, &lines),
             }));
             match done {
                 Ok(Ok(())) => {}
@@ -132,7 +130,7 @@ pub(super) fn run(shared: &Shared) {
 }
 
 /// Finds the lines of the job's next page, turns it upright, and hands its lines out.
-fn begin_page(shared: &Shared, lane: &Lane, job: &Arc<Job>) -> Result<(), String> {
+fn begin_page(shared: &Shared, lane: &mut Lane, job: &Arc<Job>) -> Result<(), String> {
     let start = Instant::now();
     let index = {
         let mut state = lock(&job.state);
@@ -197,27 +195,20 @@ struct Upright {
 }
 
 /// Finds lines and turns the page until they stand upright.
-fn stand_up(shared: &Shared, lane: &Lane, image: Arc<PageImage>) -> Result<Upright, String> {
-    let find = |image: &PageImage| {
-        detect(
-            &shared.weights.detector,
-            lane,
-            image,
-            shared.config.detector_pixels,
-        )
-    };
+fn stand_up(shared: &Shared, lane: &mut Lane, image: Arc<PageImage>) -> Result<Upright, String> {
+    let pixels = shared.config.detector_pixels;
     let (original, mut image, mut rotation) = (Arc::clone(&image), image, 0u16);
-    let mut boxes = find(&image)?;
+    let mut boxes = detect(&mut lane.detector, &image, pixels)?;
     if lines_run_down(&boxes) {
         rotation = 90;
         image = Arc::new(turned(&original, rotation));
-        boxes = find(&image)?;
+        boxes = detect(&mut lane.detector, &image, pixels)?;
     }
-    let mut probed = probe(&shared.weights, lane, &image, &boxes)?;
+    let mut probed = probe(lane, &image, &boxes)?;
     if probed.upside_down {
         rotation += 180;
         image = Arc::new(turned(&original, rotation));
-        boxes = find(&image)?;
+        boxes = detect(&mut lane.detector, &image, pixels)?;
         probed.texts.clear();
     }
     Ok(Upright {
@@ -231,7 +222,7 @@ fn stand_up(shared: &Shared, lane: &Lane, image: Arc<PageImage>) -> Result<Uprig
 /// Reads some lines of a page; whoever reads the last finishes the page.
 fn read_lines(
     shared: &Shared,
-    lane: &Lane,
+    lane: &mut Lane,
     page: &Arc<PageWork>,
     indices: &[usize],
 ) -> Result<(), String> {
@@ -243,7 +234,7 @@ fn read_lines(
         }
         let mut found: Option<(Text, Quad)> = None;
         for quad in stances(&page.boxes[i]) {
-            let text = recognise(&shared.weights, lane, &page.image, &quad)?;
+            let text = recognise(lane, &page.image, &quad)?;
             if found
                 .as_ref()
                 .is_none_or(|(best, _)| text.confidence > best.confidence)

@@ -1,23 +1,25 @@
 //! PP-OCR: a detector finds the lines of a page, a recogniser reads them one by one.
 //!
-//! The networks are PP-OCRv6's own ONNX files, run in this process by `rten`.
+//! The networks are PP-OCRv6's own ONNX files, run in this process by ONNX Runtime.
 
 // What can be set.
 mod config;
+// What runs the networks.
+mod runtime;
 // The model's files.
 mod weights;
 // A page to the detector's input.
 mod resample;
 // The rectangle of a line.
 mod geometry;
+// The connected parts of a mask.
+mod parts;
 // A page to its lines' boxes.
 mod detect;
 // Which way up a page stands.
 mod orient;
 // A line's box to the recogniser's input.
 mod crop;
-// The recogniser's last layer.
-mod head;
 // A line's picture to its text.
 mod recognise;
 // The threads, and the steps of a page.
@@ -41,7 +43,7 @@ pub use self::{
 };
 use self::{
     lanes::{Job, Shared, Step},
-    weights::Weights,
+    weights::{Lane, Weights},
 };
 use super::{
     Engine, EngineError, EngineInfo, Request, Ticket, Usage,
@@ -66,30 +68,33 @@ impl PpOcr {
     /// Loads [`DETECTOR_FILE`] and [`RECOGNISER_FILE`] from `folder` and starts the threads.
     ///
     /// # Errors
-    /// Where a file is missing, or is not the network it should be.
+    /// Where the runtime or a file is missing, or is not what it should be.
     pub fn load(folder: &Path, config: PpOcrConfig) -> Result<Self, LoadError> {
-        let weights = Weights::load(folder)?;
+        let weights = Weights::read(folder, &config.runtime)?;
         let lanes = config.lanes.max(1);
+        let own: Vec<Lane> = (0..lanes)
+            .map(|_| weights.lane())
+            .collect::<Result<_, _>>()?;
         let info = EngineInfo {
             name: EngineName::Ppocr,
             model: MODEL.to_owned(),
-            model_sha256: weights.sha256.clone(),
+            model_sha256: weights.sha256,
             dpi: DPI,
             max_side_px: MAX_SIDE_PX,
             pages_per_request: 1,
             window: lanes as u32 + 2,
         };
         let shared = Arc::new(Shared {
-            weights,
             config,
             // Enough that no lane waits for a document's next page, little enough to hold few bitmaps.
             queue: FairQueue::new(2 * lanes),
             busy_ns: AtomicU64::new(0),
         });
-        let threads = (0..lanes)
-            .map(|_| {
+        let threads = own
+            .into_iter()
+            .map(|lane| {
                 let shared = Arc::clone(&shared);
-                thread::spawn(move || lanes::run(&shared))
+                thread::spawn(move || lanes::run(&shared, lane))
             })
             .collect();
         Ok(Self {

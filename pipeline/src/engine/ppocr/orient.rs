@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::{
     geometry::LineBox,
     recognise::{Text, recognise},
-    weights::{Lane, Weights},
+    weights::Lane,
 };
 use crate::{
     image::PageImage,
@@ -46,15 +46,14 @@ pub(super) struct Probe {
 
 /// Reads a few long lines as they stand, and turned around where they do not read well.
 pub(super) fn probe(
-    weights: &Weights,
-    lane: &Lane,
+    lane: &mut Lane,
     image: &PageImage,
     boxes: &[LineBox],
 ) -> Result<Probe, String> {
     let chosen = spread(boxes);
     let mut texts = Vec::with_capacity(chosen.len());
     for &i in &chosen {
-        texts.push((i, recognise(weights, lane, image, &boxes[i].quad())?));
+        texts.push((i, recognise(lane, image, &boxes[i].quad())?));
     }
     let upright = mean_confidence(texts.iter().map(|(_, text)| text));
     let mut upside_down = false;
@@ -62,7 +61,6 @@ pub(super) fn probe(
         let mut turned = Vec::with_capacity(chosen.len());
         for &i in &chosen {
             turned.push(recognise(
-                weights,
                 lane,
                 image,
                 &half_turned(boxes[i].quad()),

@@ -2,13 +2,7 @@
 //!
 //! Each line runs alone: its text cannot depend on its neighbours, and nothing is wasted on padding.
 
-use rten_tensor::{NdTensor, prelude::*};
-
-use super::{
-    crop::line_input,
-    head::Best,
-    weights::{Lane, Weights},
-};
+use super::{crop::line_input, weights::Lane};
 use crate::{image::PageImage, page::Quad};
 
 /// Class of the CTC blank.
@@ -26,37 +20,57 @@ pub(super) struct Text {
 }
 
 /// Reads the line with these corners, clockwise from the text's top left.
-pub(super) fn recognise(
-    weights: &Weights,
-    lane: &Lane,
-    image: &PageImage,
-    quad: &Quad,
-) -> Result<Text, String> {
-    let input = line_input(image, quad);
-    lane.run(|| {
-        let features: NdTensor<f32, 3> = weights.recogniser.run(input.view(), lane)?;
-        if features.size(0) != 1 {
-            return Err(format!(
-                "the recogniser gave the shape {:?}",
-                features.shape()
-            ));
+pub(super) fn recognise(lane: &mut Lane, image: &PageImage, quad: &Quad) -> Result<Text, String> {
+    let characters = &lane.characters;
+    let take = |shape: &[usize], values: &[f32]| match *shape {
+        [1, _, classes] if classes == characters.len() + 1 => {
+            Ok(decode(values.chunks_exact(classes).map(best), characters))
         }
-        Ok(decode(
-            &weights.head.best(features.slice(0))?,
-            &weights.characters,
-        ))
-    })
+        _ => Err(format!(
+            "the recogniser gave the shape {shape:?} for {} characters",
+            characters.len()
+        )),
+    };
+    lane.recogniser.run(&line_input(image, quad), take)
+}
+
+/// The best class of a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Best {
+    /// The class; the first of equals.
+    class: usize,
+    /// Its probability, 0 to 1.
+    probability: f32,
+}
+
+/// The best of a step's classes.
+fn best(probabilities: &[f32]) -> Best {
+    // Several at a time, so that it goes as fast as memory does: there are thousands of classes.
+    let mut high = [0.0f32; 16];
+    let blocks = probabilities.chunks_exact(high.len());
+    let rest = blocks.remainder();
+    for block in blocks.chain([rest]) {
+        for (high, p) in high.iter_mut().zip(block) {
+            *high = if *p > *high { *p } else { *high };
+        }
+    }
+    let probability = high.into_iter().fold(0.0, f32::max);
+    let class = probabilities.iter().position(|p| *p == probability);
+    Best {
+        class: class.unwrap_or(BLANK),
+        probability,
+    }
 }
 
 /// Greedy CTC decoding (Graves et al., 2006): the best class of each step, repeats joined, blanks
 /// dropped.
-fn decode(steps: &[Best], characters: &[String]) -> Text {
+fn decode(steps: impl Iterator<Item = Best>, characters: &[String]) -> Text {
     let mut text = String::new();
     let (mut sum, mut classes, mut previous) = (0.0f64, 0usize, BLANK);
     for best in steps {
         if best.class != BLANK && best.class != previous {
             text.push_str(characters.get(best.class - 1).map_or("", String::as_str));
-            sum += f64::from(best.probability());
+            sum += f64::from(best.probability);
             classes += 1;
         }
         previous = best.class;
@@ -77,13 +91,26 @@ fn decode(steps: &[Best], characters: &[String]) -> Text {
 mod tests {
     use super::*;
 
-    fn steps(classes: &[usize]) -> Vec<Best> {
-        classes.iter().map(|class| Best::sure(*class)).collect()
+    fn steps(classes: &[usize]) -> impl Iterator<Item = Best> {
+        classes.iter().map(|&class| Best {
+            class,
+            probability: 0.9,
+        })
+    }
+
+    #[test]
+    fn the_best_class_is_the_likeliest_wherever_it_stands() {
+        for class in [0, 15, 16, 18_000, 18_709] {
+            let mut probabilities = vec![1e-5; 18_710];
+            probabilities[class] = 0.7;
+            let probability = 0.7;
+            assert_eq!(best(&probabilities), Best { class, probability });
+        }
     }
 
     fn text(classes: &[usize]) -> String {
         let characters = ["a", "b", "木", " "].map(str::to_owned);
-        decode(&steps(classes), &characters).text
+        decode(steps(classes), &characters).text
     }
 
     #[test]
@@ -98,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_line_of_blanks_has_no_text_and_no_confidence() {
-        let read = decode(&steps(&[0, 0, 0]), &[]);
+        let read = decode(steps(&[0, 0, 0]), &[]);
         assert_eq!(
             (read.text.as_str(), read.confidence, read.classes),
             ("", 0.0, 0)

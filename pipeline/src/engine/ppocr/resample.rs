@@ -1,7 +1,6 @@
 //! A page as the detector takes it: scaled, normalised, one plane a channel.
 
-use rten_tensor::NdTensor;
-
+use super::runtime::Input;
 use crate::image::PageImage;
 
 /// The detector's sides are multiples of this.
@@ -20,11 +19,11 @@ pub(super) fn detector_size(width: u32, height: u32, pixels: u32) -> (u32, u32) 
     (side(w), side(h))
 }
 
-/// Scales `image` to `width` × `height` and normalises it to −1…1: (1, 3, height, width).
+/// Scales `image` to `width` × `height` and normalises it to −1…1.
 ///
 /// A triangle as wide as a target pixel, and at least as a source pixel, weighs the source: bilinear
 /// where it scales up, averaging where it scales down.
-pub(super) fn detector_input(image: &PageImage, width: u32, height: u32) -> NdTensor<f32, 4> {
+pub(super) fn detector_input(image: &PageImage, width: u32, height: u32) -> Input {
     let (w, h) = (width as usize, height as usize);
     let columns = taps(image.width, width);
     let rows = taps(image.height, height);
@@ -60,7 +59,12 @@ pub(super) fn detector_input(image: &PageImage, width: u32, height: u32) -> NdTe
             planes[start..start + w].copy_from_slice(values);
         }
     }
-    NdTensor::from_data([1, 3, h, w], planes)
+    Input {
+        channels: 3,
+        height: h,
+        width: w,
+        values: planes,
+    }
 }
 
 /// Scales one row of RGB pixels in x into three planes of 0…2.
@@ -111,8 +115,6 @@ fn taps(source: u32, target: u32) -> Vec<Taps> {
 
 #[cfg(test)]
 mod tests {
-    use rten_tensor::prelude::*;
-
     use super::*;
 
     fn image(width: u32, height: u32, value: impl Fn(u32, u32) -> u8) -> PageImage {
@@ -124,6 +126,10 @@ mod tests {
             dpi: 200.0,
             rgb,
         }
+    }
+
+    fn at(input: &Input, channel: usize, y: usize, x: usize) -> f32 {
+        input.values[(channel * input.height + y) * input.width + x]
     }
 
     #[test]
@@ -150,7 +156,7 @@ mod tests {
         for (w, h) in [(64, 64), (200, 150), (33, 47)] {
             for (value, expected) in [(0u8, -1.0f32), (255, 1.0)] {
                 let input = detector_input(&image(w, h, |_, _| value), 64, 32);
-                assert!(input.iter().all(|v| (v - expected).abs() < 1e-5));
+                assert!(input.values.iter().all(|v| (v - expected).abs() < 1e-5));
             }
         }
     }
@@ -162,13 +168,13 @@ mod tests {
             64,
             32,
         );
-        let middle = input[[0, 0, 16, 32]];
+        let middle = at(&input, 0, 16, 32);
         assert!(middle.abs() < 0.1, "{middle}");
     }
 
     #[test]
     fn an_edge_stays_in_its_place() {
         let input = detector_input(&image(128, 64, |x, _| if x < 64 { 0 } else { 255 }), 64, 32);
-        assert!(input[[0, 1, 10, 30]] < -0.9 && input[[0, 1, 10, 33]] > 0.9);
+        assert!(at(&input, 1, 10, 30) < -0.9 && at(&input, 1, 10, 33) > 0.9);
     }
 }

@@ -26,8 +26,17 @@ const LINES: [&str; 8] = [
 const PATIENCE: Duration = Duration::from_secs(300);
 
 fn models() -> PathBuf {
-    if let Some(folder) = env::var_os("RECTO_MODELS") {
-        return folder.into();
+    part("RECTO_MODELS", "models")
+}
+
+fn config() -> PpOcrConfig {
+    PpOcrConfig::new(part("RECTO_ONNXRUNTIME", "onnxruntime/libonnxruntime.so"))
+}
+
+/// What `variable` names, else what `make setup` put into the cache.
+fn part(variable: &str, below_cache: &str) -> PathBuf {
+    if let Some(path) = env::var_os(variable) {
+        return path.into();
     }
     let cache = env::var_os("RECTO_CACHE")
         .map(PathBuf::from)
@@ -36,7 +45,7 @@ fn models() -> PathBuf {
             let home = || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cache");
             user.unwrap_or_else(home).join("recto")
         });
-    cache.join("models")
+    cache.join(below_cache)
 }
 
 /// One engine for all tests: they run at the same time, as documents do.
@@ -48,7 +57,7 @@ fn engine() -> &'static PpOcr {
 fn start(lanes: usize) -> PpOcr {
     let config = PpOcrConfig {
         lanes,
-        ..PpOcrConfig::default()
+        ..config()
     };
     PpOcr::load(&models(), config).unwrap_or_else(|e| panic!("no model to test with: {e}"))
 }
@@ -153,10 +162,11 @@ fn a_reading_does_not_depend_on_what_else_is_read() {
 
 #[test]
 fn a_line_alone_reads_as_among_others() {
-    let (weights, lane) = (&engine().shared.weights, weights::Lane::new());
+    let weights = Weights::read(&models(), &config().runtime).expect("it is there");
+    let mut lane = weights.lane().expect("it loads");
     let page = page();
     for line in lines(&read(10, page.clone())) {
-        let alone = recognise::recognise(weights, &lane, &page, &line.quad).expect("it reads");
+        let alone = recognise::recognise(&mut lane, &page, &line.quad).expect("it reads");
         assert_eq!(
             (alone.text, Some(alone.confidence)),
             (line.text.clone(), line.confidence)
@@ -251,7 +261,7 @@ fn dropping_the_engine_tells_those_who_wait() {
 #[test]
 fn a_missing_model_says_what_to_do() {
     let empty = tempfile::tempdir().expect("a folder");
-    let Err(error) = PpOcr::load(empty.path(), PpOcrConfig::default()) else {
+    let Err(error) = PpOcr::load(empty.path(), config()) else {
         panic!("loaded from an empty folder");
     };
     let text = error.to_string();
@@ -260,7 +270,7 @@ fn a_missing_model_says_what_to_do() {
         "{text}"
     );
     std::fs::write(empty.path().join(DETECTOR_FILE), b"not a network").expect("writes");
-    let Err(error) = PpOcr::load(empty.path(), PpOcrConfig::default()) else {
+    let Err(error) = PpOcr::load(empty.path(), config()) else {
         panic!("loaded from a file that is no network");
     };
     assert!(matches!(error, LoadError::Invalid { .. }), "{error}");

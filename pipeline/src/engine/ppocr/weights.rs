@@ -4,14 +4,12 @@ use std::{
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
-use rten::{Model, ModelOptions, RunOptions, ThreadPool};
-use rten_tensor::{NdTensor, NdTensorView};
+use ort::environment::Environment;
 use sha2::{Digest, Sha256};
 
-use super::head::{Head, cut};
+use super::runtime::{Network, runtime};
 
 /// File name of the detector.
 pub const DETECTOR_FILE: &str = "PP-OCRv6_det_small.onnx";
@@ -23,6 +21,17 @@ const CHARACTERS_FIELD: &str = "character";
 /// Why the model could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    /// The library that runs the networks is not there, or is not one that can be used.
+    #[error(
+        "cannot load ONNX Runtime from {path}: {reason}; run `make setup` to fetch it, or set \
+         RECTO_ONNXRUNTIME to its library"
+    )]
+    Runtime {
+        /// The library.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file is not there, or cannot be read.
     #[error(
         "cannot read the model file {path}: {source}; run `make setup` to fetch the models, or set \
@@ -47,61 +56,69 @@ pub enum LoadError {
     },
 }
 
-/// The two networks and the characters, shared by all lanes.
+/// The two networks as they lie in their files.
 pub(super) struct Weights {
-    pub(super) detector: Network,
-    /// The recogniser without its last layer.
-    pub(super) recogniser: Network,
-    pub(super) head: Head,
-    /// The text of each class but the blank (class 0): class `i` is `characters[i - 1]`.
-    pub(super) characters: Vec<String>,
+    runtime: Environment,
+    detector: (PathBuf, Vec<u8>),
+    recogniser: (PathBuf, Vec<u8>),
     /// SHA-256 of the detector's file and the recogniser's, one after the other.
     pub(super) sha256: String,
 }
 
 impl Weights {
-    pub(super) fn load(folder: &Path) -> Result<Self, LoadError> {
+    /// Reads the files in `folder`, to be run by the runtime in `library`.
+    pub(super) fn read(folder: &Path, library: &Path) -> Result<Self, LoadError> {
+        let runtime = runtime(library)?;
         let mut hash = Sha256::new();
-        let path = folder.join(DETECTOR_FILE);
-        let detector = Network::load(read(&path, &mut hash)?).map_err(invalid(&path))?;
-        let path = folder.join(RECOGNISER_FILE);
-        let (rest, head) = cut(&read(&path, &mut hash)?).map_err(invalid(&path))?;
-        let recogniser = Network::load(rest).map_err(invalid(&path))?;
-        let characters = recogniser.characters().map_err(invalid(&path))?;
-        if characters.len() + 1 != head.classes() {
-            let reason = format!(
-                "{} characters for {} classes",
-                characters.len(),
-                head.classes()
-            );
-            return Err(invalid(&path)(reason));
-        }
+        let mut read = |name| {
+            let path = folder.join(name);
+            let bytes = fs::read(&path).map_err(|source| LoadError::Read {
+                path: path.clone(),
+                source,
+            })?;
+            hash.update(&bytes);
+            Ok((path, bytes))
+        };
+        let (detector, recogniser) = (read(DETECTOR_FILE)?, read(RECOGNISER_FILE)?);
         let sha256 = hash.finalize().iter().fold(String::new(), |mut hex, byte| {
             let _ = write!(hex, "{byte:02x}");
             hex
         });
         Ok(Self {
+            runtime,
             detector,
             recogniser,
-            head,
-            characters,
             sha256,
+        })
+    }
+
+    /// Makes the networks ready for one thread.
+    pub(super) fn lane(&self) -> Result<Lane, LoadError> {
+        let load = |(path, onnx): &(PathBuf, Vec<u8>)| {
+            Network::load(&self.runtime, onnx).map_err(|reason| invalid(path, reason))
+        };
+        let recogniser = load(&self.recogniser)?;
+        let list = recogniser
+            .metadata(CHARACTERS_FIELD)
+            .ok_or_else(|| invalid(&self.recogniser.0, "it names no characters".to_owned()))?;
+        Ok(Lane {
+            detector: load(&self.detector)?,
+            recogniser,
+            characters: parse_characters(&list),
         })
     }
 }
 
-/// The bytes of a file, added to `hash` too.
-fn read(path: &Path, hash: &mut Sha256) -> Result<Vec<u8>, LoadError> {
-    let bytes = fs::read(path).map_err(|source| LoadError::Read {
-        path: path.into(),
-        source,
-    })?;
-    hash.update(&bytes);
-    Ok(bytes)
+/// What one thread of the engine owns: networks of its own, so that it never waits for another.
+pub(super) struct Lane {
+    pub(super) detector: Network,
+    pub(super) recogniser: Network,
+    /// The text of each class but the blank (class 0): class `i` is `characters[i - 1]`.
+    pub(super) characters: Vec<String>,
 }
 
-fn invalid(path: &Path) -> impl Fn(String) -> LoadError {
-    move |reason| LoadError::Invalid {
+fn invalid(path: &Path, reason: String) -> LoadError {
+    LoadError::Invalid {
         path: path.into(),
         reason,
     }
@@ -111,58 +128,6 @@ fn invalid(path: &Path) -> impl Fn(String) -> LoadError {
 /// them out.
 fn parse_characters(list: &str) -> Vec<String> {
     list.split('\n').chain([" "]).map(str::to_owned).collect()
-}
-
-/// A network with one input and one output.
-pub(super) struct Network(Model);
-
-impl Network {
-    fn load(onnx: Vec<u8>) -> Result<Self, String> {
-        let mut options = ModelOptions::with_all_ops();
-        options.prepack_weights(true);
-        options.load(onnx).map(Self).map_err(|e| e.to_string())
-    }
-
-    fn characters(&self) -> Result<Vec<String>, String> {
-        let list = self.0.metadata().get(CHARACTERS_FIELD);
-        list.map(parse_characters)
-            .ok_or_else(|| "it names no characters".to_owned())
-    }
-
-    /// Runs the network on `lane`'s thread.
-    pub(super) fn run<const N: usize>(
-        &self,
-        input: NdTensorView<'_, f32, 4>,
-        lane: &Lane,
-    ) -> Result<NdTensor<f32, N>, String> {
-        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&lane.pool)));
-        let output = self
-            .0
-            .run_one(input.into(), Some(options))
-            .map_err(|e| e.to_string())?;
-        output
-            .try_into()
-            .map_err(|_| "the network's output has an unknown shape".to_owned())
-    }
-}
-
-/// What one thread of the engine owns: a pool of a single thread, so that a network that runs for it
-/// never takes a second core.
-pub(super) struct Lane {
-    pool: Arc<ThreadPool>,
-}
-
-impl Lane {
-    pub(super) fn new() -> Self {
-        Self {
-            pool: Arc::new(ThreadPool::with_num_threads(1)),
-        }
-    }
-
-    /// Runs `work` on the lane's own thread.
-    pub(super) fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
-        self.pool.run(work)
-    }
 }
 
 #[cfg(test)]

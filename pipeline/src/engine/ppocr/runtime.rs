@@ -1,0 +1,112 @@
+//! ONNX Runtime, from its shared library, and a network that it runs.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use ort::{
+    environment::Environment,
+    logging::LogLevel,
+    session::{
+        Session,
+        builder::{GraphOptimizationLevel, SessionBuilder},
+    },
+    value::TensorRef,
+};
+
+use super::weights::LoadError;
+
+/// The runtime of this process and the library it came from: there can be one only.
+static RUNTIME: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
+
+/// Loads the runtime from `library`; once for the process, then gives the same one again.
+pub(super) fn runtime(library: &Path) -> Result<Environment, LoadError> {
+    let failed = |reason: String| LoadError::Runtime {
+        path: library.into(),
+        reason,
+    };
+    let mut loaded = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((path, environment)) = &*loaded {
+        if path != library {
+            let reason = format!("this process already uses {}", path.display());
+            return Err(failed(reason));
+        }
+        return Ok(environment.clone());
+    }
+    if !library.is_file() {
+        return Err(failed("there is no such file".to_owned()));
+    }
+    let environment = ort::init_from(library)
+        .map_err(|e| failed(e.to_string()))?
+        .with_name("recto")
+        .with_telemetry(false)
+        // What goes wrong comes back as an error; the runtime says nothing by itself.
+        .with_logger(Arc::new(|_, _, _, _, _| ()))
+        .build()
+        .map_err(|e| failed(e.to_string()))?;
+    *loaded = Some((library.into(), environment.clone()));
+    Ok(environment)
+}
+
+/// What goes into a network: values of the shape (1, channels, height, width).
+pub(super) struct Input {
+    pub(super) channels: usize,
+    pub(super) height: usize,
+    pub(super) width: usize,
+    /// Row by row, one channel after the other.
+    pub(super) values: Vec<f32>,
+}
+
+/// A network with one input and one output, which runs on the thread that calls it.
+pub(super) struct Network(Session);
+
+impl Network {
+    pub(super) fn load(runtime: &Environment, onnx: &[u8]) -> Result<Self, String> {
+        let mut builder = settings(runtime).map_err(|e| e.to_string())?;
+        let session = builder.commit_from_memory(onnx);
+        session.map(Self).map_err(|e| e.to_string())
+    }
+
+    /// A text that the file carries along.
+    pub(super) fn metadata(&self, field: &str) -> Option<String> {
+        self.0.metadata().ok()?.custom(field)
+    }
+
+    /// Runs the network and gives its output, shape and values, to `take`.
+    pub(super) fn run<R>(
+        &mut self,
+        input: &Input,
+        take: impl FnOnce(&[usize], &[f32]) -> Result<R, String>,
+    ) -> Result<R, String> {
+        let shape = [1, input.channels, input.height, input.width];
+        let tensor = TensorRef::from_array_view((shape, input.values.as_slice()))
+            .map_err(|e| e.to_string())?;
+        let outputs = self
+            .0
+            .run(ort::inputs![tensor])
+            .map_err(|e| e.to_string())?;
+        let output = outputs.values().next().ok_or("the network gave nothing")?;
+        let (shape, values) = output
+            .try_extract_tensor::<f32>()
+            .map_err(|e| e.to_string())?;
+        let shape: Vec<usize> = shape
+            .iter()
+            .map(|side| usize::try_from(*side).unwrap_or(0))
+            .collect();
+        take(&shape, values)
+    }
+}
+
+fn settings(runtime: &Environment) -> ort::Result<SessionBuilder> {
+    let builder = SessionBuilder::new(runtime)?
+        .with_log_level(LogLevel::Fatal)?
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_intra_threads(1)?
+        .with_inter_threads(1)?
+        .with_intra_op_spinning(false)?
+        .with_inter_op_spinning(false)?
+        // Pages and lines differ in size; a plan for each would only pile up.
+        .with_memory_pattern(false)?;
+    Ok(builder)
+}
