@@ -4,14 +4,14 @@
 //!
 //! The file holds a list of pages: `{"number", "width", "height", "skew_deg", "lines": [{"text", "quad",
 //! "confidence", "size", "bold"}], "rulings": {"horizontal": [[at, start, end]], "vertical": [...]}}`. With
-//! `--images`, rulings are looked for in `PREFIX-1.png` and so on instead.
+//! `--images`, rulings, bold type and bullets are looked for in `PREFIX-1.png` and so on instead.
 
 use std::{env, error::Error, fs, time::Instant};
 
 use recto_pipeline::{
     engine::Content,
     image::{
-        PageImage,
+        PageImage, look,
         rulings::{Ruling, Rulings, find},
     },
     page::{Line, Point, Quad},
@@ -67,10 +67,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for page in pages {
         let mut content = content(page);
         if let Some(prefix) = images {
-            content.rulings = rulings(
-                &format!("{prefix}-{}.png", content.number),
-                content.skew_deg,
-            )?;
+            let path = format!("{prefix}-{}.png", content.number);
+            look_at(&mut content, &path)?;
         }
         done.extend(assembler.push(content));
     }
@@ -80,7 +78,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn rulings(path: &str, skew_deg: f32) -> Result<Rulings, Box<dyn Error>> {
+/// Finds out from the page's image what `read` does.
+fn look_at(content: &mut PageContent, path: &str) -> Result<(), Box<dyn Error>> {
     let image = image::open(path)?.into_rgb8();
     let (width, height) = image.dimensions();
     let image = PageImage {
@@ -90,13 +89,24 @@ fn rulings(path: &str, skew_deg: f32) -> Result<Rulings, Box<dyn Error>> {
         rgb: image.into_raw(),
     };
     let start = Instant::now();
-    let found = find(&image, skew_deg);
-    let (across, down) = (found.horizontal.len(), found.vertical.len());
+    content.rulings = find(&image, content.skew_deg);
+    let rulings = start.elapsed();
+    if let Content::Regions(lines) = &mut content.content
+        && lines.iter().any(|line| line.confidence.is_some())
+    {
+        look::complete(lines, &image);
+        lines
+            .iter()
+            .filter(|line| line.bold == Some(true))
+            .for_each(|line| {
+                eprintln!("bold: {:.0} {}", line.size, line.text);
+            });
+    }
     eprintln!(
-        "{path}: {across} across, {down} down in {:?}",
-        start.elapsed()
+        "{path}: rulings {rulings:?}, look {:?}",
+        start.elapsed() - rulings
     );
-    Ok(found)
+    Ok(())
 }
 
 fn content(page: Page) -> PageContent {

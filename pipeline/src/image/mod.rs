@@ -19,6 +19,8 @@ mod text_layer;
 pub mod ink;
 // Ruled lines.
 pub mod rulings;
+// What the image says of lines that a model has read: weight and size of type, bullets.
+pub mod look;
 // The small grey picture of a page that a review page shows.
 pub mod preview;
 

@@ -1,6 +1,6 @@
 //! [`Carrier`]: pages from the rasterizer to the engine's answer.
 
-use std::{sync::Arc, time::Instant};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use recto_schemas::{Failure, Options, PageOutcome, PageSummary, PageTiming, TextLayer, Warning};
 
@@ -10,7 +10,7 @@ use crate::{
     image::{
         PageImage,
         facts::PageFacts,
-        ink,
+        ink, look,
         preview::{self, Preview},
         rasterizer::{Document, PagePlan, RasterError, RasterPage, TextWish},
         rulings::{self, Rulings},
@@ -189,9 +189,14 @@ impl Carrier<'_> {
         carried.summary.timing.engine_s = reading.worked.as_secs_f64();
         carried.content.skew_deg = reading.skew_deg;
         carried.content.content = reading.content.clone();
-        carried.summary.characters = match &reading.content {
+        carried.summary.characters = match &mut carried.content.content {
             Content::Regions(lines) => {
-                carried.content.rulings = rulings_of(image, reading);
+                let upright = match reading.rotation {
+                    0 => Cow::Borrowed(image),
+                    turn => Cow::Owned(image.turned(turn)),
+                };
+                look::complete(lines, &upright);
+                carried.content.rulings = rulings::find(&upright, reading.skew_deg);
                 characters(lines)
             }
             Content::Markup(text) => count(text),
@@ -333,13 +338,6 @@ fn pick(answer: &Answer, index: usize) -> Result<Option<&Reading>, &EngineError>
         .iter()
         .any(|r| r.first < index && index < r.first.saturating_add(r.count));
     if covered { Ok(None) } else { Err(&NO_READING) }
-}
-
-fn rulings_of(image: &PageImage, reading: &Reading) -> Rulings {
-    match reading.rotation {
-        0 => rulings::find(image, reading.skew_deg),
-        turn => rulings::find(&image.turned(turn), reading.skew_deg),
-    }
 }
 
 fn characters(lines: &[Line]) -> u32 {

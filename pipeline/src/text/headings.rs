@@ -15,6 +15,8 @@ pub(crate) struct Styles {
     sizes: BTreeMap<u32, u64>,
     /// Sizes that headings had, with their levels.
     levels: Vec<(f32, u8)>,
+    /// Level of headings that stand out by little: as large as the text, or nearly.
+    least: Option<u8>,
     /// Characters in bold type, and all.
     bold: (u64, u64),
 }
@@ -59,12 +61,20 @@ impl Styles {
             // The first large line of a document is its title.
             r if r >= 1.6 || self.levels.is_empty() && r >= 1.25 => 1,
             r if r >= 1.25 => 2,
-            _ => 3,
+            _ => self.least(),
         };
         if self.levels.len() < 32 {
             self.levels.push((size, level));
         }
         level
+    }
+
+    /// The level of headings that stand out by little: under the title, where there are none between.
+    fn least(&mut self) -> u8 {
+        let has = |level| self.levels.iter().any(|(_, known)| *known == level);
+        *self
+            .least
+            .get_or_insert(if has(1) && !has(2) { 2 } else { 3 })
     }
 }
 
@@ -76,9 +86,11 @@ pub(crate) fn headings(page: &[&Paragraph], styles: &mut Styles) -> Vec<Option<u
         .iter()
         .filter(|p| p.rows.len() >= 3 && p.mark.is_none())
         .count();
-    let mut found: Vec<Option<u8>> = (0..page.len())
-        .map(|i| level(page, i, body, prose, styles))
-        .collect();
+    let mut found: Vec<Option<u8>> = Vec::with_capacity(page.len());
+    for i in 0..page.len() {
+        let under_title = found.last() == Some(&Some(1));
+        found.push(level(page, i, (body, prose), under_title, styles));
+    }
     demote_crowds(&mut found, page, body, prose);
     found
 }
@@ -120,8 +132,8 @@ fn demote_crowds(found: &mut [Option<u8>], page: &[&Paragraph], body: f32, prose
 fn level(
     page: &[&Paragraph],
     i: usize,
-    body: f32,
-    prose: usize,
+    (body, prose): (f32, usize),
+    under_title: bool,
     styles: &mut Styles,
 ) -> Option<u8> {
     let this = page[i];
@@ -132,7 +144,13 @@ fn level(
     }
     let ratio = size(this) / body;
     let read = this.rows.iter().any(|row| row.read());
-    let larger = ratio > if read { 1.4 } else { 1.13 };
+    let rough = this.rows.iter().any(Row::rough);
+    let larger = ratio
+        > match read {
+            true if rough || prose == 0 => 1.4,
+            true => 1.2,
+            false => 1.13,
+        };
     let bold = styles.bold_tells() && this.rows.iter().all(|row| row.bold) && ratio > 0.95;
     let capitals = is_capitals(&text);
     let set_off = this.space_above > 0.25 || this.space_below > 0.25;
@@ -162,10 +180,17 @@ fn level(
     // Large writing that nothing follows is a signature or a stamp.
     let heads_nothing = read && i > 0 && i + 1 == page.len();
     if larger && !heads_nothing {
-        return Some(styles.level(size(this), body));
+        // A title's second part says nothing about the headings to come.
+        let second = under_title && ratio < 1.6;
+        return Some(if second {
+            2
+        } else {
+            styles.level(size(this), body)
+        });
     }
-    let bold = bold && (prose > 0 || ratio > 1.04);
-    (bold || capitals && this.centred && prose > 0 && ratio > 0.85).then_some(3)
+    let short = !read || this.rows.len() <= 2 && text.chars().count() <= 80 && !text.ends_with('!');
+    let bold = bold && short && (prose > 0 || ratio > if read { 1.2 } else { 1.04 });
+    (bold || capitals && this.centred && prose > 0 && ratio > 0.85).then(|| styles.least())
 }
 
 fn size(paragraph: &Paragraph) -> f32 {

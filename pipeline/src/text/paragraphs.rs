@@ -292,9 +292,16 @@ fn is_linewise(rows: &[Row]) -> bool {
 /// Whether the type of the next row is another one: larger, smaller, or no longer bold.
 fn type_changes(a: &Row, b: &Row) -> bool {
     let enough = |row: &Row| row.text.chars().nth(2).is_some();
-    let most = if a.read() || b.read() { 1.38 } else { 1.12 };
+    let read = a.read() || b.read();
     let ratio = a.size.max(b.size) / a.size.min(b.size).max(0.1);
-    enough(a) && enough(b) && (ratio > most || a.bold != b.bold && !(a.read() || b.read()))
+    // On a scan, a bold line may be one that only begins in bold type.
+    let most = match read {
+        true if a.rough() != b.rough() => 1.5,
+        true => 1.38,
+        false => 1.12,
+    };
+    let changes = ratio > most || a.bold != b.bold && !read;
+    enough(a) && enough(b) && changes
 }
 
 /// Whether a word is cut by the line's end.

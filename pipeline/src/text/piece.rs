@@ -2,6 +2,8 @@
 
 use crate::page::{Line, Point, Rect};
 
+use super::join::is_unspaced;
+
 /// Coordinates beyond this many pixels are not believed; no page image is as large.
 const FARTHEST_PX: f32 = 1.0e6;
 
@@ -18,8 +20,10 @@ pub(crate) struct Piece<'a> {
     pub size: f32,
     /// Whether its type is bold, where that is known.
     pub bold: Option<bool>,
-    /// Whether a model read it from an image, so that its size is only roughly known.
+    /// Whether a model read it from an image, so that its box is drawn with a margin.
     pub read: bool,
+    /// Whether its size is only roughly known: its type could not be measured on the image.
+    pub rough: bool,
 }
 
 /// A page's lines, sorted by whether they can be laid out.
@@ -53,6 +57,7 @@ pub(crate) fn place<'a>(lines: &'a [Line], centre: Point, skew_deg: f32) -> Piec
             size: usable_size(line.size, known),
             bold: line.bold,
             read: line.confidence.is_some(),
+            rough: line.confidence.is_some() && (line.bold.is_none() || is_short(text)),
         };
         if rect.is_some() && !runs_sideways(&piece) {
             placed.upright.push(piece);
@@ -109,6 +114,13 @@ fn level(line: &Line, centre: Point, skew: f32) -> Option<Rect> {
         let bounds = crate::page::Quad([a, b, c, d]).bounds();
         (bounds.height() > 0.0 || bounds.width() > 0.0).then_some(bounds)
     }
+}
+
+/// Whether a text has too few letters to measure their size: small ones, or such as have no capitals.
+fn is_short(text: &str) -> bool {
+    let letters = |c: &char| c.is_lowercase() || is_unspaced(*c);
+    let wide = text.chars().filter(|&c| is_unspaced(c)).count();
+    wide < 2 && text.chars().filter(letters).count() < 10
 }
 
 fn usable_size(size: f32, rect: Rect) -> f32 {

@@ -47,6 +47,11 @@ impl Row<'_> {
         self.pieces.iter().any(|piece| piece.read)
     }
 
+    /// Whether the size of its type is only roughly known.
+    pub fn rough(&self) -> bool {
+        self.pieces.iter().any(|piece| piece.rough)
+    }
+
     /// The widest gap between two neighbouring pieces, from its left to its right edge.
     pub fn widest_gap(&self) -> Option<(f32, f32)> {
         self.pieces
