@@ -24,6 +24,8 @@ pub(super) struct Progress {
     started: Instant,
     documents: u64,
     documents_opened: AtomicU64,
+    /// Documents that ended without having been open.
+    unopened: AtomicU64,
     pages_known: AtomicU64,
     pages: AtomicU64,
     last_line: Mutex<Instant>,
@@ -45,6 +47,7 @@ impl Progress {
             started: Instant::now(),
             documents: documents as u64,
             documents_opened: AtomicU64::new(0),
+            unopened: AtomicU64::new(0),
             pages_known: AtomicU64::new(0),
             pages: AtomicU64::new(0),
             last_line: Mutex::new(Instant::now()),
@@ -58,7 +61,10 @@ impl Progress {
         let opened = self.documents_opened.fetch_add(1, Ordering::Relaxed) + 1;
         if let Some(bar) = &self.bar {
             // Documents that are not open yet count as the mean of those that are.
-            bar.set_length(known + known * self.documents.saturating_sub(opened) / opened);
+            let closed = self
+                .documents
+                .saturating_sub(opened + self.unopened.load(Ordering::Relaxed));
+            bar.set_length(known + known * closed / opened);
         }
     }
 
@@ -82,6 +88,9 @@ impl Progress {
 
     /// A document has ended.
     pub(super) fn document(&self, ended: &Ended) {
+        if ended.pages + ended.failed.0 == 0 {
+            self.unopened.fetch_add(1, Ordering::Relaxed);
+        }
         let line = match ended.trouble() {
             Some(trouble) => trouble,
             None if self.quiet || self.bar.is_some() => return,

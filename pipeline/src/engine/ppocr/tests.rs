@@ -55,10 +55,7 @@ fn engine() -> &'static PpOcr {
 }
 
 fn start(lanes: usize) -> PpOcr {
-    let config = PpOcrConfig {
-        lanes,
-        ..config()
-    };
+    let config = PpOcrConfig { lanes, ..config() };
     PpOcr::load(&models(), config).unwrap_or_else(|e| panic!("no model to test with: {e}"))
 }
 
