@@ -60,11 +60,7 @@ pub(super) fn probe(
     if !chosen.is_empty() && upright < SURE {
         let mut turned = Vec::with_capacity(chosen.len());
         for &i in &chosen {
-            turned.push(recognise(
-                lane,
-                image,
-                &half_turned(boxes[i].quad()),
-            )?);
+            turned.push(recognise(lane, image, &half_turned(boxes[i].quad()))?);
         }
         upside_down = mean_confidence(turned.iter()) > upright + MARGIN;
     }

@@ -9,7 +9,8 @@ pub(super) fn parts(mask: &[bool], width: usize) -> Vec<Vec<(i32, i32)>> {
     // Runs of the row above which may touch this one start here: both rows go from left to right.
     let mut above = 0;
     for (i, run) in runs.iter().enumerate() {
-        while runs[above].y + 1 < run.y || (runs[above].y < run.y && runs[above].last + 1 < run.first)
+        while runs[above].y + 1 < run.y
+            || (runs[above].y < run.y && runs[above].last + 1 < run.first)
         {
             above += 1;
         }
@@ -91,7 +92,10 @@ mod tests {
         let cup = found(&["#...#...#", "#...#...#", "#########"]);
         assert_eq!(cup.len(), 1);
         assert!(cup[0].contains(&(0, 2)) && cup[0].contains(&(8, 2)));
-        assert_eq!(found(&["#####", "#...#", "#.#.#", "#...#", "#####"]).len(), 2);
+        assert_eq!(
+            found(&["#####", "#...#", "#.#.#", "#...#", "#####"]).len(),
+            2
+        );
     }
 
     #[test]
