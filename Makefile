@@ -1,8 +1,10 @@
 # Recto's commands. `make` lists them.
 
 CACHE := $(or $(RECTO_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/recto)
-# What the binary and the tests need beside them; set either variable to use a file of your own.
-PARTS = RECTO_PDFIUM="$${RECTO_PDFIUM:-$(CACHE)/pdfium/libpdfium.so}" RECTO_MODELS="$${RECTO_MODELS:-$(CACHE)/models}"
+# What the binary and the tests need beside them; set a variable to use a file of your own.
+PARTS = RECTO_PDFIUM="$${RECTO_PDFIUM:-$(CACHE)/pdfium/libpdfium.so}" \
+	RECTO_ONNXRUNTIME="$${RECTO_ONNXRUNTIME:-$(CACHE)/onnxruntime/libonnxruntime.so}" \
+	RECTO_MODELS="$${RECTO_MODELS:-$(CACHE)/models}"
 PYTHON ?= python3
 DEMO_OUT := out/demo
 
@@ -12,7 +14,7 @@ DEMO_OUT := out/demo
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
-setup: ## fetch PDFium and the models into the cache folder, where missing
+setup: ## fetch PDFium, ONNX Runtime and the models into the cache folder, where missing
 	@$(PYTHON) deploy/setup.py
 
 build: ## build the release binary, target/release/recto

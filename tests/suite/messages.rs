@@ -31,7 +31,12 @@ fn help_reads_well() {
     let folder = tempfile::tempdir().unwrap();
     // Help shows what variables are set to.
     let unset = |command: &mut Command| {
-        for name in ["RECTO_CACHE", "RECTO_PDFIUM", "RECTO_MODELS"] {
+        for name in [
+            "RECTO_CACHE",
+            "RECTO_PDFIUM",
+            "RECTO_ONNXRUNTIME",
+            "RECTO_MODELS",
+        ] {
             command.env_remove(name);
         }
     };
@@ -98,5 +103,6 @@ fn a_missing_part_says_how_to_get_it() {
         });
     };
     golden("error-no-pdfium", "RECTO_PDFIUM");
+    golden("error-no-onnxruntime", "RECTO_ONNXRUNTIME");
     golden("error-no-models", "RECTO_MODELS");
 }

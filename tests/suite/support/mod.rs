@@ -31,7 +31,12 @@ pub fn recto_path() -> PathBuf {
 pub fn recto() -> Command {
     let mut command = Command::new(recto_path());
     for (name, _) in env::vars_os() {
-        let parts = ["RECTO_PDFIUM", "RECTO_MODELS", "RECTO_CACHE"];
+        let parts = [
+            "RECTO_PDFIUM",
+            "RECTO_ONNXRUNTIME",
+            "RECTO_MODELS",
+            "RECTO_CACHE",
+        ];
         if name.to_string_lossy().starts_with("RECTO_") && !parts.iter().any(|part| name == *part) {
             command.env_remove(name);
         }

@@ -266,9 +266,25 @@ fn a_missing_model_says_what_to_do() {
         text.contains(DETECTOR_FILE) && text.contains("make setup"),
         "{text}"
     );
-    std::fs::write(empty.path().join(DETECTOR_FILE), b"not a network").expect("writes");
+    for name in [DETECTOR_FILE, RECOGNISER_FILE] {
+        std::fs::write(empty.path().join(name), b"not a network").expect("writes");
+    }
     let Err(error) = PpOcr::load(empty.path(), config()) else {
         panic!("loaded from a file that is no network");
     };
     assert!(matches!(error, LoadError::Invalid { .. }), "{error}");
+}
+
+#[test]
+fn a_missing_runtime_says_what_to_do() {
+    // Another test's engine may have loaded the real one: either way this one is refused.
+    let Err(error) = PpOcr::load(&models(), PpOcrConfig::new("/nowhere/lib.so".into())) else {
+        panic!("loaded without a runtime");
+    };
+    assert!(matches!(error, LoadError::Runtime { .. }), "{error}");
+    let text = error.to_string();
+    assert!(
+        text.contains("make setup") && text.contains("RECTO_ONNXRUNTIME"),
+        "{text}"
+    );
 }
