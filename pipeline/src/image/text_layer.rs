@@ -54,8 +54,9 @@ pub(super) struct TextLine {
     pub bold: bool,
 }
 
-/// A gap that separates lines, in ems.
-const WIDE_GAP: f64 = 1.5;
+/// A gap that separates lines, in ems: wider than spaces in justified type, as narrow as between the columns of
+/// tables. Layout puts together again what stands on one baseline.
+const WIDE_GAP: f64 = 1.0;
 /// The same for runs that were not drawn one after another: columns may stand closer.
 const RUN_GAP: f64 = 0.8;
 /// How far a character may stand off its neighbour's baseline and still continue the line, in ems:

@@ -1,5 +1,7 @@
 //! Reading order and blocks of one page: running heads, columns, paragraphs, lists, headings, tables, feet.
 
+use std::ops::Range;
+
 use recto_schemas::{LineRecord, LineRole};
 
 use crate::{
@@ -203,7 +205,17 @@ impl Builder<'_> {
             .map(|(part, kind)| item_left(part, kind))
             .collect();
         let depths = depths(&lefts, em);
-        for ((part, kind), depth) in parts.into_iter().zip(kinds).zip(depths) {
+        let mut stanzas = stanzas(&parts, &kinds, em).into_iter().peekable();
+        let mut all = parts.into_iter().zip(kinds).zip(depths).enumerate();
+        while let Some((i, ((part, kind), depth))) = all.next() {
+            if let Some(stanza) = stanzas.next_if(|stanza| stanza.start == i) {
+                let rest = all
+                    .by_ref()
+                    .take(stanza.len() - 1)
+                    .map(|(_, ((part, _), _))| part);
+                self.stanza(std::iter::once(part).chain(rest), seen);
+                continue;
+            }
             match part {
                 Part::Paragraph(paragraph) => {
                     self.paragraph(paragraph, kind.flatten(), depth, seen)
@@ -250,6 +262,20 @@ impl Builder<'_> {
             let text = this.text(seen);
             self.push(BlockKind::Paragraph, LineRole::Paragraph, &pieces, text);
         }
+    }
+
+    /// Short lines that each end on purpose, such as an address: one paragraph, its lines kept.
+    fn stanza<'p>(&mut self, parts: impl Iterator<Item = Part<'p>>, seen: &Hyphenated) {
+        let mut texts: Vec<String> = Vec::new();
+        let mut pieces: Vec<Piece> = Vec::new();
+        for part in parts {
+            if let Part::Paragraph(paragraph) = part {
+                texts.push(paragraph.text(seen));
+                pieces.extend(paragraph.rows.iter().flat_map(|row| &row.pieces));
+            }
+        }
+        let role = LineRole::Paragraph;
+        self.push(BlockKind::Paragraph, role, &pieces, texts.join("\n"));
     }
 
     /// A table, its cells' lines numbered as its pieces are.
@@ -328,6 +354,42 @@ impl Builder<'_> {
             text,
         });
     }
+}
+
+/// The runs of two to seven single lines under one another that belong together: short, close, flush left, of one size.
+fn stanzas(parts: &[Part], kinds: &[Option<Option<u8>>], em: f32) -> Vec<Range<usize>> {
+    const LINES: std::ops::RangeInclusive<usize> = 2..=7;
+    const LONGEST: usize = 45;
+    let line = |i: usize| match (&parts[i], kinds[i]) {
+        (Part::Paragraph(this), Some(None)) if this.mark.is_none() && this.rows.len() == 1 => {
+            let row = &this.rows[0];
+            let whole = row.widest_gap().is_none_or(|gap| gap.1 - gap.0 < 1.5 * em);
+            (whole && row.text.chars().count() <= LONGEST).then_some(this)
+        }
+        _ => None,
+    };
+    let follows = |a: &Paragraph, b: &Paragraph| {
+        let (above, below) = (&a.rows[0], &b.rows[0]);
+        let size = above.size.max(below.size) / above.size.min(below.size).max(0.1);
+        let space = (below.rect.top - above.rect.bottom) / em;
+        (below.rect.left - above.rect.left).abs() < 0.5 * em
+            && size < 1.3
+            && space < 0.6
+            && below.rect.top > above.rect.top
+    };
+    let mut found = Vec::new();
+    let mut start = 0;
+    for end in 1..=parts.len() {
+        let goes_on = end < parts.len()
+            && matches!((line(end - 1), line(end)), (Some(a), Some(b)) if follows(a, b));
+        if !goes_on {
+            if LINES.contains(&(end - start)) {
+                found.push(start..end);
+            }
+            start = end;
+        }
+    }
+    found
 }
 
 fn item_left(part: &Part, kind: &Option<Option<u8>>) -> Option<f32> {

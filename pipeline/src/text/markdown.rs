@@ -5,6 +5,7 @@ use recto_schemas::Furniture;
 use super::{
     Block, BlockKind, Table,
     escape::{Place, escape, escape_html},
+    tables::is_amount,
 };
 
 /// The Markdown of a page's blocks.
@@ -55,7 +56,14 @@ impl Writer {
             BlockKind::ListItem { mark, .. } => {
                 escape(&format!("{mark} {}", block.text), Place::Block)
             }
-            _ => escape(&block.text, Place::Block),
+            // Two spaces keep a line's end.
+            _ => {
+                let lines = block.text.lines();
+                lines
+                    .map(|line| escape(line, Place::Block))
+                    .collect::<Vec<_>>()
+                    .join("  \n")
+            }
         };
         self.paragraph(&text);
     }
@@ -132,38 +140,76 @@ fn heading(level: u8, text: &str) -> String {
 }
 
 fn table_text(table: &Table) -> String {
-    let columns = table.rows.iter().map(Vec::len).max().unwrap_or(0);
-    let simple = table.rows.iter().all(|row| {
-        row.len() == columns && row.iter().all(|cell| cell.columns == 1 && cell.rows == 1)
-    });
-    if columns == 0 {
-        String::new()
-    } else if simple {
-        pipe_table(table, columns)
-    } else {
-        html_table(table)
+    match grid(table) {
+        Some(grid) if !grid.is_empty() => pipe_table(table.head, &grid),
+        Some(_) => String::new(),
+        None => html_table(table),
     }
 }
 
-fn pipe_table(table: &Table, columns: usize) -> String {
-    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let mut out = String::new();
-    let mut rows = table.rows.iter();
-    let cells = |row: &Vec<super::Cell>| -> Vec<String> {
-        row.iter()
-            .map(|cell| cell_text(&cell.text, |line| escape(line, Place::Cell)))
-            .collect()
-    };
-    if table.head
-        && let Some(head) = rows.next()
-    {
-        out.push_str(&line(cells(head)));
-    } else {
-        out.push_str(&line(vec![String::new(); columns]));
+/// The texts of a table that Markdown can say, row by row: each place has a cell, and only empty ones span.
+fn grid(table: &Table) -> Option<Vec<Vec<&str>>> {
+    let width = |row: &Vec<super::Cell>| row.iter().map(|cell| cell.columns as usize).sum();
+    let columns: usize = table.rows.iter().map(width).max().unwrap_or(0);
+    let mut grid: Vec<Vec<Option<&str>>> = vec![vec![None; columns]; table.rows.len()];
+    for (y, row) in table.rows.iter().enumerate() {
+        for cell in row {
+            let x = grid[y].iter().position(Option::is_none)?;
+            if !cell.text.is_empty() && (cell.columns, cell.rows) != (1, 1) {
+                return None;
+            }
+            for line in grid.iter_mut().skip(y).take(cell.rows as usize) {
+                for place in line.iter_mut().skip(x).take(cell.columns as usize) {
+                    *place = Some(&cell.text);
+                }
+            }
+        }
     }
-    out.push_str(&line(vec!["---".to_owned(); columns]));
-    rows.for_each(|row| out.push_str(&line(cells(row))));
+    if columns == 0 {
+        return Some(Vec::new());
+    }
+    grid.into_iter()
+        .map(|row| row.into_iter().collect())
+        .collect()
+}
+
+fn pipe_table(head: bool, grid: &[Vec<&str>]) -> String {
+    let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    let cells = |row: &Vec<&str>| -> String {
+        let texts = row.iter();
+        line(
+            texts
+                .map(|text| cell_text(text, |line| escape(line, Place::Cell)))
+                .collect(),
+        )
+    };
+    let (named, rows) = grid.split_at(usize::from(head));
+    let columns = grid.first().map_or(0, Vec::len);
+    let rule = |column| {
+        if is_numeric(rows, column) {
+            "---:"
+        } else {
+            "---"
+        }
+    };
+    let mut out = match named.first() {
+        Some(names) => cells(names),
+        None => line(vec![String::new(); columns]),
+    };
+    out.push_str(&line((0..columns).map(|c| rule(c).to_owned()).collect()));
+    rows.iter().for_each(|row| out.push_str(&cells(row)));
     out
+}
+
+/// Whether more than half of a column's cells are numbers, so that they stand right.
+fn is_numeric(rows: &[Vec<&str>], column: usize) -> bool {
+    let filled = || {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .filter(|text| !text.is_empty())
+    };
+    let amounts = filled().filter(|text| is_amount(text)).count();
+    amounts >= 2 && amounts * 2 > filled().count()
 }
 
 fn html_table(table: &Table) -> String {
@@ -302,6 +348,18 @@ text
         assert_eq!(
             written(&[spans]),
             "<table>\n<tr><td colspan=\"2\">&lt;Both&gt;</td></tr>\n<tr><td>x</td><td>y &amp; z</td></tr>\n</table>\n"
+        );
+        let spanned = table(
+            true,
+            &[
+                &[("Item", 1), ("Price", 1), ("Total", 1)],
+                &[("x", 1), ("4", 1), ("40.00", 1)],
+                &[("", 2), ("1,160", 1)],
+            ],
+        );
+        assert_eq!(
+            written(&[spanned]),
+            "| Item | Price | Total |\n| --- | --- | ---: |\n| x | 4 | 40.00 |\n|  |  | 1,160 |\n"
         );
         let headless = table(false, &[&[("1", 1), ("2", 1)]]);
         assert_eq!(written(&[headless]), "|  |  |\n| --- | --- |\n| 1 | 2 |\n");

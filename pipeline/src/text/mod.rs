@@ -73,8 +73,8 @@ pub struct Block {
     pub bounds: Rect,
     /// Its lines, as indices into [`AssembledPage::lines`].
     pub lines: Vec<usize>,
-    /// Its text with lines joined and hyphens rejoined, without Markdown; empty for tables, verbatim
-    /// for markup.
+    /// Its text with lines joined and hyphens rejoined, without Markdown; a line feed where a line ends on
+    /// purpose, as in an address; empty for tables, verbatim for markup.
     pub text: String,
 }
 

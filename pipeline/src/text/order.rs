@@ -63,6 +63,8 @@ struct Page {
     em: f32,
     /// Above this may be a running head.
     head: f32,
+    /// Half-way down what stands on it.
+    middle: f32,
     /// Below this may be a running foot.
     foot: f32,
 }
@@ -76,6 +78,7 @@ pub(crate) fn columns(items: Vec<Item>, em: f32) -> Vec<Vec<Item>> {
     let page = Page {
         em,
         head: bounds.top + zone,
+        middle: (bounds.top + bounds.bottom) / 2.0,
         foot: bounds.bottom - zone,
     };
     cut(items, &page, DEEPEST, &mut found);
@@ -203,7 +206,37 @@ fn separates(items: &[Item], gutter: Gutter, islands: &[usize], page: &Page) -> 
         }
         (false, false) => aligned < 0.3 && fewer >= 4 || tall && !(left.cells || right.cells),
     };
+    let columns = columns || left.wordy && right.wordy && are_blocks(items, &gutter, islands, page);
     columns.then_some(gutter)
+}
+
+/// Whether a few lines stand on either side of the gutter as addresses do at the head of a letter or a bill: flush
+/// left, close together, of several words. Labels and what they name are not: those are single words or end in a colon.
+fn are_blocks(items: &[Item], gutter: &Gutter, islands: &[usize], page: &Page) -> bool {
+    const LINES: std::ops::RangeInclusive<usize> = 3..=7;
+    let em = page.em;
+    let is_block = |side: &[&Item]| {
+        let pieces: Vec<&Piece> = side
+            .iter()
+            .filter_map(|item| match item {
+                Item::Text(piece) => Some(piece),
+                Item::Table(..) => None,
+            })
+            .collect();
+        let flush = |a: &Piece, b: &Piece| (a.rect.left - b.rect.left).abs() < 0.8 * em;
+        let of_words = |piece: &&&Piece| {
+            piece.text.split_whitespace().nth(1).is_some() && !piece.text.ends_with(':')
+        };
+        let mut middles: Vec<f32> = side.iter().map(|item| item.middle().1).collect();
+        middles.sort_by(f32::total_cmp);
+        LINES.contains(&pieces.len())
+            && pieces.len() == side.len()
+            && pieces.iter().all(|piece| flush(piece, pieces[0]))
+            && pieces.iter().filter(of_words).count() * 3 >= pieces.len() * 2
+            && middles.windows(2).all(|pair| pair[1] - pair[0] > 0.7 * em)
+    };
+    let (left, right) = sides(items, gutter, islands);
+    gutter.width() > 3.0 * em && gutter.top < page.middle && is_block(&left) && is_block(&right)
 }
 
 fn sides<'i, 'a>(

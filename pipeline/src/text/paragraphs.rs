@@ -106,7 +106,7 @@ impl Column {
             left: shared_edge(rows.iter().map(|row| -row.rect.left), em).map_or(all.left, |x| -x),
             right: shared_edge(rows.iter().map(|row| row.rect.right), em).unwrap_or(all.right),
             pitch: low_median(pitches).unwrap_or(1.3 * em),
-            linewise: is_linewise(rows),
+            linewise: is_linewise(rows) || is_block(rows),
             em,
         })
     }
@@ -287,6 +287,21 @@ fn is_linewise(rows: &[Row]) -> bool {
         starts(char::is_lowercase),
     );
     fresh >= 8 && small * 8 < fresh
+}
+
+/// Whether a few short lines make up the whole column, each with a capital or a figure at its start, as an address has.
+fn is_block(rows: &[Row]) -> bool {
+    const LINES: std::ops::RangeInclusive<usize> = 2..=7;
+    const LONGEST: usize = 40;
+    let fresh = |row: &Row| {
+        let first = row.text.chars().next();
+        first.is_some_and(|c| c.is_uppercase() || c.is_ascii_digit())
+    };
+    LINES.contains(&rows.len())
+        && rows
+            .iter()
+            .all(|row| fresh(row) && row.text.chars().count() <= LONGEST)
+        && rows.iter().all(|row| !ends_sentence(&row.text))
 }
 
 /// Whether the type of the next row is another one: larger, smaller, or no longer bold.

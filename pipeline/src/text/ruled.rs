@@ -237,6 +237,7 @@ impl Grid {
                 lines: (first..order.len()).collect(),
             });
         }
+        drop_empty_rows(&mut table_rows);
         let mut table = Table {
             rows: table_rows,
             head: false,
@@ -285,6 +286,29 @@ impl Grid {
             }
         }
         Some(areas)
+    }
+}
+
+/// Takes out rows that no text begins in but that cells from above reach over: a short stroke made them, no row does.
+fn drop_empty_rows(rows: &mut Vec<Vec<Cell>>) {
+    for y in (1..rows.len()).rev() {
+        let covers = |above: usize, cell: &Cell| above + cell.rows as usize > y;
+        let empty = rows[y]
+            .iter()
+            .all(|cell| cell.text.is_empty() && cell.rows == 1);
+        let filled = |(above, row): (usize, &Vec<Cell>)| {
+            row.iter()
+                .any(|cell| covers(above, cell) && !cell.text.is_empty())
+        };
+        if !empty || !rows[..y].iter().enumerate().any(filled) {
+            continue;
+        }
+        rows.remove(y);
+        for (above, row) in rows[..y].iter_mut().enumerate() {
+            row.iter_mut()
+                .filter(|cell| covers(above, cell))
+                .for_each(|cell| cell.rows -= 1);
+        }
     }
 }
 

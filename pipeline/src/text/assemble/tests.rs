@@ -229,10 +229,8 @@ fn keeps_the_lines_of_an_address() {
         ],
     ));
     let expected = "\
-Mr John Smith
-
-Acme Corporation Limited
-
+Mr John Smith\x20\x20
+Acme Corporation Limited\x20\x20
 New York, NY 10017
 
 Thank you for your letter of last week, which we have read with great interest and which we shall answer \
@@ -551,7 +549,7 @@ fn a_ruled_grid_is_a_table() {
     let mut content = page(1, lines);
     content.rulings = grid(&[100.0, 300.0, 500.0, 700.0], &[300.0, 340.0, 380.0, 420.0]);
     let done = assemble(Furniture::Keep, false, vec![content.clone()]);
-    let expected = "\n\n| Item | Number | Price |\n| --- | --- | --- |\n| Bread | 2 | 3.40 |\n| Milk \\| cream | 1 | 0.90 |\n\n";
+    let expected = "\n\n| Item | Number | Price |\n| --- | ---: | ---: |\n| Bread | 2 | 3.40 |\n| Milk \\| cream | 1 | 0.90 |\n\n";
     assert!(done[0].markdown.contains(expected), "{}", done[0].markdown);
     let table = done[0].blocks.iter().find_map(|block| match &block.kind {
         BlockKind::Table(table) => Some((table, block)),
@@ -597,7 +595,9 @@ fn aligned_cells_are_a_table_but_columns_of_text_are_not() {
     lines.extend(prose(500.0));
     let text = markdown(lines);
     assert!(
-        text.contains("\n\n| Name | 1998 | 1999 |\n| --- | --- | --- |\n| Income | 120 | 135 |\n"),
+        text.contains(
+            "\n\n| Name | 1998 | 1999 |\n| --- | ---: | ---: |\n| Income | 120 | 135 |\n"
+        ),
         "{text}"
     );
 

@@ -77,7 +77,8 @@ fn push_cell(html: &mut String, page: &AssembledPage, cell: &Cell, name: &str) {
     push_plain(html, format_args!("</{name}>"));
 }
 
-/// Writes lines as they were read, with spaces between; `text` where there are no lines.
+/// Writes lines as they were read, with spaces between, or breaks where `text` has them; `text` where there are no
+/// lines.
 fn push_lines(html: &mut String, page: &AssembledPage, lines: &[usize], text: &str) {
     let mut before = None;
     for &index in lines {
@@ -85,7 +86,12 @@ fn push_lines(html: &mut String, page: &AssembledPage, lines: &[usize], text: &s
             continue;
         };
         if let Some(before) = before {
-            html.push_str(joint(before, &line.text));
+            let kept = text.contains('\n') && text.lines().any(|whole| whole.ends_with(before));
+            html.push_str(if kept {
+                "<br>"
+            } else {
+                joint(before, &line.text)
+            });
         }
         let number = page.number;
         push_plain(
