@@ -21,8 +21,8 @@ from pathlib import Path
 import pypdfium2
 
 # rapidocr's own defaults, but for the angle classifier, which turns upright lines upside down (README.md here).
-DET_LIMIT_TYPE = "min"
-DET_LIMIT_SIDE = 736
+DET_LIMIT_TYPE = "max"
+DET_LIMIT_SIDE = 1136
 
 
 def rasterize(path, dpi, first_pages):
