@@ -21,8 +21,8 @@ from pathlib import Path
 import pypdfium2
 
 # rapidocr's own defaults, but for the angle classifier, which turns upright lines upside down (README.md here).
-DET_LIMIT_TYPE = "min"
-DET_LIMIT_SIDE = 736
+DET_LIMIT_TYPE = "max"
+DET_LIMIT_SIDE = 1136
 
 
 def rasterize(path, dpi, first_pages):
@@ -49,6 +49,8 @@ class Rapidocr:
                 "Det.limit_side_len": args.det_side,
                 "Det.limit_type": args.det_limit,
                 "EngineConfig.onnxruntime.intra_op_num_threads": args.threads,
+                # Off by default, and then slower.
+                "EngineConfig.onnxruntime.enable_cpu_mem_arena": True,
             }
         )
         # The models are loaded at the first page: let that be a small one, before the clock runs.

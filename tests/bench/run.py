@@ -21,9 +21,9 @@ import common
 
 # The same raster and the same detector input for recto and rapidocr. PDFium makes the raster for all three.
 DPI = 200
-# rapidocr scales a page to at most 2,000 pixels, then applies this; recto's detector must see the same size.
-DET_LIMIT_TYPE = "min"
-DET_LIMIT_SIDE = 736
+# rapidocr's detector gets a page's longer side at this; recto's gets a million pixels, a letter page of the same size.
+DET_LIMIT_TYPE = "max"
+DET_LIMIT_SIDE = 1136
 CHUNK_PAGES = 10
 
 
@@ -73,7 +73,7 @@ class Peer:
         self.answer()
         self.memory = common.PeakMemory(self.process.pid)
         self.peak = 0
-        self.version = "rapidocr 3.10.0 (PP-OCRv6 small, onnxruntime 1.31.1, use_cls=False)"
+        self.version = "rapidocr 3.10.0 (PP-OCRv6 small, onnxruntime 1.31.1, use_cls=False, memory arena on)"
         if name == "tesseract":
             self.version = run_text(["tesseract", "--version"]).splitlines()[0]
 
