@@ -1,5 +1,10 @@
 //! What a user may rely on, shown with the real binary, models and documents.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says where; clippy.toml frees test functions, not their helpers"
+)]
+
 // Finding and running `recto`; small documents made on the spot.
 mod support;
 // The published JSON Schemas against documents that are right, wrong and from a newer version.

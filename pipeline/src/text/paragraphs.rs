@@ -123,7 +123,7 @@ impl Column {
         if self.is_title(a, b) {
             return false;
         }
-        if self.gap_breaks(rows, first, i) {
+        if self.gap_breaks(rows, first, i) || self.starts_apart(a, b) {
             return true;
         }
         if continues_word(&a.text, &b.text) {
@@ -151,6 +151,12 @@ impl Column {
             _ => self.pitch,
         };
         step(i) > slack * usual
+    }
+
+    /// A little more room before type a little larger, after a whole sentence: together they are enough.
+    fn starts_apart(&self, a: &Row, b: &Row) -> bool {
+        let step = b.middle() - a.middle();
+        b.size > 1.2 * a.size && step > 1.2 * self.pitch && ends_sentence(&a.text)
     }
 
     /// Whether row `i - 1` ends where the first word of row `i` would still have fitted.
