@@ -16,6 +16,7 @@ use std::{
 use super::{
     config::PpOcrConfig,
     detect::detect,
+    detectors::Detectors,
     geometry::LineBox,
     orient::{lines_run_down, probe, skew_deg, stances, turned},
     recognise::{Text, recognise},
@@ -35,6 +36,7 @@ pub(super) struct Shared {
     pub(super) config: PpOcrConfig,
     pub(super) queue: FairQueue<Step>,
     /// Nanoseconds at work, all lanes together.
+    pub(super) detectors: Detectors,
     pub(super) busy_ns: AtomicU64,
 }
 
@@ -198,17 +200,17 @@ struct Upright {
 fn stand_up(shared: &Shared, lane: &mut Lane, image: Arc<PageImage>) -> Result<Upright, String> {
     let pixels = shared.config.detector_pixels;
     let (original, mut image, mut rotation) = (Arc::clone(&image), image, 0u16);
-    let mut boxes = detect(&mut lane.detector, &image, pixels)?;
+    let mut boxes = detect(&mut shared.detectors.borrow(), &image, pixels)?;
     if lines_run_down(&boxes) {
         rotation = 90;
         image = Arc::new(turned(&original, rotation));
-        boxes = detect(&mut lane.detector, &image, pixels)?;
+        boxes = detect(&mut shared.detectors.borrow(), &image, pixels)?;
     }
     let mut probed = probe(lane, &image, &boxes)?;
     if probed.upside_down {
         rotation += 180;
         image = Arc::new(turned(&original, rotation));
-        boxes = detect(&mut lane.detector, &image, pixels)?;
+        boxes = detect(&mut shared.detectors.borrow(), &image, pixels)?;
         probed.texts.clear();
     }
     Ok(Upright {

@@ -16,6 +16,8 @@ mod geometry;
 mod parts;
 // A page to its lines' boxes.
 mod detect;
+// The detectors that lanes share.
+mod detectors;
 // Which way up a page stands.
 mod orient;
 // A line's box to the recogniser's input.
@@ -42,6 +44,7 @@ pub use self::{
     weights::{DETECTOR_FILE, LoadError, RECOGNISER_FILE},
 };
 use self::{
+    detectors::{Detectors, LANES_PER_DETECTOR},
     lanes::{Job, Shared, Step},
     weights::{Lane, Weights},
 };
@@ -54,8 +57,8 @@ use super::{
 const MODEL: &str = "PP-OCRv6-small";
 /// The resolution at which pages read best for the time they take.
 const DPI: f32 = 200.0;
-/// Sides beyond this are of no use at that resolution: A2.
-const MAX_SIDE_PX: u32 = 4700;
+/// Sides beyond this are of no use at that resolution: A3.
+const MAX_SIDE_PX: u32 = 3400;
 
 /// The PP-OCR engine: its threads live as long as it does.
 pub struct PpOcr {
@@ -75,6 +78,9 @@ impl PpOcr {
         let own: Vec<Lane> = (0..lanes)
             .map(|_| weights.lane())
             .collect::<Result<_, _>>()?;
+        let detectors = (0..lanes.div_ceil(LANES_PER_DETECTOR))
+            .map(|_| weights.detector())
+            .collect::<Result<_, _>>()?;
         let info = EngineInfo {
             name: EngineName::Ppocr,
             model: MODEL.to_owned(),
@@ -88,6 +94,7 @@ impl PpOcr {
             config,
             // Enough that no lane waits for a document's next page, little enough to hold few bitmaps.
             queue: FairQueue::new(2 * lanes),
+            detectors: Detectors::new(detectors),
             busy_ns: AtomicU64::new(0),
         });
         let threads = own

@@ -9,7 +9,7 @@ use ort::{
     environment::Environment,
     logging::LogLevel,
     session::{
-        Session,
+        RunOptions, Session,
         builder::{GraphOptimizationLevel, SessionBuilder},
     },
     value::TensorRef,
@@ -59,18 +59,35 @@ pub(super) struct Input {
 }
 
 /// A network with one input and one output, which runs on the thread that calls it.
-pub(super) struct Network(Session);
+pub(super) struct Network {
+    session: Session,
+    options: RunOptions,
+}
 
 impl Network {
-    pub(super) fn load(runtime: &Environment, onnx: &[u8]) -> Result<Self, String> {
-        let mut builder = settings(runtime).map_err(|e| e.to_string())?;
-        let session = builder.commit_from_memory(onnx);
-        session.map(Self).map_err(|e| e.to_string())
+    /// Loads a network. `gives_back` says whether it gives its working memory back after each run:
+    /// right for one that wants much of it now and then.
+    pub(super) fn load(
+        runtime: &Environment,
+        onnx: &[u8],
+        gives_back: bool,
+    ) -> Result<Self, String> {
+        let load = || -> ort::Result<Self> {
+            let mut options = RunOptions::new()?;
+            if gives_back {
+                options.set("memory.enable_memory_arena_shrinkage", "cpu:0")?;
+            }
+            Ok(Self {
+                session: settings(runtime)?.commit_from_memory(onnx)?,
+                options,
+            })
+        };
+        load().map_err(|e| e.to_string())
     }
 
     /// A text that the file carries along.
     pub(super) fn metadata(&self, field: &str) -> Option<String> {
-        self.0.metadata().ok()?.custom(field)
+        self.session.metadata().ok()?.custom(field)
     }
 
     /// Runs the network and gives its output, shape and values, to `take`.
@@ -83,8 +100,8 @@ impl Network {
         let tensor = TensorRef::from_array_view((shape, input.values.as_slice()))
             .map_err(|e| e.to_string())?;
         let outputs = self
-            .0
-            .run(ort::inputs![tensor])
+            .session
+            .run_with_options(ort::inputs![tensor], &self.options)
             .map_err(|e| e.to_string())?;
         let output = outputs.values().next().ok_or("the network gave nothing")?;
         let (shape, values) = output

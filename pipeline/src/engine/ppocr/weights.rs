@@ -92,26 +92,34 @@ impl Weights {
         })
     }
 
-    /// Makes the networks ready for one thread.
+    /// A detector of its own.
+    pub(super) fn detector(&self) -> Result<Network, LoadError> {
+        self.network(&self.detector, true)
+    }
+
+    fn network(
+        &self,
+        (path, onnx): &(PathBuf, Vec<u8>),
+        gives_back: bool,
+    ) -> Result<Network, LoadError> {
+        Network::load(&self.runtime, onnx, gives_back).map_err(|reason| invalid(path, reason))
+    }
+
+    /// Makes the recogniser ready for one thread.
     pub(super) fn lane(&self) -> Result<Lane, LoadError> {
-        let load = |(path, onnx): &(PathBuf, Vec<u8>)| {
-            Network::load(&self.runtime, onnx).map_err(|reason| invalid(path, reason))
-        };
-        let recogniser = load(&self.recogniser)?;
+        let recogniser = self.network(&self.recogniser, false)?;
         let list = recogniser
             .metadata(CHARACTERS_FIELD)
             .ok_or_else(|| invalid(&self.recogniser.0, "it names no characters".to_owned()))?;
         Ok(Lane {
-            detector: load(&self.detector)?,
             recogniser,
             characters: parse_characters(&list),
         })
     }
 }
 
-/// What one thread of the engine owns: networks of its own, so that it never waits for another.
+/// What one thread of the engine owns: a recogniser of its own, so that it does not wait for another.
 pub(super) struct Lane {
-    pub(super) detector: Network,
     pub(super) recogniser: Network,
     /// The text of each class but the blank (class 0): class `i` is `characters[i - 1]`.
     pub(super) characters: Vec<String>,

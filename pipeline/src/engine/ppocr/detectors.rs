@@ -1,0 +1,84 @@
+//! [`Detectors`]: the detectors that all lanes share.
+//!
+//! A detector wants some 200 MB while it runs, and a lane detects for about an eighth of its time; so
+//! there are fewer detectors than lanes, and a lane waits for one.
+
+use std::{
+    ops::{Deref, DerefMut},
+    sync::{Condvar, Mutex, PoisonError},
+};
+
+use super::runtime::Network;
+
+/// Lanes that one detector serves. At an eighth of the time each, it is free half of the time.
+pub(super) const LANES_PER_DETECTOR: usize = 4;
+
+/// Detectors to be had one at a time.
+pub(super) struct Detectors {
+    free: Mutex<Vec<Network>>,
+    returned: Condvar,
+}
+
+/// A detector for the time being; it goes back when this is dropped.
+pub(super) struct Borrowed<'a> {
+    detectors: &'a Detectors,
+    network: Option<Network>,
+}
+
+impl Detectors {
+    /// At least one.
+    pub(super) fn new(networks: Vec<Network>) -> Self {
+        assert!(!networks.is_empty(), "lanes would wait for ever");
+        Self {
+            free: Mutex::new(networks),
+            returned: Condvar::new(),
+        }
+    }
+
+    /// Waits for a free detector.
+    pub(super) fn borrow(&self) -> Borrowed<'_> {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(network) = free.pop() {
+                return Borrowed {
+                    detectors: self,
+                    network: Some(network),
+                };
+            }
+            free = self
+                .returned
+                .wait(free)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Deref for Borrowed<'_> {
+    type Target = Network;
+
+    fn deref(&self) -> &Network {
+        self.network
+            .as_ref()
+            .expect("it is there until it is dropped")
+    }
+}
+
+impl DerefMut for Borrowed<'_> {
+    fn deref_mut(&mut self) -> &mut Network {
+        self.network
+            .as_mut()
+            .expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for Borrowed<'_> {
+    fn drop(&mut self) {
+        let mut free = self
+            .detectors
+            .free
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        free.extend(self.network.take());
+        self.detectors.returned.notify_one();
+    }
+}
