@@ -5,7 +5,7 @@ use std::{
     io::Write,
     os::unix::process::ExitStatusExt,
     path::Path,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -48,6 +48,18 @@ fn without_timing(path: &Path) -> Value {
     value
 }
 
+/// `recto convert OPTIONS… INPUT -o OUT`.
+fn convert(options: &[&str], input: &Path, out: &Path) -> Output {
+    recto()
+        .arg("convert")
+        .args(options)
+        .arg(input)
+        .arg("-o")
+        .arg(out)
+        .output()
+        .unwrap()
+}
+
 fn sample(name: &str) -> std::path::PathBuf {
     repository().join("tests/samples").join(name)
 }
@@ -55,13 +67,7 @@ fn sample(name: &str) -> std::path::PathBuf {
 #[test]
 fn a_document_leaves_markdown_pages_and_a_manifest_that_adds_up() {
     let folder = tempfile::tempdir().unwrap();
-    let output = recto()
-        .arg("convert")
-        .arg(sample("report.pdf"))
-        .arg("-o")
-        .arg(folder.path())
-        .output()
-        .unwrap();
+    let output = convert(&[], &sample("report.pdf"), folder.path());
     assert!(output.status.success(), "{}", seen(&output));
     assert!(output.stdout.is_empty(), "Markdown goes to the folder");
 
@@ -114,13 +120,11 @@ fn a_document_leaves_markdown_pages_and_a_manifest_that_adds_up() {
 fn the_same_document_gives_the_same_results() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     for (folder, threads) in folders.iter().zip(["1", "2"]) {
-        let output = recto()
-            .args(["convert", "--threads", threads, "--html", "--pages", "1-2"])
-            .arg(sample("report.pdf"))
-            .arg("-o")
-            .arg(folder.path())
-            .output()
-            .unwrap();
+        let output = convert(
+            &["--threads", threads, "--html", "--pages", "1-2"],
+            &sample("report.pdf"),
+            folder.path(),
+        );
         assert!(output.status.success(), "{}", seen(&output));
     }
     for name in ["report.md", "report.pages.jsonl"] {
@@ -148,13 +152,7 @@ fn one_bad_input_does_not_stop_the_rest() {
     fs::write(archive.join("broken.pdf"), b"%PDF-1.4\nnothing of the kind").unwrap();
     fs::write(archive.join("page.html.pdf"), b"<html>not found</html>").unwrap();
     let out = folder.path().join("out");
-    let output = recto()
-        .arg("convert")
-        .arg(&archive)
-        .arg("-o")
-        .arg(&out)
-        .output()
-        .unwrap();
+    let output = convert(&[], &archive, &out);
     let seen = seen(&output);
     assert_eq!(output.status.code(), Some(1), "{seen}");
     assert!(
@@ -241,13 +239,7 @@ fn the_text_layer_is_used_as_asked_and_the_manifest_says_so() {
         ("always", PageOutcome::TextLayer),
         ("never", PageOutcome::Ok),
     ] {
-        let output = recto()
-            .args(["convert", "--text-layer", choice])
-            .arg(&path)
-            .arg("-o")
-            .arg(folder.path())
-            .output()
-            .unwrap();
+        let output = convert(&["--text-layer", choice], &path, folder.path());
         assert!(output.status.success(), "{}", seen(&output));
         let manifest = manifest(&folder.path().join("letter.json"));
         assert_eq!(manifest.pages[0].outcome, outcome, "{choice}");
@@ -280,13 +272,7 @@ fn a_review_page_needs_nothing_and_runs_nothing() {
         pdf::with_pages(&[&pdf::text(&["<script>alert(1)</script> is only text"])]),
     )
     .unwrap();
-    let output = recto()
-        .args(["convert", "--html"])
-        .arg(&path)
-        .arg("-o")
-        .arg(folder.path())
-        .output()
-        .unwrap();
+    let output = convert(&["--html"], &path, folder.path());
     assert!(output.status.success(), "{}", seen(&output));
     let html = fs::read_to_string(folder.path().join("evil.html")).unwrap();
     assert!(html.contains("default-src 'none'"));
@@ -304,13 +290,7 @@ fn limits_that_are_hit_are_named() {
         pdf::with_pages(&[&pdf::text(LETTER), &pdf::text(LETTER), &pdf::text(LETTER)]),
     )
     .unwrap();
-    let output = recto()
-        .args(["convert", "--max-pages", "2"])
-        .arg(&path)
-        .arg("-o")
-        .arg(folder.path())
-        .output()
-        .unwrap();
+    let output = convert(&["--max-pages", "2"], &path, folder.path());
     assert_eq!(output.status.code(), Some(1), "{}", seen(&output));
     let manifest = manifest(&folder.path().join("many.json"));
     assert_eq!(manifest.failure.unwrap().kind, "page-limit");
