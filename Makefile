@@ -35,8 +35,8 @@ lint:
 unit: setup
 	cargo build --workspace
 	$(PARTS) cargo test --workspace --doc
-	@if cargo nextest --version >/dev/null 2>&1; then set -x; $(PARTS) cargo nextest run --workspace; \
-	else set -x; $(PARTS) cargo test --workspace --all-targets; fi
+	@if cargo nextest --version >/dev/null 2>&1; then set -x; $(PARTS) cargo nextest run --workspace --no-fail-fast; \
+	else set -x; $(PARTS) cargo test --workspace --all-targets --no-fail-fast; fi
 
 bench: ## accuracy and pages a second beside rapidocr and tesseract; needs RECTO_CORPUS
 	@if [ -z "$$RECTO_CORPUS" ]; then echo "bench: skipped, RECTO_CORPUS is not set (a folder laid out as tests/bench/README.md says)"; \

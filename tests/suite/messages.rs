@@ -26,28 +26,34 @@ fn golden(name: &str, folder: &Path, arguments: &[&str], change: impl FnOnce(&mu
     );
 }
 
+/// Help and usage show which variables are set.
+fn without_parts(command: &mut Command) {
+    for name in [
+        "RECTO_CACHE",
+        "RECTO_PDFIUM",
+        "RECTO_ONNXRUNTIME",
+        "RECTO_MODELS",
+    ] {
+        command.env_remove(name);
+    }
+}
+
 #[test]
 fn help_reads_well() {
     let folder = tempfile::tempdir().unwrap();
-    // Help shows what variables are set to.
-    let unset = |command: &mut Command| {
-        for name in [
-            "RECTO_CACHE",
-            "RECTO_PDFIUM",
-            "RECTO_ONNXRUNTIME",
-            "RECTO_MODELS",
-        ] {
-            command.env_remove(name);
-        }
-    };
-    golden("help", folder.path(), &["--help"], unset);
-    golden("help-convert", folder.path(), &["convert", "--help"], unset);
+    golden("help", folder.path(), &["--help"], without_parts);
+    golden(
+        "help-convert",
+        folder.path(),
+        &["convert", "--help"],
+        without_parts,
+    );
 }
 
 #[test]
 fn wrong_usage_says_what_to_write() {
     let folder = tempfile::tempdir().unwrap();
-    let golden = |name, arguments: &[&str]| golden(name, folder.path(), arguments, |_| {});
+    let golden = |name, arguments: &[&str]| golden(name, folder.path(), arguments, without_parts);
     golden("usage-no-input", &["convert"]);
     golden("usage-pages", &["convert", "a.pdf", "--pages", "7-3"]);
     golden("usage-engine", &["convert", "a.pdf", "--engine", "magic"]);
