@@ -189,15 +189,7 @@ fn to_folder(
         Ok(output) => output,
         Err(error) => return Some(failed(source, not_written(&error), context, None)),
     };
-    let result = read(
-        file,
-        context,
-        &mut Watched {
-            sink: &mut output,
-            progress,
-        },
-        cancel,
-    );
+    let result = read(file, context, &mut output, (progress, cancel));
     if matches!(result, Err(ReadError::Cancelled)) {
         return None;
     }
@@ -219,15 +211,7 @@ fn to_stdout(
 ) -> Option<Ended> {
     let title = context.several.then(|| source.uri.clone());
     let mut output = Stdout::new(title.filter(|_| context.options.page_markers));
-    let result = read(
-        file,
-        context,
-        &mut Watched {
-            sink: &mut output,
-            progress,
-        },
-        cancel,
-    );
+    let result = read(file, context, &mut output, (progress, cancel));
     let reader_left = match &result {
         Err(ReadError::Cancelled) => return None,
         Err(ReadError::Sink(error)) => error.kind() == io::ErrorKind::BrokenPipe,
@@ -248,14 +232,15 @@ fn read(
     file: File,
     context: &Context<'_>,
     sink: &mut dyn Sink,
-    cancel: &Cancel,
+    (progress, cancel): (&Progress, &Cancel),
 ) -> Result<Outcome, ReadError> {
+    let mut watched = Watched { sink, progress };
     let input = read::Input {
         file,
         password: context.password,
         rasterizer: context.rasterizer,
     };
-    read::read(input, context.options, context.engine, sink, cancel)
+    read::read(input, context.options, context.engine, &mut watched, cancel)
 }
 
 /// A document that could not even be opened; its manifest says why.
