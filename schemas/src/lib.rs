@@ -1,5 +1,6 @@
 //! The contract between Recto and everything around it: what a document is asked to become
-//! ([`Options`]), what became of it ([`Manifest`]) and what stands on each page ([`PageRecord`]).
+//! ([`Options`]), what became of it ([`Manifest`]), what stands on each page ([`PageRecord`]), and the
+//! messages around it ([`Job`], [`JobResult`], [`DeadLetter`]).
 //!
 //! Depends on serde and schemars alone, so that any program can read and write these types.
 
@@ -13,9 +14,17 @@ pub mod pages;
 pub mod manifest;
 // `recto.page/v1`: the lines of one page, one JSON object a line in `NAME.pages.jsonl`.
 pub mod page;
+// `recto.job/v1`: one document to read, as it stands in the queue.
+pub mod job;
+// `recto.result/v1`: how a job ended, as it stands in the results queue.
+pub mod result;
+// `recto.dead-letter/v1`: a job that no further try would help, with its reason.
+pub mod dead_letter;
 // The published JSON Schemas, and the rule for versions.
 pub mod published;
 
+pub use dead_letter::DeadLetter;
+pub use job::{Job, JobSource, Password};
 pub use manifest::{
     Counts, DocumentState, DocumentTiming, Failure, Manifest, Model, PageOutcome, PageSummary,
     PageTiming, Source, Warning,
@@ -23,6 +32,7 @@ pub use manifest::{
 pub use options::{EngineName, Furniture, Limits, Options, TextLayer};
 pub use page::{LineRecord, LineRole, PageRecord};
 pub use pages::{PageRanges, ParsePageRangesError};
+pub use result::{JobResult, Outputs, ResultSource, ResultState, ResultTiming};
 pub use published::{SchemaName, VersionError, check_version, schema};
 
 /// The revision of the code that turns pages into Markdown.

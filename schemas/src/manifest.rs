@@ -30,6 +30,12 @@ pub struct Manifest {
     pub pipeline_revision: u32,
     /// The options it was read with.
     pub options: Options,
+    /// What makes this result the one of its source and options, 64 hexadecimal digits; absent where no job asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// The `id` of the job that asked; absent where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
     /// Pages by outcome.
     pub counts: Counts,
     /// What a person should know about the result, without being a failure.
@@ -81,10 +87,16 @@ pub struct Warning {
 }
 
 /// The document that was read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Source {
     /// Where it came from: a path as given, `-` for standard input, or a URI.
     pub uri: String,
+    /// The version that was read, where its bucket keeps versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<String>,
+    /// Its `ETag`, where it came from a store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
     /// Size in bytes; absent where it could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 
 use schemars::{Schema, schema_for};
 
-use crate::{Manifest, Options, PageRecord};
+use crate::{DeadLetter, Job, JobResult, Manifest, Options, PageRecord};
 
 /// A schema that `recto schema` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,11 +16,24 @@ pub enum SchemaName {
     Manifest,
     /// [`PageRecord`].
     Page,
+    /// [`Job`].
+    Job,
+    /// [`JobResult`].
+    Result,
+    /// [`DeadLetter`].
+    DeadLetter,
 }
 
 impl SchemaName {
     /// Every published schema.
-    pub const ALL: [Self; 3] = [Self::Options, Self::Manifest, Self::Page];
+    pub const ALL: [Self; 6] = [
+        Self::Options,
+        Self::Manifest,
+        Self::Page,
+        Self::Job,
+        Self::Result,
+        Self::DeadLetter,
+    ];
 
     /// The name it is asked for by.
     pub fn as_str(self) -> &'static str {
@@ -28,6 +41,9 @@ impl SchemaName {
             Self::Options => "options",
             Self::Manifest => "manifest",
             Self::Page => "page",
+            Self::Job => "job",
+            Self::Result => "result",
+            Self::DeadLetter => "dead-letter",
         }
     }
 }
@@ -39,7 +55,10 @@ impl FromStr for SchemaName {
         Self::ALL
             .into_iter()
             .find(|name| name.as_str() == text)
-            .ok_or_else(|| format!("no schema `{text}`; there are options, manifest and page"))
+            .ok_or_else(|| {
+                let all = Self::ALL.map(Self::as_str).join(", ");
+                format!("no schema `{text}`; there are {all}")
+            })
     }
 }
 
@@ -49,6 +68,9 @@ pub fn schema(name: SchemaName) -> Schema {
         SchemaName::Options => schema_for!(Options),
         SchemaName::Manifest => with_version(schema_for!(Manifest), Manifest::SCHEMA),
         SchemaName::Page => with_version(schema_for!(PageRecord), PageRecord::SCHEMA),
+        SchemaName::Job => with_version(schema_for!(Job), Job::SCHEMA),
+        SchemaName::Result => with_version(schema_for!(JobResult), JobResult::SCHEMA),
+        SchemaName::DeadLetter => with_version(schema_for!(DeadLetter), DeadLetter::SCHEMA),
     }
 }
 

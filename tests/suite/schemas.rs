@@ -2,7 +2,9 @@
 
 use std::{fs, path::PathBuf};
 
-use recto_schemas::{Manifest, Options, PageRecord, SchemaName, check_version};
+use recto_schemas::{
+    DeadLetter, Job, JobResult, Manifest, Options, PageRecord, SchemaName, check_version,
+};
 use serde_json::Value;
 
 use crate::support::{recto, repository};
@@ -44,6 +46,9 @@ fn parses(name: SchemaName, document: &Value) -> bool {
         SchemaName::Options => serde_json::from_value::<Options>(document).is_ok(),
         SchemaName::Manifest => serde_json::from_value::<Manifest>(document).is_ok(),
         SchemaName::Page => serde_json::from_value::<PageRecord>(document).is_ok(),
+        SchemaName::Job => serde_json::from_value::<Job>(document).is_ok(),
+        SchemaName::Result => serde_json::from_value::<JobResult>(document).is_ok(),
+        SchemaName::DeadLetter => serde_json::from_value::<DeadLetter>(document).is_ok(),
     }
 }
 
@@ -90,6 +95,9 @@ fn a_newer_minor_version_is_tolerated_and_a_newer_major_one_refused() {
     for (name, wanted) in [
         (SchemaName::Manifest, Manifest::SCHEMA),
         (SchemaName::Page, PageRecord::SCHEMA),
+        (SchemaName::Job, Job::SCHEMA),
+        (SchemaName::Result, JobResult::SCHEMA),
+        (SchemaName::DeadLetter, DeadLetter::SCHEMA),
     ] {
         let validator = jsonschema::validator_for(&published(name)).unwrap();
         for (path, document) in fixtures(&format!("{}-newer", name.as_str())) {

@@ -23,7 +23,7 @@ pub(crate) enum Command {
     /// Convert documents to Markdown
     #[command(after_long_help = CONVERT_NOTES)]
     Convert(Box<Convert>),
-    /// Print a published JSON Schema: options, manifest or page
+    /// Print a published JSON Schema: options, manifest, page, job, result or dead-letter
     Schema {
         /// Which schema
         name: SchemaName,

@@ -10,6 +10,8 @@ mod cli;
 mod setup;
 // What is written for a document: Markdown, pages, review page and, last, the manifest.
 mod output;
+// What a document's manifest says, whichever command read it.
+mod document;
 // `recto convert`.
 mod convert;
 // `recto schema`.

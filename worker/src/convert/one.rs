@@ -13,14 +13,13 @@ use recto_pipeline::{
     image::rasterizer::Rasterizer,
     read::{self, Outcome, Page, ReadError, Sink},
 };
-use recto_schemas::{
-    Counts, DocumentState, DocumentTiming, Failure, Manifest, Model, Options, PIPELINE_REVISION,
-    PageSummary, Source,
-};
-use sha2::{Digest, Sha256};
+use recto_schemas::{DocumentState, Failure, Manifest, Options, PageSummary, Source};
 
 use super::{inputs::Input, progress::Progress};
-use crate::output::{self, Output, Stdout};
+use crate::{
+    document,
+    output::{self, Output, Stdout},
+};
 
 /// What every document of a run is read with.
 pub(super) struct Context<'a> {
@@ -84,8 +83,7 @@ pub(super) fn convert(
     let started = Instant::now();
     let mut source = Source {
         uri: input.uri(),
-        bytes: None,
-        sha256: None,
+        ..Source::default()
     };
     let opened = open(
         input,
@@ -132,7 +130,7 @@ fn open(input: &Input, most_bytes: u64, source: &mut Source) -> Result<File, Fai
             ),
         });
     }
-    source.sha256 = Some(sha256(&mut file).map_err(|error| unreadable(&error))?);
+    source.sha256 = Some(document::sha256(&mut file).map_err(|error| unreadable(&error))?);
     Ok(file)
 }
 
@@ -157,23 +155,6 @@ fn regular(input: &Input, most_bytes: u64) -> io::Result<File> {
     Ok(copy)
 }
 
-fn sha256(file: &mut File) -> io::Result<String> {
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            read => hash.update(&buffer[..read]),
-        }
-    }
-    file.rewind()?;
-    Ok(hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
-}
-
 fn to_folder(
     (input, source, file): (&Input, Source, File),
     folder: &Path,
@@ -193,7 +174,7 @@ fn to_folder(
     if matches!(result, Err(ReadError::Cancelled)) {
         return None;
     }
-    let mut manifest = manifest(source, result, context);
+    let mut manifest = document::manifest(source, result, context.options, context.engine);
     manifest.pages = std::mem::take(&mut output.summaries);
     manifest.timing.wall_s = started.elapsed().as_secs_f64();
     let mut ended = summary(&manifest);
@@ -220,7 +201,7 @@ fn to_stdout(
     if reader_left {
         cancel.cancel();
     }
-    let mut manifest = manifest(source, result, context);
+    let mut manifest = document::manifest(source, result, context.options, context.engine);
     manifest.pages = output.summaries;
     Some(Ended {
         reader_left,
@@ -250,7 +231,7 @@ fn failed(
     context: &Context<'_>,
     output: Option<(&Path, &Input)>,
 ) -> Ended {
-    let mut manifest = blank(source, context);
+    let mut manifest = document::blank(source, context.options, context.engine);
     manifest.failure = Some(failure);
     let mut ended = summary(&manifest);
     if let Some((folder, input)) = output
@@ -259,50 +240,6 @@ fn failed(
         ended.failure = Some(not_written(&error));
     }
     ended
-}
-
-/// The manifest, but for its pages and timing.
-fn manifest(source: Source, result: Result<Outcome, ReadError>, context: &Context<'_>) -> Manifest {
-    let blank = blank(source, context);
-    match result {
-        Ok(outcome) => Manifest {
-            state: outcome.state,
-            failure: outcome.failure,
-            format: Some(outcome.format),
-            counts: outcome.counts,
-            warnings: outcome.warnings,
-            ..blank
-        },
-        Err(error) => Manifest {
-            failure: Some(Failure {
-                kind: error.kind().to_owned(),
-                message: error.to_string(),
-            }),
-            ..blank
-        },
-    }
-}
-
-fn blank(source: Source, context: &Context<'_>) -> Manifest {
-    let engine = context.engine.info();
-    Manifest {
-        schema: Manifest::SCHEMA.to_owned(),
-        state: DocumentState::Failed,
-        failure: None,
-        source,
-        format: None,
-        engine: engine.name.to_string(),
-        model: Model {
-            name: engine.model.clone(),
-            sha256: engine.model_sha256.clone(),
-        },
-        pipeline_revision: PIPELINE_REVISION,
-        options: context.options.clone(),
-        counts: Counts::default(),
-        warnings: Vec::new(),
-        pages: Vec::new(),
-        timing: DocumentTiming::default(),
-    }
 }
 
 fn summary(manifest: &Manifest) -> Ended {

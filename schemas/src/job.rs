@@ -1,0 +1,92 @@
+//! `recto.job/v1`: one document to read, as it stands in the queue.
+
+use std::{collections::BTreeMap, fmt};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Options;
+
+/// One document to read, and where its results go. Members that are not named here are ignored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Job {
+    /// `recto.job/v1`.
+    pub schema: String,
+    /// Names the job: its result and its dead letter carry the same word. Unique for each submission.
+    #[schemars(length(min = 1, max = 200))]
+    pub id: String,
+    /// The document.
+    pub source: JobSource,
+    /// Where results go: a prefix, `s3://bucket/some/folder` or `file:///some/folder`.
+    pub output: String,
+    /// What to do with the document.
+    #[serde(default)]
+    pub options: Options,
+    /// The engine that has to read it, such as `ppocr`; any engine where absent. It takes the place of `options.engine`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// The password of an encrypted document. Never stored, logged or handed on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Password>,
+    /// A word shared by jobs that belong together; results carry it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
+    /// Words of the sender's own; results carry them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// W3C trace context, `00-…`; logs and the result carry it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// When the job was sent, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub submitted_at: Option<String>,
+    /// The message's priority, 0 to 9; brokers that know priorities for their queue serve higher ones first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 9))]
+    pub priority: Option<u8>,
+    /// Read the document even where a finished result is stored, and store the new one in its place.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
+}
+
+impl Job {
+    /// The value of [`Job::schema`].
+    pub const SCHEMA: &'static str = "recto.job/v1";
+}
+
+/// A document in a store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JobSource {
+    /// `s3://bucket/key` or `file:///path`.
+    pub uri: String,
+    /// This version of the object and no other; the newest where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<String>,
+    /// The object only while it has this `ETag`; the one found where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+}
+
+/// A password. Shown by nothing; written only where a job itself is.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Password(String);
+
+impl Password {
+    /// A password that will not be shown.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The password itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}

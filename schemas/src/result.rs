@@ -1,0 +1,135 @@
+//! `recto.result/v1`: how a job ended, as it stands in the results queue.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Counts, Failure, Model};
+
+/// How a job ended. Sent at least once; a result that is sent again has the same `id`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct JobResult {
+    /// `recto.result/v1`.
+    pub schema: String,
+    /// The job's `id`.
+    pub id: String,
+    /// How it ended.
+    pub state: ResultState,
+    /// The document that was read.
+    pub source: ResultSource,
+    /// Where the results are.
+    pub outputs: Outputs,
+    /// What makes this result the one of its source and options: 64 hexadecimal digits, the first 16 of
+    /// which name its folder.
+    pub identity: String,
+    /// The engine that read page images.
+    pub engine: String,
+    /// The engine's model.
+    pub model: Model,
+    /// Pages by outcome.
+    pub counts: Counts,
+    /// Why the document failed or was cut short, or why its first failed page did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+    /// The job's `batch`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
+    /// The job's `labels`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// The job's `traceparent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    /// Times that the job was tried before.
+    pub attempts: u32,
+    /// When the result was sent, RFC 3339.
+    #[schemars(extend("format" = "date-time"))]
+    pub finished_at: String,
+    /// Where the time went.
+    pub timing: ResultTiming,
+}
+
+impl JobResult {
+    /// The value of [`JobResult::schema`].
+    pub const SCHEMA: &'static str = "recto.result/v1";
+}
+
+/// How a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResultState {
+    /// Every page that was asked for has a result.
+    Done,
+    /// Some pages failed or were not reached; the others have a result.
+    Partial,
+    /// The document was opened, and no page has a result.
+    Failed,
+    /// A result of the same source and options was stored before, by another job; `outputs` names it.
+    Skipped,
+}
+
+impl ResultState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Done, Self::Partial, Self::Failed, Self::Skipped];
+
+    /// The word it is written as.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// The document that was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ResultSource {
+    /// As in the job.
+    pub uri: String,
+    /// The version that was read, where its bucket keeps versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version_id: Option<String>,
+    /// Its `ETag`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// Its size in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+}
+
+/// URIs of what was stored. A document without any page has only its manifest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Outputs {
+    /// `recto.manifest/v1`.
+    pub manifest: String,
+    /// The Markdown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub markdown: Option<String>,
+    /// `recto.page/v1`, one page a line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<String>,
+    /// The review page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
+}
+
+/// Where a job's time went, in seconds. A member that is not known, because the result was stored by an
+/// earlier delivery, is absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ResultTiming {
+    /// From `submitted_at` to the start of work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_s: Option<f64>,
+    /// Fetching the document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fetch_s: Option<f64>,
+    /// Opening and reading it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_s: Option<f64>,
+    /// Storing the results.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_s: Option<f64>,
+}

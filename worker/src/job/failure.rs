@@ -1,0 +1,174 @@
+//! [`Failure`]: why a job has no result, and the one list of words for it.
+
+use std::fmt;
+
+use recto_pipeline::read::ReadError;
+
+use crate::{broker::PublishError, store::StoreError};
+
+/// Where in its life a job failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Handing the message over, again and again.
+    Deliver,
+    /// Understanding the message.
+    Parse,
+    /// Getting the document from its store.
+    Fetch,
+    /// Opening and reading it.
+    Read,
+    /// Putting the results into the store.
+    Store,
+    /// Sending the result message.
+    Publish,
+}
+
+/// What another try would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nature {
+    /// Fail the same way.
+    Permanent,
+    /// Perhaps succeed.
+    Transient,
+    /// Nothing was wrong: the worker was asked to stop.
+    Interrupted,
+}
+
+/// Every word for a failure, and what another try would do.
+pub(crate) const KINDS: [(&str, Nature); 32] = [
+    ("bad-message", Nature::Permanent),
+    ("unknown-version", Nature::Permanent),
+    ("not-allowed", Nature::Permanent),
+    ("engine-unavailable", Nature::Permanent),
+    ("crash-loop", Nature::Permanent),
+    ("no-such-object", Nature::Permanent),
+    ("source-changed", Nature::Permanent),
+    ("not-a-document", Nature::Permanent),
+    ("damaged", Nature::Permanent),
+    ("no-pages", Nature::Permanent),
+    ("encrypted", Nature::Permanent),
+    ("wrong-password", Nature::Permanent),
+    ("unsupported", Nature::Permanent),
+    ("document-too-large", Nature::Permanent),
+    ("page-too-large", Nature::Permanent),
+    ("no-such-page", Nature::Permanent),
+    ("page-timeout", Nature::Permanent),
+    ("page-damaged", Nature::Permanent),
+    ("access-denied", Nature::Transient),
+    ("store-unavailable", Nature::Transient),
+    ("disk-full", Nature::Transient),
+    ("out-of-memory", Nature::Transient),
+    ("crashed", Nature::Transient),
+    ("engine-stopped", Nature::Transient),
+    ("pdfium-missing", Nature::Transient),
+    ("io", Nature::Transient),
+    ("panic", Nature::Transient),
+    ("unroutable", Nature::Transient),
+    ("nacked", Nature::Transient),
+    ("confirm-timeout", Nature::Transient),
+    ("broker-lost", Nature::Transient),
+    ("drain", Nature::Interrupted),
+];
+
+/// Why a job has no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// Where it failed.
+    pub(crate) stage: Stage,
+    /// A word of [`KINDS`].
+    pub(crate) kind: &'static str,
+    /// What happened and what to do about it; never a secret.
+    pub(crate) message: String,
+}
+
+impl Stage {
+    /// The word it is written as.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Deliver => "deliver",
+            Self::Parse => "parse",
+            Self::Fetch => "fetch",
+            Self::Read => "read",
+            Self::Store => "store",
+            Self::Publish => "publish",
+        }
+    }
+}
+
+impl Failure {
+    /// A failure of that kind; a word that is not in [`KINDS`] becomes `io`.
+    pub(crate) fn new(stage: Stage, kind: &str, message: impl Into<String>) -> Self {
+        let known = KINDS.iter().find(|(known, _)| *known == kind);
+        Self {
+            stage,
+            kind: known.map_or("io", |(known, _)| known),
+            message: message.into(),
+        }
+    }
+
+    /// What another try would do.
+    pub(crate) fn nature(&self) -> Nature {
+        KINDS
+            .iter()
+            .find(|(known, _)| *known == self.kind)
+            .map_or(Nature::Transient, |(_, nature)| *nature)
+    }
+
+    /// A store failed, while fetching or while storing.
+    pub(crate) fn store(stage: Stage, error: &StoreError) -> Self {
+        let kind = match error.kind() {
+            "too-large" => "document-too-large",
+            kind => kind,
+        };
+        Self::new(stage, kind, error.to_string())
+    }
+
+    /// The document could not be opened, or its results not be written.
+    pub(crate) fn read(error: &ReadError) -> Self {
+        let kind = match error {
+            ReadError::Sink(error) if crate::workdir::is_disk_full(error) => "disk-full",
+            ReadError::Cancelled => "drain",
+            error => error.kind(),
+        };
+        Self::new(Stage::Read, kind, error.to_string())
+    }
+
+    /// A result was not confirmed.
+    pub(crate) fn publish(error: &PublishError) -> Self {
+        Self::new(Stage::Publish, error.kind(), error.to_string())
+    }
+
+    /// The work folder failed.
+    pub(crate) fn work(stage: Stage, error: &std::io::Error) -> Self {
+        let kind = if crate::workdir::is_disk_full(error) {
+            "disk-full"
+        } else {
+            "io"
+        };
+        Self::new(stage, kind, format!("the work folder failed: {error}"))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use recto_pipeline::image::rasterizer::RasterError;
+
+    use super::*;
+
+    /// A kind that is missing here would silently become `io` and be tried again.
+    #[test]
+    fn every_word_of_the_parts_is_a_kind_of_failure() {
+        let known = |kind: &str| KINDS.iter().any(|(known, _)| *known == kind);
+        let raster = RasterError::KINDS.iter().filter(|kind| **kind != "cancelled");
+        let store = StoreError::KINDS.iter().filter(|kind| **kind != "too-large");
+        for kind in raster.chain(store).chain(&PublishError::KINDS) {
+            assert!(known(kind), "{kind}");
+        }
+    }
+}

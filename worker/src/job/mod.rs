@@ -1,0 +1,214 @@
+//! One job: message → plan → fetch → read → store → result. Settling the message is the consumer's.
+//!
+//! Every step may be repeated: work is found again by its identity, files are written over, and the manifest,
+//! which is stored last, says that all is there.
+
+// Why a job has no result, and the one list of words for it.
+pub(crate) mod failure;
+// A message's body: into a job, and into what may be shown of it.
+pub(crate) mod message;
+// What a job asks for, checked against what this worker may do.
+mod plan;
+// What makes a result the result of its document and options.
+mod identity;
+// Where a result is kept, and who works on it in this process.
+mod place;
+// From the document's bytes to its files in the work folder.
+mod read;
+// From the work folder to the store, the manifest last.
+mod keep;
+// The messages a job ends with.
+pub(crate) mod outcome;
+// What becomes of a message.
+pub(crate) mod verdict;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use recto_pipeline::{cancel::Cancel, engine::Engine, image::rasterizer::Rasterizer};
+use recto_schemas::{DocumentState, Job, Limits, Manifest, ResultSource, ResultState, ResultTiming};
+use tracing::Instrument;
+
+use crate::{
+    metrics::{Metrics, Stage as Timed},
+    store::Stores,
+    workdir::WorkDir,
+};
+use failure::{Failure, Stage};
+use place::{Place, UnderWay};
+use plan::Plan;
+
+/// What jobs are done with; one for the whole process.
+pub(crate) struct Parts {
+    pub(crate) stores: Stores,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) rasterizer: Rasterizer,
+    pub(crate) work: WorkDir,
+    /// Limits that no job may raise.
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) under_way: UnderWay,
+}
+
+/// A job with a stored result.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) state: ResultState,
+    /// As it is stored.
+    pub(crate) manifest: Manifest,
+    pub(crate) source: ResultSource,
+    pub(crate) place: Place,
+    /// `queue_s` is not known here.
+    pub(crate) timing: ResultTiming,
+    /// Whether this call read the document.
+    pub(crate) read_now: bool,
+}
+
+/// Does a job. Where its result is stored already, nothing is read.
+///
+/// # Errors
+/// [`Failure`] with its stage and kind; then no manifest is stored.
+pub(crate) async fn run(parts: &Arc<Parts>, job: &Job, cancel: &Cancel) -> Result<Ended, Failure> {
+    let plan = Plan::new(job, &parts.limits, parts.engine.as_ref())?;
+    let found = parts
+        .stores
+        .stat(&plan.source, &plan.pin)
+        .await
+        .map_err(|error| Failure::store(Stage::Fetch, &error))?;
+    let source = ResultSource {
+        uri: job.source.uri.clone(),
+        version_id: found.version_id.clone(),
+        etag: found.etag.clone(),
+        bytes: Some(found.bytes),
+    };
+    let place = Place::new(&plan, &source, &parts.engine.info().model_sha256)?;
+    // A job that came again while it is still at work here waits, and finds its result.
+    let _turn = parts.under_way.enter(&place).await;
+    let stored = keep::stored(parts, &place).await?;
+    let again = job.force && stored.as_ref().is_some_and(|m| !is_by(m, job));
+    if let (Some(manifest), false) = (stored, again) {
+        return Ok(before(job, manifest, source, place));
+    }
+    make(parts, job, plan, (source, place), (again, cancel)).await
+}
+
+/// Fetches, reads and stores.
+async fn make(
+    parts: &Arc<Parts>,
+    job: &Job,
+    plan: Plan,
+    (source, place): (ResultSource, Place),
+    (replace, cancel): (bool, &Cancel),
+) -> Result<Ended, Failure> {
+    let limit = plan.options.limits.max_document_bytes;
+    let bytes = source.bytes.unwrap_or(0);
+    if bytes > limit {
+        let message = format!("the document has {bytes} bytes and the limit is {limit}");
+        return Err(Failure::new(Stage::Fetch, "document-too-large", message));
+    }
+    let folder = parts
+        .work
+        .job_folder(bytes)
+        .map_err(|error| Failure::work(Stage::Fetch, &error.into()))?;
+
+    let (fetched, fetch_s) = timed(parts, Timed::Fetch, "fetch", async {
+        let file = folder.path().join("source");
+        let pin = crate::store::Pin {
+            version_id: source.version_id.clone(),
+            etag: source.etag.clone(),
+        };
+        parts
+            .stores
+            .fetch(&plan.source, &pin, limit, &file)
+            .await
+            .map(|_| file)
+            .map_err(|error| Failure::store(Stage::Fetch, &error))
+    })
+    .await;
+    let file = fetched?;
+    parts.metrics.fetched(bytes);
+
+    let reading = read::Reading {
+        file,
+        folder,
+        source: source.clone(),
+        password: job.password.clone(),
+        options: plan.options,
+        identity: place.identity().as_str().to_owned(),
+        job: job.id.clone(),
+    };
+    let (written, read_s) = timed(parts, Timed::Read, "read", reading.run(parts, cancel)).await;
+    let written = written?;
+
+    let (kept, store_s) = timed(
+        parts,
+        Timed::Store,
+        "store",
+        keep::keep(parts, &written, &place, replace),
+    )
+    .await;
+    match kept? {
+        keep::Kept::Ours => Ok(Ended {
+            state: state(written.manifest.state),
+            manifest: written.manifest,
+            source,
+            place,
+            timing: ResultTiming {
+                queue_s: None,
+                fetch_s: Some(fetch_s),
+                read_s: Some(read_s),
+                store_s: Some(store_s),
+            },
+            read_now: true,
+        }),
+        // Another worker was faster; its manifest is the one that counts.
+        keep::Kept::Anothers(manifest) => Ok(before(job, *manifest, source, place)),
+    }
+}
+
+/// The job's result was stored before.
+fn before(job: &Job, manifest: Manifest, source: ResultSource, place: Place) -> Ended {
+    Ended {
+        state: if is_by(&manifest, job) {
+            state(manifest.state)
+        } else {
+            ResultState::Skipped
+        },
+        source,
+        place,
+        timing: ResultTiming {
+            read_s: Some(manifest.timing.wall_s),
+            ..ResultTiming::default()
+        },
+        manifest,
+        read_now: false,
+    }
+}
+
+fn is_by(manifest: &Manifest, job: &Job) -> bool {
+    manifest.job.as_deref() == Some(job.id.as_str())
+}
+
+fn state(document: DocumentState) -> ResultState {
+    match document {
+        DocumentState::Done => ResultState::Done,
+        DocumentState::Partial => ResultState::Partial,
+        DocumentState::Failed => ResultState::Failed,
+    }
+}
+
+/// Runs a stage in a span of its own; gives its seconds too.
+async fn timed<T>(
+    parts: &Parts,
+    stage: Timed,
+    name: &'static str,
+    work: impl Future<Output = T>,
+) -> (T, f64) {
+    let started = Instant::now();
+    let result = work.instrument(tracing::info_span!("stage", stage.name = name)).await;
+    let took: Duration = started.elapsed();
+    parts.metrics.stage(stage, took);
+    (result, took.as_secs_f64())
+}

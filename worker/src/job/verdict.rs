@@ -1,0 +1,93 @@
+//! What becomes of a message: one pure table from how its job ended.
+
+use recto_schemas::ResultState;
+
+use super::failure::{Failure, Nature};
+
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The result is stored and its message confirmed: the job leaves the queue.
+    Ack,
+    /// No further try would help: the job moves to the dead-letter queue with its reason.
+    DeadLetter,
+    /// Tried again after the delay of this step, counted from 0.
+    Retry {
+        /// Which of the delay queues.
+        step: usize,
+    },
+    /// Given back to the queue as it is, for another worker.
+    HandBack,
+}
+
+impl Verdict {
+    /// Every word of [`Verdict::as_str`].
+    pub(crate) const ALL: [&str; 4] = ["ack", "dead-letter", "retry", "hand-back"];
+
+    /// The word it is logged and counted as.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Ack => Self::ALL[0],
+            Self::DeadLetter => Self::ALL[1],
+            Self::Retry { .. } => Self::ALL[2],
+            Self::HandBack => Self::ALL[3],
+        }
+    }
+}
+
+/// The verdict on a job that ended like this after `attempts` earlier tries, where there are `steps` delays.
+pub(crate) fn verdict(
+    ended: Result<ResultState, &Failure>,
+    attempts: u32,
+    steps: usize,
+) -> Verdict {
+    let step = usize::try_from(attempts).unwrap_or(usize::MAX);
+    match ended.map_err(Failure::nature) {
+        Ok(
+            ResultState::Done | ResultState::Partial | ResultState::Failed | ResultState::Skipped,
+        ) => Verdict::Ack,
+        Err(Nature::Interrupted) => Verdict::HandBack,
+        Err(Nature::Transient) if step < steps => Verdict::Retry { step },
+        Err(Nature::Transient | Nature::Permanent) => Verdict::DeadLetter,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::failure::Stage;
+
+    #[test]
+    fn each_way_to_end_has_its_verdict() {
+        let failed = |kind: &str, attempts| {
+            verdict(Err(&Failure::new(Stage::Read, kind, "")), attempts, 3)
+        };
+        for state in ResultState::ALL {
+            assert_eq!(verdict(Ok(state), 0, 3), Verdict::Ack);
+        }
+        for kind in [
+            "bad-message",
+            "unknown-version",
+            "no-such-object",
+            "not-a-document",
+            "encrypted",
+            "document-too-large",
+            "engine-unavailable",
+            "crash-loop",
+        ] {
+            assert_eq!(failed(kind, 0), Verdict::DeadLetter, "{kind}");
+        }
+        for kind in [
+            "store-unavailable",
+            "unroutable",
+            "out-of-memory",
+            "disk-full",
+            "panic",
+        ] {
+            assert_eq!(failed(kind, 0), Verdict::Retry { step: 0 }, "{kind}");
+            assert_eq!(failed(kind, 2), Verdict::Retry { step: 2 }, "{kind}");
+            assert_eq!(failed(kind, 3), Verdict::DeadLetter, "{kind}");
+        }
+        assert_eq!(failed("drain", 9), Verdict::HandBack);
+    }
+}
