@@ -32,8 +32,8 @@ pub use manifest::{
 pub use options::{EngineName, Furniture, Limits, Options, TextLayer};
 pub use page::{LineRecord, LineRole, PageRecord};
 pub use pages::{PageRanges, ParsePageRangesError};
-pub use result::{JobResult, Outputs, ResultSource, ResultState, ResultTiming};
 pub use published::{SchemaName, VersionError, check_version, schema};
+pub use result::{JobResult, Outputs, ResultSource, ResultState, ResultTiming};
 
 /// The revision of the code that turns pages into Markdown.
 ///

@@ -54,6 +54,10 @@ pub(crate) struct Convert {
     #[arg(short, long, value_name = "DIR", env = "RECTO_OUTPUT")]
     pub(crate) output: Option<PathBuf>,
 
+    /// Engine that reads page images
+    #[arg(long, value_enum, default_value_t = EngineArg::Ppocr, env = "RECTO_ENGINE")]
+    engine: EngineArg,
+
     #[command(flatten)]
     pub(crate) read: ReadArgs,
 
@@ -92,10 +96,6 @@ pub(crate) struct ReadArgs {
     /// Pages to read, such as `1-3,7,10-`
     #[arg(long, value_name = "RANGES", env = "RECTO_PAGES")]
     pages: Option<PageRanges>,
-
-    /// Engine that reads page images
-    #[arg(long, value_enum, default_value_t = EngineArg::Ppocr, env = "RECTO_ENGINE")]
-    engine: EngineArg,
 
     /// Resolution to rasterize at, in dots per inch; the engine's own wish when not given
     #[arg(long, value_name = "N", env = "RECTO_DPI", value_parser = clap::value_parser!(u32).range(36..=1200))]
@@ -176,8 +176,9 @@ pub(crate) struct LimitArgs {
     document_timeout: f64,
 }
 
+/// The engines there are.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum EngineArg {
+pub(crate) enum EngineArg {
     /// PP-OCR, on the CPU
     Ppocr,
 }
@@ -203,32 +204,52 @@ enum FurnitureArg {
 impl Convert {
     /// What documents are read with.
     pub(crate) fn options(&self) -> Options {
-        let (read, limits) = (&self.read, &self.limits);
+        self.read.options(self.engine.name(), self.limits.limits())
+    }
+}
+
+impl ReadArgs {
+    /// What documents are read with.
+    pub(crate) fn options(&self, engine: EngineName, limits: Limits) -> Options {
         Options {
-            engine: match read.engine {
-                EngineArg::Ppocr => EngineName::Ppocr,
-            },
-            pages: read.pages.clone(),
-            dpi: read.dpi,
-            text_layer: match read.text_layer {
+            engine,
+            pages: self.pages.clone(),
+            dpi: self.dpi,
+            text_layer: match self.text_layer {
                 TextLayerArg::Auto => TextLayer::Auto,
                 TextLayerArg::Always => TextLayer::Always,
                 TextLayerArg::Never => TextLayer::Never,
             },
-            furniture: match read.headers_footers {
+            furniture: match self.headers_footers {
                 FurnitureArg::Keep => Furniture::Keep,
                 FurnitureArg::Drop => Furniture::Drop,
             },
-            page_markers: !read.no_page_markers,
-            html: read.html,
-            limits: Limits {
-                max_pages: limits.max_pages,
-                max_page_pixels: (limits.max_megapixels * 1e6) as u64,
-                max_document_bytes: (limits.max_megabytes * 1e6) as u64,
-                max_raster_mib: limits.rasterizer_mib,
-                page_timeout_s: limits.page_timeout,
-                document_timeout_s: limits.document_timeout,
-            },
+            page_markers: !self.no_page_markers,
+            html: self.html,
+            limits,
+        }
+    }
+}
+
+impl LimitArgs {
+    /// What a document may cost.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            max_pages: self.max_pages,
+            max_page_pixels: (self.max_megapixels * 1e6) as u64,
+            max_document_bytes: (self.max_megabytes * 1e6) as u64,
+            max_raster_mib: self.rasterizer_mib,
+            page_timeout_s: self.page_timeout,
+            document_timeout_s: self.document_timeout,
+        }
+    }
+}
+
+impl EngineArg {
+    /// The engine meant.
+    pub(crate) fn name(self) -> EngineName {
+        match self {
+            Self::Ppocr => EngineName::Ppocr,
         }
     }
 }

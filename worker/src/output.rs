@@ -27,6 +27,8 @@ pub(crate) struct Output {
     /// Where a review page is wanted: started when the page count is known.
     review: Option<Option<Review<'static, BufWriter<NamedTempFile>>>>,
     any_text: bool,
+    /// Bytes of the pages so far, about.
+    written: u64,
     /// One entry a page, for the manifest.
     pub(crate) summaries: Vec<PageSummary>,
 }
@@ -43,8 +45,14 @@ impl Output {
             pages: BufWriter::new(passing(folder)?),
             review: html.then_some(None),
             any_text: false,
+            written: 0,
             summaries: Vec::new(),
         })
+    }
+
+    /// Bytes that the pages so far take in the folder, about.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
     }
 
     /// Gives the files their names, the manifest last. A document without any page leaves only its manifest.
@@ -85,10 +93,18 @@ impl Sink for Output {
             &mut self.any_text,
             &page.assembled.markdown,
         )?;
-        serde_json::to_writer(&mut self.pages, &page.record)?;
-        self.pages.write_all(b"\n")?;
+        let mut record = serde_json::to_vec(&page.record)?;
+        record.push(b'\n');
+        self.pages.write_all(&record)?;
+        self.written += (page.assembled.markdown.len() + record.len()) as u64;
         if let Some(Some(review)) = &mut self.review {
             review.page(&page.assembled, &page.summary, page.preview.as_ref())?;
+            // Base64 in the page, and its text once more.
+            let image = page
+                .preview
+                .as_ref()
+                .map_or(0, |preview| preview.jpeg.len());
+            self.written += (image * 4 / 3 + record.len()) as u64;
         }
         self.summaries.push(page.summary);
         Ok(())

@@ -10,7 +10,10 @@ use super::{
     place::{NAME, Place},
     read::Written,
 };
-use crate::store::{Body, Condition, Stored, content_type};
+use crate::{
+    metrics::Direction,
+    store::{Body, Condition, Location, ObjectStore, Stored},
+};
 
 /// The largest manifest that is read, in bytes: some 300 for each of a great many pages.
 const MAX_MANIFEST_BYTES: u64 = 64 << 20;
@@ -26,7 +29,7 @@ pub(super) enum Kept {
 /// The manifest stored for the place, where there is one that this version reads.
 pub(super) async fn stored(parts: &Parts, place: &Place) -> Result<Option<Manifest>, Failure> {
     let failed = |error| Failure::store(Stage::Store, &error);
-    let manifest = place.file(&format!("{NAME}.json")).map_err(failed)?;
+    let manifest = file(place, &format!("{NAME}.json"))?;
     let Some(bytes) = parts
         .stores
         .read(&manifest, MAX_MANIFEST_BYTES)
@@ -72,12 +75,12 @@ pub(super) async fn keep(
             Condition::Always
         };
         let name = file.to_string_lossy();
-        let to = place.file(&name).map_err(failed)?;
+        let to = file(place, &name)?;
         let path = results.join(&file);
         let bytes = path.metadata().map_or(0, |about| about.len());
         let stored = parts
             .stores
-            .put(&to, Body::File(&path), content_type(&name), condition)
+            .put(&to, &Body::File(path), content_type(&name), condition)
             .await
             .map_err(failed)?;
         if matches!(stored, Stored::AlreadyThere) {
@@ -90,9 +93,27 @@ pub(super) async fn keep(
                 )),
             };
         }
-        parts.metrics.stored(bytes);
+        parts.metrics.bytes(Direction::Stored, bytes);
     }
     Ok(Kept::Ours)
+}
+
+fn file(place: &Place, below: &str) -> Result<Location, Failure> {
+    place
+        .file(below)
+        .map_err(|error| Failure::new(Stage::Store, "bad-message", error.to_string()))
+}
+
+/// What a result file says it is, by its ending.
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("md") => "text/markdown; charset=utf-8",
+        Some("jsonl") => "application/x-ndjson",
+        Some("html") => "text/html; charset=utf-8",
+        Some("json") => "application/json",
+        Some("jpg" | "jpeg") => "image/jpeg",
+        _ => "application/octet-stream",
+    }
 }
 
 /// Files below `folder`, relative to it, in the order of their names.

@@ -12,7 +12,7 @@ mod plan;
 // What makes a result the result of its document and options.
 mod identity;
 // Where a result is kept, and who works on it in this process.
-mod place;
+pub(crate) mod place;
 // From the document's bytes to its files in the work folder.
 mod read;
 // From the work folder to the store, the manifest last.
@@ -32,8 +32,9 @@ use recto_schemas::{DocumentState, Job, Limits, Manifest, ResultSource, ResultSt
 use tracing::Instrument;
 
 use crate::{
-    metrics::{Metrics, Stage as Timed},
-    store::Stores,
+    metrics::{Direction, Metrics, Stage as Timed},
+    store::{ObjectStore, Pin, Stores},
+    telemetry,
     workdir::WorkDir,
 };
 use failure::{Failure, Stage};
@@ -71,19 +72,7 @@ pub(crate) struct Ended {
 /// # Errors
 /// [`Failure`] with its stage and kind; then no manifest is stored.
 pub(crate) async fn run(parts: &Arc<Parts>, job: &Job, cancel: &Cancel) -> Result<Ended, Failure> {
-    let plan = Plan::new(job, &parts.limits, parts.engine.as_ref())?;
-    let found = parts
-        .stores
-        .stat(&plan.source, &plan.pin)
-        .await
-        .map_err(|error| Failure::store(Stage::Fetch, &error))?;
-    let source = ResultSource {
-        uri: job.source.uri.clone(),
-        version_id: found.version_id.clone(),
-        etag: found.etag.clone(),
-        bytes: Some(found.bytes),
-    };
-    let place = Place::new(&plan, &source, &parts.engine.info().model_sha256)?;
+    let (plan, source, place) = locate(parts, job).await?;
     // A job that came again while it is still at work here waits, and finds its result.
     let _turn = parts.under_way.enter(&place).await;
     let stored = keep::stored(parts, &place).await?;
@@ -92,6 +81,36 @@ pub(crate) async fn run(parts: &Arc<Parts>, job: &Job, cancel: &Cancel) -> Resul
         return Ok(before(job, manifest, source, place));
     }
     make(parts, job, plan, (source, place), (again, cancel)).await
+}
+
+/// The job's stored result, where there is one. Reads nothing.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn stored(parts: &Parts, job: &Job) -> Result<Option<Ended>, Failure> {
+    let (_, source, place) = locate(parts, job).await?;
+    let stored = keep::stored(parts, &place).await?;
+    Ok(stored.map(|manifest| before(job, manifest, source, place)))
+}
+
+/// What the job asks for, which version of the document is meant, and where its result is kept.
+async fn locate(parts: &Parts, job: &Job) -> Result<(Plan, ResultSource, Place), Failure> {
+    let plan = Plan::new(job, &parts.limits, parts.engine.as_ref())?;
+    let found = parts
+        .stores
+        .stat(&plan.source, &plan.pin)
+        .await
+        .map_err(|error| Failure::store(Stage::Fetch, &error))?;
+    let source = ResultSource {
+        uri: job.source.uri.clone(),
+        version_id: found.version_id,
+        etag: found.etag,
+        bytes: Some(found.bytes),
+    };
+    let root = parts.stores.file_root().map(|root| root.to_string_lossy());
+    let model = &parts.engine.info().model_sha256;
+    let place = Place::new(&plan, &source, model, root.as_deref())?;
+    Ok((plan, source, place))
 }
 
 /// Fetches, reads and stores.
@@ -113,9 +132,9 @@ async fn make(
         .job_folder(bytes)
         .map_err(|error| Failure::work(Stage::Fetch, &error.into()))?;
 
-    let (fetched, fetch_s) = timed(parts, Timed::Fetch, "fetch", async {
+    let (fetched, fetch_s) = timed(parts, Timed::Fetch, async {
         let file = folder.path().join("source");
-        let pin = crate::store::Pin {
+        let pin = Pin {
             version_id: source.version_id.clone(),
             etag: source.etag.clone(),
         };
@@ -128,7 +147,7 @@ async fn make(
     })
     .await;
     let file = fetched?;
-    parts.metrics.fetched(bytes);
+    parts.metrics.bytes(Direction::Fetched, bytes);
 
     let reading = read::Reading {
         file,
@@ -139,13 +158,14 @@ async fn make(
         identity: place.identity().as_str().to_owned(),
         job: job.id.clone(),
     };
-    let (written, read_s) = timed(parts, Timed::Read, "read", reading.run(parts, cancel)).await;
+    let (written, read_s) = timed(parts, Timed::Read, reading.run(parts, cancel)).await;
     let written = written?;
+    let skipped = written.manifest.counts.skipped;
+    parts.metrics.pages_skipped(skipped);
 
     let (kept, store_s) = timed(
         parts,
         Timed::Store,
-        "store",
         keep::keep(parts, &written, &place, replace),
     )
     .await;
@@ -203,11 +223,10 @@ fn state(document: DocumentState) -> ResultState {
 async fn timed<T>(
     parts: &Parts,
     stage: Timed,
-    name: &'static str,
     work: impl Future<Output = T>,
 ) -> (T, f64) {
     let started = Instant::now();
-    let result = work.instrument(tracing::info_span!("stage", stage.name = name)).await;
+    let result = work.instrument(telemetry::stage_span(stage)).await;
     let took: Duration = started.elapsed();
     parts.metrics.stage(stage, took);
     (result, took.as_secs_f64())

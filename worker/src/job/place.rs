@@ -13,7 +13,7 @@ use super::{
     identity::Identity,
     plan::Plan,
 };
-use crate::store::{Location, StoreError, source_folder};
+use crate::store::{Location, LocationError, source_folder};
 
 /// What results are called in their folder.
 pub(super) const NAME: &str = "document";
@@ -32,10 +32,11 @@ impl Place {
         plan: &Plan,
         source: &ResultSource,
         model_sha256: &str,
+        file_root: Option<&str>,
     ) -> Result<Self, Failure> {
         let identity = Identity::new(source, &plan.options, model_sha256);
-        let below = format!("{}/{}", source_folder(&plan.source), identity.folder());
-        let folder = plan.output.join(&below).map_err(|error: StoreError| {
+        let below = format!("{}/{}", source_folder(&plan.source, file_root), identity.folder());
+        let folder = plan.output.join(&below).map_err(|error: LocationError| {
             Failure::new(Stage::Parse, "bad-message", format!("`output`: {error}"))
         })?;
         Ok(Self { folder, identity })
@@ -46,7 +47,7 @@ impl Place {
     }
 
     /// `document.ENDING` in the folder, or a file below `document.images`.
-    pub(super) fn file(&self, below: &str) -> Result<Location, StoreError> {
+    pub(super) fn file(&self, below: &str) -> Result<Location, LocationError> {
         self.folder.join(below)
     }
 

@@ -23,7 +23,7 @@ use crate::{
     document,
     output::Output,
     telemetry,
-    workdir::{JobFolder, WorkError},
+    workdir::JobFolder,
 };
 
 /// A fetched document, and what to do with it.
@@ -148,6 +148,6 @@ impl Sink for Watched<'_> {
         let written = self.output.written();
         self.output.page(page)?;
         let more = self.output.written().saturating_sub(written);
-        self.folder.grow(more).map_err(WorkError::into)
+        self.folder.reservation.grow(more).map_err(io::Error::from)
     }
 }

@@ -1,0 +1,143 @@
+//! `recto worker`: where jobs come from, where results go, and what the work may take.
+
+use std::{ffi::OsString, time::Duration};
+
+use clap::{ArgAction, Args, CommandFactory};
+
+use super::{
+    AdminArgs, BrokerArgs, Cli, EngineArg, FileRootArgs, LimitArgs, LogArgs, MachineArgs,
+    StoreArgs, WorkArgs, duration::duration,
+};
+use crate::store::Location;
+
+/// Arguments of `recto worker`.
+#[derive(Debug, Args)]
+pub(crate) struct Worker {
+    /// Try everything that a worker needs, say how each part is, and end
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// Documents at once; their pages share the engine
+    #[arg(long, value_name = "N", env = "RECTO_JOBS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) jobs: u16,
+
+    /// Longest wait for broker and store at the start
+    #[arg(long, value_name = "TIME", env = "RECTO_START_TIMEOUT", default_value = "60s", value_parser = duration)]
+    pub(crate) start_timeout: Duration,
+
+    /// Time that jobs under way have to end after SIGTERM or SIGINT; then they are handed back
+    #[arg(long, value_name = "TIME", env = "RECTO_DRAIN_TIMEOUT", default_value = "25s", value_parser = duration)]
+    pub(crate) drain_timeout: Duration,
+
+    /// Engine that reads page images
+    #[arg(long, value_enum, default_value_t = EngineArg::Ppocr, env = "RECTO_ENGINE")]
+    pub(crate) engine: EngineArg,
+
+    #[command(flatten)]
+    pub(crate) broker: BrokerArgs,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+
+    #[command(flatten)]
+    pub(crate) file_root: FileRootArgs,
+
+    /// What the start and /readyz try to list, s3://BUCKET/PREFIX or file:///FOLDER [default: the
+    /// store's buckets, or the file root]
+    #[arg(
+        long,
+        value_name = "URI",
+        env = "RECTO_STORE_PROBE",
+        help_heading = "Store"
+    )]
+    pub(crate) store_probe: Option<Location>,
+
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
+
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+
+    #[command(flatten)]
+    pub(crate) work: WorkArgs,
+
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
+
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+impl Worker {
+    /// Every setting with its value, without secrets: `jobs=4 queue=recto.jobs …`.
+    pub(crate) fn shown(&self) -> String {
+        self.shown_from(std::env::args_os())
+    }
+
+    fn shown_from(&self, line: impl IntoIterator<Item = OsString>) -> String {
+        let command = Cli::command();
+        let Ok(matches) = command.clone().try_get_matches_from(line) else {
+            return String::new();
+        };
+        let (Some(worker), Some(matches)) = (
+            command.find_subcommand("worker"),
+            matches.subcommand_matches("worker"),
+        ) else {
+            return String::new();
+        };
+        let mut shown = Vec::new();
+        for argument in worker.get_arguments() {
+            let (Some(flag), Ok(Some(values))) = (
+                argument.get_long(),
+                matches.try_get_raw(argument.get_id().as_str()),
+            ) else {
+                continue;
+            };
+            let value = match flag {
+                "amqp" => self.broker.amqp.to_string(),
+                _ if argument.is_hide_env_values_set() => "***".to_owned(),
+                _ => values.map(|v| v.to_string_lossy()).collect::<Vec<_>>().join(","),
+            };
+            match argument.get_action() {
+                ArgAction::SetTrue if value == "false" => {}
+                ArgAction::SetTrue => shown.push(flag.to_owned()),
+                _ => shown.push(format!("{flag}={value}")),
+            }
+        }
+        shown.join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Command;
+
+    #[test]
+    fn settings_are_shown_whole_and_without_secrets() {
+        let line = [
+            "recto",
+            "worker",
+            "--amqp",
+            "amqp://me:hush@broker/%2f",
+            "--s3-path-style",
+            "--retry-delays",
+            "1s,5s",
+        ];
+        let Command::Worker(worker) = Cli::try_parse_from(line).unwrap().command else {
+            panic!("worker was asked for")
+        };
+        let shown = worker.shown_from(line.map(OsString::from));
+        assert!(!shown.contains("hush"), "{shown}");
+        for part in [
+            "jobs=4",
+            "amqp=amqp://me:***@broker",
+            "s3-path-style",
+            "retry-delays=1s,5s",
+        ] {
+            assert!(shown.contains(part), "{part} in {shown}");
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! One delivery: from its arrival to its verdict. The only place that settles messages.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use recto_schemas::{Job, ResultState};
+use tokio::time::sleep;
+use tracing::Instrument;
+
+use super::{Desk, session::Line};
+use crate::{
+    admin::Part,
+    broker::{
+        connection::Backoff,
+        consume::{Acker, Delivery, Message},
+        publish::PublishError,
+    },
+    job::{
+        self, Ended,
+        failure::{Failure, Stage},
+        message, outcome,
+        verdict::{Verdict, verdict},
+    },
+    metrics::{DocumentEnd, Stage as Timed},
+    telemetry,
+};
+
+/// A message that was delivered so often without being settled may have killed its workers: it runs alone, so that
+/// the jobs beside it do not suffer for it, nor are taken for it.
+const SUSPECT_AFTER: u32 = 2;
+/// Suspects start in random order within this time: an innocent one gets its turn before the culprit.
+const SUSPECTS_WAIT: Duration = Duration::from_millis(500);
+/// A message is given up as a crash loop when the broker is this many deliveries from doing so itself.
+const BEFORE_LIMIT: u32 = 2;
+
+/// Handles a delivery to its end.
+pub(super) async fn handle(desk: Arc<Desk>, line: Arc<Line>, delivery: Delivery) {
+    let Delivery { message, acker } = delivery;
+    let parsed = message::parse(&message.body);
+    let known = match &parsed {
+        Ok(job) => Some(job.clone()),
+        Err(_) => message::about(&message.body),
+    };
+    let of = |word: fn(&Job) -> Option<&str>| known.as_ref().and_then(word);
+    let span = telemetry::job_span(
+        of(|job| Some(&job.id)).unwrap_or("unknown"),
+        of(|job| Some(&job.source.uri)).unwrap_or(""),
+        of(|job| job.batch.as_deref()),
+        message.attempts,
+        of(|job| job.traceparent.as_deref()),
+    );
+    let handling = Handling {
+        desk: &desk,
+        line: &line,
+        message: &message,
+        job: known,
+        started: Instant::now(),
+    };
+    handling.run(parsed, acker).instrument(span).await;
+}
+
+/// A delivery that is being handled.
+struct Handling<'a> {
+    desk: &'a Arc<Desk>,
+    line: &'a Line,
+    message: &'a Message,
+    /// As much as is known of the job.
+    job: Option<Job>,
+    started: Instant,
+}
+
+impl Handling<'_> {
+    async fn run(mut self, parsed: Result<Job, Failure>, acker: Acker) {
+        let drain = &self.desk.drain;
+        let permit = tokio::select! {
+            biased;
+            () = drain.stop.cancelled() => None,
+            permit = Arc::clone(&self.desk.permits).acquire_owned() => permit.ok(),
+        };
+        let Some(_permit) = permit else {
+            let failure = Failure::new(Stage::Deliver, "drain", "the worker is stopping");
+            return self.settle(Err(failure), acker).await;
+        };
+        if acker.is_stale() {
+            // Its session went while it waited; it comes again.
+            return self.stale();
+        }
+        self.started = Instant::now();
+        let _in_flight = self.desk.parts.metrics.job_in_flight();
+        let ended = match parsed {
+            Ok(job) => self.work(job).await,
+            Err(failure) => Err(failure),
+        };
+        self.settle(ended, acker).await;
+    }
+
+    /// Does the job, alone where it may have killed workers before.
+    async fn work(&self, job: Job) -> Result<Ended, Failure> {
+        if let Some(queued_s) = outcome::queued_s(&job) {
+            let wait = Duration::try_from_secs_f64(queued_s).unwrap_or_default();
+            self.desk.parts.metrics.queue_wait(wait);
+        }
+        let deliveries = self.message.delivery_count;
+        if deliveries.saturating_add(BEFORE_LIMIT) >= self.desk.topology.delivery_limit {
+            return self.crash_loop(&job, deliveries).await;
+        }
+        if deliveries < SUSPECT_AFTER {
+            let _beside_others = self.desk.alone.read().await;
+            return self.work_now(job).await;
+        }
+        sleep(SUSPECTS_WAIT.mul_f64(rand::random())).await;
+        tracing::info!(deliveries, "may have ended its workers: runs alone");
+        let _alone = self.desk.alone.write().await;
+        self.work_now(job).await
+    }
+
+    /// On a task of its own, so that a panic is that job's alone.
+    async fn work_now(&self, job: Job) -> Result<Ended, Failure> {
+        tracing::info!("job started");
+        let (parts, drain) = (Arc::clone(&self.desk.parts), self.desk.drain.clone());
+        let stopped = || Failure::new(Stage::Read, "drain", "the worker is stopping");
+        let work = async move {
+            tokio::select! {
+                ended = job::run(&parts, &job, &drain.cancel) => ended,
+                () = drain.now.cancelled() => Err(stopped()),
+            }
+        };
+        tokio::spawn(work.in_current_span())
+            .await
+            .unwrap_or_else(|panicked| {
+                Err(Failure::new(
+                    Stage::Read,
+                    "panic",
+                    format!("the job broke off: {panicked}"),
+                ))
+            })
+    }
+
+    /// The job's stored result, else the end of its tries.
+    async fn crash_loop(&self, job: &Job, deliveries: u32) -> Result<Ended, Failure> {
+        match job::stored(&self.desk.parts, job).await? {
+            Some(ended) => Ok(ended),
+            None => Err(Failure::new(
+                Stage::Deliver,
+                "crash-loop",
+                format!(
+                    "delivered {deliveries} times before, and each time its worker ended or lost the broker; look at the document and at the workers' memory"
+                ),
+            )),
+        }
+    }
+
+    async fn settle(&self, ended: Result<Ended, Failure>, acker: Acker) {
+        let steps = self.desk.topology.delays.len();
+        let state = ended.as_ref().map(|ended| ended.state);
+        let failure = match (verdict(state, self.message.attempts, steps), ended) {
+            (Verdict::Ack, Ok(ended)) => match self.publish_result(&ended).await {
+                Ok(()) => return self.acknowledge(&ended, acker).await,
+                Err(error) if acker.is_stale() || self.line.is_broken() => {
+                    tracing::warn!(%error, "the result message is not confirmed; the job comes again");
+                    return self.stale();
+                }
+                Err(error) => Failure::publish(&error),
+            },
+            (_, Err(failure)) => failure,
+            (_, Ok(_)) => return,
+        };
+        self.settle_failure(&failure, acker).await;
+    }
+
+    async fn publish_result(&self, ended: &Ended) -> Result<(), PublishError> {
+        let Some(job) = &self.job else { return Ok(()) };
+        let queued_s = outcome::queued_s(job)
+            .map(|now| (now - self.started.elapsed().as_secs_f64()).max(0.0));
+        let result = outcome::result(job, ended, self.message.attempts, queued_s);
+        let started = Instant::now();
+        let sent = self.line.result(&self.desk.topology, &job.id, &result).await;
+        self.desk
+            .parts
+            .metrics
+            .stage(Timed::Publish, started.elapsed());
+        sent
+    }
+
+    async fn acknowledge(&self, ended: &Ended, acker: Acker) {
+        if acker.ack().await.is_err() {
+            return self.stale();
+        }
+        let metrics = &self.desk.parts.metrics;
+        let took = self.started.elapsed();
+        metrics.job(Verdict::Ack.as_str(), ended.state.as_str());
+        let end = match ended.state {
+            ResultState::Done => DocumentEnd::Done,
+            ResultState::Partial => DocumentEnd::Partial,
+            ResultState::Failed => DocumentEnd::Failed,
+            ResultState::Skipped => DocumentEnd::Skipped,
+        };
+        metrics.document(end, took);
+        tracing::info!(
+            state = ended.state.as_str(),
+            pages = ended.manifest.counts.selected,
+            pages.failed = ended.manifest.counts.failed,
+            read = ended.read_now,
+            seconds = took.as_secs_f64(),
+            "job ended"
+        );
+    }
+
+    async fn settle_failure(&self, failure: &Failure, acker: Acker) {
+        self.note(failure);
+        let steps = self.desk.topology.delays.len();
+        let verdict = verdict(Err(failure), self.message.attempts, steps);
+        if acker.is_stale() {
+            return self.stale();
+        }
+        let settled = match verdict {
+            Verdict::HandBack => acker.nack_requeue().await,
+            Verdict::Ack => return,
+            Verdict::Retry { .. } | Verdict::DeadLetter => {
+                match self.pass_on(verdict, failure, &acker).await {
+                    PassedOn::Yes => acker.ack().await,
+                    PassedOn::Stopping => acker.nack_requeue().await,
+                    PassedOn::SessionLost => return self.stale(),
+                }
+            }
+        };
+        if settled.is_err() {
+            return self.stale();
+        }
+        self.desk
+            .parts
+            .metrics
+            .job(verdict.as_str(), failure.kind);
+        tracing::warn!(
+            verdict = verdict.as_str(),
+            stage = failure.stage.as_str(),
+            kind = failure.kind,
+            error = %failure,
+            "job failed"
+        );
+    }
+
+    /// Sends the message on its way, as often as it takes while the session lasts: until it is confirmed
+    /// elsewhere, the delivery is all there is of it.
+    async fn pass_on(&self, verdict: Verdict, failure: &Failure, acker: &Acker) -> PassedOn {
+        let mut backoff = Backoff::default();
+        loop {
+            let sent = match verdict {
+                Verdict::Retry { step } => {
+                    self.line.retry(&self.desk.topology, step, self.message).await
+                }
+                _ => self.send_dead_letter(failure).await,
+            };
+            let Err(error) = sent else {
+                return PassedOn::Yes;
+            };
+            tracing::error!(%error, verdict = verdict.as_str(), "the message cannot be passed on; trying again");
+            if self.line.is_broken() || acker.is_stale() {
+                return PassedOn::SessionLost;
+            }
+            tokio::select! {
+                () = sleep(backoff.next_wait()) => {}
+                () = self.desk.drain.stop.cancelled() => return PassedOn::Stopping,
+            }
+        }
+    }
+
+    async fn send_dead_letter(&self, failure: &Failure) -> Result<(), PublishError> {
+        let counts = (self.message.attempts, self.message.delivery_count);
+        let job = self.job.as_ref();
+        let letter = outcome::dead_letter(&self.message.body, job, failure, counts);
+        let id = letter.id.clone().or_else(|| self.message.message_id.clone());
+        self.line
+            .dead_letter(&self.desk.topology, id, &letter)
+            .await
+    }
+
+    /// What a failure says of the worker itself.
+    fn note(&self, failure: &Failure) {
+        let said = Err(failure.message.clone());
+        match failure.kind {
+            "disk-full" => self.desk.health.set(Part::Disk, said),
+            "store-unavailable" | "access-denied" => self.desk.health.set(Part::Store, said),
+            "engine-stopped" | "pdfium-missing" => {
+                // Nothing mends it but a new process.
+                self.desk.health.set(Part::Engine, said);
+                self.desk.broken.store(true, Ordering::Relaxed);
+                self.desk.drain.stop.cancel();
+            }
+            _ => {}
+        }
+    }
+
+    /// The delivery cannot be settled any more: the broker gives it to somebody again.
+    fn stale(&self) {
+        self.desk.parts.metrics.stale_settlement();
+        tracing::info!("the delivery's connection is gone; it comes again");
+    }
+}
+
+/// Whether a message is safe elsewhere.
+enum PassedOn {
+    Yes,
+    Stopping,
+    SessionLost,
+}

@@ -1,0 +1,210 @@
+//! The consumer: deliveries in, each settled once, after its result is durable.
+//!
+//! One [`Session`] at a time: a connection, its deliveries and its publisher. When it is lost the jobs that
+//! it brought go on; the broker delivers them again, to this worker or another one, and whoever gets them finds
+//! the stored result, or waits for it.
+
+// One connection: what it delivers, what is sent on it.
+mod session;
+// One delivery: from its arrival to its verdict.
+mod handle;
+
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, Instant},
+};
+
+use recto_pipeline::cancel::Cancel;
+use tokio::{
+    sync::{RwLock, Semaphore},
+    time::{interval, sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    admin::{Health, Part},
+    broker::{
+        connection::Backoff,
+        consume::Ended,
+        error::BrokerError,
+        topology::Topology,
+    },
+    cli::BrokerArgs,
+    job::Parts,
+    metrics::Peer,
+};
+use session::Session;
+
+/// How often the loop shows that it goes round.
+const BEAT: Duration = Duration::from_secs(1);
+/// Time for interrupted jobs to be handed back, after the drain's deadline.
+const HAND_BACK: Duration = Duration::from_secs(5);
+
+/// Everything the consumer works with.
+pub(crate) struct Desk {
+    pub(crate) parts: Arc<Parts>,
+    pub(crate) broker: BrokerArgs,
+    pub(crate) topology: Topology,
+    pub(crate) health: Arc<Health>,
+    pub(crate) drain: Drain,
+    /// Jobs at once; also what the broker may send ahead.
+    pub(crate) jobs: u16,
+    /// One for each job at once, whichever session brought it.
+    pub(crate) permits: Arc<Semaphore>,
+    /// Shared by jobs; held alone by one that may have killed a worker before.
+    pub(crate) alone: Arc<RwLock<()>>,
+    pub(crate) tasks: TaskTracker,
+    /// Raised when a part that cannot be mended broke.
+    pub(crate) broken: AtomicBool,
+}
+
+/// The two steps of an orderly end.
+#[derive(Clone, Debug)]
+pub(crate) struct Drain {
+    /// Take no more jobs.
+    pub(crate) stop: CancellationToken,
+    /// Give up what is under way.
+    pub(crate) now: CancellationToken,
+    /// The same, for threads.
+    pub(crate) cancel: Cancel,
+    /// From the first to the second.
+    pub(crate) deadline: Duration,
+}
+
+impl Drain {
+    pub(crate) fn new(deadline: Duration) -> Self {
+        Self {
+            stop: CancellationToken::new(),
+            now: CancellationToken::new(),
+            cancel: Cancel::new(),
+            deadline,
+        }
+    }
+
+    fn give_up(&self) {
+        self.now.cancel();
+        self.cancel.cancel();
+    }
+}
+
+/// Consumes until the drain. The first connection has until `start_by`.
+///
+/// # Errors
+/// [`BrokerError`] where the first connection could not be made in time, or never will be.
+pub(crate) async fn run(desk: &Arc<Desk>, start_by: Instant) -> Result<(), BrokerError> {
+    let mut backoff = Backoff::default();
+    let mut started = false;
+    while !desk.drain.stop.is_cancelled() {
+        let opened = tokio::select! {
+            opened = Session::open(desk) => opened,
+            () = desk.drain.stop.cancelled() => break,
+        };
+        match opened {
+            Ok(session) => {
+                if started {
+                    desk.parts.metrics.reconnected(Peer::Broker);
+                }
+                started = true;
+                backoff.reset();
+                desk.health.set(Part::Broker, Ok(()));
+                tracing::info!(queue = desk.topology.jobs, jobs = desk.jobs, "taking jobs");
+                if let Some(why) = serve(desk, session).await {
+                    tracing::warn!(reason = %why, "lost the broker; connecting again");
+                    desk.health.set(Part::Broker, Err(why.to_string()));
+                }
+            }
+            Err(error) if !started && (!error.is_transient() || Instant::now() >= start_by) => {
+                return Err(error);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no broker yet");
+                desk.health.set(Part::Broker, Err(error.to_string()));
+                wait(desk, backoff.next_wait()).await;
+            }
+        }
+    }
+    // Jobs whose session was lost.
+    finish(desk).await;
+    Ok(())
+}
+
+/// Sleeps, and beats meanwhile; ends at once with the drain.
+async fn wait(desk: &Desk, time: Duration) {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        desk.health.beat();
+        let left = until.saturating_duration_since(Instant::now());
+        tokio::select! {
+            () = sleep(left.min(BEAT)) => {}
+            () = desk.drain.stop.cancelled() => return,
+        }
+    }
+}
+
+/// Takes deliveries until the drain, which it sees to its end, or until the session is lost: then says why.
+async fn serve(desk: &Arc<Desk>, session: Session) -> Option<Ended> {
+    let Session { mut consumer, line } = session;
+    let mut beat = interval(BEAT);
+    let lost = loop {
+        tokio::select! {
+            biased;
+            () = desk.drain.stop.cancelled() => break None,
+            _ = beat.tick() => {
+                desk.health.beat();
+                if line.is_broken() {
+                    let said = "it does not confirm messages".to_owned();
+                    break Some(Ended::ConnectionLost { said });
+                }
+            }
+            delivery = consumer.next() => match delivery {
+                Ok(delivery) => {
+                    desk.tasks.spawn(handle::handle(Arc::clone(desk), Arc::clone(&line), delivery));
+                }
+                Err(ended) => break Some(ended),
+            },
+        }
+    };
+    if lost.is_none() {
+        // What comes now was under way already; `handle` gives it back.
+        if let Err(error) = consumer.cancel().await {
+            tracing::warn!(%error, "could not stop consuming in order");
+        }
+        while let Ok(Ok(delivery)) = timeout(HAND_BACK, consumer.next()).await {
+            desk.tasks.spawn(handle::handle(Arc::clone(desk), Arc::clone(&line), delivery));
+        }
+        finish(desk).await;
+    }
+    line.close().await;
+    lost
+}
+
+/// Waits for the jobs under way up to the deadline, then gives them up.
+async fn finish(desk: &Desk) {
+    desk.tasks.close();
+    let under_way = desk.tasks.len();
+    let started = Instant::now();
+    let beating = async {
+        loop {
+            desk.health.beat();
+            sleep(BEAT).await;
+        }
+    };
+    let all_done = tokio::select! {
+        done = timeout(desk.drain.deadline, desk.tasks.wait()) => done.is_ok(),
+        () = beating => false,
+    };
+    if !all_done {
+        desk.drain.give_up();
+        if timeout(HAND_BACK, desk.tasks.wait()).await.is_err() {
+            tracing::warn!(jobs = desk.tasks.len(), "jobs left without being handed back; the broker delivers them again");
+        }
+    }
+    if under_way > 0 {
+        tracing::info!(
+            jobs = under_way,
+            seconds = started.elapsed().as_secs_f64(),
+            handed_back = !all_done,
+            "drained"
+        );
+    }
+}

@@ -1,0 +1,85 @@
+//! What goes on beside the jobs: looks at the store and the disk, and what a scrape shows.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use tokio::time::{interval, sleep};
+
+use crate::{
+    admin::{Health, Part, Scrape},
+    broker::connection::Backoff,
+    cli::Worker,
+    consumer::Drain,
+    job::Parts,
+    store::{Location, ObjectStore},
+};
+
+/// Between two looks at the store.
+const STORE_EVERY: Duration = Duration::from_secs(30);
+/// Between two looks at the disk.
+const DISK_EVERY: Duration = Duration::from_secs(10);
+/// A disk with less room than this takes no document.
+const LEAST_DISK_BYTES: u64 = 16 << 20;
+
+/// Waits until the store answers, as long as starting may take.
+pub(super) async fn wait_for_store(
+    parts: &Parts,
+    health: &Health,
+    arguments: &Worker,
+    start_by: Instant,
+    drain: &Drain,
+) -> anyhow::Result<()> {
+    let mut backoff = Backoff::default();
+    loop {
+        health.beat();
+        let Err(error) = parts.stores.probe(arguments.store_probe.as_ref()).await else {
+            health.set(Part::Store, Ok(()));
+            return Ok(());
+        };
+        health.set(Part::Store, Err(error.to_string()));
+        let wait = backoff.next_wait();
+        if !error.is_transient() || Instant::now() + wait >= start_by {
+            return Err(error).context("the store is not usable");
+        }
+        tracing::warn!(%error, "no store yet");
+        tokio::select! {
+            () = sleep(wait) => {}
+            () = drain.stop.cancelled() => return Ok(()),
+        }
+    }
+}
+
+/// Looks at store and disk for as long as the worker lives.
+pub(super) async fn watch(parts: Arc<Parts>, health: Arc<Health>, probe: Option<Location>) {
+    let (mut store, mut disk) = (interval(STORE_EVERY), interval(DISK_EVERY));
+    // The first look at each was at the start.
+    store.tick().await;
+    disk.tick().await;
+    loop {
+        tokio::select! {
+            _ = store.tick() => {
+                let usable = parts.stores.probe(probe.as_ref()).await;
+                health.set(Part::Store, usable.map_err(|error| error.to_string()));
+            }
+            _ = disk.tick() => {
+                let room = parts.work.check(LEAST_DISK_BYTES.min(parts.work.limit_bytes()));
+                health.set(Part::Disk, room.map_err(|error| error.to_string()));
+            }
+        }
+    }
+}
+
+/// What `/metrics` shows.
+pub(super) fn scrape(parts: &Arc<Parts>, health: &Arc<Health>) -> Scrape {
+    let (parts, health) = (Arc::clone(parts), Arc::clone(health));
+    Arc::new(move || {
+        let metrics = &parts.metrics;
+        metrics.observe_engine(parts.engine.usage());
+        metrics.work(parts.work.used_bytes(), parts.work.limit_bytes());
+        metrics.ready(health.ready());
+        metrics.encode()
+    })
+}
