@@ -16,6 +16,12 @@ mod document;
 mod convert;
 // `recto schema`.
 mod schema;
+// The work folder: where documents and results lie while a job runs, with a cap on its bytes.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "used once the worker is put together")
+)]
+mod workdir;
 
 fn main() -> ExitCode {
     // Before anything else: a child rasterizes what it is given, and wants nothing of its own.
