@@ -1,7 +1,7 @@
 //! The closed sets of label values. A value that is not here cannot be counted, so that no message and no document
 //! can make series.
 
-use recto_schemas::{DocumentState, PageOutcome};
+use recto_schemas::{PageOutcome, ResultState};
 
 /// One label and all values it may have.
 pub(crate) trait Label: Copy {
@@ -73,12 +73,13 @@ label! {
     }
 }
 
-impl From<DocumentState> for DocumentEnd {
-    fn from(state: DocumentState) -> Self {
+impl From<ResultState> for DocumentEnd {
+    fn from(state: ResultState) -> Self {
         match state {
-            DocumentState::Done => Self::Done,
-            DocumentState::Partial => Self::Partial,
-            DocumentState::Failed => Self::Failed,
+            ResultState::Done => Self::Done,
+            ResultState::Partial => Self::Partial,
+            ResultState::Failed => Self::Failed,
+            ResultState::Skipped => Self::Skipped,
         }
     }
 }

@@ -3,7 +3,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use recto_schemas::{DocumentState, PageOutcome, PageTiming};
+use recto_schemas::{PageOutcome, PageTiming, ResultState};
 
 use super::*;
 
@@ -58,14 +58,9 @@ fn all_told() -> Metrics {
             metrics.job(verdict, kind);
         }
     }
-    for state in [
-        DocumentState::Done,
-        DocumentState::Partial,
-        DocumentState::Failed,
-    ] {
+    for state in ResultState::ALL {
         metrics.document(state.into(), took);
     }
-    metrics.document(DocumentEnd::Skipped, took);
     for outcome in [
         PageOutcome::Ok,
         PageOutcome::Empty,
