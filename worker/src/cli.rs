@@ -1,5 +1,12 @@
 //! The command line: what a person can ask for, in their words. The doc comments are the help.
 
+// What a worker says of itself, and where it works.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "used once the worker is put together")
+)]
+pub(crate) mod watch;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::ValueParser};

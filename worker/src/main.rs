@@ -16,6 +16,30 @@ mod document;
 mod convert;
 // `recto schema`.
 mod schema;
+// The work folder: where documents and results lie while a job runs, with a cap on its bytes.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "used once the worker is put together")
+)]
+mod workdir;
+// The admin port: metrics, health and readiness.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "used once the worker is put together")
+)]
+mod admin;
+// The log: what is said, to whom, and in which span.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "used once the worker is put together")
+)]
+mod telemetry;
+// What a worker counts and measures, for Prometheus.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "used once the worker is put together")
+)]
+mod metrics;
 
 fn main() -> ExitCode {
     // Before anything else: a child rasterizes what it is given, and wants nothing of its own.

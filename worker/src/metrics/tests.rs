@@ -1,0 +1,236 @@
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use recto_schemas::{PageOutcome, PageTiming, ResultState};
+
+use super::*;
+
+const VERDICTS: &Verdicts = &[
+    ("ack", &["done", "partial", "failed", "skipped"]),
+    ("dead-letter", &["encrypted", "crash-loop"]),
+    ("retry", &["store", "panic"]),
+    ("hand-back", &["drain"]),
+];
+
+fn metrics() -> Metrics {
+    let build = Build {
+        version: "1.2.3",
+        engine: "ppocr",
+        model_sha256: "abc",
+    };
+    Metrics::new(&build, VERDICTS).unwrap()
+}
+
+/// The value of one series, as a scrape shows it.
+fn value(metrics: &Metrics, series: &str) -> f64 {
+    let text = metrics.encode();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))
+        .unwrap_or_else(|| panic!("no {series} in\n{text}"));
+    line.parse().unwrap()
+}
+
+fn page(outcome: PageOutcome, timing: PageTiming) -> PageSummary {
+    PageSummary {
+        page: 1,
+        outcome,
+        reason: None,
+        engine: None,
+        dpi: None,
+        width_px: None,
+        height_px: None,
+        rotation: 0,
+        confidence: None,
+        characters: 0,
+        timing,
+    }
+}
+
+/// Tells every method something.
+fn all_told() -> Metrics {
+    let metrics = metrics();
+    let took = Duration::from_millis(1500);
+    for (verdict, kinds) in VERDICTS {
+        for kind in *kinds {
+            metrics.job(verdict, kind);
+        }
+    }
+    for state in ResultState::ALL {
+        metrics.document(state.into(), took);
+    }
+    for outcome in [
+        PageOutcome::Ok,
+        PageOutcome::Empty,
+        PageOutcome::TextLayer,
+        PageOutcome::Failed,
+    ] {
+        metrics.page(&page(outcome, PageTiming::default()));
+    }
+    metrics.pages_skipped(7);
+    for stage in [Stage::Fetch, Stage::Read, Stage::Store, Stage::Publish] {
+        metrics.stage(stage, took);
+    }
+    for outcome in [
+        Confirm::Confirmed,
+        Confirm::Unroutable,
+        Confirm::Nacked,
+        Confirm::TimedOut,
+        Confirm::BrokerLost,
+    ] {
+        metrics.confirm(outcome, took);
+    }
+    metrics.queue_wait(took);
+    metrics.bytes(Direction::Fetched, 10);
+    metrics.bytes(Direction::Stored, 20);
+    metrics.reconnected(Peer::Broker);
+    metrics.stale_settlement();
+    metrics.permits(4);
+    metrics.ready(true);
+    metrics.work(5, u64::MAX);
+    metrics
+}
+
+/// All series of a scrape, without their values and without the process's own.
+fn series(metrics: &Metrics) -> Vec<String> {
+    let text = metrics.encode();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .filter(|line| !line.starts_with("process_"))
+        .map(|line| line.rsplit_once(' ').unwrap().0.to_owned())
+        .collect()
+}
+
+#[test]
+fn all_series_are_there_before_anything_happened() {
+    assert_eq!(series(&metrics()), series(&all_told()));
+}
+
+#[test]
+fn what_callers_say_is_what_a_scrape_shows() {
+    let metrics = all_told();
+    for (series, expected) in [
+        (
+            r#"recto_jobs_total{kind="encrypted",verdict="dead-letter"}"#,
+            1.0,
+        ),
+        (r#"recto_jobs_total{kind="other",verdict="ack"}"#, 0.0),
+        (r#"recto_dead_letters_total{kind="crash-loop"}"#, 1.0),
+        (r#"recto_retries_total{kind="panic"}"#, 1.0),
+        (r#"recto_documents_total{state="skipped"}"#, 1.0),
+        ("recto_document_seconds_count", 4.0),
+        ("recto_document_seconds_sum", 6.0),
+        (r#"recto_pages_total{outcome="text-layer"}"#, 1.0),
+        (r#"recto_pages_total{outcome="skipped"}"#, 7.0),
+        (r#"recto_stage_seconds_count{stage="fetch"}"#, 1.0),
+        (r#"recto_queue_wait_seconds_bucket{le="1"}"#, 0.0),
+        (r#"recto_queue_wait_seconds_bucket{le="2.5"}"#, 1.0),
+        (r#"recto_bytes_total{direction="stored"}"#, 20.0),
+        (r#"recto_reconnects_total{peer="broker"}"#, 1.0),
+        (r#"recto_confirms_total{outcome="confirm-timeout"}"#, 1.0),
+        ("recto_confirm_seconds_count", 5.0),
+        ("recto_stale_settlements_total", 1.0),
+        ("recto_jobs_permits", 4.0),
+        ("recto_ready", 1.0),
+        ("recto_work_bytes", 5.0),
+        (
+            r#"recto_build_info{engine="ppocr",model_sha256="abc",version="1.2.3"}"#,
+            1.0,
+        ),
+    ] {
+        assert_eq!(value(&metrics, series), expected, "{series}");
+    }
+}
+
+#[test]
+fn a_page_counts_only_the_stages_it_went_through() {
+    let metrics = metrics();
+    metrics.page(&page(
+        PageOutcome::Empty,
+        PageTiming {
+            raster_s: 0.2,
+            queue_s: 0.0,
+            engine_s: 0.0,
+        },
+    ));
+    assert_eq!(
+        value(&metrics, r#"recto_stage_seconds_sum{stage="raster"}"#),
+        0.2
+    );
+    assert_eq!(
+        value(&metrics, r#"recto_stage_seconds_count{stage="engine"}"#),
+        0.0
+    );
+}
+
+#[test]
+fn a_kind_nobody_named_is_counted_but_makes_no_series() {
+    let metrics = metrics();
+    let before = series(&metrics);
+    metrics.job("retry", "what-is-this");
+    metrics.job("nonsense", "what-is-this");
+    assert_eq!(
+        value(
+            &metrics,
+            r#"recto_jobs_total{kind="other",verdict="retry"}"#
+        ),
+        1.0
+    );
+    assert_eq!(value(&metrics, r#"recto_retries_total{kind="other"}"#), 1.0);
+    assert_eq!(series(&metrics), before);
+}
+
+#[test]
+fn a_job_is_in_flight_until_its_guard_is_dropped() {
+    let metrics = metrics();
+    let first = metrics.job_in_flight();
+    let second = metrics.job_in_flight();
+    assert_eq!(value(&metrics, "recto_jobs_in_flight"), 2.0);
+    drop((first, second));
+    assert_eq!(value(&metrics, "recto_jobs_in_flight"), 0.0);
+}
+
+#[test]
+fn the_engines_time_is_counted_once_however_often_it_is_told() {
+    let metrics = metrics();
+    let busy = |seconds| Usage {
+        lanes: 2,
+        busy: Duration::from_secs(seconds),
+    };
+    for seconds in [3, 3, 5, 4] {
+        metrics.observe_engine(busy(seconds));
+    }
+    assert_eq!(value(&metrics, "recto_engine_busy_seconds_total"), 5.0);
+    assert_eq!(value(&metrics, "recto_engine_lanes"), 2.0);
+}
+
+#[test]
+fn the_process_is_measured_too() {
+    assert!(value(&metrics(), "process_resident_memory_bytes") > 0.0);
+}
+
+#[test]
+fn promtool_is_content() {
+    let Some(promtool) = std::env::var_os("RECTO_PROMTOOL") else {
+        eprintln!("skipped: RECTO_PROMTOOL does not name promtool");
+        return;
+    };
+    let mut promtool = Command::new(promtool)
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let text = all_told().encode();
+    promtool
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(text.as_bytes())
+        .unwrap();
+    let said = promtool.wait_with_output().unwrap();
+    assert!(said.status.success() && said.stderr.is_empty(), "{said:?}");
+}
