@@ -12,6 +12,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::ValueParser};
 use recto_schemas::{EngineName, Furniture, Limits, Options, PageRanges, SchemaName, TextLayer};
 
+// Lengths of time as a person writes them.
+pub(crate) mod duration;
+// Where RabbitMQ is and what its queues are called.
+pub(crate) mod broker;
+// `recto queues`.
+pub(crate) mod queues;
+
 /// Some inputs failed.
 pub(crate) const EXIT_FAILED: u8 = 1;
 /// Stopped by a signal, as shells say it.
@@ -30,6 +37,9 @@ pub(crate) enum Command {
     /// Convert documents to Markdown
     #[command(after_long_help = CONVERT_NOTES)]
     Convert(Box<Convert>),
+    /// Make the queues at RabbitMQ, or see how full they are
+    #[command(subcommand)]
+    Queues(Box<queues::Queues>),
     /// Print a published JSON Schema: options, manifest, page, job, result or dead-letter
     Schema {
         /// Which schema

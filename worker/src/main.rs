@@ -14,6 +14,11 @@ mod output;
 mod document;
 // `recto convert`.
 mod convert;
+// RabbitMQ, below the jobs: connection, queues, confirmed messages, deliveries.
+#[expect(dead_code, reason = "used once the worker is put together")]
+mod broker;
+// `recto queues`.
+mod queues;
 // `recto schema`.
 mod schema;
 // The work folder: where documents and results lie while a job runs, with a cap on its bytes.
@@ -52,6 +57,7 @@ fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let ended = match cli.command {
         cli::Command::Convert(arguments) => convert::run(&arguments),
+        cli::Command::Queues(arguments) => queues::run(&arguments),
         cli::Command::Schema { name } => schema::print(name).map(|()| ExitCode::SUCCESS),
     };
     ended.unwrap_or_else(|error| {

@@ -1,0 +1,304 @@
+//! To the broker: its address, deadlines for making a connection, back-off between attempts.
+
+use std::{
+    convert::Infallible,
+    fmt, fs, io,
+    net::{Shutdown, TcpStream},
+    os::fd::AsFd as _,
+    path::Path,
+    process,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use lapin::{AsyncTcpStream, Connection, ConnectionProperties, tcp::OwnedTLSConfig, uri::AMQPUri};
+use rand::Rng as _;
+use tokio::{net::lookup_host, time::timeout};
+use url::{Host, Url};
+
+use super::error::{BrokerError, said};
+use crate::cli::broker::BrokerArgs;
+
+/// The broker's address. Shown without its password; one that is not valid says so when it is used,
+/// because a refused command line argument is shown in full.
+#[derive(Clone)]
+pub(crate) struct BrokerUrl(Result<AMQPUri, String>);
+
+impl FromStr for BrokerUrl {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(parse(text)))
+    }
+}
+
+fn parse(text: &str) -> Result<AMQPUri, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "amqp" | "amqps") {
+        return Err("it begins with neither amqp:// nor amqps://".to_owned());
+    }
+    let Some(host) = url.host().filter(|host| *host != Host::Domain("")) else {
+        return Err("it names no host".to_owned());
+    };
+    let mut uri = AMQPUri::from_str(text).map_err(|_| "it cannot be understood".to_owned())?;
+    if let Host::Ipv6(address) = host {
+        uri.authority.host = address.to_string(); // the client takes it for `localhost`
+    }
+    Ok(uri)
+}
+
+impl fmt::Display for BrokerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ok(uri) = &self.0 else {
+            return f.write_str("(not valid)");
+        };
+        let host = match uri.authority.host.as_str() {
+            address if address.contains(':') => format!("[{address}]"),
+            name => name.to_owned(),
+        };
+        let encoded = |text: &str| -> String {
+            url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+        };
+        let user = encoded(&uri.authority.userinfo.username);
+        let (port, vhost) = (uri.authority.port, encoded(&uri.vhost));
+        write!(f, "{}://{user}:***@{host}:{port}/{vhost}", uri.scheme)
+    }
+}
+
+impl fmt::Debug for BrokerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Connects, with `--amqp-timeout` for all of it. `purpose` (`worker`, say) is part of the name
+/// that the broker shows for the connection. The connection ends when its last handle is dropped.
+pub(crate) async fn connect(args: &BrokerArgs, purpose: &str) -> Result<Connection, BrokerError> {
+    let url = args.amqp.to_string();
+    let mut uri = match &args.amqp.0 {
+        Ok(uri) => uri.clone(),
+        Err(reason) => {
+            return Err(BrokerError::Address {
+                reason: reason.clone(),
+            });
+        }
+    };
+    let heartbeat_s = args.amqp_heartbeat.as_secs_f64().ceil();
+    uri.query.heartbeat = Some(heartbeat_s.min(f64::from(u16::MAX)) as u16);
+    let tls = OwnedTLSConfig {
+        identity: None,
+        cert_chain: args.amqp_ca_file.as_deref().map(certificates).transpose()?,
+    };
+    let properties = ConnectionProperties::default().with_connection_name(own_name(purpose).into());
+    let line = Line::default();
+    match timeout(
+        args.amqp_timeout,
+        dial(uri, tls, properties, line.clone(), &url),
+    )
+    .await
+    {
+        Ok(connected) => connected,
+        Err(_) => {
+            line.cut();
+            let (what, after) = (line.stage().wish(), args.amqp_timeout);
+            Err(BrokerError::Slow { url, what, after })
+        }
+    }
+}
+
+fn certificates(path: &Path) -> Result<String, BrokerError> {
+    let unusable = |reason: String| BrokerError::CaFile {
+        path: path.to_owned(),
+        reason,
+    };
+    let pem = fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+    if !pem.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(unusable("it holds no certificate in PEM".to_owned()));
+    }
+    Ok(pem)
+}
+
+/// `recto worker 0.1.0 host:4711`.
+fn own_name(purpose: &str) -> String {
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let (version, pid) = (env!("CARGO_PKG_VERSION"), process::id());
+    format!("recto {purpose} {version} {}:{pid}", host.trim())
+}
+
+async fn dial(
+    uri: AMQPUri,
+    tls: OwnedTLSConfig,
+    properties: ConnectionProperties,
+    line: Line,
+    url: &str,
+) -> Result<Connection, BrokerError> {
+    let url = || url.to_owned();
+    let found = lookup_host((uri.authority.host.as_str(), uri.authority.port)).await;
+    let addresses =
+        found
+            .map(Iterator::collect::<Vec<_>>)
+            .map_err(|error| BrokerError::UnknownHost {
+                url: url(),
+                reason: error.to_string(),
+            })?;
+    let of_client = |error| BrokerError::Unreachable {
+        url: url(),
+        reason: said(&error),
+    };
+    let runtime = lapin::runtime::default_runtime().map_err(of_client)?;
+    let secure = uri.scheme == lapin::uri::AMQPScheme::AMQPS;
+    let own_line = line.clone();
+    let connected = Connection::connector(
+        uri,
+        runtime,
+        async move |uri, runtime| {
+            let stream = AsyncTcpStream::connect(&runtime, addresses.clone()).await?;
+            if let AsyncTcpStream::Plain(tcp) = &stream {
+                tcp.get_ref().set_nodelay(true)?;
+                own_line.is_up(TcpStream::from(tcp.get_ref().as_fd().try_clone_to_owned()?));
+            }
+            if !secure {
+                return Ok(stream);
+            }
+            own_line.reached(Stage::Tls);
+            let stream = stream.into_tls(&uri.authority.host, tls.as_ref()).await?;
+            own_line.reached(Stage::Login);
+            Ok(stream)
+        },
+        properties,
+    );
+    connected.await.map_err(|error| match line.stage() {
+        Stage::Tls if is_tls(&error) => BrokerError::Tls {
+            url: url(),
+            reason: said(&error),
+        },
+        Stage::Dial | Stage::Tls => of_client(error),
+        Stage::Login => BrokerError::of_handshake(url(), &error),
+    })
+}
+
+/// Whether TLS itself failed, not the line under it.
+fn is_tls(error: &lapin::Error) -> bool {
+    matches!(error.kind(), lapin::ErrorKind::IOError(error) if error.kind() == io::ErrorKind::InvalidData)
+}
+
+/// How far an attempt to connect has come, and its socket: the client has a thread that would wait
+/// for ever on a broker that says nothing, unless the line is cut.
+#[derive(Clone, Default)]
+struct Line(Arc<Mutex<(Stage, Option<TcpStream>)>>);
+
+#[derive(Clone, Copy, Default)]
+enum Stage {
+    #[default]
+    Dial,
+    Tls,
+    Login,
+}
+
+impl Stage {
+    /// What the broker did not do, had it no time left.
+    fn wish(self) -> &'static str {
+        match self {
+            Self::Dial => "take the connection",
+            Self::Tls => "agree on TLS",
+            Self::Login => "answer the greeting",
+        }
+    }
+}
+
+impl Line {
+    fn is_up(&self, socket: TcpStream) {
+        *self.lock() = (Stage::Login, Some(socket));
+    }
+
+    fn reached(&self, stage: Stage) {
+        self.lock().0 = stage;
+    }
+
+    fn stage(&self) -> Stage {
+        self.lock().0
+    }
+
+    fn cut(&self) {
+        if let Some(socket) = self.lock().1.take() {
+            let _ = socket.shutdown(Shutdown::Both); // it may be closed already
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, (Stage, Option<TcpStream>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long to wait before the next attempt: half a second, then twice as long each time up to half
+/// a minute, less up to half of it by chance so that many workers do not come back at once.
+#[derive(Debug, Default)]
+pub(crate) struct Backoff {
+    failures: u32,
+}
+
+impl Backoff {
+    const FIRST: Duration = Duration::from_secs(1);
+    const LONGEST: Duration = Duration::from_secs(30);
+
+    /// The wait after one more failure.
+    pub(crate) fn next_wait(&mut self) -> Duration {
+        let doubled = Self::FIRST * 2_u32.pow(self.failures.min(5));
+        self.failures = self.failures.saturating_add(1);
+        doubled
+            .min(Self::LONGEST)
+            .mul_f64(rand::rng().random_range(0.5..=1.0))
+    }
+
+    /// After a success.
+    pub(crate) fn reset(&mut self) {
+        self.failures = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str) -> String {
+        BrokerUrl::from_str(text)
+            .unwrap_or_else(|never| match never {})
+            .to_string()
+    }
+
+    #[test]
+    fn addresses_are_shown_without_their_password() {
+        for (text, redacted) in [
+            (
+                "amqp://me:hush@broker:5673/%2f",
+                "amqp://me:***@broker:5673/%2F",
+            ),
+            (
+                "amqps://me:hush@broker/jobs",
+                "amqps://me:***@broker:5671/jobs",
+            ),
+            ("amqp://me:hush@[::1]:5672/", "amqp://me:***@[::1]:5672/"),
+            ("amqp://broker", "amqp://guest:***@broker:5672/%2F"),
+            ("http://me:hush@broker", "(not valid)"),
+            ("amqp://", "(not valid)"),
+            ("hush", "(not valid)"),
+        ] {
+            assert_eq!(shown(text), redacted, "{text}");
+        }
+    }
+
+    #[test]
+    fn waits_grow_to_a_bound_and_start_over_after_a_success() {
+        let mut backoff = Backoff::default();
+        for whole_s in [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0] {
+            let wait_s = backoff.next_wait().as_secs_f64();
+            assert!(
+                (whole_s / 2.0..=whole_s).contains(&wait_s),
+                "{wait_s} of {whole_s}"
+            );
+        }
+        backoff.reset();
+        assert!(backoff.next_wait() <= Backoff::FIRST);
+    }
+}

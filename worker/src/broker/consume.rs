@@ -1,0 +1,315 @@
+//! Messages in, each settled once, on the channel that brought it.
+//!
+//! How many are held here at once is bounded by the prefetch count: the broker sends no more.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use lapin::{
+    Channel, Connection,
+    message::Delivery as AmqpDelivery,
+    options::{
+        BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
+    },
+    types::{AMQPValue, FieldTable},
+};
+use tokio::time::timeout;
+
+use super::error::{BrokerError, said};
+
+/// How often a job was tried before; only a retry raises it.
+pub(crate) const ATTEMPTS_HEADER: &str = "x-recto-attempts";
+
+/// How often a quorum queue delivered a message before; absent the first time.
+const DELIVERY_COUNT_HEADER: &str = "x-delivery-count";
+
+/// What to consume and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Consuming {
+    pub(crate) queue: String,
+    /// Deliveries that may be unsettled at once.
+    pub(crate) prefetch: u16,
+    /// The consumer's name at the broker.
+    pub(crate) tag: String,
+    /// `x-consumer-timeout`; the broker's own when `None`.
+    pub(crate) ack_timeout: Option<Duration>,
+    /// Longest time for the broker to answer.
+    pub(crate) answer_timeout: Duration,
+}
+
+/// Why no more deliveries come.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Ended {
+    /// `cancel` was called, and all that came before is delivered.
+    #[error("consuming was stopped")]
+    Cancelled,
+    /// The broker stopped it; as a rule because the queue was deleted.
+    #[error("the broker stopped delivering from {queue}; was the queue deleted?")]
+    CancelledByBroker { queue: String },
+    /// The broker closed the channel, after an acknowledgement that took too long for instance.
+    #[error("the broker closed the channel: {said}")]
+    ChannelClosed { said: String },
+    /// The connection is gone.
+    #[error("lost the connection to the broker: {said}")]
+    ConnectionLost { said: String },
+}
+
+/// A delivery cannot be settled any more: its channel is gone, and the broker delivers it again.
+#[derive(Debug, thiserror::Error)]
+#[error("the delivery's channel is closed ({said}); the broker delivers it again")]
+pub(crate) struct Stale {
+    pub(crate) said: String,
+}
+
+/// Deliveries of one queue.
+pub(crate) struct Consumer {
+    deliveries: lapin::Consumer,
+    channel: Channel,
+    options: Consuming,
+    cancelled: bool,
+}
+
+/// A message and the means to settle it.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) message: Message,
+    pub(crate) acker: Acker,
+}
+
+/// A message as it came.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Message {
+    pub(crate) body: Vec<u8>,
+    pub(crate) message_id: Option<String>,
+    pub(crate) priority: Option<u8>,
+    /// `ATTEMPTS_HEADER`; 0 when absent.
+    pub(crate) attempts: u32,
+    /// Deliveries before this one, as the broker counts them.
+    pub(crate) delivery_count: u32,
+    /// Whether it was delivered before.
+    pub(crate) redelivered: bool,
+}
+
+/// Settles one delivery, once. Keeps the channel open until then. Dropping it settles nothing.
+#[derive(Debug)]
+pub(crate) struct Acker {
+    acker: lapin::Acker,
+    _channel: Channel,
+    answer_timeout: Duration,
+}
+
+impl Consumer {
+    /// Starts to consume, on a channel of its own.
+    pub(crate) async fn start(
+        connection: &Connection,
+        options: Consuming,
+    ) -> Result<Self, BrokerError> {
+        let what = format!("queue {}", options.queue);
+        match timeout(options.answer_timeout, subscribe(connection, &options)).await {
+            Ok(Ok((channel, deliveries))) => Ok(Self {
+                deliveries,
+                channel,
+                options,
+                cancelled: false,
+            }),
+            Ok(Err(error)) => Err(BrokerError::of_request(&what, &error)),
+            Err(_) => Err(BrokerError::NoAnswer {
+                what,
+                after: options.answer_timeout,
+            }),
+        }
+    }
+
+    /// The next delivery, or why there is none. The future can be dropped without losing one.
+    pub(crate) async fn next(&mut self) -> Result<Delivery, Ended> {
+        match self.deliveries.next().await {
+            Some(Ok(delivery)) => Ok(self.delivery(delivery)),
+            Some(Err(error)) => Err(ended(&error)),
+            None if self.cancelled => Err(Ended::Cancelled),
+            None => Err(Ended::CancelledByBroker {
+                queue: self.options.queue.clone(),
+            }),
+        }
+    }
+
+    /// Asks the broker for no more. What it sent before still comes out of `next`.
+    pub(crate) async fn cancel(&mut self) -> Result<(), BrokerError> {
+        self.cancelled = true;
+        let after = self.options.answer_timeout;
+        let what = format!("queue {}", self.options.queue);
+        let cancel = self
+            .channel
+            .basic_cancel(self.deliveries.tag(), BasicCancelOptions::default());
+        match timeout(after, cancel).await {
+            Ok(cancelled) => cancelled.map_err(|error| BrokerError::of_request(&what, &error)),
+            Err(_) => Err(BrokerError::NoAnswer { what, after }),
+        }
+    }
+
+    fn delivery(&self, delivery: AmqpDelivery) -> Delivery {
+        let acker = Acker {
+            acker: delivery.acker.clone(),
+            _channel: self.channel.clone(),
+            answer_timeout: self.options.answer_timeout,
+        };
+        Delivery {
+            message: message(delivery),
+            acker,
+        }
+    }
+}
+
+async fn subscribe(
+    connection: &Connection,
+    options: &Consuming,
+) -> lapin::Result<(Channel, lapin::Consumer)> {
+    let channel = connection.create_channel().await?;
+    channel
+        .basic_qos(options.prefetch, BasicQosOptions::default())
+        .await?;
+    let mut arguments = FieldTable::default();
+    if let Some(ack_timeout) = options.ack_timeout {
+        let timeout_ms = i64::try_from(ack_timeout.as_millis()).unwrap_or(i64::MAX);
+        arguments.insert(
+            "x-consumer-timeout".into(),
+            AMQPValue::LongLongInt(timeout_ms),
+        );
+    }
+    let (queue, tag) = (options.queue.as_str().into(), options.tag.as_str().into());
+    let deliveries = channel
+        .basic_consume(queue, tag, BasicConsumeOptions::default(), arguments)
+        .await?;
+    Ok((channel, deliveries))
+}
+
+fn ended(error: &lapin::Error) -> Ended {
+    let said = said(error);
+    if error.is_amqp_soft_error() {
+        Ended::ChannelClosed { said }
+    } else {
+        Ended::ConnectionLost { said }
+    }
+}
+
+fn message(delivery: AmqpDelivery) -> Message {
+    let count = |header| {
+        delivery
+            .properties
+            .headers()
+            .as_ref()
+            .map_or(0, |table| number(table, header))
+    };
+    let text = delivery.properties.message_id().as_ref();
+    Message {
+        message_id: text.map(|id| id.as_str().to_owned()),
+        priority: *delivery.properties.priority(),
+        attempts: count(ATTEMPTS_HEADER),
+        delivery_count: count(DELIVERY_COUNT_HEADER),
+        redelivered: delivery.redelivered,
+        body: delivery.data,
+    }
+}
+
+/// A count among the headers, whatever width it was sent in; 0 for anything else.
+fn number(headers: &FieldTable, name: &str) -> u32 {
+    let number = match headers.inner().get(name) {
+        Some(AMQPValue::ShortShortInt(n)) => i64::from(*n),
+        Some(AMQPValue::ShortShortUInt(n)) => i64::from(*n),
+        Some(AMQPValue::ShortInt(n)) => i64::from(*n),
+        Some(AMQPValue::ShortUInt(n)) => i64::from(*n),
+        Some(AMQPValue::LongInt(n)) => i64::from(*n),
+        Some(AMQPValue::LongUInt(n)) => i64::from(*n),
+        Some(AMQPValue::LongLongInt(n)) => *n,
+        _ => 0,
+    };
+    u32::try_from(number.max(0)).unwrap_or(u32::MAX)
+}
+
+impl Delivery {
+    /// The message is dealt with for good.
+    pub(crate) async fn ack(self) -> Result<(), Stale> {
+        self.acker.ack().await
+    }
+
+    /// The message goes back to the queue.
+    pub(crate) async fn nack_requeue(self) -> Result<(), Stale> {
+        self.acker.nack_requeue().await
+    }
+}
+
+impl Acker {
+    /// Whether the channel is gone, so that settling would fail.
+    pub(crate) fn is_stale(&self) -> bool {
+        !self.acker.usable()
+    }
+
+    /// The message is dealt with for good.
+    pub(crate) async fn ack(self) -> Result<(), Stale> {
+        self.settle(self.acker.ack(BasicAckOptions::default()))
+            .await
+    }
+
+    /// The message goes back to the queue.
+    pub(crate) async fn nack_requeue(self) -> Result<(), Stale> {
+        let options = BasicNackOptions {
+            requeue: true,
+            ..Default::default()
+        };
+        self.settle(self.acker.nack(options)).await
+    }
+
+    async fn settle(&self, sent: impl Future<Output = lapin::Result<bool>>) -> Result<(), Stale> {
+        match timeout(self.answer_timeout, sent).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(Stale {
+                said: "it was closed before".to_owned(),
+            }),
+            Ok(Err(error)) => Err(Stale { said: said(&error) }),
+            Err(_) => Err(Stale {
+                said: "the broker takes nothing".to_owned(),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_read_in_any_width_and_nothing_else_is_one() {
+        let mut headers = FieldTable::default();
+        for (name, value, wanted) in [
+            ("byte", AMQPValue::ShortShortUInt(3), 3),
+            ("int", AMQPValue::LongInt(4), 4),
+            ("long", AMQPValue::LongLongInt(5), 5),
+            ("negative", AMQPValue::LongLongInt(-1), 0),
+            ("huge", AMQPValue::LongLongInt(i64::MAX), u32::MAX),
+            ("text", AMQPValue::LongString("6".into()), 0),
+        ] {
+            headers.insert(name.into(), value);
+            assert_eq!(number(&headers, name), wanted, "{name}");
+        }
+        assert_eq!(number(&headers, "absent"), 0);
+    }
+
+    #[test]
+    fn a_message_says_who_it_is_and_what_it_went_through() {
+        let mut headers = FieldTable::default();
+        headers.insert(ATTEMPTS_HEADER.into(), AMQPValue::LongLongInt(2));
+        let mut delivery = AmqpDelivery::mock(1, "".into(), "jobs".into(), true, b"{}".to_vec());
+        delivery.properties = delivery
+            .properties
+            .with_message_id("7".into())
+            .with_headers(headers);
+        let wanted = Message {
+            body: b"{}".to_vec(),
+            message_id: Some("7".to_owned()),
+            priority: None,
+            attempts: 2,
+            delivery_count: 0,
+            redelivered: true,
+        };
+        assert_eq!(message(delivery), wanted);
+    }
+}

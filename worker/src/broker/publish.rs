@@ -1,0 +1,367 @@
+//! Messages out, each confirmed by the broker or known to have failed.
+//!
+//! A publisher has a few channels and one unconfirmed message on each at a time. So a message that
+//! the broker returns is surely the one it returned (the client library gives a returned message to
+//! whichever confirm comes next), and a publish that is given up in the middle costs its channel
+//! and nothing else.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use lapin::{
+    BasicProperties, Channel, Confirmation, Connection,
+    options::{BasicPublishOptions, ConfirmSelectOptions},
+    protocol::{AMQPErrorKind, AMQPSoftError},
+    types::{AMQPValue, FieldTable, LongString, ShortString},
+};
+use tokio::{sync::Semaphore, time::timeout};
+
+use super::error::{protocol_error, said};
+use crate::cli::duration::spelled;
+
+/// Messages that may be unconfirmed at once. A confirm takes a few milliseconds.
+const MOST_UNCONFIRMED: usize = 16;
+
+/// Messages survive a restart of the broker.
+const PERSISTENT: u8 = 2;
+
+/// A short string's longest, in bytes (AMQP 0-9-1, 4.2.5.3).
+const LONGEST_SHORT_STRING: usize = 255;
+
+/// Every `PublishError::kind`.
+pub(crate) const KINDS: [&str; 4] = ["unroutable", "nacked", "confirm-timeout", "broker-lost"];
+
+/// Why a message is not known to be safe with the broker.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PublishError {
+    /// No queue takes it.
+    #[error(
+        "no queue takes messages for `{routing_key}` at {}: {said}; `recto queues declare` makes what is missing",
+        exchange_name(exchange)
+    )]
+    Unroutable {
+        exchange: String,
+        routing_key: String,
+        said: String,
+    },
+    /// A queue is full.
+    #[error(
+        "the broker refused a message for `{routing_key}` at {}: the queue is full or cannot store it",
+        exchange_name(exchange)
+    )]
+    Nacked {
+        exchange: String,
+        routing_key: String,
+    },
+    /// Neither yes nor no in time.
+    #[error("the broker did not confirm a message within {}", spelled(*after))]
+    ConfirmTimeout { after: Duration },
+    /// Channel or connection ended before the answer.
+    #[error("lost the broker before it confirmed a message: {said}")]
+    Lost { said: String },
+}
+
+impl PublishError {
+    /// One of `KINDS`.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Unroutable { .. } => KINDS[0],
+            Self::Nacked { .. } => KINDS[1],
+            Self::ConfirmTimeout { .. } => KINDS[2],
+            Self::Lost { .. } => KINDS[3],
+        }
+    }
+}
+
+fn exchange_name(exchange: &str) -> String {
+    match exchange {
+        "" => "the default exchange".to_owned(),
+        name => format!("exchange `{name}`"),
+    }
+}
+
+/// Is told of every publish that came to an end.
+pub(crate) trait ConfirmObserver: Send + Sync {
+    /// `kind` is `None` for a confirmed message, else one of `KINDS`; `took` is from the call on.
+    fn published(&self, kind: Option<&'static str>, took: Duration);
+}
+
+/// For who does not count.
+pub(crate) struct Unobserved;
+
+impl ConfirmObserver for Unobserved {
+    fn published(&self, _kind: Option<&'static str>, _took: Duration) {}
+}
+
+/// What goes along with a message.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Properties {
+    pub(crate) message_id: Option<String>,
+    pub(crate) correlation_id: Option<String>,
+    pub(crate) content_type: Option<String>,
+    /// The message's `type`.
+    pub(crate) kind: Option<String>,
+    pub(crate) priority: Option<u8>,
+    /// Seconds since 1970.
+    pub(crate) timestamp_s: Option<u64>,
+    pub(crate) headers: Vec<(&'static str, Header)>,
+}
+
+/// A header's value.
+#[derive(Clone, Debug)]
+pub(crate) enum Header {
+    Text(String),
+    Number(i64),
+}
+
+/// Publishes on one connection, from as many tasks at once as like to.
+pub(crate) struct Publisher {
+    connection: Arc<Connection>,
+    confirm_timeout: Duration,
+    observer: Arc<dyn ConfirmObserver>,
+    permits: Semaphore,
+    idle: Mutex<Vec<Channel>>,
+    timed_out: AtomicBool,
+}
+
+impl Publisher {
+    /// A publisher on this connection.
+    pub(crate) fn new(
+        connection: Arc<Connection>,
+        confirm_timeout: Duration,
+        observer: Arc<dyn ConfirmObserver>,
+    ) -> Self {
+        Self {
+            connection,
+            confirm_timeout,
+            observer,
+            permits: Semaphore::new(MOST_UNCONFIRMED),
+            idle: Mutex::new(Vec::with_capacity(MOST_UNCONFIRMED)),
+            timed_out: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether it is of no more use: make a new connection and a new publisher. A broker that once
+    /// did not confirm in time may be one that is gone without a word.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.timed_out.load(Ordering::Relaxed) || !self.connection.status().connected()
+    }
+
+    /// Publishes a message and waits until the broker has it safe. The default exchange is `""`.
+    /// After an error it may be there all the same. Dropping the future leaves that open, too.
+    pub(crate) async fn publish(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        body: &[u8],
+        properties: Properties,
+    ) -> Result<(), PublishError> {
+        let started = Instant::now();
+        let published = self
+            .publish_unobserved(exchange, routing_key, body, properties)
+            .await;
+        let kind = published.as_ref().err().map(PublishError::kind);
+        self.observer.published(kind, started.elapsed());
+        published
+    }
+
+    async fn publish_unobserved(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        body: &[u8],
+        properties: Properties,
+    ) -> Result<(), PublishError> {
+        let closed = || PublishError::Lost {
+            said: "the connection is closed".to_owned(),
+        };
+        let _permit = self.permits.acquire().await.map_err(|_| closed())?;
+        if self.is_broken() {
+            return Err(closed());
+        }
+        let (exchange_short, key_short) = (short(exchange), short(routing_key));
+        let exchanged = timeout(self.confirm_timeout, async {
+            let channel = self.channel().await?;
+            let options = BasicPublishOptions {
+                mandatory: true,
+                ..Default::default()
+            };
+            let properties = amqp_properties(properties);
+            let confirm = channel
+                .basic_publish(exchange_short, key_short, options, body, properties)
+                .await?;
+            let confirmation = confirm.await?;
+            Ok((channel, confirmation))
+        });
+        let (exchange, routing_key) = (exchange.to_owned(), routing_key.to_owned());
+        match exchanged.await {
+            Ok(Ok((channel, confirmation))) => {
+                self.idle().push(channel);
+                outcome(confirmation, exchange, routing_key)
+            }
+            Ok(Err(error)) => Err(refused(&error, exchange, routing_key)),
+            Err(_) => {
+                self.timed_out.store(true, Ordering::Relaxed);
+                Err(PublishError::ConfirmTimeout {
+                    after: self.confirm_timeout,
+                })
+            }
+        }
+    }
+
+    /// A channel that owes no confirm.
+    async fn channel(&self) -> lapin::Result<Channel> {
+        loop {
+            let idle = self.idle().pop();
+            match idle {
+                Some(channel) if channel.status().connected() => return Ok(channel),
+                Some(_closed) => {}
+                None => break,
+            }
+        }
+        let channel = self.connection.create_channel().await?;
+        channel
+            .confirm_select(ConfirmSelectOptions::default())
+            .await?;
+        Ok(channel)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Channel>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn outcome(
+    confirmation: Confirmation,
+    exchange: String,
+    routing_key: String,
+) -> Result<(), PublishError> {
+    match confirmation {
+        Confirmation::Ack(None) => Ok(()),
+        Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
+            let said = returned.reply_text.as_str().to_owned();
+            Err(PublishError::Unroutable {
+                exchange,
+                routing_key,
+                said,
+            })
+        }
+        Confirmation::Nack(None) => Err(PublishError::Nacked {
+            exchange,
+            routing_key,
+        }),
+        Confirmation::NotRequested => {
+            let said = "the channel does not confirm".to_owned();
+            Err(PublishError::Lost { said })
+        }
+    }
+}
+
+/// The broker closes the channel over an exchange that is not there or not for this user.
+fn refused(error: &lapin::Error, exchange: String, routing_key: String) -> PublishError {
+    let said = said(error);
+    match protocol_error(error) {
+        Some(AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND | AMQPSoftError::ACCESSREFUSED)) => {
+            PublishError::Unroutable {
+                exchange,
+                routing_key,
+                said,
+            }
+        }
+        _ => PublishError::Lost { said },
+    }
+}
+
+fn amqp_properties(properties: Properties) -> BasicProperties {
+    let mut headers = FieldTable::default();
+    for (name, value) in properties.headers {
+        let value = match value {
+            Header::Text(text) => AMQPValue::LongString(LongString::from(text)),
+            Header::Number(number) => AMQPValue::LongLongInt(number),
+        };
+        headers.insert(name.into(), value);
+    }
+    let mut amqp = BasicProperties::default()
+        .with_delivery_mode(PERSISTENT)
+        .with_headers(headers);
+    if let Some(text) = properties.message_id {
+        amqp = amqp.with_message_id(short(&text));
+    }
+    if let Some(text) = properties.correlation_id {
+        amqp = amqp.with_correlation_id(short(&text));
+    }
+    if let Some(text) = properties.content_type {
+        amqp = amqp.with_content_type(short(&text));
+    }
+    if let Some(text) = properties.kind {
+        amqp = amqp.with_type(short(&text));
+    }
+    if let Some(priority) = properties.priority {
+        amqp = amqp.with_priority(priority);
+    }
+    if let Some(seconds) = properties.timestamp_s {
+        amqp = amqp.with_timestamp(seconds);
+    }
+    amqp
+}
+
+/// As much of a text as AMQP takes in a short string.
+fn short(text: &str) -> ShortString {
+    let end = text.floor_char_boundary(LONGEST_SHORT_STRING);
+    ShortString::from(&text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_has_a_kind_of_the_list() {
+        let (exchange, routing_key, said) =
+            (String::new, || "jobs".to_owned(), || "NO_ROUTE".to_owned());
+        let errors = [
+            PublishError::Unroutable {
+                exchange: exchange(),
+                routing_key: routing_key(),
+                said: said(),
+            },
+            PublishError::Nacked {
+                exchange: exchange(),
+                routing_key: routing_key(),
+            },
+            PublishError::ConfirmTimeout {
+                after: Duration::from_secs(30),
+            },
+            PublishError::Lost { said: said() },
+        ];
+        assert_eq!(errors.each_ref().map(PublishError::kind), KINDS);
+        assert!(
+            errors[0]
+                .to_string()
+                .contains("`jobs` at the default exchange: NO_ROUTE")
+        );
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        assert_eq!(short("a").as_str(), "a");
+        let long = "ä".repeat(200);
+        assert_eq!(short(&long).as_str(), "ä".repeat(127));
+    }
+
+    #[test]
+    fn messages_are_persistent() {
+        let amqp = amqp_properties(Properties {
+            message_id: Some("7".to_owned()),
+            headers: vec![("x-recto-attempts", Header::Number(2))],
+            ..Properties::default()
+        });
+        assert_eq!(amqp.delivery_mode(), &Some(PERSISTENT));
+        assert_eq!(amqp.message_id(), &Some("7".into()));
+    }
+}

@@ -1,0 +1,419 @@
+//! The queues: their names, arguments and how they are made.
+//!
+//! Everything hangs together by one name, that of the jobs queue. A job that is to be tried again
+//! waits in a delay queue, which nobody reads: its time to live ends there and the broker moves it
+//! back to the jobs. Queues move messages among themselves at-least-once.
+
+use std::time::Duration;
+
+use lapin::{
+    Channel, Connection, ExchangeKind,
+    options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
+    types::{AMQPValue, FieldTable, LongString},
+};
+use tokio::time::timeout;
+
+use super::error::BrokerError;
+use crate::cli::{broker::BrokerArgs, duration::spelled};
+
+/// RabbitMQ 4 drops a message after twenty deliveries unless told otherwise. Who reads results and
+/// dead letters hands them back at will, and must never lose one by that.
+const NEVER_DROPPED: i64 = 1_000_000;
+
+/// What Recto has on the broker.
+#[derive(Clone, Debug)]
+pub(crate) struct Topology {
+    /// Queue of the jobs.
+    pub(crate) jobs: String,
+    /// Exchange for dead letters; the routing key is the name of the jobs queue.
+    pub(crate) dead_exchange: String,
+    /// Queue of the dead letters.
+    pub(crate) dead: String,
+    /// One for each retry, in their order.
+    pub(crate) delays: Vec<DelayQueue>,
+    /// Queue of the results.
+    pub(crate) results: String,
+    /// The jobs queue's `x-delivery-limit`.
+    pub(crate) delivery_limit: u32,
+    /// Longest time for the broker to answer.
+    pub(crate) answer_timeout: Duration,
+}
+
+/// Where a job waits for a retry.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DelayQueue {
+    /// Its name; publish to it by the default exchange.
+    pub(crate) queue: String,
+    /// How long a job stays in it.
+    pub(crate) delay: Duration,
+}
+
+/// What a queue is for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Role {
+    Jobs,
+    Delay,
+    Dead,
+    Results,
+}
+
+impl Role {
+    /// The word for it in listings.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Jobs => "jobs",
+            Self::Delay => "retry",
+            Self::Dead => "dead letters",
+            Self::Results => "results",
+        }
+    }
+}
+
+/// One queue as it is to be.
+#[derive(Clone, Debug)]
+pub(crate) struct Queue {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    arguments: FieldTable,
+}
+
+/// What `ensure` found or did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Presence {
+    /// It was there.
+    Found,
+    /// It was made.
+    Made,
+}
+
+/// A queue's messages and readers at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Load {
+    /// Messages that wait to be delivered.
+    pub(crate) ready: u32,
+    /// Consumers.
+    pub(crate) consumers: u32,
+}
+
+impl Topology {
+    /// The names that follow from the settings.
+    pub(crate) fn new(args: &BrokerArgs) -> Self {
+        let jobs = args.queue.clone();
+        let delay = |delay: &Duration| DelayQueue {
+            queue: format!("{jobs}.retry.{}", spelled(*delay)),
+            delay: *delay,
+        };
+        Self {
+            dead_exchange: format!("{jobs}.dlx"),
+            dead: format!("{jobs}.dead"),
+            delays: args.retry_delays.iter().map(delay).collect(),
+            results: args.results_queue.clone(),
+            delivery_limit: args.delivery_limit,
+            answer_timeout: args.amqp_timeout,
+            jobs,
+        }
+    }
+
+    /// Every queue once, targets of dead-lettering before what leads to them.
+    pub(crate) fn queues(&self) -> Vec<Queue> {
+        let kept = || vec![("x-delivery-limit", AMQPValue::LongLongInt(NEVER_DROPPED))];
+        let mut queues = vec![
+            queue(&self.dead, Role::Dead, kept()),
+            queue(&self.results, Role::Results, kept()),
+            queue(&self.jobs, Role::Jobs, self.jobs_arguments()),
+        ];
+        for step in &self.delays {
+            if queues.iter().all(|queue| queue.name != step.queue) {
+                queues.push(queue(
+                    &step.queue,
+                    Role::Delay,
+                    self.delay_arguments(step.delay),
+                ));
+            }
+        }
+        queues
+    }
+
+    fn jobs_arguments(&self) -> Vec<(&'static str, AMQPValue)> {
+        let mut arguments = dead_lettering(&self.dead_exchange, &self.jobs);
+        arguments.push((
+            "x-delivery-limit",
+            AMQPValue::LongLongInt(self.delivery_limit.into()),
+        ));
+        arguments
+    }
+
+    fn delay_arguments(&self, delay: Duration) -> Vec<(&'static str, AMQPValue)> {
+        let mut arguments = dead_lettering("", &self.jobs);
+        let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+        arguments.push(("x-message-ttl", AMQPValue::LongLongInt(delay_ms)));
+        arguments
+    }
+}
+
+/// At-least-once asks for `reject-publish`: dropping from the head would lose messages.
+fn dead_lettering(exchange: &str, routing_key: &str) -> Vec<(&'static str, AMQPValue)> {
+    vec![
+        ("x-dead-letter-exchange", text(exchange)),
+        ("x-dead-letter-routing-key", text(routing_key)),
+        ("x-dead-letter-strategy", text("at-least-once")),
+        ("x-overflow", text("reject-publish")),
+    ]
+}
+
+fn text(value: &str) -> AMQPValue {
+    AMQPValue::LongString(LongString::from(value))
+}
+
+fn queue(name: &str, role: Role, arguments: Vec<(&'static str, AMQPValue)>) -> Queue {
+    let mut table = FieldTable::default();
+    table.insert("x-queue-type".into(), text("quorum"));
+    for (argument, value) in arguments {
+        table.insert(argument.into(), value);
+    }
+    Queue {
+        name: name.to_owned(),
+        role,
+        arguments: table,
+    }
+}
+
+/// Sees to it that everything is there: with `declare` what is missing is made and what exists is
+/// compared, without it nothing is changed and what is missing is an error.
+pub(crate) async fn ensure(
+    connection: &Connection,
+    topology: &Topology,
+    declare: bool,
+) -> Result<Vec<(Queue, Presence)>, BrokerError> {
+    let mut broker = Requests::new(connection, topology.answer_timeout);
+    if declare {
+        broker.declare_exchange(&topology.dead_exchange).await?;
+    }
+    let mut seen = Vec::new();
+    for queue in topology.queues() {
+        let presence = match broker.load(&queue.name).await {
+            Err(BrokerError::Missing { .. }) if declare => Presence::Made,
+            found => found.map(|_| Presence::Found)?,
+        };
+        if declare {
+            broker.declare_queue(&queue).await?;
+        }
+        seen.push((queue, presence));
+    }
+    if declare {
+        broker
+            .bind(&topology.dead, &topology.dead_exchange, &topology.jobs)
+            .await?;
+    } else {
+        broker.find_exchange(&topology.dead_exchange).await?;
+    }
+    Ok(seen)
+}
+
+/// The load of every queue; `None` for one that is not there.
+pub(crate) async fn loads(
+    connection: &Connection,
+    topology: &Topology,
+) -> Result<Vec<(Queue, Option<Load>)>, BrokerError> {
+    let mut broker = Requests::new(connection, topology.answer_timeout);
+    let mut loads = Vec::new();
+    for queue in topology.queues() {
+        let load = match broker.load(&queue.name).await {
+            Err(BrokerError::Missing { .. }) => None,
+            found => Some(found?),
+        };
+        loads.push((queue, load));
+    }
+    Ok(loads)
+}
+
+/// Requests one after the other. The broker closes the channel of one that it refuses; the next
+/// gets a new one.
+struct Requests<'a> {
+    connection: &'a Connection,
+    answer_timeout: Duration,
+    channel: Option<Channel>,
+}
+
+impl<'a> Requests<'a> {
+    fn new(connection: &'a Connection, answer_timeout: Duration) -> Self {
+        Self {
+            connection,
+            answer_timeout,
+            channel: None,
+        }
+    }
+
+    async fn load(&mut self, queue: &str) -> Result<Load, BrokerError> {
+        let options = QueueDeclareOptions {
+            passive: true,
+            durable: true,
+            ..Default::default()
+        };
+        let what = format!("queue {queue}");
+        let found = self
+            .ask(&what, async |channel| {
+                channel
+                    .queue_declare(queue.into(), options, FieldTable::default())
+                    .await
+            })
+            .await?;
+        Ok(Load {
+            ready: found.message_count(),
+            consumers: found.consumer_count(),
+        })
+    }
+
+    async fn declare_queue(&mut self, queue: &Queue) -> Result<(), BrokerError> {
+        let options = QueueDeclareOptions {
+            durable: true,
+            ..Default::default()
+        };
+        let (name, arguments) = (queue.name.as_str(), &queue.arguments);
+        self.ask(&format!("queue {name}"), async |channel| {
+            channel
+                .queue_declare(name.into(), options, arguments.clone())
+                .await
+        })
+        .await
+        .map(drop)
+    }
+
+    async fn declare_exchange(&mut self, exchange: &str) -> Result<(), BrokerError> {
+        self.exchange(exchange, false).await
+    }
+
+    async fn find_exchange(&mut self, exchange: &str) -> Result<(), BrokerError> {
+        self.exchange(exchange, true).await
+    }
+
+    async fn exchange(&mut self, exchange: &str, passive: bool) -> Result<(), BrokerError> {
+        let options = ExchangeDeclareOptions {
+            passive,
+            durable: true,
+            ..Default::default()
+        };
+        self.ask(&format!("exchange {exchange}"), async |channel| {
+            let arguments = FieldTable::default();
+            channel
+                .exchange_declare(exchange.into(), ExchangeKind::Direct, options, arguments)
+                .await
+        })
+        .await
+    }
+
+    async fn bind(&mut self, queue: &str, exchange: &str, key: &str) -> Result<(), BrokerError> {
+        self.ask(&format!("queue {queue}"), async |channel| {
+            let options = QueueBindOptions::default();
+            let arguments = FieldTable::default();
+            channel
+                .queue_bind(
+                    queue.into(),
+                    exchange.into(),
+                    key.into(),
+                    options,
+                    arguments,
+                )
+                .await
+        })
+        .await
+    }
+
+    async fn ask<T>(
+        &mut self,
+        what: &str,
+        request: impl AsyncFnOnce(&Channel) -> lapin::Result<T>,
+    ) -> Result<T, BrokerError> {
+        let open = self
+            .channel
+            .take()
+            .filter(|channel| channel.status().connected());
+        let answer = timeout(self.answer_timeout, async {
+            let channel = match open {
+                Some(channel) => channel,
+                None => self.connection.create_channel().await?,
+            };
+            let answer = request(&channel).await?;
+            Ok((channel, answer))
+        });
+        match answer.await {
+            Ok(Ok((channel, answer))) => {
+                self.channel = Some(channel);
+                Ok(answer)
+            }
+            Ok(Err(error)) => Err(BrokerError::of_request(what, &error)),
+            Err(_) => Err(BrokerError::NoAnswer {
+                what: what.to_owned(),
+                after: self.answer_timeout,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::broker::tests::arguments;
+
+    fn argument(queue: &Queue, name: &str) -> Option<AMQPValue> {
+        queue.arguments.inner().get(name).cloned()
+    }
+
+    #[test]
+    fn every_name_follows_from_the_queue() {
+        let topology = Topology::new(&arguments(&[
+            "--queue",
+            "letters",
+            "--retry-delays",
+            "10s,1m",
+        ]));
+        let names: Vec<String> = topology
+            .queues()
+            .into_iter()
+            .map(|queue| queue.name)
+            .collect();
+        let wanted = [
+            "letters.dead",
+            "recto.results",
+            "letters",
+            "letters.retry.10s",
+            "letters.retry.60s",
+        ];
+        assert_eq!(names, wanted);
+        assert_eq!(topology.dead_exchange, "letters.dlx");
+    }
+
+    #[test]
+    fn two_retries_after_the_same_time_share_a_queue() {
+        let topology = Topology::new(&arguments(&["--retry-delays", "60s,1m"]));
+        assert_eq!(topology.delays.len(), 2);
+        let delays = topology
+            .queues()
+            .into_iter()
+            .filter(|queue| queue.role == Role::Delay);
+        assert_eq!(delays.count(), 1);
+    }
+
+    #[test]
+    fn messages_move_at_least_once_and_are_never_dropped_by_count() {
+        for queue in Topology::new(&arguments(&[])).queues() {
+            assert_eq!(argument(&queue, "x-queue-type"), Some(text("quorum")));
+            match queue.role {
+                Role::Jobs | Role::Delay => {
+                    assert_eq!(
+                        argument(&queue, "x-dead-letter-strategy"),
+                        Some(text("at-least-once"))
+                    );
+                    assert_eq!(argument(&queue, "x-overflow"), Some(text("reject-publish")));
+                }
+                Role::Dead | Role::Results => {
+                    assert_eq!(argument(&queue, "x-dead-letter-exchange"), None);
+                    assert_eq!(
+                        argument(&queue, "x-delivery-limit"),
+                        Some(AMQPValue::LongLongInt(NEVER_DROPPED))
+                    );
+                }
+            }
+        }
+    }
+}
