@@ -1,9 +1,16 @@
 //! The command line: what a person can ask for, in their words. The doc comments are the help.
 
+// Where objects are kept.
+mod store;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::ValueParser};
 use recto_schemas::{EngineName, Furniture, Limits, Options, PageRanges, SchemaName, TextLayer};
+
+#[expect(unused_imports, reason = "used once the worker is put together")]
+pub(crate) use store::FileRootArgs;
+pub(crate) use store::StoreArgs;
 
 /// Some inputs failed.
 pub(crate) const EXIT_FAILED: u8 = 1;
@@ -41,16 +48,18 @@ Exit status: 0 all inputs converted, 1 some failed or lost pages (each is named)
 Examples:
   recto convert scan.pdf > scan.md
   recto convert archive/ -o out --html
+  recto convert s3://archive/1911/ -o s3://texts/1911/
   recto convert report.pdf --pages 1-3,10- --headers-footers drop";
 
 /// Arguments of `recto convert`.
 #[derive(Debug, Args)]
 pub(crate) struct Convert {
-    /// Documents: PDF, PNG, JPEG, TIFF or WebP files, directories of them, or `-` for standard input
+    /// Documents: PDF, PNG, JPEG, TIFF or WebP files, directories of them, `s3://bucket/key`,
+    /// `s3://bucket/prefix/` with all documents below, or `-` for standard input
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
 
-    /// Folder for the results; without it, Markdown goes to standard output
+    /// Folder or `s3://bucket/prefix/` for the results; without it, Markdown goes to standard output
     #[arg(short, long, value_name = "DIR", env = "RECTO_OUTPUT")]
     pub(crate) output: Option<PathBuf>,
 
@@ -84,6 +93,9 @@ pub(crate) struct Convert {
 
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 /// What decides the Markdown.

@@ -8,6 +8,12 @@ use clap::Parser;
 mod cli;
 // Where the cache, PDFium and the models are, and what is made of them.
 mod setup;
+// Where documents come from and results go: S3, or a folder that stands for it.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "used once the worker is put together")
+)]
+mod store;
 // What is written for a document: Markdown, pages, review page and, last, the manifest.
 mod output;
 // `recto convert`.
