@@ -19,7 +19,7 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
-use health::Health;
+pub(crate) use health::{Health, Part};
 use listener::Limited;
 
 /// Longest time of one connection: an answer is a few kilobytes.

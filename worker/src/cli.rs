@@ -1,23 +1,28 @@
 //! The command line: what a person can ask for, in their words. The doc comments are the help.
 
+// Lengths of time as a person writes them.
+pub(crate) mod duration;
+// Where objects are kept.
+mod store;
+// Where RabbitMQ is and what its queues are called.
+pub(crate) mod broker;
 // What a worker says of itself, and where it works.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "used once the worker is put together")
-)]
 pub(crate) mod watch;
+// `recto worker`.
+mod worker;
+// `recto queues`.
+mod queues;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::ValueParser};
 use recto_schemas::{EngineName, Furniture, Limits, Options, PageRanges, SchemaName, TextLayer};
 
-// Lengths of time as a person writes them.
-pub(crate) mod duration;
-// Where RabbitMQ is and what its queues are called.
-pub(crate) mod broker;
-// `recto queues`.
-pub(crate) mod queues;
+pub(crate) use broker::BrokerArgs;
+pub(crate) use queues::Queues;
+pub(crate) use store::{FileRootArgs, StoreArgs};
+pub(crate) use watch::{AdminArgs, LogArgs, WorkArgs};
+pub(crate) use worker::Worker;
 
 /// Some inputs failed.
 pub(crate) const EXIT_FAILED: u8 = 1;
@@ -37,9 +42,11 @@ pub(crate) enum Command {
     /// Convert documents to Markdown
     #[command(after_long_help = CONVERT_NOTES)]
     Convert(Box<Convert>),
+    /// Read documents as jobs ask for it, until told to stop
+    Worker(Box<Worker>),
     /// Make the queues at RabbitMQ, or see how full they are
     #[command(subcommand)]
-    Queues(Box<queues::Queues>),
+    Queues(Box<Queues>),
     /// Print a published JSON Schema: options, manifest, page, job, result or dead-letter
     Schema {
         /// Which schema
@@ -58,16 +65,18 @@ Exit status: 0 all inputs converted, 1 some failed or lost pages (each is named)
 Examples:
   recto convert scan.pdf > scan.md
   recto convert archive/ -o out --html
+  recto convert s3://archive/1911/ -o s3://texts/1911/
   recto convert report.pdf --pages 1-3,10- --headers-footers drop";
 
 /// Arguments of `recto convert`.
 #[derive(Debug, Args)]
 pub(crate) struct Convert {
-    /// Documents: PDF, PNG, JPEG, TIFF or WebP files, directories of them, or `-` for standard input
+    /// Documents: PDF, PNG, JPEG, TIFF or WebP files, directories of them, `s3://bucket/key`,
+    /// `s3://bucket/prefix/` with all documents below, or `-` for standard input
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
 
-    /// Folder for the results; without it, Markdown goes to standard output
+    /// Folder or `s3://bucket/prefix/` for the results; without it, Markdown goes to standard output
     #[arg(short, long, value_name = "DIR", env = "RECTO_OUTPUT")]
     pub(crate) output: Option<PathBuf>,
 
@@ -105,6 +114,9 @@ pub(crate) struct Convert {
 
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 /// What decides the Markdown.

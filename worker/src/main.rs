@@ -12,39 +12,30 @@ mod setup;
 mod output;
 // What a document's manifest says, whichever command read it.
 mod document;
+// Where documents come from and results go: S3, or a folder that stands for it.
+mod store;
 // `recto convert`.
 mod convert;
 // RabbitMQ, below the jobs: connection, queues, confirmed messages, deliveries.
-#[expect(dead_code, reason = "used once the worker is put together")]
 mod broker;
+// `recto worker`: from the settings to a running consumer, and to its orderly end.
+mod worker;
+// The consumer: deliveries in, each settled once, after its result is durable.
+mod consumer;
+// One job: message, plan, fetch, read, store, result.
+mod job;
+// The work folder: where documents and results lie while a job runs, with a cap on its bytes.
+mod workdir;
+// The admin port: metrics, health and readiness.
+mod admin;
+// The log: what is said, to whom, and in which span.
+mod telemetry;
+// What a worker counts and measures, for Prometheus.
+mod metrics;
 // `recto queues`.
 mod queues;
 // `recto schema`.
 mod schema;
-// The work folder: where documents and results lie while a job runs, with a cap on its bytes.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "used once the worker is put together")
-)]
-mod workdir;
-// The admin port: metrics, health and readiness.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "used once the worker is put together")
-)]
-mod admin;
-// The log: what is said, to whom, and in which span.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "used once the worker is put together")
-)]
-mod telemetry;
-// What a worker counts and measures, for Prometheus.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "used once the worker is put together")
-)]
-mod metrics;
 
 fn main() -> ExitCode {
     // Before anything else: a child rasterizes what it is given, and wants nothing of its own.
@@ -57,6 +48,7 @@ fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let ended = match cli.command {
         cli::Command::Convert(arguments) => convert::run(&arguments),
+        cli::Command::Worker(arguments) => worker::run(&arguments),
         cli::Command::Queues(arguments) => queues::run(&arguments),
         cli::Command::Schema { name } => schema::print(name).map(|()| ExitCode::SUCCESS),
     };

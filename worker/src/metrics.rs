@@ -37,7 +37,7 @@ const RETRY: &str = "retry";
 const DEAD_LETTER: &str = "dead-letter";
 
 /// Verdicts on a job, and for each the kinds it may have.
-pub(crate) type Verdicts = [(&'static str, &'static [&'static str])];
+pub(crate) type Verdicts<'a> = [(&'static str, &'a [&'static str])];
 
 /// What runs here.
 #[derive(Clone, Debug)]
@@ -79,7 +79,7 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// Makes all series, each at zero. `verdicts` are all that [`Metrics::job`] will be told.
-    pub(crate) fn new(build: &Build<'_>, verdicts: &Verdicts) -> Result<Self> {
+    pub(crate) fn new(build: &Build<'_>, verdicts: &Verdicts<'_>) -> Result<Self> {
         let registry = Registry::new();
         let r = &registry;
         r.register(Box::new(ProcessCollector::for_self()))?;
@@ -332,7 +332,7 @@ impl<L: Label, M> Family<L, M> {
 
 fn jobs(
     registry: &Registry,
-    verdicts: &Verdicts,
+    verdicts: &Verdicts<'_>,
 ) -> Result<BTreeMap<(&'static str, &'static str), IntCounter>> {
     let all = registered(
         registry,
@@ -367,7 +367,7 @@ fn kinds(
         .collect()
 }
 
-fn kinds_of(verdicts: &Verdicts, wanted: &str) -> &'static [&'static str] {
+fn kinds_of<'a>(verdicts: &Verdicts<'a>, wanted: &str) -> &'a [&'static str] {
     verdicts
         .iter()
         .find(|(verdict, _)| *verdict == wanted)

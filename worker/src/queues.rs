@@ -13,7 +13,7 @@ use crate::{
         error::BrokerError,
         topology::{self, Load, Presence, Queue, Role, Topology},
     },
-    cli::{EXIT_FAILED, broker::BrokerArgs, queues::Queues},
+    cli::{BrokerArgs, EXIT_FAILED, Queues},
 };
 
 /// Runs `recto queues`.

@@ -60,6 +60,16 @@ pub(crate) enum WorkError {
     },
 }
 
+impl From<WorkError> for io::Error {
+    fn from(error: WorkError) -> Self {
+        let kind = match &error {
+            WorkError::Full { .. } | WorkError::Disk { .. } => io::ErrorKind::StorageFull,
+            WorkError::Io { error, .. } => error.kind(),
+        };
+        Self::new(kind, error)
+    }
+}
+
 /// A worker's own folder. Removed, with everything in it, when dropped.
 #[derive(Debug)]
 pub(crate) struct WorkDir {

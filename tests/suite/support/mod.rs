@@ -2,6 +2,10 @@
 
 // Small PDFs, written by hand.
 pub mod pdf;
+// A real object store for one test.
+pub mod objects;
+// A connection that fails as asked.
+pub mod proxy;
 
 use std::{
     env,

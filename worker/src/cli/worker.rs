@@ -96,7 +96,10 @@ impl Worker {
             let value = match flag {
                 "amqp" => self.broker.amqp.to_string(),
                 _ if argument.is_hide_env_values_set() => "***".to_owned(),
-                _ => values.map(|v| v.to_string_lossy()).collect::<Vec<_>>().join(","),
+                _ => values
+                    .map(|v| v.to_string_lossy())
+                    .collect::<Vec<_>>()
+                    .join(","),
             };
             match argument.get_action() {
                 ArgAction::SetTrue if value == "false" => {}

@@ -172,11 +172,14 @@ impl Handling<'_> {
 
     async fn publish_result(&self, ended: &Ended) -> Result<(), PublishError> {
         let Some(job) = &self.job else { return Ok(()) };
-        let queued_s = outcome::queued_s(job)
-            .map(|now| (now - self.started.elapsed().as_secs_f64()).max(0.0));
+        let queued_s =
+            outcome::queued_s(job).map(|now| (now - self.started.elapsed().as_secs_f64()).max(0.0));
         let result = outcome::result(job, ended, self.message.attempts, queued_s);
         let started = Instant::now();
-        let sent = self.line.result(&self.desk.topology, &job.id, &result).await;
+        let sent = self
+            .line
+            .result(&self.desk.topology, &job.id, &result)
+            .await;
         self.desk
             .parts
             .metrics
@@ -229,10 +232,7 @@ impl Handling<'_> {
         if settled.is_err() {
             return self.stale();
         }
-        self.desk
-            .parts
-            .metrics
-            .job(verdict.as_str(), failure.kind);
+        self.desk.parts.metrics.job(verdict.as_str(), failure.kind);
         tracing::warn!(
             verdict = verdict.as_str(),
             stage = failure.stage.as_str(),
@@ -249,7 +249,9 @@ impl Handling<'_> {
         loop {
             let sent = match verdict {
                 Verdict::Retry { step } => {
-                    self.line.retry(&self.desk.topology, step, self.message).await
+                    self.line
+                        .retry(&self.desk.topology, step, self.message)
+                        .await
                 }
                 _ => self.send_dead_letter(failure).await,
             };
@@ -271,7 +273,10 @@ impl Handling<'_> {
         let counts = (self.message.attempts, self.message.delivery_count);
         let job = self.job.as_ref();
         let letter = outcome::dead_letter(&self.message.body, job, failure, counts);
-        let id = letter.id.clone().or_else(|| self.message.message_id.clone());
+        let id = letter
+            .id
+            .clone()
+            .or_else(|| self.message.message_id.clone());
         self.line
             .dead_letter(&self.desk.topology, id, &letter)
             .await

@@ -23,12 +23,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     admin::{Health, Part},
-    broker::{
-        connection::Backoff,
-        consume::Ended,
-        error::BrokerError,
-        topology::Topology,
-    },
+    broker::{connection::Backoff, consume::Ended, error::BrokerError, topology::Topology},
     cli::BrokerArgs,
     job::Parts,
     metrics::Peer,
@@ -170,7 +165,11 @@ async fn serve(desk: &Arc<Desk>, session: Session) -> Option<Ended> {
             tracing::warn!(%error, "could not stop consuming in order");
         }
         while let Ok(Ok(delivery)) = timeout(HAND_BACK, consumer.next()).await {
-            desk.tasks.spawn(handle::handle(Arc::clone(desk), Arc::clone(&line), delivery));
+            desk.tasks.spawn(handle::handle(
+                Arc::clone(desk),
+                Arc::clone(&line),
+                delivery,
+            ));
         }
         finish(desk).await;
     }
@@ -196,7 +195,10 @@ async fn finish(desk: &Desk) {
     if !all_done {
         desk.drain.give_up();
         if timeout(HAND_BACK, desk.tasks.wait()).await.is_err() {
-            tracing::warn!(jobs = desk.tasks.len(), "jobs left without being handed back; the broker delivers them again");
+            tracing::warn!(
+                jobs = desk.tasks.len(),
+                "jobs left without being handed back; the broker delivers them again"
+            );
         }
     }
     if under_way > 0 {

@@ -92,7 +92,12 @@ impl Line {
     ) -> Result<(), PublishError> {
         let properties = properties(id, "recto.dead-letter/v1");
         self.publisher
-            .publish(&topology.dead_exchange, &topology.jobs, &json(letter), properties)
+            .publish(
+                &topology.dead_exchange,
+                &topology.jobs,
+                &json(letter),
+                properties,
+            )
             .await
     }
 
@@ -146,6 +151,13 @@ struct Counted(Arc<Metrics>);
 
 impl ConfirmObserver for Counted {
     fn published(&self, kind: Option<&'static str>, took: Duration) {
-        self.0.confirm(Confirm::of(kind), took);
+        let outcome = match kind {
+            None => Confirm::Confirmed,
+            Some("unroutable") => Confirm::Unroutable,
+            Some("nacked") => Confirm::Nacked,
+            Some("confirm-timeout") => Confirm::TimedOut,
+            Some(_) => Confirm::BrokerLost,
+        };
+        self.0.confirm(outcome, took);
     }
 }

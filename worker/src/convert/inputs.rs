@@ -6,14 +6,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::store::{Location, StoreError};
+
 /// Endings that make a file in a directory a document; a file named by itself may have any.
 const ENDINGS: [&str; 7] = ["pdf", "png", "jpg", "jpeg", "tif", "tiff", "webp"];
 
 /// One document to convert.
 #[derive(Debug)]
 pub(super) struct Input {
-    /// Its file, `-` for standard input.
+    /// Its file, `-` for standard input, or its URI.
     pub(super) path: PathBuf,
+    /// Where it is, if in an object store.
+    pub(super) object: Option<Location>,
     /// What its results are called.
     pub(super) name: String,
     /// Why it cannot be read, where that is known already.
@@ -32,23 +36,33 @@ impl Input {
     }
 }
 
-/// The documents that `paths` mean: files as they are, directories with the documents below them in the
-/// order of their names. What cannot be looked at is an input with an error, not left out.
-pub(super) fn expand(paths: &[PathBuf]) -> Vec<Input> {
+/// The URI that a path really is.
+pub(super) fn uri(path: &Path) -> Option<&str> {
+    path.to_str().filter(|text| text.starts_with("s3://"))
+}
+
+/// The documents that `paths` mean: files and objects as they are, directories and prefixes (`list` looks
+/// into those) with the documents below them in the order of their names. What cannot be looked at is an
+/// input with an error, not left out.
+pub(super) fn expand(paths: &[PathBuf], list: &List<'_>) -> Vec<Input> {
     let mut found = Vec::new();
     for path in paths {
-        if path.is_dir() {
-            let before = found.len();
+        let before = found.len();
+        let folder = if let Some(uri) = uri(path) {
+            below(uri, list, &mut found)
+        } else if path.is_dir() {
             walk(path, &mut found);
-            if found.len() == before {
-                let why = format!("no documents in it ({})", ENDINGS.join(", "));
-                found.push((
-                    path.clone(),
-                    Some(io::Error::new(io::ErrorKind::NotFound, why)),
-                ));
-            }
+            true
         } else {
             found.push((path.clone(), None));
+            false
+        };
+        if folder && found.len() == before {
+            let why = format!("no documents in it ({})", ENDINGS.join(", "));
+            found.push((
+                path.clone(),
+                Some(io::Error::new(io::ErrorKind::NotFound, why)),
+            ));
         }
     }
     let names = names(
@@ -60,8 +74,44 @@ pub(super) fn expand(paths: &[PathBuf]) -> Vec<Input> {
     found
         .into_iter()
         .zip(names)
-        .map(|((path, error), name)| Input { path, name, error })
+        .map(|((path, error), name)| Input {
+            object: uri(&path).and_then(|uri| uri.parse().ok()),
+            path,
+            name,
+            error,
+        })
         .collect()
+}
+
+/// Gives what an object store has below a prefix.
+type List<'a> = dyn Fn(&Location) -> Result<Vec<Location>, StoreError> + 'a;
+
+/// Adds the object that `uri` means, or the documents below it where it is a prefix; says which.
+fn below(uri: &str, list: &List<'_>, found: &mut Vec<(PathBuf, Option<io::Error>)>) -> bool {
+    let prefix: Location = match uri.parse() {
+        Ok(location) => location,
+        Err(error) => {
+            found.push((PathBuf::from(uri), Some(io::Error::other(error))));
+            return false;
+        }
+    };
+    if !prefix.is_folder() {
+        found.push((PathBuf::from(uri), None));
+        return false;
+    }
+    match list(&prefix) {
+        Ok(objects) => {
+            let documents = objects.iter().filter(|object| !object.is_folder());
+            let paths = documents.map(|object| PathBuf::from(object.to_string()));
+            found.extend(
+                paths
+                    .filter(|path| is_document(path))
+                    .map(|path| (path, None)),
+            );
+        }
+        Err(error) => found.push((PathBuf::from(uri), Some(io::Error::other(error.cause)))),
+    }
+    true
 }
 
 fn walk(folder: &Path, found: &mut Vec<(PathBuf, Option<io::Error>)>) {
@@ -173,7 +223,10 @@ mod tests {
         for name in ["c.PDF", "a.tiff", "notes.txt", "b/x.webp"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
-        let inputs = expand(&[folder.path().to_owned(), PathBuf::from("missing.bin")]);
+        let inputs = expand(
+            &[folder.path().to_owned(), PathBuf::from("missing.bin")],
+            &|_| Ok(Vec::new()),
+        );
         let shown: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
         assert_eq!(shown, ["a", "x", "c", "missing"]);
     }
@@ -181,7 +234,7 @@ mod tests {
     #[test]
     fn a_directory_without_documents_is_an_input_that_fails() {
         let folder = tempfile::tempdir().unwrap();
-        let inputs = expand(&[folder.path().to_owned()]);
+        let inputs = expand(&[folder.path().to_owned()], &|_| Ok(Vec::new()));
         assert!(
             inputs[0]
                 .error
@@ -190,5 +243,40 @@ mod tests {
                 .to_string()
                 .starts_with("no documents in it")
         );
+    }
+
+    #[test]
+    fn a_prefix_gives_its_documents_and_an_object_itself() {
+        let paths = ["s3://b/in/", "s3://b/letter", "s3://b:1/x"].map(PathBuf::from);
+        let inputs = expand(&paths, &|prefix| {
+            assert_eq!(prefix.to_string(), "s3://b/in/");
+            let keys = [
+                "in/",
+                "in/a#1.pdf",
+                "in/b/",
+                "in/b/c.TIF",
+                "in/d.txt",
+                "in/e.pdf/",
+            ];
+            let at = |key| format!("s3://b/{key}").parse().unwrap();
+            Ok(keys.map(at).into())
+        });
+        let uris: Vec<String> = inputs.iter().map(Input::uri).collect();
+        assert_eq!(
+            uris,
+            [
+                "s3://b/in/a#1.pdf",
+                "s3://b/in/b/c.TIF",
+                "s3://b/letter",
+                "s3://b:1/x"
+            ]
+        );
+        assert_eq!(inputs[0].name, "a#1");
+        assert!(
+            inputs[..3]
+                .iter()
+                .all(|i| i.object.is_some() && i.error.is_none())
+        );
+        assert!(inputs[3].error.is_some());
     }
 }

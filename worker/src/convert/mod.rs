@@ -2,6 +2,8 @@
 
 // Which documents are meant, and what their results are called.
 mod inputs;
+// Documents from an object store and results into one.
+mod objects;
 // One document, from its bytes to its manifest.
 mod one;
 // What a person sees while it goes on.
@@ -27,9 +29,11 @@ use serde::Serialize;
 use crate::{
     cli::{Convert, EXIT_FAILED, EXIT_STOPPED},
     setup,
+    store::Location,
 };
 use inputs::Input;
-use one::{Context as ReadContext, Ended};
+use objects::Objects;
+use one::{Context as ReadContext, Destination, Ended};
 use progress::Progress;
 
 /// Documents under way at once: the second one's pages keep the engine busy while the first one opens,
@@ -44,19 +48,28 @@ pub(crate) fn run(arguments: &Convert) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let cancel = stop_on_signals()?;
     let options = arguments.options();
+    let objects = Objects::new(&arguments.store)?;
+    let prefix = arguments.output.as_deref().and_then(inputs::uri);
+    let prefix = prefix.map(|uri| prefix_of(uri, &objects)).transpose()?;
     let engine = setup::engine(options.engine, &arguments.machine)?;
     let rasterizer = setup::rasterizer(&arguments.machine)?;
-    if let Some(folder) = &arguments.output {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    }
-    let inputs = inputs::expand(&arguments.inputs);
+    let destination = match (&prefix, &arguments.output) {
+        (Some(prefix), _) => Destination::Prefix(prefix),
+        (None, None) => Destination::Stdout,
+        (None, Some(folder)) => {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+            Destination::Folder(folder)
+        }
+    };
+    let inputs = inputs::expand(&arguments.inputs, &|prefix| objects.list(prefix));
     let context = ReadContext {
         options: &options,
         password: arguments.password.as_deref(),
         engine: engine.as_ref(),
         rasterizer: &rasterizer,
-        output: arguments.output.as_deref(),
+        objects: &objects,
+        destination,
         several: inputs.len() > 1,
     };
     let progress = Progress::start(inputs.len(), arguments.quiet);
@@ -69,6 +82,13 @@ pub(crate) fn run(arguments: &Convert) -> anyhow::Result<ExitCode> {
     Ok(report.exit_code(cancel.is_cancelled()))
 }
 
+/// The place for results that `-o` names, looked at before the work begins.
+fn prefix_of(uri: &str, objects: &Objects) -> anyhow::Result<Location> {
+    let prefix: Location = uri.parse().with_context(|| format!("-o {uri}"))?;
+    objects.check(&prefix)?;
+    Ok(prefix)
+}
+
 /// Converts the inputs a few at a time, or one after another where all write to standard output.
 fn convert_all(
     inputs: &[Input],
@@ -76,10 +96,9 @@ fn convert_all(
     progress: &Progress,
     cancel: &Cancel,
 ) -> Vec<Ended> {
-    let at_once = if context.output.is_some() {
-        DOCUMENTS_AT_ONCE
-    } else {
-        1
+    let at_once = match context.destination {
+        Destination::Folder(_) | Destination::Prefix(_) => DOCUMENTS_AT_ONCE,
+        Destination::Stdout => 1,
     };
     let (next, ended) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {

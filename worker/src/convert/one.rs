@@ -1,6 +1,7 @@
 //! One document, from its bytes to its manifest.
 
 use std::{
+    error::Error,
     fs::File,
     io::{self, Read, Seek},
     path::Path,
@@ -15,10 +16,11 @@ use recto_pipeline::{
 };
 use recto_schemas::{DocumentState, Failure, Manifest, Options, PageSummary, Source};
 
-use super::{inputs::Input, progress::Progress};
+use super::{inputs::Input, objects::Objects, progress::Progress};
 use crate::{
     document,
     output::{self, Output, Stdout},
+    store::{Cause, Location},
 };
 
 /// What every document of a run is read with.
@@ -27,10 +29,21 @@ pub(super) struct Context<'a> {
     pub(super) password: Option<&'a str>,
     pub(super) engine: &'a dyn Engine,
     pub(super) rasterizer: &'a Rasterizer,
-    /// Where results go; standard output where there is none.
-    pub(super) output: Option<&'a Path>,
+    pub(super) objects: &'a Objects,
+    pub(super) destination: Destination<'a>,
     /// Whether the run has more than one document.
     pub(super) several: bool,
+}
+
+/// Where results go.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Destination<'a> {
+    /// To standard output, Markdown alone.
+    Stdout,
+    /// To a folder.
+    Folder(&'a Path),
+    /// Below a prefix of an object store.
+    Prefix(&'a Location),
 }
 
 /// How a document ended.
@@ -85,53 +98,91 @@ pub(super) fn convert(
         uri: input.uri(),
         ..Source::default()
     };
-    let opened = open(
-        input,
-        context.options.limits.max_document_bytes,
-        &mut source,
-    );
+    let opened = open(input, context, &mut source, cancel)?;
     let uri = source.uri.clone();
-    let mut ended = match (opened, context.output) {
-        (Err(failure), output) => failed(source, failure, context, output.map(|o| (o, input))),
-        (Ok(file), Some(folder)) => {
-            to_folder((input, source, file), folder, context, (progress, cancel))?
+    let run = (progress, cancel);
+    let mut ended = match (opened, context.destination) {
+        (opened, Destination::Prefix(prefix)) => {
+            to_prefix((input, source, opened), prefix, context, run)?
         }
-        (Ok(file), None) => to_stdout((source, file), context, (progress, cancel))?,
+        (opened, Destination::Folder(folder)) => {
+            to_folder((input, source, opened), folder, context, run)?
+        }
+        (Ok(file), Destination::Stdout) => to_stdout((source, file), context, run)?,
+        (Err(failure), Destination::Stdout) => failed(source, failure, context, None),
     };
     ended.uri = uri;
     ended.seconds = started.elapsed().as_secs_f64();
     Some(ended)
 }
 
-/// Opens the document, as a file that can be read by position, and says in `source` what it is.
-fn open(input: &Input, most_bytes: u64, source: &mut Source) -> Result<File, Failure> {
-    let unreadable = |error: &io::Error| Failure {
-        kind: "not-readable".to_owned(),
-        message: match error.kind() {
-            io::ErrorKind::NotFound if input.error.is_none() => {
-                "no such file; check the path".to_owned()
-            }
-            io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
-            _ => format!("cannot be read: {error}"),
-        },
+/// Opens the document, as a file that can be read by position, and says in `source` what it is. `None`
+/// where the run was stopped.
+fn open(
+    input: &Input,
+    context: &Context<'_>,
+    source: &mut Source,
+    cancel: &Cancel,
+) -> Option<Result<File, Failure>> {
+    let most_bytes = context.options.limits.max_document_bytes;
+    let Some(at) = &input.object else {
+        return Some(open_file(input, most_bytes, source));
     };
+    let fetched = context.objects.fetch(at, most_bytes, cancel)?;
+    Some(match fetched {
+        Ok(file) => identify(file, most_bytes, source),
+        Err(error) if matches!(error.cause, Cause::TooLarge { .. }) => Err(too_large(most_bytes)),
+        Err(error) => Err(Failure {
+            kind: error.kind().to_owned(),
+            message: error.cause.to_string(),
+        }),
+    })
+}
+
+fn open_file(input: &Input, most_bytes: u64, source: &mut Source) -> Result<File, Failure> {
     if let Some(error) = &input.error {
         return Err(unreadable(error));
     }
-    let mut file = regular(input, most_bytes).map_err(|error| unreadable(&error))?;
+    let missing = |error: &io::Error| match error.kind() {
+        io::ErrorKind::NotFound => Failure {
+            message: "no such file; check the path".to_owned(),
+            ..unreadable(error)
+        },
+        _ => unreadable(error),
+    };
+    let file = regular(input, most_bytes).map_err(|error| missing(&error))?;
+    identify(file, most_bytes, source)
+}
+
+/// Says in `source` what the document is.
+fn identify(mut file: File, most_bytes: u64, source: &mut Source) -> Result<File, Failure> {
     let bytes = file.metadata().map_err(|error| unreadable(&error))?.len();
     source.bytes = Some(bytes);
     if bytes > most_bytes {
-        return Err(Failure {
-            kind: "document-too-large".to_owned(),
-            message: format!(
-                "the document is larger than {} MB; raise --max-megabytes",
-                most_bytes as f64 / 1e6
-            ),
-        });
+        return Err(too_large(most_bytes));
     }
     source.sha256 = Some(document::sha256(&mut file).map_err(|error| unreadable(&error))?);
     Ok(file)
+}
+
+fn unreadable(error: &io::Error) -> Failure {
+    Failure {
+        kind: "not-readable".to_owned(),
+        message: match error.kind() {
+            io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
+            _ => format!("cannot be read: {error}"),
+        },
+    }
+}
+
+fn too_large(most_bytes: u64) -> Failure {
+    Failure {
+        kind: "document-too-large".to_owned(),
+        message: format!(
+            "the document is larger than {} MB; raise --max-megabytes",
+            most_bytes as f64 / 1e6
+        ),
+    }
 }
 
 /// The input as a regular file: standard input and pipes are first copied to a passing one, as far as
@@ -155,12 +206,36 @@ fn regular(input: &Input, most_bytes: u64) -> io::Result<File> {
     Ok(copy)
 }
 
+/// To a passing folder first, and from there below the prefix.
+fn to_prefix(
+    (input, source, opened): (&Input, Source, Result<File, Failure>),
+    prefix: &Location,
+    context: &Context<'_>,
+    run: (&Progress, &Cancel),
+) -> Option<Ended> {
+    let folder = match tempfile::tempdir() {
+        Ok(folder) => folder,
+        Err(error) => return Some(failed(source, not_written(&error), context, None)),
+    };
+    let mut ended = to_folder((input, source, opened), folder.path(), context, run)?;
+    let delivered = context.objects.deliver(folder.path(), &input.name, prefix);
+    if let Err(error) = delivered {
+        ended.state = DocumentState::Failed;
+        ended.failure = Some(not_written(&error));
+    }
+    Some(ended)
+}
+
 fn to_folder(
-    (input, source, file): (&Input, Source, File),
+    (input, source, opened): (&Input, Source, Result<File, Failure>),
     folder: &Path,
     context: &Context<'_>,
     (progress, cancel): (&Progress, &Cancel),
 ) -> Option<Ended> {
+    let file = match opened {
+        Ok(file) => file,
+        Err(failure) => return Some(failed(source, failure, context, Some((folder, input)))),
+    };
     let started = Instant::now();
     let title = input
         .path
@@ -263,7 +338,7 @@ fn summary(manifest: &Manifest) -> Ended {
     }
 }
 
-fn not_written(error: &io::Error) -> Failure {
+fn not_written(error: &dyn Error) -> Failure {
     Failure {
         kind: "result-not-written".to_owned(),
         message: format!("the result could not be written: {error}"),

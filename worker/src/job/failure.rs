@@ -4,7 +4,7 @@ use std::fmt;
 
 use recto_pipeline::read::ReadError;
 
-use crate::{broker::PublishError, store::StoreError};
+use crate::{broker::publish::PublishError, store::StoreError};
 
 /// Where in its life a job failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,13 +35,15 @@ pub(crate) enum Nature {
 }
 
 /// Every word for a failure, and what another try would do.
-pub(crate) const KINDS: [(&str, Nature); 32] = [
+pub(crate) const KINDS: [(&str, Nature); 35] = [
     ("bad-message", Nature::Permanent),
     ("unknown-version", Nature::Permanent),
     ("not-allowed", Nature::Permanent),
     ("engine-unavailable", Nature::Permanent),
     ("crash-loop", Nature::Permanent),
     ("no-such-object", Nature::Permanent),
+    ("no-such-bucket", Nature::Permanent),
+    ("bad-request", Nature::Permanent),
     ("source-changed", Nature::Permanent),
     ("not-a-document", Nature::Permanent),
     ("damaged", Nature::Permanent),
@@ -56,6 +58,7 @@ pub(crate) const KINDS: [(&str, Nature); 32] = [
     ("page-damaged", Nature::Permanent),
     ("access-denied", Nature::Transient),
     ("store-unavailable", Nature::Transient),
+    ("not-configured", Nature::Transient),
     ("disk-full", Nature::Transient),
     ("out-of-memory", Nature::Transient),
     ("crashed", Nature::Transient),
@@ -118,6 +121,7 @@ impl Failure {
     pub(crate) fn store(stage: Stage, error: &StoreError) -> Self {
         let kind = match error.kind() {
             "too-large" => "document-too-large",
+            "bad-uri" => "bad-message",
             kind => kind,
         };
         Self::new(stage, kind, error.to_string())
@@ -160,14 +164,20 @@ mod tests {
     use recto_pipeline::image::rasterizer::RasterError;
 
     use super::*;
+    use crate::{broker::publish, store};
 
     /// A kind that is missing here would silently become `io` and be tried again.
     #[test]
     fn every_word_of_the_parts_is_a_kind_of_failure() {
         let known = |kind: &str| KINDS.iter().any(|(known, _)| *known == kind);
-        let raster = RasterError::KINDS.iter().filter(|kind| **kind != "cancelled");
-        let store = StoreError::KINDS.iter().filter(|kind| **kind != "too-large");
-        for kind in raster.chain(store).chain(&PublishError::KINDS) {
+        let raster = RasterError::KINDS
+            .iter()
+            .filter(|kind| **kind != "cancelled");
+        let translated = ["too-large", "bad-uri"];
+        let store = store::KINDS
+            .iter()
+            .filter(|kind| !translated.contains(kind));
+        for kind in raster.chain(store).chain(&publish::KINDS) {
             assert!(known(kind), "{kind}");
         }
     }

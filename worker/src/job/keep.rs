@@ -75,7 +75,7 @@ pub(super) async fn keep(
             Condition::Always
         };
         let name = file.to_string_lossy();
-        let to = file(place, &name)?;
+        let to = self::file(place, &name)?;
         let path = results.join(&file);
         let bytes = path.metadata().map_or(0, |about| about.len());
         let stored = parts

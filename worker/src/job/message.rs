@@ -17,7 +17,9 @@ pub(crate) fn parse(body: &[u8]) -> Result<Job, Failure> {
     let bad = |message: String| Failure::new(Stage::Parse, "bad-message", message);
     if body.len() > MAX_BODY_BYTES {
         let bytes = body.len();
-        return Err(bad(format!("the message has {bytes} bytes, more than any job")));
+        return Err(bad(format!(
+            "the message has {bytes} bytes, more than any job"
+        )));
     }
     let value: Value = serde_json::from_slice(body)
         .map_err(|error| bad(format!("the message is not JSON: {error}")))?;
@@ -126,17 +128,26 @@ mod tests {
     #[test]
     fn what_is_no_job_still_says_whose_it_was() {
         let about = about(br#"{"id":"j9","batch":"b","source":7}"#).unwrap();
-        assert_eq!((about.id.as_str(), about.batch.as_deref()), ("j9", Some("b")));
+        assert_eq!(
+            (about.id.as_str(), about.batch.as_deref()),
+            ("j9", Some("b"))
+        );
     }
 
     #[test]
     fn a_dead_letter_shows_no_password() {
         let with = JOB.replace("\"id\"", "\"password\":\"hunter2\",\"id\"");
         let shown = without_secrets(with.as_bytes());
-        assert!(!shown.contains("hunter2") && shown.contains("j1"), "{shown}");
+        assert!(
+            !shown.contains("hunter2") && shown.contains("j1"),
+            "{shown}"
+        );
 
         let cut = &with[..with.find("hunter2").unwrap() + 7];
         let shown = without_secrets(cut.as_bytes());
-        assert!(!shown.contains("hunter2") && shown.contains("recto.job"), "{shown}");
+        assert!(
+            !shown.contains("hunter2") && shown.contains("recto.job"),
+            "{shown}"
+        );
     }
 }

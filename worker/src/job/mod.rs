@@ -28,7 +28,9 @@ use std::{
 };
 
 use recto_pipeline::{cancel::Cancel, engine::Engine, image::rasterizer::Rasterizer};
-use recto_schemas::{DocumentState, Job, Limits, Manifest, ResultSource, ResultState, ResultTiming};
+use recto_schemas::{
+    DocumentState, Job, Limits, Manifest, ResultSource, ResultState, ResultTiming,
+};
 use tracing::Instrument;
 
 use crate::{
@@ -220,11 +222,7 @@ fn state(document: DocumentState) -> ResultState {
 }
 
 /// Runs a stage in a span of its own; gives its seconds too.
-async fn timed<T>(
-    parts: &Parts,
-    stage: Timed,
-    work: impl Future<Output = T>,
-) -> (T, f64) {
+async fn timed<T>(parts: &Parts, stage: Timed, work: impl Future<Output = T>) -> (T, f64) {
     let started = Instant::now();
     let result = work.instrument(telemetry::stage_span(stage)).await;
     let took: Duration = started.elapsed();

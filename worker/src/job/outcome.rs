@@ -22,7 +22,10 @@ pub(crate) fn result(job: &Job, ended: &Ended, attempts: u32, queue_s: Option<f6
         engine: manifest.engine.clone(),
         model: manifest.model.clone(),
         counts: manifest.counts,
-        error: manifest.failure.clone().or_else(|| first_page_failure(ended)),
+        error: manifest
+            .failure
+            .clone()
+            .or_else(|| first_page_failure(ended)),
         batch: job.batch.clone(),
         labels: job.labels.clone(),
         traceparent: job.traceparent.clone(),
@@ -65,7 +68,11 @@ pub(crate) fn dead_letter(
 /// Seconds since the job was submitted, where it says when.
 pub(crate) fn queued_s(job: &Job) -> Option<f64> {
     let submitted = OffsetDateTime::parse(job.submitted_at.as_deref()?, &Rfc3339).ok()?;
-    Some((OffsetDateTime::now_utc() - submitted).as_seconds_f64().max(0.0))
+    Some(
+        (OffsetDateTime::now_utc() - submitted)
+            .as_seconds_f64()
+            .max(0.0),
+    )
 }
 
 /// This instant, RFC 3339, to the millisecond.

@@ -35,7 +35,11 @@ impl Place {
         file_root: Option<&str>,
     ) -> Result<Self, Failure> {
         let identity = Identity::new(source, &plan.options, model_sha256);
-        let below = format!("{}/{}", source_folder(&plan.source, file_root), identity.folder());
+        let below = format!(
+            "{}/{}",
+            source_folder(&plan.source, file_root),
+            identity.folder()
+        );
         let folder = plan.output.join(&below).map_err(|error: LocationError| {
             Failure::new(Stage::Parse, "bad-message", format!("`output`: {error}"))
         })?;

@@ -29,7 +29,9 @@ impl Plan {
             return Err(Failure::new(
                 Stage::Parse,
                 "engine-unavailable",
-                format!("the job wants engine `{wanted}`, this worker runs `{loaded}`; send it to a queue whose workers run that engine"),
+                format!(
+                    "the job wants engine `{wanted}`, this worker runs `{loaded}`; send it to a queue whose workers run that engine"
+                ),
             ));
         }
         Ok(Self {

@@ -19,12 +19,7 @@ use super::{
     failure::{Failure, Stage},
     place::NAME,
 };
-use crate::{
-    document,
-    output::Output,
-    telemetry,
-    workdir::JobFolder,
-};
+use crate::{document, output::Output, telemetry, workdir::JobFolder};
 
 /// A fetched document, and what to do with it.
 pub(super) struct Reading {
@@ -76,9 +71,14 @@ impl Reading {
             sha256: Some(document::sha256(&mut file).map_err(work)?),
         };
         let results = results(self.folder.path());
-        let title = self.source.uri.rsplit('/').next().unwrap_or(NAME).to_owned();
-        let mut output =
-            Output::create(&results, NAME, &title, self.options.html).map_err(work)?;
+        let title = self
+            .source
+            .uri
+            .rsplit('/')
+            .next()
+            .unwrap_or(NAME)
+            .to_owned();
+        let mut output = Output::create(&results, NAME, &title, self.options.html).map_err(work)?;
         let outcome = {
             let mut sink = Watched {
                 output: &mut output,
@@ -90,8 +90,14 @@ impl Reading {
                 password: self.password.as_ref().map(Password::reveal),
                 rasterizer: &parts.rasterizer,
             };
-            read::read(input, &self.options, parts.engine.as_ref(), &mut sink, cancel)
-                .map_err(|error| Failure::read(&error))?
+            read::read(
+                input,
+                &self.options,
+                parts.engine.as_ref(),
+                &mut sink,
+                cancel,
+            )
+            .map_err(|error| Failure::read(&error))?
         };
         let mut manifest =
             document::manifest(source, Ok(outcome), &self.options, parts.engine.as_ref());
@@ -110,7 +116,10 @@ impl Reading {
 
 /// Where the engine broke down, the pages it lost are no result.
 fn engine_stands(manifest: &Manifest) -> Result<(), Failure> {
-    let reasons = manifest.pages.iter().filter_map(|page| page.reason.as_ref());
+    let reasons = manifest
+        .pages
+        .iter()
+        .filter_map(|page| page.reason.as_ref());
     match reasons.into_iter().find(|r| r.kind == "engine-stopped") {
         Some(reason) => Err(Failure::new(Stage::Read, "engine-stopped", &reason.message)),
         None => Ok(()),

@@ -59,9 +59,8 @@ mod tests {
 
     #[test]
     fn each_way_to_end_has_its_verdict() {
-        let failed = |kind: &str, attempts| {
-            verdict(Err(&Failure::new(Stage::Read, kind, "")), attempts, 3)
-        };
+        let failed =
+            |kind: &str, attempts| verdict(Err(&Failure::new(Stage::Read, kind, "")), attempts, 3);
         for state in ResultState::ALL {
             assert_eq!(verdict(Ok(state), 0, 3), Verdict::Ack);
         }

@@ -7,7 +7,7 @@ use recto_schemas::{PageOutcome, PageTiming, ResultState};
 
 use super::*;
 
-const VERDICTS: &Verdicts = &[
+const VERDICTS: &Verdicts<'static> = &[
     ("ack", &["done", "partial", "failed", "skipped"]),
     ("dead-letter", &["encrypted", "crash-loop"]),
     ("retry", &["store", "panic"]),

@@ -78,7 +78,11 @@ async fn work(arguments: &Worker) -> anyhow::Result<ExitCode> {
     if let Some(admin) = admin {
         tracing::info!(address = %admin.address(), "admin port");
         let scrape = watch::scrape(&parts, &health);
-        tokio::spawn(admin.serve(Arc::clone(&health), scrape, drain.now.clone().cancelled_owned()));
+        tokio::spawn(admin.serve(
+            Arc::clone(&health),
+            scrape,
+            drain.now.clone().cancelled_owned(),
+        ));
     }
     tokio::spawn(watch::watch(
         Arc::clone(&parts),
@@ -121,10 +125,17 @@ fn stop_on_signals(drain: &Drain, health: &Arc<Health>) -> anyhow::Result<()> {
                 _ = interrupt.recv() => "SIGINT",
             };
             if count > 0 {
-                tracing::warn!(signal = name, "second signal: ends at once; the broker delivers what is under way again");
+                tracing::warn!(
+                    signal = name,
+                    "second signal: ends at once; the broker delivers what is under way again"
+                );
                 std::process::exit(i32::from(EXIT_STOPPED));
             }
-            tracing::info!(signal = name, deadline_s = drain.deadline.as_secs_f64(), "drains: no more jobs; those under way have until the deadline");
+            tracing::info!(
+                signal = name,
+                deadline_s = drain.deadline.as_secs_f64(),
+                "drains: no more jobs; those under way have until the deadline"
+            );
             health.drain();
             drain.stop.cancel();
         }

@@ -1,0 +1,253 @@
+//! `recto convert` from and to an object store: a real one, and one with a bad connection before it.
+
+use std::{
+    net::SocketAddr,
+    process::{Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use recto_schemas::{DocumentState, Manifest};
+
+use crate::support::{objects::Weed, pdf, proxy::Proxy, recto, seen};
+
+fn letter(word: &str) -> Vec<u8> {
+    pdf::with_pages(&[
+        &pdf::text(&["Dear Mrs. Aldous,", &format!("the {word} have come back.")]),
+        &pdf::text(&["Yours, the binder"]),
+    ])
+}
+
+/// `recto convert ARGUMENTS…` with the store at an address.
+fn command(weed: &Weed, address: SocketAddr, arguments: &[&str]) -> Command {
+    let mut command = recto();
+    command.arg("convert").args(arguments);
+    weed.env_at(&mut command, address);
+    command
+}
+
+fn convert(weed: &Weed, arguments: &[&str]) -> Output {
+    command(weed, weed.address(), arguments).output().unwrap()
+}
+
+fn manifest(weed: &Weed, key: &str) -> Manifest {
+    let object = weed.get("out", key).unwrap();
+    assert_eq!(object.content_type, "application/json");
+    serde_json::from_slice(&object.bytes).unwrap()
+}
+
+fn text(weed: &Weed, key: &str) -> String {
+    String::from_utf8(weed.get("out", key).unwrap().bytes).unwrap()
+}
+
+#[test]
+fn a_document_goes_from_bucket_to_bucket_with_all_its_files() {
+    let weed = Weed::start();
+    weed.create_bucket("in");
+    weed.create_bucket("out");
+    let (key, source) = ("box 7/registers #2 ж.pdf", letter("registers"));
+    weed.put("in", key, &source);
+    let uri = format!("s3://in/{key}");
+    let output = convert(&weed, &[&uri, "-o", "s3://out/run 1/", "--html"]);
+    assert!(output.status.success(), "{}", seen(&output));
+
+    let name = "run 1/registers #2 ж";
+    let mut wanted: Vec<String> = ["md", "pages.jsonl", "html", "json"]
+        .map(|ending| format!("{name}.{ending}"))
+        .into();
+    let images = [1, 2].map(|page| format!("{name}.images/{page:04}.jpg"));
+    wanted.extend(images.clone());
+    wanted.sort();
+    assert_eq!(weed.list("out", ""), wanted);
+    for (ending, content_type) in [
+        (".md", "text/markdown; charset=utf-8"),
+        (".pages.jsonl", "application/x-ndjson"),
+        (".html", "text/html; charset=utf-8"),
+        (".json", "application/json"),
+        (".images/0001.jpg", "image/jpeg"),
+    ] {
+        let object = weed.get("out", &format!("{name}{ending}")).unwrap();
+        assert_eq!(object.content_type, content_type, "{ending}");
+    }
+    assert!(text(&weed, &format!("{name}.md")).contains("the registers have come back."));
+
+    let manifest = manifest(&weed, &format!("{name}.json"));
+    assert_eq!(manifest.state, DocumentState::Done);
+    assert_eq!(manifest.source.uri, uri);
+    assert_eq!(manifest.source.bytes, Some(source.len() as u64));
+    let at = |key: &String| weed.get("out", key).unwrap().modified;
+    let last = at(&format!("{name}.json"));
+    assert!(wanted.iter().all(|key| at(key) <= last));
+}
+
+#[test]
+fn a_prefix_means_the_documents_below_it() {
+    let weed = Weed::start();
+    weed.create_bucket("in");
+    weed.create_bucket("out");
+    for key in ["a/one.pdf", "a/deep/two.PDF", "b/three.pdf"] {
+        weed.put("in", key, &letter(key));
+    }
+    weed.put("in", "a/notes.txt", b"not a document");
+    let output = convert(&weed, &["s3://in/a/", "-o", "s3://out"]);
+    assert!(output.status.success(), "{}", seen(&output));
+    let keys = weed.list("out", "");
+    let manifests: Vec<_> = keys.iter().filter(|key| key.ends_with(".json")).collect();
+    assert_eq!(manifests, ["one.json", "two.json"]);
+
+    let output = convert(&weed, &["s3://in/c/", "-o", "s3://out"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        seen(&output).contains("no documents in it"),
+        "{}",
+        seen(&output)
+    );
+}
+
+#[test]
+fn what_cannot_be_fetched_says_why_and_the_rest_goes_on() {
+    let weed = Weed::start();
+    weed.create_bucket("in");
+    weed.create_bucket("out");
+    weed.put("in", "here.pdf", &letter("books"));
+    let inputs = ["s3://in/gone.pdf", "s3://in/here.pdf", "s3://nowhere/x.pdf"];
+    let output = convert(&weed, &[&inputs[..], &["-o", "s3://out/p"]].concat());
+    let seen = seen(&output);
+    assert_eq!(output.status.code(), Some(1), "{seen}");
+    assert!(seen.contains("s3://in/gone.pdf: no such object"), "{seen}");
+    assert!(
+        seen.contains("s3://nowhere/x.pdf: no such bucket"),
+        "{seen}"
+    );
+    let kind = |key| manifest(&weed, key).failure.map(|failure| failure.kind);
+    assert_eq!(kind("p/gone.json").as_deref(), Some("no-such-object"));
+    assert_eq!(kind("p/here.json"), None);
+
+    let small = [
+        "--max-megabytes",
+        "0.0001",
+        "s3://in/here.pdf",
+        "-o",
+        "s3://out/q",
+    ];
+    assert_eq!(convert(&weed, &small).status.code(), Some(1));
+    assert_eq!(
+        kind("q/here.json").as_deref(),
+        Some("document-too-large"),
+        "the limit holds for objects as for files"
+    );
+}
+
+#[test]
+fn a_store_that_cannot_be_used_is_said_before_the_work() {
+    let weed = Weed::start();
+    weed.create_bucket("out");
+    let arguments = ["missing.pdf", "-o", "s3://out/"];
+    let run = |change: &dyn Fn(&mut Command)| {
+        let mut command = command(&weed, weed.address(), &arguments);
+        change(&mut command);
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", seen(&output));
+        seen(&output)
+    };
+    let wrong_secret = run(&|command| {
+        command.env("AWS_SECRET_ACCESS_KEY", "hunter2");
+    });
+    assert!(
+        wrong_secret.contains("s3://out/: the store does not accept the credentials")
+            && wrong_secret.contains("check key, secret and clock"),
+        "{wrong_secret}"
+    );
+    assert!(!wrong_secret.contains("hunter2"), "{wrong_secret}");
+    let none = run(&|command| {
+        command.env_remove("AWS_ACCESS_KEY_ID");
+    });
+    assert!(
+        none.contains("no credentials found") && none.contains("set AWS_ACCESS_KEY_ID"),
+        "{none}"
+    );
+    let nobody = run(&|command| {
+        command
+            .env("RECTO_S3_ENDPOINT", "http://127.0.0.1:9")
+            .env("RECTO_S3_ATTEMPTS", "1");
+    });
+    assert!(
+        nobody.contains("the store cannot be used at the moment"),
+        "{nobody}"
+    );
+    let authority = run(&|command| {
+        command.env("RECTO_S3_CA_FILE", "/dev/null");
+    });
+    assert!(authority.contains("no certificate in it"), "{authority}");
+}
+
+#[test]
+fn a_store_that_is_busy_for_a_while_costs_nothing_but_time() {
+    let weed = Weed::start();
+    let proxy = Proxy::start(weed.address());
+    weed.create_bucket("in");
+    weed.create_bucket("out");
+    weed.put("in", "letter.pdf", &letter("registers"));
+    proxy.answer_503();
+    let child = command(
+        &weed,
+        proxy.address(),
+        &["s3://in/letter.pdf", "-o", "s3://out/"],
+    )
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
+    wait_for(|| proxy.refused() >= 2);
+    proxy.pass();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", seen(&output));
+    assert!(text(&weed, "letter.md").contains("the registers have come back."));
+}
+
+#[test]
+fn a_download_that_breaks_is_taken_up_again() {
+    let weed = Weed::start();
+    let proxy = Proxy::start(weed.address());
+    weed.create_bucket("in");
+    weed.create_bucket("out");
+    // What follows the end of a PDF is not read, but it is fetched.
+    let mut source = letter("registers");
+    source.extend((0..400_000_u32).flat_map(|number| number.to_le_bytes()));
+    weed.put("in", "letter.pdf", &source);
+    proxy.slow(1_000_000);
+    let child = command(
+        &weed,
+        proxy.address(),
+        &[
+            "s3://in/letter.pdf",
+            "-o",
+            "s3://out/",
+            "--text-layer",
+            "always",
+        ],
+    )
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
+    wait_for(|| proxy.carried_down() > 500_000);
+    proxy.drop_connections();
+    proxy.pass();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", seen(&output));
+    let manifest = manifest(&weed, "letter.json");
+    assert_eq!(manifest.source.bytes, Some(source.len() as u64));
+    assert!(
+        proxy.carried_down() < source.len() as u64 * 3 / 2,
+        "it went on where it broke"
+    );
+}
+
+fn wait_for(mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it never came");
+        thread::sleep(Duration::from_millis(10));
+    }
+}

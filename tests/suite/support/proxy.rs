@@ -1,0 +1,286 @@
+//! A TCP proxy on loopback that does to connections what networks and busy servers do. It can be told
+//! otherwise at any time; connections that are open follow.
+
+use std::{
+    io::{self, Read, Write},
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+/// What the proxy does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing: all goes through.
+    Pass,
+    /// Connections are closed as soon as they are made; open ones at their next byte.
+    Refuse,
+    /// A request's head is read and answered as an overloaded S3 does.
+    Answer503,
+    /// So many bytes a second, each way.
+    Slow(u32),
+    /// What the server sends is dropped; what the client sends goes through.
+    SwallowDownstream,
+    /// Nothing moves, either way; nothing is closed.
+    Stall,
+}
+
+/// How often a held-up connection looks whether something has changed.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+const SLOW_DOWN: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+    <Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
+
+/// The proxy; it ends, and all its connections with it, when dropped.
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    accepting: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    target: SocketAddr,
+    fault: Mutex<Fault>,
+    ended: AtomicBool,
+    connections: Mutex<Vec<TcpStream>>,
+    accepted: AtomicUsize,
+    refused: AtomicUsize,
+    carried_down: AtomicU64,
+}
+
+impl Proxy {
+    /// Passes everything to `target`, for now.
+    pub fn start(target: SocketAddr) -> Self {
+        let listener = listen();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared {
+            target,
+            fault: Mutex::new(Fault::Pass),
+            ended: AtomicBool::new(false),
+            connections: Mutex::default(),
+            accepted: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
+            carried_down: AtomicU64::new(0),
+        });
+        let accepting = Arc::clone(&shared);
+        Self {
+            address,
+            shared,
+            accepting: Some(thread::spawn(move || accept(&listener, &accepting))),
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// From now on, for open connections too.
+    pub fn set(&self, fault: Fault) {
+        *lock(&self.shared.fault) = fault;
+    }
+
+    pub fn pass(&self) {
+        self.set(Fault::Pass);
+    }
+
+    pub fn refuse(&self) {
+        self.set(Fault::Refuse);
+    }
+
+    pub fn answer_503(&self) {
+        self.set(Fault::Answer503);
+    }
+
+    pub fn slow(&self, bytes_per_second: u32) {
+        self.set(Fault::Slow(bytes_per_second));
+    }
+
+    pub fn swallow_downstream(&self) {
+        self.set(Fault::SwallowDownstream);
+    }
+
+    pub fn stall(&self) {
+        self.set(Fault::Stall);
+    }
+
+    /// Closes every connection that is open.
+    pub fn drop_connections(&self) {
+        for stream in lock(&self.shared.connections).drain(..) {
+            // It may be closed already.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Connections made so far.
+    pub fn accepted(&self) -> usize {
+        self.shared.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Connections refused and requests answered with 503 so far.
+    pub fn refused(&self) -> usize {
+        self.shared.refused.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that the server has sent so far.
+    pub fn carried_down(&self) -> u64 {
+        self.shared.carried_down.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Ordering::Relaxed);
+        // Wakes the thread that accepts.
+        let _ = TcpStream::connect(self.address);
+        if let Some(accepting) = self.accepting.take() {
+            let _ = accepting.join();
+        }
+        self.drop_connections();
+    }
+}
+
+/// On a port below those that the system gives to outgoing connections.
+fn listen() -> TcpListener {
+    let nanos = std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
+    let start = u64::from(std::process::id()) * 104_729 + u64::from(nanos / 1000);
+    (0..20_000)
+        .map(|step| 12_000 + ((start + step * 41) % 20_000) as u16)
+        .find_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok())
+        .unwrap()
+}
+
+fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+    for client in listener.incoming() {
+        if shared.ended() {
+            return;
+        }
+        let Ok(client) = client else { continue };
+        shared.accepted.fetch_add(1, Ordering::Relaxed);
+        let shared = Arc::clone(shared);
+        // Errors of a connection end it, which its two ends see.
+        thread::spawn(move || connection(client, &shared).ok());
+    }
+}
+
+fn connection(client: TcpStream, shared: &Arc<Shared>) -> io::Result<()> {
+    match shared.fault() {
+        Fault::Refuse => {
+            shared.refused.fetch_add(1, Ordering::Relaxed);
+            return client.shutdown(Shutdown::Both);
+        }
+        Fault::Answer503 => return shared.answer_503(client),
+        _ => {}
+    }
+    let server = TcpStream::connect(shared.target)?;
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    lock(&shared.connections).extend([client.try_clone()?, server.try_clone()?]);
+    let (up, down) = ((client.try_clone()?, server.try_clone()?), (server, client));
+    let upward = Arc::clone(shared);
+    let up = thread::spawn(move || pump(up.0, up.1, true, &upward));
+    pump(down.0, down.1, false, shared);
+    let _ = up.join();
+    Ok(())
+}
+
+/// Carries bytes one way until an end closes, or is closed.
+fn pump(mut from: TcpStream, mut to: TcpStream, upward: bool, shared: &Shared) {
+    let mut buffer = [0; 16 << 10];
+    loop {
+        let most = match shared.fault() {
+            Fault::Slow(bytes_per_second) => {
+                (bytes_per_second as usize / 100).clamp(1, buffer.len())
+            }
+            _ => buffer.len(),
+        };
+        let Ok(read @ 1..) = from.read(&mut buffer[..most]) else {
+            break;
+        };
+        if !upward {
+            shared
+                .carried_down
+                .fetch_add(read as u64, Ordering::Relaxed);
+        }
+        if !shared.carry(&buffer[..read], &mut to, upward, &from) {
+            break;
+        }
+    }
+    for stream in [&from, &to] {
+        // It may be closed already.
+        let _ = stream.shutdown(Shutdown::Both);
+    }
+}
+
+impl Shared {
+    fn fault(&self) -> Fault {
+        *lock(&self.fault)
+    }
+
+    fn ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Does with the bytes what is asked for at the moment. Whether the connection goes on.
+    fn carry(&self, bytes: &[u8], to: &mut TcpStream, upward: bool, from: &TcpStream) -> bool {
+        loop {
+            return match self.fault() {
+                Fault::Pass => to.write_all(bytes).is_ok(),
+                Fault::Slow(bytes_per_second) => {
+                    let seconds = bytes.len() as f64 / f64::from(bytes_per_second.max(1));
+                    thread::sleep(Duration::from_secs_f64(seconds));
+                    to.write_all(bytes).is_ok()
+                }
+                Fault::SwallowDownstream => !upward || to.write_all(bytes).is_ok(),
+                // A connection kept open from before: its next request has the same answer.
+                Fault::Answer503 if upward => {
+                    self.refused.fetch_add(1, Ordering::Relaxed);
+                    let mut from = from;
+                    let _ = from.write_all(slow_down().as_bytes());
+                    false
+                }
+                Fault::Answer503 => to.write_all(bytes).is_ok(),
+                Fault::Refuse => {
+                    self.refused.fetch_add(1, Ordering::Relaxed);
+                    false
+                }
+                Fault::Stall if self.ended() => false,
+                Fault::Stall => {
+                    thread::sleep(LOOK_EVERY);
+                    continue;
+                }
+            };
+        }
+    }
+
+    fn answer_503(&self, mut client: TcpStream) -> io::Result<()> {
+        client.set_read_timeout(Some(Duration::from_secs(10)))?;
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            client.read_exact(&mut byte)?;
+            head.push(byte[0]);
+        }
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        client.write_all(slow_down().as_bytes())?;
+        client.shutdown(Shutdown::Write)?;
+        // Closing with bytes unread would reset the connection before the answer is read.
+        io::copy(&mut client, &mut io::sink()).map(drop)
+    }
+}
+
+fn slow_down() -> String {
+    format!(
+        "HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{SLOW_DOWN}",
+        SLOW_DOWN.len()
+    )
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

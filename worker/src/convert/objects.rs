@@ -1,0 +1,165 @@
+//! Documents from an object store and results into one, for a run that is synchronous otherwise.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use recto_pipeline::cancel::Cancel;
+use tokio::{
+    runtime::{Builder, Runtime},
+    time,
+};
+
+use crate::{
+    cli::StoreArgs,
+    store::{Body, Cause, Condition, Location, ObjectStore as _, Pin, StoreError, Stores},
+};
+
+/// Threads that wait for the network; the documents of a run share them.
+const THREADS: usize = 2;
+
+/// Files of one result on their way at once: a review page has many small images.
+const FILES_AT_ONCE: usize = 4;
+
+/// How often a download looks whether the run was stopped.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// The stores, and the threads that wait for them.
+pub(super) struct Objects {
+    runtime: Runtime,
+    stores: Stores,
+}
+
+impl Objects {
+    /// Nothing is asked yet.
+    pub(super) fn new(arguments: &StoreArgs) -> anyhow::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .enable_all()
+            .build()
+            .context("cannot start the threads for the store")?;
+        let stores = Stores::new(arguments, None)?;
+        Ok(Self { runtime, stores })
+    }
+
+    /// Whether results can go to `prefix`, as far as a look shows it: better known before hours of work.
+    pub(super) fn check(&self, prefix: &Location) -> Result<(), StoreError> {
+        match self.runtime.block_on(self.stores.probe(Some(prefix))) {
+            // Who may not look may still write.
+            Err(error) if matches!(error.cause, Cause::Denied { .. }) => Ok(()),
+            checked => checked,
+        }
+    }
+
+    /// What is below `prefix`, in the order of the keys.
+    pub(super) fn list(&self, prefix: &Location) -> Result<Vec<Location>, StoreError> {
+        self.runtime.block_on(async {
+            let (mut found, mut after) = (Vec::new(), None);
+            loop {
+                let listing = self.stores.list(prefix, after.as_deref()).await?;
+                found.extend(listing.entries.into_iter().map(|entry| entry.location));
+                after = listing.next;
+                if after.is_none() {
+                    return Ok(found);
+                }
+            }
+        })
+    }
+
+    /// A passing copy of an object. `None` where the run was stopped.
+    pub(super) fn fetch(
+        &self,
+        at: &Location,
+        most_bytes: u64,
+        cancel: &Cancel,
+    ) -> Option<Result<File, StoreError>> {
+        let local = |error: io::Error| StoreError::new(at, error.into());
+        let fetched = async {
+            let copy = tempfile::NamedTempFile::new().map_err(local)?;
+            let pin = Pin::default();
+            self.stores.fetch(at, &pin, most_bytes, copy.path()).await?;
+            copy.reopen().map_err(local)
+        };
+        let stopped = async {
+            while !cancel.is_cancelled() {
+                time::sleep(LOOK_EVERY).await;
+            }
+        };
+        self.runtime.block_on(async {
+            tokio::select! {
+                fetched = fetched => Some(fetched),
+                () = stopped => None,
+            }
+        })
+    }
+
+    /// Writes the files of a result below `prefix`, its manifest `NAME.json` after all others. What a
+    /// former run left there and this one does not have stays.
+    pub(super) fn deliver(
+        &self,
+        folder: &Path,
+        name: &str,
+        prefix: &Location,
+    ) -> Result<(), StoreError> {
+        let manifest = format!("{name}.json");
+        let mut files = files(folder, "").map_err(|error| StoreError::new(prefix, error.into()))?;
+        files.retain(|(file, _)| *file != manifest);
+        self.runtime.block_on(async {
+            stream::iter(files)
+                .map(|(file, path)| self.put(prefix, file, path))
+                .buffer_unordered(FILES_AT_ONCE)
+                .try_collect::<()>()
+                .await?;
+            let path = folder.join(&manifest);
+            self.put(prefix, manifest, path).await
+        })
+    }
+
+    async fn put(&self, prefix: &Location, file: String, path: PathBuf) -> Result<(), StoreError> {
+        let at = prefix
+            .join(&file)
+            .map_err(|error| StoreError::new(prefix, error.into()))?;
+        let body = Body::File(path);
+        self.stores
+            .put(&at, &body, content_type(&file), Condition::Always)
+            .await
+            .map(drop)
+    }
+}
+
+/// The files below a folder: their names from there, with slashes, and their paths.
+fn files(folder: &Path, below: &str) -> io::Result<Vec<(String, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = format!("{below}{}", entry.file_name().to_string_lossy());
+        if entry.file_type()?.is_dir() {
+            found.extend(files(&entry.path(), &format!("{name}/"))?);
+        } else {
+            found.push((name, entry.path()));
+        }
+    }
+    Ok(found)
+}
+
+/// The content type of a result's file, by its ending.
+fn content_type(file: &str) -> &'static str {
+    match Path::new(file)
+        .extension()
+        .and_then(|ending| ending.to_str())
+    {
+        Some("md") => "text/markdown; charset=utf-8",
+        Some("jsonl") => "application/x-ndjson",
+        Some("html") => "text/html; charset=utf-8",
+        Some("json") => "application/json",
+        Some("jpg" | "jpeg") => "image/jpeg",
+        Some("png") => "image/png",
+        Some("webp") => "image/webp",
+        _ => "application/octet-stream",
+    }
+}

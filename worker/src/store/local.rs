@@ -1,0 +1,471 @@
+//! A folder of this machine that stands for a store: for trying Recto out, and for shared disks.
+//!
+//! Nothing outside the folder is read or written: links are followed first, and where they lead outside,
+//! the call is refused. A write goes to a passing name, reaches the disk and then takes its own.
+
+use std::{
+    fs::{self, File, Metadata, Permissions},
+    io::{self, Read, Write},
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use async_trait::async_trait;
+use tempfile::NamedTempFile;
+
+use super::{
+    Body, Cause, Condition, Entry, Found, Listing, Location, ObjectStore, Pin, Result, StoreError,
+    Stored,
+};
+
+/// What passing files are called, so that a listing can leave them out.
+const PASSING: &str = ".recto-";
+
+/// The folder.
+#[derive(Clone, Debug)]
+pub(super) struct Local {
+    root: PathBuf,
+}
+
+impl Local {
+    pub(super) fn new(root: &Path) -> Result<Self> {
+        let trouble = |error: io::Error| {
+            let why = format!("--file-root: not a folder that can be used: {error}");
+            StoreError::new(root.display(), Cause::NotConfigured(why))
+        };
+        let real = fs::canonicalize(root).map_err(trouble)?;
+        fs::read_dir(&real).map_err(trouble)?;
+        Ok(Self { root: real })
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The real path of something that is there.
+    fn existing(&self, at: &Location) -> Result<PathBuf> {
+        let real = fs::canonicalize(path(at)?).map_err(StoreError::io(at))?;
+        self.inside(at, real)
+    }
+
+    fn inside(&self, at: &Location, real: PathBuf) -> Result<PathBuf> {
+        if real.starts_with(&self.root) {
+            Ok(real)
+        } else {
+            Err(StoreError::new(at, OUTSIDE))
+        }
+    }
+
+    /// The regular file that is there, as long as it is what `pin` says.
+    fn open(&self, at: &Location, pin: &Pin) -> Result<(File, Found)> {
+        let path = self.existing(at)?;
+        // Before it is opened: opening a pipe waits for its writer.
+        let metadata = fs::metadata(&path).map_err(StoreError::io(at))?;
+        if !metadata.is_file() {
+            return Err(StoreError::new(at, Cause::NoSuchObject));
+        }
+        let file = File::open(&path).map_err(StoreError::io(at))?;
+        let found = found(&file.metadata().map_err(StoreError::io(at))?);
+        let other = pin.etag.is_some() && pin.etag != found.etag;
+        if other || pin.version_id.is_some() {
+            return Err(StoreError::new(at, Cause::SourceChanged));
+        }
+        Ok((file, found))
+    }
+
+    fn copy(&self, at: &Location, pin: &Pin, most_bytes: u64, to: &Path) -> Result<Found> {
+        let too_large = || StoreError::new(at, Cause::TooLarge { most_bytes });
+        let (mut file, found) = self.open(at, pin)?;
+        if found.bytes > most_bytes {
+            return Err(too_large());
+        }
+        let copied = File::create(to)
+            .and_then(|mut to| {
+                io::copy(&mut (&mut file).take(most_bytes.saturating_add(1)), &mut to)
+            })
+            .map_err(StoreError::local(at))?;
+        if copied > most_bytes {
+            return Err(too_large());
+        }
+        let after = self::found(&file.metadata().map_err(StoreError::io(at))?);
+        if after != found || copied != found.bytes {
+            return Err(StoreError::new(at, Cause::SourceChanged));
+        }
+        Ok(found)
+    }
+
+    fn bytes(&self, at: &Location, most_bytes: u64) -> Result<Option<Vec<u8>>> {
+        let (file, _) = match self.open(at, &Pin::default()) {
+            Ok(opened) => opened,
+            Err(error) if matches!(error.cause, Cause::NoSuchObject) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let mut bytes = Vec::new();
+        file.take(most_bytes.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .map_err(StoreError::io(at))?;
+        if bytes.len() as u64 > most_bytes {
+            return Err(StoreError::new(at, Cause::TooLarge { most_bytes }));
+        }
+        Ok(Some(bytes))
+    }
+
+    fn write(&self, at: &Location, body: &Body, condition: Condition) -> Result<Stored> {
+        let (folder, name) = self.folder_for(at)?;
+        let target = folder.join(name);
+        if condition == Condition::IfAbsent && target.symlink_metadata().is_ok() {
+            return Ok(Stored::AlreadyThere);
+        }
+        let passing = written(&folder, body).map_err(StoreError::io(at))?;
+        let metadata = passing.as_file().metadata().map_err(StoreError::io(at))?;
+        let kept = match condition {
+            Condition::Always => passing.persist(&target),
+            Condition::IfAbsent => passing.persist_noclobber(&target),
+        };
+        match kept {
+            Ok(_) => {}
+            Err(error)
+                if condition == Condition::IfAbsent
+                    && error.error.kind() == io::ErrorKind::AlreadyExists =>
+            {
+                return Ok(Stored::AlreadyThere);
+            }
+            Err(error) => return Err(StoreError::io(at)(error.error)),
+        }
+        // The name is on the disk when the folder is.
+        File::open(&folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(StoreError::io(at))?;
+        Ok(Stored::Written {
+            etag: found(&metadata).etag,
+        })
+    }
+
+    /// The real folder that a file goes to, made where it is not there, and the file's name.
+    fn folder_for<'a>(&self, at: &'a Location) -> Result<(PathBuf, &'a str)> {
+        let path = path(at)?;
+        let folder = path
+            .parent()
+            .filter(|_| !at.is_folder())
+            .ok_or_else(|| StoreError::new(at, Cause::NoSuchObject))?;
+        // What is there is looked at first: nothing is made behind a link that leads outside.
+        let there = folder
+            .ancestors()
+            .find_map(|above| fs::canonicalize(above).ok())
+            .ok_or_else(|| StoreError::new(at, OUTSIDE))?;
+        self.inside(at, there)?;
+        fs::create_dir_all(folder).map_err(StoreError::io(at))?;
+        let real = fs::canonicalize(folder).map_err(StoreError::io(at))?;
+        Ok((self.inside(at, real)?, at.name()))
+    }
+
+    fn walk(&self, prefix: &Location) -> Result<Listing> {
+        let mut entries = Vec::new();
+        let folder = match self.existing(prefix) {
+            Err(error) if matches!(error.cause, Cause::NoSuchObject) => {
+                return Ok(Listing::default());
+            }
+            folder => folder?,
+        };
+        if folder.is_dir() {
+            walk(prefix, &folder, &mut entries)?;
+        }
+        entries.sort_by(|a, b| a.location.cmp(&b.location));
+        Ok(Listing {
+            entries,
+            next: None,
+        })
+    }
+}
+
+const OUTSIDE: Cause = Cause::NotAllowed("outside the folder that --file-root allows");
+
+fn path(at: &Location) -> Result<&Path> {
+    match at {
+        Location::File { path } => Ok(Path::new(path)),
+        Location::S3 { .. } => Err(StoreError::new(at, OUTSIDE)),
+    }
+}
+
+fn found(metadata: &Metadata) -> Found {
+    let changed_ns =
+        i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+    Found {
+        bytes: metadata.len(),
+        version_id: None,
+        etag: Some(format!("{:x}-{changed_ns:x}", metadata.len())),
+    }
+}
+
+fn written(folder: &Path, body: &Body) -> io::Result<NamedTempFile> {
+    // What any new file gets; the process's umask takes its share.
+    let mut passing = tempfile::Builder::new()
+        .prefix(PASSING)
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)?;
+    match body {
+        Body::Bytes(bytes) => passing.write_all(bytes)?,
+        Body::File(path) => {
+            io::copy(&mut File::open(path)?, passing.as_file_mut())?;
+        }
+    }
+    passing.as_file().sync_all()?;
+    Ok(passing)
+}
+
+/// Files below a folder. Links to files count as files, if they are; links to folders are not followed.
+fn walk(prefix: &Location, folder: &Path, entries: &mut Vec<Entry>) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(StoreError::io(prefix))? {
+        let entry = entry.map_err(StoreError::io(prefix))?;
+        let name = entry.file_name();
+        // A name that is no UTF-8 has no URI.
+        let Some(name) = name.to_str().filter(|name| !name.starts_with(PASSING)) else {
+            continue;
+        };
+        let location = prefix
+            .join(name)
+            .map_err(|error| StoreError::new(prefix, error.into()))?;
+        let kind = entry.file_type().map_err(StoreError::io(prefix))?;
+        if kind.is_dir() {
+            walk(&location, &entry.path(), entries)?;
+        } else if let Ok(metadata) = fs::metadata(entry.path())
+            && metadata.is_file()
+        {
+            let found = found(&metadata);
+            entries.push(Entry {
+                location,
+                bytes: found.bytes,
+                etag: found.etag,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Runs what waits for the disk where waiting is allowed.
+async fn blocking<T: Send + 'static>(
+    at: &Location,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| StoreError::new(at, Cause::Io(io::Error::other(error))))?
+}
+
+#[async_trait]
+impl ObjectStore for Local {
+    async fn stat(&self, at: &Location, pin: &Pin) -> Result<Found> {
+        let (this, owned, pin) = (self.clone(), at.clone(), pin.clone());
+        blocking(at, move || Ok(this.open(&owned, &pin)?.1)).await
+    }
+
+    async fn fetch(&self, at: &Location, pin: &Pin, most_bytes: u64, to: &Path) -> Result<Found> {
+        let (this, owned, pin, to) = (self.clone(), at.clone(), pin.clone(), to.to_owned());
+        blocking(at, move || {
+            let fetched = this.copy(&owned, &pin, most_bytes, &to);
+            if fetched.is_err() {
+                // It may not have been made; the first error is the one to tell.
+                let _ = fs::remove_file(&to);
+            }
+            fetched
+        })
+        .await
+    }
+
+    async fn read(&self, at: &Location, most_bytes: u64) -> Result<Option<Vec<u8>>> {
+        let (this, owned) = (self.clone(), at.clone());
+        blocking(at, move || this.bytes(&owned, most_bytes)).await
+    }
+
+    async fn put(
+        &self,
+        at: &Location,
+        body: &Body,
+        _content_type: &str,
+        condition: Condition,
+    ) -> Result<Stored> {
+        let (this, owned, body) = (self.clone(), at.clone(), body.clone());
+        blocking(at, move || this.write(&owned, &body, condition)).await
+    }
+
+    async fn list(&self, prefix: &Location, _after: Option<&str>) -> Result<Listing> {
+        let (this, owned) = (self.clone(), prefix.clone());
+        blocking(prefix, move || this.walk(&owned)).await
+    }
+
+    async fn probe(&self, _at: Option<&Location>) -> Result<()> {
+        let root = self.root.clone();
+        let at = Location::File {
+            path: root.to_string_lossy().into_owned(),
+        };
+        let named = at.clone();
+        blocking(&at, move || {
+            fs::read_dir(&root)
+                .map(|_| ())
+                .map_err(StoreError::io(&named))
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    struct Scene {
+        folder: tempfile::TempDir,
+        store: Local,
+    }
+
+    /// A root with `in/a.pdf`, and a secret beside the root.
+    fn scene() -> Scene {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        fs::create_dir_all(root.join("in")).unwrap();
+        fs::write(root.join("in/a.pdf"), "document").unwrap();
+        fs::write(folder.path().join("secret"), "secret").unwrap();
+        let store = Local::new(&root).unwrap();
+        Scene { folder, store }
+    }
+
+    impl Scene {
+        fn at(&self, below: &str) -> Location {
+            let root = self.store.root().to_str().unwrap().to_owned();
+            Location::File {
+                path: format!("{root}/{below}"),
+            }
+        }
+
+        async fn put(&self, at: &Location, text: &str, condition: Condition) -> Result<Stored> {
+            self.store.put(at, &bytes(text), "", condition).await
+        }
+
+        fn outside(&self) -> PathBuf {
+            self.folder.path().to_owned()
+        }
+    }
+
+    fn bytes(text: &str) -> Body {
+        Body::Bytes(text.as_bytes().to_vec())
+    }
+
+    fn kind<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
+        result.unwrap_err().kind()
+    }
+
+    #[tokio::test]
+    async fn what_is_written_is_read_again() {
+        let scene = scene();
+        let at = scene.at("out/deep/b.md");
+        let put = scene.put(&at, "one", Condition::IfAbsent).await;
+        let Stored::Written { etag } = put.unwrap() else {
+            panic!("nothing was there")
+        };
+        let found = scene.store.stat(&at, &Pin::default()).await.unwrap();
+        assert_eq!((found.bytes, &found.etag), (3, &etag));
+        let again = scene.put(&at, "two", Condition::IfAbsent).await;
+        assert_eq!(again.unwrap(), Stored::AlreadyThere);
+        assert_eq!(scene.store.read(&at, 3).await.unwrap().unwrap(), b"one");
+
+        let always = scene.put(&at, "three", Condition::Always).await;
+        assert!(matches!(always.unwrap(), Stored::Written { .. }));
+        assert_eq!(kind(scene.store.read(&at, 4).await), "too-large");
+        assert_eq!(
+            kind(scene.store.stat(&at, &found.pin()).await),
+            "source-changed"
+        );
+        let nothing = scene.store.read(&scene.at("none"), 4).await.unwrap();
+        assert_eq!(nothing, None);
+
+        let listing = scene.store.list(&scene.at(""), None).await.unwrap();
+        let keys: Vec<_> = listing.entries.into_iter().map(|e| e.location).collect();
+        assert_eq!(keys, [scene.at("in/a.pdf"), at]);
+    }
+
+    #[tokio::test]
+    async fn a_copy_is_capped_and_pinned() {
+        let scene = scene();
+        let (at, to) = (scene.at("in/a.pdf"), scene.outside().join("copy"));
+        let found = scene.store.stat(&at, &Pin::default()).await.unwrap();
+        scene.store.fetch(&at, &found.pin(), 8, &to).await.unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"document");
+        let capped = scene.store.fetch(&at, &found.pin(), 7, &to).await;
+        assert_eq!(kind(capped), "too-large");
+        assert!(!to.exists(), "no part of it stays");
+        fs::write(scene.store.root().join("in/a.pdf"), "replaced").unwrap();
+        let changed = scene.store.fetch(&at, &found.pin(), 8, &to).await;
+        assert_eq!(kind(changed), "source-changed");
+    }
+
+    #[tokio::test]
+    async fn nothing_leads_out_of_the_root() {
+        let scene = scene();
+        let root = scene.store.root().to_owned();
+        symlink(scene.outside(), root.join("up")).unwrap();
+        symlink(scene.outside().join("secret"), root.join("in/link.pdf")).unwrap();
+        let outside = Location::File {
+            path: scene.outside().join("secret").to_str().unwrap().to_owned(),
+        };
+        // A path that the URI's own rules would refuse, should it come from elsewhere.
+        for at in [
+            scene.at("up/secret"),
+            scene.at("in/link.pdf"),
+            scene.at("../secret"),
+            outside,
+        ] {
+            let pin = Pin::default();
+            let to = scene.outside().join("copy");
+            assert_eq!(kind(scene.store.stat(&at, &pin).await), "not-allowed");
+            assert_eq!(
+                kind(scene.store.fetch(&at, &pin, 9, &to).await),
+                "not-allowed"
+            );
+            assert_eq!(kind(scene.store.read(&at, 9).await), "not-allowed");
+        }
+        for below in ["up/new", "up/new/deep", "../new", "in/../../new"] {
+            let put = scene.put(&scene.at(below), "x", Condition::Always).await;
+            assert_eq!(kind(put), "not-allowed", "{below}");
+        }
+        assert!(!scene.outside().join("new").exists());
+        // A link that stands where a result goes is replaced, not followed.
+        let at = scene.at("in/link.pdf");
+        let put = scene.put(&at, "x", Condition::Always).await;
+        put.unwrap();
+        assert_eq!(fs::read(scene.outside().join("secret")).unwrap(), b"secret");
+        assert_eq!(
+            kind(scene.store.list(&scene.at("up"), None).await),
+            "not-allowed"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_pipe_or_a_folder_is_no_object() {
+        let scene = scene();
+        let found = scene.store.stat(&scene.at("in"), &Pin::default()).await;
+        assert_eq!(kind(found), "no-such-object");
+        let put = scene.put(&scene.at("in/"), "x", Condition::Always).await;
+        assert_eq!(kind(put), "no-such-object");
+    }
+
+    #[tokio::test]
+    async fn many_writers_and_one_wins() {
+        let scene = scene();
+        let at = scene.at("out/manifest.json");
+        let writers = (0..8).map(|number| {
+            let (store, at) = (scene.store.clone(), at.clone());
+            async move {
+                let body = bytes(&number.to_string());
+                store
+                    .put(&at, &body, "", Condition::IfAbsent)
+                    .await
+                    .unwrap()
+            }
+        });
+        let stored = futures_util::future::join_all(writers).await;
+        let written = stored
+            .iter()
+            .filter(|s| matches!(s, Stored::Written { .. }));
+        assert_eq!(written.count(), 1);
+    }
+}

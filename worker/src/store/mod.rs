@@ -1,0 +1,295 @@
+//! Where documents come from and results go: S3, or a folder of this machine that stands for it.
+//!
+//! [`Stores`] sends each call to the store that its URI names. Both stores promise the same:
+//!
+//! - A read can be pinned to the version or ETag seen before; if that is gone, it says so.
+//! - A write is whole or not there. [`Condition::IfAbsent`] lets one writer win.
+//! - Nothing is held whole in memory but what is small, and every wait has an end.
+//!
+//! S3-compatible stores without conditional writes are looked at before a write instead, which leaves a
+//! moment in which two writers both write: the last one wins. See [`s3`].
+
+// `s3://bucket/key` and `file:///path`; the safe folder of a source.
+mod location;
+// What can go wrong, sorted by what a caller can do about it.
+mod error;
+// A folder that stands for a store.
+mod local;
+// S3 and what speaks its language.
+mod s3;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::sync::OnceCell;
+
+pub(crate) use error::{Cause, StoreError};
+pub(crate) use location::Location;
+#[expect(unused_imports, reason = "used once the worker is put together")]
+pub(crate) use {error::KINDS, location::LocationError, location::source_folder};
+
+use crate::cli::StoreArgs;
+use local::Local;
+use s3::S3;
+
+type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// What an object must still be. Empty: whatever is there now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pin {
+    /// The version, where the bucket keeps versions.
+    pub(crate) version_id: Option<String>,
+    /// The ETag, as the store gives it, with its quotes.
+    pub(crate) etag: Option<String>,
+}
+
+/// What an object is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Its size.
+    pub(crate) bytes: u64,
+    /// Its version, where the bucket keeps versions.
+    pub(crate) version_id: Option<String>,
+    /// Its ETag. For a local file: size and time of change (nanoseconds), in hex, `size-time`.
+    pub(crate) etag: Option<String>,
+}
+
+impl Found {
+    /// Pins later calls to what was found.
+    pub(crate) fn pin(&self) -> Pin {
+        Pin {
+            version_id: self.version_id.clone(),
+            etag: self.etag.clone(),
+        }
+    }
+}
+
+/// What is written.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    /// A file's content; the file stays as it is until the call ends.
+    File(PathBuf),
+    /// These bytes.
+    Bytes(Vec<u8>),
+}
+
+/// When to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// Whatever is there is replaced.
+    Always,
+    /// What is there stays.
+    IfAbsent,
+}
+
+/// What became of a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// The object is what was given.
+    Written {
+        /// Its ETag.
+        etag: Option<String>,
+    },
+    /// Something was there and stays: another writer's, or this one's if an answer was lost on the way.
+    AlreadyThere,
+}
+
+/// One object of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Where it is.
+    pub(crate) location: Location,
+    /// Its size.
+    pub(crate) bytes: u64,
+    /// Its ETag.
+    pub(crate) etag: Option<String>,
+}
+
+/// A part of a listing, in the order of the keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Listing {
+    /// At most a thousand of S3; all of a local folder.
+    pub(crate) entries: Vec<Entry>,
+    /// Give this to get what follows; nothing follows where it is none.
+    pub(crate) next: Option<String>,
+}
+
+/// A place for objects.
+#[async_trait]
+pub(crate) trait ObjectStore: Send + Sync {
+    /// What is there.
+    async fn stat(&self, at: &Location, pin: &Pin) -> Result<Found>;
+
+    /// Copies an object to the file `to`, which is made or replaced, and removed again on an error. No
+    /// more than `most_bytes` are taken, whatever the store announces.
+    async fn fetch(&self, at: &Location, pin: &Pin, most_bytes: u64, to: &Path) -> Result<Found>;
+
+    /// A small object whole; `None` where there is none.
+    async fn read(&self, at: &Location, most_bytes: u64) -> Result<Option<Vec<u8>>>;
+
+    /// Writes an object, whole or not at all.
+    async fn put(
+        &self,
+        at: &Location,
+        body: &Body,
+        content_type: &str,
+        condition: Condition,
+    ) -> Result<Stored>;
+
+    /// What begins with `prefix`, `after` what an earlier call gave. A local prefix is a folder.
+    async fn list(&self, prefix: &Location, after: Option<&str>) -> Result<Listing>;
+
+    /// Whether the store answers and takes the credentials: by a look below `at` where one is given.
+    async fn probe(&self, at: Option<&Location>) -> Result<()>;
+}
+
+/// The stores of this process, by scheme.
+pub(crate) struct Stores {
+    arguments: StoreArgs,
+    /// Made when first used: finding region and credentials can take seconds.
+    s3: OnceCell<S3>,
+    local: Option<Local>,
+}
+
+impl Stores {
+    /// Nothing is asked yet. Without `file_root`, `file:` locations are refused.
+    ///
+    /// # Errors
+    /// Where `file_root` is no folder.
+    pub(crate) fn new(arguments: &StoreArgs, file_root: Option<&Path>) -> Result<Self> {
+        Ok(Self {
+            arguments: arguments.clone(),
+            s3: OnceCell::new(),
+            local: file_root.map(Local::new).transpose()?,
+        })
+    }
+
+    /// The real path of the folder for `file:` locations.
+    pub(crate) fn file_root(&self) -> Option<&Path> {
+        self.local.as_ref().map(Local::root)
+    }
+
+    async fn s3(&self) -> Result<&S3> {
+        self.s3
+            .get_or_try_init(|| S3::connect(&self.arguments))
+            .await
+    }
+
+    async fn of(&self, at: &Location) -> Result<&dyn ObjectStore> {
+        match (at, &self.local) {
+            (Location::S3 { .. }, _) => Ok(self.s3().await?),
+            (Location::File { .. }, Some(local)) => Ok(local),
+            (Location::File { .. }, None) => Err(StoreError::new(
+                at,
+                Cause::NotAllowed("files of this machine are refused; set --file-root to allow"),
+            )),
+        }
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Stores {
+    async fn stat(&self, at: &Location, pin: &Pin) -> Result<Found> {
+        self.of(at).await?.stat(at, pin).await
+    }
+
+    async fn fetch(&self, at: &Location, pin: &Pin, most_bytes: u64, to: &Path) -> Result<Found> {
+        self.of(at).await?.fetch(at, pin, most_bytes, to).await
+    }
+
+    async fn read(&self, at: &Location, most_bytes: u64) -> Result<Option<Vec<u8>>> {
+        self.of(at).await?.read(at, most_bytes).await
+    }
+
+    async fn put(
+        &self,
+        at: &Location,
+        body: &Body,
+        content_type: &str,
+        condition: Condition,
+    ) -> Result<Stored> {
+        let store = self.of(at).await?;
+        store.put(at, body, content_type, condition).await
+    }
+
+    async fn list(&self, prefix: &Location, after: Option<&str>) -> Result<Listing> {
+        self.of(prefix).await?.list(prefix, after).await
+    }
+
+    /// Without a place: the local folder where there is one, and S3 unless there is a local folder and
+    /// nothing has asked for S3 so far.
+    async fn probe(&self, at: Option<&Location>) -> Result<()> {
+        if let Some(at) = at {
+            return self.of(at).await?.probe(Some(at)).await;
+        }
+        if let Some(local) = &self.local {
+            local.probe(None).await?;
+        }
+        let s3_meant = self.arguments.s3_endpoint.is_some() || self.s3.initialized();
+        if self.local.is_none() || s3_meant {
+            self.s3().await?.probe(None).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A random wait before attempt `number`, 1 for the first repetition: up to a second, then twice that,
+/// and never above 20 s.
+fn back_off(number: u32) -> Duration {
+    let most_ms = 1000 * (1 << number.clamp(1, 6)) / 2;
+    Duration::from_millis(rand::random_range(most_ms / 10..=most_ms.min(20_000)))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        store: StoreArgs,
+    }
+
+    fn stores(file_root: Option<&Path>) -> Result<Stores> {
+        let mut arguments = Line::parse_from(["recto"]).store;
+        arguments.s3_endpoint = None;
+        Stores::new(&arguments, file_root)
+    }
+
+    #[tokio::test]
+    async fn files_are_refused_unless_a_root_allows_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let at: Location = format!("file://{}/a", folder.path().display())
+            .parse()
+            .unwrap();
+        std::fs::write(folder.path().join("a"), "text").unwrap();
+        let refused = stores(None).unwrap().read(&at, 9).await.unwrap_err();
+        assert_eq!(refused.kind(), "not-allowed");
+        assert!(refused.to_string().contains("--file-root"), "{refused}");
+
+        let stores = stores(Some(folder.path())).unwrap();
+        assert_eq!(stores.read(&at, 9).await.unwrap().unwrap(), b"text");
+        assert!(stores.probe(None).await.is_ok(), "S3 is not asked for");
+        let root = stores.file_root().and_then(Path::to_str);
+        assert_eq!(source_folder(&at, root), "a");
+    }
+
+    #[test]
+    fn a_root_that_is_no_folder_is_said() {
+        let error = stores(Some(Path::new("/dev/null"))).map(drop).unwrap_err();
+        assert_eq!(error.kind(), "not-configured");
+    }
+
+    #[test]
+    fn waits_grow_and_end() {
+        for number in 1..40 {
+            assert!(back_off(number) <= Duration::from_secs(20));
+        }
+        assert!(back_off(6) > back_off(1));
+    }
+}

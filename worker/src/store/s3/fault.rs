@@ -1,0 +1,143 @@
+//! What the store's refusals mean: decided by HTTP status and S3's error codes, never by their texts.
+
+use std::{error::Error, fmt::Display};
+
+use aws_sdk_s3::{
+    config::http::HttpResponse,
+    error::{ProvideErrorMetadata, SdkError},
+};
+
+use super::super::{Cause, StoreError};
+
+/// For `map_err`: what the failed call at a place means.
+pub(super) fn at<E>(at: &impl Display) -> impl FnOnce(SdkError<E, HttpResponse>) -> StoreError
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    move |error| StoreError::new(at, cause(&error))
+}
+
+/// Status and code of an answer that says no; nothing where there was no answer.
+pub(super) fn answer<E: ProvideErrorMetadata>(
+    error: &SdkError<E, HttpResponse>,
+) -> Option<(u16, &str)> {
+    let SdkError::ServiceError(answer) = error else {
+        return None;
+    };
+    let code = answer.err().code().unwrap_or_default();
+    Some((answer.raw().status().as_u16(), code))
+}
+
+fn cause<E>(error: &SdkError<E, HttpResponse>) -> Cause
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    if let Some((status, code)) = answer(error) {
+        let message = match error {
+            SdkError::ServiceError(answer) => answer.err().message().unwrap_or_default(),
+            _ => "",
+        };
+        return refusal(status, code, message);
+    }
+    match error {
+        SdkError::TimeoutError(_) => {
+            Cause::Unavailable("no answer in time (--s3-timeout)".to_owned())
+        }
+        SdkError::ConstructionFailure(_) => Cause::BadRequest(innermost(error)),
+        _ => Cause::Unavailable(innermost(error)),
+    }
+}
+
+/// What an answer means. `code` is empty where there is no body, as for HEAD.
+pub(super) fn refusal(status: u16, code: &str, message: &str) -> Cause {
+    let said = || match (code, message) {
+        ("", _) => format!("HTTP {status}"),
+        (code, "") => format!("HTTP {status} {code}"),
+        (code, message) => format!("HTTP {status} {code}: {message}"),
+    };
+    let named = || match code {
+        "" => format!("HTTP {status}"),
+        code => code.to_owned(),
+    };
+    match (status, code) {
+        (_, "NoSuchBucket") => Cause::NoSuchBucket,
+        (_, "NoSuchKey" | "NoSuchVersion" | "NotFound") => Cause::NoSuchObject,
+        // The version is not one that this store could have given.
+        (400, "InvalidVersionId") => Cause::NoSuchObject,
+        // A delete marker stands in its place.
+        (405, "MethodNotAllowed" | "") => Cause::NoSuchObject,
+        (
+            _,
+            "InvalidAccessKeyId"
+            | "SignatureDoesNotMatch"
+            | "ExpiredToken"
+            | "ExpiredTokenException"
+            | "InvalidToken"
+            | "TokenRefreshRequired"
+            | "RequestTimeTooSkewed"
+            | "InvalidClientTokenId"
+            | "UnrecognizedClientException"
+            | "AuthorizationHeaderMalformed",
+        ) => Cause::BadCredentials { code: named() },
+        (
+            _,
+            "SlowDown" | "RequestTimeout" | "Throttling" | "ThrottlingException" | "InternalError",
+        ) => Cause::Unavailable(said()),
+        // The answer to its end was lost, or someone has cleaned up: a new one will do.
+        (_, "NoSuchUpload") => Cause::Unavailable(said()),
+        (501, _) => Cause::BadRequest(said()),
+        (404, _) => Cause::NoSuchObject,
+        (401 | 403, _) => Cause::Denied { code: named() },
+        (412, _) => Cause::SourceChanged,
+        (408 | 429 | 500..=599, _) => Cause::Unavailable(said()),
+        _ => Cause::BadRequest(said()),
+    }
+}
+
+/// What lies at the bottom of an error: the layers above it only say that something failed.
+pub(super) fn innermost(error: &dyn Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_sorted_by_status_and_code() {
+        for (status, code, kind, transient) in [
+            (404, "NoSuchKey", "no-such-object", false),
+            (404, "", "no-such-object", false),
+            (404, "NoSuchVersion", "no-such-object", false),
+            (404, "NoSuchBucket", "no-such-bucket", false),
+            (400, "InvalidVersionId", "no-such-object", false),
+            (412, "PreconditionFailed", "source-changed", false),
+            (403, "AccessDenied", "access-denied", false),
+            (403, "", "access-denied", false),
+            (403, "InvalidAccessKeyId", "access-denied", true),
+            (403, "SignatureDoesNotMatch", "access-denied", true),
+            (400, "ExpiredToken", "access-denied", true),
+            (503, "SlowDown", "store-unavailable", true),
+            (429, "", "store-unavailable", true),
+            (500, "InternalError", "store-unavailable", true),
+            (200, "InternalError", "store-unavailable", true),
+            (502, "", "store-unavailable", true),
+            (404, "NoSuchUpload", "store-unavailable", true),
+            (501, "NotImplemented", "bad-request", false),
+            (400, "RequestTimeout", "store-unavailable", true),
+            (400, "InvalidArgument", "bad-request", false),
+            (301, "PermanentRedirect", "bad-request", false),
+        ] {
+            let cause = refusal(status, code, "");
+            assert_eq!(
+                (cause.kind(), cause.is_transient()),
+                (kind, transient),
+                "{status} {code}"
+            );
+        }
+    }
+}

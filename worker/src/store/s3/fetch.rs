@@ -1,0 +1,219 @@
+//! GET to a file or to memory, taken up again where it broke.
+
+use std::{io, path::Path};
+
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use tokio::{
+    fs::File,
+    io::{AsyncSeekExt as _, AsyncWriteExt as _},
+    time,
+};
+
+use super::super::{Cause, Found, Location, Pin, Result, StoreError, back_off};
+use super::{S3, fault, object};
+
+/// Where the bytes go.
+pub(super) enum Target {
+    /// To a file.
+    File(File),
+    /// To memory: only where the caller's limit is small.
+    Memory(Vec<u8>),
+}
+
+impl Target {
+    pub(super) async fn file(path: &Path) -> io::Result<Self> {
+        Ok(Self::File(File::create(path).await?))
+    }
+
+    pub(super) fn into_bytes(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Memory(bytes) => Some(bytes),
+            Self::File(_) => None,
+        }
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.write_all(bytes).await,
+            Self::Memory(memory) => {
+                memory.extend_from_slice(bytes);
+                Ok(())
+            }
+        }
+    }
+
+    /// The file takes what it is given in the background: this waits for it, and tells its errors.
+    async fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.flush().await,
+            Self::Memory(_) => Ok(()),
+        }
+    }
+
+    async fn restart(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(file) => {
+                file.set_len(0).await?;
+                file.rewind().await.map(drop)
+            }
+            Self::Memory(memory) => {
+                memory.clear();
+                Ok(())
+            }
+        }
+    }
+}
+
+/// How far a download is.
+struct Download<'a> {
+    at: &'a Location,
+    most_bytes: u64,
+    target: &'a mut Target,
+    /// What the first answer said: later ones must be of the same object.
+    first: Option<Found>,
+    /// Bytes in the target.
+    done: u64,
+}
+
+/// Whether a body came to its end.
+enum Streamed {
+    Whole,
+    /// And why not.
+    Broken(String),
+}
+
+impl S3 {
+    /// Copies an object to `target`. A stream that breaks or stalls is taken up where it broke, as long as
+    /// the object is still the same one, after a growing wait, as often as a request may be attempted.
+    pub(super) async fn download(
+        &self,
+        at: &Location,
+        pin: &Pin,
+        most_bytes: u64,
+        target: &mut Target,
+    ) -> Result<Found> {
+        let mut download = Download {
+            at,
+            most_bytes,
+            target,
+            first: None,
+            done: 0,
+        };
+        let mut pin = pin.clone();
+        for attempt in 1.. {
+            let answer = self.get(at, &pin, download.done).await?;
+            let found = download.begin(&answer).await?;
+            pin = found.pin();
+            match self.stream(&mut download, answer, found.bytes).await? {
+                Streamed::Whole => return Ok(found),
+                Streamed::Broken(why) if attempt >= self.attempts => {
+                    return Err(StoreError::new(at, Cause::Unavailable(why)));
+                }
+                Streamed::Broken(_) => time::sleep(back_off(attempt)).await,
+            }
+        }
+        unreachable!("attempts end")
+    }
+
+    async fn get(&self, at: &Location, pin: &Pin, from: u64) -> Result<GetObjectOutput> {
+        let (bucket, key) = object(at)?;
+        self.client
+            .get_object()
+            .bucket(bucket)
+            .key(key)
+            .set_version_id(pin.version_id.clone())
+            .set_if_match(pin.etag.clone())
+            .set_range((from > 0).then(|| format!("bytes={from}-")))
+            .send()
+            .await
+            .map_err(fault::at(at))
+    }
+
+    async fn stream(
+        &self,
+        download: &mut Download<'_>,
+        mut answer: GetObjectOutput,
+        bytes: u64,
+    ) -> Result<Streamed> {
+        let at = download.at;
+        loop {
+            let next = match time::timeout(self.timeout, answer.body.next()).await {
+                Err(_) => return Ok(Streamed::Broken("the stream stalled".to_owned())),
+                Ok(Some(Err(error))) => return Ok(Streamed::Broken(fault::innermost(&error))),
+                Ok(Some(Ok(next))) => next,
+                Ok(None) => break,
+            };
+            download.take(&next).await?;
+        }
+        download
+            .target
+            .flush()
+            .await
+            .map_err(StoreError::local(at))?;
+        Ok(if download.done == bytes {
+            Streamed::Whole
+        } else {
+            Streamed::Broken(format!("{} of {bytes} bytes came", download.done))
+        })
+    }
+}
+
+impl Download<'_> {
+    /// Looks at the head of an answer: what object it is of, and where in it the body begins.
+    async fn begin(&mut self, answer: &GetObjectOutput) -> Result<Found> {
+        let length = u64::try_from(answer.content_length().unwrap_or(0)).unwrap_or(0);
+        // `bytes 100-199/200` where a part was asked for and given; the whole object otherwise.
+        let from = answer
+            .content_range()
+            .and_then(|range| {
+                range
+                    .strip_prefix("bytes ")?
+                    .split_once('-')?
+                    .0
+                    .parse()
+                    .ok()
+            })
+            .unwrap_or(0);
+        if from != self.done {
+            if from != 0 {
+                let why = "it gave another part than the one asked for".to_owned();
+                return Err(StoreError::new(self.at, Cause::Unavailable(why)));
+            }
+            self.target
+                .restart()
+                .await
+                .map_err(StoreError::local(self.at))?;
+            self.done = 0;
+        }
+        let found = Found {
+            bytes: from.saturating_add(length),
+            version_id: answer.version_id.clone(),
+            etag: answer.e_tag.clone(),
+        };
+        if self.first.as_ref().is_some_and(|first| *first != found) {
+            return Err(StoreError::new(self.at, Cause::SourceChanged));
+        }
+        if found.bytes > self.most_bytes {
+            return Err(self.too_large());
+        }
+        Ok(self.first.insert(found).clone())
+    }
+
+    async fn take(&mut self, bytes: &[u8]) -> Result<()> {
+        let done = self.done.saturating_add(bytes.len() as u64);
+        if done > self.most_bytes {
+            return Err(self.too_large());
+        }
+        self.target
+            .write(bytes)
+            .await
+            .map_err(StoreError::local(self.at))?;
+        self.done = done;
+        Ok(())
+    }
+
+    fn too_large(&self) -> StoreError {
+        let most_bytes = self.most_bytes;
+        StoreError::new(self.at, Cause::TooLarge { most_bytes })
+    }
+}

@@ -1,0 +1,185 @@
+//! S3 and the stores that speak its language.
+//!
+//! **Conditional writes.** [`Condition::IfAbsent`] is `If-None-Match: *`. A store that does not know the
+//! header (501, or 400 where the same write without it goes through) is looked at with HEAD before each
+//! write instead, and remembered. Between look and write another writer may write too; then the last one
+//! wins.
+//!
+//! **Checksums** beyond the ones that S3 demands are left out: many compatible stores refuse them. Over
+//! TLS nothing is lost; a body cut short is noticed by its length.
+
+// The client: endpoint, region, credentials, certificates, timeouts.
+mod connect;
+// What the store's refusals mean.
+mod fault;
+// GET to a file or to memory, taken up again where it broke.
+mod fetch;
+// PUT, in parts where it is large.
+mod put;
+
+use std::{path::Path, sync::atomic::AtomicBool, time::Duration};
+
+use async_trait::async_trait;
+use aws_sdk_s3::Client;
+
+use self::fetch::Target;
+use super::{
+    Body, Cause, Condition, Entry, Found, Listing, Location, ObjectStore, Pin, Result, StoreError,
+    Stored,
+};
+use crate::cli::StoreArgs;
+
+/// A client and what it has learnt about its store.
+pub(super) struct S3 {
+    client: Client,
+    /// What messages call the store where no object is meant.
+    address: String,
+    /// Longest wait for an answer, or for its next byte.
+    timeout: Duration,
+    attempts: u32,
+    /// Whether the store has turned out not to know `If-None-Match`.
+    unconditional: AtomicBool,
+}
+
+impl S3 {
+    pub(super) async fn connect(arguments: &StoreArgs) -> Result<Self> {
+        let (client, address) = connect::client(arguments).await?;
+        Ok(Self {
+            client,
+            address,
+            timeout: connect::timeout(arguments),
+            attempts: arguments.s3_attempts,
+            unconditional: AtomicBool::new(false),
+        })
+    }
+}
+
+/// Bucket and key of an object.
+fn object(at: &Location) -> Result<(&str, &str)> {
+    match at {
+        Location::S3 { bucket, key } if !key.is_empty() => Ok((bucket, key)),
+        _ => Err(StoreError::new(
+            at,
+            Cause::BadRequest("it names no object; write s3://bucket/key".to_owned()),
+        )),
+    }
+}
+
+/// Bucket and prefix.
+fn below(at: &Location) -> Result<(&str, &str)> {
+    match at {
+        Location::S3 { bucket, key } => Ok((bucket, key)),
+        Location::File { .. } => object(at),
+    }
+}
+
+#[async_trait]
+impl ObjectStore for S3 {
+    async fn stat(&self, at: &Location, pin: &Pin) -> Result<Found> {
+        let (bucket, key) = object(at)?;
+        let answer = self
+            .client
+            .head_object()
+            .bucket(bucket)
+            .key(key)
+            .set_version_id(pin.version_id.clone())
+            .set_if_match(pin.etag.clone())
+            .send()
+            .await
+            .map_err(fault::at(at))?;
+        Ok(Found {
+            bytes: answer
+                .content_length()
+                .and_then(|bytes| u64::try_from(bytes).ok())
+                .unwrap_or(0),
+            etag: answer.e_tag,
+            version_id: answer.version_id,
+        })
+    }
+
+    async fn fetch(&self, at: &Location, pin: &Pin, most_bytes: u64, to: &Path) -> Result<Found> {
+        let mut target = Target::file(to).await.map_err(StoreError::local(at))?;
+        let fetched = self.download(at, pin, most_bytes, &mut target).await;
+        if fetched.is_err() {
+            // The first error is the one to tell.
+            let _ = tokio::fs::remove_file(to).await;
+        }
+        fetched
+    }
+
+    async fn read(&self, at: &Location, most_bytes: u64) -> Result<Option<Vec<u8>>> {
+        let mut target = Target::Memory(Vec::new());
+        match self
+            .download(at, &Pin::default(), most_bytes, &mut target)
+            .await
+        {
+            Ok(_) => Ok(target.into_bytes()),
+            Err(error) if matches!(error.cause, Cause::NoSuchObject) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn put(
+        &self,
+        at: &Location,
+        body: &Body,
+        content_type: &str,
+        condition: Condition,
+    ) -> Result<Stored> {
+        self.upload(at, body, content_type, condition).await
+    }
+
+    async fn list(&self, prefix: &Location, after: Option<&str>) -> Result<Listing> {
+        let (bucket, key) = below(prefix)?;
+        let answer = self
+            .client
+            .list_objects_v2()
+            .bucket(bucket)
+            .prefix(key)
+            .set_continuation_token(after.map(str::to_owned))
+            .send()
+            .await
+            .map_err(fault::at(prefix))?;
+        let next = answer.next_continuation_token.clone();
+        let entry = |object: aws_sdk_s3::types::Object| {
+            Some(Entry {
+                location: Location::S3 {
+                    bucket: bucket.to_owned(),
+                    key: object.key?,
+                },
+                bytes: u64::try_from(object.size.unwrap_or(0)).unwrap_or(0),
+                etag: object.e_tag,
+            })
+        };
+        Ok(Listing {
+            entries: answer
+                .contents
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(entry)
+                .collect(),
+            // An empty token would ask for the first page again.
+            next: next.filter(|token| !token.is_empty()),
+        })
+    }
+
+    async fn probe(&self, at: Option<&Location>) -> Result<()> {
+        if let Some(at) = at {
+            let (bucket, key) = below(at)?;
+            let look = self.client.list_objects_v2().bucket(bucket).prefix(key);
+            let answer = look.max_keys(1).send().await;
+            return answer.map(|_| ()).map_err(fault::at(at));
+        }
+        match self.client.list_buckets().max_buckets(1).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match fault::at(&self.address)(error) {
+                // Who may not list the buckets has been known and answered.
+                error if matches!(error.cause, Cause::Denied { .. }) => Ok(()),
+                error => Err(error),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

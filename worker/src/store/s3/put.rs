@@ -1,0 +1,314 @@
+//! PUT, in parts where it is large.
+
+use std::{error::Error, path::Path, sync::atomic::Ordering, time::Duration};
+
+use aws_sdk_s3::{
+    Client,
+    config::{self, http::HttpResponse, timeout::TimeoutConfig},
+    error::{ProvideErrorMetadata, SdkError},
+    primitives::ByteStream,
+    types::{CompletedMultipartUpload, CompletedPart},
+};
+use tokio::{fs::File, io::AsyncReadExt as _, runtime::Handle, time};
+
+use super::super::{
+    Body, Cause, Condition, Location, ObjectStore, Pin, Result, StoreError, Stored, back_off,
+};
+use super::{S3, fault, object};
+
+/// Size of a part, and the most that is sent in one piece. One part is in memory at a time.
+const PART_BYTES: u64 = 16 << 20;
+
+/// S3 takes no more parts than this.
+const MOST_PARTS: u64 = 10_000;
+
+/// The slowest upload that is still one, in bytes a second: the deadline of a part comes from it.
+const SLOWEST_UPLOAD: u64 = 64 << 10;
+
+/// What is written, where and when.
+#[derive(Clone, Copy)]
+struct Upload<'a> {
+    at: &'a Location,
+    body: &'a Body,
+    content_type: &'a str,
+    if_absent: bool,
+}
+
+/// Why an object was not written.
+enum Refused {
+    /// Something is there.
+    Exists,
+    /// Another writer is at it: what it comes to will be seen.
+    Conflict,
+    /// The store does not know the condition, or the request is wrong in itself.
+    Unknown,
+    /// For another reason.
+    Failed(StoreError),
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl S3 {
+    /// Writes an object, whole or not at all.
+    pub(super) async fn upload(
+        &self,
+        at: &Location,
+        body: &Body,
+        content_type: &str,
+        condition: Condition,
+    ) -> Result<Stored> {
+        let upload = Upload {
+            at,
+            body,
+            content_type,
+            if_absent: condition == Condition::IfAbsent,
+        };
+        if upload.if_absent && self.unconditional.load(Ordering::Relaxed) {
+            return self.look_and_write(upload).await;
+        }
+        for attempt in 1..=self.attempts {
+            match self.write(upload).await {
+                Ok(etag) => return Ok(Stored::Written { etag }),
+                Err(Refused::Exists) => return Ok(Stored::AlreadyThere),
+                Err(Refused::Conflict) => time::sleep(back_off(attempt)).await,
+                Err(Refused::Failed(error)) => return Err(error),
+                Err(Refused::Unknown) => {
+                    let stored = self.look_and_write(upload).await?;
+                    // It went through without the condition: that was what was wrong.
+                    if matches!(stored, Stored::Written { .. }) {
+                        self.unconditional.store(true, Ordering::Relaxed);
+                    }
+                    return Ok(stored);
+                }
+            }
+        }
+        Err(conflict(at))
+    }
+
+    /// For stores without conditional writes: a moment stays in which another writer may come.
+    async fn look_and_write(&self, upload: Upload<'_>) -> Result<Stored> {
+        match self.stat(upload.at, &Pin::default()).await {
+            Ok(_) => return Ok(Stored::AlreadyThere),
+            Err(error) if matches!(error.cause, Cause::NoSuchObject) => {}
+            Err(error) => return Err(error),
+        }
+        let always = Upload {
+            if_absent: false,
+            ..upload
+        };
+        match self.write(always).await {
+            Ok(etag) => Ok(Stored::Written { etag }),
+            Err(Refused::Failed(error)) => Err(error),
+            Err(Refused::Exists | Refused::Conflict | Refused::Unknown) => Err(conflict(upload.at)),
+        }
+    }
+
+    async fn write(&self, upload: Upload<'_>) -> Result<Option<String>, Refused> {
+        let path = match upload.body {
+            Body::Bytes(bytes) => return self.put_whole(upload, bytes.clone()).await,
+            Body::File(path) => path,
+        };
+        let (mut file, bytes) = open(path).await.map_err(StoreError::local(upload.at))?;
+        if bytes > PART_BYTES {
+            return self.put_in_parts(upload, file, bytes).await;
+        }
+        let whole = next_part(&mut file, PART_BYTES)
+            .await
+            .map_err(StoreError::local(upload.at))?;
+        self.put_whole(upload, whole).await
+    }
+
+    async fn put_whole(
+        &self,
+        upload: Upload<'_>,
+        bytes: Vec<u8>,
+    ) -> Result<Option<String>, Refused> {
+        let (bucket, key) = object(upload.at)?;
+        let deadline = self.deadline(bytes.len() as u64);
+        let put = self
+            .client
+            .put_object()
+            .bucket(bucket)
+            .key(key)
+            .content_type(upload.content_type)
+            .set_if_none_match(upload.if_absent.then(|| "*".to_owned()))
+            .body(ByteStream::from(bytes));
+        let sent = put.customize().config_override(deadline).send().await;
+        Ok(sent.map_err(|error| refused(upload, error))?.e_tag)
+    }
+
+    async fn put_in_parts(
+        &self,
+        upload: Upload<'_>,
+        mut file: File,
+        bytes: u64,
+    ) -> Result<Option<String>, Refused> {
+        let (bucket, key) = object(upload.at)?;
+        let begun = self
+            .client
+            .create_multipart_upload()
+            .bucket(bucket)
+            .key(key)
+            .content_type(upload.content_type)
+            .send()
+            .await
+            .map_err(fault::at(upload.at))?;
+        let mut parts = Parts {
+            client: &self.client,
+            bucket,
+            key,
+            id: begun.upload_id.unwrap_or_default(),
+            ended: false,
+        };
+        let written = self
+            .send_parts(upload, &parts, &mut file, bytes)
+            .await
+            .map_err(Refused::from);
+        let ended = match written {
+            Ok(sent) => self.complete(upload, &parts, sent, bytes).await,
+            Err(error) => Err(error),
+        };
+        if ended.is_err() {
+            parts.abort().await;
+        }
+        parts.ended = true;
+        ended
+    }
+
+    async fn send_parts(
+        &self,
+        upload: Upload<'_>,
+        parts: &Parts<'_>,
+        file: &mut File,
+        bytes: u64,
+    ) -> Result<Vec<CompletedPart>> {
+        let part_bytes = PART_BYTES.max(bytes.div_ceil(MOST_PARTS));
+        let mut sent = Vec::new();
+        for number in 1.. {
+            let part = next_part(file, part_bytes)
+                .await
+                .map_err(StoreError::local(upload.at))?;
+            if part.is_empty() {
+                break;
+            }
+            let deadline = self.deadline(part.len() as u64);
+            let put = self
+                .client
+                .upload_part()
+                .bucket(parts.bucket)
+                .key(parts.key)
+                .upload_id(&parts.id)
+                .part_number(number)
+                .body(ByteStream::from(part));
+            let answer = put.customize().config_override(deadline).send().await;
+            let etag = answer.map_err(fault::at(upload.at))?.e_tag;
+            let part = CompletedPart::builder().part_number(number);
+            sent.push(part.set_e_tag(etag).build());
+        }
+        Ok(sent)
+    }
+
+    async fn complete(
+        &self,
+        upload: Upload<'_>,
+        parts: &Parts<'_>,
+        sent: Vec<CompletedPart>,
+        bytes: u64,
+    ) -> Result<Option<String>, Refused> {
+        let sent = CompletedMultipartUpload::builder().set_parts(Some(sent));
+        let complete = self
+            .client
+            .complete_multipart_upload()
+            .bucket(parts.bucket)
+            .key(parts.key)
+            .upload_id(&parts.id)
+            .set_if_none_match(upload.if_absent.then(|| "*".to_owned()))
+            .multipart_upload(sent.build())
+            .customize()
+            // The store puts the parts together before it answers.
+            .config_override(self.deadline(bytes));
+        let answer = complete.send().await;
+        Ok(answer.map_err(|error| refused(upload, error))?.e_tag)
+    }
+
+    /// A request that carries bytes is answered when they are there: they get time of their own.
+    fn deadline(&self, bytes: u64) -> config::Builder {
+        let sending = Duration::from_secs(bytes / SLOWEST_UPLOAD);
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(self.timeout)
+            .read_timeout(self.timeout.saturating_add(sending));
+        config::Builder::new().timeout_config(timeouts.build())
+    }
+}
+
+fn conflict(at: &Location) -> StoreError {
+    let why = "another writer is at the same object".to_owned();
+    StoreError::new(at, Cause::Unavailable(why))
+}
+
+fn refused<E>(upload: Upload<'_>, error: SdkError<E, HttpResponse>) -> Refused
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let status = fault::answer(&error).map(|(status, _)| status);
+    let error = fault::at(upload.at)(error);
+    match (status, &error.cause) {
+        (Some(412), _) if upload.if_absent => Refused::Exists,
+        (Some(409), _) => Refused::Conflict,
+        (Some(400 | 501), Cause::BadRequest(_)) if upload.if_absent => Refused::Unknown,
+        _ => Refused::Failed(error),
+    }
+}
+
+async fn open(path: &Path) -> std::io::Result<(File, u64)> {
+    let file = File::open(path).await?;
+    let bytes = file.metadata().await?.len();
+    Ok((file, bytes))
+}
+
+async fn next_part(file: &mut File, most_bytes: u64) -> std::io::Result<Vec<u8>> {
+    let mut part = Vec::new();
+    file.take(most_bytes).read_to_end(&mut part).await?;
+    Ok(part)
+}
+
+/// Parts that the store keeps, and charges for, until they are put together or given up.
+struct Parts<'a> {
+    client: &'a Client,
+    bucket: &'a str,
+    key: &'a str,
+    id: String,
+    ended: bool,
+}
+
+impl Parts<'_> {
+    /// Gives the parts up. If that fails too, the bucket's own rules have to remove them.
+    fn abort(&self) -> impl Future<Output = ()> + Send + use<> {
+        let abort = self
+            .client
+            .abort_multipart_upload()
+            .bucket(self.bucket)
+            .key(self.key)
+            .upload_id(&self.id);
+        async move {
+            if let Err(error) = abort.send().await {
+                tracing::debug!(error = %fault::innermost(&error), "parts of an upload are left");
+            }
+        }
+    }
+}
+
+impl Drop for Parts<'_> {
+    /// The call was given up in the middle.
+    fn drop(&mut self) {
+        if !self.ended
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(self.abort());
+        }
+    }
+}
