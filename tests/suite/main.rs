@@ -17,6 +17,8 @@ mod read;
 mod convert;
 // `recto convert` from and to an object store.
 mod store;
+// `recto worker` between a real broker and a real store.
+mod worker;
 // The samples against what stands in them, upright, turned and skewed.
 mod samples;
 // What a person reads when something is wrong.

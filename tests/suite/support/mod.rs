@@ -6,6 +6,12 @@ pub mod pdf;
 pub mod objects;
 // A connection that fails as asked.
 pub mod proxy;
+// A RabbitMQ of a test's own.
+pub mod rabbit;
+// A blocking AMQP client.
+pub mod amqp;
+// A broker, a store and workers between them.
+pub mod station;
 
 use std::{
     env,

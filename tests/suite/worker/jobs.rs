@@ -1,0 +1,255 @@
+//! One job, and many: what is stored and what is said of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use recto_schemas::{DocumentState, Job, Manifest, ResultState, SchemaName};
+use serde_json::Value;
+
+use crate::support::{
+    pdf,
+    station::{DOCUMENTS, RESULTS, Station, job},
+};
+
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+#[test]
+fn a_job_becomes_a_document_a_manifest_and_a_result() {
+    let station = Station::start();
+    let worker = station.worker();
+    let mut job = station.document(
+        "ledger 4",
+        &pdf::with_pages(&[
+            &pdf::text(&["The first page."]),
+            &pdf::text(&["The second page."]),
+        ]),
+    );
+    job.batch = Some("ledgers".to_owned());
+    job.labels = BTreeMap::from([("shelf".to_owned(), "B 12".to_owned())]);
+    job.traceparent = Some(TRACE.to_owned());
+    job.submitted_at = Some("2026-11-21T09:00:00Z".to_owned());
+    job.options.html = true;
+    station.submit([&job]);
+
+    let accounts = station.accounts(1);
+    let result = &accounts.results["ledger 4"];
+    assert_eq!(result.state, ResultState::Done);
+    assert_eq!(
+        (result.batch.as_deref(), &result.labels),
+        (Some("ledgers"), &job.labels)
+    );
+    assert_eq!(result.traceparent.as_deref(), Some(TRACE));
+    assert_eq!(result.counts.text_layer, 2);
+    assert!(result.timing.queue_s.unwrap() > 0.0);
+    let schema = serde_json::to_value(recto_schemas::schema(SchemaName::Result)).unwrap();
+    assert!(jsonschema::is_valid(
+        &schema,
+        &serde_json::to_value(result).unwrap()
+    ));
+
+    let folder = format!("out/in/ledger 4.pdf/{}", &result.identity[..16]);
+    let get = |ending: &str| {
+        let key = format!("{folder}/document.{ending}");
+        station
+            .store
+            .get(RESULTS, &key)
+            .unwrap_or_else(|| panic!("no {key}"))
+    };
+    let uri = |ending: &str| format!("s3://{RESULTS}/{folder}/document.{ending}");
+    assert_eq!(result.outputs.manifest, uri("json"));
+    assert_eq!(result.outputs.markdown, Some(uri("md")));
+    assert_eq!(result.outputs.html, Some(uri("html")));
+    let markdown = get("md");
+    assert_eq!(markdown.content_type, "text/markdown; charset=utf-8");
+    let text = String::from_utf8(markdown.bytes).unwrap();
+    assert!(
+        text.contains("The first page.") && text.contains("The second page."),
+        "{text}"
+    );
+    assert_eq!(get("pages.jsonl").content_type, "application/x-ndjson");
+    assert_eq!(get("html").content_type, "text/html; charset=utf-8");
+
+    let stored = get("json");
+    assert_eq!(stored.content_type, "application/json");
+    let manifest: Manifest = serde_json::from_slice(&stored.bytes).unwrap();
+    assert_eq!(manifest.state, DocumentState::Done);
+    assert_eq!(manifest.job.as_deref(), Some("ledger 4"));
+    assert_eq!(manifest.identity.as_deref(), Some(result.identity.as_str()));
+    assert_eq!(manifest.source.uri, job.source.uri);
+    assert!(manifest.source.etag.is_some());
+
+    let ended = worker.events("job ended");
+    assert!(
+        ended[0]
+            .to_string()
+            .contains("0af7651916cd43dd8448eb211c80319c"),
+        "the log carries the trace: {}",
+        ended[0]
+    );
+    assert!(
+        !worker.log().contains("first page"),
+        "no text of documents in the log"
+    );
+    assert!((worker.metric("recto_documents_total{state=\"done\"}") - 1.0).abs() < 0.5);
+    assert_eq!(worker.ask("/readyz").0, 200);
+}
+
+#[test]
+fn forty_documents_and_two_workers_store_each_once() {
+    let station = Station::start();
+    let workers = [station.worker(), station.worker()];
+    let jobs: Vec<Job> = (0..40)
+        .map(|n| station.quick(&format!("doc-{n:02}")))
+        .collect();
+    station.submit(&jobs);
+
+    let accounts = station.accounts(40);
+    let done = accounts
+        .results
+        .values()
+        .filter(|r| r.state == ResultState::Done);
+    assert_eq!(done.count(), 40, "{:?}", accounts.dead);
+    let manifests = station.manifests();
+    let of: BTreeSet<_> = manifests.values().map(|m| m.job.clone()).collect();
+    assert_eq!((manifests.len(), of.len()), (40, 40));
+    let read: usize = workers.iter().map(|worker| worker.documents_read()).sum();
+    assert_eq!(read, 40, "each was read once");
+}
+
+#[test]
+fn a_duplicate_is_not_read_again() {
+    let station = Station::start();
+    let worker = station.worker();
+    let slow = station.slow("slow", 4);
+    // The second copy comes while the first is at work, the third when all is done.
+    station.submit([&slow, &slow]);
+    worker.wait_for_times("job ended", 2);
+    station.submit([&slow]);
+    worker.wait_for_times("job ended", 3);
+    let another = Job {
+        id: "another".to_owned(),
+        ..slow.clone()
+    };
+    station.submit([&another]);
+
+    let accounts = station.accounts(2);
+    assert_eq!(accounts.results["slow"].state, ResultState::Done);
+    assert_eq!(accounts.results["another"].state, ResultState::Skipped);
+    assert_eq!(
+        accounts.results["another"].outputs,
+        accounts.results["slow"].outputs
+    );
+    assert_eq!(worker.documents_read(), 1);
+    assert_eq!(station.manifests().len(), 1);
+}
+
+#[test]
+fn what_changed_or_is_asked_for_again_is_read_again() {
+    let station = Station::start();
+    let worker = station.worker();
+    let first = station.quick("letter");
+    station.submit([&first]);
+    worker.wait_for_times("job ended", 1);
+
+    station.store.put(
+        DOCUMENTS,
+        "in/letter.pdf",
+        &pdf::with_pages(&[&pdf::text(&["Changed."])]),
+    );
+    let changed = Job {
+        id: "changed".to_owned(),
+        ..first.clone()
+    };
+    station.submit([&changed]);
+    worker.wait_for_times("job ended", 2);
+
+    let forced = Job {
+        id: "forced".to_owned(),
+        force: true,
+        ..first.clone()
+    };
+    station.submit([&forced]);
+    worker.wait_for_times("job ended", 3);
+    // The forced job comes again: it has been done.
+    station.submit([&forced]);
+    worker.wait_for_times("job ended", 4);
+
+    let accounts = station.accounts(3);
+    let states: Vec<ResultState> = accounts.results.values().map(|r| r.state).collect();
+    assert_eq!(states, [ResultState::Done; 3]);
+    assert_eq!(worker.documents_read(), 3);
+    assert_eq!(station.manifests().len(), 2, "one for each version");
+    assert_ne!(
+        accounts.results["letter"].identity,
+        accounts.results["changed"].identity
+    );
+    assert_eq!(
+        accounts.results["forced"].identity,
+        accounts.results["changed"].identity
+    );
+}
+
+#[test]
+fn lost_pages_make_a_partial_result_and_all_lost_a_failed_one() {
+    let station = Station::start();
+    let _worker = station.worker();
+    let mut partial = station.quick("partial");
+    let page = pdf::text(&["A page."]);
+    station.store.put(
+        DOCUMENTS,
+        "in/partial.pdf",
+        &pdf::with_pages(&[page.as_str(); 5]),
+    );
+    partial.options.limits.max_pages = 3;
+    let mut failed = station.slow("failed", 3);
+    // Not enough for any page.
+    failed.options.limits.document_timeout_s = 0.001;
+    station.submit([&partial, &failed]);
+
+    let accounts = station.accounts(2);
+    let partial = &accounts.results["partial"];
+    assert_eq!(partial.state, ResultState::Partial);
+    assert_eq!((partial.counts.text_layer, partial.counts.skipped), (3, 2));
+    assert_eq!(partial.error.as_ref().unwrap().kind, "page-limit");
+    let failed = &accounts.results["failed"];
+    assert_eq!(failed.state, ResultState::Failed);
+    assert_eq!(failed.error.as_ref().unwrap().kind, "document-timeout");
+}
+
+#[test]
+fn a_local_folder_stands_for_a_store() {
+    let station = Station::start();
+    let root = tempfile::tempdir().unwrap();
+    let scan = root.path().join("scans/a letter.pdf");
+    std::fs::create_dir_all(scan.parent().unwrap()).unwrap();
+    std::fs::write(&scan, pdf::with_pages(&[&pdf::text(&["On paper."])])).unwrap();
+    let _worker = station.worker_with(|command| {
+        command.env("RECTO_FILE_ROOT", root.path());
+    });
+    let mut inside = job("inside", &format!("file://{}", scan.display()));
+    inside.output = format!("file://{}/results", root.path().display());
+    let mut outside = job("outside", "file:///etc/passwd");
+    outside.output.clone_from(&inside.output);
+    let mut escaping = inside.clone();
+    escaping.id = "escaping".to_owned();
+    escaping.output = format!("file://{}/../elsewhere", root.path().display());
+    station.submit([&inside, &outside, &escaping]);
+
+    let accounts = station.accounts(3);
+    let markdown = accounts.results["inside"]
+        .outputs
+        .markdown
+        .as_ref()
+        .unwrap();
+    let text = std::fs::read_to_string(markdown.strip_prefix("file://").unwrap()).unwrap();
+    assert!(text.contains("On paper."));
+    assert_eq!(accounts.dead["outside"].kind, "not-allowed");
+    let refused = ["not-allowed", "bad-message"];
+    assert!(
+        refused.contains(&accounts.dead["escaping"].kind.as_str()),
+        "{:?}",
+        accounts.dead["escaping"]
+    );
+    let value: Value = serde_json::to_value(&accounts.dead["outside"]).unwrap();
+    let schema = serde_json::to_value(recto_schemas::schema(SchemaName::DeadLetter)).unwrap();
+    assert!(jsonschema::is_valid(&schema, &value));
+}

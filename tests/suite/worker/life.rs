@@ -1,0 +1,182 @@
+//! Workers that die, stop or are kept waiting.
+
+use std::{fs, time::Duration};
+
+use recto_schemas::{Job, ResultState};
+use rustix::process::Signal;
+
+use crate::support::{
+    rabbit::Rabbit,
+    station::{Station, Worker, wait_until},
+};
+
+#[test]
+fn a_killed_workers_document_is_finished_by_another() {
+    let station = Station::start();
+    let mut first = station.worker();
+    let slow = station.slow("slow", 30);
+    station.submit([&slow]);
+    first.wait_for("page ended");
+    first.kill();
+    let left = leftovers(&station);
+    assert_eq!(
+        left.len(),
+        1,
+        "a killed worker leaves its work folder: {left:?}"
+    );
+
+    let second = station.worker();
+    let accounts = station.accounts(1);
+    assert_eq!(accounts.results["slow"].state, ResultState::Done);
+    assert_eq!(station.manifests().len(), 1);
+    assert_eq!(second.documents_read(), 1);
+    let now = leftovers(&station);
+    assert!(
+        !now.contains(&left[0]),
+        "the next worker removes it: {now:?}"
+    );
+}
+
+fn leftovers(station: &Station) -> Vec<String> {
+    let entries = fs::read_dir(station.work_folder()).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names
+        .filter(|name| name.starts_with("recto-worker-"))
+        .collect()
+}
+
+#[test]
+fn a_document_that_kills_its_worker_each_time_ends_as_a_crash_loop_and_its_neighbours_do_not() {
+    let station = Station::start();
+    let limit = |command: &mut std::process::Command| {
+        command.env("RECTO_DELIVERY_LIMIT", "8");
+    };
+    // The queue has the limit that its maker gives it.
+    let mut declare = station.recto("queues");
+    limit(&mut declare);
+    assert!(declare.arg("declare").status().unwrap().success());
+    let killer = station.slow("killer", 30);
+    let innocent = station.slow("innocent", 3);
+    station.submit([&killer, &innocent]);
+
+    let mut lives = 0;
+    let started_killer = |worker: &Worker| {
+        let started = worker.events("job started");
+        started
+            .iter()
+            .any(|event| event.to_string().contains("\"killer\""))
+    };
+    loop {
+        let mut worker = station.spawn_worker(limit);
+        lives += 1;
+        assert!(lives < 15, "the broker's own limit is 8");
+        let mut gone = false;
+        wait_until(
+            "the killer has started or is gone",
+            || {
+                gone = station.rabbit.client().ready("recto.jobs.dead") > 0;
+                gone || started_killer(&worker)
+            },
+            || worker.log(),
+        );
+        if gone {
+            let accounts = station.accounts(2);
+            assert_eq!(accounts.dead["killer"].kind, "crash-loop");
+            assert_eq!(accounts.dead["killer"].stage, "deliver");
+            assert!(accounts.dead["killer"].unsettled_deliveries >= 6);
+            assert_eq!(accounts.results["innocent"].state, ResultState::Done);
+            return;
+        }
+        worker.kill();
+    }
+}
+
+#[test]
+fn a_stopped_worker_finishes_what_it_has_and_takes_no_more() {
+    let station = Station::start();
+    let mut worker = station.worker();
+    let jobs: Vec<Job> = (0..6)
+        .map(|n| station.slow(&format!("slow-{n}"), 4))
+        .collect();
+    station.submit(&jobs);
+    worker.wait_for("page ended");
+    let (status, took) = worker.terminate();
+    assert!(status.success(), "{status}\n{}", worker.log());
+    assert!(took < Duration::from_secs(25), "{took:?}");
+    let ended = worker.documents_read();
+    assert!((1..=3).contains(&ended), "those under way: {ended}");
+    assert!(
+        leftovers(&station).is_empty(),
+        "nothing is left in the work folder"
+    );
+
+    let _next = station.worker();
+    assert_eq!(station.accounts(6).results.len(), 6);
+    assert_eq!(station.manifests().len(), 6);
+}
+
+#[test]
+fn what_is_not_done_by_the_deadline_is_handed_back() {
+    let station = Station::start();
+    let mut worker = station.worker_with(|command| {
+        command.env("RECTO_DRAIN_TIMEOUT", "1s");
+    });
+    station.submit([&station.slow("slow", 60)]);
+    worker.wait_for("page ended");
+    let (status, took) = worker.terminate();
+    assert!(status.success(), "{status}\n{}", worker.log());
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    assert!(worker.log().contains("hand-back"), "{}", worker.log());
+    assert_eq!(station.rabbit.client().ready("recto.jobs"), 1);
+    assert!(station.manifests().is_empty());
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let station = Station::start();
+    let mut worker = station.worker();
+    station.submit([&station.slow("slow", 60)]);
+    worker.wait_for("page ended");
+    worker.signal(Signal::TERM);
+    worker.wait_for("drains: no more jobs; those under way have until the deadline");
+    worker.signal(Signal::INT);
+    assert_eq!(worker.wait().code(), Some(130));
+}
+
+#[test]
+fn a_job_longer_than_the_brokers_patience_ends_in_one_result() {
+    let station = Station::with(Rabbit::start_with(&["consumer_timeout = 2000"]));
+    let workers = [station.worker(), station.worker()];
+    station.submit([&station.slow("long", 30), &station.quick("short")]);
+
+    let accounts = station.accounts(2);
+    assert_eq!(accounts.results["long"].state, ResultState::Done);
+    let timed_out = |worker: &Worker| worker.log().contains("timed out");
+    assert!(
+        workers.iter().any(timed_out),
+        "the broker lost its patience, or this shows nothing"
+    );
+    assert_eq!(station.manifests().len(), 2, "one stored result each");
+}
+
+#[test]
+fn a_full_work_folder_is_tried_again_and_shown() {
+    let station = Station::start();
+    let worker = station.worker_with(|command| {
+        command.env("RECTO_WORK_MEGABYTES", "1");
+    });
+    let mut big = crate::support::pdf::with_pages(&[&crate::support::pdf::text(&["Big."])]);
+    big.resize(1_500_000, b'\n');
+    station.submit([&station.document("big", &big), &station.quick("small")]);
+    wait_until(
+        "the worker says that it is not ready",
+        || worker.ask("/readyz").0 == 503 && worker.ask("/readyz").1.contains("disk: not ready"),
+        || worker.log(),
+    );
+    let accounts = station.accounts(2);
+    assert_eq!(accounts.results["small"].state, ResultState::Done);
+    assert_eq!(accounts.dead["big"].kind, "disk-full");
+    assert_eq!(accounts.dead["big"].attempts, 3, "after each delay");
+    let retries = worker.metric("recto_retries_total{kind=\"disk-full\"}");
+    assert!((retries - 3.0).abs() < 0.5);
+}

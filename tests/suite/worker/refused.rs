@@ -1,0 +1,126 @@
+//! Jobs that cannot be done: each leaves the queue with its reason.
+
+use recto_schemas::{Job, Password};
+
+use crate::support::{
+    pdf, repository,
+    station::{DOCUMENTS, Station, job},
+};
+
+#[test]
+fn each_permanent_failure_is_dead_lettered_with_its_reason() {
+    let station = Station::start();
+    station.declare();
+    let locked = std::fs::read(repository().join("tests/fixtures/encrypted.pdf")).unwrap();
+    let letter = pdf::with_pages(&[&pdf::text(&["One page."])]);
+
+    let with = |job: Job, change: &dyn Fn(&mut Job)| {
+        let mut job = job;
+        change(&mut job);
+        job
+    };
+    let jobs = [
+        (
+            "no-such-object",
+            job("no-such-object", &format!("s3://{DOCUMENTS}/missing.pdf")),
+        ),
+        (
+            "no-such-bucket",
+            job("no-such-bucket", "s3://nowhere/a.pdf"),
+        ),
+        (
+            "not-a-document",
+            station.document("not-a-document", b"<html>404 Not Found</html>"),
+        ),
+        ("damaged", station.document("damaged", &letter[..60])),
+        ("encrypted", station.document("encrypted", &locked)),
+        (
+            "wrong-password",
+            with(station.document("wrong-password", &locked), &|job| {
+                job.password = Some(Password::new("hunter2".to_owned()));
+            }),
+        ),
+        (
+            "document-too-large",
+            with(station.document("too-large", &letter), &|job| {
+                job.options.limits.max_document_bytes = 100;
+            }),
+        ),
+        (
+            "no-such-page",
+            with(station.document("no-such-page", &letter), &|job| {
+                job.options.pages = Some("5-".parse().unwrap());
+            }),
+        ),
+        (
+            "engine-unavailable",
+            with(station.document("engine", &letter), &|job| {
+                job.engine = Some("oracle".to_owned());
+            }),
+        ),
+        (
+            "source-changed",
+            with(station.document("changed", &letter), &|job| {
+                job.source.etag = Some("\"0123456789abcdef0123456789abcdef\"".to_owned());
+            }),
+        ),
+        ("not-allowed", job("not-allowed", "file:///etc/passwd")),
+        ("bad-message", job("bad-uri", "ftp://host/a.pdf")),
+        (
+            "bad-message",
+            with(station.document("bad-output", &letter), &|job| {
+                job.output = "results".to_owned();
+            }),
+        ),
+        (
+            "unknown-version",
+            with(station.document("unknown-version", &letter), &|job| {
+                job.schema = "recto.job/v2".to_owned();
+            }),
+        ),
+    ];
+    station.submit(jobs.iter().map(|(_, job)| job));
+    let client = station.rabbit.client();
+    let mut no_job = lapin::BasicProperties::default();
+    no_job = no_job.with_message_id("no-json".into());
+    client.publish_with("recto.jobs", b"not json", no_job);
+    client.publish(
+        "recto.jobs",
+        br#"{"schema":"recto.job/v1","id":"half","batch":"b"}"#,
+    );
+
+    let worker = station.worker();
+    let accounts = station.accounts(jobs.len() + 2);
+    assert!(accounts.results.is_empty(), "{:?}", accounts.results);
+    for (kind, job) in &jobs {
+        let letter = &accounts.dead[&job.id];
+        assert_eq!(letter.kind, *kind, "{}: {}", job.id, letter.message);
+        assert_eq!(letter.attempts, 0, "{}: not tried again", job.id);
+        assert!(!letter.message.is_empty());
+        let body: Job = serde_json::from_str(&letter.body).unwrap();
+        assert_eq!(
+            body.source, job.source,
+            "the job can be read in its dead letter"
+        );
+    }
+    assert_eq!(accounts.dead["no-json"].kind, "bad-message");
+    assert_eq!(accounts.dead["half"].batch.as_deref(), Some("b"));
+    let shown = format!("{:?}{}", accounts.dead, worker.log());
+    assert!(!shown.contains("hunter2"), "no password is shown");
+    let count = worker.metric("recto_dead_letters_total{kind=\"encrypted\"}");
+    assert!((count - 1.0).abs() < 0.5);
+}
+
+#[test]
+fn the_right_password_opens() {
+    let station = Station::start();
+    let locked = std::fs::read(repository().join("tests/fixtures/encrypted.pdf")).unwrap();
+    let mut job = station.document("locked", &locked);
+    job.password = Some(Password::new("archive".to_owned()));
+    let worker = station.worker();
+    station.submit([&job]);
+    assert!(station.accounts(1).results.contains_key("locked"));
+    let manifests = serde_json::to_string(&station.manifests()).unwrap();
+    assert!(!manifests.contains("archive\""), "no password is stored");
+    assert!(!worker.log().contains("\"archive\""));
+}

@@ -1,0 +1,173 @@
+//! Broker and store in trouble.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use recto_schemas::{Job, ResultState};
+
+use crate::support::{
+    proxy::Proxy,
+    station::{Station, wait_until},
+};
+
+#[test]
+fn a_broker_that_restarts_in_the_middle_loses_nothing() {
+    let mut station = Station::start();
+    let workers = [station.worker(), station.worker()];
+    let mut jobs: Vec<Job> = (0..20)
+        .map(|n| station.quick(&format!("quick-{n:02}")))
+        .collect();
+    jobs.push(station.slow("slow", 12));
+    station.submit(jobs.iter().rev());
+    wait_until(
+        "the slow one is at work",
+        || {
+            workers
+                .iter()
+                .any(|worker| !worker.events("page ended").is_empty())
+        },
+        String::new,
+    );
+    station.rabbit.stop();
+    station.rabbit.start_again();
+
+    let accounts = station.accounts(21);
+    assert_eq!(accounts.results.len(), 21, "{:?}", accounts.dead);
+    assert_eq!(station.manifests().len(), 21);
+    let reconnects: f64 = workers
+        .iter()
+        .map(|worker| worker.metric("recto_reconnects_total{peer=\"broker\"}"))
+        .sum();
+    assert!(reconnects >= 2.0, "both came back: {reconnects}");
+}
+
+#[test]
+fn a_store_that_is_away_and_then_slow_delays_jobs_and_loses_none() {
+    let station = Station::start();
+    let proxy = Proxy::start(station.store.address());
+    let worker = station.worker_with(|command| {
+        station.store.env_at(command, proxy.address());
+        command.env("RECTO_RETRY_DELAYS", "300ms,600ms,1s,2s,3s,5s,5s,5s,5s,5s");
+    });
+    proxy.answer_503();
+    let jobs: Vec<Job> = (0..4).map(|n| station.quick(&format!("doc-{n}"))).collect();
+    station.submit(&jobs);
+    wait_until(
+        "a job is tried again for the store",
+        || worker.log().contains("\"store-unavailable\""),
+        || worker.log(),
+    );
+    assert!(worker.ask("/readyz").1.contains("store: not ready"));
+    proxy.slow(4_000);
+    wait_until(
+        "a document gets through",
+        || worker.documents_read() > 0,
+        || worker.log(),
+    );
+    proxy.pass();
+
+    let accounts = station.accounts(4);
+    assert_eq!(accounts.results.len(), 4, "{:?}", accounts.dead);
+    assert!(accounts.results.values().any(|result| result.attempts > 0));
+    assert_eq!(station.manifests().len(), 4);
+}
+
+#[test]
+fn a_confirm_that_never_comes_leaves_the_job_with_the_broker() {
+    let station = Station::start();
+    let broker = SocketAddr::from((Ipv4Addr::LOCALHOST, station.rabbit.port()));
+    let proxy = Proxy::start(broker);
+    let worker = station.worker_with(|command| {
+        let direct = format!("@{broker}/");
+        let by_proxy = station
+            .rabbit
+            .url()
+            .replace(&direct, &format!("@{}/", proxy.address()));
+        assert_ne!(by_proxy, station.rabbit.url());
+        command.env("RECTO_AMQP_URL", by_proxy);
+        command.env("RECTO_CONFIRM_TIMEOUT", "2s");
+    });
+    station.submit([&station.slow("slow", 4)]);
+    worker.wait_for("page ended");
+    proxy.swallow_downstream();
+    worker.wait_for("lost the broker; connecting again");
+    assert_eq!(station.rabbit.client().ready("recto.jobs.dead"), 0);
+    proxy.drop_connections();
+    proxy.pass();
+
+    let accounts = station.accounts(1);
+    assert_eq!(accounts.results["slow"].state, ResultState::Done);
+    assert_eq!(
+        worker.documents_read() <= 1,
+        true,
+        "the stored result is sent again, not made again"
+    );
+    assert_eq!(station.manifests().len(), 1);
+}
+
+#[test]
+fn a_result_that_no_queue_takes_is_tried_again_and_then_dead_lettered() {
+    let station = Station::start();
+    let worker = station.worker();
+    station.rabbit.client().delete("recto.results");
+    station.submit([&station.quick("lost"), &station.quick("found")]);
+    wait_until(
+        "both are dead letters",
+        || station.rabbit.client().ready("recto.jobs.dead") == 2,
+        || worker.log(),
+    );
+    station.declare();
+    let accounts = station.accounts(2);
+    assert_eq!(accounts.dead["lost"].kind, "unroutable");
+    assert_eq!(accounts.dead["lost"].stage, "publish");
+    assert_eq!(accounts.dead["lost"].attempts, 3);
+    assert_eq!(station.manifests().len(), 2, "what was read is stored");
+
+    // With the queue back, the same document costs no second reading.
+    let mut again = station.quick("lost");
+    again.id = "lost".to_owned();
+    station.submit([&again]);
+    assert!(station.accounts(1).results.contains_key("lost"));
+    assert_eq!(
+        worker.documents_read(),
+        0,
+        "each was read before its result was lost"
+    );
+}
+
+#[test]
+fn a_worker_waits_for_a_broker_and_a_store_that_are_late_and_says_so_when_they_never_come() {
+    let mut station = Station::start();
+    station.rabbit.stop();
+    let worker = station.spawn_worker(|_| {});
+    worker.wait_for("no broker yet");
+    station.rabbit.start_again();
+    worker.wait_for("taking jobs");
+    drop(worker);
+
+    station.rabbit.stop();
+    let mut worker = station.spawn_worker(|command| {
+        command.env("RECTO_START_TIMEOUT", "1s");
+    });
+    let status = worker.wait();
+    assert_eq!(status.code(), Some(1));
+    assert!(
+        worker.log().contains("cannot reach the broker"),
+        "{}",
+        worker.log()
+    );
+    station.rabbit.start_again();
+
+    let mut worker = station.spawn_worker(|command| {
+        command.env("RECTO_START_TIMEOUT", "1s");
+        command.env("RECTO_S3_ENDPOINT", "http://127.0.0.1:9");
+    });
+    assert_eq!(worker.wait().code(), Some(1));
+    assert!(
+        worker.log().contains("the store is not usable"),
+        "{}",
+        worker.log()
+    );
+}
