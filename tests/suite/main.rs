@@ -15,6 +15,8 @@ mod rasterizer;
 mod read;
 // `recto convert` as a person uses it.
 mod convert;
+// `recto queues` against a real RabbitMQ.
+mod queues;
 // The samples against what stands in them, upright, turned and skewed.
 mod samples;
 // What a person reads when something is wrong.
