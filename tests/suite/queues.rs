@@ -71,6 +71,29 @@ fn a_job_that_waits_for_a_retry_comes_back() {
 }
 
 #[test]
+fn a_job_that_is_handed_back_too_often_is_a_dead_letter() {
+    let rabbit = Rabbit::start();
+    out(&queues(
+        &rabbit.url(),
+        &["declare", "--delivery-limit", "2"],
+    ));
+    let client = rabbit.client();
+    client.publish("recto.jobs", b"crashes");
+    let mut deliveries = 0;
+    eventually("the job is a dead letter", || {
+        deliveries += u32::from(client.hand_back("recto.jobs"));
+        client.ready("recto.jobs.dead") == 1
+    });
+    assert_eq!(deliveries, 3); // once, and twice again
+    for _ in 0..50 {
+        assert!(client.hand_back("recto.jobs.dead"));
+    }
+    let dead = client.take_all("recto.jobs.dead");
+    assert_eq!(dead.len(), 1, "whoever looks at dead letters loses none");
+    assert_eq!(dead[0].body, b"crashes");
+}
+
+#[test]
 fn status_shows_what_waits() {
     let rabbit = Rabbit::start();
     out(&queues(&rabbit.url(), &["declare"]));
