@@ -8,11 +8,11 @@ PARTS = RECTO_PDFIUM="$${RECTO_PDFIUM:-$(CACHE)/pdfium/libpdfium.so}" \
 PYTHON ?= python3
 DEMO_OUT := out/demo
 
-.PHONY: help setup build demo test lint unit bench samples clean
+.PHONY: help setup test-parts build demo test lint unit bench samples clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 setup: ## fetch PDFium, ONNX Runtime and the models into the cache folder, where missing
 	@$(PYTHON) deploy/setup.py
@@ -31,8 +31,11 @@ lint:
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace
 	.ci/check-dependencies
 
+test-parts: ## fetch what the tests alone need: RabbitMQ and SeaweedFS, unpacked into the cache folder
+	@$(PYTHON) tests/parts.py
+
 # The documentation's examples come first, so that the test runner has the last word.
-unit: setup
+unit: setup test-parts
 	cargo build --workspace
 	$(PARTS) cargo test --workspace --doc
 	@if cargo nextest --version >/dev/null 2>&1; then set -x; $(PARTS) cargo nextest run --workspace --no-fail-fast; \

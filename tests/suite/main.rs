@@ -19,6 +19,8 @@ mod convert;
 mod store;
 // `recto worker` between a real broker and a real store.
 mod worker;
+// `recto queues` against a real RabbitMQ.
+mod queues;
 // The samples against what stands in them, upright, turned and skewed.
 mod samples;
 // What a person reads when something is wrong.

@@ -32,8 +32,9 @@ use readable::{Readable, Utc};
 pub(crate) use redact::redact_uri;
 pub(crate) use trace_parent::TraceParent;
 
-/// Libraries that tell much at `info`, and at `debug` what is in requests. A filter that names one wins.
-const LIBRARIES: &str = "lapin=warn,amq_protocol=warn,async_rs=warn,aws_config=warn,aws_runtime=warn,\
+/// Libraries that tell much at `info`, and at `debug` what is in requests; lapin shows whole messages even as
+/// warnings. A filter that names one wins.
+const LIBRARIES: &str = "lapin=off,amq_protocol=off,async_rs=warn,aws_config=warn,aws_runtime=warn,\
     aws_sdk_s3=warn,aws_sigv4=warn,aws_smithy_runtime=warn,aws_smithy_runtime_api=warn,\
     aws_smithy_http_client=warn,hyper=warn,hyper_util=warn,h2=warn,rustls=warn,tower=warn";
 

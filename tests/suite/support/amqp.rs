@@ -3,8 +3,8 @@
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties,
     options::{
-        BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions,
-        QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+        BasicAckOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions,
+        ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
     },
     types::{AMQPValue, FieldTable},
 };
@@ -121,6 +121,23 @@ impl Client {
             }
         });
         messages
+    }
+
+    /// Takes the first message of a queue and hands it back; whether there was one.
+    pub fn hand_back(&self, queue: &str) -> bool {
+        self.runtime.block_on(async {
+            let got = self
+                .channel
+                .basic_get(queue.into(), BasicGetOptions::default());
+            let Some(got) = got.await.unwrap() else {
+                return false;
+            };
+            let options = BasicNackOptions {
+                requeue: true,
+                ..Default::default()
+            };
+            got.delivery.acker.nack(options).await.unwrap()
+        })
     }
 
     /// How many messages wait in a queue, now.

@@ -240,7 +240,11 @@ fn a_local_folder_stands_for_a_store() {
         .markdown
         .as_ref()
         .unwrap();
-    let text = std::fs::read_to_string(markdown.strip_prefix("file://").unwrap()).unwrap();
+    let path = markdown
+        .strip_prefix("file://")
+        .unwrap()
+        .replace("%20", " ");
+    let text = std::fs::read_to_string(path).unwrap();
     assert!(text.contains("On paper."));
     assert_eq!(accounts.dead["outside"].kind, "not-allowed");
     let refused = ["not-allowed", "bad-message"];

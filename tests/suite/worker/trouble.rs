@@ -1,9 +1,6 @@
 //! Broker and store in trouble.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    time::Duration,
-};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use recto_schemas::{Job, ResultState};
 
@@ -99,9 +96,8 @@ fn a_confirm_that_never_comes_leaves_the_job_with_the_broker() {
 
     let accounts = station.accounts(1);
     assert_eq!(accounts.results["slow"].state, ResultState::Done);
-    assert_eq!(
+    assert!(
         worker.documents_read() <= 1,
-        true,
         "the stored result is sent again, not made again"
     );
     assert_eq!(station.manifests().len(), 1);

@@ -64,7 +64,7 @@ pub(crate) enum BrokerError {
     },
     /// The user may not.
     #[error(
-        "the broker's user may not use {what}: {said}; give it the permission (rabbitmqctl set_permissions)"
+        "the broker's user may not use {what}: {said}; give it the permission (rabbitmqctl set_permissions), or use --declare false where everything is declared already"
     )]
     Denied { what: String, said: String },
     /// The broker did not answer a request in time.

@@ -9,7 +9,7 @@ use recto_schemas::{Job, ResultState};
 use tokio::time::sleep;
 use tracing::Instrument;
 
-use super::{Desk, session::Line};
+use super::Desk;
 use crate::{
     admin::Part,
     broker::{
@@ -36,7 +36,7 @@ const SUSPECTS_WAIT: Duration = Duration::from_millis(500);
 const BEFORE_LIMIT: u32 = 2;
 
 /// Handles a delivery to its end.
-pub(super) async fn handle(desk: Arc<Desk>, line: Arc<Line>, delivery: Delivery) {
+pub(super) async fn handle(desk: Arc<Desk>, delivery: Delivery) {
     let Delivery { message, acker } = delivery;
     let parsed = message::parse(&message.body);
     let known = match &parsed {
@@ -53,7 +53,6 @@ pub(super) async fn handle(desk: Arc<Desk>, line: Arc<Line>, delivery: Delivery)
     );
     let handling = Handling {
         desk: &desk,
-        line: &line,
         message: &message,
         job: known,
         started: Instant::now(),
@@ -64,7 +63,6 @@ pub(super) async fn handle(desk: Arc<Desk>, line: Arc<Line>, delivery: Delivery)
 /// A delivery that is being handled.
 struct Handling<'a> {
     desk: &'a Arc<Desk>,
-    line: &'a Line,
     message: &'a Message,
     /// As much as is known of the job.
     job: Option<Job>,
@@ -153,37 +151,31 @@ impl Handling<'_> {
     }
 
     async fn settle(&self, ended: Result<Ended, Failure>, acker: Acker) {
-        let steps = self.desk.topology.delays.len();
-        let state = ended.as_ref().map(|ended| ended.state);
-        let failure = match (verdict(state, self.message.attempts, steps), ended) {
-            (Verdict::Ack, Ok(ended)) => match self.publish_result(&ended).await {
-                Ok(()) => return self.acknowledge(&ended, acker).await,
-                Err(error) if acker.is_stale() || self.line.is_broken() => {
-                    tracing::warn!(%error, "the result message is not confirmed; the job comes again");
-                    return self.stale();
-                }
-                Err(error) => Failure::publish(&error),
+        let failure = match ended {
+            Ok(ended) => match self.send_result(&ended, &acker).await {
+                Sent::Confirmed => return self.acknowledge(&ended, acker).await,
+                Sent::Refused(error) => Failure::publish(&error),
+                Sent::Stopping => Failure::new(Stage::Publish, "drain", "the worker is stopping"),
+                Sent::Stale => return self.stale(),
             },
-            (_, Err(failure)) => failure,
-            (_, Ok(_)) => return,
+            Err(failure) => failure,
         };
         self.settle_failure(&failure, acker).await;
     }
 
-    async fn publish_result(&self, ended: &Ended) -> Result<(), PublishError> {
-        let Some(job) = &self.job else { return Ok(()) };
+    /// Sends the result message; what the broker refuses is not sent again here.
+    async fn send_result(&self, ended: &Ended, acker: &Acker) -> Sent {
+        let Some(job) = &self.job else {
+            return Sent::Confirmed;
+        };
         let queued_s =
             outcome::queued_s(job).map(|now| (now - self.started.elapsed().as_secs_f64()).max(0.0));
         let result = outcome::result(job, ended, self.message.attempts, queued_s);
         let started = Instant::now();
-        let sent = self
-            .line
-            .result(&self.desk.topology, &job.id, &result)
-            .await;
-        self.desk
-            .parts
-            .metrics
-            .stage(Timed::Publish, started.elapsed());
+        let send = || self.desk.outlet.result(&job.id, &result);
+        let sent = self.send(acker, send, Refusal::Final).await;
+        let metrics = &self.desk.parts.metrics;
+        metrics.stage(Timed::Publish, started.elapsed());
         sent
     }
 
@@ -215,17 +207,16 @@ impl Handling<'_> {
         self.note(failure);
         let steps = self.desk.topology.delays.len();
         let verdict = verdict(Err(failure), self.message.attempts, steps);
-        if acker.is_stale() {
-            return self.stale();
-        }
         let settled = match verdict {
             Verdict::HandBack => acker.nack_requeue().await,
+            // Only a result is acknowledged.
             Verdict::Ack => return,
             Verdict::Retry { .. } | Verdict::DeadLetter => {
-                match self.pass_on(verdict, failure, &acker).await {
-                    PassedOn::Yes => acker.ack().await,
-                    PassedOn::Stopping => acker.nack_requeue().await,
-                    PassedOn::SessionLost => return self.stale(),
+                let send = || self.pass_on(verdict, failure);
+                match self.send(&acker, send, Refusal::Passing).await {
+                    Sent::Confirmed => acker.ack().await,
+                    Sent::Stopping | Sent::Refused(_) => acker.nack_requeue().await,
+                    Sent::Stale => return self.stale(),
                 }
             }
         };
@@ -242,34 +233,11 @@ impl Handling<'_> {
         );
     }
 
-    /// Sends the message on its way, as often as it takes while the session lasts: until it is confirmed
-    /// elsewhere, the delivery is all there is of it.
-    async fn pass_on(&self, verdict: Verdict, failure: &Failure, acker: &Acker) -> PassedOn {
-        let mut backoff = Backoff::default();
-        loop {
-            let sent = match verdict {
-                Verdict::Retry { step } => {
-                    self.line
-                        .retry(&self.desk.topology, step, self.message)
-                        .await
-                }
-                _ => self.send_dead_letter(failure).await,
-            };
-            let Err(error) = sent else {
-                return PassedOn::Yes;
-            };
-            tracing::error!(%error, verdict = verdict.as_str(), "the message cannot be passed on; trying again");
-            if self.line.is_broken() || acker.is_stale() {
-                return PassedOn::SessionLost;
-            }
-            tokio::select! {
-                () = sleep(backoff.next_wait()) => {}
-                () = self.desk.drain.stop.cancelled() => return PassedOn::Stopping,
-            }
+    /// Sends the message on its way: to a delay queue, or as a dead letter.
+    async fn pass_on(&self, verdict: Verdict, failure: &Failure) -> Result<(), PublishError> {
+        if let Verdict::Retry { step } = verdict {
+            return self.desk.outlet.retry(step, self.message).await;
         }
-    }
-
-    async fn send_dead_letter(&self, failure: &Failure) -> Result<(), PublishError> {
         let counts = (self.message.attempts, self.message.delivery_count);
         let job = self.job.as_ref();
         let letter = outcome::dead_letter(&self.message.body, job, failure, counts);
@@ -277,9 +245,42 @@ impl Handling<'_> {
             .id
             .clone()
             .or_else(|| self.message.message_id.clone());
-        self.line
-            .dead_letter(&self.desk.topology, id, &letter)
-            .await
+        self.desk.outlet.dead_letter(id, &letter).await
+    }
+
+    /// Sends until it is confirmed, as long as the delivery is in hand: until then it is all there is of the job.
+    async fn send<F: Future<Output = Result<(), PublishError>>>(
+        &self,
+        acker: &Acker,
+        send: impl Fn() -> F,
+        refusal: Refusal,
+    ) -> Sent {
+        let mut backoff = Backoff::default();
+        loop {
+            if acker.is_stale() {
+                return Sent::Stale;
+            }
+            let drain = &self.desk.drain.now;
+            let sent = tokio::select! {
+                sent = send() => sent,
+                () = drain.cancelled() => return Sent::Stopping,
+            };
+            let Err(error) = sent else {
+                return Sent::Confirmed;
+            };
+            let refused = matches!(
+                error,
+                PublishError::Unroutable { .. } | PublishError::Nacked { .. }
+            );
+            if refused && refusal == Refusal::Final {
+                return Sent::Refused(error);
+            }
+            tracing::warn!(%error, "a message is not confirmed; sending it again");
+            tokio::select! {
+                () = sleep(backoff.next_wait()) => {}
+                () = drain.cancelled() => return Sent::Stopping,
+            }
+        }
     }
 
     /// What a failure says of the worker itself.
@@ -305,9 +306,23 @@ impl Handling<'_> {
     }
 }
 
-/// Whether a message is safe elsewhere.
-enum PassedOn {
-    Yes,
+/// What a broker's refusal of a message means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// Do something else.
+    Final,
+    /// Try again: there is nothing else to do.
+    Passing,
+}
+
+/// What came of a message.
+enum Sent {
+    /// The broker has it.
+    Confirmed,
+    /// The broker refused it.
+    Refused(PublishError),
+    /// The worker stops.
     Stopping,
-    SessionLost,
+    /// The delivery is not in hand any more.
+    Stale,
 }

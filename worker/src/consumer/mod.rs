@@ -1,11 +1,13 @@
 //! The consumer: deliveries in, each settled once, after its result is durable.
 //!
-//! One [`Session`] at a time: a connection, its deliveries and its publisher. When it is lost the jobs that
+//! One [`Session`] at a time: a connection and its deliveries. When it is lost the jobs that
 //! it brought go on; the broker delivers them again, to this worker or another one, and whoever gets them finds
 //! the stored result, or waits for it.
 
-// One connection: what it delivers, what is sent on it.
+// One connection and what it delivers.
 mod session;
+// What the worker sends, on a connection of its own.
+mod outlet;
 // One delivery: from its arrival to its verdict.
 mod handle;
 
@@ -28,6 +30,7 @@ use crate::{
     job::Parts,
     metrics::Peer,
 };
+pub(crate) use outlet::Outlet;
 use session::Session;
 
 /// How often the loop shows that it goes round.
@@ -40,6 +43,7 @@ pub(crate) struct Desk {
     pub(crate) parts: Arc<Parts>,
     pub(crate) broker: BrokerArgs,
     pub(crate) topology: Topology,
+    pub(crate) outlet: Outlet,
     pub(crate) health: Arc<Health>,
     pub(crate) drain: Drain,
     /// Jobs at once; also what the broker may send ahead.
@@ -120,6 +124,7 @@ pub(crate) async fn run(desk: &Arc<Desk>, start_by: Instant) -> Result<(), Broke
     }
     // Jobs whose session was lost.
     finish(desk).await;
+    desk.outlet.close().await;
     Ok(())
 }
 
@@ -137,43 +142,33 @@ async fn wait(desk: &Desk, time: Duration) {
 }
 
 /// Takes deliveries until the drain, which it sees to its end, or until the session is lost: then says why.
-async fn serve(desk: &Arc<Desk>, session: Session) -> Option<Ended> {
-    let Session { mut consumer, line } = session;
+async fn serve(desk: &Arc<Desk>, mut session: Session) -> Option<Ended> {
+    let start = |delivery| {
+        desk.tasks.spawn(handle::handle(Arc::clone(desk), delivery));
+    };
     let mut beat = interval(BEAT);
     let lost = loop {
         tokio::select! {
             biased;
             () = desk.drain.stop.cancelled() => break None,
-            _ = beat.tick() => {
-                desk.health.beat();
-                if line.is_broken() {
-                    let said = "it does not confirm messages".to_owned();
-                    break Some(Ended::ConnectionLost { said });
-                }
-            }
-            delivery = consumer.next() => match delivery {
-                Ok(delivery) => {
-                    desk.tasks.spawn(handle::handle(Arc::clone(desk), Arc::clone(&line), delivery));
-                }
+            _ = beat.tick() => desk.health.beat(),
+            delivery = session.consumer.next() => match delivery {
+                Ok(delivery) => start(delivery),
                 Err(ended) => break Some(ended),
             },
         }
     };
     if lost.is_none() {
         // What comes now was under way already; `handle` gives it back.
-        if let Err(error) = consumer.cancel().await {
+        if let Err(error) = session.consumer.cancel().await {
             tracing::warn!(%error, "could not stop consuming in order");
         }
-        while let Ok(Ok(delivery)) = timeout(HAND_BACK, consumer.next()).await {
-            desk.tasks.spawn(handle::handle(
-                Arc::clone(desk),
-                Arc::clone(&line),
-                delivery,
-            ));
+        while let Ok(Ok(delivery)) = timeout(HAND_BACK, session.consumer.next()).await {
+            start(delivery);
         }
         finish(desk).await;
     }
-    line.close().await;
+    session.close().await;
     lost
 }
 

@@ -27,7 +27,7 @@ use crate::{
     admin::{Admin, Health, Part},
     broker::topology::Topology,
     cli::{EXIT_FAILED, EXIT_STOPPED, Worker},
-    consumer::{self, Desk, Drain},
+    consumer::{self, Desk, Drain, Outlet},
     telemetry,
 };
 
@@ -94,6 +94,7 @@ async fn work(arguments: &Worker) -> anyhow::Result<ExitCode> {
     let desk = Arc::new(Desk {
         broker: arguments.broker.clone(),
         topology: Topology::new(&arguments.broker),
+        outlet: Outlet::new(arguments.broker.clone(), Arc::clone(&parts.metrics)),
         health,
         jobs: arguments.jobs,
         permits: Arc::new(Semaphore::new(usize::from(arguments.jobs))),
