@@ -24,8 +24,9 @@ use tokio::runtime::{Builder, Runtime};
 pub const KEY: &str = "recto-key";
 pub const SECRET: &str = "recto-secret";
 
-/// S3, master, volume and filer, each with its gRPC port.
-const PORTS: usize = 8;
+/// S3, master, volume, filer and admin, each with its gRPC port. The last listens even where its pages
+/// are off.
+const PORTS: usize = 10;
 
 /// A start takes about a second; a busy machine is given this long.
 const START_WITHIN: Duration = Duration::from_secs(60);
@@ -208,6 +209,8 @@ fn spawn(folder: &TempDir, ports: [u16; PORTS]) -> Child {
         "volume.port.grpc",
         "filer.port",
         "filer.port.grpc",
+        "admin.port",
+        "admin.port.grpc",
     ];
     Command::new(program())
         .args([
