@@ -27,38 +27,42 @@ fn command(weed: &Weed, address: SocketAddr, arguments: &[&str]) -> Command {
 }
 
 fn convert(weed: &Weed, arguments: &[&str]) -> Output {
-    command(weed, weed.address(), arguments).output().unwrap()
+    let mut command = recto();
+    weed.env(&mut command);
+    command.arg("convert").args(arguments).output().unwrap()
 }
 
 fn manifest(weed: &Weed, key: &str) -> Manifest {
-    let object = weed.get("out", key).unwrap();
+    let object = weed.get("texts", key).unwrap();
     assert_eq!(object.content_type, "application/json");
     serde_json::from_slice(&object.bytes).unwrap()
 }
 
 fn text(weed: &Weed, key: &str) -> String {
-    String::from_utf8(weed.get("out", key).unwrap().bytes).unwrap()
+    String::from_utf8(weed.get("texts", key).unwrap().bytes).unwrap()
 }
 
 #[test]
 fn a_document_goes_from_bucket_to_bucket_with_all_its_files() {
     let weed = Weed::start();
-    weed.create_bucket("in");
-    weed.create_bucket("out");
-    let (key, source) = ("box 7/registers #2 ж.pdf", letter("registers"));
-    weed.put("in", key, &source);
-    let uri = format!("s3://in/{key}");
-    let output = convert(&weed, &[&uri, "-o", "s3://out/run 1/", "--html"]);
+    weed.create_bucket("scans");
+    weed.create_bucket("texts");
+    // So many pages that the review page has its images beside it.
+    let page = pdf::text(&["Dear Mrs. Aldous,", "the registers have come back."]);
+    let source = pdf::with_pages(&[page.as_str(); 51]);
+    let key = "box 7/registers #2 ж.pdf";
+    weed.put("scans", key, &source);
+    let uri = format!("s3://scans/{key}");
+    let output = convert(&weed, &[&uri, "-o", "s3://texts/run 1/", "--html"]);
     assert!(output.status.success(), "{}", seen(&output));
 
     let name = "run 1/registers #2 ж";
     let mut wanted: Vec<String> = ["md", "pages.jsonl", "html", "json"]
         .map(|ending| format!("{name}.{ending}"))
         .into();
-    let images = [1, 2].map(|page| format!("{name}.images/{page:04}.jpg"));
-    wanted.extend(images.clone());
+    wanted.extend((1..=51).map(|page| format!("{name}.images/{page:04}.jpg")));
     wanted.sort();
-    assert_eq!(weed.list("out", ""), wanted);
+    assert_eq!(weed.list("texts", ""), wanted);
     for (ending, content_type) in [
         (".md", "text/markdown; charset=utf-8"),
         (".pages.jsonl", "application/x-ndjson"),
@@ -66,16 +70,16 @@ fn a_document_goes_from_bucket_to_bucket_with_all_its_files() {
         (".json", "application/json"),
         (".images/0001.jpg", "image/jpeg"),
     ] {
-        let object = weed.get("out", &format!("{name}{ending}")).unwrap();
+        let object = weed.get("texts", &format!("{name}{ending}")).unwrap();
         assert_eq!(object.content_type, content_type, "{ending}");
     }
-    assert!(text(&weed, &format!("{name}.md")).contains("the registers have come back."));
+    assert!(text(&weed, &format!("{name}.md")).contains("registers have come back"));
 
     let manifest = manifest(&weed, &format!("{name}.json"));
     assert_eq!(manifest.state, DocumentState::Done);
     assert_eq!(manifest.source.uri, uri);
     assert_eq!(manifest.source.bytes, Some(source.len() as u64));
-    let at = |key: &String| weed.get("out", key).unwrap().modified;
+    let at = |key: &String| weed.get("texts", key).unwrap().modified;
     let last = at(&format!("{name}.json"));
     assert!(wanted.iter().all(|key| at(key) <= last));
 }
@@ -83,19 +87,19 @@ fn a_document_goes_from_bucket_to_bucket_with_all_its_files() {
 #[test]
 fn a_prefix_means_the_documents_below_it() {
     let weed = Weed::start();
-    weed.create_bucket("in");
-    weed.create_bucket("out");
+    weed.create_bucket("scans");
+    weed.create_bucket("texts");
     for key in ["a/one.pdf", "a/deep/two.PDF", "b/three.pdf"] {
-        weed.put("in", key, &letter(key));
+        weed.put("scans", key, &letter(key));
     }
-    weed.put("in", "a/notes.txt", b"not a document");
-    let output = convert(&weed, &["s3://in/a/", "-o", "s3://out"]);
+    weed.put("scans", "a/notes.txt", b"not a document");
+    let output = convert(&weed, &["s3://scans/a/", "-o", "s3://texts"]);
     assert!(output.status.success(), "{}", seen(&output));
-    let keys = weed.list("out", "");
+    let keys = weed.list("texts", "");
     let manifests: Vec<_> = keys.iter().filter(|key| key.ends_with(".json")).collect();
     assert_eq!(manifests, ["one.json", "two.json"]);
 
-    let output = convert(&weed, &["s3://in/c/", "-o", "s3://out"]);
+    let output = convert(&weed, &["s3://scans/c/", "-o", "s3://texts"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
         seen(&output).contains("no documents in it"),
@@ -107,14 +111,21 @@ fn a_prefix_means_the_documents_below_it() {
 #[test]
 fn what_cannot_be_fetched_says_why_and_the_rest_goes_on() {
     let weed = Weed::start();
-    weed.create_bucket("in");
-    weed.create_bucket("out");
-    weed.put("in", "here.pdf", &letter("books"));
-    let inputs = ["s3://in/gone.pdf", "s3://in/here.pdf", "s3://nowhere/x.pdf"];
-    let output = convert(&weed, &[&inputs[..], &["-o", "s3://out/p"]].concat());
+    weed.create_bucket("scans");
+    weed.create_bucket("texts");
+    weed.put("scans", "here.pdf", &letter("books"));
+    let inputs = [
+        "s3://scans/gone.pdf",
+        "s3://scans/here.pdf",
+        "s3://nowhere/x.pdf",
+    ];
+    let output = convert(&weed, &[&inputs[..], &["-o", "s3://texts/p"]].concat());
     let seen = seen(&output);
     assert_eq!(output.status.code(), Some(1), "{seen}");
-    assert!(seen.contains("s3://in/gone.pdf: no such object"), "{seen}");
+    assert!(
+        seen.contains("s3://scans/gone.pdf: no such object"),
+        "{seen}"
+    );
     assert!(
         seen.contains("s3://nowhere/x.pdf: no such bucket"),
         "{seen}"
@@ -122,13 +133,21 @@ fn what_cannot_be_fetched_says_why_and_the_rest_goes_on() {
     let kind = |key| manifest(&weed, key).failure.map(|failure| failure.kind);
     assert_eq!(kind("p/gone.json").as_deref(), Some("no-such-object"));
     assert_eq!(kind("p/here.json"), None);
+    weed.delete("scans", "here.pdf");
+    let output = convert(&weed, &["s3://scans/here.pdf"]);
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "without -o it is read all the same"
+    );
+    weed.put("scans", "here.pdf", &letter("books"));
 
     let small = [
         "--max-megabytes",
         "0.0001",
-        "s3://in/here.pdf",
+        "s3://scans/here.pdf",
         "-o",
-        "s3://out/q",
+        "s3://texts/q",
     ];
     assert_eq!(convert(&weed, &small).status.code(), Some(1));
     assert_eq!(
@@ -141,8 +160,8 @@ fn what_cannot_be_fetched_says_why_and_the_rest_goes_on() {
 #[test]
 fn a_store_that_cannot_be_used_is_said_before_the_work() {
     let weed = Weed::start();
-    weed.create_bucket("out");
-    let arguments = ["missing.pdf", "-o", "s3://out/"];
+    weed.create_bucket("texts");
+    let arguments = ["missing.pdf", "-o", "s3://texts/"];
     let run = |change: &dyn Fn(&mut Command)| {
         let mut command = command(&weed, weed.address(), &arguments);
         change(&mut command);
@@ -154,11 +173,16 @@ fn a_store_that_cannot_be_used_is_said_before_the_work() {
         command.env("AWS_SECRET_ACCESS_KEY", "hunter2");
     });
     assert!(
-        wrong_secret.contains("s3://out/: the store does not accept the credentials")
+        wrong_secret.contains("s3://texts/: the store does not accept the credentials")
             && wrong_secret.contains("check key, secret and clock"),
         "{wrong_secret}"
     );
     assert!(!wrong_secret.contains("hunter2"), "{wrong_secret}");
+    let by_flag = run(&|command| {
+        let endpoint = weed.endpoint().replace("http", "ftp");
+        command.args(["--s3-endpoint", &endpoint]);
+    });
+    assert!(by_flag.contains("neither http nor https"), "{by_flag}");
     let none = run(&|command| {
         command.env_remove("AWS_ACCESS_KEY_ID");
     });
@@ -185,14 +209,14 @@ fn a_store_that_cannot_be_used_is_said_before_the_work() {
 fn a_store_that_is_busy_for_a_while_costs_nothing_but_time() {
     let weed = Weed::start();
     let proxy = Proxy::start(weed.address());
-    weed.create_bucket("in");
-    weed.create_bucket("out");
-    weed.put("in", "letter.pdf", &letter("registers"));
+    weed.create_bucket("scans");
+    weed.create_bucket("texts");
+    weed.put("scans", "letter.pdf", &letter("registers"));
     proxy.answer_503();
     let child = command(
         &weed,
         proxy.address(),
-        &["s3://in/letter.pdf", "-o", "s3://out/"],
+        &["s3://scans/letter.pdf", "-o", "s3://texts/"],
     )
     .stdout(Stdio::piped())
     .stderr(Stdio::piped())
@@ -209,20 +233,20 @@ fn a_store_that_is_busy_for_a_while_costs_nothing_but_time() {
 fn a_download_that_breaks_is_taken_up_again() {
     let weed = Weed::start();
     let proxy = Proxy::start(weed.address());
-    weed.create_bucket("in");
-    weed.create_bucket("out");
+    weed.create_bucket("scans");
+    weed.create_bucket("texts");
     // What follows the end of a PDF is not read, but it is fetched.
     let mut source = letter("registers");
     source.extend((0..400_000_u32).flat_map(|number| number.to_le_bytes()));
-    weed.put("in", "letter.pdf", &source);
+    weed.put("scans", "letter.pdf", &source);
     proxy.slow(1_000_000);
     let child = command(
         &weed,
         proxy.address(),
         &[
-            "s3://in/letter.pdf",
+            "s3://scans/letter.pdf",
             "-o",
-            "s3://out/",
+            "s3://texts/",
             "--text-layer",
             "always",
         ],

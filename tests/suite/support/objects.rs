@@ -24,8 +24,9 @@ use tokio::runtime::{Builder, Runtime};
 pub const KEY: &str = "recto-key";
 pub const SECRET: &str = "recto-secret";
 
-/// S3, master, volume and filer, each with its gRPC port.
-const PORTS: usize = 8;
+/// S3, master, volume, filer and admin, each with its gRPC port. The last listens even where its pages
+/// are off.
+const PORTS: usize = 10;
 
 /// A start takes about a second; a busy machine is given this long.
 const START_WITHIN: Duration = Duration::from_secs(60);
@@ -47,7 +48,6 @@ pub struct Weed {
 pub struct Object {
     pub bytes: Vec<u8>,
     pub content_type: String,
-    pub etag: String,
     pub modified: aws_sdk_s3::primitives::DateTime,
 }
 
@@ -145,7 +145,6 @@ impl Weed {
             };
             Some(Object {
                 content_type: answer.content_type.unwrap_or_default(),
-                etag: answer.e_tag.unwrap_or_default(),
                 modified: answer.last_modified.unwrap(),
                 bytes: answer.body.collect().await.unwrap().to_vec(),
             })
@@ -210,6 +209,8 @@ fn spawn(folder: &TempDir, ports: [u16; PORTS]) -> Child {
         "volume.port.grpc",
         "filer.port",
         "filer.port.grpc",
+        "admin.port",
+        "admin.port.grpc",
     ];
     Command::new(program())
         .args([

@@ -284,3 +284,66 @@ fn slow_down() -> String {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives back what it is sent.
+    fn echo() -> SocketAddr {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                thread::spawn(move || {
+                    let mut back = stream.try_clone().unwrap();
+                    io::copy(&mut { stream }, &mut back).ok()
+                });
+            }
+        });
+        address
+    }
+
+    fn open(proxy: &Proxy) -> TcpStream {
+        let stream = TcpStream::connect(proxy.address()).unwrap();
+        let patience = Some(Duration::from_millis(300));
+        stream.set_read_timeout(patience).unwrap();
+        stream
+    }
+
+    /// Whether a byte comes back; nothing where the connection is closed.
+    fn echoes(stream: &mut TcpStream) -> Option<bool> {
+        stream.write_all(b"x").ok()?;
+        match stream.read(&mut [0]) {
+            Ok(read) => (read == 1).then_some(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(false),
+            Err(_) => None,
+        }
+    }
+
+    #[test]
+    fn the_proxy_does_what_it_is_asked() {
+        let proxy = Proxy::start(echo());
+        let mut stream = open(&proxy);
+        assert_eq!(echoes(&mut stream), Some(true));
+        proxy.slow(1000);
+        assert_eq!(echoes(&mut stream), Some(true));
+        proxy.swallow_downstream();
+        assert_eq!(echoes(&mut stream), Some(false));
+        proxy.stall();
+        assert_eq!(echoes(&mut stream), Some(false));
+        proxy.pass();
+        assert_eq!(stream.read(&mut [0]).unwrap(), 1, "what was held up comes");
+        proxy.drop_connections();
+        assert_eq!(echoes(&mut stream), None);
+        proxy.refuse();
+        assert_eq!(echoes(&mut open(&proxy)), None);
+        proxy.answer_503();
+        let mut asking = open(&proxy);
+        asking.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        let mut answer = [0; 12];
+        asking.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 503");
+        assert_eq!((proxy.accepted(), proxy.refused()), (3, 2));
+    }
+}

@@ -75,7 +75,9 @@ pub(super) fn expand(paths: &[PathBuf], list: &List<'_>) -> Vec<Input> {
         .into_iter()
         .zip(names)
         .map(|((path, error), name)| Input {
-            object: uri(&path).and_then(|uri| uri.parse().ok()),
+            object: uri(&path)
+                .filter(|_| error.is_none())
+                .and_then(|uri| uri.parse().ok()),
             path,
             name,
             error,

@@ -127,11 +127,16 @@ async fn check_credentials(config: &aws_config::SdkConfig, address: &str) -> Res
     let provider = config
         .credentials_provider()
         .ok_or_else(|| missing("no credentials".to_owned()))?;
-    provider.provide_credentials().await.map(|_| ()).map_err(|error| {
-        missing(format!(
-            "no credentials found ({}); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or \
-             a role",
-            super::fault::innermost(&error)
-        ))
-    })
+    let error = match provider.provide_credentials().await {
+        Ok(_) => return Ok(()),
+        Err(error) => super::fault::innermost(&error),
+    };
+    // Several lines are the list of all places without any: the advice says as much.
+    let why = match error.contains('\n') {
+        true => String::new(),
+        false => format!(" ({error})"),
+    };
+    Err(missing(format!(
+        "no credentials found{why}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role"
+    )))
 }

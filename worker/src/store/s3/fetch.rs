@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::super::{Cause, Found, Location, Pin, Result, StoreError, back_off};
-use super::{S3, fault, object};
+use super::{S3, check_version, fault, object};
 
 /// Where the bytes go.
 pub(super) enum Target {
@@ -103,6 +103,7 @@ impl S3 {
         for attempt in 1.. {
             let answer = self.get(at, &pin, download.done).await?;
             let found = download.begin(&answer).await?;
+            check_version(at, &pin, &found)?;
             pin = found.pin();
             match self.stream(&mut download, answer, found.bytes).await? {
                 Streamed::Whole => return Ok(found),

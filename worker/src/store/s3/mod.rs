@@ -29,6 +29,9 @@ use super::{
 };
 use crate::cli::StoreArgs;
 
+/// The version of an object that was written while its bucket kept none.
+const NO_VERSION: &str = "null";
+
 /// A client and what it has learnt about its store.
 pub(super) struct S3 {
     client: Client,
@@ -73,6 +76,15 @@ fn below(at: &Location) -> Result<(&str, &str)> {
     }
 }
 
+/// A store, or a bucket, without versions gives what is there now, whatever version is asked for.
+fn check_version(at: &Location, pin: &Pin, found: &Found) -> Result<()> {
+    let versioned = pin.version_id.as_deref().filter(|id| *id != NO_VERSION);
+    if versioned.is_some() && versioned != found.version_id.as_deref() {
+        return Err(StoreError::new(at, Cause::SourceChanged));
+    }
+    Ok(())
+}
+
 #[async_trait]
 impl ObjectStore for S3 {
     async fn stat(&self, at: &Location, pin: &Pin) -> Result<Found> {
@@ -87,14 +99,16 @@ impl ObjectStore for S3 {
             .send()
             .await
             .map_err(fault::at(at))?;
-        Ok(Found {
+        let found = Found {
             bytes: answer
                 .content_length()
                 .and_then(|bytes| u64::try_from(bytes).ok())
                 .unwrap_or(0),
             etag: answer.e_tag,
             version_id: answer.version_id,
-        })
+        };
+        check_version(at, pin, &found)?;
+        Ok(found)
     }
 
     async fn fetch(&self, at: &Location, pin: &Pin, most_bytes: u64, to: &Path) -> Result<Found> {

@@ -254,6 +254,26 @@ async fn an_object_over_the_limit_is_not_taken() {
     assert_eq!(store.read(&none, 1000).await.unwrap(), None);
 }
 
+#[tokio::test]
+async fn a_version_that_the_store_does_not_keep_is_not_another_one() {
+    let (store, _) = start(with_object(numbers(10))).await;
+    for (version, known) in [("3HL4kqtJ", false), ("null", true)] {
+        let pin = Pin {
+            version_id: Some(version.to_owned()),
+            etag: None,
+        };
+        let found = store.stat(&at(), &pin).await;
+        assert_eq!(found.is_ok(), known, "{version}");
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("copy");
+        assert_eq!(
+            store.fetch(&at(), &pin, 10, &to).await.is_ok(),
+            known,
+            "{version}"
+        );
+    }
+}
+
 async fn put_twice(fake: Fake) -> (Vec<Stored>, S3, Shared) {
     let (store, fake) = start(fake).await;
     let mut stored = Vec::new();
