@@ -8,7 +8,7 @@ PARTS = RECTO_PDFIUM="$${RECTO_PDFIUM:-$(CACHE)/pdfium/libpdfium.so}" \
 PYTHON ?= python3
 DEMO_OUT := out/demo
 
-.PHONY: help setup test-parts build demo test lint unit bench samples clean
+.PHONY: help setup test-parts build demo test lint unit bench bench-worker chaos samples clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -44,6 +44,14 @@ unit: setup test-parts
 bench: ## accuracy and pages a second beside rapidocr and tesseract; needs RECTO_CORPUS
 	@if [ -z "$$RECTO_CORPUS" ]; then echo "bench: skipped, RECTO_CORPUS is not set (a folder laid out as tests/bench/README.md says)"; \
 	else $(MAKE) --no-print-directory setup build && $(PARTS) $(PYTHON) tests/bench/run.py; fi
+
+bench-worker: setup test-parts build ## pages a second of the worker beside convert, and what an idle worker takes
+	cargo build --workspace --all-targets
+	RECTO_TEST_BINARY=target/release/recto $(PARTS) target/debug/examples/bench-worker
+
+chaos: setup test-parts ## kill workers and restart the broker at random moments, then account for every document; SEED=1
+	cargo build --workspace --all-targets
+	$(PARTS) target/debug/examples/chaos --seed $(or $(SEED),1)
 
 samples: ## write the sample documents anew (needs fonts, see tests/samples/README.md)
 	$(PYTHON) tests/samples/make_samples.py

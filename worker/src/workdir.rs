@@ -109,6 +109,11 @@ impl WorkDir {
         self.folder.path()
     }
 
+    /// Removes the folder, with everything in it. Whoever still works in it fails.
+    pub(crate) fn remove(&self) {
+        self.folder.remove();
+    }
+
     /// Bytes that jobs have reserved.
     pub(crate) fn used_bytes(&self) -> u64 {
         self.bytes.used.load(Ordering::Relaxed)

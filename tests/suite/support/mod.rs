@@ -27,8 +27,11 @@ pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// The binary that `cargo build` put beside this test.
+/// The binary that `cargo build` put beside this test, or the one that RECTO_TEST_BINARY names.
 pub fn recto_path() -> PathBuf {
+    if let Some(path) = env::var_os("RECTO_TEST_BINARY") {
+        return PathBuf::from(path);
+    }
     let test = env::current_exe().unwrap();
     let path = test.parent().unwrap().parent().unwrap().join("recto");
     assert!(

@@ -45,6 +45,8 @@ pub struct Worker {
 pub struct Accounts {
     pub results: BTreeMap<String, JobResult>,
     pub dead: BTreeMap<String, DeadLetter>,
+    /// Messages of both kinds; results may come more than once.
+    pub messages: usize,
 }
 
 impl Station {
@@ -150,13 +152,14 @@ impl Station {
 
     /// A document that keeps the engine busy for some seconds.
     pub fn slow(&self, id: &str, pages: usize) -> Job {
-        let lines: Vec<String> = (1..=40)
+        let lines: Vec<String> = (1..=10)
             .map(|line| format!("Line {line} of the register of {id}, copied by hand in 1921"))
             .collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         let page = pdf::text(&lines);
         let mut job = self.document(id, &pdf::with_pages(&vec![page.as_str(); pages]));
         job.options.text_layer = TextLayer::Never;
+        job.options.dpi = Some(72);
         job
     }
 
@@ -176,7 +179,7 @@ impl Station {
             &format!("{inputs} jobs have ended"),
             || {
                 accounts.take(&client);
-                accounts.results.len() + accounts.dead.len() >= inputs
+                accounts.ended() >= inputs
             },
             || accounts_so_far(&self.rabbit),
         );
@@ -197,8 +200,7 @@ impl Station {
             .filter(|id| accounts.dead.contains_key(*id))
             .collect();
         assert!(both.is_empty(), "with result and dead letter: {both:?}");
-        let ended = accounts.results.len() + accounts.dead.len();
-        assert_eq!(ended, inputs, "inputs = results + dead letters");
+        assert_eq!(accounts.ended(), inputs, "inputs = results + dead letters");
         accounts
     }
 
@@ -222,10 +224,17 @@ fn accounts_so_far(rabbit: &Rabbit) -> String {
 }
 
 impl Accounts {
-    fn take(&mut self, client: &Client) {
+    /// Jobs that have ended.
+    pub fn ended(&self) -> usize {
+        self.results.len() + self.dead.len()
+    }
+
+    /// Takes what waits in the queues of results and dead letters.
+    pub fn take(&mut self, client: &Client) {
         for message in client.take_all("recto.results") {
             let result: JobResult = serde_json::from_slice(&message.body).unwrap();
             assert_eq!(message.id(), result.id, "the message has the job's id");
+            self.messages += 1;
             self.results.insert(result.id.clone(), result);
         }
         for message in client.take_all("recto.jobs.dead") {
@@ -234,6 +243,7 @@ impl Accounts {
                     panic!("{error}: {}", String::from_utf8_lossy(&message.body))
                 });
             let id = letter.id.clone().unwrap_or_else(|| message.id());
+            self.messages += 1;
             self.dead.insert(id, letter);
         }
     }
@@ -313,6 +323,35 @@ impl Worker {
     pub fn signal(&self, signal: Signal) {
         // It may have ended by itself; the test sees that by other means.
         let _ = kill_process(Pid::from_child(&self.child), signal);
+    }
+
+    /// Processor time so far, in seconds.
+    pub fn cpu_seconds(&self) -> f64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        // After the name, which ends with the last parenthesis: fields 14 and 15 of proc(5).
+        let fields: Vec<&str> = stat
+            .rsplit_once(')')
+            .unwrap()
+            .1
+            .split_whitespace()
+            .collect();
+        let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+        ticks / rustix::param::clock_ticks_per_second() as f64
+    }
+
+    /// Resident memory, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .unwrap();
+        line.split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            * 1024
     }
 
     /// Waits for its end.

@@ -14,7 +14,7 @@ use crate::support::{
 fn a_killed_workers_document_is_finished_by_another() {
     let station = Station::start();
     let mut first = station.worker();
-    let slow = station.slow("slow", 30);
+    let slow = station.slow("slow", 10);
     station.submit([&slow]);
     first.wait_for("page ended");
     first.kill();
@@ -56,7 +56,7 @@ fn a_document_that_kills_its_worker_each_time_ends_as_a_crash_loop_and_its_neigh
     limit(&mut declare);
     assert!(declare.arg("declare").status().unwrap().success());
     let killer = station.slow("killer", 30);
-    let innocent = station.slow("innocent", 3);
+    let innocent = station.slow("innocent", 2);
     station.submit([&killer, &innocent]);
 
     let mut lives = 0;
@@ -96,7 +96,7 @@ fn a_stopped_worker_finishes_what_it_has_and_takes_no_more() {
     let station = Station::start();
     let mut worker = station.worker();
     let jobs: Vec<Job> = (0..6)
-        .map(|n| station.slow(&format!("slow-{n}"), 4))
+        .map(|n| station.slow(&format!("slow-{n}"), 3))
         .collect();
     station.submit(&jobs);
     worker.wait_for("page ended");
@@ -146,8 +146,11 @@ fn a_second_signal_ends_at_once() {
 #[test]
 fn a_job_longer_than_the_brokers_patience_ends_in_one_result() {
     let station = Station::with(Rabbit::start_with(&["consumer_timeout = 2000"]));
-    let workers = [station.worker(), station.worker()];
-    station.submit([&station.slow("long", 30), &station.quick("short")]);
+    let patient = |command: &mut std::process::Command| {
+        command.env("RECTO_DELIVERY_LIMIT", "100");
+    };
+    let workers = [station.worker_with(patient), station.worker_with(patient)];
+    station.submit([&station.slow("long", 16), &station.quick("short")]);
 
     let accounts = station.accounts(2);
     assert_eq!(accounts.results["long"].state, ResultState::Done);

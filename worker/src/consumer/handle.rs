@@ -71,6 +71,14 @@ struct Handling<'a> {
 
 impl Handling<'_> {
     async fn run(mut self, parsed: Result<Job, Failure>, acker: Acker) {
+        if let Ok(job) = &parsed
+            && self.desk.at_work.has(&job.id)
+        {
+            // Brought by a session that is lost: this delivery waits for it, and settles what comes of it.
+            tracing::info!("the job is at work here already");
+            let ended = self.work_now(job.clone()).await;
+            return self.settle(ended, acker).await;
+        }
         let drain = &self.desk.drain;
         let permit = tokio::select! {
             biased;
@@ -88,7 +96,10 @@ impl Handling<'_> {
         self.started = Instant::now();
         let _in_flight = self.desk.parts.metrics.job_in_flight();
         let ended = match parsed {
-            Ok(job) => self.work(job).await,
+            Ok(job) => {
+                let _at_work = self.desk.at_work.enter(&job.id);
+                self.work(job).await
+            }
             Err(failure) => Err(failure),
         };
         self.settle(ended, acker).await;

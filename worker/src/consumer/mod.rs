@@ -12,7 +12,8 @@ mod outlet;
 mod handle;
 
 use std::{
-    sync::{Arc, atomic::AtomicBool},
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -50,11 +51,41 @@ pub(crate) struct Desk {
     pub(crate) jobs: u16,
     /// One for each job at once, whichever session brought it.
     pub(crate) permits: Arc<Semaphore>,
+    /// Jobs at work in this process, by `id`.
+    pub(crate) at_work: AtWork,
     /// Shared by jobs; held alone by one that may have killed a worker before.
     pub(crate) alone: Arc<RwLock<()>>,
     pub(crate) tasks: TaskTracker,
     /// Raised when a part that cannot be mended broke.
     pub(crate) broken: AtomicBool,
+}
+
+/// Jobs at work in this process, by `id`.
+#[derive(Debug, Default)]
+pub(crate) struct AtWork(Mutex<HashSet<String>>);
+
+impl AtWork {
+    /// Whether the job is at work.
+    fn has(&self, id: &str) -> bool {
+        self.ids().contains(id)
+    }
+
+    /// Marks the job as at work until what this gives is dropped; nothing where it is already.
+    fn enter<'a>(&'a self, id: &str) -> Option<impl Drop + use<'a>> {
+        struct Leave<'a>(&'a AtWork, String);
+        impl Drop for Leave<'_> {
+            fn drop(&mut self) {
+                self.0.ids().remove(&self.1);
+            }
+        }
+        self.ids()
+            .insert(id.to_owned())
+            .then(|| Leave(self, id.to_owned()))
+    }
+
+    fn ids(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The two steps of an orderly end.

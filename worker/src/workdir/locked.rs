@@ -65,9 +65,16 @@ impl Locked {
     }
 }
 
+impl Locked {
+    /// Removes the folder now.
+    pub(super) fn remove(&self) {
+        remove(&self.path);
+    }
+}
+
 impl Drop for Locked {
     fn drop(&mut self) {
-        remove(&self.path);
+        self.remove();
     }
 }
 

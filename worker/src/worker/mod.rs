@@ -27,7 +27,7 @@ use crate::{
     admin::{Admin, Health, Part},
     broker::topology::Topology,
     cli::{EXIT_FAILED, EXIT_STOPPED, Worker},
-    consumer::{self, Desk, Drain, Outlet},
+    consumer::{self, AtWork, Desk, Drain, Outlet},
     telemetry,
 };
 
@@ -97,6 +97,7 @@ async fn work(arguments: &Worker) -> anyhow::Result<ExitCode> {
         outlet: Outlet::new(arguments.broker.clone(), Arc::clone(&parts.metrics)),
         health,
         jobs: arguments.jobs,
+        at_work: AtWork::default(),
         permits: Arc::new(Semaphore::new(usize::from(arguments.jobs))),
         alone: Arc::new(RwLock::new(())),
         tasks: TaskTracker::new(),
@@ -106,6 +107,7 @@ async fn work(arguments: &Worker) -> anyhow::Result<ExitCode> {
     });
     desk.parts.metrics.permits(usize::from(arguments.jobs));
     consumer::run(&desk, start_by).await?;
+    desk.parts.work.remove();
     let broken = desk.broken.load(Ordering::Relaxed);
     tracing::info!(broken, "recto worker ends");
     Ok(match broken {

@@ -1,0 +1,114 @@
+//! `make bench-worker`: pages a second of `recto worker` beside `recto convert` on the same documents, and what
+//! a worker takes when it has nothing to do.
+//!
+//! The two take turns, so that a machine that gets slower or faster meanwhile wrongs neither.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a run that cannot go on says where; clippy.toml frees test functions only"
+)]
+
+#[path = "../suite/support/mod.rs"]
+#[expect(dead_code, reason = "the tests use the rest")]
+mod support;
+
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
+
+use recto_schemas::{Job, ResultState};
+use support::{
+    repository,
+    station::{Accounts, Station, Worker},
+};
+
+/// Documents that each of the two reads in a round: as many as jobs at once.
+const DOCUMENTS: usize = 10;
+/// Rounds.
+const ROUNDS: usize = 3;
+/// How long an idle worker is looked at.
+const IDLE: Duration = Duration::from_secs(30);
+
+fn main() {
+    let station = Station::start();
+    station.declare();
+    let sample = fs::read(repository().join("tests/samples/report.pdf")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..DOCUMENTS {
+        fs::write(folder.path().join(format!("{number}.pdf")), &sample).unwrap();
+    }
+    let worker = station.worker_with(|command| {
+        command.env("RECTO_JOBS", DOCUMENTS.to_string());
+        command.env("RECTO_LOG", "info");
+    });
+    idle("fresh", &worker);
+
+    let mut ratios = Vec::new();
+    for round in 0..ROUNDS {
+        let (pages, convert_s) = convert(folder.path());
+        let worker_s = work(&station, round, &sample);
+        let (convert, worker) = (pages / convert_s, pages / worker_s);
+        ratios.push(worker / convert);
+        println!(
+            "round {round}: {pages} pages, convert {convert:.3} pages/s, worker {worker:.3} pages/s, ratio {:.3}",
+            worker / convert
+        );
+    }
+    ratios.sort_by(f64::total_cmp);
+    println!("median ratio {:.3}", ratios[ROUNDS / 2]);
+    idle("after work", &worker);
+}
+
+/// Pages and seconds of `recto convert`, its start included.
+fn convert(folder: &std::path::Path) -> (f64, f64) {
+    let out = tempfile::tempdir().unwrap();
+    let stats = out.path().join("stats.json");
+    let status = support::recto()
+        .args(["convert", "-q"])
+        .arg(folder)
+        .arg("-o")
+        .arg(out.path())
+        .arg("--stats")
+        .arg(&stats)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let stats: serde_json::Value = serde_json::from_slice(&fs::read(stats).unwrap()).unwrap();
+    let number = |name: &str| stats[name].as_f64().unwrap();
+    (number("pages"), number("wall_s"))
+}
+
+/// Seconds from the first job's submission to the last result.
+fn work(station: &Station, round: usize, sample: &[u8]) -> f64 {
+    let jobs: Vec<Job> = (0..DOCUMENTS)
+        .map(|number| station.document(&format!("round-{round}-{number}"), sample))
+        .collect();
+    let started = Instant::now();
+    station.submit(&jobs);
+    let client = station.rabbit.client();
+    let mut accounts = Accounts::default();
+    while accounts.ended() < DOCUMENTS {
+        accounts.take(&client);
+        thread::sleep(Duration::from_millis(100));
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let done = |state| state == ResultState::Done;
+    assert!(
+        accounts.results.values().all(|result| done(result.state)),
+        "{accounts:?}"
+    );
+    seconds
+}
+
+/// Says what an idle worker takes.
+fn idle(when: &str, worker: &Worker) {
+    let before = worker.cpu_seconds();
+    thread::sleep(IDLE);
+    let busy = (worker.cpu_seconds() - before) / IDLE.as_secs_f64();
+    println!(
+        "idle, {when}: {:.2} % of a core, {:.0} MB resident",
+        100.0 * busy,
+        worker.resident_bytes() as f64 / 1e6
+    );
+}
