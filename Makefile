@@ -8,7 +8,7 @@ PARTS = RECTO_PDFIUM="$${RECTO_PDFIUM:-$(CACHE)/pdfium/libpdfium.so}" \
 PYTHON ?= python3
 DEMO_OUT := out/demo
 
-.PHONY: help setup test-parts build demo test lint unit bench bench-worker chaos samples clean
+.PHONY: help setup test-parts build demo test lint unit bench bench-worker chaos servers samples clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -44,6 +44,10 @@ unit: setup test-parts
 bench: ## accuracy and pages a second beside rapidocr and tesseract; needs RECTO_CORPUS
 	@if [ -z "$$RECTO_CORPUS" ]; then echo "bench: skipped, RECTO_CORPUS is not set (a folder laid out as tests/bench/README.md says)"; \
 	else $(MAKE) --no-print-directory setup build && $(PARTS) $(PYTHON) tests/bench/run.py; fi
+
+servers: test-parts ## a RabbitMQ and an S3 store on loopback, for trying the worker; they forget everything at their end
+	@cargo build --quiet --workspace --all-targets
+	@target/debug/examples/servers
 
 bench-worker: setup test-parts build ## pages a second of the worker beside convert, and what an idle worker takes
 	cargo build --workspace --all-targets

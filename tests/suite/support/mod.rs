@@ -65,7 +65,7 @@ pub fn pdfium() -> PathBuf {
     part("RECTO_PDFIUM", "pdfium/libpdfium.so")
 }
 
-fn part(variable: &str, below_cache: &str) -> PathBuf {
+pub fn part(variable: &str, below_cache: &str) -> PathBuf {
     let set = |name| {
         env::var_os(name)
             .filter(|value| !value.is_empty())

@@ -1,12 +1,16 @@
 //! One job, and many: what is stored and what is said of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+    process::{Command, Stdio},
+};
 
 use recto_schemas::{DocumentState, Job, Manifest, ResultState, SchemaName};
 use serde_json::Value;
 
 use crate::support::{
-    pdf,
+    part, pdf,
     station::{DOCUMENTS, RESULTS, Station, job},
 };
 
@@ -91,6 +95,22 @@ fn a_job_becomes_a_document_a_manifest_and_a_result() {
     );
     assert!((worker.metric("recto_documents_total{state=\"done\"}") - 1.0).abs() < 0.5);
     assert_eq!(worker.ask("/readyz").0, 200);
+    promtool_is_content(&worker.ask("/metrics").1);
+}
+
+fn promtool_is_content(metrics: &str) {
+    let mut promtool = Command::new(part("RECTO_TEST_PROMTOOL", "parts/promtool/promtool"))
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is there: `make test-parts` fetches it");
+    let mut input = promtool.stdin.take().unwrap();
+    input.write_all(metrics.as_bytes()).unwrap();
+    drop(input);
+    let said = promtool.wait_with_output().unwrap();
+    assert!(said.status.success() && said.stderr.is_empty(), "{said:?}");
 }
 
 #[test]

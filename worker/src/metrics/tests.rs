@@ -1,8 +1,3 @@
-use std::{
-    io::Write,
-    process::{Command, Stdio},
-};
-
 use recto_schemas::{PageOutcome, PageTiming, ResultState};
 
 use super::*;
@@ -209,28 +204,4 @@ fn the_engines_time_is_counted_once_however_often_it_is_told() {
 #[test]
 fn the_process_is_measured_too() {
     assert!(value(&metrics(), "process_resident_memory_bytes") > 0.0);
-}
-
-#[test]
-fn promtool_is_content() {
-    let Some(promtool) = std::env::var_os("RECTO_PROMTOOL") else {
-        eprintln!("skipped: RECTO_PROMTOOL does not name promtool");
-        return;
-    };
-    let mut promtool = Command::new(promtool)
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let text = all_told().encode();
-    promtool
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(text.as_bytes())
-        .unwrap();
-    let said = promtool.wait_with_output().unwrap();
-    assert!(said.status.success() && said.stderr.is_empty(), "{said:?}");
 }

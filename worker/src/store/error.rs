@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::location::LocationError;
 
 /// Every kind that [`StoreError::kind`] gives, in the order of [`Cause`].
+#[cfg(test)]
 pub(crate) const KINDS: [&str; 12] = [
     "bad-uri",
     "no-such-object",

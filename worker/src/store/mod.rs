@@ -26,10 +26,10 @@ use std::{
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
+#[cfg(test)]
+pub(crate) use error::KINDS;
 pub(crate) use error::{Cause, StoreError};
-pub(crate) use location::Location;
-#[expect(unused_imports, reason = "used once the worker is put together")]
-pub(crate) use {error::KINDS, location::LocationError, location::source_folder};
+pub(crate) use location::{Location, LocationError, source_folder};
 
 use crate::cli::StoreArgs;
 use local::Local;
