@@ -17,6 +17,8 @@ mod read;
 mod convert;
 // `recto convert` from and to an object store.
 mod store;
+// `recto submit` and `recto result` against a real broker and store.
+mod submit;
 // The samples against what stands in them, upright, turned and skewed.
 mod samples;
 // What a person reads when something is wrong.

@@ -48,7 +48,8 @@ pub(crate) enum Command {
     /// Convert documents to Markdown
     #[command(after_long_help = CONVERT_NOTES)]
     Convert(Box<Convert>),
-    /// Read documents as jobs ask for it, until told to stop
+    /// Take jobs from the queue and read their documents, until told to stop
+    #[command(after_long_help = worker::NOTES)]
     Worker(Box<Worker>),
     /// Queue documents as jobs for workers
     #[command(after_long_help = submit::NOTES)]
@@ -143,11 +144,11 @@ pub(crate) struct ReadArgs {
     dpi: Option<u32>,
 
     /// When a PDF's own text is taken instead of reading the page image
-    #[arg(long, value_enum, default_value_t = TextLayerArg::Auto, env = "RECTO_TEXT_LAYER")]
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = TextLayerArg::Auto, env = "RECTO_TEXT_LAYER")]
     text_layer: TextLayerArg,
 
     /// Whether running heads, running feet and page numbers stay in the Markdown
-    #[arg(long, value_enum, default_value_t = FurnitureArg::Keep, env = "RECTO_HEADERS_FOOTERS")]
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = FurnitureArg::Keep, env = "RECTO_HEADERS_FOOTERS")]
     headers_footers: FurnitureArg,
 
     /// Leave out the `<!-- page 3 -->` line before each page

@@ -31,6 +31,7 @@ use crate::{
         topology::{self, Role, Topology},
     },
     cli::{EXIT_FAILED, EXIT_STOPPED, ResultArgs, duration::spelled},
+    shown::one_line,
     stop,
 };
 use news::{Lines, News};
@@ -86,19 +87,22 @@ async fn follow(arguments: &ResultArgs) -> anyhow::Result<ExitCode> {
         topology: Topology::new(&arguments.broker),
         tally: Tally::new(arguments.count),
         lines: Lines::new(arguments.json),
+        told_of_strangers: false,
     };
     let ended = tokio::select! {
         biased;
         () = stop.cancelled() => Ok(End::Stopped),
         () = until(deadline) => Ok(End::TimeUp),
         connection = connect(&arguments.broker, "result") => {
-            follower.to_the_end(connection?, &stop, deadline).await
+            follower.over_connections(connection?, &stop, deadline).await
         }
     };
     let end = match ended {
         Ok(end) => end,
         Err(error) => {
-            eprintln!("{}", follower.tally.summary());
+            if follower.tally.count() > 0 {
+                eprintln!("{}", follower.tally.summary());
+            }
             return Err(error);
         }
     };
@@ -106,7 +110,7 @@ async fn follow(arguments: &ResultArgs) -> anyhow::Result<ExitCode> {
         && let Some(time) = arguments.timeout
     {
         eprintln!(
-            "{}; no longer waited than {}",
+            "{}; gave up after {}",
             follower.tally.summary(),
             spelled(time)
         );
@@ -129,11 +133,13 @@ struct Follower<'a> {
     topology: Topology,
     tally: Tally,
     lines: Lines,
+    /// Whether it was said that messages are in the results queue which are none; there may be thousands.
+    told_of_strangers: bool,
 }
 
 impl Follower<'_> {
     /// Goes on over as many connections as it takes.
-    async fn to_the_end(
+    async fn over_connections(
         &mut self,
         first: Connection,
         stop: &CancellationToken,
@@ -263,8 +269,7 @@ impl Follower<'_> {
         let wanted = match &news {
             Ok(news) => self.is_wanted(news),
             Err(error) => {
-                let queue = &self.topology.results;
-                eprintln!("recto: a message in {queue} is no result and stays there: {error}");
+                self.tell_of_stranger(error);
                 false
             }
         };
@@ -280,6 +285,17 @@ impl Follower<'_> {
             return Err(Break::Full);
         }
         Ok(())
+    }
+
+    fn tell_of_stranger(&mut self, error: &str) {
+        if !self.told_of_strangers {
+            let queue = &self.topology.results;
+            eprintln!(
+                "recto: a message in {queue} is no result and stays there, like all such: {}",
+                one_line(error)
+            );
+        }
+        self.told_of_strangers = true;
     }
 
     /// Prints a dead letter and leaves it where it is.

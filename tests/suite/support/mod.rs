@@ -6,12 +6,20 @@ pub mod pdf;
 pub mod objects;
 // A connection that fails as asked.
 pub mod proxy;
+// A RabbitMQ of a test's own.
+#[expect(dead_code, reason = "the tests of `recto worker` use the rest")]
+pub mod rabbit;
+// A blocking AMQP client.
+#[expect(dead_code, reason = "the tests of `recto worker` use the rest")]
+pub mod amqp;
 
 use std::{
     env,
     fmt::Write as _,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 /// The repository's root.
@@ -67,6 +75,18 @@ fn part(variable: &str, below_cache: &str) -> PathBuf {
             .expect("HOME is set");
         cache.join(below_cache)
     })
+}
+
+/// Waits until something is so; fails the test after a minute.
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(
+            Instant::now() < deadline,
+            "a minute later it is still not so that {what}"
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// What a person sees of a run: its words and its exit status.

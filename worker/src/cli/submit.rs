@@ -60,7 +60,7 @@ pub(crate) struct Submit {
     #[arg(long, value_name = "N", env = "RECTO_PRIORITY", value_parser = clap::value_parser!(u8).range(0..=9), help_heading = "Jobs")]
     pub(crate) priority: Option<u8>,
 
-    /// Read documents even where a finished result is stored, and replace it
+    /// Read documents even where a finished result is stored, and put the new one in its place
     #[arg(long, env = "RECTO_FORCE", help_heading = "Jobs")]
     pub(crate) force: bool,
 

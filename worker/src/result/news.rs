@@ -68,14 +68,17 @@ impl News {
             Err(_) => (of_broker(message), message.body.clone()),
         };
         let job = message::parse(&body).ok();
+        let uri = job.map_or_else(|| "(no job)".to_owned(), |job| job.source.uri);
+        // The line names it already.
+        let says = letter.message.strip_prefix(&format!("{uri}: "));
         let id = letter.id.or_else(|| message.message_id.clone());
         Self {
             id: id.unwrap_or_else(|| hash(&message.body)),
             batch: letter.batch,
-            uri: job.map_or_else(|| "(no job)".to_owned(), |job| job.source.uri),
-            pages: letter.kind.clone(),
+            pages: String::new(),
             seconds: String::new(),
-            says: letter.message,
+            says: says.unwrap_or(&letter.message).to_owned(),
+            uri,
             raw: message::without_secrets(&message.body),
             end: End::Dead(letter.kind),
         }
