@@ -103,12 +103,39 @@ fn work(station: &Station, round: usize, sample: &[u8]) -> f64 {
 
 /// Says what an idle worker takes.
 fn idle(when: &str, worker: &Worker) {
-    let before = worker.cpu_seconds();
+    let before = cpu_seconds(worker.pid());
     thread::sleep(IDLE);
-    let busy = (worker.cpu_seconds() - before) / IDLE.as_secs_f64();
+    let busy = (cpu_seconds(worker.pid()) - before) / IDLE.as_secs_f64();
     println!(
         "idle, {when}: {:.2} % of a core, {:.0} MB resident",
         100.0 * busy,
-        worker.resident_bytes() as f64 / 1e6
+        resident_bytes(worker.pid()) as f64 / 1e6
     );
+}
+
+/// A process's processor time so far, in seconds.
+fn cpu_seconds(pid: u32) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // After the name, which ends with the last parenthesis: fields 14 and 15 of proc(5).
+    let fields: Vec<&str> = stat
+        .rsplit_once(')')
+        .unwrap()
+        .1
+        .split_whitespace()
+        .collect();
+    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
+    ticks / rustix::param::clock_ticks_per_second() as f64
+}
+
+/// Its resident memory, in bytes.
+fn resident_bytes(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    line.unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse::<u64>()
+        .unwrap()
+        * 1024
 }

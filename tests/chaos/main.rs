@@ -22,7 +22,10 @@ use std::{
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use recto_schemas::Job;
-use support::station::{Accounts, Station, Worker, job, wait_until};
+use support::{
+    station::{Accounts, Station, Worker, job},
+    wait_until,
+};
 
 /// Longest time without any document ending.
 const PATIENCE: Duration = Duration::from_secs(300);

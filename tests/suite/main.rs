@@ -21,6 +21,8 @@ mod store;
 mod worker;
 // `recto queues` against a real RabbitMQ.
 mod queues;
+// `recto submit` and `recto result` against a real broker and store.
+mod submit;
 // The samples against what stands in them, upright, turned and skewed.
 mod samples;
 // What a person reads when something is wrong.

@@ -42,12 +42,20 @@ fn without_parts(command: &mut Command) {
 fn help_reads_well() {
     let folder = tempfile::tempdir().unwrap();
     golden("help", folder.path(), &["--help"], without_parts);
-    golden(
-        "help-convert",
-        folder.path(),
-        &["convert", "--help"],
-        without_parts,
-    );
+    let commands: [&[&str]; 7] = [
+        &["convert"],
+        &["worker"],
+        &["submit"],
+        &["result"],
+        &["queues"],
+        &["queues", "declare"],
+        &["queues", "status"],
+    ];
+    for words in commands {
+        let name = format!("help-{}", words.join("-"));
+        let arguments = [words, &["--help"]].concat();
+        golden(&name, folder.path(), &arguments, without_parts);
+    }
 }
 
 #[test]

@@ -10,6 +10,10 @@ pub(crate) mod broker;
 pub(crate) mod watch;
 // `recto worker`.
 mod worker;
+// `recto submit`.
+mod submit;
+// `recto result`.
+mod result;
 // `recto queues`.
 mod queues;
 
@@ -20,7 +24,9 @@ use recto_schemas::{EngineName, Furniture, Limits, Options, PageRanges, SchemaNa
 
 pub(crate) use broker::BrokerArgs;
 pub(crate) use queues::Queues;
+pub(crate) use result::ResultArgs;
 pub(crate) use store::{FileRootArgs, StoreArgs};
+pub(crate) use submit::Submit;
 pub(crate) use watch::{AdminArgs, LogArgs, WorkArgs};
 pub(crate) use worker::Worker;
 
@@ -42,8 +48,15 @@ pub(crate) enum Command {
     /// Convert documents to Markdown
     #[command(after_long_help = CONVERT_NOTES)]
     Convert(Box<Convert>),
-    /// Read documents as jobs ask for it, until told to stop
+    /// Take jobs from the queue and read their documents, until told to stop
+    #[command(after_long_help = worker::NOTES)]
     Worker(Box<Worker>),
+    /// Queue documents as jobs for workers
+    #[command(after_long_help = submit::NOTES)]
+    Submit(Box<Submit>),
+    /// Follow what becomes of the jobs, one line a document
+    #[command(after_long_help = result::NOTES)]
+    Result(Box<ResultArgs>),
     /// Make the queues at RabbitMQ, or see how full they are
     #[command(subcommand)]
     Queues(Box<Queues>),
@@ -131,11 +144,11 @@ pub(crate) struct ReadArgs {
     dpi: Option<u32>,
 
     /// When a PDF's own text is taken instead of reading the page image
-    #[arg(long, value_enum, default_value_t = TextLayerArg::Auto, env = "RECTO_TEXT_LAYER")]
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = TextLayerArg::Auto, env = "RECTO_TEXT_LAYER")]
     text_layer: TextLayerArg,
 
     /// Whether running heads, running feet and page numbers stay in the Markdown
-    #[arg(long, value_enum, default_value_t = FurnitureArg::Keep, env = "RECTO_HEADERS_FOOTERS")]
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = FurnitureArg::Keep, env = "RECTO_HEADERS_FOOTERS")]
     headers_footers: FurnitureArg,
 
     /// Leave out the `<!-- page 3 -->` line before each page
@@ -300,6 +313,8 @@ fn positive() -> ValueParser {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use clap::CommandFactory;
 
     use super::*;
@@ -327,32 +342,70 @@ mod tests {
             .collect()
     }
 
+    /// Every command that does something, with the words that lead to it.
+    fn commands() -> Vec<(Vec<String>, clap::Command)> {
+        fn below(
+            words: Vec<String>,
+            command: clap::Command,
+            found: &mut Vec<(Vec<String>, clap::Command)>,
+        ) {
+            for subcommand in command.get_subcommands() {
+                let words = [words.clone(), vec![subcommand.get_name().to_owned()]].concat();
+                below(words, subcommand.clone(), found);
+            }
+            if !command.has_subcommands() {
+                found.push((words, command));
+            }
+        }
+        let mut found = Vec::new();
+        below(vec!["recto".to_owned()], Cli::command(), &mut found);
+        found
+    }
+
+    fn variable(argument: &clap::Arg) -> Option<String> {
+        Some(argument.get_env()?.to_str()?.to_owned())
+    }
+
     #[test]
     fn the_example_environment_names_every_variable_and_no_other() {
-        let command = Cli::command();
-        let convert = command.find_subcommand("convert").unwrap();
-        let mut read: Vec<String> = convert
-            .get_arguments()
-            .filter_map(|argument| Some(argument.get_env()?.to_str()?.to_owned()))
-            .collect();
-        let mut named: Vec<String> = examples().into_iter().map(|(name, _)| name).collect();
-        read.sort();
-        named.sort();
-        assert_eq!(named, read);
+        let all = commands();
+        let arguments = all.iter().flat_map(|(_, command)| command.get_arguments());
+        let read: BTreeSet<String> = arguments.filter_map(variable).collect();
+        let named: Vec<String> = examples().into_iter().map(|(name, _)| name).collect();
+        let once: BTreeSet<String> = named.iter().cloned().collect();
+        assert_eq!(once.len(), named.len(), "a variable is named twice");
+        assert_eq!(once, read);
     }
 
     #[test]
     fn the_example_values_are_ones_that_recto_takes() {
-        let mut command = vec!["recto".to_owned(), "convert".to_owned(), "a.pdf".to_owned()];
-        for (name, value) in examples() {
-            let flag = name["RECTO_".len()..].to_lowercase().replace('_', "-");
-            match value.as_str() {
-                "false" => command.push(format!("--{flag}")),
-                _ => command.extend([format!("--{flag}"), value]),
+        let examples = examples();
+        for (words, command) in commands() {
+            let mut line = words.clone();
+            for argument in command.get_arguments() {
+                let example = variable(argument)
+                    .and_then(|name| examples.iter().find(|(known, _)| *known == name));
+                let (Some((_, value)), Some(flag)) = (example, argument.get_long()) else {
+                    continue;
+                };
+                line.push(format!("--{flag}"));
+                if argument.get_action().takes_values() {
+                    line.push(value.clone());
+                } else {
+                    assert_eq!(value, "false", "{flag} is off unless set");
+                }
             }
-        }
-        if let Err(error) = Cli::try_parse_from(command) {
-            panic!("{error}");
+            let positionals =
+                command
+                    .get_positionals()
+                    .map(|argument| match argument.get_id().as_str() {
+                        "name" => "job".to_owned(),
+                        _ => "a.pdf".to_owned(),
+                    });
+            line.extend(positionals);
+            if let Err(error) = Cli::try_parse_from(&line) {
+                panic!("{words:?}: {error}");
+            }
         }
     }
 }

@@ -14,6 +14,8 @@ mod output;
 mod document;
 // Where documents come from and results go: S3, or a folder that stands for it.
 mod store;
+// Which files are documents, by their ending, and of what type.
+mod endings;
 // `recto convert`.
 mod convert;
 // RabbitMQ, below the jobs: connection, queues, confirmed messages, deliveries.
@@ -32,6 +34,14 @@ mod admin;
 mod telemetry;
 // What a worker counts and measures, for Prometheus.
 mod metrics;
+// Others' words on a terminal.
+mod shown;
+// Ctrl-C and SIGTERM, for commands that end early in good order.
+mod stop;
+// `recto submit`.
+mod submit;
+// `recto result`.
+mod result;
 // `recto queues`.
 mod queues;
 // `recto schema`.
@@ -49,6 +59,8 @@ fn main() -> ExitCode {
     let ended = match cli.command {
         cli::Command::Convert(arguments) => convert::run(&arguments),
         cli::Command::Worker(arguments) => worker::run(&arguments),
+        cli::Command::Submit(arguments) => submit::run(&arguments),
+        cli::Command::Result(arguments) => result::run(&arguments),
         cli::Command::Queues(arguments) => queues::run(&arguments),
         cli::Command::Schema { name } => schema::print(name).map(|()| ExitCode::SUCCESS),
     };

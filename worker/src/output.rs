@@ -155,6 +155,28 @@ impl Sink for Stdout {
     }
 }
 
+/// The files of a result in `folder` and below it, but for its manifest: their names from there, with slashes, and
+/// their paths, in the order of their names.
+pub(crate) fn files(folder: &Path, manifest: &str) -> io::Result<Vec<(String, PathBuf)>> {
+    fn walk(folder: &Path, below: &str, found: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = format!("{below}{}", entry.file_name().to_string_lossy());
+            if entry.file_type()?.is_dir() {
+                walk(&entry.path(), &format!("{name}/"), found)?;
+            } else {
+                found.push((name, entry.path()));
+            }
+        }
+        Ok(())
+    }
+    let mut found = Vec::new();
+    walk(folder, "", &mut found)?;
+    found.retain(|(name, _)| name != manifest);
+    found.sort();
+    Ok(found)
+}
+
 /// Writes `NAME.json` in `folder`, which is made where it is not there.
 pub(crate) fn write_manifest(folder: &Path, name: &str, manifest: &Manifest) -> io::Result<()> {
     fs::create_dir_all(folder)?;

@@ -203,11 +203,6 @@ impl Reservation {
         self.bytes += more_bytes;
         Ok(())
     }
-
-    /// Bytes it has.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
-    }
 }
 
 impl Drop for Reservation {

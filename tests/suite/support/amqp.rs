@@ -4,7 +4,7 @@ use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties,
     options::{
         BasicAckOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions,
-        ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+        ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
     },
     types::{AMQPValue, FieldTable},
 };
@@ -35,17 +35,6 @@ impl Message {
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default()
-    }
-
-    /// A header, as text; empty for none.
-    pub fn header(&self, name: &str) -> String {
-        let headers = self.properties.headers().as_ref();
-        match headers.and_then(|headers| headers.inner().get(name)) {
-            Some(AMQPValue::LongString(text)) => text.to_string(),
-            Some(AMQPValue::LongLongInt(number)) => number.to_string(),
-            Some(other) => format!("{other:?}"),
-            None => String::new(),
-        }
     }
 
     /// Its body as JSON.
@@ -169,14 +158,6 @@ impl Client {
         self.runtime
             .block_on(self.channel.queue_declare(queue.into(), options, table))
             .unwrap();
-    }
-
-    /// Throws away what waits in a queue.
-    pub fn purge(&self, queue: &str) {
-        let purged = self
-            .channel
-            .queue_purge(queue.into(), QueuePurgeOptions::default());
-        self.runtime.block_on(purged).unwrap();
     }
 
     /// Removes a queue with what is in it.

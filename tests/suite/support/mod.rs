@@ -80,18 +80,6 @@ pub fn part(variable: &str, below_cache: &str) -> PathBuf {
     })
 }
 
-/// Waits until something is so; fails the test after a minute.
-pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while !is_so() {
-        assert!(
-            Instant::now() < deadline,
-            "a minute later it is still not so that {what}"
-        );
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
 /// What a person sees of a run: its words and its exit status.
 pub fn seen(output: &Output) -> String {
     let mut text = String::new();
@@ -128,4 +116,27 @@ pub fn corpus(below: &str) -> Option<PathBuf> {
             None
         }
     }
+}
+
+/// Longest wait for anything; reached only when something is wrong.
+const DEADLINE: Duration = Duration::from_secs(120);
+/// How often a condition is looked at.
+const LOOK: Duration = Duration::from_millis(30);
+
+/// Waits until something is so; says what else was seen where it never is.
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool, seen: impl Fn() -> String) {
+    let deadline = Instant::now() + DEADLINE;
+    while !is_so() {
+        assert!(
+            Instant::now() < deadline,
+            "not so in time: {what}\n{}",
+            seen()
+        );
+        thread::sleep(LOOK);
+    }
+}
+
+/// [`wait_until`], with nothing to say beside.
+pub fn eventually(what: &str, is_so: impl FnMut() -> bool) {
+    wait_until(what, is_so, String::new);
 }

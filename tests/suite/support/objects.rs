@@ -48,6 +48,7 @@ pub struct Weed {
 pub struct Object {
     pub bytes: Vec<u8>,
     pub content_type: String,
+    pub etag: String,
     pub modified: aws_sdk_s3::primitives::DateTime,
 }
 
@@ -145,6 +146,7 @@ impl Weed {
             };
             Some(Object {
                 content_type: answer.content_type.unwrap_or_default(),
+                etag: answer.e_tag.unwrap_or_default(),
                 modified: answer.last_modified.unwrap(),
                 bytes: answer.body.collect().await.unwrap().to_vec(),
             })

@@ -123,15 +123,6 @@ impl Rabbit {
         self.signal(Signal::CONT);
     }
 
-    /// From now on, how long a consumer may take to acknowledge.
-    pub fn set_consumer_timeout(&self, timeout: Duration) {
-        let milliseconds = timeout.as_millis();
-        self.ctl(&[
-            "eval",
-            &format!("application:set_env(rabbit, consumer_timeout, {milliseconds})."),
-        ]);
-    }
-
     /// Runs `rabbitmqctl` and gives what it printed. Takes half a second.
     pub fn ctl(&self, arguments: &[&str]) -> String {
         let mut command = self.command("rabbitmqctl");
@@ -178,14 +169,6 @@ impl Rabbit {
             .filter(|line| !line.is_empty())
             .map(line)
             .collect()
-    }
-
-    /// What is in one queue.
-    pub fn counts(&self, queue: &str) -> Counts {
-        let found = self.queues().into_iter().find(|(name, _)| name == queue);
-        found
-            .unwrap_or_else(|| panic!("there is no queue {queue}"))
-            .1
     }
 
     fn launch(&mut self) -> Result<(), String> {

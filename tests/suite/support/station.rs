@@ -16,12 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{amqp::Client, objects::Weed, pdf, rabbit::Rabbit, recto};
-
-/// Longest wait for anything; reached only when something is wrong.
-pub const DEADLINE: Duration = Duration::from_secs(120);
-/// How often a condition is looked at.
-const LOOK: Duration = Duration::from_millis(50);
+use super::{amqp::Client, objects::Weed, pdf, rabbit::Rabbit, recto, wait_until};
 
 /// The bucket of documents and the bucket of results.
 pub const DOCUMENTS: &str = "documents";
@@ -322,36 +317,13 @@ impl Worker {
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         // It may have ended by itself; the test sees that by other means.
-        let _ = kill_process(Pid::from_child(&self.child), signal);
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
+        let _ = kill_process(pid.unwrap(), signal);
     }
 
-    /// Processor time so far, in seconds.
-    pub fn cpu_seconds(&self) -> f64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        // After the name, which ends with the last parenthesis: fields 14 and 15 of proc(5).
-        let fields: Vec<&str> = stat
-            .rsplit_once(')')
-            .unwrap()
-            .1
-            .split_whitespace()
-            .collect();
-        let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-        ticks / rustix::param::clock_ticks_per_second() as f64
-    }
-
-    /// Resident memory, in bytes.
-    pub fn resident_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .unwrap();
-        line.split_whitespace()
-            .nth(1)
-            .unwrap()
-            .parse::<u64>()
-            .unwrap()
-            * 1024
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits for its end.
@@ -415,18 +387,5 @@ impl Drop for Worker {
         }
         let _ = self.child.kill(); // it may have ended
         let _ = self.child.wait();
-    }
-}
-
-/// Waits until something is so; says what else was seen where it never is.
-pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool, seen: impl Fn() -> String) {
-    let deadline = Instant::now() + DEADLINE;
-    while !is_so() {
-        assert!(
-            Instant::now() < deadline,
-            "not so in time: {what}\n{}",
-            seen()
-        );
-        thread::sleep(LOOK);
     }
 }

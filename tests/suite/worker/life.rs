@@ -7,7 +7,8 @@ use rustix::process::Signal;
 
 use crate::support::{
     rabbit::Rabbit,
-    station::{Station, Worker, wait_until},
+    station::{Station, Worker},
+    wait_until,
 };
 
 #[test]

@@ -4,10 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use recto_schemas::{Job, ResultState};
 
-use crate::support::{
-    proxy::Proxy,
-    station::{Station, wait_until},
-};
+use crate::support::{proxy::Proxy, station::Station, wait_until};
 
 #[test]
 fn a_broker_that_restarts_in_the_middle_loses_nothing() {

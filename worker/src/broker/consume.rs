@@ -88,6 +88,8 @@ pub(crate) struct Message {
     pub(crate) delivery_count: u32,
     /// Whether it was delivered before.
     pub(crate) redelivered: bool,
+    /// Why the broker itself moved it here last, such as `delivery_limit`.
+    pub(crate) died_of: Option<String>,
 }
 
 /// Settles one delivery, once. Keeps the channel open until then. Dropping it settles nothing.
@@ -206,7 +208,22 @@ fn message(delivery: AmqpDelivery) -> Message {
         attempts: count(ATTEMPTS_HEADER),
         delivery_count: count(DELIVERY_COUNT_HEADER),
         redelivered: delivery.redelivered,
+        died_of: delivery.properties.headers().as_ref().and_then(death),
         body: delivery.data,
+    }
+}
+
+/// The reason of the newest entry of `x-death`, the first one.
+fn death(headers: &FieldTable) -> Option<String> {
+    let Some(AMQPValue::FieldArray(deaths)) = headers.inner().get("x-death") else {
+        return None;
+    };
+    let Some(AMQPValue::FieldTable(newest)) = deaths.as_slice().first() else {
+        return None;
+    };
+    match newest.inner().get("reason") {
+        Some(AMQPValue::LongString(reason)) => Some(reason.to_string()),
+        _ => None,
     }
 }
 
@@ -229,11 +246,6 @@ impl Delivery {
     /// The message is dealt with for good.
     pub(crate) async fn ack(self) -> Result<(), Stale> {
         self.acker.ack().await
-    }
-
-    /// The message goes back to the queue.
-    pub(crate) async fn nack_requeue(self) -> Result<(), Stale> {
-        self.acker.nack_requeue().await
     }
 }
 
@@ -309,7 +321,21 @@ mod tests {
             attempts: 2,
             delivery_count: 0,
             redelivered: true,
+            died_of: None,
         };
         assert_eq!(message(delivery), wanted);
+    }
+    #[test]
+    fn the_newest_death_counts() {
+        let death_of = |reason: &str| {
+            let mut table = FieldTable::default();
+            table.insert("reason".into(), AMQPValue::LongString(reason.into()));
+            AMQPValue::FieldTable(table)
+        };
+        let deaths = vec![death_of("delivery_limit"), death_of("expired")];
+        let mut headers = FieldTable::default();
+        assert_eq!(death(&headers), None);
+        headers.insert("x-death".into(), AMQPValue::FieldArray(deaths.into()));
+        assert_eq!(death(&headers).as_deref(), Some("delivery_limit"));
     }
 }

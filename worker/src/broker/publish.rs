@@ -17,7 +17,7 @@ use lapin::{
     BasicProperties, Channel, Confirmation, Connection,
     options::{BasicPublishOptions, ConfirmSelectOptions},
     protocol::{AMQPErrorKind, AMQPSoftError},
-    types::{AMQPValue, FieldTable, LongString, ShortString},
+    types::{AMQPValue, FieldTable, ShortString},
 };
 use tokio::{sync::Semaphore, time::timeout};
 
@@ -109,14 +109,7 @@ pub(crate) struct Properties {
     pub(crate) priority: Option<u8>,
     /// Seconds since 1970.
     pub(crate) timestamp_s: Option<u64>,
-    pub(crate) headers: Vec<(&'static str, Header)>,
-}
-
-/// A header's value.
-#[derive(Clone, Debug)]
-pub(crate) enum Header {
-    Text(String),
-    Number(i64),
+    pub(crate) headers: Vec<(&'static str, i64)>,
 }
 
 /// Publishes on one connection, from as many tasks at once as like to.
@@ -280,11 +273,7 @@ fn refused(error: &lapin::Error, exchange: String, routing_key: String) -> Publi
 fn amqp_properties(properties: Properties) -> BasicProperties {
     let mut headers = FieldTable::default();
     for (name, value) in properties.headers {
-        let value = match value {
-            Header::Text(text) => AMQPValue::LongString(LongString::from(text)),
-            Header::Number(number) => AMQPValue::LongLongInt(number),
-        };
-        headers.insert(name.into(), value);
+        headers.insert(name.into(), AMQPValue::LongLongInt(value));
     }
     let mut amqp = BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
@@ -358,7 +347,7 @@ mod tests {
     fn messages_are_persistent() {
         let amqp = amqp_properties(Properties {
             message_id: Some("7".to_owned()),
-            headers: vec![("x-recto-attempts", Header::Number(2))],
+            headers: vec![("x-recto-attempts", 2)],
             ..Properties::default()
         });
         assert_eq!(amqp.delivery_mode(), &Some(PERSISTENT));

@@ -30,7 +30,7 @@ pub(crate) struct LogArgs {
     pub(crate) log: String,
 
     /// Whether log lines are for people or for programs
-    #[arg(long, value_enum, env = "RECTO_LOG_FORMAT", default_value_t = LogFormat::Text)]
+    #[arg(long, value_name = "FORMAT", value_enum, env = "RECTO_LOG_FORMAT", default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct WorkArgs {
     #[arg(long, value_name = "DIR", env = "RECTO_WORK_DIR")]
     work_dir: Option<PathBuf>,
 
-    /// Most that lies in it at once, in megabytes (1,000,000 bytes)
+    /// Most that lies in the work folder at once, in megabytes (1,000,000 bytes)
     #[arg(long, value_name = "N", env = "RECTO_WORK_MEGABYTES", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     work_megabytes: u64,
 }

@@ -13,7 +13,7 @@ use crate::store::Location;
 /// Arguments of `recto worker`.
 #[derive(Debug, Args)]
 pub(crate) struct Worker {
-    /// Try everything that a worker needs, say how each part is, and end
+    /// Try everything that a worker needs, say how each part is, and take no job
     #[arg(long)]
     pub(crate) check: bool,
 
@@ -25,7 +25,7 @@ pub(crate) struct Worker {
     #[arg(long, value_name = "TIME", env = "RECTO_START_TIMEOUT", default_value = "60s", value_parser = duration)]
     pub(crate) start_timeout: Duration,
 
-    /// Time that jobs under way have to end after SIGTERM or SIGINT; then they are handed back
+    /// How long jobs under way may go on after SIGTERM or SIGINT; then they are handed back
     #[arg(long, value_name = "TIME", env = "RECTO_DRAIN_TIMEOUT", default_value = "25s", value_parser = duration)]
     pub(crate) drain_timeout: Duration,
 
@@ -67,6 +67,22 @@ pub(crate) struct Worker {
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
 }
+
+/// What `recto worker --help` ends with.
+pub(crate) const NOTES: &str = "\
+A job is acknowledged once its result is stored and the message about it confirmed; start as many workers as \
+there are machines. Each job brings its own options and limits; the limits given here are those that no job \
+may raise.
+
+The first SIGTERM or SIGINT lets jobs under way end, the second one ends the process at once.
+
+Exit status: 0 stopped in good order, 1 could not start or is not usable any more, 2 wrong usage, \
+130 stopped at once.
+
+Examples:
+  recto worker --check
+  recto worker --s3-endpoint https://minio.example:9000 --s3-path-style
+  recto worker --file-root /mnt/share --jobs 8 --log-format json";
 
 impl Worker {
     /// Every setting with its value, without secrets: `jobs=4 queue=recto.jobs …`.

@@ -16,7 +16,7 @@ use crate::{
     broker::{
         connection::connect,
         consume::{ATTEMPTS_HEADER, Message},
-        publish::{ConfirmObserver, Header, Properties, PublishError, Publisher},
+        publish::{ConfirmObserver, Properties, PublishError, Publisher},
         topology::Topology,
     },
     cli::BrokerArgs,
@@ -78,7 +78,7 @@ impl Outlet {
         let attempts = i64::from(message.attempts) + 1;
         let properties = Properties {
             priority: message.priority,
-            headers: vec![(ATTEMPTS_HEADER, Header::Number(attempts))],
+            headers: vec![(ATTEMPTS_HEADER, attempts)],
             ..properties(message.message_id.clone(), "recto.job/v1")
         };
         let queue = &self.topology.delays[step].queue;

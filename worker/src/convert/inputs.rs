@@ -6,10 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::store::{Location, StoreError};
-
-/// Endings that make a file in a directory a document; a file named by itself may have any.
-const ENDINGS: [&str; 7] = ["pdf", "png", "jpg", "jpeg", "tif", "tiff", "webp"];
+use crate::{
+    endings::{ENDINGS, is_document},
+    store::{Location, StoreError},
+};
 
 /// One document to convert.
 #[derive(Debug)]
@@ -132,16 +132,6 @@ fn walk(folder: &Path, found: &mut Vec<(PathBuf, Option<io::Error>)>) {
             found.push((path, None));
         }
     }
-}
-
-fn is_document(path: &Path) -> bool {
-    path.extension()
-        .and_then(|ending| ending.to_str())
-        .is_some_and(|ending| {
-            ENDINGS
-                .iter()
-                .any(|known| ending.eq_ignore_ascii_case(known))
-        })
 }
 
 /// A name for each path's results: the file name without its ending; with it where several share that;

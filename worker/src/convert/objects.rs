@@ -1,7 +1,7 @@
 //! Documents from an object store and results into one, for a run that is synchronous otherwise.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io,
     path::{Path, PathBuf},
     time::Duration,
@@ -17,7 +17,9 @@ use tokio::{
 
 use crate::{
     cli::StoreArgs,
-    store::{Body, Cause, Condition, Location, ObjectStore as _, Pin, StoreError, Stores},
+    endings::content_type,
+    output,
+    store::{Cause, Condition, Location, ObjectStore as _, Pin, StoreError, Stores},
 };
 
 /// Threads that wait for the network; the documents of a run share them.
@@ -107,8 +109,8 @@ impl Objects {
         prefix: &Location,
     ) -> Result<(), StoreError> {
         let manifest = format!("{name}.json");
-        let mut files = files(folder, "").map_err(|error| StoreError::new(prefix, error.into()))?;
-        files.retain(|(file, _)| *file != manifest);
+        let files = output::files(folder, &manifest)
+            .map_err(|error| StoreError::new(prefix, error.into()))?;
         self.runtime.block_on(async {
             stream::iter(files)
                 .map(|(file, path)| self.put(prefix, file, path))
@@ -124,42 +126,14 @@ impl Objects {
         let at = prefix
             .join(&file)
             .map_err(|error| StoreError::new(prefix, error.into()))?;
-        let body = Body::File(path);
         self.stores
-            .put(&at, &body, content_type(&file), Condition::Always)
+            .put(
+                &at,
+                &path,
+                content_type(Path::new(&file)),
+                Condition::Always,
+            )
             .await
             .map(drop)
-    }
-}
-
-/// The files below a folder: their names from there, with slashes, and their paths.
-fn files(folder: &Path, below: &str) -> io::Result<Vec<(String, PathBuf)>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = format!("{below}{}", entry.file_name().to_string_lossy());
-        if entry.file_type()?.is_dir() {
-            found.extend(files(&entry.path(), &format!("{name}/"))?);
-        } else {
-            found.push((name, entry.path()));
-        }
-    }
-    Ok(found)
-}
-
-/// The content type of a result's file, by its ending.
-fn content_type(file: &str) -> &'static str {
-    match Path::new(file)
-        .extension()
-        .and_then(|ending| ending.to_str())
-    {
-        Some("md") => "text/markdown; charset=utf-8",
-        Some("jsonl") => "application/x-ndjson",
-        Some("html") => "text/html; charset=utf-8",
-        Some("json") => "application/json",
-        Some("jpg" | "jpeg") => "image/jpeg",
-        Some("png") => "image/png",
-        Some("webp") => "image/webp",
-        _ => "application/octet-stream",
     }
 }

@@ -1,6 +1,6 @@
 //! From the work folder to the store: the files, then the manifest, whose presence says that all is there.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use recto_schemas::{Manifest, check_version};
 
@@ -11,8 +11,10 @@ use super::{
     read::Written,
 };
 use crate::{
+    endings::content_type,
     metrics::Direction,
-    store::{Body, Condition, Location, ObjectStore, Stored},
+    output,
+    store::{Condition, Location, ObjectStore, Stored},
 };
 
 /// The largest manifest that is read, in bytes: some 300 for each of a great many pages.
@@ -63,24 +65,22 @@ pub(super) async fn keep(
         return Ok(Kept::Anothers(Box::new(manifest)));
     }
     let results = written.results();
-    let manifest = PathBuf::from(format!("{NAME}.json"));
-    let mut files = files(&results).map_err(|error| Failure::work(Stage::Store, &error))?;
-    files.retain(|file| *file != manifest);
+    let manifest = format!("{NAME}.json");
+    let mut files =
+        output::files(&results, &manifest).map_err(|error| Failure::work(Stage::Store, &error))?;
     // The manifest is the last.
-    files.push(manifest.clone());
-    for file in files {
-        let condition = if file == manifest && !replace {
+    files.push((manifest.clone(), results.join(&manifest)));
+    for (name, path) in files {
+        let condition = if name == manifest && !replace {
             Condition::IfAbsent
         } else {
             Condition::Always
         };
-        let name = file.to_string_lossy();
         let to = self::file(place, &name)?;
-        let path = results.join(&file);
         let bytes = path.metadata().map_or(0, |about| about.len());
         let stored = parts
             .stores
-            .put(&to, &Body::File(path), content_type(&name), condition)
+            .put(&to, &path, content_type(Path::new(&name)), condition)
             .await
             .map_err(failed)?;
         if matches!(stored, Stored::AlreadyThere) {
@@ -102,36 +102,4 @@ fn file(place: &Place, below: &str) -> Result<Location, Failure> {
     place
         .file(below)
         .map_err(|error| Failure::new(Stage::Store, "bad-message", error.to_string()))
-}
-
-/// What a result file says it is, by its ending.
-fn content_type(name: &str) -> &'static str {
-    match name.rsplit('.').next() {
-        Some("md") => "text/markdown; charset=utf-8",
-        Some("jsonl") => "application/x-ndjson",
-        Some("html") => "text/html; charset=utf-8",
-        Some("json") => "application/json",
-        Some("jpg" | "jpeg") => "image/jpeg",
-        _ => "application/octet-stream",
-    }
-}
-
-/// Files below `folder`, relative to it, in the order of their names.
-fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    fn walk(folder: &Path, below: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
-        for entry in std::fs::read_dir(folder.join(below))? {
-            let entry = entry?;
-            let name = below.join(entry.file_name());
-            if entry.file_type()?.is_dir() {
-                walk(folder, &name, found)?;
-            } else {
-                found.push(name);
-            }
-        }
-        Ok(())
-    }
-    let mut found = Vec::new();
-    walk(folder, Path::new(""), &mut found)?;
-    found.sort();
-    Ok(found)
 }

@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, File, Metadata, Permissions},
-    io::{self, Read, Write},
+    io::{self, Read},
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -14,8 +14,7 @@ use async_trait::async_trait;
 use tempfile::NamedTempFile;
 
 use super::{
-    Body, Cause, Condition, Entry, Found, Listing, Location, ObjectStore, Pin, Result, StoreError,
-    Stored,
+    Cause, Condition, Entry, Found, Listing, Location, ObjectStore, Pin, Result, StoreError, Stored,
 };
 
 /// What passing files are called, so that a listing can leave them out.
@@ -110,7 +109,7 @@ impl Local {
         Ok(Some(bytes))
     }
 
-    fn write(&self, at: &Location, body: &Body, condition: Condition) -> Result<Stored> {
+    fn write(&self, at: &Location, body: &Path, condition: Condition) -> Result<Stored> {
         let (folder, name) = self.folder_for(at)?;
         let target = folder.join(name);
         if condition == Condition::IfAbsent && target.symlink_metadata().is_ok() {
@@ -197,18 +196,13 @@ fn found(metadata: &Metadata) -> Found {
     }
 }
 
-fn written(folder: &Path, body: &Body) -> io::Result<NamedTempFile> {
+fn written(folder: &Path, body: &Path) -> io::Result<NamedTempFile> {
     // What any new file gets; the process's umask takes its share.
     let mut passing = tempfile::Builder::new()
         .prefix(PASSING)
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)?;
-    match body {
-        Body::Bytes(bytes) => passing.write_all(bytes)?,
-        Body::File(path) => {
-            io::copy(&mut File::open(path)?, passing.as_file_mut())?;
-        }
-    }
+    io::copy(&mut File::open(body)?, passing.as_file_mut())?;
     passing.as_file().sync_all()?;
     Ok(passing)
 }
@@ -279,11 +273,11 @@ impl ObjectStore for Local {
     async fn put(
         &self,
         at: &Location,
-        body: &Body,
+        body: &Path,
         _content_type: &str,
         condition: Condition,
     ) -> Result<Stored> {
-        let (this, owned, body) = (self.clone(), at.clone(), body.clone());
+        let (this, owned, body) = (self.clone(), at.clone(), body.to_owned());
         blocking(at, move || this.write(&owned, &body, condition)).await
     }
 
@@ -309,7 +303,7 @@ impl ObjectStore for Local {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{io::Write as _, os::unix::fs::symlink};
 
     use super::*;
 
@@ -338,16 +332,14 @@ mod tests {
         }
 
         async fn put(&self, at: &Location, text: &str, condition: Condition) -> Result<Stored> {
-            self.store.put(at, &bytes(text), "", condition).await
+            let mut body = NamedTempFile::new().unwrap();
+            body.write_all(text.as_bytes()).unwrap();
+            self.store.put(at, body.path(), "", condition).await
         }
 
         fn outside(&self) -> PathBuf {
             self.folder.path().to_owned()
         }
-    }
-
-    fn bytes(text: &str) -> Body {
-        Body::Bytes(text.as_bytes().to_vec())
     }
 
     fn kind<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
@@ -455,9 +447,10 @@ mod tests {
         let writers = (0..8).map(|number| {
             let (store, at) = (scene.store.clone(), at.clone());
             async move {
-                let body = bytes(&number.to_string());
+                let mut body = NamedTempFile::new().unwrap();
+                body.write_all(format!("{number}").as_bytes()).unwrap();
                 store
-                    .put(&at, &body, "", Condition::IfAbsent)
+                    .put(&at, body.path(), "", Condition::IfAbsent)
                     .await
                     .unwrap()
             }

@@ -18,10 +18,7 @@ mod local;
 // S3 and what speaks its language.
 mod s3;
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
@@ -65,15 +62,6 @@ impl Found {
             etag: self.etag.clone(),
         }
     }
-}
-
-/// What is written.
-#[derive(Clone, Debug)]
-pub(crate) enum Body {
-    /// A file's content; the file stays as it is until the call ends.
-    File(PathBuf),
-    /// These bytes.
-    Bytes(Vec<u8>),
 }
 
 /// When to write.
@@ -130,11 +118,11 @@ pub(crate) trait ObjectStore: Send + Sync {
     /// A small object whole; `None` where there is none.
     async fn read(&self, at: &Location, most_bytes: u64) -> Result<Option<Vec<u8>>>;
 
-    /// Writes an object, whole or not at all.
+    /// Writes an object out of the file `body`, which stays as it is meanwhile, whole or not at all.
     async fn put(
         &self,
         at: &Location,
-        body: &Body,
+        body: &Path,
         content_type: &str,
         condition: Condition,
     ) -> Result<Stored>;
@@ -207,7 +195,7 @@ impl ObjectStore for Stores {
     async fn put(
         &self,
         at: &Location,
-        body: &Body,
+        body: &Path,
         content_type: &str,
         condition: Condition,
     ) -> Result<Stored> {

@@ -68,10 +68,7 @@ fn the_cap_holds_and_what_is_given_back_can_be_had_again() {
     ));
     assert!(matches!(work.job_folder(11), Err(WorkError::Full { .. })));
     assert!(matches!(work.check(11), Err(WorkError::Full { .. })));
-    assert_eq!(
-        (first.bytes(), work.used_bytes(), work.limit_bytes()),
-        (90, 90, 100)
-    );
+    assert_eq!((work.used_bytes(), work.limit_bytes()), (90, 100));
     drop(first);
     work.check(100).unwrap();
     assert_eq!(work.used_bytes(), 0);

@@ -24,8 +24,7 @@ use aws_sdk_s3::Client;
 
 use self::fetch::Target;
 use super::{
-    Body, Cause, Condition, Entry, Found, Listing, Location, ObjectStore, Pin, Result, StoreError,
-    Stored,
+    Cause, Condition, Entry, Found, Listing, Location, ObjectStore, Pin, Result, StoreError, Stored,
 };
 use crate::cli::StoreArgs;
 
@@ -136,7 +135,7 @@ impl ObjectStore for S3 {
     async fn put(
         &self,
         at: &Location,
-        body: &Body,
+        body: &Path,
         content_type: &str,
         condition: Condition,
     ) -> Result<Stored> {

@@ -12,7 +12,7 @@ use aws_sdk_s3::{
 use tokio::{fs::File, io::AsyncReadExt as _, runtime::Handle, time};
 
 use super::super::{
-    Body, Cause, Condition, Location, ObjectStore, Pin, Result, StoreError, Stored, back_off,
+    Cause, Condition, Location, ObjectStore, Pin, Result, StoreError, Stored, back_off,
 };
 use super::{S3, fault, object};
 
@@ -29,7 +29,7 @@ const SLOWEST_UPLOAD: u64 = 64 << 10;
 #[derive(Clone, Copy)]
 struct Upload<'a> {
     at: &'a Location,
-    body: &'a Body,
+    body: &'a Path,
     content_type: &'a str,
     if_absent: bool,
 }
@@ -57,7 +57,7 @@ impl S3 {
     pub(super) async fn upload(
         &self,
         at: &Location,
-        body: &Body,
+        body: &Path,
         content_type: &str,
         condition: Condition,
     ) -> Result<Stored> {
@@ -108,11 +108,9 @@ impl S3 {
     }
 
     async fn write(&self, upload: Upload<'_>) -> Result<Option<String>, Refused> {
-        let path = match upload.body {
-            Body::Bytes(bytes) => return self.put_whole(upload, bytes.clone()).await,
-            Body::File(path) => path,
-        };
-        let (mut file, bytes) = open(path).await.map_err(StoreError::local(upload.at))?;
+        let (mut file, bytes) = open(upload.body)
+            .await
+            .map_err(StoreError::local(upload.at))?;
         if bytes > PART_BYTES {
             return self.put_in_parts(upload, file, bytes).await;
         }

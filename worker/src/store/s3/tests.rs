@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    io::Write as _,
     sync::{Arc, Mutex},
 };
 
@@ -183,7 +184,7 @@ fn at() -> Location {
     "s3://b/k".parse().unwrap()
 }
 
-async fn put(store: &S3, body: &Body, condition: Condition) -> Result<Stored> {
+async fn put(store: &S3, body: &Path, condition: Condition) -> Result<Stored> {
     store.put(&at(), body, "text/plain", condition).await
 }
 
@@ -278,8 +279,9 @@ async fn put_twice(fake: Fake) -> (Vec<Stored>, S3, Shared) {
     let (store, fake) = start(fake).await;
     let mut stored = Vec::new();
     for text in ["one", "two"] {
-        let body = Body::Bytes(text.into());
-        let written = put(&store, &body, Condition::IfAbsent);
+        let mut body = tempfile::NamedTempFile::new().unwrap();
+        body.write_all(text.as_bytes()).unwrap();
+        let written = put(&store, body.path(), Condition::IfAbsent);
         stored.push(written.await.unwrap());
     }
     (stored, store, fake)
@@ -324,8 +326,8 @@ fn large_file() -> tempfile::NamedTempFile {
 async fn a_large_file_goes_in_parts() {
     let (store, fake) = start(Fake::default()).await;
     let file = large_file();
-    let body = Body::File(file.path().to_owned());
-    let written = put(&store, &body, Condition::IfAbsent);
+    let body = file.path();
+    let written = put(&store, body, Condition::IfAbsent);
     assert!(matches!(written.await.unwrap(), Stored::Written { .. }));
     {
         let fake = fake.lock().unwrap();
@@ -333,7 +335,7 @@ async fn a_large_file_goes_in_parts() {
         assert!(fake.objects["/b/k"] == numbers((33 << 20) + 5));
         assert!(!fake.aborted);
     }
-    let written = put(&store, &body, Condition::IfAbsent);
+    let written = put(&store, body, Condition::IfAbsent);
     assert_eq!(written.await.unwrap(), Stored::AlreadyThere);
     assert!(
         fake.lock().unwrap().aborted,
@@ -349,8 +351,8 @@ async fn parts_of_a_failed_upload_are_given_up() {
     })
     .await;
     let file = large_file();
-    let body = Body::File(file.path().to_owned());
-    let written = put(&store, &body, Condition::Always);
+    let body = file.path();
+    let written = put(&store, body, Condition::Always);
     assert_eq!(written.await.unwrap_err().kind(), "access-denied");
     assert!(fake.lock().unwrap().aborted);
 }
