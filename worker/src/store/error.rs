@@ -104,7 +104,7 @@ impl StoreError {
         move |error| Self::new(at, Cause::local(error))
     }
 
-    /// One of [`KINDS`].
+    /// One of `KINDS`.
     pub(crate) fn kind(&self) -> &'static str {
         self.cause.kind()
     }
@@ -125,7 +125,7 @@ impl Cause {
         }
     }
 
-    /// One of [`KINDS`].
+    /// One of `KINDS`.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::BadUri(_) => "bad-uri",
