@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::Options;
 
@@ -69,9 +69,18 @@ pub struct JobSource {
 }
 
 /// A password. Shown by nothing; written only where a job itself is.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Password(String);
+
+impl<'de> Deserialize<'de> for Password {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The error of another type would tell the value.
+        String::deserialize(deserializer)
+            .map(Self)
+            .map_err(|_| de::Error::custom("`password` is not a text"))
+    }
+}
 
 impl Password {
     /// A password that will not be shown.

@@ -6,6 +6,7 @@ use recto_schemas::{Job, ResultState};
 use rustix::process::Signal;
 
 use crate::support::{
+    pdf,
     rabbit::Rabbit,
     station::{Station, Worker},
     wait_until,
@@ -169,15 +170,23 @@ fn a_full_work_folder_is_tried_again_and_shown() {
     let worker = station.worker_with(|command| {
         command.env("RECTO_WORK_MEGABYTES", "1");
     });
-    let mut big = crate::support::pdf::with_pages(&[&crate::support::pdf::text(&["Big."])]);
-    big.resize(1_500_000, b'\n');
-    station.submit([&station.document("big", &big), &station.quick("small")]);
+    // With the results the folder is full; another document is larger than the whole folder.
+    let page = pdf::text(&["Big."]);
+    let mut big = pdf::with_pages(&vec![page.as_str(); 20]);
+    big.resize(995_000, b'\n');
+    let mut larger = big.clone();
+    larger.resize(1_500_000, b'\n');
+    let mut big = station.document("big", &big);
+    big.options.html = true;
+    let larger = station.document("larger", &larger);
+    station.submit([&big, &larger, &station.quick("small")]);
     wait_until(
         "the worker says that it is not ready",
         || worker.ask("/readyz").0 == 503 && worker.ask("/readyz").1.contains("disk: not ready"),
         || worker.log(),
     );
-    let accounts = station.accounts(2);
+    let accounts = station.accounts(3);
+    assert_eq!(accounts.dead["larger"].kind, "document-too-large");
     assert_eq!(accounts.results["small"].state, ResultState::Done);
     assert_eq!(accounts.dead["big"].kind, "disk-full");
     assert_eq!(accounts.dead["big"].attempts, 3, "after each delay");

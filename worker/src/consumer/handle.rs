@@ -71,23 +71,21 @@ struct Handling<'a> {
 
 impl Handling<'_> {
     async fn run(mut self, parsed: Result<Job, Failure>, acker: Acker) {
-        if let Ok(job) = &parsed
-            && self.desk.at_work.has(&job.id)
-        {
-            // Brought by a session that is lost: this delivery waits for it, and settles what comes of it.
-            tracing::info!("the job is at work here already");
-            let ended = self.work_now(job.clone()).await;
-            return self.settle(ended, acker).await;
-        }
         let drain = &self.desk.drain;
+        if let Ok(job) = &parsed {
+            // Brought by a session that is lost: what comes of it will be found stored.
+            tokio::select! {
+                () = self.desk.at_work.gone(&job.id) => {}
+                () = drain.now.cancelled() => {}
+            }
+        }
         let permit = tokio::select! {
             biased;
             () = drain.stop.cancelled() => None,
             permit = Arc::clone(&self.desk.permits).acquire_owned() => permit.ok(),
         };
         let Some(_permit) = permit else {
-            let failure = Failure::new(Stage::Deliver, "drain", "the worker is stopping");
-            return self.settle(Err(failure), acker).await;
+            return self.settle(Err(stopping()), acker).await;
         };
         if acker.is_stale() {
             // Its session went while it waited; it comes again.
@@ -112,16 +110,28 @@ impl Handling<'_> {
             self.desk.parts.metrics.queue_wait(wait);
         }
         let deliveries = self.message.delivery_count;
-        if deliveries.saturating_add(BEFORE_LIMIT) >= self.desk.topology.delivery_limit {
-            return self.crash_loop(&job, deliveries).await;
+        let stop = &self.desk.drain.stop;
+        let near_limit =
+            deliveries.saturating_add(BEFORE_LIMIT) >= self.desk.topology.delivery_limit;
+        if near_limit && deliveries >= SUSPECT_AFTER {
+            return tokio::select! {
+                ended = self.crash_loop(&job, deliveries) => ended,
+                () = self.desk.drain.now.cancelled() => Err(stopping()),
+            };
         }
         if deliveries < SUSPECT_AFTER {
-            let _beside_others = self.desk.alone.read().await;
+            let _beside_others = tokio::select! {
+                beside_others = self.desk.alone.read() => beside_others,
+                () = stop.cancelled() => return Err(stopping()),
+            };
             return self.work_now(job).await;
         }
         sleep(SUSPECTS_WAIT.mul_f64(rand::random())).await;
         tracing::info!(deliveries, "may have ended its workers: runs alone");
-        let _alone = self.desk.alone.write().await;
+        let _alone = tokio::select! {
+            alone = self.desk.alone.write() => alone,
+            () = stop.cancelled() => return Err(stopping()),
+        };
         self.work_now(job).await
     }
 
@@ -129,21 +139,19 @@ impl Handling<'_> {
     async fn work_now(&self, job: Job) -> Result<Ended, Failure> {
         tracing::info!("job started");
         let (parts, drain) = (Arc::clone(&self.desk.parts), self.desk.drain.clone());
-        let stopped = || Failure::new(Stage::Read, "drain", "the worker is stopping");
         let work = async move {
             tokio::select! {
                 ended = job::run(&parts, &job, &drain.cancel) => ended,
-                () = drain.now.cancelled() => Err(stopped()),
+                () = drain.now.cancelled() => Err(stopping()),
             }
         };
         tokio::spawn(work.in_current_span())
             .await
             .unwrap_or_else(|panicked| {
-                Err(Failure::new(
-                    Stage::Read,
-                    "panic",
-                    format!("the job broke off: {panicked}"),
-                ))
+                // Its own words could quote the document.
+                tracing::error!(is_panic = panicked.is_panic(), "the job broke off");
+                let message = "the job broke off; this is a defect of recto, please report it";
+                Err(Failure::new(Stage::Read, "panic", message))
             })
     }
 
@@ -166,7 +174,7 @@ impl Handling<'_> {
             Ok(ended) => match self.send_result(&ended, &acker).await {
                 Sent::Confirmed => return self.acknowledge(&ended, acker).await,
                 Sent::Refused(error) => Failure::publish(&error),
-                Sent::Stopping => Failure::new(Stage::Publish, "drain", "the worker is stopping"),
+                Sent::Stopping => stopping(),
                 Sent::Stale => return self.stale(),
             },
             Err(failure) => failure,
@@ -194,6 +202,7 @@ impl Handling<'_> {
         if acker.ack().await.is_err() {
             return self.stale();
         }
+        self.desk.trouble.over();
         let metrics = &self.desk.parts.metrics;
         let took = self.started.elapsed();
         metrics.job(Verdict::Ack.as_str(), ended.state.as_str());
@@ -216,6 +225,7 @@ impl Handling<'_> {
 
     async fn settle_failure(&self, failure: &Failure, acker: Acker) {
         self.note(failure);
+        self.desk.trouble.pause(failure, &self.desk.drain).await;
         let steps = self.desk.topology.delays.len();
         let verdict = verdict(Err(failure), self.message.attempts, steps);
         let settled = match verdict {
@@ -299,7 +309,7 @@ impl Handling<'_> {
         let said = Err(failure.message.clone());
         match failure.kind {
             "disk-full" => self.desk.health.set(Part::Disk, said),
-            "store-unavailable" | "access-denied" => self.desk.health.set(Part::Store, said),
+            "store-unavailable" => self.desk.health.set(Part::Store, said),
             "engine-stopped" | "pdfium-missing" => {
                 // Nothing mends it but a new process.
                 self.desk.health.set(Part::Engine, said);
@@ -315,6 +325,10 @@ impl Handling<'_> {
         self.desk.parts.metrics.stale_settlement();
         tracing::info!("the delivery's connection is gone; it comes again");
     }
+}
+
+fn stopping() -> Failure {
+    Failure::new(Stage::Deliver, "drain", "the worker is stopping")
 }
 
 /// What a broker's refusal of a message means.

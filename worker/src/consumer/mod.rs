@@ -13,13 +13,16 @@ mod handle;
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use recto_pipeline::cancel::Cancel;
 use tokio::{
-    sync::{RwLock, Semaphore},
+    sync::{Notify, RwLock, Semaphore},
     time::{interval, sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -28,7 +31,7 @@ use crate::{
     admin::{Health, Part},
     broker::{connection::Backoff, consume::Ended, error::BrokerError, topology::Topology},
     cli::BrokerArgs,
-    job::Parts,
+    job::{Parts, failure::Failure},
     metrics::Peer,
 };
 pub(crate) use outlet::Outlet;
@@ -36,6 +39,8 @@ use session::Session;
 
 /// How often the loop shows that it goes round.
 const BEAT: Duration = Duration::from_secs(1);
+/// A session that lasts so long was a good one; after shorter ones the waits between them grow.
+const LASTING: Duration = Duration::from_secs(30);
 /// Time for interrupted jobs to be handed back, after the drain's deadline.
 const HAND_BACK: Duration = Duration::from_secs(5);
 
@@ -53,6 +58,7 @@ pub(crate) struct Desk {
     pub(crate) permits: Arc<Semaphore>,
     /// Jobs at work in this process, by `id`.
     pub(crate) at_work: AtWork,
+    pub(crate) trouble: Trouble,
     /// Shared by jobs; held alone by one that may have killed a worker before.
     pub(crate) alone: Arc<RwLock<()>>,
     pub(crate) tasks: TaskTracker,
@@ -60,14 +66,49 @@ pub(crate) struct Desk {
     pub(crate) broken: AtomicBool,
 }
 
+/// Store or disk in trouble: the next job would fail like the last one.
+#[derive(Debug, Default)]
+pub(crate) struct Trouble(AtomicU32);
+
+impl Trouble {
+    /// After a failure that the next job would share, waits while the job's permit is held: a sick worker must not be the
+    /// fastest of its fleet, and run the whole queue through its retries. A second, then twice that, up to a minute.
+    async fn pause(&self, failure: &Failure, drain: &Drain) {
+        const LONGEST: Duration = Duration::from_secs(60);
+        if !matches!(failure.kind, "store-unavailable" | "disk-full") {
+            return;
+        }
+        let before = self.0.fetch_add(1, Ordering::Relaxed);
+        let wait = Duration::from_secs(1 << before.min(6)).min(LONGEST);
+        tokio::select! {
+            () = sleep(wait) => {}
+            () = drain.stop.cancelled() => {}
+        }
+    }
+
+    /// A job went through.
+    fn over(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
 /// Jobs at work in this process, by `id`.
 #[derive(Debug, Default)]
-pub(crate) struct AtWork(Mutex<HashSet<String>>);
+pub(crate) struct AtWork {
+    ids: Mutex<HashSet<String>>,
+    left: Notify,
+}
 
 impl AtWork {
-    /// Whether the job is at work.
-    fn has(&self, id: &str) -> bool {
-        self.ids().contains(id)
+    /// Waits until the job is not at work.
+    async fn gone(&self, id: &str) {
+        loop {
+            let left = self.left.notified();
+            if !self.ids().contains(id) {
+                return;
+            }
+            left.await;
+        }
     }
 
     /// Marks the job as at work until what this gives is dropped; nothing where it is already.
@@ -76,6 +117,7 @@ impl AtWork {
         impl Drop for Leave<'_> {
             fn drop(&mut self) {
                 self.0.ids().remove(&self.1);
+                self.0.left.notify_waiters();
             }
         }
         self.ids()
@@ -84,7 +126,7 @@ impl AtWork {
     }
 
     fn ids(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -126,7 +168,7 @@ pub(crate) async fn run(desk: &Arc<Desk>, start_by: Instant) -> Result<(), Broke
     let mut started = false;
     while !desk.drain.stop.is_cancelled() {
         let opened = tokio::select! {
-            opened = Session::open(desk) => opened,
+            opened = beating(&desk.health, Session::open(desk)) => opened,
             () = desk.drain.stop.cancelled() => break,
         };
         match opened {
@@ -135,13 +177,19 @@ pub(crate) async fn run(desk: &Arc<Desk>, start_by: Instant) -> Result<(), Broke
                     desk.parts.metrics.reconnected(Peer::Broker);
                 }
                 started = true;
-                backoff.reset();
+                let since = Instant::now();
                 desk.health.set(Part::Broker, Ok(()));
                 tracing::info!(queue = desk.topology.jobs, jobs = desk.jobs, "taking jobs");
-                if let Some(why) = serve(desk, session).await {
-                    tracing::warn!(reason = %why, "lost the broker; connecting again");
-                    desk.health.set(Part::Broker, Err(why.to_string()));
+                let Some(why) = serve(desk, session).await else {
+                    desk.outlet.close().await;
+                    return Ok(());
+                };
+                tracing::warn!(reason = %why, "lost the broker; connecting again");
+                desk.health.set(Part::Broker, Err(why.to_string()));
+                if since.elapsed() >= LASTING {
+                    backoff.reset();
                 }
+                wait(desk, backoff.next_wait()).await;
             }
             Err(error) if !started && (!error.is_transient() || Instant::now() >= start_by) => {
                 return Err(error);
@@ -159,16 +207,25 @@ pub(crate) async fn run(desk: &Arc<Desk>, start_by: Instant) -> Result<(), Broke
     Ok(())
 }
 
-/// Sleeps, and beats meanwhile; ends at once with the drain.
-async fn wait(desk: &Desk, time: Duration) {
-    let until = Instant::now() + time;
-    while Instant::now() < until {
-        desk.health.beat();
-        let left = until.saturating_duration_since(Instant::now());
-        tokio::select! {
-            () = sleep(left.min(BEAT)) => {}
-            () = desk.drain.stop.cancelled() => return,
+/// Does what has a deadline of its own, and shows meanwhile that the worker lives.
+pub(crate) async fn beating<T>(health: &Health, work: impl Future<Output = T>) -> T {
+    let beat = async {
+        loop {
+            health.beat();
+            sleep(BEAT).await;
         }
+    };
+    tokio::select! {
+        done = work => done,
+        never = beat => never,
+    }
+}
+
+/// Sleeps; ends at once with the drain.
+async fn wait(desk: &Desk, time: Duration) {
+    tokio::select! {
+        () = beating(&desk.health, sleep(time)) => {}
+        () = desk.drain.stop.cancelled() => {}
     }
 }
 
@@ -191,10 +248,13 @@ async fn serve(desk: &Arc<Desk>, mut session: Session) -> Option<Ended> {
     };
     if lost.is_none() {
         // What comes now was under way already; `handle` gives it back.
-        if let Err(error) = session.consumer.cancel().await {
+        let cancelled = session.consumer.cancel().await;
+        if let Err(error) = &cancelled {
             tracing::warn!(%error, "could not stop consuming in order");
         }
-        while let Ok(Ok(delivery)) = timeout(HAND_BACK, session.consumer.next()).await {
+        while cancelled.is_ok()
+            && let Ok(Ok(delivery)) = timeout(HAND_BACK, session.consumer.next()).await
+        {
             start(delivery);
         }
         finish(desk).await;
@@ -208,16 +268,8 @@ async fn finish(desk: &Desk) {
     desk.tasks.close();
     let under_way = desk.tasks.len();
     let started = Instant::now();
-    let beating = async {
-        loop {
-            desk.health.beat();
-            sleep(BEAT).await;
-        }
-    };
-    let all_done = tokio::select! {
-        done = timeout(desk.drain.deadline, desk.tasks.wait()) => done.is_ok(),
-        () = beating => false,
-    };
+    let ended = timeout(desk.drain.deadline, desk.tasks.wait());
+    let all_done = beating(&desk.health, ended).await.is_ok();
     if !all_done {
         desk.drain.give_up();
         if timeout(HAND_BACK, desk.tasks.wait()).await.is_err() {

@@ -4,6 +4,7 @@ use recto_schemas::{Job, check_version};
 use serde_json::Value;
 
 use super::failure::{Failure, Stage};
+use crate::store::Location;
 
 /// The longest body that is looked at, in bytes. Jobs are a few hundred.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -52,6 +53,9 @@ fn check_words(job: &Job) -> Result<(), String> {
 
 /// What can be told of a message that is no job: its `id`, `batch` and labels, where it has them.
 pub(crate) fn about(body: &[u8]) -> Option<Job> {
+    if body.len() > MAX_BODY_BYTES {
+        return None;
+    }
     let value: Value = serde_json::from_slice(body).ok()?;
     let word = |name: &str| Some(value.get(name)?.as_str()?.chars().take(MAX_WORD).collect());
     let text = serde_json::json!({
@@ -68,8 +72,8 @@ pub(crate) fn about(body: &[u8]) -> Option<Job> {
 /// The body as a dead letter shows it: every password replaced; of what is not JSON, the beginning, up to
 /// the first mention of one.
 pub(crate) fn without_secrets(body: &[u8]) -> String {
-    if let Ok(mut value) = serde_json::from_slice::<Value>(body)
-        && body.len() <= MAX_BODY_BYTES
+    if body.len() <= MAX_BODY_BYTES
+        && let Ok(mut value) = serde_json::from_slice::<Value>(body)
     {
         redact(&mut value);
         return value.to_string();
@@ -91,7 +95,8 @@ fn redact(value: &mut Value) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(redact),
-        Value::String(text) if text.contains("://") => {
+        // Keys of objects may have `?` and `#`; addresses of other kinds may have secrets behind them.
+        Value::String(text) if text.contains("://") && text.parse::<Location>().is_err() => {
             *text = crate::telemetry::redact_uri(text);
         }
         _ => {}
@@ -132,6 +137,21 @@ mod tests {
             (about.id.as_str(), about.batch.as_deref()),
             ("j9", Some("b"))
         );
+    }
+
+    #[test]
+    fn a_password_of_another_type_is_not_told() {
+        let with = JOB.replace("\"id\"", "\"password\":1234,\"id\"");
+        let failure = parse(with.as_bytes()).unwrap_err();
+        assert!(!failure.message.contains("1234"), "{failure}");
+    }
+
+    #[test]
+    fn a_dead_letter_still_names_its_document() {
+        let with = JOB.replace("s3://a/b.pdf", "s3://archive/a?b#c.pdf");
+        assert!(without_secrets(with.as_bytes()).contains("s3://archive/a?b#c.pdf"));
+        let signed = JOB.replace("s3://a/b.pdf", "https://host/b.pdf?X-Amz-Signature=abc");
+        assert!(!without_secrets(signed.as_bytes()).contains("Signature"));
     }
 
     #[test]

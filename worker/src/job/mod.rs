@@ -129,6 +129,13 @@ async fn make(
         let message = format!("the document has {bytes} bytes and the limit is {limit}");
         return Err(Failure::new(Stage::Fetch, "document-too-large", message));
     }
+    let cap = parts.work.limit_bytes();
+    if bytes > cap {
+        let message = format!(
+            "the document has {bytes} bytes and the work folder {cap}; raise --work-megabytes"
+        );
+        return Err(Failure::new(Stage::Fetch, "document-too-large", message));
+    }
     let folder = parts
         .work
         .job_folder(bytes)

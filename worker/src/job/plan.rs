@@ -34,6 +34,12 @@ impl Plan {
                 ),
             ));
         }
+        let options = Options {
+            engine: loaded,
+            limits: lower(&job.options.limits, most),
+            ..job.options.clone()
+        };
+        in_range(&options).map_err(|error| bad("options", &error))?;
         Ok(Self {
             source: job.source.uri.parse().map_err(|e| bad("source.uri", &e))?,
             pin: Pin {
@@ -41,27 +47,71 @@ impl Plan {
                 etag: job.source.etag.clone(),
             },
             output: job.output.parse().map_err(|e| bad("output", &e))?,
-            options: Options {
-                engine: loaded,
-                limits: lower(&job.options.limits, most).map_err(|e| bad("options.limits", &e))?,
-                ..job.options.clone()
-            },
+            options,
         })
     }
 }
 
-/// The lower of each limit.
-fn lower(wanted: &Limits, most: &Limits) -> Result<Limits, &'static str> {
-    let seconds = [wanted.page_timeout_s, wanted.document_timeout_s];
+/// What the schema says of numbers, which their types do not.
+fn in_range(options: &Options) -> Result<(), &'static str> {
+    let limits = &options.limits;
+    let seconds = [limits.page_timeout_s, limits.document_timeout_s];
     if seconds.iter().any(|s| !s.is_finite() || *s <= 0.0) {
         return Err("times are numbers above 0");
     }
-    Ok(Limits {
+    if limits.max_pages == 0 || limits.max_page_pixels == 0 || limits.max_document_bytes == 0 {
+        return Err("limits are numbers above 0");
+    }
+    if limits.max_raster_mib < 64 {
+        return Err("`limits.max_raster_mib` is at least 64");
+    }
+    if options.dpi.is_some_and(|dpi| !(36..=1200).contains(&dpi)) {
+        return Err("`dpi` is a number from 36 to 1200");
+    }
+    Ok(())
+}
+
+/// The lower of each limit.
+fn lower(wanted: &Limits, most: &Limits) -> Limits {
+    Limits {
         max_pages: wanted.max_pages.min(most.max_pages),
         max_page_pixels: wanted.max_page_pixels.min(most.max_page_pixels),
         max_document_bytes: wanted.max_document_bytes.min(most.max_document_bytes),
         max_raster_mib: wanted.max_raster_mib.min(most.max_raster_mib),
         page_timeout_s: wanted.page_timeout_s.min(most.page_timeout_s),
         document_timeout_s: wanted.document_timeout_s.min(most.document_timeout_s),
-    })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limited(change: impl FnOnce(&mut Options)) -> Result<(), &'static str> {
+        let mut options = Options::default();
+        change(&mut options);
+        in_range(&options)
+    }
+
+    #[test]
+    fn no_job_raises_a_limit_and_each_may_lower_it() {
+        let most = Limits::default();
+        let wanted = Limits {
+            max_pages: 3,
+            document_timeout_s: 1e9,
+            ..Limits::default()
+        };
+        let limits = lower(&wanted, &most);
+        assert_eq!(limits.max_pages, 3);
+        assert!(limits.document_timeout_s <= most.document_timeout_s);
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        assert!(limited(|_| {}).is_ok());
+        assert!(limited(|options| options.dpi = Some(5)).is_err());
+        assert!(limited(|options| options.limits.max_pages = 0).is_err());
+        assert!(limited(|options| options.limits.page_timeout_s = f64::NAN).is_err());
+        assert!(limited(|options| options.limits.max_raster_mib = 1).is_err());
+    }
 }

@@ -12,7 +12,7 @@ use recto_pipeline::{
     cancel::Cancel,
     read::{self, Page, Sink},
 };
-use recto_schemas::{Manifest, Options, Password, ResultSource, Source};
+use recto_schemas::{Manifest, Options, PageOutcome, Password, ResultSource, Source};
 
 use super::{
     Parts,
@@ -54,7 +54,10 @@ impl Reading {
         tokio::task::spawn_blocking(move || span.in_scope(|| self.run_blocking(&parts, &stop)))
             .await
             .unwrap_or_else(|panicked| {
-                let message = format!("reading the document broke off: {panicked}");
+                // Its own words could quote the document.
+                tracing::error!(is_panic = panicked.is_panic(), "reading broke off");
+                let message =
+                    "reading the document broke off; this is a defect of recto, please report it";
                 Err(Failure::new(Stage::Read, "panic", message))
             })
     }
@@ -105,7 +108,7 @@ impl Reading {
         manifest.job = Some(self.job);
         manifest.pages = std::mem::take(&mut output.summaries);
         manifest.timing.wall_s = started.elapsed().as_secs_f64();
-        engine_stands(&manifest)?;
+        machine_stands(&manifest)?;
         output.finish(&manifest).map_err(work)?;
         Ok(Written {
             folder: self.folder,
@@ -114,14 +117,17 @@ impl Reading {
     }
 }
 
-/// Where the engine broke down, the pages it lost are no result.
-fn engine_stands(manifest: &Manifest) -> Result<(), Failure> {
-    let reasons = manifest
-        .pages
-        .iter()
-        .filter_map(|page| page.reason.as_ref());
-    match reasons.into_iter().find(|r| r.kind == "engine-stopped") {
-        Some(reason) => Err(Failure::new(Stage::Read, "engine-stopped", &reason.message)),
+/// Reasons of lost pages that are this machine's fault, never the document's.
+const OURS: [&str; 3] = ["engine-stopped", "pdfium-missing", "io"];
+
+/// Where this machine broke down, the pages it lost are no result.
+fn machine_stands(manifest: &Manifest) -> Result<(), Failure> {
+    let mut reasons = manifest.pages.iter().filter_map(|page| {
+        let failed = page.outcome == PageOutcome::Failed;
+        page.reason.as_ref().filter(|_| failed)
+    });
+    match reasons.find(|reason| OURS.contains(&reason.kind.as_str())) {
+        Some(reason) => Err(Failure::new(Stage::Read, &reason.kind, &reason.message)),
         None => Ok(()),
     }
 }

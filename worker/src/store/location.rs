@@ -121,8 +121,12 @@ fn s3(rest: &str) -> Result<Location, LocationError> {
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
     let known = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
     if bucket.is_empty() || !bucket.chars().all(known) {
-        // What stands before an `@` could be a password.
-        let shown = bucket.rsplit('@').next().unwrap_or_default();
+        // What has an `@` or a `:` in it could be a password.
+        let shown = if bucket.contains(['@', ':']) {
+            "…"
+        } else {
+            bucket
+        };
         return Err(LocationError::Bucket(shown.to_owned()));
     }
     Ok(Location::S3 {
@@ -300,7 +304,8 @@ mod tests {
             ("http://b/k", LocationError::Scheme),
             ("S3://b/k", LocationError::Scheme),
             ("s3:///k", LocationError::Bucket(String::new())),
-            ("s3://me:pass@b/k", LocationError::Bucket("b".to_owned())),
+            ("s3://me:pass@b/k", LocationError::Bucket("…".to_owned())),
+            ("s3://me:pa/ss@b/k", LocationError::Bucket("…".to_owned())),
             ("s3://b:80/k", LocationError::Bucket("b:80".to_owned())),
             ("s3://b/k\0", LocationError::Nul),
             ("file://host/a", LocationError::NotAbsolute),

@@ -27,7 +27,7 @@ use crate::{
     admin::{Admin, Health, Part},
     broker::topology::Topology,
     cli::{EXIT_FAILED, EXIT_STOPPED, Worker},
-    consumer::{self, AtWork, Desk, Drain, Outlet},
+    consumer::{self, AtWork, Desk, Drain, Outlet, Trouble},
     telemetry,
 };
 
@@ -98,6 +98,7 @@ async fn work(arguments: &Worker) -> anyhow::Result<ExitCode> {
         health,
         jobs: arguments.jobs,
         at_work: AtWork::default(),
+        trouble: Trouble::default(),
         permits: Arc::new(Semaphore::new(usize::from(arguments.jobs))),
         alone: Arc::new(RwLock::new(())),
         tasks: TaskTracker::new(),

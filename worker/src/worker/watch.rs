@@ -5,14 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
-use tokio::time::{interval, sleep};
+use anyhow::{Context, bail};
+use tokio::time::{interval, sleep, timeout_at};
 
 use crate::{
     admin::{Health, Part, Scrape},
     broker::connection::Backoff,
     cli::Worker,
-    consumer::Drain,
+    consumer::{Drain, beating},
     job::Parts,
     store::{Location, ObjectStore},
 };
@@ -34,10 +34,18 @@ pub(super) async fn wait_for_store(
 ) -> anyhow::Result<()> {
     let mut backoff = Backoff::default();
     loop {
-        health.beat();
-        let Err(error) = parts.stores.probe(arguments.store_probe.as_ref()).await else {
-            health.set(Part::Store, Ok(()));
-            return Ok(());
+        let probe = parts.stores.probe(arguments.store_probe.as_ref());
+        let probed = tokio::select! {
+            probed = beating(health, timeout_at(start_by.into(), probe)) => probed,
+            () = drain.stop.cancelled() => return Ok(()),
+        };
+        let error = match probed {
+            Ok(Ok(())) => {
+                health.set(Part::Store, Ok(()));
+                return Ok(());
+            }
+            Ok(Err(error)) => error,
+            Err(_) => bail!("the store is not usable: it does not answer"),
         };
         health.set(Part::Store, Err(error.to_string()));
         let wait = backoff.next_wait();
@@ -46,7 +54,7 @@ pub(super) async fn wait_for_store(
         }
         tracing::warn!(%error, "no store yet");
         tokio::select! {
-            () = sleep(wait) => {}
+            () = beating(health, sleep(wait)) => {}
             () = drain.stop.cancelled() => return Ok(()),
         }
     }

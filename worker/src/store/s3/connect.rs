@@ -59,6 +59,8 @@ fn loader(arguments: &StoreArgs) -> ConfigLoader {
             TimeoutConfig::builder()
                 .connect_timeout(timeout)
                 .read_timeout(timeout)
+                // An answer whose body does not come; downloads have a watch of their own.
+                .operation_attempt_timeout(timeout.saturating_mul(2))
                 .build(),
         )
         .retry_config(

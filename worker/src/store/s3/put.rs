@@ -238,7 +238,8 @@ impl S3 {
         let sending = Duration::from_secs(bytes / SLOWEST_UPLOAD);
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(self.timeout)
-            .read_timeout(self.timeout.saturating_add(sending));
+            .read_timeout(self.timeout.saturating_add(sending))
+            .operation_attempt_timeout(self.timeout.saturating_mul(2).saturating_add(sending));
         config::Builder::new().timeout_config(timeouts.build())
     }
 }
