@@ -157,7 +157,7 @@ pub(crate) fn page(page: &PageSummary) {
 }
 
 /// To the thousandth: nobody reads more.
-fn rounded(number: f64) -> f64 {
+pub(crate) fn rounded(number: f64) -> f64 {
     (number * 1000.0).round() / 1000.0
 }
 

@@ -218,7 +218,7 @@ impl Handling<'_> {
             pages = ended.manifest.counts.selected,
             pages.failed = ended.manifest.counts.failed,
             read = ended.read_now,
-            seconds = took.as_secs_f64(),
+            seconds = telemetry::rounded(took.as_secs_f64()),
             "job ended"
         );
     }

@@ -33,6 +33,7 @@ use crate::{
     cli::BrokerArgs,
     job::{Parts, failure::Failure},
     metrics::Peer,
+    telemetry::rounded,
 };
 pub(crate) use outlet::Outlet;
 use session::Session;
@@ -282,7 +283,7 @@ async fn finish(desk: &Desk) {
     if under_way > 0 {
         tracing::info!(
             jobs = under_way,
-            seconds = started.elapsed().as_secs_f64(),
+            seconds = rounded(started.elapsed().as_secs_f64()),
             handed_back = !all_done,
             "drained"
         );
