@@ -30,11 +30,12 @@ fn a_broker_that_restarts_in_the_middle_loses_nothing() {
     let accounts = station.accounts(21);
     assert_eq!(accounts.results.len(), 21, "{:?}", accounts.dead);
     assert_eq!(station.manifests().len(), 21);
-    let reconnects: f64 = workers
-        .iter()
-        .map(|worker| worker.metric("recto_reconnects_total{peer=\"broker\"}"))
-        .sum();
-    assert!(reconnects >= 2.0, "both came back: {reconnects}");
+    for worker in &workers {
+        // Perhaps after the other one has done all there was to do.
+        worker.wait_for_times("taking jobs", 2);
+        let reconnects = worker.metric("recto_reconnects_total{peer=\"broker\"}");
+        assert!(reconnects >= 1.0, "{reconnects}");
+    }
 }
 
 #[test]
