@@ -47,23 +47,6 @@ mod queues;
 // `recto schema`.
 mod schema;
 
-/// Makes glibc give large blocks back when they are freed. Left to itself it learns from the first bitmaps to keep
-/// them, in an arena for each thread: a worker that had ten documents at once then sat on 650 MB for good.
-#[cfg(target_env = "gnu")]
-#[expect(unsafe_code, reason = "mallopt has no safe binding")]
-fn give_memory_back() {
-    const LARGE: libc::c_int = 256 << 10;
-    const ARENAS: libc::c_int = 4;
-    // SAFETY: called before there is any other thread; both settings only tune the allocator.
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
-        libc::mallopt(libc::M_ARENA_MAX, ARENAS);
-    }
-}
-
-#[cfg(not(target_env = "gnu"))]
-fn give_memory_back() {}
-
 fn main() -> ExitCode {
     // Before anything else: a child rasterizes what it is given, and wants nothing of its own.
     if std::env::args_os()
@@ -72,7 +55,6 @@ fn main() -> ExitCode {
     {
         std::process::exit(recto_pipeline::image::child::main());
     }
-    give_memory_back();
     let cli = cli::Cli::parse();
     let ended = match cli.command {
         cli::Command::Convert(arguments) => convert::run(&arguments),

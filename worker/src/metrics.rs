@@ -210,6 +210,11 @@ impl Metrics {
         InFlight(self.jobs_in_flight.clone())
     }
 
+    /// Jobs that are being worked on.
+    pub(crate) fn jobs_in_flight(&self) -> i64 {
+        self.jobs_in_flight.get()
+    }
+
     /// Most jobs at once.
     pub(crate) fn permits(&self, jobs: usize) {
         self.jobs_permits.set(whole(jobs as u64));

@@ -51,7 +51,8 @@ fn leftovers(station: &Station) -> Vec<String> {
 fn a_document_that_kills_its_worker_each_time_ends_as_a_crash_loop_and_its_neighbours_do_not() {
     let station = Station::start();
     let limit = |command: &mut std::process::Command| {
-        command.env("RECTO_DELIVERY_LIMIT", "8");
+        // Room for chance: the innocent one has to be first once, of some twelve times.
+        command.env("RECTO_DELIVERY_LIMIT", "16");
     };
     // The queue has the limit that its maker gives it.
     let mut declare = station.recto("queues");
@@ -71,7 +72,7 @@ fn a_document_that_kills_its_worker_each_time_ends_as_a_crash_loop_and_its_neigh
     loop {
         let mut worker = station.spawn_worker(limit);
         lives += 1;
-        assert!(lives < 15, "the broker's own limit is 8");
+        assert!(lives < 25, "the broker's own limit is 16");
         let mut gone = false;
         wait_until(
             "the killer has started or is gone",
@@ -85,7 +86,7 @@ fn a_document_that_kills_its_worker_each_time_ends_as_a_crash_loop_and_its_neigh
             let accounts = station.accounts(2);
             assert_eq!(accounts.dead["killer"].kind, "crash-loop");
             assert_eq!(accounts.dead["killer"].stage, "deliver");
-            assert!(accounts.dead["killer"].unsettled_deliveries >= 6);
+            assert!(accounts.dead["killer"].unsettled_deliveries >= 14);
             assert_eq!(accounts.results["innocent"].state, ResultState::Done);
             return;
         }
