@@ -12,20 +12,19 @@ use std::{
     future::pending,
     io::{self, Write as _},
     process::ExitCode,
-    time::Duration,
 };
 
 use anyhow::Context;
 use lapin::Connection;
 use tokio::{
     task::block_in_place,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     broker::{
-        connection::{Backoff, connect},
+        connection::{Backoff, close, connect},
         consume::{Consumer, Consuming, Delivery, Ended as NoMore},
         error::BrokerError,
         topology::{self, Role, Topology},
@@ -42,9 +41,6 @@ const MOST_LEFT: u16 = 50_000;
 
 /// Results that are fetched ahead where each is taken off the queue.
 const FETCHED_AHEAD: u16 = 256;
-
-/// Longest time for the broker to answer a farewell.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs `recto result`.
 ///
@@ -161,7 +157,7 @@ impl Follower<'_> {
                     let before = self.tally.count();
                     let ended = self.on(&connection, stop, deadline).await;
                     // Where it is lost already there is nothing to end.
-                    let _ = timeout(CLOSE_TIMEOUT, connection.close(200, "done".into())).await;
+                    close(&connection).await;
                     if self.tally.count() > before {
                         backoff.reset();
                     }

@@ -20,6 +20,9 @@ use url::{Host, Url};
 use super::error::{BrokerError, said};
 use crate::cli::broker::BrokerArgs;
 
+/// Longest time for the broker to answer a farewell.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The broker's address. Shown without its password; one that is not valid says so when it is used,
 /// because a refused command line argument is shown in full.
 #[derive(Clone)]
@@ -105,6 +108,12 @@ pub(crate) async fn connect(args: &BrokerArgs, purpose: &str) -> Result<Connecti
             Err(BrokerError::Slow { url, what, after })
         }
     }
+}
+
+/// Ends a connection in order, as far as the broker takes part.
+pub(crate) async fn close(connection: &Connection) {
+    // Where it is lost already there is nothing to end.
+    let _ = timeout(CLOSE_TIMEOUT, connection.close(200, "done".into())).await;
 }
 
 fn certificates(path: &Path) -> Result<String, BrokerError> {

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::{Job, ResultState};
+use recto_schemas::Job;
 use tokio::time::sleep;
 use tracing::Instrument;
 
@@ -23,7 +23,7 @@ use crate::{
         message, outcome,
         verdict::{Verdict, verdict},
     },
-    metrics::{DocumentEnd, Stage as Timed},
+    metrics::Stage as Timed,
     telemetry,
 };
 
@@ -206,13 +206,7 @@ impl Handling<'_> {
         let metrics = &self.desk.parts.metrics;
         let took = self.started.elapsed();
         metrics.job(Verdict::Ack.as_str(), ended.state.as_str());
-        let end = match ended.state {
-            ResultState::Done => DocumentEnd::Done,
-            ResultState::Partial => DocumentEnd::Partial,
-            ResultState::Failed => DocumentEnd::Failed,
-            ResultState::Skipped => DocumentEnd::Skipped,
-        };
-        metrics.document(end, took);
+        metrics.document(ended.state.into(), took);
         tracing::info!(
             state = ended.state.as_str(),
             pages = ended.manifest.counts.selected,

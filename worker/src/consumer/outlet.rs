@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     broker::{
-        connection::connect,
+        connection::{close, connect},
         consume::{ATTEMPTS_HEADER, Message},
         publish::{ConfirmObserver, Properties, PublishError, Publisher},
         topology::Topology,
@@ -22,9 +22,6 @@ use crate::{
     cli::BrokerArgs,
     metrics::{Confirm, Metrics},
 };
-
-/// Longest time for the broker to answer a farewell.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Sends results, retries and dead letters, each confirmed.
 pub(crate) struct Outlet {
@@ -128,12 +125,6 @@ impl Outlet {
             close(&open.connection).await;
         }
     }
-}
-
-/// Ends a connection in order, as far as the broker takes part.
-pub(super) async fn close(connection: &Connection) {
-    // Where it is lost already there is nothing to end.
-    let _ = tokio::time::timeout(CLOSE_TIMEOUT, connection.close(200, "done".into())).await;
 }
 
 fn properties(message_id: Option<String>, kind: &str) -> Properties {

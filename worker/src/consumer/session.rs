@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use lapin::Connection;
 
-use super::{Desk, outlet};
+use super::Desk;
 use crate::broker::{
-    connection::connect,
+    connection::{close, connect},
     consume::{Consumer, Consuming},
     error::BrokerError,
     topology,
@@ -39,6 +39,6 @@ impl Session {
 
     /// Ends the connection.
     pub(super) async fn close(self) {
-        outlet::close(&self.connection).await;
+        close(&self.connection).await;
     }
 }

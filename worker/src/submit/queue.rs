@@ -2,19 +2,16 @@
 
 use std::{
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use lapin::Connection;
 use recto_schemas::Job;
-use tokio::{
-    sync::Mutex,
-    time::{sleep, timeout},
-};
+use tokio::{sync::Mutex, time::sleep};
 
 use crate::{
     broker::{
-        connection::{Backoff, connect},
+        connection::{Backoff, close, connect},
         error::BrokerError,
         publish::{Properties, PublishError, Publisher, Unobserved},
         topology::{self, Role, Topology},
@@ -24,9 +21,6 @@ use crate::{
 
 /// Attempts to reach a broker that was lost: some twenty seconds, in which it can start anew.
 const RECONNECTS: u32 = 5;
-
-/// Longest time for the broker to answer a farewell.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The way to the jobs queue.
 pub(super) struct JobQueue {
@@ -142,8 +136,7 @@ impl JobQueue {
     /// Ends the connection in order, as far as the broker takes part.
     pub(super) async fn close(self) {
         if let Line::Up(_, connection) = self.line.into_inner() {
-            // Where it is lost already there is nothing to end.
-            let _ = timeout(CLOSE_TIMEOUT, connection.close(200, "done".into())).await;
+            close(&connection).await;
         }
     }
 }

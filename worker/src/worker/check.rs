@@ -24,7 +24,7 @@ pub(super) async fn check(arguments: &Worker) -> ExitCode {
         ("store", store(arguments).await),
         ("broker", broker(arguments).await),
     ];
-    let mut wrong = 0;
+    let (count, mut wrong) = (checks.len(), 0);
     for (part, found) in checks {
         match found {
             Ok(said) => println!("{part}: ok, {said}"),
@@ -40,14 +40,10 @@ pub(super) async fn check(arguments: &Worker) -> ExitCode {
             ExitCode::SUCCESS
         }
         wrong => {
-            println!("{wrong} of {} parts are not usable", checks_count());
+            println!("{wrong} of {count} parts are not usable");
             ExitCode::from(EXIT_FAILED)
         }
     }
-}
-
-const fn checks_count() -> usize {
-    6
 }
 
 fn engine(arguments: &Worker) -> anyhow::Result<String> {
@@ -58,7 +54,7 @@ fn engine(arguments: &Worker) -> anyhow::Result<String> {
 
 fn rasterizer(arguments: &Worker) -> anyhow::Result<String> {
     setup::rasterizer(&arguments.machine)?;
-    Ok("PDFium loads".to_owned())
+    Ok("PDFium's library is there".to_owned())
 }
 
 fn work(arguments: &Worker) -> anyhow::Result<String> {
