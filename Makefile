@@ -7,8 +7,9 @@ PARTS = RECTO_PDFIUM="$${RECTO_PDFIUM:-$(CACHE)/pdfium/libpdfium.so}" \
 	RECTO_MODELS="$${RECTO_MODELS:-$(CACHE)/models}"
 PYTHON ?= python3
 DEMO_OUT := out/demo
+REFERENCE := $(CACHE)/reference/complete
 
-.PHONY: help setup test-parts build demo test lint unit bench bench-worker chaos servers samples clean
+.PHONY: help setup test-parts build build-cuda demo test lint unit bench bench-got bench-got-binary full-size bench-worker chaos servers samples reference clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -19,6 +20,11 @@ setup: ## fetch PDFium, ONNX Runtime and the models into the cache folder, where
 
 build: ## build the release binary, target/release/recto
 	cargo build --release --package recto
+
+# Where CUDA is installed, `cargo build --release --package recto --features cuda` is all it takes.
+build-cuda: ## the same for NVIDIA GPUs, with a CUDA toolkit out of packages (README.md, "On a GPU")
+	@PYTHON=$(PYTHON) deploy/cuda/toolkit.sh
+	. $(CACHE)/cuda/env && cargo build --release --package recto --features cuda
 
 demo: setup build ## convert the samples and show what came of them
 	@$(PARTS) tests/samples/demo.sh target/release/recto $(DEMO_OUT)
@@ -49,6 +55,15 @@ servers: test-parts ## a RabbitMQ and an S3 store on loopback, for trying the wo
 	@cargo build --quiet --workspace --all-targets
 	@target/debug/examples/servers
 
+bench-got: $(REFERENCE) bench-got-binary ## GOT's speed beside transformers', and the machine's limits; 15 minutes; ARGS="--tokens 64"
+	$(PYTHON) tests/bench/got.py $(ARGS)
+
+full-size: $(REFERENCE) bench-got-binary ## a GOT checkpoint of the real size: load time, every mode, peak memory
+	$(PYTHON) tests/bench/got.py --check $(ARGS)
+
+bench-got-binary:
+	cargo build --release --package recto-pipeline --example bench-got $(if $(FEATURES),--features $(FEATURES))
+
 bench-worker: setup test-parts build ## pages a second of the worker beside convert, and what an idle worker takes
 	cargo build --workspace --all-targets
 	RECTO_TEST_BINARY=target/release/recto $(PARTS) target/debug/examples/bench-worker
@@ -59,6 +74,19 @@ chaos: setup test-parts ## kill workers and restart the broker at random moments
 
 samples: ## write the sample documents anew (needs fonts, see tests/samples/README.md)
 	$(PYTHON) tests/samples/make_samples.py
+
+# The reference implementation in Python, in an environment of its own.
+$(REFERENCE): tests/reference/requirements.txt
+	$(PYTHON) -m venv $(CACHE)/reference
+	$(CACHE)/reference/bin/pip install --quiet --requirement tests/reference/requirements.txt
+	touch $@
+
+reference: $(REFERENCE) ## write GOT's small checkpoints and expected values anew, with the reference in Python (tests/reference/README.md)
+	cd tests/reference && $(CACHE)/reference/bin/python make_checkpoints.py
+	cd tests/reference && $(CACHE)/reference/bin/python make_expected.py
+	cd tests/reference && $(CACHE)/reference/bin/python make_grids.py
+	cd tests/reference && $(CACHE)/reference/bin/python looping.py checkpoints/looping
+	cd tests/reference && $(CACHE)/reference/bin/python looping.py checkpoints/table --table 40
 
 clean: ## remove what was built; the cache folder stays
 	cargo clean

@@ -9,7 +9,7 @@ use std::sync::{
 #[derive(Clone, Debug, Default)]
 pub struct Cancel {
     flag: Arc<AtomicBool>,
-    parent: Option<Arc<Cancel>>,
+    parents: Vec<Arc<Cancel>>,
 }
 
 impl Cancel {
@@ -22,7 +22,15 @@ impl Cancel {
     pub fn child(&self) -> Self {
         Self {
             flag: Arc::default(),
-            parent: Some(Arc::new(self.clone())),
+            parents: vec![Arc::new(self.clone())],
+        }
+    }
+
+    /// A flag that is up when this one or `other` is, and can be raised on its own.
+    pub fn child_with(&self, other: &Self) -> Self {
+        Self {
+            flag: Arc::default(),
+            parents: vec![Arc::new(self.clone()), Arc::new(other.clone())],
         }
     }
 
@@ -33,6 +41,6 @@ impl Cancel {
 
     /// Whether the flag, or one above it, is up.
     pub fn is_cancelled(&self) -> bool {
-        self.flag.load(Ordering::Acquire) || self.parent.as_deref().is_some_and(Self::is_cancelled)
+        self.flag.load(Ordering::Acquire) || self.parents.iter().any(|parent| parent.is_cancelled())
     }
 }

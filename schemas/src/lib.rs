@@ -8,6 +8,8 @@
 
 // What to do with a document: one type for command line, jobs, identity and manifest.
 pub mod options;
+// How GOT reads, and what a page's reading took.
+pub mod got;
 // `1-3,7,10-`: which pages of a document.
 pub mod pages;
 // `recto.manifest/v1`: what became of a document.
@@ -24,6 +26,10 @@ pub mod dead_letter;
 pub mod published;
 
 pub use dead_letter::DeadLetter;
+pub use got::{
+    Attempt, Color, Decoding, Dtype, GotOptions, Mode, PagesPerPass, Raw, Stop, Tiles, Tiling,
+    Verified,
+};
 pub use job::{Job, JobSource, Password};
 pub use manifest::{
     Counts, DocumentState, DocumentTiming, Failure, Manifest, Model, PageOutcome, PageSummary,

@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Options;
+use crate::{Decoding, Options};
 
 /// What became of one document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -123,7 +123,7 @@ pub struct Counts {
     pub selected: u32,
     /// Read by the engine.
     pub ok: u32,
-    /// Without ink.
+    /// Without ink, or without text though the model was asked.
     pub empty: u32,
     /// Taken from the document's own text.
     pub text_layer: u32,
@@ -153,7 +153,8 @@ pub struct PageSummary {
     pub page: u32,
     /// How the page ended.
     pub outcome: PageOutcome,
-    /// Why: for `ok` why the image was read, for `text-layer` why the text was trusted, for `failed` what happened.
+    /// Why: for `ok` why the image was read, for `text-layer` why the text was trusted, for
+    /// `empty` that the model wrote nothing where it was asked, for `failed` what happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Failure>,
     /// What gave the text, such as `ppocr` or `text-layer`; absent for empty and failed pages.
@@ -175,6 +176,9 @@ pub struct PageSummary {
     pub confidence: Option<f32>,
     /// Characters of text on the page.
     pub characters: u32,
+    /// What reading took, where GOT read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoding: Option<Decoding>,
     /// Where the time went.
     pub timing: PageTiming,
 }
@@ -185,7 +189,7 @@ pub struct PageSummary {
 pub enum PageOutcome {
     /// Read by the engine.
     Ok,
-    /// Without ink; no model ran.
+    /// Without ink, so that no model ran; or the model wrote nothing (reason `empty-answer`).
     Empty,
     /// Taken from the document's own text.
     TextLayer,

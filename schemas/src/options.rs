@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::PageRanges;
+use crate::{GotOptions, PageRanges};
 
 /// What to do with one document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +28,9 @@ pub struct Options {
     pub page_markers: bool,
     /// Whether a review page is written.
     pub html: bool,
+    /// How GOT reads.
+    #[serde(flatten)]
+    pub got: GotOptions,
     /// What a document may cost.
     pub limits: Limits,
 }
@@ -42,6 +45,7 @@ impl Default for Options {
             furniture: Furniture::default(),
             page_markers: true,
             html: false,
+            got: GotOptions::default(),
             limits: Limits::default(),
         }
     }
@@ -67,12 +71,15 @@ pub enum EngineName {
     /// PP-OCR: detection and recognition of lines, on the CPU.
     #[default]
     Ppocr,
+    /// GOT-OCR 2.0: a page image to formatted text, on a GPU or the CPU.
+    Got,
 }
 
 impl std::fmt::Display for EngineName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Ppocr => "ppocr",
+            Self::Got => "got",
         })
     }
 }
@@ -121,6 +128,9 @@ pub struct Limits {
     /// Longest time to rasterize one page, in seconds.
     #[schemars(range(min = 0.001))]
     pub page_timeout_s: f64,
+    /// Longest time for the engine to write one page's text, in seconds.
+    #[schemars(range(min = 0.001))]
+    pub read_timeout_s: f64,
     /// Longest time for one document, in seconds.
     #[schemars(range(min = 0.001))]
     pub document_timeout_s: f64,
@@ -134,6 +144,7 @@ impl Default for Limits {
             max_document_bytes: 2_000_000_000,
             max_raster_mib: 512,
             page_timeout_s: 20.0,
+            read_timeout_s: 900.0,
             document_timeout_s: 3_600.0,
         }
     }

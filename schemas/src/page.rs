@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::PageOutcome;
+use crate::{PageOutcome, Raw};
 
 /// One page of `NAME.pages.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -20,6 +20,9 @@ pub struct PageRecord {
     pub height_px: u32,
     /// The page's lines in reading order.
     pub lines: Vec<LineRecord>,
+    /// What the model was given and gave, where the options ask for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<Raw>,
 }
 
 impl PageRecord {

@@ -10,43 +10,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::{Manifest, PageOutcome, PageRecord, SchemaName};
-use serde_json::Value;
+use recto_schemas::{PageOutcome, PageRecord, SchemaName};
 
-use crate::support::{pdf, recto, repository, seen};
+use crate::support::{
+    left::{manifest, without_timing},
+    pdf, recto, repository, sample, seen,
+};
 
 const LETTER: &[&str] = &[
     "Dear Mrs. Aldous,",
     "the registers have come back from the binder",
     "in good order.",
 ];
-
-fn manifest(path: &Path) -> Manifest {
-    let text = fs::read(path).unwrap();
-    let value: Value = serde_json::from_slice(&text).unwrap();
-    let schema = serde_json::to_value(recto_schemas::schema(SchemaName::Manifest)).unwrap();
-    if let Err(error) = jsonschema::validate(&schema, &value) {
-        panic!("{}: {error}", path.display());
-    }
-    serde_json::from_value(value).unwrap()
-}
-
-/// The manifest without what may differ between runs.
-fn without_timing(path: &Path) -> Value {
-    fn strip(value: &mut Value) {
-        if let Value::Object(members) = value {
-            members.remove("timing");
-        }
-        match value {
-            Value::Object(members) => members.values_mut().for_each(strip),
-            Value::Array(items) => items.iter_mut().for_each(strip),
-            _ => {}
-        }
-    }
-    let mut value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-    strip(&mut value);
-    value
-}
 
 /// `recto convert OPTIONS… INPUT -o OUT`.
 fn convert(options: &[&str], input: &Path, out: &Path) -> Output {
@@ -58,10 +33,6 @@ fn convert(options: &[&str], input: &Path, out: &Path) -> Output {
         .arg(out)
         .output()
         .unwrap()
-}
-
-fn sample(name: &str) -> std::path::PathBuf {
-    repository().join("tests/samples").join(name)
 }
 
 #[test]

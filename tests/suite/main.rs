@@ -25,6 +25,8 @@ mod queues;
 mod submit;
 // The samples against what stands in them, upright, turned and skewed.
 mod samples;
+// GOT with small checkpoints: `recto convert` and `recto worker`.
+mod got;
 // What a person reads when something is wrong.
 mod messages;
 // Accuracy, hostile files and memory, on documents that no one here wrote (`RECTO_CORPUS`).

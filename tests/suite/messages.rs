@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use crate::support::{pdf, recto, repository, seen};
+use crate::support::{got::checkpoint, pdf, recto, repository, seen};
 
 /// Runs a command in a folder of its own and compares what is seen with `tests/golden/NAME.txt`.
 fn golden(name: &str, folder: &Path, arguments: &[&str], change: impl FnOnce(&mut Command)) {
@@ -67,6 +67,11 @@ fn wrong_usage_says_what_to_write() {
     golden("usage-engine", &["convert", "a.pdf", "--engine", "magic"]);
     golden("usage-html-needs-folder", &["convert", "a.pdf", "--html"]);
     golden("usage-schema", &["schema", "manifesto"]);
+    golden("usage-box", &["convert", "a.pdf", "--box", "500,0,100,100"]);
+    golden(
+        "usage-box-and-color",
+        &["convert", "a.pdf", "--box", "0,0,9,9", "--color", "red"],
+    );
 }
 
 #[test]
@@ -119,4 +124,94 @@ fn a_missing_part_says_how_to_get_it() {
     golden("error-no-pdfium", "RECTO_PDFIUM");
     golden("error-no-onnxruntime", "RECTO_ONNXRUNTIME");
     golden("error-no-models", "RECTO_MODELS");
+}
+
+/// A model that is neither here nor to be had, whatever the machine's own settings are.
+#[test]
+fn a_missing_checkpoint_says_what_to_put_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let golden = |name, model: &[&str], variables: &[(&str, &str)]| {
+        let line = [&["convert", "letter.pdf", "--engine", "got"], model].concat();
+        golden(name, folder.path(), &line, |command| {
+            for name in [
+                "HF_TOKEN",
+                "HF_HUB_CACHE",
+                "HUGGINGFACE_HUB_CACHE",
+                "HF_HUB_OFFLINE",
+            ] {
+                command.env_remove(name);
+            }
+            command
+                .env("HF_HOME", folder.path())
+                .envs(variables.iter().copied());
+        });
+    };
+    let hub = ["--model", "stepfun-ai/GOT-OCR-2.0-hf"];
+    golden("error-got-without-model", &[], &[]);
+    golden("error-got-no-folder", &["--model", "checkpoints"], &[]);
+    golden("error-hub-offline", &hub, &[("HF_HUB_OFFLINE", "1")]);
+    // Nothing listens there.
+    let nowhere = [("HF_ENDPOINT", "http://127.0.0.1:1"), ("NO_PROXY", "*")];
+    golden("error-hub-unreachable", &hub, &nowhere);
+}
+
+/// The file of a checkpoint that holds its tensors.
+const WEIGHTS: &str = "model.safetensors";
+
+/// Copies a small checkpoint to a new folder, each file as `change` makes it, or not at all.
+fn copy_checkpoint(to: &Path, change: fn(&str, Vec<u8>) -> Option<Vec<u8>>) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(checkpoint("hub-new")).unwrap() {
+        let from = entry.unwrap().path();
+        let file = from.file_name().unwrap().to_str().unwrap();
+        if let Some(bytes) = change(file, fs::read(&from).unwrap()) {
+            fs::write(to.join(file), bytes).unwrap();
+        }
+    }
+}
+
+/// A checkpoint that is there, but is not whole or does not fit.
+#[test]
+fn a_checkpoint_that_will_not_do_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = |name: &str, change: fn(&str, Vec<u8>) -> Option<Vec<u8>>| {
+        copy_checkpoint(&folder.path().join(name), change);
+    };
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    copy("no-weights", |file, bytes| {
+        (file != WEIGHTS).then_some(bytes)
+    });
+    copy("no-tokenizer", |file, bytes| {
+        (file != "tokenizer.json").then_some(bytes)
+    });
+    copy("cut", |file, mut bytes| {
+        let keep = if file == WEIGHTS {
+            bytes.len() / 2
+        } else {
+            bytes.len()
+        };
+        bytes.truncate(keep);
+        Some(bytes)
+    });
+    copy("other", |file, bytes| {
+        let text =
+            String::from_utf8_lossy(&bytes).replace("\"hidden_size\": 64", "\"hidden_size\": 128");
+        Some(if file == "config.json" {
+            text.into_bytes()
+        } else {
+            bytes
+        })
+    });
+    copy("whole", |_, bytes| Some(bytes));
+
+    let golden = |name, model: &str, more: &[&str]| {
+        let line = ["convert", "letter.pdf", "--engine", "got", "--model", model];
+        golden(name, folder.path(), &[&line, more].concat(), |_| {});
+    };
+    golden("error-got-empty-folder", "empty", &[]);
+    golden("error-got-no-weights", "no-weights", &[]);
+    golden("error-got-no-tokenizer", "no-tokenizer", &[]);
+    golden("error-got-cut", "cut", &[]);
+    golden("error-got-other-sizes", "other", &[]);
+    golden("error-got-no-cuda", "whole", &["--device", "cuda"]);
 }

@@ -2,6 +2,8 @@
 
 // Lengths of time as a person writes them.
 pub(crate) mod duration;
+// What GOT is asked for and what it runs with.
+pub(crate) mod got;
 // Where objects are kept.
 mod store;
 // Where RabbitMQ is and what its queues are called.
@@ -20,9 +22,13 @@ mod queues;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::ValueParser};
-use recto_schemas::{EngineName, Furniture, Limits, Options, PageRanges, SchemaName, TextLayer};
+use recto_schemas::{
+    EngineName, Furniture, GotOptions, Limits, Options, PageRanges, SchemaName, TextLayer,
+};
 
 pub(crate) use broker::BrokerArgs;
+pub(crate) use got::GotSettings;
+use got::{GotArgs, GotModelArgs, GotRunArgs};
 pub(crate) use queues::Queues;
 pub(crate) use result::ResultArgs;
 pub(crate) use store::{FileRootArgs, StoreArgs};
@@ -126,6 +132,9 @@ pub(crate) struct Convert {
     pub(crate) machine: MachineArgs,
 
     #[command(flatten)]
+    got: GotArgs,
+
+    #[command(flatten)]
     pub(crate) limits: LimitArgs,
 
     #[command(flatten)]
@@ -161,7 +170,7 @@ pub(crate) struct ReadArgs {
 }
 
 /// What the work may use.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Machine")]
 pub(crate) struct MachineArgs {
     /// Threads of the engine; one for each core when not given
@@ -184,9 +193,12 @@ pub(crate) struct MachineArgs {
     #[arg(long, value_name = "FILE", env = "RECTO_ONNXRUNTIME")]
     pub(crate) onnxruntime: Option<PathBuf>,
 
-    /// Folder with the engine's model files [default: models in the cache]
+    /// Folder with PP-OCR's model files [default: models in the cache]
     #[arg(long, value_name = "DIR", env = "RECTO_MODELS")]
     pub(crate) models: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) got: GotModelArgs,
 }
 
 /// What one document may cost.
@@ -213,6 +225,10 @@ pub(crate) struct LimitArgs {
     #[arg(long, value_name = "S", env = "RECTO_PAGE_TIMEOUT", default_value_t = Limits::default().page_timeout_s, value_parser = positive())]
     page_timeout: f64,
 
+    /// Longest time for the engine to write one page's text, in seconds
+    #[arg(long, value_name = "S", env = "RECTO_READ_TIMEOUT", default_value_t = Limits::default().read_timeout_s, value_parser = positive())]
+    read_timeout: f64,
+
     /// Longest time for one document, in seconds
     #[arg(long, value_name = "S", env = "RECTO_DOCUMENT_TIMEOUT", default_value_t = Limits::default().document_timeout_s, value_parser = positive())]
     document_timeout: f64,
@@ -223,6 +239,8 @@ pub(crate) struct LimitArgs {
 pub(crate) enum EngineArg {
     /// PP-OCR, on the CPU
     Ppocr,
+    /// GOT-OCR 2.0, on the CPU or a GPU; needs --model
+    Got,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -246,13 +264,25 @@ enum FurnitureArg {
 impl Convert {
     /// What documents are read with.
     pub(crate) fn options(&self) -> Options {
-        self.read.options(self.engine.name(), self.limits.limits())
+        let engine = self.engine.name();
+        let mut options = self
+            .read
+            .options(engine, self.got.options(), self.limits.limits());
+        if engine == EngineName::Got {
+            self.got().fill(&mut options.got);
+        }
+        options
+    }
+
+    /// What GOT runs with.
+    pub(crate) fn got(&self) -> GotSettings {
+        self.got.settings(&self.machine.got)
     }
 }
 
 impl ReadArgs {
     /// What documents are read with.
-    pub(crate) fn options(&self, engine: EngineName, limits: Limits) -> Options {
+    pub(crate) fn options(&self, engine: EngineName, got: GotOptions, limits: Limits) -> Options {
         Options {
             engine,
             pages: self.pages.clone(),
@@ -268,6 +298,7 @@ impl ReadArgs {
             },
             page_markers: !self.no_page_markers,
             html: self.html,
+            got,
             limits,
         }
     }
@@ -282,6 +313,7 @@ impl LimitArgs {
             max_document_bytes: (self.max_megabytes * 1e6) as u64,
             max_raster_mib: self.rasterizer_mib,
             page_timeout_s: self.page_timeout,
+            read_timeout_s: self.read_timeout,
             document_timeout_s: self.document_timeout,
         }
     }
@@ -292,6 +324,7 @@ impl EngineArg {
     pub(crate) fn name(self) -> EngineName {
         match self {
             Self::Ppocr => EngineName::Ppocr,
+            Self::Got => EngineName::Got,
         }
     }
 }
@@ -383,6 +416,14 @@ mod tests {
         for (words, command) in commands() {
             let mut line = words.clone();
             for argument in command.get_arguments() {
+                let excluded = command.get_arg_conflicts_with(argument);
+                let flags = excluded.iter().filter_map(|other| other.get_long());
+                if flags
+                    .map(|flag| format!("--{flag}"))
+                    .any(|flag| line.contains(&flag))
+                {
+                    continue;
+                }
                 let example = variable(argument)
                     .and_then(|name| examples.iter().find(|(known, _)| *known == name));
                 let (Some((_, value)), Some(flag)) = (example, argument.get_long()) else {

@@ -8,6 +8,8 @@ use clap::Parser;
 mod cli;
 // Where the cache, PDFium and the models are, and what is made of them.
 mod setup;
+// A model's checkpoint from the Hugging Face hub, downloaded once.
+mod hub;
 // What is written for a document: Markdown, pages, review page and, last, the manifest.
 mod output;
 // What a document's manifest says, whichever command read it.

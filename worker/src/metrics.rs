@@ -1,10 +1,12 @@
-//! What a worker counts and measures, for Prometheus. Only this file knows the metrics' names.
+//! What a worker counts and measures, for Prometheus. Only this module knows the metrics' names.
 //!
 //! Callers say what happened in their own terms. Label values come from closed sets and all stand at zero from the
 //! start, so that a rate is right from the first event on and an alert never waits for a series to appear.
 
 // The closed sets of label values.
 mod labels;
+// What an engine with a decoder counts.
+mod decoding;
 
 use std::{
     collections::BTreeMap,
@@ -21,6 +23,7 @@ use prometheus::{
 use recto_pipeline::engine::Usage;
 use recto_schemas::PageSummary;
 
+use decoding::DecodingMetrics;
 pub(crate) use labels::{Confirm, Direction, DocumentEnd, Label, PageEnd, Peer, Stage};
 
 /// Upper bounds in seconds, from a small page to the longest document.
@@ -67,8 +70,9 @@ pub(crate) struct Metrics {
     bytes: Family<Direction, IntCounter>,
     engine_lanes: IntGauge,
     engine_busy_seconds: Counter,
-    /// How much of the engine's time is in the counter.
+    /// How much of the engine's time is in the counter. Held while any of the engine's counters is raised.
     engine_busy: Mutex<Duration>,
+    decoding: DecodingMetrics,
     reconnects: Family<Peer, IntCounter>,
     confirms: Family<Confirm, IntCounter>,
     confirm_seconds: Histogram,
@@ -138,6 +142,7 @@ impl Metrics {
             )?,
             engine_busy_seconds: busy_seconds(r)?,
             engine_busy: Mutex::default(),
+            decoding: DecodingMetrics::new(r)?,
             reconnects: counters(
                 r,
                 "recto_reconnects_total",
@@ -234,6 +239,9 @@ impl Metrics {
     /// A page ended.
     pub(crate) fn page(&self, page: &PageSummary) {
         self.pages.of(page.outcome.into()).inc();
+        if let Some(decoding) = &page.decoding {
+            self.decoding.page(decoding);
+        }
         let timing = &page.timing;
         for (stage, seconds) in [
             (Stage::Raster, timing.raster_s),
@@ -274,6 +282,9 @@ impl Metrics {
             .engine_busy
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        if let Some(decode) = &usage.decode {
+            self.decoding.observe(decode);
+        }
         if let Some(more) = usage.busy.checked_sub(*counted) {
             self.engine_busy_seconds.inc_by(more.as_secs_f64());
             *counted = usage.busy;

@@ -5,14 +5,18 @@ use std::{env, path::PathBuf, sync::Arc, thread};
 use anyhow::Context;
 use recto_pipeline::{
     engine::{
-        Engine,
+        Engine, EngineInfo,
+        got::{Got, GotConfig},
         ppocr::{PpOcr, PpOcrConfig},
     },
     image::rasterizer::{Rasterizer, RasterizerConfig},
 };
 use recto_schemas::EngineName;
 
-use crate::cli::MachineArgs;
+use crate::{
+    cli::{GotSettings, MachineArgs},
+    hub::{self, Tell},
+};
 
 /// The hidden mode in which this program rasterizes for its parent.
 pub(crate) const RASTER_CHILD: &str = "raster-child";
@@ -23,8 +27,71 @@ const MOST_RASTERIZERS: usize = 4;
 /// Pages after which a rasterizer process is replaced, so that a slow leak never adds up.
 const PAGES_PER_CHILD: u32 = 500;
 
-/// Loads the engine's model.
-pub(crate) fn engine(name: EngineName, machine: &MachineArgs) -> anyhow::Result<Arc<dyn Engine>> {
+/// Loads the engine's model. `got` is what GOT runs with, `tell` who hears of a download.
+pub(crate) fn engine(
+    name: EngineName,
+    machine: &MachineArgs,
+    got: &GotSettings,
+    tell: Tell,
+) -> anyhow::Result<Arc<dyn Engine>> {
+    match name {
+        EngineName::Ppocr => ppocr(machine),
+        EngineName::Got => self::got(machine, got, tell),
+    }
+}
+
+fn got(
+    machine: &MachineArgs,
+    settings: &GotSettings,
+    tell: Tell,
+) -> anyhow::Result<Arc<dyn Engine>> {
+    let model = machine.got.model.as_deref().context(
+        "GOT needs its checkpoint: give --model a folder, or a model of the hub such as stepfun-ai/GOT-OCR-2.0-hf",
+    )?;
+    let checkpoint = hub::checkpoint(model, tell)?;
+    let second = machine.clone();
+    let config = GotConfig {
+        name: checkpoint.name,
+        dtype: Some(settings.dtype),
+        device: settings.device.clone(),
+        batch: settings.batch.map(|batch| batch as usize),
+        max_new_tokens: settings.max_new_tokens as usize,
+        threads: machine.threads.map(usize::from),
+        reader: Some(Arc::new(move || {
+            ppocr(&second).map_err(|error| format!("{error:#}"))
+        })),
+    };
+    let engine = Got::load(&checkpoint.folder, config);
+    let engine = engine.with_context(|| format!("GOT cannot run from {model}"))?;
+    tell_memory(engine.info(), tell);
+    Ok(Arc::new(engine))
+}
+
+/// Says what the model takes, before it takes it.
+fn tell_memory(info: &EngineInfo, tell: Tell) {
+    let (Some(memory), Some(batch)) = (info.memory, info.batch) else {
+        return;
+    };
+    let (weights_bytes, cache_bytes) = (memory.weights_bytes, memory.cache_bytes);
+    match tell {
+        Tell::Nobody => {}
+        Tell::Person => eprintln!(
+            "{}: {:.1} GB of weights, up to {:.1} GB of cache for {batch} pages at once",
+            info.model,
+            weights_bytes as f64 / 1e9,
+            cache_bytes as f64 / 1e9,
+        ),
+        Tell::Log => tracing::info!(
+            model = info.model,
+            weights_bytes,
+            cache_bytes,
+            batch,
+            "the model is loaded"
+        ),
+    }
+}
+
+fn ppocr(machine: &MachineArgs) -> anyhow::Result<Arc<dyn Engine>> {
     let models = match &machine.models {
         Some(models) => models.clone(),
         None => cache(machine)?.join("models"),
@@ -33,15 +100,11 @@ pub(crate) fn engine(name: EngineName, machine: &MachineArgs) -> anyhow::Result<
         Some(runtime) => runtime.clone(),
         None => cache(machine)?.join("onnxruntime/libonnxruntime.so"),
     };
-    match name {
-        EngineName::Ppocr => {
-            let config = PpOcrConfig {
-                lanes: machine.threads.map_or_else(cores, usize::from),
-                ..PpOcrConfig::new(runtime)
-            };
-            Ok(Arc::new(PpOcr::load(&models, config)?))
-        }
-    }
+    let config = PpOcrConfig {
+        lanes: machine.threads.map_or_else(cores, usize::from),
+        ..PpOcrConfig::new(runtime)
+    };
+    Ok(Arc::new(PpOcr::load(&models, config)?))
 }
 
 /// Makes the pool of rasterizer processes; starts none yet.

@@ -52,6 +52,8 @@ impl Fake {
             max_side_px: 2_000,
             pages_per_request,
             window,
+            batch: None,
+            memory: None,
         };
         // Its requests outlive the caller's borrow; a test's engine may as well live for ever.
         Box::leak(Box::new(Self {
@@ -130,11 +132,14 @@ fn describe(index: usize, page: &PageImage) -> Reading {
     Reading {
         first: index,
         count: 1,
+        engine: EngineName::Ppocr,
         content: Content::Regions(vec![line]),
         rotation: 0,
         skew_deg: 0.0,
         stop: StopReason::Complete,
         confidence: Some(1.0),
+        decoding: None,
+        raw: None,
         queued: Duration::ZERO,
         worked: Duration::ZERO,
     }

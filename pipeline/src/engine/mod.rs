@@ -8,6 +8,8 @@
 pub mod queue;
 // PP-OCR: detection, orientation and recognition of lines.
 pub mod ppocr;
+// GOT-OCR 2.0: encoder and decoder, batched over documents.
+pub mod got;
 // An engine without a model, for tests of what surrounds one.
 pub mod fake;
 
@@ -16,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::EngineName;
+use recto_schemas::{Decoding, EngineName, Options, Raw};
 
 use crate::{cancel::Cancel, image::PageImage, page::Line};
 
@@ -56,6 +58,19 @@ pub struct EngineInfo {
     pub pages_per_request: u32,
     /// Requests that keep it busy: a document has at most so many under way.
     pub window: u32,
+    /// Sequences that it decodes at once, where it decodes.
+    pub batch: Option<u32>,
+    /// What it holds, where that is a lot.
+    pub memory: Option<Memory>,
+}
+
+/// What an engine holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Its weights, in bytes.
+    pub weights_bytes: u64,
+    /// Keys and values of all sequences it can decode at once, when full, in bytes.
+    pub cache_bytes: u64,
 }
 
 /// What an engine has done.
@@ -65,6 +80,29 @@ pub struct Usage {
     pub lanes: u32,
     /// Time they were at work, all of them together.
     pub busy: Duration,
+    /// What its decoder has done, where it has one.
+    pub decode: Option<DecodeUsage>,
+}
+
+/// What a decoder has done since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DecodeUsage {
+    /// Turns in which every sequence of the batch got its next token.
+    pub steps: u64,
+    /// Sequences in those turns, added up; `rows / steps` is the mean batch.
+    pub rows: u64,
+    /// Tokens written.
+    pub tokens: u64,
+    /// Views of pages that went through the vision encoder.
+    pub views: u64,
+    /// Sequences that were cut because they repeated themselves.
+    pub loops: u64,
+    /// Time in the vision encoder.
+    pub encoding: Duration,
+    /// Time in which prompts were taken in.
+    pub prefilling: Duration,
+    /// Time in decode steps.
+    pub decoding: Duration,
 }
 
 /// Which document a request belongs to; documents are served in turn.
@@ -78,6 +116,8 @@ pub struct Request {
     pub document: DocumentId,
     /// The pages, in order; never empty.
     pub pages: Vec<Arc<PageImage>>,
+    /// What the document is read with.
+    pub options: Arc<Options>,
     /// Raised when nobody waits for the answer any more.
     pub cancel: Cancel,
 }
@@ -89,6 +129,8 @@ pub struct Reading {
     pub first: usize,
     /// How many pages it covers, at least 1.
     pub count: usize,
+    /// Who read it: the engine itself, or the one it fell back on.
+    pub engine: EngineName,
     /// What stands there.
     pub content: Content,
     /// Clockwise degrees by which the image had to be turned to stand upright: 0, 90, 180 or 270.
@@ -100,6 +142,10 @@ pub struct Reading {
     pub stop: StopReason,
     /// Mean confidence over the characters, 0 to 1; `None` where nothing was read.
     pub confidence: Option<f32>,
+    /// What it took, where a decoder wrote the text.
+    pub decoding: Option<Decoding>,
+    /// What the model was given and gave, where the options ask for it.
+    pub raw: Option<Raw>,
     /// Waiting in the engine's queue.
     pub queued: Duration,
     /// At work.

@@ -132,6 +132,38 @@ impl<T> FairQueue<T> {
         }
     }
 
+    /// Takes the next item if there is one; never waits.
+    pub fn try_pop(&self) -> Option<T> {
+        let item = self.lock().take();
+        if item.is_some() {
+            self.place.notify_all();
+        }
+        item
+    }
+
+    /// Takes out all waiting items that `unwanted` picks, further steps not looked at. `unwanted` runs
+    /// under the queue's lock: it must not panic or touch the queue.
+    pub fn remove_if(&self, unwanted: impl Fn(&T) -> bool) -> Vec<T> {
+        let mut state = self.lock();
+        let mut removed = Vec::new();
+        for (_, items) in &mut state.documents {
+            while let Some(at) = items.iter().position(&unwanted) {
+                removed.extend(items.remove(at));
+            }
+        }
+        if !removed.is_empty() {
+            state.documents.retain(|(_, items)| !items.is_empty());
+            state.len -= removed.len();
+            self.place.notify_all();
+        }
+        removed
+    }
+
+    /// Whether the queue is closed.
+    pub fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// Closes the queue: what stands in it is dropped, and nothing more is taken.
     pub fn close(&self) {
         let mut state = self.lock();
@@ -285,6 +317,36 @@ mod tests {
         assert_eq!(queue.pop(), Some((1, 0)));
         push(&queue, SHORT, 0);
         assert_eq!(queue.pop(), Some((2, 0)));
+    }
+
+    #[test]
+    fn taking_without_waiting_serves_documents_in_turn() {
+        let queue = FairQueue::new(4);
+        assert_eq!(queue.try_pop(), None);
+        push(&queue, LONG, 0);
+        push(&queue, LONG, 1);
+        push(&queue, SHORT, 0);
+        let taken: Vec<_> = std::iter::from_fn(|| queue.try_pop()).collect();
+        assert_eq!(taken, [(1, 0), (2, 0), (1, 1)]);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn removed_items_leave_their_places() {
+        let queue = FairQueue::new(3);
+        push(&queue, LONG, 0);
+        push(&queue, LONG, 1);
+        push(&queue, SHORT, 0);
+        let removed = queue.remove_if(|item| item.1 == 0);
+        assert_eq!(removed, [(1, 0), (2, 0)]);
+        assert_eq!(queue.len(), 1);
+        push(&queue, SHORT, 5);
+        push(&queue, SHORT, 6);
+        let left: Vec<_> = std::iter::from_fn(|| queue.try_pop()).collect();
+        assert_eq!(left, [(1, 1), (2, 5), (2, 6)]);
+        assert!(!queue.is_closed());
+        queue.close();
+        assert!(queue.is_closed());
     }
 
     #[test]

@@ -38,6 +38,23 @@ pub struct PageImage {
 }
 
 impl PageImage {
+    /// Whether the size is what it says: bitmaps come from outside.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let bytes = u64::from(self.width) * u64::from(self.height) * 3;
+        if bytes == 0 || bytes != self.rgb.len() as u64 {
+            return Err(format!(
+                "a bitmap of {}x{} pixels has {} bytes",
+                self.width,
+                self.height,
+                self.rgb.len()
+            ));
+        }
+        Ok(())
+    }
+
     /// The image turned clockwise by `rotation` degrees: 90, 180 or 270; anything else leaves it as it is.
     pub fn turned(&self, rotation: u16) -> Self {
         let (width, height) = (self.width as usize, self.height as usize);

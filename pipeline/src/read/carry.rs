@@ -2,11 +2,13 @@
 
 use std::{borrow::Cow, sync::Arc, time::Instant};
 
-use recto_schemas::{Failure, Options, PageOutcome, PageSummary, PageTiming, TextLayer, Warning};
+use recto_schemas::{
+    Failure, Options, PageOutcome, PageSummary, PageTiming, Raw, TextLayer, Warning,
+};
 
 use crate::{
     cancel::Cancel,
-    engine::{Answer, Content, DocumentId, Engine, EngineError, Reading, Request},
+    engine::{Answer, Content, DocumentId, Engine, EngineError, Reading, Request, StopReason},
     image::{
         PageImage,
         facts::PageFacts,
@@ -26,7 +28,7 @@ const TEXT_LAYER_DPI: f32 = 100.0;
 /// What a document's pages are carried with.
 pub(super) struct Carrier<'a> {
     pub(super) document: &'a Document<'a>,
-    pub(super) options: &'a Options,
+    pub(super) options: &'a Arc<Options>,
     pub(super) engine: &'a dyn Engine,
     pub(super) id: DocumentId,
     pub(super) deadline: Instant,
@@ -38,6 +40,7 @@ pub(super) struct Carrier<'a> {
 pub(super) struct Carried {
     pub(super) summary: PageSummary,
     pub(super) content: PageContent,
+    pub(super) raw: Option<Raw>,
     pub(super) preview: Option<Preview>,
     pub(super) warnings: Vec<Warning>,
 }
@@ -139,6 +142,7 @@ impl Carrier<'_> {
         let request = Request {
             document: self.id,
             pages,
+            options: Arc::clone(self.options),
             cancel: self.stop.child(),
         };
         let ticket = self.engine.submit(request)?;
@@ -182,11 +186,17 @@ impl Carrier<'_> {
             }
         };
         let mut carried = self.carried(page, PageOutcome::Ok, &raster, image, reading.rotation);
-        carried.summary.engine = Some(engine_name(self.engine));
-        carried.summary.reason = Some(why);
-        carried.summary.confidence = reading.confidence;
+        carried.summary.decoding = reading.decoding.clone();
+        carried.raw = reading.raw.clone();
         carried.summary.timing.queue_s = reading.queued.as_secs_f64();
         carried.summary.timing.engine_s = reading.worked.as_secs_f64();
+        if carried.has_no_text(reading) {
+            return carried;
+        }
+        carried.summary.engine = Some(reading.engine.to_string());
+        carried.summary.reason = Some(why);
+        carried.summary.confidence = reading.confidence;
+        carried.warnings.extend(doubts(reading));
         carried.content.skew_deg = reading.skew_deg;
         carried.content.content = reading.content.clone();
         carried.summary.characters = match &mut carried.content.content {
@@ -290,10 +300,61 @@ impl Carrier<'_> {
 }
 
 impl Carried {
+    /// Whether a decoder wrote nothing; the page is then told apart from those that are read.
+    fn has_no_text(&mut self, reading: &Reading) -> bool {
+        match &reading.content {
+            Content::Markup(text) if text.trim().is_empty() => {}
+            _ => return false,
+        }
+        if reading.stop == StopReason::Repetition {
+            self.summary.outcome = PageOutcome::Failed;
+            self.fail(Failure {
+                kind: "repetition".to_owned(),
+                message:
+                    "the text repeated itself from its start, and no other way of reading helped"
+                        .to_owned(),
+            });
+        } else {
+            self.summary.outcome = PageOutcome::Empty;
+            self.summary.reason = Some(Failure {
+                kind: "empty-answer".to_owned(),
+                message: "something stands on the page, but the model wrote nothing".to_owned(),
+            });
+        }
+        true
+    }
+
     fn fail(&mut self, failure: Failure) {
         self.content.failure = Some(failure.kind.clone());
         self.summary.reason = Some(failure);
     }
+}
+
+/// What a person should know of a page's text.
+fn doubts(reading: &Reading) -> Vec<Warning> {
+    let mut doubts = Vec::new();
+    let mut doubt = |kind: &str, message: &str| {
+        doubts.push(Warning {
+            kind: kind.to_owned(),
+            message: message.to_owned(),
+            first_page: None,
+            pages: 0,
+        });
+    };
+    let verified = reading.decoding.as_ref().and_then(|d| d.verified);
+    if verified.is_some_and(|verified| verified.disagrees) {
+        doubt(
+            "engines-disagree",
+            "PP-OCR read mostly other words on these pages; compare them with the document",
+        );
+    }
+    if reading.stop != StopReason::Complete {
+        doubt(
+            "text-cut-short",
+            "the text of these pages ends before its end; `decoding.stop` of the page says why",
+        );
+    }
+    doubts
 }
 
 fn blank(page: u32, outcome: PageOutcome) -> Carried {
@@ -309,6 +370,7 @@ fn blank(page: u32, outcome: PageOutcome) -> Carried {
             rotation: 0,
             confidence: None,
             characters: 0,
+            decoding: None,
             timing: PageTiming::default(),
         },
         content: PageContent {
@@ -320,6 +382,7 @@ fn blank(page: u32, outcome: PageOutcome) -> Carried {
             rulings: Rulings::default(),
             failure: None,
         },
+        raw: None,
         preview: None,
         warnings: Vec::new(),
     }
@@ -354,4 +417,86 @@ fn count(text: &str) -> u32 {
 /// The engine's name as schemas write it.
 fn engine_name(engine: &dyn Engine) -> String {
     engine.info().name.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use recto_schemas::{Decoding, EngineName, Mode, Stop, Tiling, Verified};
+
+    use super::*;
+
+    fn written(text: &str, stop: StopReason, agreement: Option<f32>) -> Reading {
+        let decoding = Decoding {
+            mode: Mode::Format,
+            tiling: Tiling {
+                columns: 1,
+                rows: 1,
+                reason: "ordinary".to_owned(),
+            },
+            pages_in_pass: 1,
+            prompt_tokens: 1,
+            tokens: 1,
+            stop: Stop::End,
+            attempts: Vec::new(),
+            verified: agreement.map(|agreement| Verified {
+                agreement,
+                disagrees: agreement < 0.5,
+            }),
+        };
+        Reading {
+            first: 0,
+            count: 1,
+            engine: EngineName::Got,
+            content: Content::Markup(text.to_owned()),
+            rotation: 0,
+            skew_deg: 0.0,
+            stop,
+            confidence: None,
+            decoding: Some(decoding),
+            raw: None,
+            queued: Duration::ZERO,
+            worked: Duration::ZERO,
+        }
+    }
+
+    fn kinds(reading: &Reading) -> Vec<String> {
+        let doubts = doubts(reading).into_iter();
+        doubts.map(|warning| warning.kind).collect()
+    }
+
+    #[test]
+    fn a_page_on_which_nothing_was_written_is_told_apart() {
+        let mut page = blank(1, PageOutcome::Ok);
+        assert!(!page.has_no_text(&written("a", StopReason::Complete, None)));
+        assert_eq!(page.summary.outcome, PageOutcome::Ok);
+
+        assert!(page.has_no_text(&written(" \n", StopReason::Complete, None)));
+        assert_eq!(page.summary.outcome, PageOutcome::Empty);
+        let reason = page.summary.reason.expect("said");
+        assert_eq!(reason.kind, "empty-answer");
+        assert_eq!(page.content.failure, None);
+    }
+
+    #[test]
+    fn a_page_that_repeated_itself_from_its_start_has_failed() {
+        let mut page = blank(1, PageOutcome::Ok);
+        assert!(page.has_no_text(&written("", StopReason::Repetition, None)));
+        assert_eq!(page.summary.outcome, PageOutcome::Failed);
+        assert_eq!(page.content.failure.as_deref(), Some("repetition"));
+    }
+
+    #[test]
+    fn doubts_become_warnings() {
+        let complete = StopReason::Complete;
+        assert!(kinds(&written("a", complete, None)).is_empty());
+        assert!(kinds(&written("a", complete, Some(0.9))).is_empty());
+        assert_eq!(
+            kinds(&written("a", complete, Some(0.2))),
+            ["engines-disagree"]
+        );
+        let cut = written("a", StopReason::Length, None);
+        assert_eq!(kinds(&cut), ["text-cut-short"]);
+    }
 }

@@ -5,13 +5,13 @@ use std::{
     io,
 };
 
-use recto_schemas::{Counts, Options, PageRecord, PageSummary, Warning};
+use recto_schemas::{Counts, Options, PageRecord, PageSummary, Raw, Warning};
 
 use super::{Page, ReadError, Sink, carry::Carried};
 use crate::{image::preview::Preview, text::AssembledPage, text::assemble::Assembler};
 
 /// Pages in assembly, in order: what the sink gets beside the assembled page.
-type Assembling = VecDeque<(PageSummary, Option<Preview>)>;
+type Assembling = VecDeque<(PageSummary, Option<Raw>, Option<Preview>)>;
 
 /// Puts pages in order, assembles them and feeds the sink.
 pub(super) struct Delivery<'a> {
@@ -72,7 +72,7 @@ impl<'a> Delivery<'a> {
             self.warn(carried.summary.page, warning);
         }
         self.assembling
-            .push_back((carried.summary, carried.preview));
+            .push_back((carried.summary, carried.raw, carried.preview));
         for page in self.assembler.push(carried.content) {
             give(self.sink, &mut self.assembling, page)?;
         }
@@ -101,7 +101,7 @@ fn give(
     assembling: &mut Assembling,
     assembled: AssembledPage,
 ) -> io::Result<()> {
-    let Some((summary, preview)) = assembling.pop_front() else {
+    let Some((summary, raw, preview)) = assembling.pop_front() else {
         return Err(io::Error::other(
             "assembly gave a page that it was not given",
         ));
@@ -113,6 +113,7 @@ fn give(
         width_px: summary.width_px.unwrap_or(0),
         height_px: summary.height_px.unwrap_or(0),
         lines: assembled.lines.clone(),
+        raw,
     };
     sink.page(Page {
         summary,

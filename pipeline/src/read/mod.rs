@@ -16,6 +16,7 @@ use std::{
     fs::File,
     io,
     sync::{
+        Arc,
         atomic::{AtomicU64, Ordering},
         mpsc,
     },
@@ -240,9 +241,10 @@ fn carry_all(
     let turnstile = Turnstile::new(requests.len(), window * LEAD);
     // Raised at the document's deadline and when the sink fails, apart from the caller's flag.
     let stop = cancel.child();
+    let shared = Arc::new(options.clone());
     let carrier = Carrier {
         document,
-        options,
+        options: &shared,
         engine,
         id: next_id(),
         deadline,

@@ -241,6 +241,7 @@ fn table<'a>(
             let span = span.as_ref();
             Cell {
                 text: span.map_or(String::new(), |span| span.text.clone()),
+                spans: Vec::new(),
                 columns: 1,
                 rows: 1,
                 lines: (first..pieces.len()).collect(),

@@ -7,10 +7,10 @@ use recto_schemas::{Furniture, LineRole};
 use crate::{engine::Content, page::Point};
 
 use super::{
-    AssembledPage, Block, BlockKind, PageContent,
+    AssembledPage, PageContent,
     headings::Styles,
     layout::{Layout, Sorted, lay_out},
-    markdown,
+    markdown, mathpix,
     piece::place,
     running::{Edges, edges, running},
 };
@@ -80,7 +80,10 @@ impl Assembler {
                 let sorted = sort(&page, lines, &roles);
                 lay_out(lines, &page.rulings, sorted, &mut self.styles)
             }
-            Content::Markup(markup) => markup_blocks(markup),
+            Content::Markup(markup) => Layout {
+                blocks: mathpix::blocks(markup),
+                lines: Vec::new(),
+            },
         };
         self.past.push_back(edges);
         if self.past.len() > BEHIND {
@@ -145,30 +148,6 @@ fn sort<'a>(
         }
     }
     sorted
-}
-
-/// An engine's own markup as blocks: pieces between blank lines, as they are.
-fn markup_blocks(markup: &str) -> Layout {
-    let mut blocks: Vec<Block> = Vec::new();
-    let mut text = String::new();
-    for line in markup.lines().chain([""]) {
-        if !line.trim().is_empty() {
-            text.push_str(line);
-            text.push('\n');
-        } else if !text.is_empty() {
-            text.pop();
-            blocks.push(Block {
-                kind: BlockKind::Markup,
-                bounds: Default::default(),
-                lines: Vec::new(),
-                text: std::mem::take(&mut text),
-            });
-        }
-    }
-    Layout {
-        blocks,
-        lines: Vec::new(),
-    }
 }
 
 /// A reason fit to stand in a comment, which two hyphens might end.

@@ -240,6 +240,7 @@ fn placed<'a>(
 ) -> Option<Vec<Cell>> {
     let empty = || Cell {
         text: String::new(),
+        spans: Vec::new(),
         columns: 1,
         rows: 1,
         lines: Vec::new(),
@@ -261,6 +262,7 @@ fn placed<'a>(
         order.extend(&span.pieces);
         cells.push(Cell {
             text: span.text.clone(),
+            spans: Vec::new(),
             columns: (last - first + 1) as u32,
             rows: 1,
             lines: (start..order.len()).collect(),

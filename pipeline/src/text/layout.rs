@@ -352,6 +352,7 @@ impl Builder<'_> {
             bounds: bounds.unwrap_or_default(),
             lines: (first..self.out.lines.len()).collect(),
             text,
+            spans: Vec::new(),
         });
     }
 }

@@ -3,8 +3,9 @@
 use recto_schemas::Furniture;
 
 use super::{
-    Block, BlockKind, Table,
-    escape::{Place, escape, escape_html},
+    Block, BlockKind, Cell, Table,
+    escape::{Place, escape},
+    rich,
     tables::is_amount,
 };
 
@@ -45,25 +46,20 @@ impl Writer {
         if let BlockKind::ListItem { mark, depth } = &block.kind
             && let Some((sign, number)) = counted(mark)
         {
-            self.item(sign, number, usize::from(*depth), &block.text);
+            self.item(sign, number, usize::from(*depth), block);
             return;
         }
         self.lists.clear();
         let text = match &block.kind {
-            BlockKind::Heading(level) => heading(*level, &block.text),
+            BlockKind::Heading(level) => heading(*level, block),
             BlockKind::Table(table) => table_text(table),
-            BlockKind::Markup => block.text.clone(),
+            BlockKind::Formula => rich::formula(&block.text),
             BlockKind::ListItem { mark, .. } => {
-                escape(&format!("{mark} {}", block.text), Place::Block)
+                let text = lines(block, Place::Heading).join(" ");
+                format!("{} {text}", escape(mark, Place::Block))
             }
             // Two spaces keep a line's end.
-            _ => {
-                let lines = block.text.lines();
-                lines
-                    .map(|line| escape(line, Place::Block))
-                    .collect::<Vec<_>>()
-                    .join("  \n")
-            }
+            _ => lines(block, Place::Block).join("  \n"),
         };
         self.paragraph(&text);
     }
@@ -81,7 +77,7 @@ impl Writer {
     }
 
     /// An item of a list that Markdown numbers as the page does.
-    fn item(&mut self, sign: char, number: Option<u32>, depth: usize, text: &str) {
+    fn item(&mut self, sign: char, number: Option<u32>, depth: usize, block: &Block) {
         let continues = !self.lists.is_empty();
         let depth = depth.min(self.lists.len());
         self.lists.truncate(depth + 1);
@@ -106,10 +102,15 @@ impl Writer {
             number,
             inset: mark.len() + 1,
         });
-        let text = escape(text, Place::Block);
+        let text = lines(block, Place::Block).join(" ");
         self.out
             .push_str(&format!("{}{mark} {text}\n", " ".repeat(inset)));
     }
+}
+
+/// The lines of a block's text.
+fn lines(block: &Block, place: Place) -> Vec<String> {
+    rich::markdown(&block.text, &block.spans, place)
 }
 
 /// The sign and number of a mark that Markdown knows: `-`, `3.`, `3)`.
@@ -129,8 +130,8 @@ fn counted(mark: &str) -> Option<(char, Option<u32>)> {
     Some((sign, Some(number)))
 }
 
-fn heading(level: u8, text: &str) -> String {
-    let mut text = escape(text, Place::Heading);
+fn heading(level: u8, block: &Block) -> String {
+    let mut text = lines(block, Place::Heading).join(" ");
     // A closing run of signs would be taken for the heading's own.
     if text.ends_with('#') {
         let at = text.trim_end_matches('#').len();
@@ -147,11 +148,18 @@ fn table_text(table: &Table) -> String {
     }
 }
 
-/// The texts of a table that Markdown can say, row by row: each place has a cell, and only empty ones span.
-fn grid(table: &Table) -> Option<Vec<Vec<&str>>> {
-    let width = |row: &Vec<super::Cell>| row.iter().map(|cell| cell.columns as usize).sum();
+/// Most places of a table that is looked at as a grid. One with more, which only broken text has, is written as
+/// HTML, cell by cell: its longest row times its rows would grow without bound.
+const MOST_PLACES: usize = 20_000;
+
+/// The cells of a table that Markdown can say, row by row: each place has a cell, and only empty ones span.
+fn grid(table: &Table) -> Option<Vec<Vec<&Cell>>> {
+    let width = |row: &Vec<Cell>| row.iter().map(|cell| cell.columns as usize).sum();
     let columns: usize = table.rows.iter().map(width).max().unwrap_or(0);
-    let mut grid: Vec<Vec<Option<&str>>> = vec![vec![None; columns]; table.rows.len()];
+    if columns.saturating_mul(table.rows.len()) > MOST_PLACES {
+        return None;
+    }
+    let mut grid: Vec<Vec<Option<&Cell>>> = vec![vec![None; columns]; table.rows.len()];
     for (y, row) in table.rows.iter().enumerate() {
         for cell in row {
             let x = grid[y].iter().position(Option::is_none)?;
@@ -160,7 +168,7 @@ fn grid(table: &Table) -> Option<Vec<Vec<&str>>> {
             }
             for line in grid.iter_mut().skip(y).take(cell.rows as usize) {
                 for place in line.iter_mut().skip(x).take(cell.columns as usize) {
-                    *place = Some(&cell.text);
+                    *place = Some(cell);
                 }
             }
         }
@@ -173,16 +181,10 @@ fn grid(table: &Table) -> Option<Vec<Vec<&str>>> {
         .collect()
 }
 
-fn pipe_table(head: bool, grid: &[Vec<&str>]) -> String {
+fn pipe_table(head: bool, grid: &[Vec<&Cell>]) -> String {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let cells = |row: &Vec<&str>| -> String {
-        let texts = row.iter();
-        line(
-            texts
-                .map(|text| cell_text(text, |line| escape(line, Place::Cell)))
-                .collect(),
-        )
-    };
+    let text = |cell: &&Cell| rich::markdown(&cell.text, &cell.spans, Place::Cell).join("<br>");
+    let cells = |row: &Vec<&Cell>| line(row.iter().map(text).collect());
     let (named, rows) = grid.split_at(usize::from(head));
     let columns = grid.first().map_or(0, Vec::len);
     let rule = |column| {
@@ -202,10 +204,11 @@ fn pipe_table(head: bool, grid: &[Vec<&str>]) -> String {
 }
 
 /// Whether more than half of a column's cells are numbers, so that they stand right.
-fn is_numeric(rows: &[Vec<&str>], column: usize) -> bool {
+fn is_numeric(rows: &[Vec<&Cell>], column: usize) -> bool {
     let filled = || {
         rows.iter()
             .filter_map(|row| row.get(column))
+            .map(|cell| cell.text.as_str())
             .filter(|text| !text.is_empty())
     };
     let amounts = filled().filter(|text| is_amount(text)).count();
@@ -225,7 +228,7 @@ fn html_table(table: &Table) -> String {
             if cell.rows > 1 {
                 out.push_str(&format!(" rowspan=\"{}\"", cell.rows));
             }
-            let text = cell_text(&cell.text, escape_html);
+            let text = rich::html(&cell.text, &cell.spans).join("<br>");
             out.push_str(&format!(">{text}</{name}>"));
         }
         out.push_str("</tr>\n");
@@ -234,15 +237,9 @@ fn html_table(table: &Table) -> String {
     out
 }
 
-/// A cell's lines, each escaped.
-fn cell_text(text: &str, escape: impl Fn(&str) -> String) -> String {
-    text.lines().map(escape).collect::<Vec<_>>().join("<br>")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::Cell;
 
     fn block(kind: BlockKind, text: &str) -> Block {
         Block {
@@ -250,6 +247,7 @@ mod tests {
             bounds: Default::default(),
             lines: Vec::new(),
             text: text.to_owned(),
+            spans: Vec::new(),
         }
     }
 
@@ -266,6 +264,7 @@ mod tests {
     fn cell(text: &str, columns: u32) -> Cell {
         Cell {
             text: text.to_owned(),
+            spans: Vec::new(),
             columns,
             rows: 1,
             lines: Vec::new(),
@@ -366,8 +365,19 @@ text
     }
 
     #[test]
-    fn leaves_markup_as_it_is() {
-        let blocks = [block(BlockKind::Markup, "# Title *x*\n$a_b$")];
-        assert_eq!(written(&blocks), "# Title *x*\n$a_b$\n");
+    fn formulas_stand_on_lines_of_their_own() {
+        let blocks = [
+            block(BlockKind::Formula, "a_b"),
+            block(BlockKind::Formula, "-a"),
+        ];
+        assert_eq!(written(&blocks), "$$\na_b\n$$\n\n$$ -a $$\n");
+    }
+
+    #[test]
+    fn a_table_that_would_be_vast_is_written_cell_by_cell() {
+        let mut rows: Vec<&[(&str, u32)]> = vec![&[("a", 1)]; 30_000];
+        let long = vec![("b", 1); 30_000];
+        rows.push(&long);
+        assert!(written(&[table(false, &rows)]).starts_with("<table>"));
     }
 }

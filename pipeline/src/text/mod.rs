@@ -18,6 +18,10 @@ mod paragraphs;
 mod headings;
 // Reading order and blocks of one page.
 mod layout;
+// Text with its math and emphasis, and how Markdown and HTML say it.
+mod rich;
+// An engine's own markup to blocks.
+mod mathpix;
 // Pages in order: running heads across pages, then Markdown.
 pub mod assemble;
 mod escape;
@@ -25,6 +29,8 @@ mod escape;
 mod markdown;
 // The review page: each page's image beside its text.
 pub mod review;
+
+use std::ops::Range;
 
 use recto_schemas::LineRecord;
 
@@ -69,13 +75,37 @@ pub struct AssembledPage {
 pub struct Block {
     /// What it is.
     pub kind: BlockKind,
-    /// Its box on the upright page image; all zero for markup.
+    /// Its box on the upright page image; all zero where an engine gives none.
     pub bounds: Rect,
     /// Its lines, as indices into [`AssembledPage::lines`].
     pub lines: Vec<usize>,
     /// Its text with lines joined and hyphens rejoined, without Markdown; a line feed where a line ends on
-    /// purpose, as in an address; empty for tables, verbatim for markup.
+    /// purpose, as in an address; empty for tables, LaTeX for formulas.
     pub text: String,
+    /// What in `text` is not plain words, in order; never overlapping, never across a line feed.
+    pub spans: Vec<Span>,
+}
+
+/// A stretch of a text that is not plain words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Where it stands, in bytes of the text.
+    pub range: Range<usize>,
+    /// What it is.
+    pub kind: SpanKind,
+}
+
+/// What a stretch of text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpanKind {
+    /// A formula: LaTeX, without its delimiters.
+    Math,
+    /// A dollar sign, which must not be taken for the start of a formula.
+    Dollar,
+    /// Bold type.
+    Strong,
+    /// Italic type.
+    Emphasis,
 }
 
 /// What a block is.
@@ -100,8 +130,8 @@ pub enum BlockKind {
     Footer,
     /// The page's number.
     PageNumber,
-    /// An engine's own markup, already Markdown.
-    Markup,
+    /// A formula on lines of its own; the block's text is its LaTeX, without delimiters.
+    Formula,
 }
 
 /// A table. Simple where no cell spans: then Markdown can say it, else HTML does.
@@ -118,6 +148,8 @@ pub struct Table {
 pub struct Cell {
     /// Its text, lines joined.
     pub text: String,
+    /// What in `text` is not plain words, as in [`Block::spans`].
+    pub spans: Vec<Span>,
     /// Columns it spans, at least 1.
     pub columns: u32,
     /// Rows it spans, at least 1.

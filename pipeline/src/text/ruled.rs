@@ -232,6 +232,7 @@ impl Grid {
             order.extend(cell_rows.into_iter().flat_map(|row| row.pieces));
             table_rows[ys.range(..area.y0).count()].push(Cell {
                 text,
+                spans: Vec::new(),
                 columns: span(&xs, area.x0, area.x1),
                 rows: span(&ys, area.y0, area.y1),
                 lines: (first..order.len()).collect(),

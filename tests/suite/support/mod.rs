@@ -2,6 +2,10 @@
 
 // Small PDFs, written by hand.
 pub mod pdf;
+// What a run leaves in its folder.
+pub mod left;
+// `recto convert --engine got` with the small checkpoints.
+pub mod got;
 // A real object store for one test.
 pub mod objects;
 // A connection that fails as asked.
@@ -25,6 +29,11 @@ use std::{
 /// The repository's root.
 pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// One of the sample documents.
+pub fn sample(name: &str) -> PathBuf {
+    repository().join("tests/samples").join(name)
 }
 
 /// The binary that `cargo build` put beside this test, or the one that RECTO_TEST_BINARY names.

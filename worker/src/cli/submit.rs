@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 
-use super::{BrokerArgs, EngineArg, LimitArgs, ReadArgs, StoreArgs};
+use super::{BrokerArgs, EngineArg, GotArgs, LimitArgs, ReadArgs, StoreArgs};
 use crate::{store::Location, telemetry::TraceParent};
 
 /// The longest batch or label, in characters: workers take no longer ones.
@@ -75,6 +75,9 @@ pub(crate) struct Submit {
     /// Print each queued job as JSON, one a line and without password
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) got: GotArgs,
 
     #[command(flatten)]
     pub(crate) limits: LimitArgs,

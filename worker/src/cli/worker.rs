@@ -5,8 +5,8 @@ use std::{ffi::OsString, time::Duration};
 use clap::{ArgAction, Args, CommandFactory};
 
 use super::{
-    AdminArgs, BrokerArgs, Cli, EngineArg, FileRootArgs, LimitArgs, LogArgs, MachineArgs,
-    StoreArgs, WorkArgs, duration::duration,
+    AdminArgs, BrokerArgs, Cli, EngineArg, FileRootArgs, GotRunArgs, GotSettings, LimitArgs,
+    LogArgs, MachineArgs, StoreArgs, WorkArgs, duration::duration,
 };
 use crate::store::Location;
 
@@ -65,6 +65,9 @@ pub(crate) struct Worker {
     pub(crate) machine: MachineArgs,
 
     #[command(flatten)]
+    run: GotRunArgs,
+
+    #[command(flatten)]
     pub(crate) limits: LimitArgs,
 }
 
@@ -85,6 +88,11 @@ Examples:
   recto worker --file-root /mnt/share --jobs 8 --log-format json";
 
 impl Worker {
+    /// What GOT runs with, and the most that jobs may ask of it.
+    pub(crate) fn got(&self) -> GotSettings {
+        self.run.settings(&self.machine.got)
+    }
+
     /// Every setting with its value, without secrets: `jobs=4 queue=recto.jobs …`.
     pub(crate) fn shown(&self) -> String {
         self.shown_from(std::env::args_os())

@@ -28,6 +28,7 @@ use serde::Serialize;
 
 use crate::{
     cli::{Convert, EXIT_FAILED, EXIT_STOPPED},
+    hub::Tell,
     setup,
     store::Location,
 };
@@ -47,11 +48,18 @@ const DOCUMENTS_AT_ONCE: usize = 3;
 pub(crate) fn run(arguments: &Convert) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let cancel = stop_on_signals()?;
-    let options = arguments.options();
+    let mut options = arguments.options();
     let objects = Objects::new(&arguments.store)?;
     let prefix = arguments.output.as_deref().and_then(inputs::uri);
     let prefix = prefix.map(|uri| prefix_of(uri, &objects)).transpose()?;
-    let engine = setup::engine(options.engine, &arguments.machine)?;
+    let engine = {
+        let tell = match arguments.quiet {
+            true => Tell::Nobody,
+            false => Tell::Person,
+        };
+        setup::engine(options.engine, &arguments.machine, &arguments.got(), tell)?
+    };
+    options.got.batch = engine.info().batch;
     let rasterizer = setup::rasterizer(&arguments.machine)?;
     let destination = match (&prefix, &arguments.output) {
         (Some(prefix), _) => Destination::Prefix(prefix),

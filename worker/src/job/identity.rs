@@ -2,8 +2,8 @@
 //!
 //! Two jobs with the same identity have the same Markdown, so the second one needs no reading.
 
-use recto_schemas::{Options, PIPELINE_REVISION, ResultSource};
-use serde_json::{Value, json};
+use recto_schemas::{EngineName, Options, PIPELINE_REVISION, ResultSource};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::document::hex;
@@ -25,6 +25,9 @@ impl Identity {
         let mut wanted = json!(options);
         if let Some(limits) = wanted.get_mut("limits").and_then(Value::as_object_mut) {
             limits.retain(|name, _| matches!(name.as_str(), "max_pages" | "max_page_pixels"));
+        }
+        if let Some(members) = wanted.as_object_mut() {
+            leave_out(members, options);
         }
         // `Value` keeps the members of objects in the order of their names, so this text is canonical.
         let text = json!({
@@ -50,9 +53,22 @@ impl Identity {
     }
 }
 
+/// Takes out what GOT alone looks at where another engine reads, and what does not change GOT's text.
+fn leave_out(members: &mut Map<String, Value>, options: &Options) {
+    let got = json!(options.got);
+    let all = got.as_object().into_iter().flat_map(Map::keys);
+    let indifferent = ["device", "batch"];
+    match options.engine {
+        EngineName::Got => members.retain(|name, _| !indifferent.contains(&name.as_str())),
+        EngineName::Ppocr => all.for_each(|name| {
+            members.remove(name);
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use recto_schemas::Limits;
+    use recto_schemas::{Dtype, GotOptions, Limits, Mode};
 
     use super::*;
 
@@ -97,6 +113,51 @@ mod tests {
             ..Limits::default()
         };
         assert_eq!(base, limited(patient));
+    }
+
+    #[test]
+    fn what_only_got_looks_at_counts_where_got_reads() {
+        let of = |engine: EngineName, got: GotOptions| {
+            let options = Options {
+                engine,
+                got,
+                ..Options::default()
+            };
+            Identity::new(&source("1"), &options, "m")
+        };
+        let usual = GotOptions::default;
+        let plain = || GotOptions {
+            mode: Mode::Plain,
+            ..usual()
+        };
+        let on = |dtype: Dtype, device: &str, batch: u32| GotOptions {
+            dtype: Some(dtype),
+            device: Some(device.to_owned()),
+            batch: Some(batch),
+            ..usual()
+        };
+        let (got, ppocr) = (EngineName::Got, EngineName::Ppocr);
+        assert_eq!(of(ppocr, usual()), of(ppocr, plain()));
+        assert_eq!(of(ppocr, usual()), of(ppocr, on(Dtype::Q8, "cpu", 1)));
+        assert_ne!(of(got, usual()), of(got, plain()));
+        assert_eq!(
+            of(got, on(Dtype::F32, "cpu", 1)),
+            of(got, on(Dtype::F32, "cuda:0", 64))
+        );
+        assert_ne!(
+            of(got, on(Dtype::F32, "cpu", 1)),
+            of(got, on(Dtype::Q8, "cpu", 1))
+        );
+    }
+
+    /// Results stored by earlier versions are found again.
+    #[test]
+    fn the_identity_of_a_ppocr_job_stays_what_it_was() {
+        let identity = Identity::new(&source("1"), &Options::default(), "m");
+        assert_eq!(
+            identity.as_str(),
+            "1561c560db339887dea39f82a3ce9ac0fe197a9dc57776ab49f223fa90b40c8a"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub(crate) mod failure;
 // A message's body: into a job, and into what may be shown of it.
 pub(crate) mod message;
 // What a job asks for, checked against what this worker may do.
-mod plan;
+pub(crate) mod plan;
 // What makes a result the result of its document and options.
 mod identity;
 // Where a result is kept, and who works on it in this process.
@@ -28,9 +28,7 @@ use std::{
 };
 
 use recto_pipeline::{cancel::Cancel, engine::Engine, image::rasterizer::Rasterizer};
-use recto_schemas::{
-    DocumentState, Job, Limits, Manifest, ResultSource, ResultState, ResultTiming,
-};
+use recto_schemas::{DocumentState, Job, Manifest, ResultSource, ResultState, ResultTiming};
 use tracing::Instrument;
 
 use crate::{
@@ -41,7 +39,7 @@ use crate::{
 };
 use failure::{Failure, Stage};
 use place::{Place, UnderWay};
-use plan::Plan;
+use plan::{Bounds, Plan};
 
 /// What jobs are done with; one for the whole process.
 pub(crate) struct Parts {
@@ -49,8 +47,7 @@ pub(crate) struct Parts {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) rasterizer: Rasterizer,
     pub(crate) work: WorkDir,
-    /// Limits that no job may raise.
-    pub(crate) limits: Limits,
+    pub(crate) bounds: Bounds,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) under_way: UnderWay,
 }
@@ -97,7 +94,7 @@ pub(crate) async fn stored(parts: &Parts, job: &Job) -> Result<Option<Ended>, Fa
 
 /// What the job asks for, which version of the document is meant, and where its result is kept.
 async fn locate(parts: &Parts, job: &Job) -> Result<(Plan, ResultSource, Place), Failure> {
-    let plan = Plan::new(job, &parts.limits, parts.engine.as_ref())?;
+    let plan = Plan::new(job, &parts.bounds, parts.engine.as_ref())?;
     let found = parts
         .stores
         .stat(&plan.source, &plan.pin)

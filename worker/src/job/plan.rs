@@ -1,10 +1,20 @@
 //! [`Plan`]: what a job asks for, checked against what this worker may do.
 
 use recto_pipeline::engine::Engine;
-use recto_schemas::{Job, Limits, Options};
+use recto_schemas::{EngineName, GotOptions, Job, Limits, Options};
 
 use super::failure::{Failure, Stage};
-use crate::store::{Location, Pin};
+use crate::{
+    cli::GotSettings,
+    store::{Location, Pin},
+};
+
+/// What no job may go beyond, and what it gets where it leaves it open.
+#[derive(Clone, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) limits: Limits,
+    pub(crate) got: GotSettings,
+}
 
 /// What a job asks for.
 #[derive(Clone, Debug)]
@@ -17,8 +27,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Checks a job. `most` are the limits that no job may raise.
-    pub(crate) fn new(job: &Job, most: &Limits, engine: &dyn Engine) -> Result<Self, Failure> {
+    /// Checks a job.
+    pub(crate) fn new(job: &Job, bounds: &Bounds, engine: &dyn Engine) -> Result<Self, Failure> {
         let bad = |what: &str, error: &dyn std::fmt::Display| {
             Failure::new(Stage::Parse, "bad-message", format!("`{what}`: {error}"))
         };
@@ -34,12 +44,18 @@ impl Plan {
                 ),
             ));
         }
-        let options = Options {
+        let mut options = Options {
             engine: loaded,
-            limits: lower(&job.options.limits, most),
+            limits: lower(&job.options.limits, &bounds.limits),
             ..job.options.clone()
         };
         in_range(&options).map_err(|error| bad("options", &error))?;
+        if loaded == EngineName::Got {
+            runs(&options.got, &bounds.got)
+                .map_err(|message| Failure::new(Stage::Parse, "engine-unavailable", message))?;
+            bounds.got.fill(&mut options.got);
+            options.got.batch = engine.info().batch;
+        }
         Ok(Self {
             source: job.source.uri.parse().map_err(|e| bad("source.uri", &e))?,
             pin: Pin {
@@ -55,7 +71,11 @@ impl Plan {
 /// What the schema says of numbers, which their types do not.
 fn in_range(options: &Options) -> Result<(), &'static str> {
     let limits = &options.limits;
-    let seconds = [limits.page_timeout_s, limits.document_timeout_s];
+    let seconds = [
+        limits.page_timeout_s,
+        limits.read_timeout_s,
+        limits.document_timeout_s,
+    ];
     if seconds.iter().any(|s| !s.is_finite() || *s <= 0.0) {
         return Err("times are numbers above 0");
     }
@@ -68,7 +88,36 @@ fn in_range(options: &Options) -> Result<(), &'static str> {
     if options.dpi.is_some_and(|dpi| !(36..=1200).contains(&dpi)) {
         return Err("`dpi` is a number from 36 to 1200");
     }
+    options.got.check()
+}
+
+/// Whether this worker runs GOT as the job wants it.
+fn runs(wanted: &GotOptions, here: &GotSettings) -> Result<(), String> {
+    let elsewhere = |what: &str, wanted: &str, here: &str| {
+        format!(
+            "the job wants {what} `{wanted}`, this worker runs `{here}`; leave it out, or send the job to a queue whose workers run that"
+        )
+    };
+    if let Some(dtype) = wanted.dtype
+        && dtype != here.dtype
+    {
+        let (dtype, here) = (dtype.to_string(), here.dtype.to_string());
+        return Err(elsewhere("dtype", &dtype, &here));
+    }
+    if let Some(device) = &wanted.device
+        && numbered(device) != numbered(&here.device)
+    {
+        return Err(elsewhere("device", device, &here.device));
+    }
     Ok(())
+}
+
+/// `cuda` is the first GPU.
+fn numbered(device: &str) -> &str {
+    match device {
+        "cuda" => "cuda:0",
+        other => other,
+    }
 }
 
 /// The lower of each limit.
@@ -79,12 +128,15 @@ fn lower(wanted: &Limits, most: &Limits) -> Limits {
         max_document_bytes: wanted.max_document_bytes.min(most.max_document_bytes),
         max_raster_mib: wanted.max_raster_mib.min(most.max_raster_mib),
         page_timeout_s: wanted.page_timeout_s.min(most.page_timeout_s),
+        read_timeout_s: wanted.read_timeout_s.min(most.read_timeout_s),
         document_timeout_s: wanted.document_timeout_s.min(most.document_timeout_s),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use recto_schemas::Dtype;
+
     use super::*;
 
     fn limited(change: impl FnOnce(&mut Options)) -> Result<(), &'static str> {
@@ -113,5 +165,35 @@ mod tests {
         assert!(limited(|options| options.limits.max_pages = 0).is_err());
         assert!(limited(|options| options.limits.page_timeout_s = f64::NAN).is_err());
         assert!(limited(|options| options.limits.max_raster_mib = 1).is_err());
+        assert!(limited(|options| options.limits.read_timeout_s = 0.0).is_err());
+        assert!(limited(|options| options.got.max_tiles = 99).is_err());
+        assert!(limited(|options| options.got.region = Some([9, 9, 3, 3])).is_err());
+    }
+
+    #[test]
+    fn a_job_is_read_as_the_worker_runs_or_not_at_all() {
+        let here = GotSettings {
+            dtype: Dtype::Bf16,
+            device: "cuda:0".to_owned(),
+            batch: None,
+            max_new_tokens: 100,
+        };
+        let wanting = |dtype: Option<Dtype>, device: Option<&str>| GotOptions {
+            dtype,
+            device: device.map(str::to_owned),
+            ..GotOptions::default()
+        };
+        assert_eq!(runs(&wanting(None, None), &here), Ok(()));
+        assert_eq!(
+            runs(&wanting(Some(Dtype::Bf16), Some("cuda")), &here),
+            Ok(())
+        );
+        let error = runs(&wanting(Some(Dtype::F32), None), &here).unwrap_err();
+        assert!(
+            error.contains("`f32`") && error.contains("`bf16`"),
+            "{error}"
+        );
+        let error = runs(&wanting(None, Some("cuda:1")), &here).unwrap_err();
+        assert!(error.contains("`cuda:1`"), "{error}");
     }
 }

@@ -112,6 +112,67 @@ impl From<PageOutcome> for PageEnd {
 }
 
 label! {
+    /// How a page was read in one attempt.
+    Way, "way" {
+        /// Together with others.
+        Pass = "pass",
+        /// By itself.
+        Single = "single",
+        /// Without repeating what it wrote before.
+        NoRepeatNgram = "no-repeat-ngram",
+        /// As plain text.
+        Plain = "plain",
+        /// By PP-OCR.
+        Ppocr = "ppocr",
+        /// Another way.
+        Other = "other",
+    }
+}
+
+impl Way {
+    /// The way that a manifest calls so.
+    pub(super) fn named(word: &str) -> Self {
+        match word {
+            "pass" => Self::Pass,
+            "single" => Self::Single,
+            "no-repeat-ngram" => Self::NoRepeatNgram,
+            "plain" => Self::Plain,
+            "ppocr" => Self::Ppocr,
+            _ => Self::Other,
+        }
+    }
+}
+
+label! {
+    /// Why an attempt's text was not kept.
+    Rejection, "reason" {
+        /// It repeated itself.
+        Repetition = "repetition",
+        /// It lacks words that stand on the page.
+        TooFewWords = "too-few-words",
+        /// It did not come to its end within the most tokens.
+        Length = "length",
+        /// It did not come to its end in time.
+        Time = "time",
+        /// Something else.
+        Other = "other",
+    }
+}
+
+impl Rejection {
+    /// The reason that a manifest calls so.
+    pub(super) fn named(word: &str) -> Self {
+        match word {
+            "repetition" => Self::Repetition,
+            "too-few-words" => Self::TooFewWords,
+            "length" => Self::Length,
+            "time" => Self::Time,
+            _ => Self::Other,
+        }
+    }
+}
+
+label! {
     /// Which way bytes went between store and worker.
     Direction, "direction" {
         /// From the store.

@@ -1,4 +1,5 @@
-use recto_schemas::{PageOutcome, PageTiming, ResultState};
+use recto_pipeline::engine::DecodeUsage;
+use recto_schemas::{Attempt, Decoding, Mode, PageOutcome, PageTiming, ResultState, Stop, Tiling};
 
 use super::*;
 
@@ -40,6 +41,7 @@ fn page(outcome: PageOutcome, timing: PageTiming) -> PageSummary {
         rotation: 0,
         confidence: None,
         characters: 0,
+        decoding: None,
         timing,
     }
 }
@@ -193,12 +195,94 @@ fn the_engines_time_is_counted_once_however_often_it_is_told() {
     let busy = |seconds| Usage {
         lanes: 2,
         busy: Duration::from_secs(seconds),
+        decode: None,
     };
     for seconds in [3, 3, 5, 4] {
         metrics.observe_engine(busy(seconds));
     }
     assert_eq!(value(&metrics, "recto_engine_busy_seconds_total"), 5.0);
     assert_eq!(value(&metrics, "recto_engine_lanes"), 2.0);
+}
+
+#[test]
+fn what_the_decoder_did_is_counted_once_however_often_it_is_told() {
+    let metrics = metrics();
+    let usage = |steps| Usage {
+        decode: Some(DecodeUsage {
+            steps,
+            rows: 8 * steps,
+            tokens: 7 * steps,
+            views: 3,
+            loops: 1,
+            ..DecodeUsage::default()
+        }),
+        ..Usage::default()
+    };
+    for steps in [10, 10, 25] {
+        metrics.observe_engine(usage(steps));
+    }
+    for (series, expected) in [
+        ("recto_decode_steps_total", 25.0),
+        ("recto_decode_rows_total", 200.0),
+        ("recto_decode_tokens_total", 175.0),
+        ("recto_encode_views_total", 3.0),
+        ("recto_decode_loops_total", 1.0),
+    ] {
+        assert_eq!(value(&metrics, series), expected, "{series}");
+    }
+}
+
+#[test]
+fn every_attempt_at_a_page_is_counted_by_its_way_and_its_end() {
+    let metrics = metrics();
+    let before = series(&metrics);
+    let attempt = |way: &str, rejected: Option<&str>| Attempt {
+        way: way.to_owned(),
+        tokens: 5,
+        stop: Stop::End,
+        rejected: rejected.map(str::to_owned),
+    };
+    let read = |pages_in_pass, attempts| PageSummary {
+        decoding: Some(Decoding {
+            mode: Mode::Format,
+            tiling: Tiling {
+                columns: 1,
+                rows: 1,
+                reason: "ordinary".to_owned(),
+            },
+            pages_in_pass,
+            prompt_tokens: 286,
+            tokens: 5,
+            stop: Stop::End,
+            attempts,
+            verified: None,
+        }),
+        ..page(PageOutcome::Ok, PageTiming::default())
+    };
+    metrics.page(&read(1, Vec::new()));
+    metrics.page(&read(4, Vec::new()));
+    let ladder = vec![
+        attempt("pass", Some("too-few-words")),
+        attempt("single", Some("repetition")),
+        attempt("by-magic", Some("out of luck")),
+        attempt("ppocr", None),
+    ];
+    metrics.page(&read(1, ladder));
+    for (series, expected) in [
+        (r#"recto_page_attempts_total{way="pass"}"#, 2.0),
+        (r#"recto_page_attempts_total{way="single"}"#, 2.0),
+        (r#"recto_page_attempts_total{way="ppocr"}"#, 1.0),
+        (r#"recto_page_attempts_total{way="other"}"#, 1.0),
+        (r#"recto_page_rejections_total{reason="repetition"}"#, 1.0),
+        (
+            r#"recto_page_rejections_total{reason="too-few-words"}"#,
+            1.0,
+        ),
+        (r#"recto_page_rejections_total{reason="other"}"#, 1.0),
+    ] {
+        assert_eq!(value(&metrics, series), expected, "{series}");
+    }
+    assert_eq!(series(&metrics), before);
 }
 
 #[test]

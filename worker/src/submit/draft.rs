@@ -11,9 +11,11 @@ impl Draft {
     /// What the command line asks for.
     pub(super) fn new(arguments: &Submit) -> Self {
         let engine = arguments.engine.map(|engine| engine.name());
-        let options = arguments
-            .read
-            .options(engine.unwrap_or_default(), arguments.limits.limits());
+        let limits = arguments.limits.limits();
+        let options =
+            arguments
+                .read
+                .options(engine.unwrap_or_default(), arguments.got.options(), limits);
         Self(Job {
             schema: Job::SCHEMA.to_owned(),
             id: String::new(),

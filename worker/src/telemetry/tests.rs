@@ -55,6 +55,7 @@ fn a_job() {
         rotation: 0,
         confidence: Some(0.98765),
         characters: 12,
+        decoding: None,
         timing: PageTiming {
             raster_s: 20.0004,
             queue_s: 0.0,

@@ -8,6 +8,7 @@ use crate::{
     admin::Admin,
     broker::{connection::connect, topology, topology::Topology},
     cli::{EXIT_FAILED, Worker},
+    hub::Tell,
     setup,
     store::{ObjectStore, Stores},
     workdir::WorkDir,
@@ -47,7 +48,12 @@ pub(super) async fn check(arguments: &Worker) -> ExitCode {
 }
 
 fn engine(arguments: &Worker) -> anyhow::Result<String> {
-    let engine = setup::engine(arguments.engine.name(), &arguments.machine)?;
+    let engine = setup::engine(
+        arguments.engine.name(),
+        &arguments.machine,
+        &arguments.got(),
+        Tell::Person,
+    )?;
     let info = engine.info();
     Ok(format!("{} with {}", info.name, info.model))
 }

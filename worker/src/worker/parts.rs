@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use crate::{
     cli::Worker,
+    hub::Tell,
     job::{
         Parts,
         failure::{KINDS, Nature},
         place::UnderWay,
+        plan::Bounds,
         verdict::Verdict,
     },
     metrics::{Build, Metrics},
@@ -21,7 +23,12 @@ pub(super) fn make(arguments: &Worker) -> anyhow::Result<Parts> {
     let work = WorkDir::open(&arguments.work.base(), arguments.work.limit_bytes())?;
     let stores = Stores::new(&arguments.store, arguments.file_root.file_root.as_deref())?;
     let rasterizer = setup::rasterizer(&arguments.machine)?;
-    let engine = setup::engine(arguments.engine.name(), &arguments.machine)?;
+    let engine = setup::engine(
+        arguments.engine.name(),
+        &arguments.machine,
+        &arguments.got(),
+        Tell::Log,
+    )?;
     let build = Build {
         version: env!("CARGO_PKG_VERSION"),
         engine: &engine.info().name.to_string(),
@@ -29,7 +36,10 @@ pub(super) fn make(arguments: &Worker) -> anyhow::Result<Parts> {
     };
     let metrics = Arc::new(metrics(&build)?);
     Ok(Parts {
-        limits: arguments.limits.limits(),
+        bounds: Bounds {
+            limits: arguments.limits.limits(),
+            got: arguments.got(),
+        },
         under_way: UnderWay::default(),
         stores,
         engine,

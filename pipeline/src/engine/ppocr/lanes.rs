@@ -13,6 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use recto_schemas::EngineName;
+
 use super::{
     config::PpOcrConfig,
     detect::detect,
@@ -142,7 +144,7 @@ fn begin_page(shared: &Shared, lane: &mut Lane, job: &Arc<Job>) -> Result<(), St
     let Some(image) = job.request.pages.get(index) else {
         return Err(format!("the request has no page {index}"));
     };
-    check(image)?;
+    image.check()?;
     let upright = stand_up(shared, lane, Arc::clone(image))?;
     let count = upright.boxes.len();
     let mut lines = vec![None; count];
@@ -169,20 +171,6 @@ fn begin_page(shared: &Shared, lane: &mut Lane, job: &Arc<Job>) -> Result<(), St
         shared
             .queue
             .push_next(Step::Lines(Arc::clone(&page), chunk.to_vec()));
-    }
-    Ok(())
-}
-
-/// A bitmap comes from outside: its size must be what it says.
-fn check(image: &PageImage) -> Result<(), String> {
-    let bytes = u64::from(image.width) * u64::from(image.height) * 3;
-    if bytes == 0 || bytes != image.rgb.len() as u64 {
-        return Err(format!(
-            "a bitmap of {}x{} pixels has {} bytes",
-            image.width,
-            image.height,
-            image.rgb.len()
-        ));
     }
     Ok(())
 }
@@ -291,11 +279,14 @@ fn finish_page(shared: &Shared, page: &PageWork) -> Result<(), String> {
     let reading = Reading {
         first: state.readings.len(),
         count: 1,
+        engine: EngineName::Ppocr,
         confidence: mean_confidence(&lines),
         content: Content::Regions(lines),
         rotation: page.rotation,
         skew_deg: skew_deg(&page.boxes),
         stop: StopReason::Complete,
+        decoding: None,
+        raw: None,
         queued: state.queued.unwrap_or_default(),
         worked,
     };

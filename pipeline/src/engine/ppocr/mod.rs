@@ -89,6 +89,8 @@ impl PpOcr {
             max_side_px: MAX_SIDE_PX,
             pages_per_request: 1,
             window: lanes as u32 + 2,
+            batch: None,
+            memory: None,
         };
         let shared = Arc::new(Shared {
             config,
@@ -135,6 +137,7 @@ impl Engine for PpOcr {
         Usage {
             lanes: self.threads.len() as u32,
             busy: Duration::from_nanos(self.shared.busy_ns.load(Ordering::Relaxed)),
+            decode: None,
         }
     }
 }

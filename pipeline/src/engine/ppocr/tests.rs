@@ -75,6 +75,7 @@ fn request(document: u64, pages: Vec<PageImage>) -> Request {
     Request {
         document: DocumentId(document),
         pages: pages.into_iter().map(Arc::new).collect(),
+        options: Arc::default(),
         cancel: Cancel::new(),
     }
 }

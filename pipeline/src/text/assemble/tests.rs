@@ -3,6 +3,7 @@
 use recto_schemas::{Furniture, LineRole};
 
 use super::*;
+use crate::text::BlockKind;
 use crate::{
     image::rulings::{Ruling, Rulings},
     page::{Line, Quad, Rect},
@@ -486,7 +487,7 @@ fn says_where_a_page_failed() {
 }
 
 #[test]
-fn keeps_an_engines_markup() {
+fn makes_blocks_of_an_engines_markup() {
     let markup = "# Title\n\n\n\nText *with* marks\n\\[ a_b \\]\n\n";
     let content = Content::Markup(markup.to_owned());
     let pages = assemble(
@@ -499,9 +500,9 @@ fn keeps_an_engines_markup() {
     );
     assert_eq!(
         pages[0].markdown,
-        "# Title\n\nText *with* marks\n\\[ a_b \\]\n"
+        "# Title\n\nText \\*with\\* marks\n\n$$\na_b\n$$\n"
     );
-    assert_eq!(pages[0].blocks.len(), 2);
+    assert_eq!(pages[0].blocks.len(), 3);
 }
 
 /// A grid of ruled lines with columns at `xs` and rows at `ys`.

@@ -3,13 +3,15 @@
 use super::{
     html::{push_plain, push_text},
     is_uncertain,
+    math::Formulas,
     overlay::push_classes,
 };
-use crate::text::{AssembledPage, Block, BlockKind, Cell, Table};
+use crate::text::{AssembledPage, Block, BlockKind, Cell, Span, SpanKind, Table};
 
 /// Writes the page's blocks.
 pub fn push_blocks(html: &mut String, page: &AssembledPage) {
     html.push_str("<article lang=\"\">\n");
+    let formulas = Formulas::of(page);
     let mut in_list = false;
     for block in &page.blocks {
         let is_item = matches!(block.kind, BlockKind::ListItem { .. });
@@ -17,7 +19,7 @@ pub fn push_blocks(html: &mut String, page: &AssembledPage) {
             html.push_str(if is_item { "<ul>\n" } else { "</ul>\n" });
             in_list = is_item;
         }
-        push_block(html, page, block);
+        push_block(html, page, block, &formulas);
     }
     if in_list {
         html.push_str("</ul>\n");
@@ -25,7 +27,7 @@ pub fn push_blocks(html: &mut String, page: &AssembledPage) {
     html.push_str("</article>\n");
 }
 
-fn push_block(html: &mut String, page: &AssembledPage, block: &Block) {
+fn push_block(html: &mut String, page: &AssembledPage, block: &Block, formulas: &Formulas) {
     let (start, end) = match &block.kind {
         BlockKind::Heading(1) => ("<h3>", "</h3>\n"),
         BlockKind::Heading(2) => ("<h4>", "</h4>\n"),
@@ -44,28 +46,45 @@ fn push_block(html: &mut String, page: &AssembledPage, block: &Block) {
         BlockKind::Header | BlockKind::Footer | BlockKind::PageNumber => {
             ("<p class=\"side\">", "</p>\n")
         }
-        BlockKind::Markup => ("<pre>", "</pre>\n"),
-        BlockKind::Table(table) => return push_table(html, page, table),
+        BlockKind::Formula => {
+            html.push_str("<div class=\"scroll\">");
+            push_formula(html, &block.text, true, formulas);
+            return html.push_str("</div>\n");
+        }
+        BlockKind::Table(table) => return push_table(html, page, table, formulas),
     };
     html.push_str(start);
+    if let (BlockKind::ListItem { mark, .. }, []) = (&block.kind, &block.lines[..]) {
+        push_text(html, if mark == "-" { "•" } else { mark });
+        html.push(' ');
+    }
     push_lines(html, page, &block.lines, &block.text);
+    if block.lines.is_empty() {
+        push_spans(html, &block.text, &block.spans, formulas);
+    }
     html.push_str(end);
 }
 
-fn push_table(html: &mut String, page: &AssembledPage, table: &Table) {
+fn push_table(html: &mut String, page: &AssembledPage, table: &Table, formulas: &Formulas) {
     html.push_str("<div class=\"scroll\"><table>\n");
     for (index, row) in table.rows.iter().enumerate() {
         let name = if index == 0 && table.head { "th" } else { "td" };
         html.push_str("<tr>");
         for cell in row {
-            push_cell(html, page, cell, name);
+            push_cell(html, page, cell, name, formulas);
         }
         html.push_str("</tr>\n");
     }
     html.push_str("</table></div>\n");
 }
 
-fn push_cell(html: &mut String, page: &AssembledPage, cell: &Cell, name: &str) {
+fn push_cell(
+    html: &mut String,
+    page: &AssembledPage,
+    cell: &Cell,
+    name: &str,
+    formulas: &Formulas,
+) {
     push_plain(html, format_args!("<{name}"));
     for (attribute, span) in [("colspan", cell.columns), ("rowspan", cell.rows)] {
         if span > 1 {
@@ -74,11 +93,13 @@ fn push_cell(html: &mut String, page: &AssembledPage, cell: &Cell, name: &str) {
     }
     html.push('>');
     push_lines(html, page, &cell.lines, &cell.text);
+    if cell.lines.is_empty() {
+        push_spans(html, &cell.text, &cell.spans, formulas);
+    }
     push_plain(html, format_args!("</{name}>"));
 }
 
-/// Writes lines as they were read, with spaces between, or breaks where `text` has them; `text` where there are no
-/// lines.
+/// Writes lines as they were read, with spaces between, or breaks where `text` has them.
 fn push_lines(html: &mut String, page: &AssembledPage, lines: &[usize], text: &str) {
     let mut before = None;
     for &index in lines {
@@ -109,8 +130,52 @@ fn push_lines(html: &mut String, page: &AssembledPage, lines: &[usize], text: &s
         html.push_str("</a>");
         before = Some(line.text.as_str());
     }
-    if before.is_none() {
-        push_text(html, text);
+}
+
+/// Writes text that has no lines, with its formulas and its type.
+fn push_spans(html: &mut String, text: &str, spans: &[Span], formulas: &Formulas) {
+    let mut at = 0;
+    for span in spans {
+        push_broken(html, &text[at..span.range.start]);
+        let words = &text[span.range.clone()];
+        at = span.range.end;
+        let name = match span.kind {
+            SpanKind::Math => {
+                push_formula(html, words, false, formulas);
+                continue;
+            }
+            SpanKind::Dollar => {
+                push_text(html, words);
+                continue;
+            }
+            SpanKind::Strong => "strong",
+            SpanKind::Emphasis => "em",
+        };
+        push_plain(html, format_args!("<{name}>"));
+        push_text(html, words);
+        push_plain(html, format_args!("</{name}>"));
+    }
+    push_broken(html, &text[at..]);
+}
+
+/// Writes text whose line feeds break lines.
+fn push_broken(html: &mut String, text: &str) {
+    for (index, line) in text.split('\n').enumerate() {
+        if index > 0 {
+            html.push_str("<br>");
+        }
+        push_text(html, line);
+    }
+}
+
+/// Writes a formula, or its source where it cannot be drawn.
+fn push_formula(html: &mut String, latex: &str, display: bool, formulas: &Formulas) {
+    if let Some(mathml) = formulas.get(latex, display) {
+        html.push_str(mathml);
+    } else {
+        html.push_str("<code>");
+        push_text(html, latex);
+        html.push_str("</code>");
     }
 }
 

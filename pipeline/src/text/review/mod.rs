@@ -9,6 +9,8 @@
 mod html;
 // A page's image with its boxes.
 mod overlay;
+// Formulas as MathML.
+mod math;
 // A page's text with its lines.
 mod blocks;
 

@@ -31,6 +31,7 @@ fn summary(page: u32, outcome: PageOutcome) -> PageSummary {
         rotation: 0,
         confidence: Some(0.97),
         characters: 10,
+        decoding: None,
         timing: PageTiming::default(),
     }
 }
@@ -56,6 +57,7 @@ fn block(kind: BlockKind, lines: Vec<usize>, text: &str) -> Block {
         bounds: Rect::default(),
         lines,
         text: text.to_owned(),
+        spans: Vec::new(),
     }
 }
 
@@ -129,6 +131,7 @@ fn tags(html: &str) -> Vec<(String, BTreeMap<String, String>)> {
 fn hostile_page(text: &str) -> (AssembledPage, PageSummary) {
     let cell = |lines, text: &str| Cell {
         text: text.to_owned(),
+        spans: Vec::new(),
         columns: 2,
         rows: 1,
         lines,
@@ -143,7 +146,7 @@ fn hostile_page(text: &str) -> (AssembledPage, PageSummary) {
         item(vec![2]),
         block(BlockKind::Table(table), vec![3], ""),
         block(BlockKind::Footer, vec![], text),
-        block(BlockKind::Markup, vec![], text),
+        block(BlockKind::Formula, vec![], &format!("\\unknown {text}")),
     ];
     let mut summary = summary(1, PageOutcome::Ok);
     summary.engine = Some(text.to_owned());
@@ -157,7 +160,7 @@ fn hostile_page(text: &str) -> (AssembledPage, PageSummary) {
 #[test]
 fn text_of_documents_shows_as_text_and_is_never_markup() {
     let names: BTreeSet<&str> = "html head meta title style body header h1 bdi p section h2 \
-        a span figure div img svg path article h3 ul li table tr th td pre footer"
+        a span figure div img svg path article h3 ul li table tr th td code footer"
         .split_whitespace()
         .collect();
     let keys: BTreeSet<&str> = "html lang charset http-equiv content name id class href src width \
@@ -355,4 +358,23 @@ fn a_page_is_written_when_it_comes() {
         .unwrap();
     let written = String::from_utf8(out.borrow().clone()).unwrap();
     assert!(written.contains(">first</a>") && written.ends_with("</section>\n"));
+}
+
+#[test]
+fn markup_shows_with_its_formulas_tables_and_marks() {
+    let markup = "\\section*{On \\(x\\)}\n\\textbf{Bold} costs \\$5 \\\\ \\(a<b\\)\n\\[\\unknown{y}\\]\n\
+        \\begin{itemize}\\item one\\end{itemize}\n\
+        \\begin{tabular}{ll} \\multicolumn{2}{c}{\\(z\\)} \\\\ a & <i> \\end{tabular}";
+    let blocks = crate::text::mathpix::blocks(markup);
+    let html = written("a", &[(page(1, &[], blocks), summary(1, PageOutcome::Ok))]);
+    for part in [
+        "<h4>On <math><mi>x</mi></math></h4>",
+        "<p><strong>Bold</strong> costs $5<br><math><mi>a</mi><mo>&lt;</mo><mi>b</mi></math></p>",
+        "<div class=\"scroll\"><code>\\unknown{y}</code></div>",
+        "<li>• one</li>",
+        "colspan=\"2\"><math><mi>z</mi></math></t",
+        "<td>&lt;i&gt;</td>",
+    ] {
+        assert!(html.contains(part), "{part}\n{html}");
+    }
 }

@@ -1,0 +1,127 @@
+//! How a view is made of pixels: what the reference's image processor holds.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::{
+    Pixels,
+    members::{self, Members},
+};
+use crate::engine::got::error::GotError;
+
+/// Pillow's number for bicubic resampling.
+const BICUBIC: u64 = 3;
+/// CLIP's mean and standard deviation, a channel each.
+const MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
+const STD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
+/// Side of a view where the file says none, in pixels.
+const SIDE: usize = 384;
+/// Largest side that is looked at; the encoder decides which one fits.
+const MOST_SIDE: usize = 1 << 16;
+/// Most tiles of a page.
+const MOST_TILES: usize = 64;
+/// Most tiles of a page in the original's demo (`run_ocr_2.0_crop.py`).
+const ORIGINAL_TILES: u32 = 6;
+
+/// What the original's code does with a view whose sides are `image` pixels.
+pub(super) fn original(image: usize) -> Pixels {
+    let side = u32::try_from(image).unwrap_or(u32::MAX);
+    Pixels {
+        width: side,
+        height: side,
+        mean: MEAN,
+        std: STD,
+        rescale: 1.0 / 255.0,
+        min_patches: 1,
+        max_patches: ORIGINAL_TILES,
+    }
+}
+
+/// What `processor_config.json` (newer) or `preprocessor_config.json` in `folder` says.
+pub(super) fn hub(folder: &Path, image: usize) -> Result<Pixels, GotError> {
+    let path = folder.join("processor_config.json");
+    if let Some(map) = members::read(&path)? {
+        let file = Members::new(&path, &map);
+        if file.get("image_processor").is_some() {
+            return pixels(&file.object("image_processor", &map)?, image);
+        }
+    }
+    let path = folder.join("preprocessor_config.json");
+    let Some(map) = members::read(&path)? else {
+        let message = "is not there, nor a `processor_config.json` with `image_processor`; put the \
+                       checkpoint's own into the folder";
+        return Err(members::wrong(&path, message));
+    };
+    pixels(&Members::new(&path, &map), image)
+}
+
+fn pixels(members: &Members<'_>, image: usize) -> Result<Pixels, GotError> {
+    for step in ["do_resize", "do_rescale", "do_normalize"] {
+        members.only(step, &[true.into()])?;
+    }
+    for step in ["do_center_crop", "do_pad"] {
+        members.only(step, &[false.into()])?;
+    }
+    members.only("resample", &[BICUBIC.into()])?;
+    let (width, height) = size(members, image)?;
+    let max = members.size("max_patches", 12, 1..=MOST_TILES)?;
+    let min = members.size("min_patches", 1, 1..=MOST_TILES)?;
+    if min > max {
+        let message = format!("it must be at most `max_patches`, {max}");
+        return Err(members.refuse("min_patches", &message));
+    }
+    let std = channels(members, "image_std", STD)?;
+    if std.iter().any(|value| *value <= 0.0) {
+        return Err(members.refuse("image_std", "numbers above 0 would do"));
+    }
+    Ok(Pixels {
+        width,
+        height,
+        mean: channels(members, "image_mean", MEAN)?,
+        std,
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the reference computes in f32"
+        )]
+        rescale: members.positive("rescale_factor", 1.0 / 255.0, 1e6)? as f32,
+        min_patches: u32::try_from(min).unwrap_or(u32::MAX),
+        max_patches: u32::try_from(max).unwrap_or(u32::MAX),
+    })
+}
+
+/// Width and height of a view, which the encoder takes in one size only.
+fn size(members: &Members<'_>, image: usize) -> Result<(u32, u32), GotError> {
+    let nothing = Map::new();
+    let size = members.object("size", &nothing)?;
+    let side = |name| size.size(name, SIDE, 1..=MOST_SIDE);
+    let (width, height) = (side("width")?, side("height")?);
+    if (width, height) != (image, image) {
+        let message = format!(
+            "`vision_config.image_size` says views of {image} by {image} pixels; both must be the same"
+        );
+        return Err(members.refuse("size", &message));
+    }
+    let side = u32::try_from(image).unwrap_or(u32::MAX);
+    Ok((side, side))
+}
+
+/// A small number for each of the three channels.
+fn channels(members: &Members<'_>, name: &str, default: [f32; 3]) -> Result<[f32; 3], GotError> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the reference computes in f32"
+    )]
+    let number = |value: &Value| {
+        let number = value.as_f64().filter(|number| number.abs() <= 1000.0);
+        number.map(|number| number as f32)
+    };
+    match members.get(name) {
+        None => Ok(default),
+        Some(value) => value
+            .as_array()
+            .and_then(|list| list.iter().map(number).collect::<Option<Vec<_>>>())
+            .and_then(|list| list.try_into().ok())
+            .ok_or_else(|| members.refuse(name, "a list of three numbers would do")),
+    }
+}

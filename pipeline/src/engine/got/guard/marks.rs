@@ -1,0 +1,124 @@
+//! [`TokenMarks`]: what tokens mean to the guard, found once from their texts.
+
+use std::collections::HashMap;
+
+/// What a token does to the shape of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// Ends a row: `\\`, or the `|` at a line's end.
+    RowBreak,
+    /// Rules between rows: `\hline`.
+    RowRule,
+    /// Stands between two cells: `&`, `|`.
+    Cell,
+    /// Ends a line.
+    LineEnd,
+    /// Dots, dashes, underscores, blanks.
+    Filler,
+}
+
+/// Which tokens end a text, and which shape tables and lines.
+#[derive(Clone, Debug, Default)]
+pub(in crate::engine::got) struct TokenMarks {
+    stop: Vec<u32>,
+    marks: HashMap<u32, Mark>,
+}
+
+impl TokenMarks {
+    /// Marks for a vocabulary of ids and the texts they stand for, blanks as blanks; `stop` are the
+    /// ids that end a text.
+    pub(in crate::engine::got) fn new<S: AsRef<str>>(
+        stop: &[u32],
+        vocabulary: impl IntoIterator<Item = (u32, S)>,
+    ) -> Self {
+        let marked = vocabulary
+            .into_iter()
+            .filter_map(|(id, text)| Some((id, mark(text.as_ref())?)));
+        Self {
+            stop: stop.to_vec(),
+            marks: marked.collect(),
+        }
+    }
+
+    /// Whether the token ends a text.
+    pub(in crate::engine::got) fn is_stop(&self, token: u32) -> bool {
+        self.stop.contains(&token)
+    }
+}
+
+/// How many tokens of each kind a unit has.
+pub(super) struct Share([usize; 5]);
+
+impl Share {
+    /// Counts them.
+    pub(super) fn of(unit: &[u32], marks: &TokenMarks) -> Self {
+        let mut counts = [0; 5];
+        for mark in unit.iter().filter_map(|token| marks.marks.get(token)) {
+            counts[*mark as usize] += 1;
+        }
+        Self(counts)
+    }
+
+    /// Tokens of one kind.
+    pub(super) fn count(&self, mark: Mark) -> usize {
+        self.0[mark as usize]
+    }
+}
+
+fn mark(text: &str) -> Option<Mark> {
+    let word = text.trim();
+    let ends_line = text.contains('\n');
+    if text.contains(r"\\") || (ends_line && text.contains('|')) {
+        Some(Mark::RowBreak)
+    } else if word.trim_start_matches('\\') == "hline" {
+        Some(Mark::RowRule)
+    } else if ends_line {
+        Some(Mark::LineEnd)
+    } else if !word.is_empty() && word.chars().all(|c| matches!(c, '&' | '|' | ' ')) {
+        Some(Mark::Cell)
+    } else if !text.is_empty() && text.chars().all(is_filler) {
+        Some(Mark::Filler)
+    } else {
+        None
+    }
+}
+
+fn is_filler(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '.' | '-' | '_' | '–' | '—' | '―' | '…' | '·' | '․' | '‥')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_have_their_marks() {
+        let cases = [
+            (r" \\", Some(Mark::RowBreak)),
+            (r"\\[", Some(Mark::RowBreak)),
+            (" |\n", Some(Mark::RowBreak)),
+            (r"\hline", Some(Mark::RowRule)),
+            ("hline", Some(Mark::RowRule)),
+            (" &", Some(Mark::Cell)),
+            ("|", Some(Mark::Cell)),
+            ("\n\n", Some(Mark::LineEnd)),
+            (".\n", Some(Mark::LineEnd)),
+            (" ", Some(Mark::Filler)),
+            ("........", Some(Mark::Filler)),
+            (" ___", Some(Mark::Filler)),
+            (r"\begin", None),
+            ("word", None),
+            ("-1", None),
+            ("", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(mark(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn stop_ids_are_known() {
+        let marks = TokenMarks::new(&[7, 9], [(1, "a")]);
+        assert!(marks.is_stop(7) && marks.is_stop(9) && !marks.is_stop(1));
+    }
+}

@@ -1,0 +1,39 @@
+//! Tensors of the CPU as slices, for the kernels.
+
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor, bail};
+
+/// Calls `f` with the numbers of a contiguous tensor of 32-bit floats on the CPU.
+pub(super) fn with_slice<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
+    let (storage, layout) = tensor.storage_and_layout();
+    let Storage::Cpu(CpuStorage::F32(numbers)) = &*storage else {
+        bail!("a kernel wants 32-bit floats on the CPU, not {tensor:?}")
+    };
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(f(&numbers[start..end])),
+        None => bail!("a kernel wants a contiguous tensor, not {layout:?}"),
+    }
+}
+
+/// Changes a contiguous tensor of 32-bit floats on the CPU where it is. Whoever else holds it sees the change.
+pub(super) fn change(tensor: &Tensor, f: impl Fn(&mut [f32])) -> Result<()> {
+    tensor.inplace_op1(&Change(f))
+}
+
+struct Change<F>(F);
+
+impl<F: Fn(&mut [f32])> InplaceOp1 for Change<F> {
+    fn name(&self) -> &'static str {
+        "change"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let CpuStorage::F32(numbers) = storage else {
+            bail!("a kernel wants 32-bit floats")
+        };
+        match layout.contiguous_offsets() {
+            Some((start, end)) => (self.0)(&mut numbers[start..end]),
+            None => bail!("a kernel wants a contiguous tensor, not {layout:?}"),
+        }
+        Ok(())
+    }
+}

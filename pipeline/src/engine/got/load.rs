@@ -1,0 +1,239 @@
+//! A checkpoint's folder to a running engine.
+
+use std::{path::Path, thread};
+
+use candle_core::Device;
+use recto_schemas::{Dtype, GotOptions};
+
+use super::{
+    Got, GotConfig, GotError, Identity,
+    config::Config,
+    error::words,
+    fit::{fitted, memory},
+    guard::TokenMarks,
+    model::{GotModel, Wish},
+    read::{Parts, QUESTION_TOKENS},
+    tokens::Tokens,
+    weights::Weights,
+};
+
+/// Sequences decoded at once where nothing else is said.
+const BATCH_CPU: usize = 4;
+const BATCH_GPU: usize = 16;
+
+/// Loads the checkpoint in `folder` and starts the engine.
+pub(super) fn load(folder: &Path, config: GotConfig) -> Result<Got, GotError> {
+    let checkpoint = Config::read(folder)?;
+    let tokens = Tokens::open(folder, &checkpoint)?;
+    let weights = Weights::open(folder, &checkpoint)?;
+    if let Some(threads) = config.threads {
+        // Once a process; a later engine shares them.
+        let _ = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global();
+    }
+    let wish = fitted(
+        &checkpoint,
+        wish(&checkpoint, &config)?,
+        config.batch.is_some(),
+    )?;
+    // Reading all files once more takes a second: beside the rest.
+    let (model, model_sha256) = thread::scope(|scope| {
+        let hash = scope.spawn(|| weights.sha256());
+        let model = GotModel::load(&checkpoint, &weights, &wish);
+        (model, hash.join())
+    });
+    let identity = Identity {
+        model: config.name.unwrap_or_else(|| name(folder)),
+        model_sha256: model_sha256
+            .map_err(|_| GotError::Fit("hashing the weights failed".to_owned()))?,
+        memory: memory(&checkpoint, &wish),
+    };
+    let model = model?;
+    let parts = Parts {
+        config: checkpoint,
+        tokens,
+        second: config.reader,
+        max_new_tokens: u32::try_from(config.max_new_tokens)
+            .unwrap_or(u32::MAX)
+            .max(1),
+        context: wish.context,
+    };
+    Ok(Got::with_model(identity, parts, model))
+}
+
+/// What the model is loaded for.
+fn wish(checkpoint: &Config, config: &GotConfig) -> Result<Wish, GotError> {
+    let device = device(&config.device)?;
+    let (dtype, batch) = if device.is_cpu() {
+        (Dtype::Q8, BATCH_CPU)
+    } else {
+        (Dtype::Bf16, BATCH_GPU)
+    };
+    Ok(Wish {
+        dtype: config.dtype.unwrap_or(dtype),
+        device,
+        slots: config.batch.unwrap_or(batch).max(1),
+        context: context(checkpoint, config.max_new_tokens),
+    })
+}
+
+/// Positions that a slot needs: the views of a page with as many tiles as are usual, the question, and the
+/// longest answer. More tiles than that leave less room for the answer.
+fn context(checkpoint: &Config, max_new_tokens: usize) -> usize {
+    let views = GotOptions::default().max_tiles as usize + 1;
+    views
+        .saturating_mul(checkpoint.image_tokens)
+        .saturating_add(QUESTION_TOKENS)
+        .saturating_add(max_new_tokens)
+        .min(checkpoint.text.positions)
+}
+
+/// The device that `name` names: `cpu`, `cuda` or `cuda:N`.
+fn device(name: &str) -> Result<Device, GotError> {
+    let number = match name {
+        "cpu" => return Ok(Device::Cpu),
+        "cuda" => Some(0),
+        _ => name.strip_prefix("cuda:").and_then(|n| n.parse().ok()),
+    };
+    let Some(number) = number else {
+        return Err(GotError::Fit(format!(
+            "`{name}` is no device; give `cpu`, `cuda` or `cuda:N`"
+        )));
+    };
+    gpu(number).map_err(|error| {
+        let why = words(&error);
+        GotError::Fit(format!("device `{name}` cannot be used: {why}"))
+    })
+}
+
+#[cfg(feature = "cuda")]
+fn gpu(number: usize) -> candle_core::Result<Device> {
+    super::gpu::open(number)
+}
+
+#[cfg(not(feature = "cuda"))]
+fn gpu(_: usize) -> candle_core::Result<Device> {
+    candle_core::bail!(
+        "this program was built without CUDA; build it with `--features cuda`, or take `cpu`"
+    )
+}
+
+/// The folder's name, which people call the model by.
+fn name(folder: &Path) -> String {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    folder.file_name().map_or_else(
+        || "GOT".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
+}
+
+/// What the scheduler must know of tokens.
+pub(super) fn marks(tokens: &Tokens) -> TokenMarks {
+    TokenMarks::new(&tokens.stop, tokens.pieces())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, sync::Arc, time::Duration};
+
+    use recto_schemas::{EngineName, Stop};
+
+    use super::*;
+    use crate::{
+        cancel::Cancel,
+        engine::{DocumentId, Engine, Reading, Request, fake::Fake},
+        image::PageImage,
+    };
+
+    fn page() -> PageImage {
+        PageImage {
+            width: 64,
+            height: 64,
+            dpi: 72.0,
+            rgb: vec![200; 64 * 64 * 3],
+        }
+    }
+
+    #[test]
+    fn devices_are_named() {
+        assert!(device("cpu").expect("always there").is_cpu());
+        for wrong in ["gpu", "cuda:", "cuda:x", "CUDA", ""] {
+            let error = device(wrong).expect_err("no device").to_string();
+            assert!(error.contains("give `cpu`, `cuda` or `cuda:N`"), "{error}");
+        }
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    #[test]
+    fn a_gpu_needs_a_program_built_for_it() {
+        let error = device("cuda:1").expect_err("built without").to_string();
+        assert!(error.contains("built without CUDA"), "{error}");
+    }
+
+    /// Reads a small grey page with a checkpoint of the reference and PP-OCR's stand-in beside it.
+    fn read_with(checkpoint: &str, max_new_tokens: u32) -> Reading {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/checkpoints");
+        let config = GotConfig {
+            dtype: Some(Dtype::F32),
+            max_new_tokens: max_new_tokens as usize,
+            reader: Some(Arc::new(|| {
+                Ok(Arc::new(Fake::new(1, 1, &|_| (Duration::ZERO, Ok(())))))
+            })),
+            ..GotConfig::default()
+        };
+        let got = load(&folder.join(checkpoint), config).expect("a sound checkpoint");
+        read_by(&got)
+    }
+
+    /// Reads a small grey page.
+    fn read_by(got: &Got) -> Reading {
+        let ticket = got.submit(Request {
+            document: DocumentId(1),
+            pages: vec![Arc::new(page())],
+            options: Arc::default(),
+            cancel: Cancel::new(),
+        });
+        let readings = ticket.expect("open").wait(Duration::from_secs(60));
+        readings.expect("read").remove(0)
+    }
+
+    #[test]
+    fn a_checkpoint_that_repeats_for_ever_is_cut_and_recovered_from() {
+        let most = 1024;
+        let reading = read_with("looping", most);
+        let decoding = reading.decoding.expect("attempts were made");
+        assert_eq!(decoding.attempts[0].stop, Stop::Repetition);
+        assert_eq!(reading.engine, EngineName::Ppocr);
+        let steps: u32 = decoding.attempts.iter().map(|a| a.tokens).sum();
+        assert!(steps <= most / 2, "{:?}", decoding.attempts);
+    }
+
+    #[test]
+    fn a_long_table_of_equal_rows_is_not_cut() {
+        let reading = read_with("table", 2048);
+        let decoding = reading.decoding.expect("a decoder wrote it");
+        assert_eq!(decoding.stop, Stop::End, "{decoding:?}");
+        assert!(decoding.attempts.is_empty());
+    }
+
+    #[test]
+    fn every_layout_is_loaded_and_reads() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/checkpoints");
+        let mut layouts = 0;
+        for entry in fs::read_dir(folder).expect("the reference is there") {
+            let config = GotConfig {
+                dtype: Some(Dtype::F32),
+                max_new_tokens: 8,
+                ..GotConfig::default()
+            };
+            let path = entry.expect("readable").path();
+            let got = load(&path, config).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            let decoding = read_by(&got).decoding.expect("a decoder wrote it");
+            assert!(decoding.tokens <= 8, "{decoding:?}");
+            assert!(got.usage().decode.expect("it decodes").views > 0);
+            layouts += 1;
+        }
+        assert!(layouts >= 3, "{layouts}");
+    }
+}

@@ -1,0 +1,233 @@
+//! [`plan`]: which pages share a pass, and which are cut into tiles.
+//!
+//! The model was trained on whole pages of ordinary type in one view, on several short pages together, and on
+//! tiles of what does not fit one view. So each page is looked at, and gets the form it was trained on.
+
+// How much text a page seems to have, and how small it is.
+mod look;
+
+use std::sync::Arc;
+
+use recto_schemas::{GotOptions, PagesPerPass, Tiles, Tiling};
+
+use self::look::Look;
+use super::tiles::{Grid, grid};
+use crate::image::PageImage;
+
+/// Type whose em has fewer pixels in the view than this is cut: 10 points on A4 have 12, and 6 points, the
+/// smallest that is printed to be read, have 7.
+const SMALL_EM: f32 = 7.0;
+/// Type whose em has fewer pixels in the page than this cannot be read at any scale, so tiles do not help.
+const LEAST_EM: f32 = 7.0;
+/// On a page larger than [`HUGE_SQ_IN`], type with fewer pixels in the view than this is cut: between a poster's
+/// text and its headlines.
+const HUGE_EM: f32 = 12.0;
+/// A3 in square inches, and a tenth more.
+const HUGE_SQ_IN: f32 = 11.7 * 16.5 * 1.1;
+/// Estimated tokens above which a page is cut: most of what one answer holds by default.
+const DENSE_TOKENS: usize = 3_000;
+/// Longer side by shorter side above which a page is cut: a view would squeeze its type to a third.
+const LONG_ASPECT: f32 = 3.0;
+/// Pages with fewer estimated tokens share a pass: what the model was trained on.
+const SHORT_TOKENS: usize = 650;
+/// Share of an answer's tokens that the pages of a pass may be estimated at, as the estimate may be that much
+/// too low.
+const ANSWER_SHARE: f32 = 0.7;
+
+/// What the model and its configuration allow.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Width and height of a view in pixels.
+    pub(super) view: (u32, u32),
+    /// Fewest tiles.
+    pub(super) min_tiles: u32,
+    /// Most tiles, the overview not counted.
+    pub(super) max_tiles: u32,
+    /// Positions for prompt and answer together.
+    pub(super) context: usize,
+    /// Positions that one view takes.
+    pub(super) tokens_per_view: usize,
+    /// Positions that the prompt takes besides its views.
+    pub(super) prompt_tokens: usize,
+}
+
+impl Limits {
+    /// Whether so many views leave room for an answer of `max_new_tokens`.
+    fn fit(&self, views: usize, max_new_tokens: u32) -> bool {
+        let prompt = views.saturating_mul(self.tokens_per_view) + self.prompt_tokens;
+        prompt.saturating_add(max_new_tokens as usize) <= self.context
+    }
+}
+
+/// Consecutive pages that are read together.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Pass {
+    /// Index of its first page.
+    pub(super) first: usize,
+    /// How many pages.
+    pub(super) count: usize,
+    /// Their form.
+    pub(super) shape: Shape,
+    /// Text lines that its pages seem to have: no table of theirs has more rows.
+    pub(super) lines: usize,
+}
+
+/// The form in which the model is given pages.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Shape {
+    /// One page in one view.
+    Whole(Tiling),
+    /// One page cut into tiles.
+    Tiles(Grid, Tiling),
+    /// Several pages, each in one view.
+    Pages(Tiling),
+}
+
+/// One page's plan, before pages are put together.
+struct Planned {
+    grid: Grid,
+    reason: String,
+    look: Look,
+}
+
+/// Cuts a request's pages into passes; every page is in one, in order.
+pub(super) fn plan(pages: &[Arc<PageImage>], options: &GotOptions, limits: &Limits) -> Vec<Pass> {
+    let planned: Vec<Planned> = pages
+        .iter()
+        .map(|page| plan_page(page, options, limits))
+        .collect();
+    let mut passes = Vec::new();
+    let mut first = 0;
+    while first < planned.len() {
+        let count = count_together(&planned[first..], options, limits);
+        passes.push(pass(first, &planned[first..first + count], options));
+        first += count;
+    }
+    passes
+}
+
+fn plan_page(page: &PageImage, options: &GotOptions, limits: &Limits) -> Planned {
+    let look = Look::of(page);
+    let (grid, reason) = match options.tiles {
+        // The reference takes no notice of a box or a colour with several views.
+        _ if options.region.is_some() => (Grid::ONE, "box".to_owned()),
+        _ if options.color.is_some() => (Grid::ONE, "color".to_owned()),
+        Tiles::Never => (Grid::ONE, "asked".to_owned()),
+        Tiles::Always => fitting_grid(page, "asked", u32::MAX, options, limits),
+        Tiles::Auto => match reason_to_cut(page, &look, limits.view) {
+            Some(reason) => {
+                let most = tiles_with_pixels(page, limits.view);
+                fitting_grid(page, reason, most, options, limits)
+            }
+            None => (Grid::ONE, "ordinary".to_owned()),
+        },
+    };
+    Planned { grid, reason, look }
+}
+
+/// Why one view would not do for a page; none where it does.
+fn reason_to_cut(page: &PageImage, look: &Look, view: (u32, u32)) -> Option<&'static str> {
+    let (width, height) = (page.width.max(1) as f32, page.height.max(1) as f32);
+    let scale = (view.0 as f32 / width).min(view.1 as f32 / height);
+    // Type that tiles would bring closer: a page that is no larger than the view gains nothing.
+    let em = look.em.filter(|em| *em >= LEAST_EM && scale < 1.0)?;
+    let square_inches = width * height / (page.dpi * page.dpi);
+    if em * scale < SMALL_EM {
+        Some("small-text")
+    } else if look.tokens > DENSE_TOKENS {
+        Some("dense")
+    } else if width.max(height) / width.min(height) > LONG_ASPECT {
+        Some("long")
+    } else if page.dpi > 0.0 && square_inches > HUGE_SQ_IN && em * scale < HUGE_EM {
+        Some("huge")
+    } else {
+        None
+    }
+}
+
+/// Tiles that the page has pixels for; more would only blow them up.
+fn tiles_with_pixels(page: &PageImage, view: (u32, u32)) -> u32 {
+    let columns = page.width.div_ceil(view.0.max(1));
+    columns.saturating_mul(page.height.div_ceil(view.1.max(1)))
+}
+
+/// The reference's grid for `page` with as many tiles as are wanted, allowed and fit the context.
+fn fitting_grid(
+    page: &PageImage,
+    reason: &str,
+    most: u32,
+    options: &GotOptions,
+    limits: &Limits,
+) -> (Grid, String) {
+    let allowed = limits.max_tiles.min(options.max_tiles).max(1);
+    let most = most.clamp(1, allowed);
+    let grid_of = |most: u32| {
+        let size = (page.width, page.height);
+        grid(size, limits.view, limits.min_tiles.min(most), most)
+    };
+    let fits = |grid: &Grid| limits.fit(grid.views() as usize, options.max_new_tokens);
+    let wanted = grid_of(most);
+    if fits(&wanted) {
+        return (wanted, reason.to_owned());
+    }
+    let fewer = (1..most).rev().map(grid_of).find(fits);
+    (
+        fewer.unwrap_or(Grid::ONE),
+        format!("{reason}, fewer-tiles: context"),
+    )
+}
+
+/// How many pages from the first on are read together.
+fn count_together(planned: &[Planned], options: &GotOptions, limits: &Limits) -> usize {
+    let marked = options.region.is_some() || options.color.is_some();
+    let most = match options.pages_per_pass {
+        _ if marked || options.tiles == Tiles::Always => 1,
+        PagesPerPass::Auto => PagesPerPass::LIMIT,
+        PagesPerPass::Most(pages) => pages.min(PagesPerPass::LIMIT),
+    };
+    let is_auto = options.pages_per_pass == PagesPerPass::Auto;
+    let mut tokens = 0;
+    let together = planned
+        .iter()
+        .take(most as usize)
+        .enumerate()
+        .take_while(|(before, page)| {
+            tokens += page.look.tokens;
+            let has_room = tokens as f32 <= ANSWER_SHARE * options.max_new_tokens as f32;
+            let is_short = page.look.tokens < SHORT_TOKENS && has_room;
+            page.grid == Grid::ONE
+                && (is_short || !is_auto)
+                && limits.fit(before + 1, options.max_new_tokens)
+        })
+        .count();
+    together.max(1)
+}
+
+/// The pass of `pages`, the first of which is page `first`.
+fn pass(first: usize, pages: &[Planned], options: &GotOptions) -> Pass {
+    let (grid, reason) = (pages[0].grid, pages[0].reason.as_str());
+    let tiling = |reason: &str| Tiling {
+        columns: grid.columns,
+        rows: grid.rows,
+        reason: reason.to_owned(),
+    };
+    let shape = if pages.len() > 1 {
+        Shape::Pages(tiling(match options.pages_per_pass {
+            PagesPerPass::Auto => "short",
+            PagesPerPass::Most(_) => "asked",
+        }))
+    } else if grid == Grid::ONE {
+        Shape::Whole(tiling(reason))
+    } else {
+        Shape::Tiles(grid, tiling(reason))
+    };
+    Pass {
+        first,
+        count: pages.len(),
+        shape,
+        lines: pages.iter().map(|page| page.look.lines).sum(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

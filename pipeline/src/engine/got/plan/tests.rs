@@ -1,0 +1,233 @@
+use recto_schemas::{Color, GotOptions, PagesPerPass, Tiles};
+
+use super::*;
+
+const LIMITS: Limits = Limits {
+    view: (1024, 1024),
+    min_tiles: 1,
+    max_tiles: 12,
+    context: 32_768,
+    tokens_per_view: 256,
+    prompt_tokens: 40,
+};
+
+/// A page of `width` × `height` at `dpi` with `lines` lines of words drawn in stems and bars, whose em is `em`
+/// pixels, and margins of a tenth.
+fn page(width: u32, height: u32, dpi: f32, lines: usize, em: u32) -> Arc<PageImage> {
+    let mut rgb = vec![245; (width * height * 3) as usize];
+    let (pitch, ascent, letter) = (em * 6 / 5, em * 9 / 10, (em / 2).max(3));
+    for line in 0..lines as u32 {
+        let top = height / 10 + line * pitch;
+        assert!(top + pitch < height * 19 / 20, "too many lines");
+        for x in width / 10..width * 9 / 10 {
+            let (letters, within) = ((x - width / 10) / letter, (x - width / 10) % letter);
+            // Five letters and a space; each second letter is tall.
+            let is_space = letters % 6 == 5;
+            let high = if letters % 2 == 0 { 0 } else { ascent / 3 };
+            for y in high..ascent {
+                let is_stem = within < letter.div_ceil(4);
+                let is_bar = within < letter - 1 && (y == ascent - 1 || y == ascent / 3);
+                if !is_space && (is_stem || is_bar) {
+                    let at = (((top + y) * width + x) * 3) as usize;
+                    rgb[at..at + 3].fill(20);
+                }
+            }
+        }
+    }
+    Arc::new(PageImage {
+        width,
+        height,
+        dpi,
+        rgb,
+    })
+}
+
+/// An A4 page at 200 dpi in 12 points.
+fn a4(lines: usize) -> Arc<PageImage> {
+    page(1654, 2339, 200.0, lines, 33)
+}
+
+fn reason(pass: &Pass) -> &str {
+    match &pass.shape {
+        Shape::Whole(tiling) | Shape::Tiles(_, tiling) | Shape::Pages(tiling) => &tiling.reason,
+    }
+}
+
+fn reasons(passes: &[Pass]) -> Vec<(usize, usize, &str)> {
+    passes
+        .iter()
+        .map(|pass| (pass.first, pass.count, reason(pass)))
+        .collect()
+}
+
+fn grid_of(passes: &[Pass]) -> (u32, u32) {
+    assert_eq!(passes.len(), 1);
+    match &passes[0].shape {
+        Shape::Tiles(grid, tiling) => {
+            assert_eq!((grid.columns, grid.rows), (tiling.columns, tiling.rows));
+            (grid.columns, grid.rows)
+        }
+        Shape::Whole(_) => (1, 1),
+        Shape::Pages(_) => panic!("one page is no group"),
+    }
+}
+
+#[test]
+fn a_look_counts_lines_and_measures_type() {
+    for (lines, em) in [(10, 33), (40, 33), (50, 24), (20, 44)] {
+        let look = Look::of(&page(1654, 2339, 200.0, lines, em));
+        assert_eq!(look.lines, lines, "{look:?}");
+        let measured = look.em.unwrap();
+        assert!((measured / em as f32 - 1.0).abs() < 0.2, "{em}: {look:?}");
+        let characters = lines as f32 * 1654.0 * 0.8 / (em / 2) as f32;
+        let share = look.tokens as f32 * 3.5 / characters;
+        assert!((0.6..1.4).contains(&share), "{em}: {share}");
+    }
+}
+
+#[test]
+fn a_look_leaves_out_ruled_lines_pictures_and_nothing() {
+    let mut ruled = (*a4(0)).clone();
+    for y in 200..2200usize {
+        for x in 200..1400usize {
+            if x % 300 < 4 || y % 100 < 3 || (500..900).contains(&y) {
+                let at = (y * 1654 + x) * 3;
+                ruled.rgb[at..at + 3].fill(30);
+            }
+        }
+    }
+    let look = Look::of(&ruled);
+    assert!(look.tokens < 20, "{look:?}");
+    assert_eq!(Look::of(&PageImage::default()), Look::default());
+    let lying = PageImage {
+        rgb: vec![0; 12],
+        ..(*a4(0)).clone()
+    };
+    assert_eq!(Look::of(&lying), Look::default());
+    for (width, height) in [(1, 1), (1, 9000), (9000, 1), (33, 2)] {
+        Look::of(&page(width, height, f32::NAN, 0, 10));
+    }
+}
+
+#[test]
+fn auto_cuts_what_one_view_cannot_show() {
+    let options = GotOptions::default();
+    let cases = [
+        (a4(45), "ordinary", (1, 1)),
+        // 5.4 points on A4.
+        (page(1654, 2339, 200.0, 60, 15), "small-text", (2, 3)),
+        // A broadsheet's worth of 8 points on a screen's shot with no true resolution.
+        (page(2400, 2400, 72.0, 80, 20), "dense", (3, 3)),
+        (page(800, 3200, 200.0, 40, 33), "long", (1, 4)),
+        // A2 in 10 points at 120 dpi, 9.4 pixels in the view.
+        (page(1984, 2806, 120.0, 20, 28), "huge", (2, 3)),
+        // A2 with headlines only.
+        (page(1984, 2806, 120.0, 10, 90), "ordinary", (1, 1)),
+    ];
+    for (page, expected, grid) in cases {
+        let passes = plan(&[page], &options, &LIMITS);
+        assert_eq!((reason(&passes[0]), grid_of(&passes)), (expected, grid));
+    }
+}
+
+#[test]
+fn tiles_are_as_asked_and_no_more_than_allowed_or_fit() {
+    let tiles = |tiles, max_tiles, context| {
+        let options = GotOptions {
+            tiles,
+            max_tiles,
+            ..GotOptions::default()
+        };
+        let passes = plan(&[a4(45)], &options, &Limits { context, ..LIMITS });
+        (grid_of(&passes), reason(&passes[0]).to_owned())
+    };
+    let asked = "asked".to_owned();
+    assert_eq!(tiles(Tiles::Never, 12, 32_768), ((1, 1), asked.clone()));
+    assert_eq!(tiles(Tiles::Always, 12, 32_768), ((2, 3), asked.clone()));
+    assert_eq!(tiles(Tiles::Always, 2, 32_768), ((1, 2), asked));
+    let fewer = "asked, fewer-tiles: context".to_owned();
+    // Room for 4 views beside 4,096 new tokens, and for none.
+    let room = 4096 + 40 + 4 * 256;
+    assert_eq!(tiles(Tiles::Always, 12, room), ((1, 2), fewer.clone()));
+    assert_eq!(tiles(Tiles::Always, 12, 100), ((1, 1), fewer));
+}
+
+#[test]
+fn short_pages_share_a_pass_and_long_ones_stand_alone() {
+    let pages = [a4(8), a4(8), a4(45), a4(8), a4(8), a4(8)];
+    let passes = plan(&pages, &GotOptions::default(), &LIMITS);
+    let expected = [(0, 2, "short"), (2, 1, "ordinary"), (3, 3, "short")];
+    assert_eq!(reasons(&passes), expected);
+    assert_eq!(
+        passes.iter().map(|p| p.lines).collect::<Vec<_>>(),
+        [16, 45, 24]
+    );
+    assert!(matches!(passes[0].shape, Shape::Pages(_)));
+}
+
+#[test]
+fn a_pass_holds_what_the_model_and_the_context_take() {
+    let pages = vec![a4(2); 11];
+    let counts = |options: &GotOptions, limits: &Limits| {
+        let passes = plan(&pages, options, limits);
+        passes.iter().map(|p| p.count).collect::<Vec<_>>()
+    };
+    let options = GotOptions::default();
+    assert_eq!(counts(&options, &LIMITS), [8, 3]);
+    let narrow = Limits {
+        context: 4096 + 40 + 5 * 256,
+        ..LIMITS
+    };
+    assert_eq!(counts(&options, &narrow), [5, 5, 1]);
+    // An answer of 256 tokens takes a few of these pages only.
+    let terse = GotOptions {
+        max_new_tokens: 256,
+        ..GotOptions::default()
+    };
+    let together = counts(&terse, &LIMITS);
+    assert!(together[0] < 8, "{together:?}");
+    assert_eq!(together.iter().sum::<usize>(), 11);
+}
+
+#[test]
+fn as_many_pages_as_asked_share_a_pass_whatever_their_length() {
+    let options = GotOptions {
+        pages_per_pass: PagesPerPass::Most(2),
+        ..GotOptions::default()
+    };
+    let small = page(1654, 2339, 200.0, 60, 15);
+    let pages = [a4(45), a4(45), a4(45), small, a4(45)];
+    let passes = plan(&pages, &options, &LIMITS);
+    let expected = [
+        (0, 2, "asked"),
+        (2, 1, "ordinary"),
+        (3, 1, "small-text"),
+        (4, 1, "ordinary"),
+    ];
+    assert_eq!(reasons(&passes), expected);
+}
+
+#[test]
+fn a_box_or_a_colour_takes_each_page_whole_and_alone() {
+    let pages = [a4(2), page(1654, 2339, 200.0, 60, 15)];
+    let boxed = GotOptions {
+        region: Some([0, 0, 500, 500]),
+        tiles: Tiles::Always,
+        ..GotOptions::default()
+    };
+    let coloured = GotOptions {
+        color: Some(Color::Red),
+        pages_per_pass: PagesPerPass::Most(8),
+        ..GotOptions::default()
+    };
+    for (options, reason) in [(boxed, "box"), (coloured, "color")] {
+        let passes = plan(&pages, &options, &LIMITS);
+        assert_eq!(reasons(&passes), [(0, 1, reason), (1, 1, reason)]);
+        assert!(passes.iter().all(|p| matches!(p.shape, Shape::Whole(_))));
+    }
+}
+
+#[test]
+fn no_pages_are_no_passes() {
+    assert_eq!(plan(&[], &GotOptions::default(), &LIMITS), []);
+}

@@ -1,0 +1,180 @@
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::*;
+
+/// What the reference wrote: checkpoints, and questions with their tokens.
+const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/reference");
+
+const BOX: [u32; 4] = [12, 345, 678, 1000];
+
+fn config(name: &str) -> Config {
+    Config::read(&PathBuf::from(REFERENCE).join("checkpoints").join(name)).unwrap()
+}
+
+fn question(mode: Mode, ask: Ask) -> Question {
+    Question {
+        mode,
+        region: None,
+        color: None,
+        ask,
+        views: 1,
+    }
+}
+
+/// Questions with the hub's words and the original's.
+fn table() -> Vec<(Question, &'static str, &'static str)> {
+    use Mode::{Format, Plain};
+    let with = |mode, color, region| Question {
+        region,
+        color,
+        ..question(mode, Ask::Page)
+    };
+    vec![
+        (question(Plain, Ask::Page), " OCR: ", "OCR: "),
+        (
+            question(Format, Ask::Page),
+            " OCR with format: ",
+            "OCR with format: ",
+        ),
+        (
+            with(Plain, None, Some(BOX)),
+            "[12, 345, 678, 1000] OCR: ",
+            "[12, 345, 678, 1000] OCR: ",
+        ),
+        (
+            with(Format, None, Some(BOX)),
+            "[12, 345, 678, 1000] OCR with format: ",
+            "[12, 345, 678, 1000] OCR with format: ",
+        ),
+        (
+            with(Plain, Some(Color::Red), None),
+            "[red]  OCR: ",
+            "[red] OCR: ",
+        ),
+        (
+            with(Plain, Some(Color::Green), None),
+            "[green]  OCR: ",
+            "[green] OCR: ",
+        ),
+        (
+            with(Format, Some(Color::Blue), None),
+            "[blue]  OCR with format: ",
+            "[blue] OCR with format: ",
+        ),
+        (
+            with(Plain, Some(Color::Red), Some(BOX)),
+            "[red] [12, 345, 678, 1000] OCR: ",
+            "[red] OCR: ",
+        ),
+        (
+            question(Plain, Ask::Tiles),
+            " OCR upon the patch reference: ",
+            "OCR upon the patch reference: ",
+        ),
+        (
+            question(Format, Ask::Tiles),
+            " OCR with format upon the patch reference: ",
+            "OCR with format upon the patch reference: ",
+        ),
+        (
+            question(Plain, Ask::Pages(1)),
+            " OCR across multi pages: ",
+            "OCR across multi pages: ",
+        ),
+        (
+            question(Format, Ask::Pages(1)),
+            " OCR with format across multi pages: ",
+            "OCR with format across multi pages: ",
+        ),
+    ]
+}
+
+#[test]
+fn the_words_are_those_the_model_was_trained_with() {
+    let (hub, original) = (config("hub-new"), config("original"));
+    let before = format!(
+        "<|im_start|>system\nYou should follow the instructions carefully and explain your answers \
+         in detail.<|im_end|><|im_start|>user\n<img>{}</img>\n",
+        "<imgpad>".repeat(16)
+    );
+    let after = "<|im_end|><|im_start|>assistant\n";
+    for (question, in_hub, in_original) in table() {
+        assert_eq!(question.text(&hub), format!("{before}{in_hub}{after}"));
+        assert_eq!(
+            question.text(&original),
+            format!("{before}{in_original}{after}")
+        );
+    }
+}
+
+#[test]
+fn every_view_has_its_places() {
+    for name in ["hub-new", "original"] {
+        let config = config(name);
+        let folder = PathBuf::from(REFERENCE).join("checkpoints").join(name);
+        let tokens = Tokens::open(&folder, &config).unwrap();
+        for views in [1, 3, 13] {
+            let question = Question {
+                views,
+                ..question(Mode::Format, Ask::Tiles)
+            };
+            let ids = question.ids(&tokens, &config).unwrap();
+            let places = ids.iter().filter(|id| **id == config.image_token);
+            assert_eq!(places.count(), views * 16);
+        }
+    }
+}
+
+#[test]
+fn the_tokens_are_the_references() {
+    let path = PathBuf::from(REFERENCE).join("expected/expected.json");
+    let expected: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let cases = expected["cases"].as_array().unwrap();
+    assert!(cases.len() > 20);
+    for case in cases {
+        let member = |name: &str| case[name].clone();
+        let name = if case["layout"] == "original" {
+            "original"
+        } else {
+            "hub-new"
+        };
+        let views = &expected["sets"][case["set"].as_str().unwrap()]["views"];
+        let views: usize = serde_json::from_value(views.clone()).unwrap();
+        let question = Question {
+            mode: serde_json::from_value(member("mode")).unwrap(),
+            region: serde_json::from_value(member("region")).unwrap(),
+            color: serde_json::from_value(member("color")).unwrap(),
+            ask: match case["set"].as_str().unwrap() {
+                "tiles" => Ask::Tiles,
+                "pages" => Ask::Pages(views),
+                _ => Ask::Page,
+            },
+            views,
+        };
+        let config = config(name);
+        let folder = PathBuf::from(REFERENCE).join("checkpoints").join(name);
+        let tokens = Tokens::open(&folder, &config).unwrap();
+        assert_eq!(
+            question.text(&config),
+            case["prompt"].as_str().unwrap(),
+            "{}",
+            case["name"]
+        );
+        let ids: Vec<u32> = serde_json::from_value(member("prompt_ids")).unwrap();
+        assert_eq!(
+            question.ids(&tokens, &config).unwrap(),
+            ids,
+            "{}",
+            case["name"]
+        );
+        let written: Vec<u32> = serde_json::from_value(member("tokens")).unwrap();
+        assert_eq!(
+            tokens.decode(&written),
+            case["text"].as_str().unwrap(),
+            "{}",
+            case["name"]
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! [`Draft`]: what an attempt gave. [`Trail`]: what a page's attempts took so far.
+
+use std::time::Duration;
+
+use recto_schemas::{Attempt, Decoding, Mode, Raw, Stop};
+
+use crate::engine::got::{
+    plan::{Pass, Shape},
+    schedule::Written,
+};
+
+/// What one attempt gave.
+#[derive(Clone, Debug)]
+pub(super) struct Draft {
+    pub(super) mode: Mode,
+    /// How the pages were shown.
+    pub(super) shape: Shape,
+    /// The prompt, without text that an attempt went on from.
+    pub(super) prompt: Vec<u32>,
+    /// The text's tokens, those that an attempt went on from included.
+    pub(super) tokens: Vec<u32>,
+    /// One logarithm of a probability for each token.
+    pub(super) logprobs: Vec<f32>,
+    /// Tokens decoded by this attempt, cut ones included.
+    pub(super) steps: u32,
+    pub(super) stop: Stop,
+    pub(super) queued: Duration,
+    pub(super) worked: Duration,
+}
+
+impl Draft {
+    /// What a sequence gave that followed `prompt`.
+    pub(super) fn new(mode: Mode, shape: Shape, prompt: Vec<u32>, written: Written) -> Self {
+        Self {
+            mode,
+            shape,
+            prompt,
+            tokens: written.tokens,
+            logprobs: written.logprobs,
+            steps: written.steps,
+            stop: written.stop,
+            queued: written.queued,
+            worked: written.worked,
+        }
+    }
+
+    /// This attempt's text after the text of the one that it went on from.
+    pub(super) fn after(mut self, before: &Self) -> Self {
+        self.tokens = [&before.tokens[..], &self.tokens].concat();
+        self.logprobs = [&before.logprobs[..], &self.logprobs].concat();
+        self
+    }
+
+    /// The tokens' geometric mean probability; none where there are none.
+    pub(super) fn confidence(&self) -> Option<f32> {
+        let sum: f64 = self.logprobs.iter().map(|&log| f64::from(log)).sum();
+        (!self.logprobs.is_empty()).then(|| (sum / self.logprobs.len() as f64).exp() as f32)
+    }
+
+    /// The manifest's account of the pass whose text this is.
+    pub(super) fn decoding(&self, pass: &Pass, attempts: Vec<Attempt>) -> Decoding {
+        let (Shape::Whole(tiling) | Shape::Tiles(_, tiling) | Shape::Pages(tiling)) = &self.shape;
+        Decoding {
+            mode: self.mode,
+            tiling: tiling.clone(),
+            pages_in_pass: u32::try_from(pass.count).unwrap_or(u32::MAX),
+            prompt_tokens: u32::try_from(self.prompt.len()).unwrap_or(u32::MAX),
+            tokens: u32::try_from(self.tokens.len()).unwrap_or(u32::MAX),
+            stop: self.stop,
+            attempts,
+            verified: None,
+        }
+    }
+
+    /// What the model was given and gave.
+    pub(super) fn raw(&self, text: String) -> Raw {
+        Raw {
+            prompt_ids: self.prompt.clone(),
+            token_ids: self.tokens.clone(),
+            text,
+        }
+    }
+}
+
+/// What a page's attempts took so far.
+#[derive(Clone, Debug)]
+pub(super) struct Trail {
+    pub(super) attempts: Vec<Attempt>,
+    pub(super) queued: Duration,
+    pub(super) worked: Duration,
+    /// Tokens decoded.
+    pub(super) steps: u32,
+}
+
+impl Trail {
+    /// Nothing but the waiting.
+    pub(super) fn new(queued: Duration) -> Self {
+        Self {
+            attempts: Vec::new(),
+            queued,
+            worked: Duration::ZERO,
+            steps: 0,
+        }
+    }
+
+    /// After a pass of `pages` pages that did not hold up; its time is shared among them.
+    pub(super) fn after_pass(queued: Duration, draft: &Draft, pages: usize, reason: &str) -> Self {
+        let pages = u32::try_from(pages).unwrap_or(u32::MAX).max(1);
+        let mut trail = Self::new(queued + draft.queued);
+        trail.worked = draft.worked / pages;
+        trail.steps = draft.steps;
+        trail.tried("pass", draft, Some(reason));
+        trail
+    }
+
+    /// Counts what an attempt took.
+    pub(super) fn took(&mut self, draft: &Draft) {
+        self.queued += draft.queued;
+        self.worked += draft.worked;
+        self.steps = self.steps.saturating_add(draft.steps);
+    }
+
+    /// Writes an attempt down.
+    pub(super) fn tried(&mut self, way: &str, draft: &Draft, rejected: Option<&str>) {
+        self.attempts.push(Attempt {
+            way: way.to_owned(),
+            tokens: draft.steps,
+            stop: draft.stop,
+            rejected: rejected.map(str::to_owned),
+        });
+    }
+}
+
+/// The word for an end that is none.
+pub(super) fn word(stop: Stop) -> &'static str {
+    match stop {
+        Stop::End => "end",
+        Stop::Length => "length",
+        Stop::Time => "time",
+        Stop::Repetition => "repetition",
+    }
+}

@@ -1,0 +1,226 @@
+//! What is done about a page whose text repeated itself: further attempts in a fixed order, all of them
+//! together within a bound of decode steps, and PP-OCR's lines at last.
+//!
+//! 1. `no-repeat-ngram`: goes on from where the text was cut, no run of tokens allowed to come again;
+//! 2. `whole`: the page in one view, where tiles were asked for;
+//! 3. `plain`: plain text in place of formatted text;
+//! 4. `ppocr`: the lines that PP-OCR sees.
+//!
+//! The first attempt that ends by itself with some text is kept. Where none does and there is no PP-OCR,
+//! the longest text that was cut is, and its page says `repetition`.
+
+use recto_schemas::{Attempt, EngineName, Mode, Stop, Tiles, Tiling};
+
+use super::{
+    Draft, Pass, Trail, Visit, attempt::Attempting, draft::word, second::lines, time_limit,
+};
+use crate::engine::{EngineError, Reading, got::plan::Shape};
+
+/// Length of the runs of tokens that may not come again: what the original demo sets.
+const NO_REPEAT_NGRAM: usize = 20;
+
+/// A further attempt by the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rung {
+    NoRepeat,
+    Whole,
+    Plain,
+}
+
+/// Decode steps that are left for further attempts.
+///
+/// All attempts at a page, the first and a pass of several pages included, have half of the most tokens
+/// of one attempt. Only where the first attempt wrote a long text before it repeated itself, that is where
+/// more than half of its tokens were kept, is there an eighth at least for the others.
+struct Budget {
+    left: usize,
+}
+
+impl Rung {
+    fn way(self) -> &'static str {
+        match self {
+            Self::NoRepeat => "no-repeat-ngram",
+            Self::Whole => "whole",
+            Self::Plain => "plain",
+        }
+    }
+}
+
+impl Budget {
+    /// What is left after `steps` in all and a first attempt of which `kept` of `first` were kept.
+    fn new(most: usize, steps: u32, (kept, first): (usize, u32)) -> Self {
+        let left = (most / 2).saturating_sub(steps as usize);
+        let least = if kept > first as usize / 2 {
+            most / 8
+        } else {
+            0
+        };
+        Self {
+            left: left.max(least),
+        }
+    }
+
+    /// An equal share for each of `attempts` that are left.
+    fn share(&self, attempts: usize) -> usize {
+        self.left / attempts.max(1)
+    }
+
+    fn spend(&mut self, steps: u32) {
+        self.left = self.left.saturating_sub(steps as usize);
+    }
+}
+
+impl Visit<'_> {
+    /// Reads a page in other ways after `first`, which repeated itself.
+    pub(super) fn climb(
+        &self,
+        pass: &Pass,
+        first: Draft,
+        mut trail: Trail,
+    ) -> Result<Reading, EngineError> {
+        let kept = (first.tokens.len(), first.steps);
+        let mut budget = Budget::new(self.options.max_new_tokens as usize, trail.steps, kept);
+        trail.tried("single", &first, Some(word(first.stop)));
+        // The longest text that was cut, and the attempt it is of.
+        let mut longest = (first.clone(), trail.attempts.len() - 1);
+        let rungs = self.rungs(pass);
+        for (index, &rung) in rungs.iter().enumerate() {
+            let limit = budget.share(rungs.len() - index);
+            let time_left = time_limit(self.request, 1).saturating_sub(trail.worked);
+            if limit == 0 || time_left.is_zero() {
+                break;
+            }
+            let attempt = Attempting {
+                max_new_tokens: limit,
+                time_limit: time_left,
+                ..self.attempting(rung, pass, &first)
+            };
+            let mut draft = match self.submit(&attempt).and_then(|way| self.wait(way)) {
+                Ok(draft) => draft,
+                // There is a text already, if a cut one.
+                Err(EngineError::Model(_)) => continue,
+                Err(error) => return Err(error),
+            };
+            budget.spend(draft.steps);
+            trail.took(&draft);
+            if rung == Rung::NoRepeat {
+                draft = draft.after(&first);
+            }
+            let rejected = self.not_kept(&draft);
+            trail.tried(rung.way(), &draft, rejected);
+            if rejected.is_none() {
+                return Ok(self.settle(pass, draft, trail));
+            }
+            if draft.stop == Stop::Repetition && draft.tokens.len() > longest.0.tokens.len() {
+                longest = (draft, trail.attempts.len() - 1);
+            }
+        }
+        if let Some(reading) = self.by_ppocr(pass, &longest.0, &mut trail) {
+            return Ok(reading);
+        }
+        let (draft, attempt) = longest;
+        trail.attempts[attempt].rejected = None;
+        Ok(self.settle(pass, draft, trail))
+    }
+
+    /// The attempts that make sense, in order.
+    fn rungs(&self, pass: &Pass) -> Vec<Rung> {
+        let options = &self.options;
+        let tiled = matches!(pass.shape, Shape::Tiles(..)) && options.tiles == Tiles::Always;
+        let formatted = options.mode == Mode::Format;
+        [
+            (Rung::NoRepeat, true),
+            (Rung::Whole, tiled),
+            (Rung::Plain, formatted),
+        ]
+        .into_iter()
+        .filter_map(|(rung, wanted)| wanted.then_some(rung))
+        .collect()
+    }
+
+    fn attempting<'a>(&self, rung: Rung, pass: &'a Pass, first: &'a Draft) -> Attempting<'a> {
+        let asked = Attempting::asked(pass, self);
+        match rung {
+            Rung::NoRepeat => Attempting {
+                before: &first.tokens,
+                no_repeat_ngram: Some(NO_REPEAT_NGRAM),
+                ..asked
+            },
+            Rung::Whole => Attempting {
+                shape: Shape::Whole(Tiling {
+                    columns: 1,
+                    rows: 1,
+                    reason: word(first.stop).to_owned(),
+                }),
+                ..asked
+            },
+            Rung::Plain => Attempting {
+                mode: Mode::Plain,
+                ..asked
+            },
+        }
+    }
+
+    /// Why a further attempt is not kept.
+    fn not_kept(&self, draft: &Draft) -> Option<&'static str> {
+        match draft.stop {
+            Stop::End if self.reader.tokens.decode(&draft.tokens).trim().is_empty() => {
+                Some("empty")
+            }
+            Stop::End => None,
+            stop => Some(word(stop)),
+        }
+    }
+
+    /// PP-OCR's reading of a page in place of GOT's; none where it has none, or where only a part of the
+    /// page was asked for.
+    fn by_ppocr(&self, pass: &Pass, draft: &Draft, trail: &mut Trail) -> Option<Reading> {
+        if self.is_partial() {
+            return None;
+        }
+        let seen = self.seen.reading(pass.first)?;
+        if lines(seen).is_empty() {
+            return None;
+        }
+        trail.attempts.push(Attempt {
+            way: "ppocr".to_owned(),
+            tokens: 0,
+            stop: Stop::End,
+            rejected: None,
+        });
+        let mut decoding = draft.decoding(pass, std::mem::take(&mut trail.attempts));
+        (decoding.tokens, decoding.prompt_tokens) = (0, 0);
+        decoding.stop = Stop::End;
+        Some(Reading {
+            first: pass.first,
+            count: 1,
+            engine: EngineName::Ppocr,
+            decoding: Some(decoding),
+            raw: None,
+            queued: trail.queued,
+            worked: trail.worked + seen.worked,
+            ..seen.clone()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_share_half_of_the_tokens() {
+        let mut budget = Budget::new(4096, 300, (10, 300));
+        assert_eq!(budget.share(2), 874);
+        budget.spend(874);
+        assert_eq!(budget.share(1), 874);
+        budget.spend(874);
+        assert_eq!(budget.share(1), 0);
+    }
+
+    #[test]
+    fn only_a_long_text_before_the_loop_earns_more_than_half() {
+        assert_eq!(Budget::new(4096, 2500, (2300, 2500)).share(1), 512);
+        assert_eq!(Budget::new(4096, 2500, (1250, 2500)).share(1), 0);
+    }
+}

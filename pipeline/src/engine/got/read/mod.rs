@@ -1,0 +1,319 @@
+//! A request from its pages to its readings.
+//!
+//! The planner cuts a request into passes; all of them go to the scheduler at once, so that they are
+//! decoded together with those of other requests. What comes back is judged: a pass of several pages that
+//! does not hold up is read again page by page, a page whose text repeated itself goes through the
+//! [`ladder`]. One thread reads one request; nothing here runs the model.
+
+// What a page's attempts took, and which of them gave its text.
+mod draft;
+// From one attempt to a sequence and back.
+mod attempt;
+// Other ways of reading a page whose text repeated itself.
+mod ladder;
+// PP-OCR beside GOT.
+mod second;
+// Which pages are compared with PP-OCR's reading.
+mod sample;
+// How much of one reader's words another one has.
+mod words;
+
+use std::time::Duration;
+
+use recto_schemas::{EngineName, GotOptions, Stop, Verified};
+
+use self::{
+    attempt::Attempting,
+    draft::{Draft, Trail},
+    second::{Second, Seen},
+};
+use super::{
+    SecondReader,
+    config::Config,
+    plan::{Limits, Pass, Shape, plan},
+    schedule::Scheduler,
+    tokens::Tokens,
+};
+use crate::{
+    cancel::Cancel,
+    engine::{Answer, Content, EngineError, Reading, Request, StopReason},
+};
+
+/// Share of PP-OCR's words that a pass of several pages must have; below it, pages were probably skipped.
+const ENOUGH_WORDS: f32 = 0.9;
+/// Share of PP-OCR's words below which two readings of a page disagree.
+const AGREEING_WORDS: f32 = 0.5;
+
+/// Tokens of a prompt beside those of its images, generously: a conversation's frame and the question.
+pub(super) const QUESTION_TOKENS: usize = 300;
+
+/// What every request is read with.
+pub(super) struct Reader {
+    config: Config,
+    tokens: Tokens,
+    scheduler: Scheduler,
+    second: Second,
+    /// Most tokens one pass writes, whatever a document asks for.
+    max_new_tokens: u32,
+    /// Positions of a slot.
+    context: usize,
+    /// Raised when the engine ends.
+    stop: Cancel,
+}
+
+/// What a [`Reader`] is made of beside the model.
+pub(super) struct Parts {
+    pub(super) config: Config,
+    pub(super) tokens: Tokens,
+    pub(super) second: Option<SecondReader>,
+    pub(super) max_new_tokens: u32,
+    pub(super) context: usize,
+}
+
+impl Reader {
+    pub(super) fn new(parts: Parts, scheduler: Scheduler) -> Self {
+        Self {
+            config: parts.config,
+            tokens: parts.tokens,
+            scheduler,
+            second: Second::new(parts.second),
+            max_new_tokens: parts.max_new_tokens,
+            context: parts.context,
+            stop: Cancel::new(),
+        }
+    }
+
+    /// The thread that owns the model, as seen from here.
+    pub(super) fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+
+    /// Ends all waiting: requests under way are answered with [`EngineError::Stopped`].
+    pub(super) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// What the planner has to keep to.
+    fn limits(&self, options: &GotOptions) -> Limits {
+        let pixels = &self.config.pixels;
+        let usual = GotOptions::default().max_tiles;
+        Limits {
+            view: (pixels.width, pixels.height),
+            min_tiles: pixels.min_patches,
+            // The checkpoint's own figure is a default, which a document may raise.
+            max_tiles: if options.max_tiles > usual {
+                options.max_tiles
+            } else {
+                pixels.max_patches
+            },
+            context: self.context,
+            tokens_per_view: self.config.image_tokens,
+            prompt_tokens: QUESTION_TOKENS,
+        }
+    }
+
+    /// Reads a request that has waited for `queued` so far.
+    ///
+    /// A page on which the model failed has no reading; the others are not lost with it.
+    ///
+    /// # Errors
+    /// Where the request was cancelled, the engine stops, or no page could be read.
+    pub(super) fn read(&self, request: &Request, queued: Duration) -> Answer {
+        let cancel = request.cancel.child_with(&self.stop);
+        let mut options = request.options.got.clone();
+        options.max_new_tokens = options.max_new_tokens.min(self.max_new_tokens);
+        let visit = Visit {
+            reader: self,
+            request,
+            options,
+            seen: Seen::new(&self.second, request, &cancel, time_limit(request, 1)),
+            cancel: &cancel,
+            queued,
+        };
+        match visit.read() {
+            Err(EngineError::Cancelled) if self.stop.is_cancelled() => Err(EngineError::Stopped),
+            answer => answer,
+        }
+    }
+}
+
+/// A request while it is read.
+struct Visit<'a> {
+    reader: &'a Reader,
+    request: &'a Request,
+    /// What the document asks for, within what the engine gives.
+    options: GotOptions,
+    seen: Seen<'a>,
+    /// Up when nobody waits for the answer any more, or the engine ends.
+    cancel: &'a Cancel,
+    /// How long it waited before anything was done.
+    queued: Duration,
+}
+
+impl Visit<'_> {
+    fn read(&self) -> Answer {
+        let limits = self.reader.limits(&self.options);
+        let passes = plan(&self.request.pages, &self.options, &limits);
+        self.gather(&passes, |pass, draft| self.judge(pass, draft))
+    }
+
+    /// Hands passes to the scheduler, all at once, and makes readings of what each gives.
+    fn gather(&self, passes: &[Pass], read: impl Fn(&Pass, Draft) -> Answer) -> Answer {
+        let asked: Vec<_> = passes
+            .iter()
+            .map(|pass| self.submit(&Attempting::asked(pass, self)))
+            .collect();
+        let mut readings = Vec::new();
+        let mut failure = None;
+        for (pass, under_way) in passes.iter().zip(asked) {
+            let draft = under_way.and_then(|under_way| self.wait(under_way));
+            match draft.and_then(|draft| read(pass, draft)) {
+                Ok(read) => readings.extend(read),
+                Err(EngineError::Model(reason)) => {
+                    failure.get_or_insert(EngineError::Model(reason));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match failure {
+            Some(error) if readings.is_empty() => Err(error),
+            _ => Ok(readings),
+        }
+    }
+
+    /// Makes readings of what a pass gave.
+    fn judge(&self, pass: &Pass, draft: Draft) -> Answer {
+        if pass.count == 1 {
+            return Ok(vec![self.single(pass, draft, Trail::new(self.queued))?]);
+        }
+        let text = self.reader.tokens.decode(&draft.tokens);
+        let share = match draft.stop {
+            Stop::End => self.share(pass, &text),
+            _ => None,
+        };
+        match rejected(&draft, &text, share) {
+            None => {
+                let mut trail = Trail::new(self.queued);
+                trail.took(&draft);
+                Ok(vec![self.settle(pass, draft, trail)])
+            }
+            Some(reason) => self.singly(pass, &draft, reason),
+        }
+    }
+
+    /// Reads the pages of a pass again, each by itself.
+    fn singly(&self, pass: &Pass, draft: &Draft, reason: &str) -> Answer {
+        let Shape::Pages(tiling) = &pass.shape else {
+            return Err(EngineError::Model(
+                "only pages can be read singly".to_owned(),
+            ));
+        };
+        let singles: Vec<Pass> = (pass.first..pass.first + pass.count)
+            .map(|first| Pass {
+                first,
+                count: 1,
+                shape: Shape::Whole(tiling.clone()),
+                lines: pass.lines,
+            })
+            .collect();
+        self.gather(&singles, |single, single_draft| {
+            let trail = Trail::after_pass(self.queued, draft, pass.count, reason);
+            Ok(vec![self.single(single, single_draft, trail)?])
+        })
+    }
+
+    /// Makes a reading of one page's first attempt, or of another one where it repeated itself.
+    fn single(&self, pass: &Pass, draft: Draft, mut trail: Trail) -> Result<Reading, EngineError> {
+        trail.took(&draft);
+        if draft.stop == Stop::Repetition {
+            return self.climb(pass, draft, trail);
+        }
+        if !trail.attempts.is_empty() {
+            trail.tried("single", &draft, None);
+        }
+        Ok(self.settle(pass, draft, trail))
+    }
+
+    /// The reading that an attempt gave.
+    fn settle(&self, pass: &Pass, draft: Draft, trail: Trail) -> Reading {
+        let text = self.reader.tokens.decode(&draft.tokens);
+        let confidence = draft.confidence();
+        let stop = match draft.stop {
+            Stop::End => StopReason::Complete,
+            Stop::Length | Stop::Time => StopReason::Length,
+            Stop::Repetition => StopReason::Repetition,
+        };
+        let mut decoding = draft.decoding(pass, trail.attempts);
+        decoding.verified = self.verified(pass, &text);
+        Reading {
+            first: pass.first,
+            count: pass.count,
+            engine: EngineName::Got,
+            confidence,
+            rotation: 0,
+            skew_deg: 0.0,
+            stop,
+            decoding: Some(decoding),
+            raw: self.options.raw.then(|| draft.raw(text.clone())),
+            content: Content::Markup(text),
+            queued: trail.queued,
+            worked: trail.worked,
+        }
+    }
+
+    /// How PP-OCR's reading of the pages compares, where the document asks for that.
+    fn verified(&self, pass: &Pass, text: &str) -> Option<Verified> {
+        let pages = &self.request.pages[pass.first..pass.first + pass.count];
+        if !pages
+            .iter()
+            .any(|page| sample::chosen(page, self.options.verify))
+        {
+            return None;
+        }
+        let agreement = self.share(pass, text)?;
+        Some(Verified {
+            agreement,
+            disagrees: agreement < AGREEING_WORDS,
+        })
+    }
+
+    /// Share of the words PP-OCR sees on the pages that `text` has; none where it was not asked or could
+    /// not be, or where GOT was asked for a part of the page only.
+    fn share(&self, pass: &Pass, text: &str) -> Option<f32> {
+        if self.is_partial() {
+            return None;
+        }
+        let seen = self.seen.texts(pass.first..pass.first + pass.count)?;
+        Some(words::share(seen, text))
+    }
+
+    /// Whether only a part of each page is asked for, which PP-OCR knows nothing of.
+    fn is_partial(&self) -> bool {
+        self.options.region.is_some() || self.options.color.is_some()
+    }
+}
+
+/// Why a pass of several pages does not hold up.
+fn rejected(draft: &Draft, text: &str, share: Option<f32>) -> Option<&'static str> {
+    match draft.stop {
+        Stop::End if text.trim().is_empty() => Some("empty"),
+        Stop::End if share.is_some_and(|share| share < ENOUGH_WORDS) => Some("too-few-words"),
+        Stop::End => None,
+        stop => Some(draft::word(stop)),
+    }
+}
+
+/// Longest time in which the model may write the text of `pages` pages.
+fn time_limit(request: &Request, pages: usize) -> Duration {
+    // Long enough for any page, short enough to add to any instant.
+    const LONGEST_S: f64 = 86_400.0;
+    let seconds = request.options.limits.read_timeout_s * pages as f64;
+    Duration::from_secs_f64(if seconds.is_finite() {
+        seconds.clamp(0.0, LONGEST_S)
+    } else {
+        LONGEST_S
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! [`Work`]: what the scheduler's thread has done, for metrics.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+/// What was done since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::engine::got) struct Work {
+    /// Encoder batches.
+    pub(in crate::engine::got) encodes: u64,
+    /// Views encoded.
+    pub(in crate::engine::got) views: u64,
+    /// Sequences that joined the batch.
+    pub(in crate::engine::got) prefills: u64,
+    /// Tokens of their prompts, image tokens included.
+    pub(in crate::engine::got) prompt_tokens: u64,
+    /// Decode steps.
+    pub(in crate::engine::got) steps: u64,
+    /// Rows of those steps; divided by the steps: how full the batch was.
+    pub(in crate::engine::got) rows: u64,
+    /// Tokens decoded, the first of each sequence, end tokens and what was cut included.
+    pub(in crate::engine::got) tokens: u64,
+    /// Sequences that were cut because they repeated themselves.
+    pub(in crate::engine::got) loops: u64,
+    /// Time in the encoder.
+    pub(in crate::engine::got) encoding: Duration,
+    /// Time in which prompts were taken in.
+    pub(in crate::engine::got) prefilling: Duration,
+    /// Time in decode steps.
+    pub(in crate::engine::got) decoding: Duration,
+}
+
+/// The thread's side of [`Work`]. Times are in nanoseconds.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) encodes: AtomicU64,
+    pub(super) views: AtomicU64,
+    pub(super) prefills: AtomicU64,
+    pub(super) prompt_tokens: AtomicU64,
+    pub(super) steps: AtomicU64,
+    pub(super) rows: AtomicU64,
+    pub(super) tokens: AtomicU64,
+    pub(super) loops: AtomicU64,
+    pub(super) encoding_ns: AtomicU64,
+    pub(super) prefilling_ns: AtomicU64,
+    pub(super) decoding_ns: AtomicU64,
+}
+
+impl Counters {
+    /// The numbers now.
+    pub(super) fn read(&self) -> Work {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Work {
+            encodes: get(&self.encodes),
+            views: get(&self.views),
+            prefills: get(&self.prefills),
+            prompt_tokens: get(&self.prompt_tokens),
+            steps: get(&self.steps),
+            rows: get(&self.rows),
+            tokens: get(&self.tokens),
+            loops: get(&self.loops),
+            encoding: Duration::from_nanos(get(&self.encoding_ns)),
+            prefilling: Duration::from_nanos(get(&self.prefilling_ns)),
+            decoding: Duration::from_nanos(get(&self.decoding_ns)),
+        }
+    }
+}
+
+/// Adds to a counter.
+pub(super) fn add(counter: &AtomicU64, count: usize) {
+    counter.fetch_add(count as u64, Ordering::Relaxed);
+}
+
+/// Adds the time since `start` to a counter of nanoseconds.
+pub(super) fn add_time(counter: &AtomicU64, start: Instant) {
+    let spent = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    counter.fetch_add(spent, Ordering::Relaxed);
+}

@@ -1,0 +1,180 @@
+//! [`Scheduler`]: sequences of all documents through one model.
+//!
+//! One thread owns the model. Sequences stand in a queue that serves documents in turn, are encoded
+//! ahead of the decoder, join the running batch when a slot comes free, and leave it at any step
+//! ([`turns`] says in which order). Whoever submitted a sequence is answered in every case.
+
+// The loop: which work comes next.
+mod turns;
+// A sequence in a slot, and why it ends.
+mod writing;
+// What was done, for metrics.
+mod counters;
+
+use std::{
+    sync::{Arc, mpsc},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use recto_schemas::Stop;
+
+use counters::Counters;
+pub(super) use counters::Work;
+use turns::Turns;
+
+use super::{guard::TokenMarks, model::Model, view::View};
+use crate::{
+    cancel::Cancel,
+    engine::{
+        DocumentId, EngineError,
+        queue::{FairQueue, PushError},
+    },
+};
+
+/// Sequences that wait in the queue, at least: enough to fill an encoder batch from. Each holds its
+/// views, about 3 MB apiece.
+const LEAST_QUEUE: usize = 8;
+
+/// A prompt, and how its answer is to be written.
+#[derive(Debug)]
+pub(super) struct Sequence {
+    /// The document it is of; documents are served in turn.
+    pub(super) document: DocumentId,
+    /// Its tokens, image tokens included.
+    pub(super) prompt: Vec<u32>,
+    /// The pictures that the image tokens stand for, in order.
+    pub(super) views: Vec<Arc<View>>,
+    /// Most tokens to write; the model's context may hold fewer.
+    pub(super) max_new_tokens: usize,
+    /// Most time to write them in, from when its prompt is taken in.
+    pub(super) time_limit: Duration,
+    /// Whether repetition is cut.
+    pub(super) loop_guard: bool,
+    /// Equal rows that a table of it may have.
+    pub(super) most_equal_rows: usize,
+    /// No run of so many tokens may come twice, the prompt counted.
+    pub(super) no_repeat_ngram: Option<usize>,
+    /// Raised when nobody waits for the answer any more.
+    pub(super) cancel: Cancel,
+}
+
+/// What the model wrote.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Written {
+    /// The tokens, without the end token; only the first copy of what repeats where `stop` is
+    /// [`Stop::Repetition`].
+    pub(super) tokens: Vec<u32>,
+    /// The natural logarithm of each one's probability.
+    pub(super) logprobs: Vec<f32>,
+    /// Tokens decoded: the end token and what was cut are counted.
+    pub(super) steps: u32,
+    /// Why it ended.
+    pub(super) stop: Stop,
+    /// From when it was submitted until its first view was encoded, or its prompt taken in where it
+    /// has none.
+    pub(super) queued: Duration,
+    /// From when its prompt was taken in to its end, by the clock: the slot was shared with others.
+    pub(super) worked: Duration,
+}
+
+/// The answer to a sequence.
+pub(super) type Answer = Result<Written, EngineError>;
+
+/// The thread that owns the model. Dropping it stops the thread; what is unfinished is answered with
+/// [`EngineError::Stopped`].
+#[derive(Debug)]
+pub(super) struct Scheduler {
+    queue: Arc<FairQueue<Job>>,
+    counters: Arc<Counters>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Scheduler {
+    /// Starts a thread for the model.
+    pub(super) fn start<M: Model + Send + 'static>(model: M, marks: TokenMarks) -> Self {
+        let queue = Arc::new(FairQueue::new(model.slots().max(LEAST_QUEUE)));
+        let counters = Arc::new(Counters::default());
+        let turns = Turns::new(model, marks, Arc::clone(&queue), Arc::clone(&counters));
+        Self {
+            queue,
+            counters,
+            thread: Some(thread::spawn(move || turns.run())),
+        }
+    }
+
+    /// Hands a sequence over; waits while the queue is full. The answer comes exactly once.
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`] where its flag went up while it waited for a place,
+    /// [`EngineError::Stopped`] where the thread has ended.
+    pub(super) fn submit(&self, sequence: Sequence) -> Result<mpsc::Receiver<Answer>, EngineError> {
+        let (sender, answer) = mpsc::sync_channel(1);
+        let (document, cancel) = (sequence.document, sequence.cancel.clone());
+        let job = Job {
+            sequence,
+            submitted: Instant::now(),
+            reply: Reply(Some(sender)),
+        };
+        match self.queue.push(document, job, &cancel) {
+            Ok(()) => Ok(answer),
+            Err(PushError::Cancelled) => Err(EngineError::Cancelled),
+            Err(PushError::Closed) => Err(EngineError::Stopped),
+        }
+    }
+
+    /// Time at which the model was at work.
+    pub(super) fn busy(&self) -> Duration {
+        let work = self.work();
+        work.encoding + work.prefilling + work.decoding
+    }
+
+    /// What was done since the start.
+    pub(super) fn work(&self) -> Work {
+        self.counters.read()
+    }
+}
+
+impl Drop for Scheduler {
+    fn drop(&mut self) {
+        self.queue.close();
+        if let Some(thread) = self.thread.take() {
+            // The thread's panic was reported when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A sequence in the queue.
+#[derive(Debug)]
+struct Job {
+    sequence: Sequence,
+    submitted: Instant,
+    reply: Reply,
+}
+
+/// Answers whoever waits for a sequence: with [`EngineError::Stopped`] where it is dropped.
+#[derive(Debug)]
+struct Reply(Option<mpsc::SyncSender<Answer>>);
+
+impl Reply {
+    fn send(mut self, answer: Answer) {
+        self.answer(answer);
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        if let Some(sender) = self.0.take() {
+            // Fails only where nobody waits any more.
+            let _ = sender.try_send(answer);
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        self.answer(Err(EngineError::Stopped));
+    }
+}
+
+#[cfg(test)]
+mod tests;

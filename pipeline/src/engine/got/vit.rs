@@ -1,0 +1,362 @@
+//! The vision encoder: views to image tokens (SAM's ViTDet, Li et al. 2022, Kirillov et al. 2023; then two
+//! convolutions of stride 2 and a projection; reference: `GotOcr2VisionEncoder`,
+//! `GotOcr2MultiModalProjector`).
+//!
+//! Channels come last throughout, so that each convolution is one product.
+
+use candle_core::{DType, Device, Result, Tensor};
+use candle_nn::ops::layer_norm;
+use rayon::prelude::*;
+
+use super::{
+    attention::{self, Positions},
+    config::{Config, Pixels},
+    error::GotError,
+    host::{change, with_slice},
+    kernels::{math, window::Shape},
+    linear::Linear,
+    source::Source,
+    view::View,
+};
+
+/// The neck's normalisation (`GotOcr2LayerNorm`), which no configuration sets.
+const NECK_EPS: f32 = 1e-6;
+
+/// Encoder and projector.
+pub(super) struct Encoder {
+    patches: Patches,
+    patch: Linear,
+    /// (places, hidden).
+    position: Option<Tensor>,
+    blocks: Vec<Block>,
+    neck: Neck,
+    projector: Projector,
+    device: Device,
+    dtype: DType,
+}
+
+struct Norm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f32,
+}
+
+struct Block {
+    before_attention: Norm,
+    qkv: Linear,
+    positions: Option<Positions>,
+    shape: Shape,
+    out: Linear,
+    before_mlp: Norm,
+    widen: Linear,
+    narrow: Linear,
+}
+
+struct Neck {
+    reduce: Linear,
+    first: Norm,
+    smooth: Convolution,
+    second: Norm,
+    side: usize,
+}
+
+struct Projector {
+    halve: [Convolution; 2],
+    project: Linear,
+}
+
+/// A convolution of 3 by 3 places, with one place of zeros around.
+struct Convolution {
+    /// (out, 9 * in): rows, columns, channels.
+    weight: Linear,
+    stride: usize,
+}
+
+impl Encoder {
+    /// Loads it.
+    ///
+    /// # Errors
+    /// A tensor is missing or misshapen.
+    pub(super) fn load(
+        config: &Config,
+        source: &Source<'_>,
+    ) -> std::result::Result<Self, GotError> {
+        let vision = &config.vision;
+        let (hidden, side) = (vision.hidden, vision.image / vision.patch);
+        let tower = source.below("model.vision_tower");
+        let patch = tower.get(
+            "patch_embed.projection.weight",
+            &[hidden, 3, vision.patch, vision.patch],
+        )?;
+        let patch_bias = tower.get("patch_embed.projection.bias", &[hidden])?;
+        let position = match vision.abs_pos {
+            true => Some(tower.get("pos_embed", &[1, side, side, hidden])?),
+            false => None,
+        };
+        let blocks = (0..vision.layers)
+            .map(|layer| Block::load(config, layer, &tower.below(&format!("layers.{layer}"))))
+            .collect::<std::result::Result<_, _>>()?;
+        Ok(Self {
+            patches: Patches::new(&config.pixels, vision.patch),
+            patch: Linear::new(patch.flatten_from(1)?, Some(patch_bias), None)?,
+            position: position
+                .map(|p| p.reshape((side * side, hidden)))
+                .transpose()?,
+            blocks,
+            neck: Neck::load(config, &tower.below("neck"))?,
+            projector: Projector::load(config, &source.below("model.multi_modal_projector"))?,
+            device: source.device().clone(),
+            dtype: source.dtype(),
+        })
+    }
+
+    /// Views to what the neck gives: (views, side, side, channels).
+    pub(super) fn features(&self, views: &[&View]) -> Result<Tensor> {
+        let patches = self.patches.of(views);
+        let width = self.patches.width();
+        let rows = patches.len() / width;
+        let patches = Tensor::from_vec(patches, (rows, width), &Device::Cpu)?;
+        let mut x = self
+            .patch
+            .forward(&patches.to_device(&self.device)?.to_dtype(self.dtype)?)?;
+        if let Some(position) = &self.position {
+            let (places, hidden) = position.dims2()?;
+            let all = x
+                .reshape((views.len(), places, hidden))?
+                .broadcast_add(position)?;
+            x = all.reshape((rows, hidden))?;
+        }
+        for block in &self.blocks {
+            x = block.forward(&x, views.len())?;
+        }
+        self.neck.forward(&x, views.len())
+    }
+
+    /// What the neck gives to image tokens: (views, tokens, the decoder's hidden size).
+    pub(super) fn project(&self, features: &Tensor) -> Result<Tensor> {
+        self.projector.forward(features)
+    }
+}
+
+impl Norm {
+    fn load(
+        source: &Source<'_>,
+        name: &str,
+        size: usize,
+        eps: f32,
+    ) -> std::result::Result<Self, GotError> {
+        Ok(Self {
+            weight: source.get(&format!("{name}.weight"), &[size])?,
+            bias: source.get(&format!("{name}.bias"), &[size])?,
+            eps,
+        })
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        layer_norm(x, &self.weight, &self.bias, self.eps)
+    }
+}
+
+impl Block {
+    fn load(
+        config: &Config,
+        layer: usize,
+        source: &Source<'_>,
+    ) -> std::result::Result<Self, GotError> {
+        let vision = &config.vision;
+        let (hidden, mlp, side) = (vision.hidden, vision.mlp, vision.image / vision.patch);
+        let window = match vision.global.contains(&layer) {
+            true => side,
+            false => vision.window,
+        };
+        let shape = Shape {
+            side,
+            window,
+            heads: vision.heads,
+            dim: hidden / vision.heads,
+        };
+        let linear = |name: &str, outputs: usize, inputs: usize, bias: bool| {
+            source.linear(&[name], &[outputs], inputs, bias, None)
+        };
+        let norm = |name| Norm::load(source, name, hidden, vision.eps as f32);
+        Ok(Self {
+            before_attention: norm("layer_norm1")?,
+            qkv: linear("attn.qkv", 3 * hidden, hidden, vision.qkv_bias)?,
+            positions: match vision.rel_pos {
+                true => Some(Positions::load(source, &shape)?),
+                false => None,
+            },
+            shape,
+            out: linear("attn.proj", hidden, hidden, true)?,
+            before_mlp: norm("layer_norm2")?,
+            widen: linear("mlp.lin1", mlp, hidden, true)?,
+            narrow: linear("mlp.lin2", hidden, mlp, true)?,
+        })
+    }
+
+    /// (views * places, hidden), the same again.
+    fn forward(&self, x: &Tensor, views: usize) -> Result<Tensor> {
+        let qkv = self.qkv.forward(&self.before_attention.forward(x)?)?;
+        let attended = attention::attend(
+            &qkv,
+            self.qkv.bias(),
+            self.positions.as_ref(),
+            &self.shape,
+            views,
+        )?;
+        let x = (x + self.out.forward(&attended)?)?;
+        let wide = gelu(&self.widen, &self.before_mlp.forward(&x)?)?;
+        x + self.narrow.forward(&wide)?
+    }
+}
+
+/// `gelu(linear(x))`, the kind with the error function.
+fn gelu(linear: &Linear, x: &Tensor) -> Result<Tensor> {
+    match linear.bias() {
+        Some(bias) if x.device().is_cpu() => {
+            let wide = linear.product(x)?;
+            with_slice(bias, |bias| {
+                change(&wide, |wide| math::bias_gelu(wide, bias))
+            })??;
+            Ok(wide)
+        }
+        _ => linear.forward(x)?.gelu_erf(),
+    }
+}
+
+impl Neck {
+    fn load(config: &Config, source: &Source<'_>) -> std::result::Result<Self, GotError> {
+        let (hidden, channels) = (config.vision.hidden, config.vision.channels_out);
+        let reduce = source.get("conv1.weight", &[channels, hidden, 1, 1])?;
+        Ok(Self {
+            reduce: Linear::new(reduce.reshape((channels, hidden))?, None, None)?,
+            first: Norm::load(source, "layer_norm1", channels, NECK_EPS)?,
+            smooth: Convolution::load(source, "conv2.weight", (channels, channels), 1)?,
+            second: Norm::load(source, "layer_norm2", channels, NECK_EPS)?,
+            side: config.vision.image / config.vision.patch,
+        })
+    }
+
+    fn forward(&self, x: &Tensor, views: usize) -> Result<Tensor> {
+        let x = self.first.forward(&self.reduce.forward(x)?)?;
+        let x = x.reshape((views, self.side, self.side, ()))?;
+        self.second.forward(&self.smooth.forward(&x)?)
+    }
+}
+
+impl Projector {
+    fn load(config: &Config, source: &Source<'_>) -> std::result::Result<Self, GotError> {
+        let (channels, hidden) = (config.vision.channels_out, config.text.hidden);
+        let halve = [
+            Convolution::load(
+                source,
+                "conv_upsampler1.weight",
+                (2 * channels, channels),
+                2,
+            )?,
+            Convolution::load(source, "conv_upsampler2.weight", (hidden, 2 * channels), 2)?,
+        ];
+        let project = source.linear(&["multimodal_projector"], &[hidden], hidden, true, None)?;
+        Ok(Self { halve, project })
+    }
+
+    /// (views, side, side, channels) to (views, side² / 16, hidden).
+    fn forward(&self, features: &Tensor) -> Result<Tensor> {
+        let [first, second] = &self.halve;
+        let x = second.forward(&first.forward(features)?)?;
+        let (views, rows, columns, hidden) = x.dims4()?;
+        let x = self
+            .project
+            .forward(&x.reshape((views * rows * columns, hidden))?)?;
+        x.reshape((views, rows * columns, hidden))
+    }
+}
+
+impl Convolution {
+    fn load(
+        source: &Source<'_>,
+        name: &str,
+        (out, channels): (usize, usize),
+        stride: usize,
+    ) -> std::result::Result<Self, GotError> {
+        let weight = source.get(name, &[out, channels, 3, 3])?;
+        let weight = weight.permute((0, 2, 3, 1))?.reshape((out, 9 * channels))?;
+        Ok(Self {
+            weight: Linear::new(weight.contiguous()?, None, None)?,
+            stride,
+        })
+    }
+
+    /// (views, side, side, in) to (views, side / stride, side / stride, out).
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let (views, side, _, channels) = x.dims4()?;
+        let padded = x.pad_with_zeros(1, 1, 1)?.pad_with_zeros(2, 1, 1)?;
+        let out = (side - 1) / self.stride + 1;
+        let taken = |first: usize| {
+            let places = (0..out).map(|index| (first + index * self.stride) as u32);
+            Tensor::from_iter(places, x.device())
+        };
+        let taken = [taken(0)?, taken(1)?, taken(2)?];
+        let mut neighbours = Vec::with_capacity(9);
+        for rows in &taken {
+            let rows = padded.index_select(rows, 1)?;
+            for columns in &taken {
+                neighbours.push(rows.index_select(columns, 2)?);
+            }
+        }
+        let x = Tensor::cat(&neighbours, 3)?.reshape((views * out * out, 9 * channels))?;
+        self.weight.forward(&x)?.reshape((views, out, out, ()))
+    }
+}
+
+/// Views to normalised patches.
+struct Patches {
+    patch: usize,
+    /// What each byte becomes, by channel.
+    table: Vec<[f32; 3]>,
+}
+
+impl Patches {
+    fn new(pixels: &Pixels, patch: usize) -> Self {
+        let normal = |byte: usize, channel: usize| {
+            (byte as f32 * pixels.rescale - pixels.mean[channel]) / pixels.std[channel]
+        };
+        let table = (0..256).map(|byte| [0, 1, 2].map(|channel| normal(byte, channel)));
+        Self {
+            patch,
+            table: table.collect(),
+        }
+    }
+
+    /// Numbers of a patch.
+    fn width(&self) -> usize {
+        3 * self.patch * self.patch
+    }
+
+    /// (views * places, channels * patch * patch).
+    fn of(&self, views: &[&View]) -> Vec<f32> {
+        let sides: Vec<usize> = views.iter().map(|view| view.width as usize).collect();
+        let area = self.patch * self.patch;
+        let places: usize = sides.iter().map(|side| (side / self.patch).pow(2)).sum();
+        let mut out = vec![0.0f32; places * self.width()];
+        let mut rest = &mut out[..];
+        for (view, side) in views.iter().zip(sides) {
+            let across = side / self.patch;
+            let (own, later) = rest.split_at_mut(across * across * self.width());
+            rest = later;
+            own.par_chunks_mut(self.width())
+                .enumerate()
+                .for_each(|(place, out)| {
+                    let (top, left) = (place / across * self.patch, place % across * self.patch);
+                    for inside in 0..area {
+                        let (y, x) = (top + inside / self.patch, left + inside % self.patch);
+                        let pixel = &view.rgb[(y * side + x) * 3..][..3];
+                        for (channel, byte) in pixel.iter().enumerate() {
+                            out[channel * area + inside] = self.table[usize::from(*byte)][channel];
+                        }
+                    }
+                });
+        }
+        out
+    }
+}

@@ -1,0 +1,196 @@
+//! A checkpoint's tensors, whichever form they come in.
+//!
+//! Files are mapped, not read: a tensor's bytes are touched when it is converted, once, and the
+//! system may drop them after. All forms give the same tensors under the same names.
+
+// What tensors are called in the files.
+mod names;
+// The files and where each tensor lies.
+mod files;
+
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor};
+use half::{bf16, f16};
+use memmap2::Mmap;
+use rayon::prelude::*;
+use safetensors::tensor::Dtype;
+use sha2::{Digest, Sha256};
+
+pub(super) use self::files::Files;
+use self::{
+    files::Stored,
+    names::{EMBEDDING, HEAD, Naming},
+};
+use super::{
+    config::{Config, Layout},
+    error::GotError,
+};
+
+/// What besides the weights makes a checkpoint what it is, in the order of the names.
+const OTHER_FILES: [&str; 6] = [
+    "config.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "qwen.tiktoken",
+    "tokenizer.json",
+];
+/// Values that one thread converts at a time, so that small tensors are not spread thin.
+const LEAST_VALUES: usize = 1 << 14;
+
+/// A checkpoint's tensors.
+pub(super) struct Weights {
+    files: Files,
+    others: Vec<Mmap>,
+    tied: bool,
+}
+
+impl Weights {
+    /// Opens the weights in `folder`, whose configuration is `config`.
+    ///
+    /// # Errors
+    /// Files are missing or damaged, or are of another layout than the configuration's.
+    pub(super) fn open(folder: &Path, config: &Config) -> Result<Self, GotError> {
+        let files = Files::open(folder)?;
+        let fits = (config.layout == Layout::Original) == (files.naming() == Naming::Original);
+        if !fits {
+            let message = "is not what `model_type` in config.json promises; `got_ocr2` is for names \
+                           as transformers gives them, `GOT` for the original ones";
+            return Err(files.refuse(names::FIRST, message));
+        }
+        let others = OTHER_FILES.iter().map(|name| folder.join(name));
+        let others = others.filter(|path| path.is_file());
+        Ok(Self {
+            tied: is_tied(&files, config.text.tied)?,
+            others: others
+                .map(|path| files::map(&path))
+                .collect::<Result<_, _>>()?,
+            files,
+        })
+    }
+
+    /// Whether the head is the embedding; else `lm_head.weight` is there.
+    pub(super) fn tied(&self) -> bool {
+        self.tied
+    }
+
+    /// The tensor `name` (as transformers 5 calls it), which must have the shape `shape`, in `dtype`
+    /// on `device`.
+    ///
+    /// # Errors
+    /// It is missing, has another shape, or is stored in a type that is not read; the text has the
+    /// name that the file gives it.
+    pub(super) fn tensor(
+        &self,
+        name: &str,
+        shape: &[usize],
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Tensor, GotError> {
+        let name = self.present(name);
+        let stored = self.files.get(name).ok_or_else(|| {
+            self.files.refuse(
+                name,
+                format!("is missing; it must have the shape {shape:?}"),
+            )
+        })?;
+        if stored.shape != shape {
+            let message = format!(
+                "has the shape {:?}, but the configuration says {shape:?}; the files are of \
+                 different checkpoints",
+                stored.shape
+            );
+            return Err(self.files.refuse(name, message));
+        }
+        let Some(from) = floating(stored.dtype) else {
+            let message = format!("is stored as {:?}; F32, F16 or BF16 would do", stored.dtype);
+            return Err(self.files.refuse(name, message));
+        };
+        Ok(converted(stored, from, dtype, device)?)
+    }
+
+    /// SHA-256 of the weight files in the order of their names, then of the configuration and
+    /// tokenizer files in the order of theirs, as one stream. Reads all of them: seconds.
+    pub(super) fn sha256(&self) -> String {
+        let others = self.others.iter().map(|map| &**map);
+        let mut hash = Sha256::new();
+        for content in self.files.contents().chain(others) {
+            hash.update(content);
+        }
+        let digest = hash.finalize();
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The tied tensor that is in the file, of head and embedding; other names as they are.
+    fn present<'a>(&self, name: &'a str) -> &'a str {
+        match name {
+            EMBEDDING if self.tied && !self.files.has(EMBEDDING) => HEAD,
+            _ => name,
+        }
+    }
+}
+
+/// Whether the head is the embedding. As in the reference, what the configuration says yields to a
+/// head in the files that differs.
+fn is_tied(files: &Files, said: bool) -> Result<bool, GotError> {
+    match (files.get(HEAD), files.get(EMBEDDING)) {
+        (None, _) if said => Ok(true),
+        (None, _) => Err(files.refuse(
+            HEAD,
+            "is missing, and `tie_word_embeddings` in config.json is false; take a complete \
+             checkpoint, or one with tied embeddings",
+        )),
+        (Some(_), None) => Ok(said),
+        (Some(head), Some(embedding)) => Ok(said
+            && head.dtype == embedding.dtype
+            && head.shape == embedding.shape
+            && head.bytes == embedding.bytes),
+    }
+}
+
+/// candle's name for a type of numbers that weights may have.
+fn floating(dtype: Dtype) -> Option<DType> {
+    match dtype {
+        Dtype::F32 => Some(DType::F32),
+        Dtype::F16 => Some(DType::F16),
+        Dtype::BF16 => Some(DType::BF16),
+        _ => None,
+    }
+}
+
+/// `stored` in `dtype` on `device`. What is wanted in 32-bit floating point, as everything is on the
+/// CPU, is converted straight from the map, by all cores and without a copy in between.
+fn converted(
+    stored: Stored<'_>,
+    from: DType,
+    dtype: DType,
+    device: &Device,
+) -> candle_core::Result<Tensor> {
+    if from == dtype {
+        return Tensor::from_raw_buffer(stored.bytes, from, stored.shape, device);
+    }
+    if dtype == DType::F32 {
+        let values = match from {
+            DType::BF16 => floats(stored.bytes, |bytes| bf16::from_le_bytes(bytes).to_f32()),
+            _ => floats(stored.bytes, |bytes| f16::from_le_bytes(bytes).to_f32()),
+        };
+        return Tensor::from_vec(values, stored.shape, device);
+    }
+    Tensor::from_raw_buffer(stored.bytes, from, stored.shape, &Device::Cpu)?
+        .to_dtype(dtype)?
+        .to_device(device)
+}
+
+/// 16-bit values as 32-bit ones.
+fn floats(bytes: &[u8], value: impl Fn([u8; 2]) -> f32 + Sync) -> Vec<f32> {
+    let (pairs, _) = bytes.as_chunks::<2>();
+    pairs
+        .par_iter()
+        .with_min_len(LEAST_VALUES)
+        .map(|pair| value(*pair))
+        .collect()
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,116 @@
+//! What may begin a line: the items of a list, a heading, a table with bars.
+
+use super::{Parser, table::Builder};
+use crate::text::{
+    BlockKind,
+    marks::{Mark, MarkKind, mark},
+};
+
+/// Lines within which a neighbouring mark is looked for.
+const REACH: usize = 60;
+
+/// The marks of lists, by where their lines start: bullets, and dashes and counts that do not stand alone.
+pub(super) fn marks(src: &str) -> Vec<(usize, Mark)> {
+    let mut found: Vec<(usize, usize, Mark)> = Vec::new();
+    let mut at = 0;
+    for (number, line) in src.split_inclusive('\n').enumerate() {
+        let text = line.trim_start();
+        let start = at + line.len() - text.len();
+        found.extend(mark(text.trim_end()).map(|mark| (number, start, mark)));
+        at += line.len();
+    }
+    let kept: Vec<bool> = (0..found.len()).map(|i| is_sure(&found, i)).collect();
+    let marks = found.into_iter().zip(kept).filter(|(_, kept)| *kept);
+    let mut marks: Vec<(usize, Mark)> = marks.map(|((_, at, mark), _)| (at, mark)).collect();
+    marks.reverse();
+    marks
+}
+
+/// Whether the mark `i` begins an item: each is the number of its line, its place, itself.
+fn is_sure(found: &[(usize, usize, Mark)], i: usize) -> bool {
+    let (line, _, this) = &found[i];
+    let near = &found[i.saturating_sub(REACH)..found.len().min(i + REACH + 1)];
+    let mut others = near
+        .iter()
+        .filter(|(other, ..)| other != line && other.abs_diff(*line) <= REACH)
+        .map(|(.., other)| other);
+    match this.kind {
+        MarkKind::Bullet => true,
+        MarkKind::Dash => others.any(|other| other.text == this.text),
+        MarkKind::Count { .. } => others.any(|other| this.neighbours(other)),
+    }
+}
+
+impl Parser<'_> {
+    /// Looks at the start of a line, white space skipped.
+    pub(super) fn start_line(&mut self) {
+        if self.table.is_some() || !self.groups.is_empty() {
+            return;
+        }
+        while self.marks.last().is_some_and(|(at, _)| *at < self.at) {
+            self.marks.pop();
+        }
+        if let Some((_, mark)) = self.marks.pop_if(|(at, _)| *at == self.at) {
+            self.at += mark.rest;
+            let mark = match mark.kind {
+                MarkKind::Count { .. } => mark.text,
+                _ => "-".to_owned(),
+            };
+            return self.start_block(BlockKind::ListItem { mark, depth: 0 });
+        }
+        if self.rest().starts_with('#') {
+            self.signs();
+        } else if self.rest().starts_with('|') && self.is_ruled() {
+            self.start_block(BlockKind::Paragraph);
+            self.table = Some(Builder::barred());
+            self.at += 1;
+        }
+    }
+
+    /// A heading as Markdown has it, where it is a paragraph of its own: else the signs are text.
+    fn signs(&mut self) {
+        let rest = self.rest();
+        let level = rest.bytes().take(7).take_while(|b| *b == b'#').count();
+        let line = rest.split('\n').next().unwrap_or(rest);
+        let after = &rest[line.len()..];
+        let next = after.split('\n').nth(1).unwrap_or("");
+        let before = self.src[..self.at].trim_end_matches([' ', '\t', '\r']);
+        let alone = before.is_empty() || before.ends_with("\n\n") || before.ends_with("\n\r\n");
+        if level <= 6 && line[level..].starts_with(' ') && next.trim().is_empty() && alone {
+            self.start_block(BlockKind::Heading(level as u8));
+            self.at += level;
+        }
+    }
+
+    /// Whether the next line is the rule below the head of a table with bars.
+    fn is_ruled(&self) -> bool {
+        let next = self.rest().split('\n').nth(1).unwrap_or("").trim();
+        next.starts_with('|') && is_rule(next)
+    }
+
+    /// The end of a line of a table with bars.
+    pub(super) fn end_bars(&mut self) {
+        self.end_groups();
+        if let Some(table) = &mut self.table {
+            table.end_barred_row();
+        }
+        let mut lines = self.rest().split('\n');
+        let line = lines.next().unwrap_or("");
+        if is_rule(line.trim()) {
+            self.at += (line.len() + 1).min(self.rest().len());
+        }
+        let space = self.rest().len() - self.rest().trim_start_matches([' ', '\t']).len();
+        if self.rest()[space..].starts_with('|') {
+            self.at += space + 1;
+        } else {
+            self.end_table();
+            self.start_line();
+        }
+    }
+}
+
+fn is_rule(line: &str) -> bool {
+    line.starts_with('|')
+        && line.contains('-')
+        && line.bytes().all(|b| matches!(b, b'|' | b'-' | b':' | b' '))
+}

@@ -1,0 +1,187 @@
+//! `recto worker` with GOT, between a real broker and a real store.
+
+use recto_schemas::{Dtype, GotOptions, Job, Mode, ResultState, TextLayer, Tiles};
+
+use crate::support::{
+    got::checkpoint,
+    pdf,
+    station::{RESULTS, Station, Worker},
+};
+
+/// A worker that writes at most 64 tokens.
+fn worker(station: &Station) -> Worker {
+    station.worker_with(|command| {
+        command
+            .args(["--engine", "got", "--max-new-tokens", "64", "--model"])
+            .arg(checkpoint("hub-new"));
+    })
+}
+
+/// A job that leaves the model something to do.
+fn job(station: &Station, id: &str, options: GotOptions) -> Job {
+    let page = |words| pdf::text(&[words]);
+    let document = pdf::with_pages(&[&page("The first page."), &page("The second page.")]);
+    let mut job = station.document(id, &document);
+    job.options.text_layer = TextLayer::Never;
+    job.options.got = options;
+    job
+}
+
+fn short() -> GotOptions {
+    GotOptions {
+        max_new_tokens: 12,
+        tiles: Tiles::Never,
+        ..GotOptions::default()
+    }
+}
+
+#[test]
+fn a_job_is_read_as_it_asks_and_its_manifest_says_so() {
+    let station = Station::start();
+    let worker = worker(&station);
+    let mut wanted = job(
+        &station,
+        "minutes",
+        GotOptions {
+            mode: Mode::Plain,
+            raw: true,
+            dtype: Some(Dtype::Q8),
+            ..short()
+        },
+    );
+    wanted.engine = Some("got".to_owned());
+    let greedy = GotOptions {
+        max_new_tokens: 4096,
+        ..short()
+    };
+    station.submit([&wanted, &job(&station, "greedy", greedy)]);
+
+    let accounts = station.accounts(2);
+    let result = &accounts.results["minutes"];
+    assert_eq!(result.state, ResultState::Done, "{result:?}");
+    let folder = format!("out/in/minutes.pdf/{}", &result.identity[..16]);
+    assert_eq!(
+        result.outputs.manifest,
+        format!("s3://{RESULTS}/{folder}/document.json")
+    );
+    let manifests = station.manifests();
+    let manifest = &manifests[&format!("{folder}/document.json")];
+    assert_eq!(manifest.engine, "got");
+    assert_eq!(manifest.model.name, "hub-new");
+    let options = &manifest.options.got;
+    assert_eq!((options.mode, options.max_new_tokens), (Mode::Plain, 12));
+    assert_eq!(
+        (options.dtype, options.device.as_deref()),
+        (Some(Dtype::Q8), Some("cpu"))
+    );
+    for page in &manifest.pages {
+        let decoding = page.decoding.as_ref().unwrap();
+        assert!(decoding.tokens <= 12, "{decoding:?}");
+    }
+    let records = station
+        .store
+        .get(RESULTS, &format!("{folder}/document.pages.jsonl"))
+        .unwrap();
+    assert_eq!(
+        String::from_utf8(records.bytes)
+            .unwrap()
+            .matches("\"prompt_ids\"")
+            .count(),
+        2
+    );
+    let greedy = manifests
+        .values()
+        .find(|found| found.job.as_deref() == Some("greedy"));
+    let most = greedy.unwrap().options.got.max_new_tokens;
+    assert_eq!(most, 64, "no job goes beyond the worker's own");
+    assert!(worker.metric("recto_decode_tokens_total") > 0.0);
+    assert!(worker.metric("recto_encode_views_total") >= 4.0);
+}
+
+#[test]
+fn a_job_for_another_engine_or_another_format_is_dead_lettered() {
+    let station = Station::start();
+    let with = |id: &str, options: GotOptions| job(&station, id, options);
+    let mut ppocr = with("ppocr", short());
+    ppocr.engine = Some("ppocr".to_owned());
+    let floats = GotOptions {
+        dtype: Some(Dtype::F32),
+        ..short()
+    };
+    let gpu = GotOptions {
+        device: Some("cuda:0".to_owned()),
+        ..short()
+    };
+    let outside = GotOptions {
+        region: Some([0, 0, 2000, 10]),
+        ..short()
+    };
+    let no_tokens = GotOptions {
+        max_new_tokens: 0,
+        ..short()
+    };
+    let jobs = [
+        ("engine-unavailable", ppocr),
+        ("engine-unavailable", with("floats", floats)),
+        ("engine-unavailable", with("gpu", gpu)),
+        ("bad-message", with("outside", outside)),
+        ("bad-message", with("no-tokens", no_tokens)),
+    ];
+    let _worker = worker(&station);
+    station.submit(jobs.iter().map(|(_, job)| job));
+    let accounts = station.accounts(jobs.len());
+    assert!(accounts.results.is_empty(), "{:?}", accounts.results);
+    for (kind, job) in &jobs {
+        let letter = &accounts.dead[&job.id];
+        assert_eq!(letter.kind, *kind, "{}: {}", job.id, letter.message);
+        assert_eq!(letter.attempts, 0, "{}: not tried again", job.id);
+    }
+    let said = &accounts.dead["floats"].message;
+    assert!(said.contains("`f32`") && said.contains("`q8`"), "{said}");
+}
+
+#[test]
+fn what_is_asked_for_otherwise_is_read_again_and_nothing_else_is() {
+    let station = Station::start();
+    let worker = worker(&station);
+    let first = job(&station, "first", short());
+    let like_first = |id: &str, options: GotOptions| {
+        let mut job = Job {
+            id: id.to_owned(),
+            ..first.clone()
+        };
+        job.options.got = options;
+        job
+    };
+    let plain = GotOptions {
+        mode: Mode::Plain,
+        ..short()
+    };
+    // Said or not, the worker's own format is the same reading.
+    let said = GotOptions {
+        dtype: Some(Dtype::Q8),
+        device: Some("cpu".to_owned()),
+        ..short()
+    };
+    let jobs = [
+        first.clone(),
+        like_first("again", short()),
+        like_first("said", said),
+        like_first("plain", plain),
+    ];
+    for (before, job) in jobs.iter().enumerate() {
+        station.submit([job]);
+        worker.wait_for_times("job ended", before + 1);
+    }
+    let accounts = station.accounts(4);
+    let state = |id: &str| accounts.results[id].state;
+    assert_eq!(state("first"), ResultState::Done);
+    assert_eq!([state("again"), state("said")], [ResultState::Skipped; 2]);
+    assert_eq!(state("plain"), ResultState::Done);
+    assert_eq!(worker.documents_read(), 2);
+    assert_eq!(
+        accounts.results["first"].outputs,
+        accounts.results["said"].outputs
+    );
+    assert_eq!(station.manifests().len(), 2);
+}

@@ -1,0 +1,85 @@
+//! `recto convert --engine got` with the small checkpoints of `tests/reference`, and what it leaves.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use recto_schemas::{Manifest, PageRecord, PageSummary, Raw};
+use tempfile::TempDir;
+
+use super::{left, recto, repository, seen};
+
+/// The folder of a small checkpoint.
+pub fn checkpoint(name: &str) -> PathBuf {
+    repository().join("tests/reference/checkpoints").join(name)
+}
+
+/// `recto convert --engine got` with a small checkpoint, that writes no more than asked for here.
+pub fn convert(name: &str, options: &[&str]) -> Command {
+    let mut command = recto();
+    command
+        .args(["convert", "--engine", "got", "--model"])
+        .arg(checkpoint(name))
+        .args(options);
+    command
+}
+
+/// What a run left.
+pub struct Run {
+    pub manifest: Manifest,
+    /// The lines of `NAME.pages.jsonl`.
+    pub records: Vec<PageRecord>,
+    pub markdown: String,
+    /// `NAME.json`.
+    pub manifest_path: PathBuf,
+    /// `NAME.pages.jsonl`.
+    pub records_path: PathBuf,
+    _folder: TempDir,
+}
+
+impl Run {
+    /// Reads `input`, all of it.
+    pub fn of(name: &str, input: &Path, options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = convert(name, options);
+        let output = command.arg(input).arg("-o").arg(folder.path()).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{options:?}: {}", seen(&output));
+        let stem = input.file_stem().unwrap().to_str().unwrap();
+        let path = |ending: &str| folder.path().join(format!("{stem}.{ending}"));
+        let records_path = path("pages.jsonl");
+        let records = fs::read_to_string(&records_path).unwrap();
+        Self {
+            manifest: left::manifest(&path("json")),
+            records: records
+                .lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect(),
+            markdown: fs::read_to_string(path("md")).unwrap(),
+            manifest_path: path("json"),
+            records_path,
+            _folder: folder,
+        }
+    }
+
+    /// Reads a document made on the spot.
+    pub fn of_bytes(name: &str, document: &[u8], options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("made.pdf");
+        fs::write(&path, document).unwrap();
+        Self::of(name, &path, options)
+    }
+
+    /// The manifest's entry of a page, by its index.
+    pub fn page(&self, index: usize) -> &PageSummary {
+        &self.manifest.pages[index]
+    }
+
+    /// What the model was given and gave for a page, by its index.
+    pub fn raw(&self, index: usize) -> &Raw {
+        let raw = self.records[index].raw.as_ref();
+        raw.unwrap_or_else(|| panic!("page {} has no `raw`", index + 1))
+    }
+}
