@@ -1,6 +1,7 @@
 //! What GOT is asked for and what it runs with.
 
 use clap::{Args, ValueEnum};
+use recto_pipeline::engine::got::usual_dtype;
 use recto_schemas::{
     Color, Dtype, GotOptions, Mode, PagesPerPass, Tiles,
     got::{check_region, is_device},
@@ -201,12 +202,8 @@ impl GotRunArgs {
     /// What GOT runs with, every default filled in.
     pub(crate) fn settings(&self, model: &GotModelArgs) -> GotSettings {
         let device = self.device.clone().unwrap_or_else(|| "cpu".to_owned());
-        let usual = match device.as_str() {
-            "cpu" => Dtype::Q8,
-            _ => Dtype::Bf16,
-        };
         GotSettings {
-            dtype: self.dtype.map_or(usual, DtypeArg::dtype),
+            dtype: self.dtype.map_or(usual_dtype(&device), DtypeArg::dtype),
             device,
             batch: model.batch,
             max_new_tokens: self.max_new_tokens,

@@ -3,7 +3,7 @@
 use std::{path::Path, thread};
 
 use candle_core::Device;
-use recto_schemas::{Dtype, GotOptions};
+use recto_schemas::GotOptions;
 
 use super::{
     Got, GotConfig, GotError, Identity,
@@ -14,6 +14,7 @@ use super::{
     model::{GotModel, Wish},
     read::{Parts, QUESTION_TOKENS},
     tokens::Tokens,
+    usual_dtype,
     weights::Weights,
 };
 
@@ -65,13 +66,13 @@ pub(super) fn load(folder: &Path, config: GotConfig) -> Result<Got, GotError> {
 /// What the model is loaded for.
 fn wish(checkpoint: &Config, config: &GotConfig) -> Result<Wish, GotError> {
     let device = device(&config.device)?;
-    let (dtype, batch) = if device.is_cpu() {
-        (Dtype::Q8, BATCH_CPU)
+    let batch = if device.is_cpu() {
+        BATCH_CPU
     } else {
-        (Dtype::Bf16, BATCH_GPU)
+        BATCH_GPU
     };
     Ok(Wish {
-        dtype: config.dtype.unwrap_or(dtype),
+        dtype: config.dtype.unwrap_or(usual_dtype(&config.device)),
         device,
         slots: config.batch.unwrap_or(batch).max(1),
         context: context(checkpoint, config.max_new_tokens),
@@ -137,7 +138,7 @@ pub(super) fn marks(tokens: &Tokens) -> TokenMarks {
 mod tests {
     use std::{fs, sync::Arc, time::Duration};
 
-    use recto_schemas::{EngineName, Stop};
+    use recto_schemas::{Dtype, EngineName, Stop};
 
     use super::*;
     use crate::{

@@ -67,7 +67,7 @@ use std::{
     time::Instant,
 };
 
-use recto_schemas::{Dtype, EngineName};
+use recto_schemas::{Dtype, EngineName, GotOptions};
 
 pub use self::error::GotError;
 use self::{model::Model, read::Reader, schedule::Scheduler};
@@ -75,9 +75,6 @@ use super::{
     DecodeUsage, Engine, EngineError, EngineInfo, Memory, Reply, Request, Ticket, Usage,
     queue::{FairQueue, PushError},
 };
-
-/// Most tokens of one pass where nothing else is said: what the original demo sets.
-pub const MAX_NEW_TOKENS: usize = 4096;
 
 /// The resolution at which pages are drawn. One view of a page needs some 90 dots per inch, its tiles up
 /// to three times that.
@@ -122,10 +119,18 @@ impl Default for GotConfig {
             dtype: None,
             device: "cpu".to_owned(),
             batch: None,
-            max_new_tokens: MAX_NEW_TOKENS,
+            max_new_tokens: GotOptions::default().max_new_tokens as usize,
             threads: None,
             reader: None,
         }
+    }
+}
+
+/// The number format that pays on a device, `cpu`, `cuda` or `cuda:N`, where none is named.
+pub fn usual_dtype(device: &str) -> Dtype {
+    match device {
+        "cpu" => Dtype::Q8,
+        _ => Dtype::Bf16,
     }
 }
 
