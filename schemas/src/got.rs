@@ -218,9 +218,10 @@ pub struct Decoding {
 pub struct Tiling {
     /// Tiles side by side; 1 with one row: the whole page in one view.
     pub columns: u32,
-    /// Tiles one above the other.
+    /// Tiles one above the other; with `sections`, pieces of the page that were read one by one, none where it is
+    /// blank.
     pub rows: u32,
-    /// Why, such as `asked`, `ordinary`, `small-text`, `dense` or `huge`.
+    /// Why, such as `asked`, `ordinary`, `small-text`, `dense`, `huge` or `sections`.
     pub reason: String,
 }
 

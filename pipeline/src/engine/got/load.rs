@@ -189,14 +189,60 @@ mod tests {
 
     /// Reads a small grey page.
     fn read_by(got: &Got) -> Reading {
+        read_page(got, page())
+    }
+
+    fn read_page(got: &Got, page: PageImage) -> Reading {
         let ticket = got.submit(Request {
             document: DocumentId(1),
-            pages: vec![Arc::new(page())],
+            pages: vec![Arc::new(page)],
             options: Arc::default(),
             cancel: Cancel::new(),
         });
         let readings = ticket.expect("open").wait(Duration::from_secs(60));
         readings.expect("read").remove(0)
+    }
+
+    #[test]
+    fn a_checkpoint_that_asks_for_sections_reads_them() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folder = folder.join("../tests/reference/checkpoints/hub-new");
+        let copy = tempfile::tempdir().expect("a folder");
+        for entry in fs::read_dir(folder).expect("the reference is there") {
+            let path = entry.expect("readable").path();
+            let name = path.file_name().expect("a file");
+            fs::copy(&path, copy.path().join(name)).expect("writable");
+        }
+        let asking = copy.path().join("preprocessor_config.json");
+        fs::write(asking, r#"{"sections": {"dpi": 160}}"#).expect("writable");
+        let config = GotConfig {
+            dtype: Some(Dtype::F32),
+            max_new_tokens: 8,
+            ..GotConfig::default()
+        };
+        let got = load(copy.path(), config).expect("a sound checkpoint");
+        let mut page = PageImage {
+            width: 100,
+            height: 400,
+            dpi: 160.0,
+            rgb: vec![255; 100 * 400 * 3],
+        };
+        for top in (20..380).step_by(30) {
+            for y in top..top + 10 {
+                page.rgb[(y * 100 + 10) * 3..][..80 * 3].fill(30);
+            }
+        }
+        let reading = read_page(&got, page);
+        let decoding = reading.decoding.expect("a decoder wrote it");
+        assert_eq!(decoding.tiling.reason, "sections");
+        // 350 pixels of lines, and views of 128.
+        assert!((4..=5).contains(&decoding.tiling.rows), "{decoding:?}");
+        let views = got.usage().decode.expect("it decodes").views;
+        assert_eq!(views, u64::from(decoding.tiling.rows));
+        assert!(
+            (8..=8 * decoding.tiling.rows).contains(&decoding.tokens),
+            "{decoding:?}"
+        );
     }
 
     #[test]

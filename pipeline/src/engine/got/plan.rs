@@ -1,16 +1,22 @@
 //! [`plan`]: which pages share a pass, and which are cut into tiles.
 //!
 //! The model was trained on whole pages of ordinary type in one view, on several short pages together, and on
-//! tiles of what does not fit one view. So each page is looked at, and gets the form it was trained on.
+//! tiles of what does not fit one view. So each page is looked at, and gets the form it was trained on. A small
+//! model says in its configuration that it was trained on sections of pages; it gets those.
 
 // How much text a page seems to have, and how small it is.
 mod look;
+// A page's ink, without what is no type.
+mod sheet;
+// A page cut into pieces that one view holds.
+mod sections;
 
 use std::sync::Arc;
 
 use recto_schemas::{GotOptions, PagesPerPass, Tiles, Tiling};
 
-use self::look::Look;
+pub(super) use self::sections::Section;
+use self::{look::Look, sections::sections};
 use super::tiles::{Grid, grid};
 use crate::image::PageImage;
 
@@ -43,6 +49,8 @@ pub(super) struct Limits {
     pub(super) min_tiles: u32,
     /// Most tiles, the overview not counted.
     pub(super) max_tiles: u32,
+    /// Resolution of sections in dots per inch, where the model was trained on those.
+    pub(super) sections: Option<f32>,
     /// Positions for prompt and answer together.
     pub(super) context: usize,
     /// Positions that one view takes.
@@ -81,11 +89,48 @@ pub(super) enum Shape {
     Tiles(Grid, Tiling),
     /// Several pages, each in one view.
     Pages(Tiling),
+    /// One page cut into sections, each of which is read by itself.
+    Sections(Vec<Section>, Tiling),
+}
+
+impl Shape {
+    /// How a page was cut into views.
+    pub(super) fn tiling(&self) -> &Tiling {
+        match self {
+            Self::Whole(tiling)
+            | Self::Tiles(_, tiling)
+            | Self::Pages(tiling)
+            | Self::Sections(_, tiling) => tiling,
+        }
+    }
+}
+
+impl Pass {
+    /// How many sections its page is cut into; 1 where it is not.
+    pub(super) fn sections(&self) -> u32 {
+        match &self.shape {
+            Shape::Sections(_, tiling) => tiling.rows,
+            _ => 1,
+        }
+    }
+
+    /// What is read by itself: each section of a page that is cut into some, else the pass.
+    pub(super) fn parts(&self) -> Vec<Self> {
+        let Shape::Sections(sections, tiling) = &self.shape else {
+            return vec![self.clone()];
+        };
+        let part = |section: &Section| Self {
+            shape: Shape::Sections(vec![*section], tiling.clone()),
+            ..self.clone()
+        };
+        sections.iter().map(part).collect()
+    }
 }
 
 /// One page's plan, before pages are put together.
 struct Planned {
     grid: Grid,
+    sections: Option<Vec<Section>>,
     reason: String,
     look: Look,
 }
@@ -108,10 +153,15 @@ pub(super) fn plan(pages: &[Arc<PageImage>], options: &GotOptions, limits: &Limi
 
 fn plan_page(page: &PageImage, options: &GotOptions, limits: &Limits) -> Planned {
     let look = Look::of(page);
+    let is_auto =
+        options.tiles == Tiles::Auto && options.region.is_none() && options.color.is_none();
+    let dpi = limits.sections.filter(|_| is_auto);
+    let cut = dpi.and_then(|dpi| sections(page, look.em, dpi, limits.view));
     let (grid, reason) = match options.tiles {
         // The reference takes no notice of a box or a colour with several views.
         _ if options.region.is_some() => (Grid::ONE, "box".to_owned()),
         _ if options.color.is_some() => (Grid::ONE, "color".to_owned()),
+        _ if cut.is_some() => (Grid::ONE, "sections".to_owned()),
         Tiles::Never => (Grid::ONE, "asked".to_owned()),
         Tiles::Always => fitting_grid(page, "asked", u32::MAX, options, limits),
         Tiles::Auto => match reason_to_cut(page, &look, limits.view) {
@@ -122,7 +172,12 @@ fn plan_page(page: &PageImage, options: &GotOptions, limits: &Limits) -> Planned
             None => (Grid::ONE, "ordinary".to_owned()),
         },
     };
-    Planned { grid, reason, look }
+    Planned {
+        grid,
+        sections: cut,
+        reason,
+        look,
+    }
 }
 
 /// Why one view would not do for a page; none where it does.
@@ -196,6 +251,7 @@ fn count_together(planned: &[Planned], options: &GotOptions, limits: &Limits) ->
             let has_room = tokens as f32 <= ANSWER_SHARE * options.max_new_tokens as f32;
             let is_short = page.look.tokens < SHORT_TOKENS && has_room;
             page.grid == Grid::ONE
+                && page.sections.is_none()
                 && (is_short || !is_auto)
                 && limits.fit(before + 1, options.max_new_tokens)
         })
@@ -216,6 +272,15 @@ fn pass(first: usize, pages: &[Planned], options: &GotOptions) -> Pass {
             PagesPerPass::Auto => "short",
             PagesPerPass::Most(_) => "asked",
         }))
+    } else if let Some(sections) = &pages[0].sections {
+        let rows = u32::try_from(sections.len()).unwrap_or(u32::MAX);
+        Shape::Sections(
+            sections.clone(),
+            Tiling {
+                rows,
+                ..tiling(reason)
+            },
+        )
     } else if grid == Grid::ONE {
         Shape::Whole(tiling(reason))
     } else {

@@ -4,7 +4,7 @@
 //! bit (`Resample.c` of Pillow 13): the filter is stretched by the scale where a side shrinks, weights are
 //! rounded to fixed point, and rows are scaled across, rounded to 8 bits, and then down.
 
-use super::tiles::Grid;
+use super::{plan::Section, tiles::Grid};
 use crate::image::PageImage;
 
 /// Bits after the point of a weight: 8 of 32 hold the value, 2 what the filter's overshoot takes.
@@ -40,6 +40,30 @@ impl View {
         }
     }
 
+    /// A section of the page at its scale, in the top left corner of a white view of `size`. White where the page
+    /// has fewer pixels than its size says, or the section lies outside.
+    pub(super) fn section(page: &PageImage, size: (u32, u32), section: &Section) -> Self {
+        let pixels = |side: u32, most: u32| {
+            ((side as f32 * section.scale).round() as u32).clamp(1, most.max(1))
+        };
+        let width = pixels(section.width, size.0) as usize;
+        let scaled = resize(
+            &cropped(page, section),
+            width as u32,
+            pixels(section.height, size.1),
+        );
+        let mut rgb = vec![255; size.0 as usize * size.1 as usize * 3];
+        let rows = rgb.chunks_exact_mut(size.0 as usize * 3);
+        for (row, scaled) in rows.zip(scaled.chunks_exact(width * 3)) {
+            row[..width * 3].copy_from_slice(scaled);
+        }
+        Self {
+            width: size.0,
+            height: size.1,
+            rgb,
+        }
+    }
+
     /// The page cut by `grid` into views of `size`, row by row; with more than one tile, a view of the whole
     /// page comes last (`crop_image_to_patches` of the reference).
     pub fn tiles(page: &PageImage, size: (u32, u32), grid: Grid) -> Vec<Self> {
@@ -62,6 +86,25 @@ impl View {
             views.push(Self::whole(page, size));
         }
         views
+    }
+}
+
+/// The pixels of a section; none where it does not lie within `page`.
+fn cropped(page: &PageImage, section: &Section) -> PageImage {
+    let across = section.left as usize * 3..(section.left as usize + section.width as usize) * 3;
+    let rows = page
+        .rgb
+        .chunks_exact((page.width as usize * 3).max(1))
+        .skip(section.top as usize)
+        .take(section.height as usize);
+    PageImage {
+        width: section.width,
+        height: section.height,
+        dpi: page.dpi,
+        rgb: rows
+            .flat_map(|row| row.get(across.clone()).unwrap_or_default())
+            .copied()
+            .collect(),
     }
 }
 
@@ -360,6 +403,52 @@ mod tests {
             View::tiles(&page, (2, 2), Grid::ONE),
             [View::whole(&page, (2, 2))]
         );
+    }
+
+    #[test]
+    fn a_section_stands_in_the_corner_of_a_white_view() {
+        let page = picture(60, 40);
+        let section = Section {
+            left: 10,
+            top: 5,
+            width: 30,
+            height: 20,
+            scale: 0.5,
+        };
+        let view = View::section(&page, (24, 16), &section);
+        let cut = cropped(&page, &section);
+        assert_eq!(cut.rgb[..90], page.rgb[(5 * 60 + 10) * 3..][..90]);
+        let scaled = resize(&cut, 15, 10);
+        for (y, row) in view.rgb.chunks_exact(24 * 3).enumerate() {
+            let (left, right) = row.split_at(15 * 3);
+            match y {
+                0..10 => assert_eq!(left, &scaled[y * 45..][..45]),
+                _ => assert!(left.iter().all(|&value| value == 255)),
+            }
+            assert!(right.iter().all(|&value| value == 255));
+        }
+        let as_it_is = Section {
+            scale: 1.0,
+            ..section
+        };
+        let view = View::section(&page, (30, 20), &as_it_is);
+        assert_eq!(view.rgb, cut.rgb);
+    }
+
+    #[test]
+    fn a_section_outside_of_its_page_is_white() {
+        let page = picture(6, 4);
+        for (left, top, width, height) in [(5, 0, 9, 9), (0, 3, 2, 9), (u32::MAX, u32::MAX, 1, 1)] {
+            let section = Section {
+                left,
+                top,
+                width,
+                height,
+                scale: 1.0,
+            };
+            let view = View::section(&page, (3, 3), &section);
+            assert_eq!(view.rgb, [255; 27], "{section:?}");
+        }
     }
 
     #[test]

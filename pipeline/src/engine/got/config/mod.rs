@@ -126,6 +126,8 @@ pub(super) struct Pixels {
     pub(super) std: [f32; 3],
     /// What a value of 0 to 255 is multiplied by first.
     pub(super) rescale: f32,
+    /// The resolution, in dots per inch, of the sections that the model was trained on in place of whole pages.
+    pub(super) sections: Option<f32>,
     /// Least tiles of a page that is cut.
     pub(super) min_patches: u32,
     /// Most tiles of a page that is cut.

@@ -21,6 +21,8 @@ const SIDE: usize = 384;
 const MOST_SIDE: usize = 1 << 16;
 /// Most tiles of a page.
 const MOST_TILES: usize = 64;
+/// The resolution of sections where the file says none, and the highest, in dots per inch.
+const SECTIONS_DPI: (f64, f64) = (160.0, 1_200.0);
 /// Most tiles of a page in the original's demo (`run_ocr_2.0_crop.py`).
 const ORIGINAL_TILES: u32 = 6;
 
@@ -33,6 +35,7 @@ pub(super) fn original(image: usize) -> Pixels {
         mean: MEAN,
         std: STD,
         rescale: 1.0 / 255.0,
+        sections: None,
         min_patches: 1,
         max_patches: ORIGINAL_TILES,
     }
@@ -40,15 +43,21 @@ pub(super) fn original(image: usize) -> Pixels {
 
 /// What `processor_config.json` (newer) or `preprocessor_config.json` in `folder` says.
 pub(super) fn hub(folder: &Path, image: usize) -> Result<Pixels, GotError> {
-    let path = folder.join("processor_config.json");
-    if let Some(map) = members::read(&path)? {
-        let file = Members::new(&path, &map);
+    let newer_path = folder.join("processor_config.json");
+    let path = folder.join("preprocessor_config.json");
+    let older = members::read(&path)?;
+    if let Some(map) = members::read(&newer_path)? {
+        let file = Members::new(&newer_path, &map);
         if file.get("image_processor").is_some() {
-            return pixels(&file.object("image_processor", &map)?, image);
+            let mut found = pixels(&file.object("image_processor", &map)?, image)?;
+            // Saving anew with transformers may put all but this into the newer file.
+            if let (None, Some(map)) = (found.sections, &older) {
+                found.sections = sections(&Members::new(&path, map))?;
+            }
+            return Ok(found);
         }
     }
-    let path = folder.join("preprocessor_config.json");
-    let Some(map) = members::read(&path)? else {
+    let Some(map) = older else {
         let message = "is not there, nor a `processor_config.json` with `image_processor`; put the \
                        checkpoint's own into the folder";
         return Err(members::wrong(&path, message));
@@ -85,9 +94,28 @@ fn pixels(members: &Members<'_>, image: usize) -> Result<Pixels, GotError> {
             reason = "the reference computes in f32"
         )]
         rescale: members.positive("rescale_factor", 1.0 / 255.0, 1e6)? as f32,
+        sections: sections(members)?,
         min_patches: u32::try_from(min).unwrap_or(u32::MAX),
         max_patches: u32::try_from(max).unwrap_or(u32::MAX),
     })
+}
+
+/// The resolution of sections, where `sections` asks for them: an addition of ours, which the reference's
+/// processor takes no notice of.
+fn sections(members: &Members<'_>) -> Result<Option<f32>, GotError> {
+    if members.get("sections").is_none() {
+        return Ok(None);
+    }
+    let nothing = Map::new();
+    let (usual, most) = SECTIONS_DPI;
+    let dpi = members
+        .object("sections", &nothing)?
+        .positive("dpi", usual, most)?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a resolution of at most 1200"
+    )]
+    Ok(Some(dpi as f32))
 }
 
 /// Width and height of a view, which the encoder takes in one size only.

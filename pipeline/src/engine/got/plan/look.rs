@@ -77,14 +77,14 @@ impl Look {
 }
 
 /// The page in grey, scaled down.
-struct Grey {
+pub(super) struct Grey {
     tones: Vec<u8>,
-    width: usize,
+    pub(super) width: usize,
 }
 
 impl Grey {
     /// Averages squares of pixels; also gives their side.
-    fn of(page: &PageImage) -> Option<(Self, usize)> {
+    pub(super) fn of(page: &PageImage) -> Option<(Self, usize)> {
         let wanted = u64::from(page.width) * u64::from(page.height) * 3;
         if wanted == 0 || (page.rgb.len() as u64) < wanted {
             return None;
@@ -114,7 +114,7 @@ impl Grey {
     }
 
     /// 1 for each pixel that differs from the paper around it, else 0.
-    fn ink(&self) -> Vec<u8> {
+    pub(super) fn ink(&self) -> Vec<u8> {
         let mut ink = Vec::with_capacity(self.tones.len());
         for band in self.tones.chunks(CELL * self.width) {
             let paper = self.paper(band);
@@ -152,29 +152,45 @@ impl Grey {
 
 /// Takes out runs of ink that no letter has, across and down.
 fn erase_long_runs(ink: &mut [u8], width: usize) {
+    let tall = tall_runs(ink, width, LONGEST_STROKE);
+    erase_across(ink, width, LONGEST_STROKE);
+    erase_tall(ink, width, &tall);
+}
+
+/// Column, first row and end of each run of ink down the page that is longer than `longest`.
+pub(super) fn tall_runs(ink: &[u8], width: usize, longest: usize) -> Vec<(usize, usize, usize)> {
     let mut down = vec![0usize; width];
-    let mut tall: Vec<(usize, usize, usize)> = Vec::new();
+    let mut tall = Vec::new();
     let height = ink.len() / width;
     for y in 0..=height {
         for (x, run) in down.iter_mut().enumerate() {
             if y < height && ink[y * width + x] != 0 {
                 *run += 1;
             } else {
-                if *run > LONGEST_STROKE {
+                if *run > longest {
                     tall.push((x, y - *run, y));
                 }
                 *run = 0;
             }
         }
     }
+    tall
+}
+
+/// Takes out runs of ink across the page that are longer than `longest`.
+pub(super) fn erase_across(ink: &mut [u8], width: usize, longest: usize) {
     for row in ink.chunks_exact_mut(width) {
         for run in row.split_mut(|&dark| dark == 0) {
-            if run.len() > LONGEST_STROKE {
+            if run.len() > longest {
                 run.fill(0);
             }
         }
     }
-    for (x, top, bottom) in tall {
+}
+
+/// Takes out what [`tall_runs`] found.
+pub(super) fn erase_tall(ink: &mut [u8], width: usize, tall: &[(usize, usize, usize)]) {
+    for &(x, top, bottom) in tall {
         (top..bottom).for_each(|y| ink[y * width + x] = 0);
     }
 }

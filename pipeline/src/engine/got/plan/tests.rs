@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use recto_schemas::{Color, GotOptions, PagesPerPass, Tiles};
 
 use super::*;
@@ -6,6 +8,7 @@ const LIMITS: Limits = Limits {
     view: (1024, 1024),
     min_tiles: 1,
     max_tiles: 12,
+    sections: None,
     context: 32_768,
     tokens_per_view: 256,
     prompt_tokens: 40,
@@ -14,32 +17,41 @@ const LIMITS: Limits = Limits {
 /// A page of `width` × `height` at `dpi` with `lines` lines of words drawn in stems and bars, whose em is `em`
 /// pixels, and margins of a tenth.
 fn page(width: u32, height: u32, dpi: f32, lines: usize, em: u32) -> Arc<PageImage> {
-    let mut rgb = vec![245; (width * height * 3) as usize];
-    let (pitch, ascent, letter) = (em * 6 / 5, em * 9 / 10, (em / 2).max(3));
+    let mut page = paper(width, height, dpi);
     for line in 0..lines as u32 {
-        let top = height / 10 + line * pitch;
-        assert!(top + pitch < height * 19 / 20, "too many lines");
-        for x in width / 10..width * 9 / 10 {
-            let (letters, within) = ((x - width / 10) / letter, (x - width / 10) % letter);
-            // Five letters and a space; each second letter is tall.
-            let is_space = letters % 6 == 5;
-            let high = if letters % 2 == 0 { 0 } else { ascent / 3 };
-            for y in high..ascent {
-                let is_stem = within < letter.div_ceil(4);
-                let is_bar = within < letter - 1 && (y == ascent - 1 || y == ascent / 3);
-                if !is_space && (is_stem || is_bar) {
-                    let at = (((top + y) * width + x) * 3) as usize;
-                    rgb[at..at + 3].fill(20);
-                }
-            }
-        }
+        let top = height / 10 + line * (em * 6 / 5);
+        assert!(top + em * 6 / 5 < height * 19 / 20, "too many lines");
+        draw_line(&mut page, width / 10..width * 9 / 10, top, em);
     }
-    Arc::new(PageImage {
+    Arc::new(page)
+}
+
+/// A page with nothing on it.
+pub(super) fn paper(width: u32, height: u32, dpi: f32) -> PageImage {
+    PageImage {
         width,
         height,
         dpi,
-        rgb,
-    })
+        rgb: vec![245; (width * height * 3) as usize],
+    }
+}
+
+/// Draws a line of words of five letters, each second one tall, whose em is `em` pixels.
+pub(super) fn draw_line(page: &mut PageImage, across: Range<u32>, top: u32, em: u32) {
+    let (ascent, letter) = (em * 9 / 10, (em / 2).max(3));
+    for x in across.clone() {
+        let (letters, within) = ((x - across.start) / letter, (x - across.start) % letter);
+        let is_space = letters % 6 == 5;
+        let high = if letters % 2 == 0 { 0 } else { ascent / 3 };
+        for y in high..ascent {
+            let is_stem = within < letter.div_ceil(4);
+            let is_bar = within < letter - 1 && (y == ascent - 1 || y == ascent / 3);
+            if !is_space && (is_stem || is_bar) {
+                let at = (((top + y) * page.width + x) * 3) as usize;
+                page.rgb[at..at + 3].fill(20);
+            }
+        }
+    }
 }
 
 /// An A4 page at 200 dpi in 12 points.
@@ -48,9 +60,7 @@ fn a4(lines: usize) -> Arc<PageImage> {
 }
 
 fn reason(pass: &Pass) -> &str {
-    match &pass.shape {
-        Shape::Whole(tiling) | Shape::Tiles(_, tiling) | Shape::Pages(tiling) => &tiling.reason,
-    }
+    &pass.shape.tiling().reason
 }
 
 fn reasons(passes: &[Pass]) -> Vec<(usize, usize, &str)> {
@@ -68,7 +78,7 @@ fn grid_of(passes: &[Pass]) -> (u32, u32) {
             (grid.columns, grid.rows)
         }
         Shape::Whole(_) => (1, 1),
-        Shape::Pages(_) => panic!("one page is no group"),
+        shape => panic!("one page is not read as {shape:?}"),
     }
 }
 
@@ -224,6 +234,50 @@ fn a_box_or_a_colour_takes_each_page_whole_and_alone() {
         let passes = plan(&pages, &options, &LIMITS);
         assert_eq!(reasons(&passes), [(0, 1, reason), (1, 1, reason)]);
         assert!(passes.iter().all(|p| matches!(p.shape, Shape::Whole(_))));
+    }
+}
+
+#[test]
+fn a_model_of_sections_gets_each_page_in_some_unless_tiles_or_a_box_are_asked_for() {
+    let limits = Limits {
+        sections: Some(160.0),
+        ..LIMITS
+    };
+    let pages = [a4(8), a4(8), a4(45), Arc::new(paper(800, 600, 100.0))];
+    let together = GotOptions {
+        pages_per_pass: PagesPerPass::Most(8),
+        ..GotOptions::default()
+    };
+    for options in [GotOptions::default(), together] {
+        let passes = plan(&pages, &options, &limits);
+        let expected: Vec<_> = (0..4).map(|page| (page, 1, "sections")).collect();
+        assert_eq!(reasons(&passes), expected);
+        let counts: Vec<u32> = passes.iter().map(Pass::sections).collect();
+        assert_eq!(counts, [1, 1, 2, 0]);
+        let parts = passes[2].parts();
+        let shapes: Vec<_> = parts.iter().map(|part| part.shape.clone()).collect();
+        let Shape::Sections(sections, tiling) = &passes[2].shape else {
+            panic!("{:?}", passes[2]);
+        };
+        let one = |section: &Section| Shape::Sections(vec![*section], tiling.clone());
+        assert_eq!(shapes, sections.iter().map(one).collect::<Vec<_>>());
+    }
+    let region = Some([0, 0, 500, 500]);
+    let others = [
+        (Tiles::Never, None, None, "asked"),
+        (Tiles::Always, None, None, "asked"),
+        (Tiles::Auto, region, None, "box"),
+        (Tiles::Auto, None, Some(Color::Red), "color"),
+    ];
+    for (tiles, region, color, expected) in others {
+        let options = GotOptions {
+            tiles,
+            region,
+            color,
+            ..GotOptions::default()
+        };
+        let passes = plan(&pages[2..3], &options, &limits);
+        assert_eq!(reasons(&passes), [(0, 1, expected)]);
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use recto_schemas::Mode;
 
-use super::{Draft, Pass, Visit, time_limit};
+use super::{Draft, Pass, Visit};
 use crate::{
     cancel::Cancel,
     engine::{
@@ -47,7 +47,7 @@ impl<'a> Attempting<'a> {
             mode: visit.options.mode,
             before: &[],
             max_new_tokens: visit.options.max_new_tokens as usize,
-            time_limit: time_limit(visit.request, pass.count),
+            time_limit: visit.time_limit(pass),
             no_repeat_ngram: None,
         }
     }
@@ -80,7 +80,7 @@ impl Visit<'_> {
             region: options.region,
             color: options.color,
             ask: match attempt.shape {
-                Shape::Whole(_) => Ask::Page,
+                Shape::Whole(_) | Shape::Sections(..) => Ask::Page,
                 Shape::Tiles(..) => Ask::Tiles,
                 Shape::Pages(_) => Ask::Pages(pass.count),
             },
@@ -115,6 +115,10 @@ impl Visit<'_> {
         let size = (pixels.width, pixels.height);
         let views = pages.iter().flat_map(|page| match shape {
             Shape::Tiles(grid, _) => View::tiles(page, size, *grid),
+            Shape::Sections(sections, _) => {
+                let view = |section| View::section(page, size, section);
+                sections.iter().map(view).collect()
+            }
             Shape::Whole(_) | Shape::Pages(_) => vec![View::whole(page, size)],
         });
         views.map(Arc::new).collect()

@@ -44,6 +44,37 @@ impl Draft {
         }
     }
 
+    /// What attempts at the parts of a page gave together; where there are none, an empty text in `mode`.
+    pub(super) fn joined(pass: &Pass, mode: Mode, parts: &[Self]) -> Self {
+        if let [draft] = parts {
+            return draft.clone();
+        }
+        let is_plain = |part: &Self| part.mode == Mode::Plain;
+        let all_plain = !parts.is_empty() && parts.iter().all(is_plain);
+        Self {
+            mode: if all_plain { Mode::Plain } else { mode },
+            shape: pass.shape.clone(),
+            prompt: parts.iter().flat_map(|part| part.prompt.clone()).collect(),
+            tokens: parts.iter().flat_map(|part| part.tokens.clone()).collect(),
+            logprobs: parts
+                .iter()
+                .flat_map(|part| part.logprobs.clone())
+                .collect(),
+            steps: parts.iter().map(|part| part.steps).sum(),
+            stop: parts
+                .iter()
+                .map(|part| part.stop)
+                .max_by_key(|stop| badness(*stop))
+                .unwrap_or(Stop::End),
+            queued: parts
+                .iter()
+                .map(|part| part.queued)
+                .max()
+                .unwrap_or_default(),
+            worked: parts.iter().map(|part| part.worked).sum(),
+        }
+    }
+
     /// This attempt's text after the text of the one that it went on from.
     pub(super) fn after(mut self, before: &Self) -> Self {
         self.tokens = [&before.tokens[..], &self.tokens].concat();
@@ -59,10 +90,9 @@ impl Draft {
 
     /// The manifest's account of the pass whose text this is.
     pub(super) fn decoding(&self, pass: &Pass, attempts: Vec<Attempt>) -> Decoding {
-        let (Shape::Whole(tiling) | Shape::Tiles(_, tiling) | Shape::Pages(tiling)) = &self.shape;
         Decoding {
             mode: self.mode,
-            tiling: tiling.clone(),
+            tiling: self.shape.tiling().clone(),
             pages_in_pass: u32::try_from(pass.count).unwrap_or(u32::MAX),
             prompt_tokens: u32::try_from(self.prompt.len()).unwrap_or(u32::MAX),
             tokens: u32::try_from(self.tokens.len()).unwrap_or(u32::MAX),
@@ -113,6 +143,27 @@ impl Trail {
         trail
     }
 
+    /// What the attempts at the parts of a page took together, each of which is told after what was `before`. Parts
+    /// wait at the same time.
+    pub(super) fn joined<'a>(before: &Self, parts: impl Iterator<Item = &'a Self>) -> Self {
+        let mut all = before.clone();
+        for part in parts {
+            all.attempts
+                .extend_from_slice(&part.attempts[before.attempts.len()..]);
+            all.queued = all.queued.max(part.queued);
+            all.worked += part.worked - before.worked;
+            all.steps = all.steps.saturating_add(part.steps - before.steps);
+        }
+        all
+    }
+
+    /// This and what an attempt took.
+    pub(super) fn after(&self, draft: &Draft) -> Self {
+        let mut trail = self.clone();
+        trail.took(draft);
+        trail
+    }
+
     /// Counts what an attempt took.
     pub(super) fn took(&mut self, draft: &Draft) {
         self.queued += draft.queued;
@@ -128,6 +179,16 @@ impl Trail {
             stop: draft.stop,
             rejected: rejected.map(str::to_owned),
         });
+    }
+}
+
+/// Orders ends from the best to the worst.
+fn badness(stop: Stop) -> u8 {
+    match stop {
+        Stop::End => 0,
+        Stop::Length => 1,
+        Stop::Time => 2,
+        Stop::Repetition => 3,
     }
 }
 

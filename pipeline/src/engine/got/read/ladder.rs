@@ -4,16 +4,15 @@
 //! 1. `no-repeat-ngram`: goes on from where the text was cut, no run of tokens allowed to come again;
 //! 2. `whole`: the page in one view, where tiles were asked for;
 //! 3. `plain`: plain text in place of formatted text;
-//! 4. `ppocr`: the lines that PP-OCR sees.
+//! 4. `ppocr`: the lines that PP-OCR sees on the page.
 //!
 //! The first attempt that ends by itself with some text is kept. Where none does and there is no PP-OCR,
-//! the longest text that was cut is, and its page says `repetition`.
+//! the longest text that was cut is, and its page says `repetition`. Each section of a page that is cut into
+//! some climbs by itself, with a bound of its own; PP-OCR reads the page for all of them.
 
 use recto_schemas::{Attempt, EngineName, Mode, Stop, Tiles, Tiling};
 
-use super::{
-    Draft, Pass, Trail, Visit, attempt::Attempting, draft::word, second::lines, time_limit,
-};
+use super::{Draft, Pass, Trail, Visit, attempt::Attempting, draft::word, second::lines};
 use crate::engine::{EngineError, Reading, got::plan::Shape};
 
 /// Length of the runs of tokens that may not come again: what the original demo sets.
@@ -34,6 +33,24 @@ enum Rung {
 /// more than half of its tokens were kept, is there an eighth at least for the others.
 struct Budget {
     left: usize,
+}
+
+/// The best attempt at a page or a section of one.
+pub(super) struct Best {
+    pub(super) draft: Draft,
+    /// What all attempts at it took.
+    pub(super) trail: Trail,
+    /// Which attempt it is where its text was cut, and so not kept if there is another way.
+    pub(super) cut: Option<usize>,
+}
+
+impl Best {
+    /// Keeps it though its text was cut.
+    pub(super) fn keep(&mut self) {
+        if let Some(attempt) = self.cut.and_then(|cut| self.trail.attempts.get_mut(cut)) {
+            attempt.rejected = None;
+        }
+    }
 }
 
 impl Rung {
@@ -71,13 +88,13 @@ impl Budget {
 }
 
 impl Visit<'_> {
-    /// Reads a page in other ways after `first`, which repeated itself.
+    /// Reads a page, or a section of one, in other ways after `first`, which repeated itself.
     pub(super) fn climb(
         &self,
         pass: &Pass,
         first: Draft,
         mut trail: Trail,
-    ) -> Result<Reading, EngineError> {
+    ) -> Result<Best, EngineError> {
         let kept = (first.tokens.len(), first.steps);
         let mut budget = Budget::new(self.options.max_new_tokens as usize, trail.steps, kept);
         trail.tried("single", &first, Some(word(first.stop)));
@@ -86,7 +103,8 @@ impl Visit<'_> {
         let rungs = self.rungs(pass);
         for (index, &rung) in rungs.iter().enumerate() {
             let limit = budget.share(rungs.len() - index);
-            let time_left = time_limit(self.request, 1).saturating_sub(trail.worked);
+            // Sections climb one after the other.
+            let time_left = self.time_limit(pass).saturating_sub(trail.worked) / pass.sections();
             if limit == 0 || time_left.is_zero() {
                 break;
             }
@@ -109,18 +127,16 @@ impl Visit<'_> {
             let rejected = self.not_kept(&draft);
             trail.tried(rung.way(), &draft, rejected);
             if rejected.is_none() {
-                return Ok(self.settle(pass, draft, trail));
+                let cut = None;
+                return Ok(Best { draft, trail, cut });
             }
             if draft.stop == Stop::Repetition && draft.tokens.len() > longest.0.tokens.len() {
                 longest = (draft, trail.attempts.len() - 1);
             }
         }
-        if let Some(reading) = self.by_ppocr(pass, &longest.0, &mut trail) {
-            return Ok(reading);
-        }
         let (draft, attempt) = longest;
-        trail.attempts[attempt].rejected = None;
-        Ok(self.settle(pass, draft, trail))
+        let cut = Some(attempt);
+        Ok(Best { draft, trail, cut })
     }
 
     /// The attempts that make sense, in order.
@@ -174,7 +190,7 @@ impl Visit<'_> {
 
     /// PP-OCR's reading of a page in place of GOT's; none where it has none, or where only a part of the
     /// page was asked for.
-    fn by_ppocr(&self, pass: &Pass, draft: &Draft, trail: &mut Trail) -> Option<Reading> {
+    pub(super) fn by_ppocr(&self, pass: &Pass, bests: &[Best], before: &Trail) -> Option<Reading> {
         if self.is_partial() {
             return None;
         }
@@ -182,6 +198,7 @@ impl Visit<'_> {
         if lines(seen).is_empty() {
             return None;
         }
+        let (draft, mut trail) = self.joined(pass, bests, before);
         trail.attempts.push(Attempt {
             way: "ppocr".to_owned(),
             tokens: 0,

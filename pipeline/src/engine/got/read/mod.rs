@@ -2,7 +2,7 @@
 //!
 //! The planner cuts a request into passes; all of them go to the scheduler at once, so that they are
 //! decoded together with those of other requests. What comes back is judged: a pass of several pages that
-//! does not hold up is read again page by page, a page whose text repeated itself goes through the
+//! does not hold up is read again page by page, a page or section whose text repeated itself goes through the
 //! [`ladder`]. One thread reads one request; nothing here runs the model.
 
 // What a page's attempts took, and which of them gave its text.
@@ -11,6 +11,8 @@ mod draft;
 mod attempt;
 // Other ways of reading a page whose text repeated itself.
 mod ladder;
+// The texts of sections made one.
+mod join;
 // PP-OCR beside GOT.
 mod second;
 // Which pages are compared with PP-OCR's reading.
@@ -25,6 +27,8 @@ use recto_schemas::{EngineName, GotOptions, Stop, Verified};
 use self::{
     attempt::Attempting,
     draft::{Draft, Trail},
+    join::join,
+    ladder::Best,
     second::{Second, Seen},
 };
 use super::{
@@ -106,6 +110,7 @@ impl Reader {
             } else {
                 pixels.max_patches
             },
+            sections: pixels.sections,
             context: self.context,
             tokens_per_view: self.config.image_tokens,
             prompt_tokens: QUESTION_TOKENS,
@@ -154,20 +159,24 @@ impl Visit<'_> {
     fn read(&self) -> Answer {
         let limits = self.reader.limits(&self.options);
         let passes = plan(&self.request.pages, &self.options, &limits);
-        self.gather(&passes, |pass, draft| self.judge(pass, draft))
+        self.gather(&passes, |pass, drafts| self.judge(pass, drafts))
     }
 
-    /// Hands passes to the scheduler, all at once, and makes readings of what each gives.
-    fn gather(&self, passes: &[Pass], read: impl Fn(&Pass, Draft) -> Answer) -> Answer {
-        let asked: Vec<_> = passes
+    /// Hands passes to the scheduler, all at once, and makes readings of what the parts of each give.
+    fn gather(&self, passes: &[Pass], read: impl Fn(&Pass, Vec<Draft>) -> Answer) -> Answer {
+        let submit = |part: &Pass| self.submit(&Attempting::asked(part, self));
+        let asked: Vec<Vec<_>> = passes
             .iter()
-            .map(|pass| self.submit(&Attempting::asked(pass, self)))
+            .map(|pass| pass.parts().iter().map(submit).collect())
             .collect();
         let mut readings = Vec::new();
         let mut failure = None;
-        for (pass, under_way) in passes.iter().zip(asked) {
-            let draft = under_way.and_then(|under_way| self.wait(under_way));
-            match draft.and_then(|draft| read(pass, draft)) {
+        for (pass, parts) in passes.iter().zip(asked) {
+            let drafts: Result<Vec<_>, _> = parts
+                .into_iter()
+                .map(|under_way| self.wait(under_way?))
+                .collect();
+            match drafts.and_then(|drafts| read(pass, drafts)) {
                 Ok(read) => readings.extend(read),
                 Err(EngineError::Model(reason)) => {
                     failure.get_or_insert(EngineError::Model(reason));
@@ -181,11 +190,13 @@ impl Visit<'_> {
         }
     }
 
-    /// Makes readings of what a pass gave.
-    fn judge(&self, pass: &Pass, draft: Draft) -> Answer {
+    /// Makes readings of what the parts of a pass gave.
+    fn judge(&self, pass: &Pass, drafts: Vec<Draft>) -> Answer {
+        let trail = Trail::new(self.queued);
         if pass.count == 1 {
-            return Ok(vec![self.single(pass, draft, Trail::new(self.queued))?]);
+            return Ok(vec![self.single(pass, drafts, &trail)?]);
         }
+        let draft = Draft::joined(pass, self.options.mode, &drafts);
         let text = self.reader.tokens.decode(&draft.tokens);
         let share = match draft.stop {
             Stop::End => self.share(pass, &text),
@@ -193,9 +204,8 @@ impl Visit<'_> {
         };
         match rejected(&draft, &text, share) {
             None => {
-                let mut trail = Trail::new(self.queued);
-                trail.took(&draft);
-                Ok(vec![self.settle(pass, draft, trail)])
+                let trail = trail.after(&draft);
+                Ok(vec![self.settle(pass, &draft, text, trail)])
             }
             Some(reason) => self.singly(pass, &draft, reason),
         }
@@ -216,27 +226,63 @@ impl Visit<'_> {
                 lines: pass.lines,
             })
             .collect();
-        self.gather(&singles, |single, single_draft| {
-            let trail = Trail::after_pass(self.queued, draft, pass.count, reason);
-            Ok(vec![self.single(single, single_draft, trail)?])
+        let trail = Trail::after_pass(self.queued, draft, pass.count, reason);
+        self.gather(&singles, |single, drafts| {
+            Ok(vec![self.single(single, drafts, &trail)?])
         })
     }
 
-    /// Makes a reading of one page's first attempt, or of another one where it repeated itself.
-    fn single(&self, pass: &Pass, draft: Draft, mut trail: Trail) -> Result<Reading, EngineError> {
-        trail.took(&draft);
+    /// Makes a reading of the first attempts at one page's parts, or of others where one repeated itself.
+    fn single(
+        &self,
+        pass: &Pass,
+        drafts: Vec<Draft>,
+        before: &Trail,
+    ) -> Result<Reading, EngineError> {
+        let parts = pass.parts();
+        let mut bests = Vec::new();
+        for (part, draft) in parts.iter().zip(drafts) {
+            bests.push(self.best(part, draft, before)?);
+        }
+        if bests.iter().any(|best| best.cut.is_some())
+            && let Some(reading) = self.by_ppocr(pass, &bests, before)
+        {
+            return Ok(reading);
+        }
+        bests.iter_mut().for_each(Best::keep);
+        let text = |best: &Best| self.reader.tokens.decode(&best.draft.tokens);
+        let texts: Vec<String> = bests.iter().map(text).collect();
+        let (draft, trail) = self.joined(pass, &bests, before);
+        let text = match texts.len() {
+            1 => texts.concat(),
+            _ => join(draft.mode, texts.iter().map(String::as_str)),
+        };
+        Ok(self.settle(pass, &draft, text, trail))
+    }
+
+    /// The best attempt at a part of a page, of which `draft` is the first.
+    fn best(&self, part: &Pass, draft: Draft, before: &Trail) -> Result<Best, EngineError> {
+        let mut trail = before.after(&draft);
         if draft.stop == Stop::Repetition {
-            return self.climb(pass, draft, trail);
+            return self.climb(part, draft, trail);
         }
         if !trail.attempts.is_empty() {
             trail.tried("single", &draft, None);
         }
-        Ok(self.settle(pass, draft, trail))
+        let cut = None;
+        Ok(Best { draft, trail, cut })
     }
 
-    /// The reading that an attempt gave.
-    fn settle(&self, pass: &Pass, draft: Draft, trail: Trail) -> Reading {
-        let text = self.reader.tokens.decode(&draft.tokens);
+    /// What the attempts at a page's parts gave and took together.
+    fn joined(&self, pass: &Pass, bests: &[Best], before: &Trail) -> (Draft, Trail) {
+        let drafts: Vec<Draft> = bests.iter().map(|best| best.draft.clone()).collect();
+        let trails = bests.iter().map(|best| &best.trail);
+        let draft = Draft::joined(pass, self.options.mode, &drafts);
+        (draft, Trail::joined(before, trails))
+    }
+
+    /// The reading that attempts gave whose text is `text`.
+    fn settle(&self, pass: &Pass, draft: &Draft, text: String, trail: Trail) -> Reading {
         let confidence = draft.confidence();
         let stop = match draft.stop {
             Stop::End => StopReason::Complete,
@@ -259,6 +305,14 @@ impl Visit<'_> {
             queued: trail.queued,
             worked: trail.worked,
         }
+    }
+
+    /// Longest time in which the model may write the text of `pass`. The sections of a page share its time, as far
+    /// as they cannot all be written at once.
+    fn time_limit(&self, pass: &Pass) -> Duration {
+        let slots = u32::try_from(self.reader.scheduler.slots()).unwrap_or(u32::MAX);
+        let turns = pass.sections().div_ceil(slots.max(1)).max(1);
+        time_limit(self.request, pass.count) / turns
     }
 
     /// How PP-OCR's reading of the pages compares, where the document asks for that.

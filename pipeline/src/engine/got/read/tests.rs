@@ -116,7 +116,9 @@ impl Model for Writer {
     }
 
     fn encode(&mut self, views: &[&View]) -> Result<Vec<u8>, String> {
-        Ok(views.iter().map(|view| view.rgb[0]).collect())
+        // Of a page of one shade that one, of a section the shade of its type.
+        let darkest = |view: &&View| view.rgb.iter().copied().min();
+        Ok(views.iter().filter_map(darkest).collect())
     }
 
     fn prefill(
@@ -164,8 +166,24 @@ impl Bench {
     }
 
     fn with(script: Script, slots: usize, second: Option<SecondReader>) -> Self {
+        Self::with_config(config(), script, slots, second)
+    }
+
+    /// One whose model was trained on sections.
+    fn of_sections(script: Script, second: Option<SecondReader>) -> Self {
+        let mut config = config();
+        let pixels = &mut config.pixels;
+        (pixels.width, pixels.height, pixels.sections) = (256, 256, Some(160.0));
+        Self::with_config(config, script, 2, second)
+    }
+
+    fn with_config(
+        config: Config,
+        script: Script,
+        slots: usize,
+        second: Option<SecondReader>,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let config = config();
         fs::write(folder.path().join("tokenizer.json"), tokenizer()).expect("writable");
         let parts = Parts {
             tokens: Tokens::open(folder.path(), &config).expect("a sound tokenizer"),
@@ -221,9 +239,20 @@ impl Bench {
         got: GotOptions,
         cancel: &Cancel,
     ) -> Result<Ticket, EngineError> {
+        let pages = shades.iter().map(|&shade| page(shade));
+        self.submit_pages(document, pages, got, cancel)
+    }
+
+    fn submit_pages(
+        &self,
+        document: u64,
+        pages: impl IntoIterator<Item = PageImage>,
+        got: GotOptions,
+        cancel: &Cancel,
+    ) -> Result<Ticket, EngineError> {
         self.got.submit(Request {
             document: DocumentId(document),
-            pages: shades.iter().map(|&shade| Arc::new(page(shade))).collect(),
+            pages: pages.into_iter().map(Arc::new).collect(),
             options: Arc::new(Options {
                 engine: EngineName::Got,
                 got,
@@ -246,6 +275,41 @@ fn page(shade: u8) -> PageImage {
         height,
         dpi: 72.0,
         rgb: vec![shade; (width * height * 3) as usize],
+    }
+}
+
+/// A page with a section of lines in each of these shades.
+fn sheet(shades: &[u8]) -> PageImage {
+    let height = 40 + 220 * shades.len() as u32;
+    let mut rgb = vec![250; (200 * height * 3) as usize];
+    for (section, &shade) in shades.iter().enumerate() {
+        for line in 0..5 {
+            let top = 40 + section * 220 + line * 30;
+            for y in top..top + 10 {
+                rgb[(y * 200 + 40) * 3..][..120 * 3].fill(shade);
+            }
+        }
+    }
+    PageImage {
+        width: 200,
+        height,
+        dpi: 160.0,
+        rgb,
+    }
+}
+
+/// The readings of pages with sections of these shades, by a model that was trained on sections.
+fn read_sheets(bench: &Bench, sheets: &[&[u8]], got: GotOptions) -> Answer {
+    let pages = sheets.iter().map(|shades| sheet(shades));
+    let ticket = bench.submit_pages(1, pages, got, &Cancel::new());
+    ticket.expect("the engine takes requests").wait(PATIENCE)
+}
+
+/// As a document asks that asks for nothing.
+fn usual() -> GotOptions {
+    GotOptions {
+        max_new_tokens: MOST,
+        ..GotOptions::default()
     }
 }
 
@@ -291,6 +355,7 @@ fn config() -> Config {
             mean: [0.5; 3],
             std: [0.5; 3],
             rescale: 1.0 / 255.0,
+            sections: None,
             min_patches: 1,
             max_patches: 12,
         },
@@ -686,6 +751,145 @@ fn a_page_on_which_the_model_fails_does_not_take_others_with_it() {
     assert!(
         matches!(&error, EngineError::Model(why) if why.contains("unlucky")),
         "{error}"
+    );
+}
+
+/// The sentence that each section of a page goes on with.
+fn sentence(asked: &Asked) -> String {
+    match asked.shades[..] {
+        [10] => "It is cut in the mid-".to_owned(),
+        [20] => "dle of a word and".to_owned(),
+        [30] => "of a sentence.".to_owned(),
+        [40] => "Then comes another.".to_owned(),
+        _ => format!("views of {:?}", asked.shades),
+    }
+}
+
+#[test]
+fn sections_are_read_each_by_itself_and_joined() {
+    let bench = Bench::of_sections(sentence, None);
+    let raw = GotOptions {
+        raw: true,
+        ..usual()
+    };
+    let readings = read_sheets(&bench, &[&[10, 20, 30, 40], &[40, 30]], raw.clone()).expect("read");
+    let joined = "It is cut in the middle of a word and of a sentence.\n\nThen comes another.";
+    assert_eq!(readings.len(), 2);
+    assert_eq!(text(&readings[0]), joined);
+    assert_eq!(text(&readings[1]), "Then comes another.\n\nof a sentence.");
+    let reading = &readings[0];
+    assert_eq!(reading.stop, StopReason::Complete);
+    let confidence = reading.confidence.expect("text was written");
+    assert!((confidence - LOGPROB.exp()).abs() < 1e-5, "{confidence}");
+    let decoding = reading.decoding.as_ref().expect("a decoder wrote it");
+    let tiling = &decoding.tiling;
+    assert_eq!(
+        (tiling.columns, tiling.rows, tiling.reason.as_str()),
+        (1, 4, "sections")
+    );
+    assert_eq!((decoding.pages_in_pass, decoding.stop), (1, Stop::End));
+    assert!(decoding.attempts.is_empty());
+    // One hyphen fell away, and two gaps of three characters were put in.
+    assert_eq!(decoding.tokens as usize, joined.len() + 1 - 1 - 2);
+    let given = reading.raw.as_ref().expect("asked for");
+    let images = given.prompt_ids.iter().filter(|&&id| id == IMAGE).count();
+    assert_eq!(images, 4 * VIEW_TOKENS);
+    assert_eq!(given.prompt_ids.len() as u32, decoding.prompt_tokens);
+    let plain = GotOptions {
+        mode: Mode::Plain,
+        ..raw
+    };
+    let readings = read_sheets(&bench, &[&[30, 40]], plain).expect("read");
+    assert_eq!(text(&readings[0]), "of a sentence.\nThen comes another.");
+}
+
+#[test]
+fn only_the_section_that_repeats_itself_is_read_otherwise() {
+    let bench = Bench::of_sections(
+        |asked| match asked.shades[..] {
+            [20] if asked.format() => forever(asked),
+            _ => sentence(asked),
+        },
+        ppocr(),
+    );
+    let readings = read_sheets(&bench, &[&[30, 20, 40]], usual()).expect("read");
+    let reading = &readings[0];
+    assert_eq!(
+        text(reading),
+        "of a sentence.\n\ndle of a word and\n\nThen comes another."
+    );
+    assert_eq!(reading.engine, EngineName::Got);
+    assert_eq!(reading.stop, StopReason::Complete);
+    let attempts = attempts(reading);
+    let ways: Vec<_> = attempts.iter().map(|a| (a.0, a.2.is_none())).collect();
+    let tried = [
+        ("single", false),
+        ("no-repeat-ngram", false),
+        ("plain", true),
+    ];
+    assert_eq!(ways, tried);
+    let decoding = reading.decoding.as_ref().expect("a decoder wrote it");
+    assert_eq!((decoding.mode, decoding.tiling.rows), (Mode::Format, 3));
+}
+
+#[test]
+fn a_section_that_repeats_itself_for_ever_gives_the_page_to_ppocr() {
+    let script: Script = |asked| match asked.shades[..] {
+        [20] => forever(asked),
+        _ => sentence(asked),
+    };
+    let bench = Bench::of_sections(script, ppocr());
+    let readings = read_sheets(&bench, &[&[30, 20, 40], &[40, 30]], usual()).expect("read");
+    assert_eq!(readings[0].engine, EngineName::Ppocr);
+    assert_eq!(text(&readings[0]), "page of 200 by 700");
+    assert_eq!(
+        attempts(&readings[0]).last(),
+        Some(&("ppocr", Stop::End, None))
+    );
+    assert_eq!(readings[1].engine, EngineName::Got);
+    let bench = Bench::of_sections(script, None);
+    let readings = read_sheets(&bench, &[&[30, 20, 40]], usual()).expect("read");
+    let text = text(&readings[0]);
+    assert!(text.starts_with("of a sentence."), "{text}");
+    assert!(
+        text.contains("again") && text.ends_with("Then comes another."),
+        "{text}"
+    );
+    assert_eq!(readings[0].stop, StopReason::Repetition);
+    let kept = attempts(&readings[0]).into_iter().filter(|a| a.2.is_none());
+    assert_eq!(kept.count(), 1);
+}
+
+#[test]
+fn a_page_of_sections_fails_whole_and_alone() {
+    let bench = Bench::of_sections(sentence, None);
+    let readings = read_sheets(&bench, &[&[30, 13], &[40, 30]], usual()).expect("one can be read");
+    let firsts: Vec<_> = readings.iter().map(|r| r.first).collect();
+    assert_eq!(firsts, [1]);
+}
+
+#[test]
+fn a_page_without_sections_is_an_empty_text() {
+    let bench = Bench::of_sections(sentence, ppocr());
+    let readings = read_sheets(&bench, &[&[], &[40]], usual()).expect("read");
+    assert_eq!(readings[0].content, Content::Markup(String::new()));
+    assert_eq!(readings[0].stop, StopReason::Complete);
+    assert_eq!(readings[0].confidence, None);
+    let decoding = readings[0].decoding.as_ref().expect("told all the same");
+    assert_eq!((decoding.tokens, decoding.tiling.rows), (0, 0));
+    assert_eq!(text(&readings[1]), "Then comes another.");
+}
+
+#[test]
+fn a_model_of_sections_is_given_whole_pages_where_asked() {
+    let bench = Bench::of_sections(sentence, None);
+    let readings = read_sheets(&bench, &[&[40, 30]], options()).expect("read");
+    let decoding = readings[0].decoding.as_ref().expect("a decoder wrote it");
+    assert_eq!(decoding.tiling.reason, "asked");
+    assert!(
+        text(&readings[0]).starts_with("views of"),
+        "{:?}",
+        readings[0]
     );
 }
 

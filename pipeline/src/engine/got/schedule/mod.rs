@@ -87,18 +87,21 @@ pub(super) type Answer = Result<Written, EngineError>;
 pub(super) struct Scheduler {
     queue: Arc<FairQueue<Job>>,
     counters: Arc<Counters>,
+    slots: usize,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Scheduler {
     /// Starts a thread for the model.
     pub(super) fn start<M: Model + Send + 'static>(model: M, marks: TokenMarks) -> Self {
-        let queue = Arc::new(FairQueue::new(model.slots().max(LEAST_QUEUE)));
+        let slots = model.slots().max(1);
+        let queue = Arc::new(FairQueue::new(slots.max(LEAST_QUEUE)));
         let counters = Arc::new(Counters::default());
         let turns = Turns::new(model, marks, Arc::clone(&queue), Arc::clone(&counters));
         Self {
             queue,
             counters,
+            slots,
             thread: Some(thread::spawn(move || turns.run())),
         }
     }
@@ -121,6 +124,11 @@ impl Scheduler {
             Err(PushError::Cancelled) => Err(EngineError::Cancelled),
             Err(PushError::Closed) => Err(EngineError::Stopped),
         }
+    }
+
+    /// How many sequences are written at once.
+    pub(super) fn slots(&self) -> usize {
+        self.slots
     }
 
     /// Time at which the model was at work.
