@@ -15,3 +15,5 @@ pub mod engine;
 pub mod text;
 // [`read`](read::read): the whole way of a document.
 pub mod read;
+// How well a text was read: error rates, GOT's measures, the worst cases to look at.
+pub mod eval;

@@ -22,10 +22,13 @@ pub mod job;
 pub mod result;
 // `recto.dead-letter/v1`: a job that no further try would help, with its reason.
 pub mod dead_letter;
+// `recto.eval/v1`: how well documents with known text were read.
+pub mod eval;
 // The published JSON Schemas, and the rule for versions.
 pub mod published;
 
 pub use dead_letter::DeadLetter;
+pub use eval::{Errors, EvalCase, EvalChunk, EvalTotal, Evaluation, GotMeasures};
 pub use got::{
     Attempt, Color, Decoding, Dtype, GotOptions, Mode, PagesPerPass, Raw, Stop, Tiles, Tiling,
     Verified,

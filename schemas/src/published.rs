@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 
 use schemars::{Schema, schema_for};
 
-use crate::{DeadLetter, Job, JobResult, Manifest, Options, PageRecord};
+use crate::{DeadLetter, Evaluation, Job, JobResult, Manifest, Options, PageRecord};
 
 /// A schema that `recto schema` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,17 +22,20 @@ pub enum SchemaName {
     Result,
     /// [`DeadLetter`].
     DeadLetter,
+    /// [`Evaluation`].
+    Eval,
 }
 
 impl SchemaName {
     /// Every published schema.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Options,
         Self::Manifest,
         Self::Page,
         Self::Job,
         Self::Result,
         Self::DeadLetter,
+        Self::Eval,
     ];
 
     /// The name it is asked for by.
@@ -44,6 +47,7 @@ impl SchemaName {
             Self::Job => "job",
             Self::Result => "result",
             Self::DeadLetter => "dead-letter",
+            Self::Eval => "eval",
         }
     }
 }
@@ -71,6 +75,7 @@ pub fn schema(name: SchemaName) -> Schema {
         SchemaName::Job => with_version(schema_for!(Job), Job::SCHEMA),
         SchemaName::Result => with_version(schema_for!(JobResult), JobResult::SCHEMA),
         SchemaName::DeadLetter => with_version(schema_for!(DeadLetter), DeadLetter::SCHEMA),
+        SchemaName::Eval => with_version(schema_for!(Evaluation), Evaluation::SCHEMA),
     }
 }
 

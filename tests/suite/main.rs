@@ -15,6 +15,8 @@ mod rasterizer;
 mod read;
 // `recto convert` as a person uses it.
 mod convert;
+// `recto eval` as a person uses it.
+mod eval;
 // `recto convert` from and to an object store.
 mod store;
 // `recto worker` between a real broker and a real store.

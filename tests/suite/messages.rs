@@ -42,8 +42,9 @@ fn without_parts(command: &mut Command) {
 fn help_reads_well() {
     let folder = tempfile::tempdir().unwrap();
     golden("help", folder.path(), &["--help"], without_parts);
-    let commands: [&[&str]; 7] = [
+    let commands: [&[&str]; 8] = [
         &["convert"],
+        &["eval"],
         &["worker"],
         &["submit"],
         &["result"],

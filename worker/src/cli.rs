@@ -18,6 +18,8 @@ mod submit;
 mod result;
 // `recto queues`.
 mod queues;
+// `recto eval`.
+mod eval;
 
 use std::path::PathBuf;
 
@@ -27,6 +29,7 @@ use recto_schemas::{
 };
 
 pub(crate) use broker::BrokerArgs;
+pub(crate) use eval::Eval;
 pub(crate) use got::GotSettings;
 use got::{GotArgs, GotModelArgs, GotRunArgs};
 pub(crate) use queues::Queues;
@@ -54,6 +57,9 @@ pub(crate) enum Command {
     /// Convert documents to Markdown
     #[command(after_long_help = CONVERT_NOTES)]
     Convert(Box<Convert>),
+    /// Read documents whose text is known, and say how well
+    #[command(after_long_help = eval::NOTES)]
+    Eval(Box<Eval>),
     /// Take jobs from the queue and read their documents, until told to stop
     #[command(after_long_help = worker::NOTES)]
     Worker(Box<Worker>),
@@ -66,7 +72,7 @@ pub(crate) enum Command {
     /// Make the queues at RabbitMQ, or see how full they are
     #[command(subcommand)]
     Queues(Box<Queues>),
-    /// Print a published JSON Schema: options, manifest, page, job, result or dead-letter
+    /// Print a published JSON Schema: options, manifest, page, job, result, dead-letter or eval
     Schema {
         /// Which schema
         name: SchemaName,
@@ -264,20 +270,35 @@ enum FurnitureArg {
 impl Convert {
     /// What documents are read with.
     pub(crate) fn options(&self) -> Options {
-        let engine = self.engine.name();
-        let mut options = self
-            .read
-            .options(engine, self.got.options(), self.limits.limits());
-        if engine == EngineName::Got {
-            self.got().fill(&mut options.got);
-        }
-        options
+        run_options(
+            self.engine,
+            &self.read,
+            &self.got,
+            &self.limits,
+            &self.machine,
+        )
     }
 
     /// What GOT runs with.
     pub(crate) fn got(&self) -> GotSettings {
         self.got.settings(&self.machine.got)
     }
+}
+
+/// What the documents of a run on this machine are read with.
+fn run_options(
+    engine: EngineArg,
+    read: &ReadArgs,
+    got: &GotArgs,
+    limits: &LimitArgs,
+    machine: &MachineArgs,
+) -> Options {
+    let engine = engine.name();
+    let mut options = read.options(engine, got.options(), limits.limits());
+    if engine == EngineName::Got {
+        got.settings(&machine.got).fill(&mut options.got);
+    }
+    options
 }
 
 impl ReadArgs {

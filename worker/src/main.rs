@@ -20,6 +20,8 @@ mod store;
 mod endings;
 // `recto convert`.
 mod convert;
+// `recto eval`.
+mod eval;
 // RabbitMQ, below the jobs: connection, queues, confirmed messages, deliveries.
 mod broker;
 // `recto worker`: from the settings to a running consumer, and to its orderly end.
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let ended = match cli.command {
         cli::Command::Convert(arguments) => convert::run(&arguments),
+        cli::Command::Eval(arguments) => eval::run(&arguments),
         cli::Command::Worker(arguments) => worker::run(&arguments),
         cli::Command::Submit(arguments) => submit::run(&arguments),
         cli::Command::Result(arguments) => result::run(&arguments),

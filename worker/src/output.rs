@@ -15,6 +15,7 @@ use recto_pipeline::{
     text::review::{Images, Review},
 };
 use recto_schemas::{Manifest, PageSummary};
+use serde::Serialize;
 use tempfile::NamedTempFile;
 
 /// The results of one document in a folder.
@@ -179,11 +180,16 @@ pub(crate) fn files(folder: &Path, manifest: &str) -> io::Result<Vec<(String, Pa
 
 /// Writes `NAME.json` in `folder`, which is made where it is not there.
 pub(crate) fn write_manifest(folder: &Path, name: &str, manifest: &Manifest) -> io::Result<()> {
+    write_json(folder, &format!("{name}.json"), manifest)
+}
+
+/// Writes a file in `folder`, which is made where it is not there.
+pub(crate) fn write_json(folder: &Path, file: &str, value: &impl Serialize) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let mut out = BufWriter::new(passing(folder)?);
-    serde_json::to_writer_pretty(&mut out, manifest)?;
+    serde_json::to_writer_pretty(&mut out, value)?;
     out.write_all(b"\n")?;
-    keep(out, &folder.join(format!("{name}.json")))
+    keep(out, &folder.join(file))
 }
 
 /// Pages stand one after another with a blank line between; a page without text leaves nothing.

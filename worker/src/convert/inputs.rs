@@ -13,38 +13,38 @@ use crate::{
 
 /// One document to convert.
 #[derive(Debug)]
-pub(super) struct Input {
+pub(crate) struct Input {
     /// Its file, `-` for standard input, or its URI.
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Where it is, if in an object store.
-    pub(super) object: Option<Location>,
+    pub(crate) object: Option<Location>,
     /// What its results are called.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Why it cannot be read, where that is known already.
-    pub(super) error: Option<io::Error>,
+    pub(crate) error: Option<io::Error>,
 }
 
 impl Input {
     /// The path as the person gave it.
-    pub(super) fn uri(&self) -> String {
+    pub(crate) fn uri(&self) -> String {
         self.path.to_string_lossy().into_owned()
     }
 
     /// Whether it is standard input.
-    pub(super) fn is_stdin(&self) -> bool {
+    pub(crate) fn is_stdin(&self) -> bool {
         self.path == Path::new("-")
     }
 }
 
 /// The URI that a path really is.
-pub(super) fn uri(path: &Path) -> Option<&str> {
+pub(crate) fn uri(path: &Path) -> Option<&str> {
     path.to_str().filter(|text| text.starts_with("s3://"))
 }
 
 /// The documents that `paths` mean: files and objects as they are, directories and prefixes (`list` looks
 /// into those) with the documents below them in the order of their names. What cannot be looked at is an
 /// input with an error, not left out.
-pub(super) fn expand(paths: &[PathBuf], list: &List<'_>) -> Vec<Input> {
+pub(crate) fn expand(paths: &[PathBuf], list: &List<'_>) -> Vec<Input> {
     let mut found = Vec::new();
     for path in paths {
         let before = found.len();
@@ -65,6 +65,16 @@ pub(super) fn expand(paths: &[PathBuf], list: &List<'_>) -> Vec<Input> {
             ));
         }
     }
+    named(found)
+}
+
+/// One input for each path, whatever it is.
+pub(crate) fn files(paths: Vec<PathBuf>) -> Vec<Input> {
+    named(paths.into_iter().map(|path| (path, None)).collect())
+}
+
+/// Inputs with names that differ.
+fn named(found: Vec<(PathBuf, Option<io::Error>)>) -> Vec<Input> {
     let names = names(
         &found
             .iter()
@@ -86,7 +96,7 @@ pub(super) fn expand(paths: &[PathBuf], list: &List<'_>) -> Vec<Input> {
 }
 
 /// Gives what an object store has below a prefix.
-type List<'a> = dyn Fn(&Location) -> Result<Vec<Location>, StoreError> + 'a;
+pub(crate) type List<'a> = dyn Fn(&Location) -> Result<Vec<Location>, StoreError> + 'a;
 
 /// Adds the object that `uri` means, or the documents below it where it is a prefix; says which.
 fn below(uri: &str, list: &List<'_>, found: &mut Vec<(PathBuf, Option<io::Error>)>) -> bool {

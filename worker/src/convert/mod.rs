@@ -32,10 +32,11 @@ use crate::{
     setup,
     store::Location,
 };
-use inputs::Input;
+pub(crate) use inputs::{Input, expand, files};
 use objects::Objects;
-use one::{Context as ReadContext, Destination, Ended};
-use progress::Progress;
+use one::Ended;
+pub(crate) use one::{Context as ReadContext, Destination};
+pub(crate) use progress::Progress;
 
 /// Documents under way at once: the second one's pages keep the engine busy while the first one opens,
 /// ends or waits for its slowest page.
@@ -62,7 +63,7 @@ pub(crate) fn run(arguments: &Convert) -> anyhow::Result<ExitCode> {
     options.got.batch = engine.info().batch;
     let rasterizer = setup::rasterizer(&arguments.machine)?;
     let destination = match (&prefix, &arguments.output) {
-        (Some(prefix), _) => Destination::Prefix(prefix),
+        (Some(prefix), _) => Destination::Prefix(prefix, &objects),
         (None, None) => Destination::Stdout,
         (None, Some(folder)) => {
             std::fs::create_dir_all(folder)
@@ -76,12 +77,13 @@ pub(crate) fn run(arguments: &Convert) -> anyhow::Result<ExitCode> {
         password: arguments.password.as_deref(),
         engine: engine.as_ref(),
         rasterizer: &rasterizer,
-        objects: &objects,
+        objects: Some(&objects),
         destination,
         several: inputs.len() > 1,
     };
     let progress = Progress::start(inputs.len(), arguments.quiet);
-    let ended = convert_all(&inputs, &context, &progress, &cancel);
+    let documents: Vec<&Input> = inputs.iter().collect();
+    let ended = convert_all(&documents, &context, &progress, &cancel);
     let report = Report::new(&ended, inputs.len(), started, engine.as_ref());
     progress.finish(&report, arguments.output.as_deref(), cancel.is_cancelled());
     if let Some(path) = &arguments.stats {
@@ -98,14 +100,14 @@ fn prefix_of(uri: &str, objects: &Objects) -> anyhow::Result<Location> {
 }
 
 /// Converts the inputs a few at a time, or one after another where all write to standard output.
-fn convert_all(
-    inputs: &[Input],
+pub(crate) fn convert_all(
+    inputs: &[&Input],
     context: &ReadContext<'_>,
     progress: &Progress,
     cancel: &Cancel,
 ) -> Vec<Ended> {
     let at_once = match context.destination {
-        Destination::Folder(_) | Destination::Prefix(_) => DOCUMENTS_AT_ONCE,
+        Destination::Folder(_) | Destination::Prefix(..) => DOCUMENTS_AT_ONCE,
         Destination::Stdout => 1,
     };
     let (next, ended) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
@@ -134,7 +136,8 @@ fn convert_all(
     ended.into_iter().map(|(_, ended)| ended).collect()
 }
 
-fn stop_on_signals() -> anyhow::Result<Cancel> {
+/// A flag that Ctrl-C and SIGTERM raise; a second signal ends the process.
+pub(crate) fn stop_on_signals() -> anyhow::Result<Cancel> {
     let cancel = Cancel::new();
     let raised = cancel.clone();
     ctrlc::set_handler(move || {
@@ -149,7 +152,7 @@ fn stop_on_signals() -> anyhow::Result<Cancel> {
 
 /// What the whole run came to.
 #[derive(Debug, Serialize)]
-struct Report {
+pub(crate) struct Report {
     inputs: usize,
     done: usize,
     partial: usize,
@@ -166,7 +169,12 @@ struct Report {
 }
 
 impl Report {
-    fn new(ended: &[Ended], inputs: usize, started: Instant, engine: &dyn Engine) -> Self {
+    pub(crate) fn new(
+        ended: &[Ended],
+        inputs: usize,
+        started: Instant,
+        engine: &dyn Engine,
+    ) -> Self {
         let wall_s = started.elapsed().as_secs_f64();
         let pages: u64 = ended.iter().map(|ended| u64::from(ended.pages)).sum();
         let with = |state| ended.iter().filter(|ended| ended.state == state).count();
@@ -185,7 +193,7 @@ impl Report {
         }
     }
 
-    fn exit_code(&self, stopped: bool) -> ExitCode {
+    pub(crate) fn exit_code(&self, stopped: bool) -> ExitCode {
         if self.reader_left {
             ExitCode::SUCCESS
         } else if stopped {

@@ -32,7 +32,7 @@ const FILES_AT_ONCE: usize = 4;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The stores, and the threads that wait for them.
-pub(super) struct Objects {
+pub(crate) struct Objects {
     runtime: Runtime,
     stores: Stores,
 }

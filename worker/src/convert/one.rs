@@ -24,47 +24,48 @@ use crate::{
 };
 
 /// What every document of a run is read with.
-pub(super) struct Context<'a> {
-    pub(super) options: &'a Options,
-    pub(super) password: Option<&'a str>,
-    pub(super) engine: &'a dyn Engine,
-    pub(super) rasterizer: &'a Rasterizer,
-    pub(super) objects: &'a Objects,
-    pub(super) destination: Destination<'a>,
+pub(crate) struct Context<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) password: Option<&'a str>,
+    pub(crate) engine: &'a dyn Engine,
+    pub(crate) rasterizer: &'a Rasterizer,
+    /// Where documents are fetched from; a run over local files has no need of one.
+    pub(crate) objects: Option<&'a Objects>,
+    pub(crate) destination: Destination<'a>,
     /// Whether the run has more than one document.
-    pub(super) several: bool,
+    pub(crate) several: bool,
 }
 
 /// Where results go.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Destination<'a> {
+#[derive(Clone, Copy)]
+pub(crate) enum Destination<'a> {
     /// To standard output, Markdown alone.
     Stdout,
     /// To a folder.
     Folder(&'a Path),
     /// Below a prefix of an object store.
-    Prefix(&'a Location),
+    Prefix(&'a Location, &'a Objects),
 }
 
 /// How a document ended.
 #[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) uri: String,
-    pub(super) state: DocumentState,
+pub(crate) struct Ended {
+    pub(crate) uri: String,
+    pub(crate) state: DocumentState,
     /// Why it failed or was cut short.
-    pub(super) failure: Option<Failure>,
+    pub(crate) failure: Option<Failure>,
     /// Pages with a result.
-    pub(super) pages: u32,
+    pub(crate) pages: u32,
     /// Pages that failed, and why the first of them did.
-    pub(super) failed: (u32, Option<Failure>),
-    pub(super) seconds: f64,
+    pub(crate) failed: (u32, Option<Failure>),
+    pub(crate) seconds: f64,
     /// Whether the reader of standard output went away.
-    pub(super) reader_left: bool,
+    pub(crate) reader_left: bool,
 }
 
 impl Ended {
     /// What is wrong with the result, in one line; nothing where all is well.
-    pub(super) fn trouble(&self) -> Option<String> {
+    pub(crate) fn trouble(&self) -> Option<String> {
         let (failed, first) = &self.failed;
         let pages = first.as_ref().map(|first| {
             let pages = if *failed == 1 {
@@ -87,7 +88,7 @@ impl Ended {
 }
 
 /// Converts one document. `None` where it was stopped: then nothing of it is left.
-pub(super) fn convert(
+pub(crate) fn convert(
     input: &Input,
     context: &Context<'_>,
     progress: &Progress,
@@ -102,8 +103,8 @@ pub(super) fn convert(
     let uri = source.uri.clone();
     let run = (progress, cancel);
     let mut ended = match (opened, context.destination) {
-        (opened, Destination::Prefix(prefix)) => {
-            to_prefix((input, source, opened), prefix, context, run)?
+        (opened, Destination::Prefix(prefix, objects)) => {
+            to_prefix((input, source, opened), (prefix, objects), context, run)?
         }
         (opened, Destination::Folder(folder)) => {
             to_folder((input, source, opened), folder, context, run)?
@@ -125,10 +126,10 @@ fn open(
     cancel: &Cancel,
 ) -> Option<Result<File, Failure>> {
     let most_bytes = context.options.limits.max_document_bytes;
-    let Some(at) = &input.object else {
+    let (Some(at), Some(objects)) = (&input.object, context.objects) else {
         return Some(open_file(input, most_bytes, source));
     };
-    let fetched = context.objects.fetch(at, most_bytes, cancel)?;
+    let fetched = objects.fetch(at, most_bytes, cancel)?;
     Some(match fetched {
         Ok(file) => identify(file, most_bytes, source),
         Err(error) if matches!(error.cause, Cause::TooLarge { .. }) => Err(too_large(most_bytes)),
@@ -209,7 +210,7 @@ fn regular(input: &Input, most_bytes: u64) -> io::Result<File> {
 /// To a passing folder first, and from there below the prefix.
 fn to_prefix(
     (input, source, opened): (&Input, Source, Result<File, Failure>),
-    prefix: &Location,
+    (prefix, objects): (&Location, &Objects),
     context: &Context<'_>,
     run: (&Progress, &Cancel),
 ) -> Option<Ended> {
@@ -218,7 +219,7 @@ fn to_prefix(
         Err(error) => return Some(failed(source, not_written(&error), context, None)),
     };
     let mut ended = to_folder((input, source, opened), folder.path(), context, run)?;
-    let delivered = context.objects.deliver(folder.path(), &input.name, prefix);
+    let delivered = objects.deliver(folder.path(), &input.name, prefix);
     if let Err(error) = delivered {
         ended.state = DocumentState::Failed;
         ended.failure = Some(not_written(&error));

@@ -18,7 +18,7 @@ use super::{Report, one::Ended};
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
 /// Shows how far a run is.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     quiet: bool,
     bar: Option<ProgressBar>,
     started: Instant,
@@ -33,7 +33,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Starts showing a run over so many documents; `quiet` shows failures alone.
-    pub(super) fn start(documents: usize, quiet: bool) -> Self {
+    pub(crate) fn start(documents: usize, quiet: bool) -> Self {
         let terminal = io::stderr().is_terminal() && !quiet;
         let bar = terminal.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
@@ -55,7 +55,7 @@ impl Progress {
     }
 
     /// A document of so many pages is open.
-    pub(super) fn opened(&self, pages: u32) {
+    pub(crate) fn opened(&self, pages: u32) {
         let pages = u64::from(pages);
         let known = self.pages_known.fetch_add(pages, Ordering::Relaxed) + pages;
         let opened = self.documents_opened.fetch_add(1, Ordering::Relaxed) + 1;
@@ -69,7 +69,7 @@ impl Progress {
     }
 
     /// A page is finished.
-    pub(super) fn page(&self) {
+    pub(crate) fn page(&self) {
         let pages = self.pages.fetch_add(1, Ordering::Relaxed) + 1;
         if let Some(bar) = &self.bar {
             bar.inc(1);
@@ -87,7 +87,7 @@ impl Progress {
     }
 
     /// A document has ended.
-    pub(super) fn document(&self, ended: &Ended) {
+    pub(crate) fn document(&self, ended: &Ended) {
         if ended.pages + ended.failed.0 == 0 {
             self.unopened.fetch_add(1, Ordering::Relaxed);
         }
@@ -106,7 +106,7 @@ impl Progress {
     }
 
     /// Says what the run came to.
-    pub(super) fn finish(&self, report: &Report, output: Option<&Path>, stopped: bool) {
+    pub(crate) fn finish(&self, report: &Report, output: Option<&Path>, stopped: bool) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

@@ -32,6 +32,25 @@ pub fn push_plain(html: &mut String, text: std::fmt::Arguments<'_>) {
     html.write_fmt(text).expect("a string takes all text");
 }
 
+/// The start of a page as far as its body, with a policy that lets nothing through but `style` and images from `images`
+/// (a source list of CSP).
+pub fn opened(title: &str, style: &str, images: &str) -> String {
+    let hash = style_source(style);
+    let mut html = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
+         style-src {hash}; img-src {images}; base-uri 'none'; form-action 'none'\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"referrer\" content=\"no-referrer\">\n<title>"
+    );
+    push_text(&mut html, title);
+    push_plain(
+        &mut html,
+        format_args!("</title>\n<style>{style}</style>\n</head>\n<body>\n"),
+    );
+    html
+}
+
 /// A file name as one segment of a relative URL: all but unreserved characters percent-encoded
 /// (RFC 3986, section 2.3), so that it is no scheme and no path.
 pub fn url_segment(name: &[u8]) -> String {

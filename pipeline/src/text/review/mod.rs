@@ -5,8 +5,8 @@
 //! text comes from documents and is untrusted: it is escaped, and the page's own
 //! `Content-Security-Policy` lets nothing but its style and its images through.
 
-// Escaping, addresses, style.
-mod html;
+// Escaping, addresses, style, and the head of a page that loads nothing.
+pub(crate) mod html;
 // A page's image with its boxes.
 mod overlay;
 // Formulas as MathML.
@@ -194,22 +194,9 @@ fn is_low(confidence: Option<f32>) -> bool {
 /// All that stands before the first page.
 fn head(title: &str, pages: u32, inline: bool) -> String {
     let style = html::style();
-    let (hash, images) = (
-        html::style_source(&style),
-        if inline { "data:" } else { "'self' file:" },
-    );
-    let mut html = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
-         style-src {hash}; img-src {images}; base-uri 'none'; form-action 'none'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"referrer\" content=\"no-referrer\">\n<title>"
-    );
-    push_text(&mut html, title);
-    push_plain(
-        &mut html,
-        format_args!("</title>\n<style>{style}</style>\n</head>\n<body>\n<header>\n<h1><bdi>"),
-    );
+    let images = if inline { "data:" } else { "'self' file:" };
+    let mut html = html::opened(title, &style, images);
+    html.push_str("<header>\n<h1><bdi>");
     push_text(&mut html, title);
     push_plain(
         &mut html,

@@ -1,0 +1,140 @@
+//! `recto eval`: how well documents with known text are read.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use recto_schemas::Options;
+
+use super::{EngineArg, GotArgs, GotSettings, LimitArgs, MachineArgs, ReadArgs, run_options};
+
+pub(super) const NOTES: &str = "\
+DATA is a dataset as GOT's evaluation takes it, a JSON list of
+  {\"image\": \"a.png\", \"conversations\": [{\"from\": \"human\", \"value\": \"<image>\\nOCR: \"}, {\"from\": \"gpt\", \"value\": \"…\"}]}
+or a folder where documents have their text beside them: NAME.truth.json ({\"pages\": [{\"page\": 1, \
+\"text\": \"…\"}]}), NAME.md or NAME.txt.
+
+A table goes to standard output. DIR gets eval.json (all figures and texts), worst.html (the worst \
+cases beside their images) and readings/ (what `recto convert` writes).
+
+Exit status: 0 all documents read, 1 some failed or lost pages (they count as read as nothing, and \
+each is named), 2 wrong usage, 130 stopped.
+
+Examples:
+  recto eval scans/ -o out
+  recto eval bench.json --images pages/ --engine got --model stepfun-ai/GOT-OCR-2.0-hf -o out
+  recto eval scans/ --predictions other-tool/ -o out
+  recto eval bench.json --num-chunks 4 --chunk-idx 0 -o out    # and 1, 2, 3 elsewhere, then:
+  recto eval --merge out -o out";
+
+/// Arguments of `recto eval`.
+#[derive(Debug, Args)]
+pub(crate) struct Eval {
+    /// Documents with known text: a dataset (JSON), or a folder
+    #[arg(value_name = "DATA", required_unless_present = "merge")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// Folder for the results
+    #[arg(
+        id = "output",
+        short,
+        long = "out",
+        value_name = "DIR",
+        env = "RECTO_EVAL_OUT"
+    )]
+    pub(crate) out: PathBuf,
+
+    /// Folder that a dataset names its images from [default: the dataset's own]
+    #[arg(long, value_name = "DIR", env = "RECTO_EVAL_IMAGES")]
+    pub(crate) images: Option<PathBuf>,
+
+    /// Score the texts in this folder, NAME.md or NAME.txt for each document, instead of reading
+    #[arg(long, value_name = "DIR", env = "RECTO_EVAL_PREDICTIONS")]
+    pub(crate) predictions: Option<PathBuf>,
+
+    /// Compare texts as they stand, as GOT's evaluation does; without it Markdown's marks, kinds of quotes and dashes,
+    /// hyphens at line ends and white space do not count
+    #[arg(long, env = "RECTO_EVAL_AS_IS")]
+    pub(crate) as_is: bool,
+
+    /// Characters that are left out of both texts; `~` always is where a NAME.truth.json is the truth
+    #[arg(
+        long,
+        value_name = "CHARACTERS",
+        default_value = "",
+        hide_default_value = true,
+        env = "RECTO_EVAL_IGNORE"
+    )]
+    pub(crate) ignore: String,
+
+    /// Cases in worst.html
+    #[arg(long, value_name = "N", default_value_t = 20, env = "RECTO_EVAL_WORST", value_parser = clap::value_parser!(u16).range(0..=500))]
+    pub(crate) worst: u16,
+
+    /// Parts that the documents are evaluated in
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true, env = "RECTO_EVAL_NUM_CHUNKS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) num_chunks: u32,
+
+    /// Which part this is, from 0
+    #[arg(
+        long,
+        value_name = "K",
+        default_value_t = 0,
+        hide_default_value = true,
+        env = "RECTO_EVAL_CHUNK_IDX"
+    )]
+    pub(crate) chunk_idx: u32,
+
+    /// Put the parts in these folders together
+    #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with = "data")]
+    pub(crate) merge: Vec<PathBuf>,
+
+    /// Engine that reads page images
+    #[arg(long, value_enum, default_value_t = EngineArg::Ppocr, env = "RECTO_ENGINE")]
+    engine: EngineArg,
+
+    #[command(flatten)]
+    read: ReadArgs,
+
+    /// Password of encrypted documents (safer in RECTO_PASSWORD than on the command line)
+    #[arg(
+        long,
+        value_name = "TEXT",
+        env = "RECTO_PASSWORD",
+        hide_env_values = true
+    )]
+    pub(crate) password: Option<String>,
+
+    /// Say nothing on standard error but what went wrong
+    #[arg(short, long, env = "RECTO_QUIET")]
+    pub(crate) quiet: bool,
+
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
+
+    #[command(flatten)]
+    got: GotArgs,
+
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+impl Eval {
+    /// What documents are read with; pages are told apart by their markers, whatever was asked for.
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            page_markers: true,
+            ..run_options(
+                self.engine,
+                &self.read,
+                &self.got,
+                &self.limits,
+                &self.machine,
+            )
+        }
+    }
+
+    /// What GOT runs with.
+    pub(crate) fn got(&self) -> GotSettings {
+        self.got.settings(&self.machine.got)
+    }
+}
