@@ -8,8 +8,9 @@ PARTS = RECTO_PDFIUM="$${RECTO_PDFIUM:-$(CACHE)/pdfium/libpdfium.so}" \
 PYTHON ?= python3
 DEMO_OUT := out/demo
 REFERENCE := $(CACHE)/reference/complete
+TRAINING := $(CACHE)/training/complete
 
-.PHONY: help setup test-parts build build-cuda demo test lint unit bench bench-got bench-got-binary full-size bench-worker chaos servers samples reference clean
+.PHONY: help setup test-parts build build-cuda demo test lint unit bench bench-got bench-got-binary full-size bench-worker chaos servers samples reference training train-test train-material clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -85,8 +86,23 @@ reference: $(REFERENCE) ## write GOT's small checkpoints and expected values ane
 	cd tests/reference && $(CACHE)/reference/bin/python make_checkpoints.py
 	cd tests/reference && $(CACHE)/reference/bin/python make_expected.py
 	cd tests/reference && $(CACHE)/reference/bin/python make_grids.py
+	cd tests/reference && $(CACHE)/reference/bin/python make_eval.py
 	cd tests/reference && $(CACHE)/reference/bin/python looping.py checkpoints/looping
 	cd tests/reference && $(CACHE)/reference/bin/python looping.py checkpoints/table --table 40
+
+# Training in Python, in an environment of its own; nothing else needs it.
+$(TRAINING): training/requirements.txt
+	$(PYTHON) -m venv $(CACHE)/training
+	$(CACHE)/training/bin/pip install --quiet --disable-pip-version-check --requirement training/requirements.txt
+	touch $@
+
+training: $(TRAINING) ## set up the environment for training (training/README.md)
+
+train-test: $(TRAINING) ## the training's own tests, on the CPU; five minutes
+	cd training && $(CACHE)/training/bin/python -m pytest -q tests
+
+train-material: $(TRAINING) ## fetch the fonts and texts that pages are rendered from, out of Debian's packages
+	cd training && $(CACHE)/training/bin/python -m recto_train.material $(CACHE)/material
 
 clean: ## remove what was built; the cache folder stays
 	cargo clean
