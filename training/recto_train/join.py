@@ -22,9 +22,9 @@ def joined(seeing: dict, reading: dict) -> dict:
     for part in ("model", "heads"):
         weights = {}
         for name, theirs in reading[part].items():
-            ours = seeing[part][name]
-            if ours.shape != theirs.shape:
-                raise ValueError(f"{name} is {tuple(ours.shape)} in one and {tuple(theirs.shape)} in the other: train both with the same sizes")
+            ours = seeing[part].get(name)
+            if ours is None or ours.shape != theirs.shape:
+                raise ValueError(f"{name} is not of the same shape in both: train both with the same sizes")
             weights[name] = ours if name.startswith(SEEING) else theirs
         state[part] = weights
     return state

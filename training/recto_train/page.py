@@ -16,6 +16,7 @@ from .faces import Face, Faces, Type, sized
 from .scan import Wear, turn, worn
 
 LIGATURES = {"ffi": "\ufb03", "ffl": "\ufb04", "fi": "\ufb01", "fl": "\ufb02", "ff": "\ufb00"}
+LETTERS = {ligature: letters for letters, ligature in LIGATURES.items()}
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class Canvas:
         left = x
         for char, advance in zip(word, advances):
             right = left + advance * stretch
-            parts = {v: k for k, v in LIGATURES.items()}.get(char, char)
+            parts = LETTERS.get(char, char)
             for i, part in enumerate(parts):
                 step = (right - left) / len(parts)
                 self.glyphs.chars.append(part)
@@ -283,10 +284,7 @@ class Composer:
         for i, word in enumerate(words):
             x += self.canvas.word(x, baseline, word, faces[i] if faces else face, self.set.ink) + gap
         self.y += self.set.leading * face.size
-        text = " ".join(words)
-        for letters, ligature in LIGATURES.items():
-            text = text.replace(ligature, letters)
-        return text
+        return "".join(LETTERS.get(char, char) for char in " ".join(words))
 
     def fill(
         self, words: list[str], left: float, right: float, face: Type, first: float = 0.0, most: int = 10_000,
@@ -409,7 +407,6 @@ class Composer:
         columns = int(rng.integers(2, 5))
         places = np.sort(rng.uniform(0.25, 0.85, columns - 1)) * (at.right - at.left) + at.left
         places = [at.left, *(float(p) for p in places)]
-        dots = columns == 2 and rng.random() < 0.3
         lines = []
         for _ in range(int(rng.integers(2, 7))):
             if not self.fits(face):
@@ -430,8 +427,6 @@ class Composer:
                 break
             self.y = top + at.leading * face.size
             lines.append(" ".join(cells))
-            if dots:
-                pass
         if lines:
             self.blocks.append(Block("rows", lines))
         return len(lines)

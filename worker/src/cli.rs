@@ -105,6 +105,25 @@ pub(crate) struct Convert {
     #[arg(short, long, value_name = "DIR", env = "RECTO_OUTPUT")]
     pub(crate) output: Option<PathBuf>,
 
+    /// Write what the run took (pages, seconds, share of the time the engine was busy) as JSON
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "RECTO_STATS",
+        help_heading = "Machine"
+    )]
+    pub(crate) stats: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// How the documents of a run on this machine are read.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
     /// Engine that reads page images
     #[arg(long, value_enum, default_value_t = EngineArg::Ppocr, env = "RECTO_ENGINE")]
     engine: EngineArg,
@@ -125,15 +144,6 @@ pub(crate) struct Convert {
     #[arg(short, long, env = "RECTO_QUIET")]
     pub(crate) quiet: bool,
 
-    /// Write what the run took (pages, seconds, share of the time the engine was busy) as JSON
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "RECTO_STATS",
-        help_heading = "Machine"
-    )]
-    pub(crate) stats: Option<PathBuf>,
-
     #[command(flatten)]
     pub(crate) machine: MachineArgs,
 
@@ -142,9 +152,6 @@ pub(crate) struct Convert {
 
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
-
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
 }
 
 /// What decides the Markdown.
@@ -267,38 +274,21 @@ enum FurnitureArg {
     Drop,
 }
 
-impl Convert {
+impl RunArgs {
     /// What documents are read with.
     pub(crate) fn options(&self) -> Options {
-        run_options(
-            self.engine,
-            &self.read,
-            &self.got,
-            &self.limits,
-            &self.machine,
-        )
+        let (engine, limits) = (self.engine.name(), self.limits.limits());
+        let mut options = self.read.options(engine, self.got.options(), limits);
+        if engine == EngineName::Got {
+            self.got().fill(&mut options.got);
+        }
+        options
     }
 
     /// What GOT runs with.
     pub(crate) fn got(&self) -> GotSettings {
         self.got.settings(&self.machine.got)
     }
-}
-
-/// What the documents of a run on this machine are read with.
-fn run_options(
-    engine: EngineArg,
-    read: &ReadArgs,
-    got: &GotArgs,
-    limits: &LimitArgs,
-    machine: &MachineArgs,
-) -> Options {
-    let engine = engine.name();
-    let mut options = read.options(engine, got.options(), limits.limits());
-    if engine == EngineName::Got {
-        got.settings(&machine.got).fill(&mut options.got);
-    }
-    options
 }
 
 impl ReadArgs {
@@ -384,7 +374,7 @@ mod tests {
         let Command::Convert(convert) = cli.command else {
             panic!("convert was asked for")
         };
-        assert_eq!(convert.options(), Options::default());
+        assert_eq!(convert.run.options(), Options::default());
     }
 
     /// Names and example values of `deploy/env.example`.

@@ -183,23 +183,29 @@ mod tests {
         assert!(scores.words.of >= 3, "{:?}", scores.words);
     }
 
+    /// A page without a name, scored.
+    pub(super) fn scored(truth: &str, reading: &str) -> EvalCase {
+        let scores = score(truth, reading);
+        EvalCase {
+            index: 0,
+            name: String::new(),
+            page: None,
+            path: String::new(),
+            rotation: 0,
+            failure: None,
+            truth: truth.to_owned(),
+            reading: reading.to_owned(),
+            characters: scores.characters,
+            words: scores.words,
+            got: scores.got,
+        }
+    }
+
     #[test]
     fn totals_weigh_characters_and_not_pages() {
-        let case = |index, truth: &str, reading: &str| {
-            let scores = score(truth, reading);
-            EvalCase {
-                index,
-                name: String::new(),
-                page: None,
-                path: String::new(),
-                rotation: 0,
-                failure: None,
-                truth: truth.to_owned(),
-                reading: reading.to_owned(),
-                characters: scores.characters,
-                words: scores.words,
-                got: scores.got,
-            }
+        let case = |index, truth: &str, reading: &str| EvalCase {
+            index,
+            ..scored(truth, reading)
         };
         let cases = [
             case(0, "abcdefghi", "abcdefghi"),

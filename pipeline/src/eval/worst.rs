@@ -138,22 +138,14 @@ fn shortened(text: &str) -> (&str, bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::score, *};
+    use super::{super::tests::scored, *};
 
     fn case(truth: &str, reading: &str) -> EvalCase {
-        let scores = score(truth, reading);
         EvalCase {
-            index: 0,
             name: "<b>a&b</b>.png".to_owned(),
             page: Some(2),
             path: "a.png".to_owned(),
-            rotation: 0,
-            failure: None,
-            truth: truth.to_owned(),
-            reading: reading.to_owned(),
-            characters: scores.characters,
-            words: scores.words,
-            got: scores.got,
+            ..scored(truth, reading)
         }
     }
 

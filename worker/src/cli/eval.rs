@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use recto_schemas::Options;
 
-use super::{EngineArg, GotArgs, GotSettings, LimitArgs, MachineArgs, ReadArgs, run_options};
+use super::RunArgs;
 
 pub(super) const NOTES: &str = "\
 DATA is a dataset as GOT's evaluation takes it, a JSON list of
@@ -88,34 +88,8 @@ pub(crate) struct Eval {
     #[arg(long, value_name = "DIR", num_args = 1.., conflicts_with = "data")]
     pub(crate) merge: Vec<PathBuf>,
 
-    /// Engine that reads page images
-    #[arg(long, value_enum, default_value_t = EngineArg::Ppocr, env = "RECTO_ENGINE")]
-    engine: EngineArg,
-
     #[command(flatten)]
-    read: ReadArgs,
-
-    /// Password of encrypted documents (safer in RECTO_PASSWORD than on the command line)
-    #[arg(
-        long,
-        value_name = "TEXT",
-        env = "RECTO_PASSWORD",
-        hide_env_values = true
-    )]
-    pub(crate) password: Option<String>,
-
-    /// Say nothing on standard error but what went wrong
-    #[arg(short, long, env = "RECTO_QUIET")]
-    pub(crate) quiet: bool,
-
-    #[command(flatten)]
-    pub(crate) machine: MachineArgs,
-
-    #[command(flatten)]
-    got: GotArgs,
-
-    #[command(flatten)]
-    limits: LimitArgs,
+    pub(crate) run: RunArgs,
 }
 
 impl Eval {
@@ -123,18 +97,7 @@ impl Eval {
     pub(crate) fn options(&self) -> Options {
         Options {
             page_markers: true,
-            ..run_options(
-                self.engine,
-                &self.read,
-                &self.got,
-                &self.limits,
-                &self.machine,
-            )
+            ..self.run.options()
         }
-    }
-
-    /// What GOT runs with.
-    pub(crate) fn got(&self) -> GotSettings {
-        self.got.settings(&self.machine.got)
     }
 }

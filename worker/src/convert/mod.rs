@@ -14,7 +14,7 @@ use std::{
     path::Path,
     process::ExitCode,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -23,11 +23,11 @@ use std::{
 
 use anyhow::Context;
 use recto_pipeline::{cancel::Cancel, engine::Engine};
-use recto_schemas::DocumentState;
+use recto_schemas::{DocumentState, Options};
 use serde::Serialize;
 
 use crate::{
-    cli::{Convert, EXIT_FAILED, EXIT_STOPPED},
+    cli::{Convert, EXIT_FAILED, EXIT_STOPPED, RunArgs},
     hub::Tell,
     setup,
     store::Location,
@@ -49,19 +49,12 @@ const DOCUMENTS_AT_ONCE: usize = 3;
 pub(crate) fn run(arguments: &Convert) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let cancel = stop_on_signals()?;
-    let mut options = arguments.options();
+    let mut options = arguments.run.options();
     let objects = Objects::new(&arguments.store)?;
     let prefix = arguments.output.as_deref().and_then(inputs::uri);
     let prefix = prefix.map(|uri| prefix_of(uri, &objects)).transpose()?;
-    let engine = {
-        let tell = match arguments.quiet {
-            true => Tell::Nobody,
-            false => Tell::Person,
-        };
-        setup::engine(options.engine, &arguments.machine, &arguments.got(), tell)?
-    };
-    options.got.batch = engine.info().batch;
-    let rasterizer = setup::rasterizer(&arguments.machine)?;
+    let engine = engine(&arguments.run, &mut options)?;
+    let rasterizer = setup::rasterizer(&arguments.run.machine)?;
     let destination = match (&prefix, &arguments.output) {
         (Some(prefix), _) => Destination::Prefix(prefix, &objects),
         (None, None) => Destination::Stdout,
@@ -74,14 +67,14 @@ pub(crate) fn run(arguments: &Convert) -> anyhow::Result<ExitCode> {
     let inputs = inputs::expand(&arguments.inputs, &|prefix| objects.list(prefix));
     let context = ReadContext {
         options: &options,
-        password: arguments.password.as_deref(),
+        password: arguments.run.password.as_deref(),
         engine: engine.as_ref(),
         rasterizer: &rasterizer,
         objects: Some(&objects),
         destination,
         several: inputs.len() > 1,
     };
-    let progress = Progress::start(inputs.len(), arguments.quiet);
+    let progress = Progress::start(inputs.len(), arguments.run.quiet);
     let documents: Vec<&Input> = inputs.iter().collect();
     let ended = convert_all(&documents, &context, &progress, &cancel);
     let report = Report::new(&ended, inputs.len(), started, engine.as_ref());
@@ -90,6 +83,20 @@ pub(crate) fn run(arguments: &Convert) -> anyhow::Result<ExitCode> {
         write_stats(path, &report)?;
     }
     Ok(report.exit_code(cancel.is_cancelled()))
+}
+
+/// Loads the engine that a run asks for; `options` then have what it settled on.
+///
+/// # Errors
+/// The model or what runs it is missing or broken.
+pub(crate) fn engine(run: &RunArgs, options: &mut Options) -> anyhow::Result<Arc<dyn Engine>> {
+    let tell = match run.quiet {
+        true => Tell::Nobody,
+        false => Tell::Person,
+    };
+    let engine = setup::engine(options.engine, &run.machine, &run.got(), tell)?;
+    options.got.batch = engine.info().batch;
+    Ok(engine)
 }
 
 /// The place for results that `-o` names, looked at before the work begins.

@@ -20,7 +20,6 @@ use recto_schemas::{EvalCase, EvalChunk, Evaluation, Failure, Model, Options};
 use crate::{
     cli::{EXIT_FAILED, EXIT_STOPPED, Eval},
     convert::{self, Destination, Input, Progress, ReadContext, Report},
-    hub::Tell,
     setup,
 };
 use data::Sample;
@@ -51,11 +50,11 @@ pub(crate) fn run(arguments: &Eval) -> anyhow::Result<ExitCode> {
     let cancel = convert::stop_on_signals()?;
     let chunk = (arguments.chunk_idx, arguments.num_chunks);
     let (samples, without) = data::samples(data, arguments.images.as_deref(), chunk)?;
-    if without > 0 && !arguments.quiet {
+    if without > 0 && !arguments.run.quiet {
         eprintln!("{without} without text beside them, left out");
     }
     let options = arguments.options();
-    let rasterizer = setup::rasterizer(&arguments.machine)?;
+    let rasterizer = setup::rasterizer(&arguments.run.machine)?;
     let Some((readings, engine)) = readings(arguments, &samples, &options, &rasterizer, &cancel)?
     else {
         return Ok(ExitCode::from(EXIT_STOPPED));
@@ -86,7 +85,7 @@ pub(crate) fn run(arguments: &Eval) -> anyhow::Result<ExitCode> {
     let pictures = Pictures::Drawn {
         rasterizer: &rasterizer,
         limits: &options.limits,
-        password: arguments.password.as_deref(),
+        password: arguments.run.password.as_deref(),
         cancel: &cancel,
     };
     ended(&evaluation, &arguments.out, worst, &pictures)
@@ -152,18 +151,13 @@ fn convert_into(
     cancel: &Cancel,
 ) -> anyhow::Result<Option<ReadBy>> {
     let started = Instant::now();
-    let tell = match arguments.quiet {
-        true => Tell::Nobody,
-        false => Tell::Person,
-    };
-    let engine = setup::engine(options.engine, &arguments.machine, &arguments.got(), tell)?;
     let mut options = options.clone();
-    options.got.batch = engine.info().batch;
+    let engine = convert::engine(&arguments.run, &mut options)?;
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let context = ReadContext {
         options: &options,
-        password: arguments.password.as_deref(),
+        password: arguments.run.password.as_deref(),
         engine: engine.as_ref(),
         rasterizer,
         objects: None,
@@ -172,7 +166,7 @@ fn convert_into(
     };
     let read = samples.iter().filter(|sample| sample.refused.is_none());
     let inputs: Vec<&Input> = read.map(|sample| &sample.input).collect();
-    let progress = Progress::start(inputs.len(), arguments.quiet);
+    let progress = Progress::start(inputs.len(), arguments.run.quiet);
     let ended = convert::convert_all(&inputs, &context, &progress, cancel);
     let report = Report::new(&ended, inputs.len(), started, engine.as_ref());
     progress.finish(&report, Some(folder), cancel.is_cancelled());

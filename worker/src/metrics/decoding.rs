@@ -6,7 +6,7 @@ use recto_schemas::Decoding;
 
 use super::{
     Family, counter, counters,
-    labels::{Rejection, Way},
+    labels::{Label, Rejection, Way},
 };
 
 /// The decoder's series; they stay at zero where the engine has none.
@@ -78,9 +78,11 @@ impl DecodingMetrics {
             self.attempts.of(only).inc();
         }
         for attempt in &decoding.attempts {
-            self.attempts.of(Way::named(&attempt.way)).inc();
+            let way = Way::named(&attempt.way).unwrap_or(Way::Other);
+            self.attempts.of(way).inc();
             if let Some(why) = &attempt.rejected {
-                self.rejections.of(Rejection::named(why)).inc();
+                let why = Rejection::named(why).unwrap_or(Rejection::Other);
+                self.rejections.of(why).inc();
             }
         }
     }

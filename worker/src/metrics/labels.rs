@@ -4,17 +4,25 @@
 use recto_schemas::{PageOutcome, ResultState};
 
 /// One label and all values it may have.
-pub(crate) trait Label: Copy {
+pub(crate) trait Label: Copy + 'static {
     /// The label's name.
     const KEY: &'static str;
     /// Every value, in the order of [`Label::index`].
     const VALUES: &'static [&'static str];
+    /// The variants, in the same order.
+    const ALL: &'static [Self];
     /// Where this value stands in [`Label::VALUES`].
     fn index(self) -> usize;
 
     /// The value as it is written.
     fn as_str(self) -> &'static str {
         Self::VALUES[self.index()]
+    }
+
+    /// The value that is written so.
+    fn named(word: &str) -> Option<Self> {
+        let at = Self::VALUES.iter().position(|value| *value == word)?;
+        Self::ALL.get(at).copied()
     }
 }
 
@@ -31,6 +39,7 @@ macro_rules! label {
         impl Label for $name {
             const KEY: &'static str = $key;
             const VALUES: &'static [&'static str] = &[$($value),+];
+            const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             fn index(self) -> usize {
                 self as usize
@@ -129,20 +138,6 @@ label! {
     }
 }
 
-impl Way {
-    /// The way that a manifest calls so.
-    pub(super) fn named(word: &str) -> Self {
-        match word {
-            "pass" => Self::Pass,
-            "single" => Self::Single,
-            "no-repeat-ngram" => Self::NoRepeatNgram,
-            "plain" => Self::Plain,
-            "ppocr" => Self::Ppocr,
-            _ => Self::Other,
-        }
-    }
-}
-
 label! {
     /// Why an attempt's text was not kept.
     Rejection, "reason" {
@@ -156,19 +151,6 @@ label! {
         Time = "time",
         /// Something else.
         Other = "other",
-    }
-}
-
-impl Rejection {
-    /// The reason that a manifest calls so.
-    pub(super) fn named(word: &str) -> Self {
-        match word {
-            "repetition" => Self::Repetition,
-            "too-few-words" => Self::TooFewWords,
-            "length" => Self::Length,
-            "time" => Self::Time,
-            _ => Self::Other,
-        }
     }
 }
 
