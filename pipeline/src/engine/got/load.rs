@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_that_asks_for_sections_reads_them() {
+    fn a_checkpoint_that_asks_for_rows_reads_them() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folder = folder.join("../tests/reference/checkpoints/hub-new");
         let copy = tempfile::tempdir().expect("a folder");
@@ -214,7 +214,7 @@ mod tests {
             fs::copy(&path, copy.path().join(name)).expect("writable");
         }
         let asking = copy.path().join("preprocessor_config.json");
-        fs::write(asking, r#"{"sections": {"dpi": 160}}"#).expect("writable");
+        fs::write(asking, r#"{"rows": {"pitch": 32}}"#).expect("writable");
         let config = GotConfig {
             dtype: Some(Dtype::F32),
             max_new_tokens: 8,
@@ -235,8 +235,8 @@ mod tests {
         let reading = read_page(&got, page);
         let decoding = reading.decoding.expect("a decoder wrote it");
         assert_eq!(decoding.tiling.reason, "sections");
-        // 350 pixels of lines, and views of 128.
-        assert!((4..=5).contains(&decoding.tiling.rows), "{decoding:?}");
+        // 12 lines, and views of four rows.
+        assert_eq!(decoding.tiling.rows, 3, "{decoding:?}");
         let views = got.usage().decode.expect("it decodes").views;
         assert_eq!(views, u64::from(decoding.tiling.rows));
         assert!(

@@ -2,22 +2,31 @@
 //!
 //! The model was trained on whole pages of ordinary type in one view, on several short pages together, and on
 //! tiles of what does not fit one view. So each page is looked at, and gets the form it was trained on. A small
-//! model says in its configuration that it was trained on sections of pages; it gets those.
+//! model says in its configuration that it was trained on rows, a line each; it gets those, in as many sections as
+//! there are views of them.
 
 // How much text a page seems to have, and how small it is.
 mod look;
 // A page's ink, without what is no type.
 mod sheet;
-// A page cut into pieces that one view holds.
+// A block's lines, and their pieces.
+mod lines;
+// A page's lines in rows of views.
 mod sections;
 
 use std::sync::Arc;
 
 use recto_schemas::{GotOptions, PagesPerPass, Tiles, Tiling};
 
-pub(super) use self::sections::Section;
 use self::{look::Look, sections::sections};
-use super::tiles::{Grid, grid};
+pub(super) use self::{
+    sections::{Patch, Row, Section, Start},
+    sheet::down,
+};
+use super::{
+    config::RowSize,
+    tiles::{Grid, grid},
+};
 use crate::image::PageImage;
 
 /// Type whose em has fewer pixels in the view than this is cut: 10 points on A4 have 12, and 6 points, the
@@ -49,8 +58,8 @@ pub(super) struct Limits {
     pub(super) min_tiles: u32,
     /// Most tiles, the overview not counted.
     pub(super) max_tiles: u32,
-    /// Resolution of sections in dots per inch, where the model was trained on those.
-    pub(super) sections: Option<f32>,
+    /// Rows that pages are cut into, where the model was trained on those.
+    pub(super) rows: Option<RowSize>,
     /// Positions for prompt and answer together.
     pub(super) context: usize,
     /// Positions that one view takes.
@@ -89,7 +98,7 @@ pub(super) enum Shape {
     Tiles(Grid, Tiling),
     /// Several pages, each in one view.
     Pages(Tiling),
-    /// One page cut into sections, each of which is read by itself.
+    /// One page's lines in rows of several views, each of which is read by itself.
     Sections(Vec<Section>, Tiling),
 }
 
@@ -120,7 +129,7 @@ impl Pass {
             return vec![self.clone()];
         };
         let part = |section: &Section| Self {
-            shape: Shape::Sections(vec![*section], tiling.clone()),
+            shape: Shape::Sections(vec![section.clone()], tiling.clone()),
             ..self.clone()
         };
         sections.iter().map(part).collect()
@@ -155,8 +164,8 @@ fn plan_page(page: &PageImage, options: &GotOptions, limits: &Limits) -> Planned
     let look = Look::of(page);
     let is_auto =
         options.tiles == Tiles::Auto && options.region.is_none() && options.color.is_none();
-    let dpi = limits.sections.filter(|_| is_auto);
-    let cut = dpi.and_then(|dpi| sections(page, look.em, dpi, limits.view));
+    let rows = limits.rows.filter(|_| is_auto);
+    let cut = rows.and_then(|rows| sections(page, look.em, rows, limits.view));
     let (grid, reason) = match options.tiles {
         // The reference takes no notice of a box or a colour with several views.
         _ if options.region.is_some() => (Grid::ONE, "box".to_owned()),

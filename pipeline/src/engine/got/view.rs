@@ -4,7 +4,10 @@
 //! bit (`Resample.c` of Pillow 13): the filter is stretched by the scale where a side shrinks, weights are
 //! rounded to fixed point, and rows are scaled across, rounded to 8 bits, and then down.
 
-use super::{plan::Section, tiles::Grid};
+use super::{
+    plan::{Patch, Section, down},
+    tiles::Grid,
+};
 use crate::image::PageImage;
 
 /// Bits after the point of a weight: 8 of 32 hold the value, 2 what the filter's overshoot takes.
@@ -40,22 +43,28 @@ impl View {
         }
     }
 
-    /// A section of the page at its scale, in the top left corner of a white view of `size`. White where the page
-    /// has fewer pixels than its size says, or the section lies outside.
+    /// A section's rows on a white view of `size`, in grey, each patch's paper made white, as they come from different
+    /// places of the page. White where the page has fewer pixels than its size says, or a patch lies outside.
     pub(super) fn section(page: &PageImage, size: (u32, u32), section: &Section) -> Self {
-        let pixels = |side: u32, most: u32| {
-            ((side as f32 * section.scale).round() as u32).clamp(1, most.max(1))
-        };
-        let width = pixels(section.width, size.0) as usize;
-        let scaled = resize(
-            &cropped(page, section),
-            width as u32,
-            pixels(section.height, size.1),
-        );
-        let mut rgb = vec![255; size.0 as usize * size.1 as usize * 3];
-        let rows = rgb.chunks_exact_mut(size.0 as usize * 3);
-        for (row, scaled) in rows.zip(scaled.chunks_exact(width * 3)) {
-            row[..width * 3].copy_from_slice(scaled);
+        let stride = size.0 as usize * 3;
+        let mut rgb = vec![255; stride * size.1 as usize];
+        for patch in section.rows.iter().flat_map(|row| &row.patches) {
+            let pixels = |side: u32, at: u32, most: u32| {
+                ((side as f32 * patch.scale).round() as u32)
+                    .clamp(1, most.saturating_sub(at).max(1))
+            };
+            let width = pixels(patch.width, patch.x, size.0);
+            let height = pixels(patch.height, patch.y, size.1);
+            let scaled = resize(&cropped(page, section.slope, patch), width, height);
+            let paper = paper(&scaled);
+            let (from, to) = (patch.x as usize * 3, (patch.x + width) as usize * 3);
+            let rows = rgb.chunks_exact_mut(stride.max(1)).skip(patch.y as usize);
+            for (row, scaled) in rows.zip(scaled.chunks_exact(width as usize * 3)) {
+                let place = row.get_mut(from..to).unwrap_or_default();
+                for (pixel, scaled) in place.chunks_exact_mut(3).zip(scaled.chunks_exact(3)) {
+                    pixel.fill(levelled(grey(scaled), paper));
+                }
+            }
         }
         Self {
             width: size.0,
@@ -89,23 +98,56 @@ impl View {
     }
 }
 
-/// The pixels of a section; none where it does not lie within `page`.
-fn cropped(page: &PageImage, section: &Section) -> PageImage {
-    let across = section.left as usize * 3..(section.left as usize + section.width as usize) * 3;
-    let rows = page
-        .rgb
-        .chunks_exact((page.width as usize * 3).max(1))
-        .skip(section.top as usize)
-        .take(section.height as usize);
-    PageImage {
-        width: section.width,
-        height: section.height,
-        dpi: page.dpi,
-        rgb: rows
-            .flat_map(|row| row.get(across.clone()).unwrap_or_default())
-            .copied()
-            .collect(),
+/// The pixels of a patch of the page whose lines are straightened; none where it does not lie within `page`.
+fn cropped(page: &PageImage, slope: f32, patch: &Patch) -> PageImage {
+    let (left, top) = (patch.left as usize, patch.top as usize);
+    let (width, height) = (patch.width as usize, patch.height as usize);
+    let (stride, high) = (page.width as usize * 3, page.height as usize);
+    let whole = page.rgb.len() >= stride * high;
+    let is_inside = whole && left + width <= page.width as usize && top + height <= high;
+    let mut rgb = Vec::new();
+    if is_inside {
+        rgb = vec![255; width * height * 3];
+        for x in 0..width {
+            let down = down(slope, (left + x) as f32, page.width as usize);
+            for y in 0..height {
+                let row = (top + y).saturating_add_signed(down).min(high - 1);
+                let from = row * stride + (left + x) * 3;
+                rgb[(y * width + x) * 3..][..3].copy_from_slice(&page.rgb[from..from + 3]);
+            }
+        }
     }
+    PageImage {
+        width: patch.width,
+        height: patch.height,
+        dpi: page.dpi,
+        rgb,
+    }
+}
+
+/// Tone of a pixel.
+fn grey(pixel: &[u8]) -> u8 {
+    let sum = 2 * u32::from(pixel[0]) + 5 * u32::from(pixel[1]) + u32::from(pixel[2]);
+    (sum / 8) as u8
+}
+
+/// Tone of the paper of an RGB picture, whatever is on it: its median.
+fn paper(rgb: &[u8]) -> u8 {
+    let mut tones: Vec<u8> = rgb.chunks_exact(3).map(grey).collect();
+    let middle = tones.len() / 2;
+    match tones.is_empty() {
+        true => 255,
+        false => *tones.select_nth_unstable(middle).1,
+    }
+}
+
+/// `tone` on white paper: light letters on a dark ground turn dark.
+fn levelled(tone: u8, paper: u8) -> u8 {
+    let (tone, paper) = match paper < 96 {
+        true => (255 - tone, 255 - paper),
+        false => (tone, paper),
+    };
+    (u32::from(tone) * 255 / u32::from(paper.max(1))).min(255) as u8
 }
 
 /// `page` scaled to `width` × `height`, RGB, as Pillow's bicubic filter does it.
@@ -287,6 +329,7 @@ fn add_row(sums: &mut [i32; LANES], row: &[u8], weight: i32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::got::plan::{Row, Start};
 
     /// A picture that a script can make too: the expected bytes below are Pillow 13.0's.
     fn picture(width: u32, height: u32) -> PageImage {
@@ -405,49 +448,132 @@ mod tests {
         );
     }
 
+    fn one(slope: f32, patch: Patch) -> Section {
+        Section {
+            slope,
+            rows: vec![Row {
+                start: Start::Line,
+                patches: vec![patch],
+            }],
+        }
+    }
+
     #[test]
-    fn a_section_stands_in_the_corner_of_a_white_view() {
-        let page = picture(60, 40);
-        let section = Section {
+    fn a_patch_stands_at_its_place_in_grey_on_white() {
+        let mut page = picture(60, 40);
+        for (at, pixel) in page.rgb.chunks_exact_mut(3).enumerate() {
+            // Yellow paper, some of it printed.
+            pixel.copy_from_slice(if at % 5 < 3 {
+                &[240, 200, 120]
+            } else {
+                &[20, 10, 30]
+            });
+        }
+        let patch = Patch {
             left: 10,
             top: 5,
             width: 30,
             height: 20,
             scale: 0.5,
+            x: 4,
+            y: 3,
         };
-        let view = View::section(&page, (24, 16), &section);
-        let cut = cropped(&page, &section);
+        let view = View::section(&page, (24, 16), &one(0.0, patch));
+        let cut = cropped(&page, 0.0, &patch);
         assert_eq!(cut.rgb[..90], page.rgb[(5 * 60 + 10) * 3..][..90]);
         let scaled = resize(&cut, 15, 10);
+        let paper = paper(&scaled);
         for (y, row) in view.rgb.chunks_exact(24 * 3).enumerate() {
-            let (left, right) = row.split_at(15 * 3);
-            match y {
-                0..10 => assert_eq!(left, &scaled[y * 45..][..45]),
-                _ => assert!(left.iter().all(|&value| value == 255)),
+            for (x, pixel) in row.chunks_exact(3).enumerate() {
+                let is_inside = (4..19).contains(&x) && (3..13).contains(&y);
+                let from = || grey(&scaled[((y - 3) * 15 + x - 4) * 3..]);
+                let tone = if is_inside {
+                    levelled(from(), paper)
+                } else {
+                    255
+                };
+                assert_eq!(pixel, [tone; 3], "{x} {y}");
             }
-            assert!(right.iter().all(|&value| value == 255));
         }
-        let as_it_is = Section {
+        let as_it_is = Patch {
             scale: 1.0,
-            ..section
+            x: 0,
+            y: 0,
+            ..patch
         };
-        let view = View::section(&page, (30, 20), &as_it_is);
-        assert_eq!(view.rgb, cut.rgb);
+        let view = View::section(&page, (30, 20), &one(0.0, as_it_is));
+        assert!(
+            view.rgb.iter().all(|tone| [255, 20, 19, 21].contains(tone)),
+            "{:?}",
+            &view.rgb[..30]
+        );
     }
 
     #[test]
-    fn a_section_outside_of_its_page_is_white() {
+    fn sloping_lines_are_straight_in_a_patch() {
+        let mut page = picture(60, 40);
+        for (at, pixel) in page.rgb.chunks_exact_mut(3).enumerate() {
+            let (x, y) = (at % 60, at / 60);
+            pixel.fill(if y == 20 + x / 10 { 0 } else { 255 });
+        }
+        let patch = Patch {
+            left: 5,
+            top: 20,
+            width: 50,
+            height: 6,
+            scale: 1.0,
+            x: 0,
+            y: 0,
+        };
+        let view = View::section(&page, (50, 6), &one(0.1, patch));
+        let dark: Vec<usize> = (0..6)
+            .map(|y| {
+                view.rgb[y * 150..][..150]
+                    .iter()
+                    .filter(|tone| **tone < 128)
+                    .count()
+                    / 3
+            })
+            .collect();
+        // A pixel or so to either side, as steps need not fall together.
+        assert!(
+            dark.iter().filter(|count| **count > 0).count() <= 2,
+            "{dark:?}"
+        );
+    }
+
+    #[test]
+    fn light_letters_on_a_dark_ground_turn_dark() {
+        assert_eq!(
+            [levelled(200, 200), levelled(100, 200), levelled(255, 200)],
+            [255, 127, 255]
+        );
+        assert_eq!([levelled(30, 30), levelled(255, 30)], [255, 0]);
+        assert_eq!(levelled(0, 0), 255);
+    }
+
+    #[test]
+    fn a_patch_outside_of_its_page_or_view_is_white() {
         let page = picture(6, 4);
-        for (left, top, width, height) in [(5, 0, 9, 9), (0, 3, 2, 9), (u32::MAX, u32::MAX, 1, 1)] {
-            let section = Section {
+        let edge = u32::MAX;
+        let places = [
+            (5, 0, 9, 9, 0, 0),
+            (0, 3, 2, 9, 0, 0),
+            (edge, edge, 1, 1, 0, 0),
+            (0, 0, 2, 2, edge - 9, edge - 9),
+        ];
+        for (left, top, width, height, x, y) in places {
+            let patch = Patch {
                 left,
                 top,
                 width,
                 height,
                 scale: 1.0,
+                x,
+                y,
             };
-            let view = View::section(&page, (3, 3), &section);
-            assert_eq!(view.rgb, [255; 27], "{section:?}");
+            let view = View::section(&page, (3, 3), &one(0.0, patch));
+            assert_eq!(view.rgb, [255; 27], "{patch:?}");
         }
     }
 

@@ -113,6 +113,15 @@ pub(super) struct Text {
     pub(super) tied: bool,
 }
 
+/// Rows that a model was trained on in place of whole pages, in pixels of its view.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct RowSize {
+    /// Size of the type.
+    pub(super) em: f32,
+    /// From one row to the next.
+    pub(super) pitch: u32,
+}
+
 /// How a view is made of pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pixels {
@@ -126,8 +135,8 @@ pub(super) struct Pixels {
     pub(super) std: [f32; 3],
     /// What a value of 0 to 255 is multiplied by first.
     pub(super) rescale: f32,
-    /// The resolution, in dots per inch, of the sections that the model was trained on in place of whole pages.
-    pub(super) sections: Option<f32>,
+    /// The rows that the model was trained on in place of whole pages.
+    pub(super) rows: Option<RowSize>,
     /// Least tiles of a page that is cut.
     pub(super) min_patches: u32,
     /// Most tiles of a page that is cut.

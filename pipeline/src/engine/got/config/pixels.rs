@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::{
-    Pixels,
+    Pixels, RowSize,
     members::{self, Members},
 };
 use crate::engine::got::error::GotError;
@@ -21,8 +21,10 @@ const SIDE: usize = 384;
 const MOST_SIDE: usize = 1 << 16;
 /// Most tiles of a page.
 const MOST_TILES: usize = 64;
-/// The resolution of sections where the file says none, and the highest, in dots per inch.
-const SECTIONS_DPI: (f64, f64) = (160.0, 1_200.0);
+/// Size of type in rows where the file says none, and the largest, in pixels.
+const ROWS_EM: (f64, f64) = (36.0, 512.0);
+/// From row to row where the file says nothing, in pixels: what an image token stands for.
+const ROWS_PITCH: usize = 64;
 /// Most tiles of a page in the original's demo (`run_ocr_2.0_crop.py`).
 const ORIGINAL_TILES: u32 = 6;
 
@@ -35,7 +37,7 @@ pub(super) fn original(image: usize) -> Pixels {
         mean: MEAN,
         std: STD,
         rescale: 1.0 / 255.0,
-        sections: None,
+        rows: None,
         min_patches: 1,
         max_patches: ORIGINAL_TILES,
     }
@@ -51,8 +53,8 @@ pub(super) fn hub(folder: &Path, image: usize) -> Result<Pixels, GotError> {
         if file.get("image_processor").is_some() {
             let mut found = pixels(&file.object("image_processor", &map)?, image)?;
             // Saving anew with transformers may put all but this into the newer file.
-            if let (None, Some(map)) = (found.sections, &older) {
-                found.sections = sections(&Members::new(&path, map))?;
+            if let (None, Some(map)) = (found.rows, &older) {
+                found.rows = rows(&Members::new(&path, map))?;
             }
             return Ok(found);
         }
@@ -94,28 +96,26 @@ fn pixels(members: &Members<'_>, image: usize) -> Result<Pixels, GotError> {
             reason = "the reference computes in f32"
         )]
         rescale: members.positive("rescale_factor", 1.0 / 255.0, 1e6)? as f32,
-        sections: sections(members)?,
+        rows: rows(members)?,
         min_patches: u32::try_from(min).unwrap_or(u32::MAX),
         max_patches: u32::try_from(max).unwrap_or(u32::MAX),
     })
 }
 
-/// The resolution of sections, where `sections` asks for them: an addition of ours, which the reference's
-/// processor takes no notice of.
-fn sections(members: &Members<'_>) -> Result<Option<f32>, GotError> {
-    if members.get("sections").is_none() {
+/// The rows, where `rows` asks for them: an addition of ours, which the reference's processor takes no notice of.
+fn rows(members: &Members<'_>) -> Result<Option<RowSize>, GotError> {
+    if members.get("rows").is_none() {
         return Ok(None);
     }
     let nothing = Map::new();
-    let (usual, most) = SECTIONS_DPI;
-    let dpi = members
-        .object("sections", &nothing)?
-        .positive("dpi", usual, most)?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a resolution of at most 1200"
-    )]
-    Ok(Some(dpi as f32))
+    let rows = members.object("rows", &nothing)?;
+    let pitch = rows.size("pitch", ROWS_PITCH, 8..=MOST_SIDE)?;
+    let (usual, most) = ROWS_EM;
+    #[expect(clippy::cast_possible_truncation, reason = "a size of at most 512")]
+    Ok(Some(RowSize {
+        em: rows.positive("em", usual, most)? as f32,
+        pitch: u32::try_from(pitch).unwrap_or(u32::MAX),
+    }))
 }
 
 /// Width and height of a view, which the encoder takes in one size only.

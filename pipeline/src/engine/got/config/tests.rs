@@ -117,19 +117,20 @@ fn both_generations_of_the_hub_say_the_same() {
 }
 
 #[test]
-fn sections_are_asked_for_by_either_file_of_the_processor() {
-    let sections = |value: Value| {
-        let config = read(|_, processor| set(processor, "image_processor.sections", value));
-        config.unwrap().pixels.sections
+fn rows_are_asked_for_by_either_file_of_the_processor() {
+    let rows = |value: Value| {
+        let config = read(|_, processor| set(processor, "image_processor.rows", value));
+        config.unwrap().pixels.rows
     };
-    assert_eq!(sections(Value::Null), None);
-    assert_eq!(sections(json!({})), Some(160.0));
-    assert_eq!(sections(json!({"dpi": 200})), Some(200.0));
+    let size = |em, pitch| Some(RowSize { em, pitch });
+    assert_eq!(rows(Value::Null), None);
+    assert_eq!(rows(json!({})), size(36.0, 64));
+    assert_eq!(rows(json!({"em": 30, "pitch": 48})), size(30.0, 48));
     let folder = folder(|_, _| {});
     let path = folder.path().join("preprocessor_config.json");
-    fs::write(&path, r#"{"sections": {"dpi": 150}}"#).unwrap();
+    fs::write(&path, r#"{"rows": {"em": 20.5}}"#).unwrap();
     let config = Config::read(folder.path()).unwrap();
-    assert_eq!(config.pixels.sections, Some(150.0));
+    assert_eq!(config.pixels.rows, size(20.5, 64));
 }
 
 #[test]
@@ -251,10 +252,11 @@ fn a_processor_that_would_need_other_pixels_is_refused_by_name() {
         ("image_std", json!([0.5, 0.5, 0.0]), "above 0"),
         ("rescale_factor", json!(0), "above 0"),
         ("max_patches", json!(1000), "to 64"),
-        ("sections", json!(160), "an object"),
-        ("sections.dpi", json!(0), "above 0"),
-        ("sections.dpi", json!("160"), "above 0"),
-        ("sections.dpi", json!(1e4), "at most 1200"),
+        ("rows", json!(36), "an object"),
+        ("rows.em", json!(0), "above 0"),
+        ("rows.em", json!("36"), "above 0"),
+        ("rows.em", json!(1e4), "at most 512"),
+        ("rows.pitch", json!(7), "8"),
         ("min_patches", json!(13), "`max_patches`"),
     ];
     for (member, value, reason) in table {

@@ -1,27 +1,24 @@
-//! [`sections`]: a page cut into pieces that one view holds at the size of type its model was trained on.
+//! [`sections`]: a page's lines, each on a row of a view of its own, at the size of type that the model was trained on.
 //!
-//! Columns of the page's ink, as [`Sheet`] has it, are split where a white gutter goes down between prose on both
-//! sides; blocks above and below stay apart; what is taller than the view is cut where the most white is. Nothing
-//! is turned: a skewed page has no gutters and few white rows, and is cut where the least ink is.
+//! The page is straightened. Columns of its ink, as [`Sheet`] has it, are split where a white gutter goes down between
+//! prose on both sides; blocks above and below stay apart. Lines that are longer than a row are cut between words.
 
 use std::ops::Range;
 
-use super::sheet::{Area, Sheet, THIN};
-use crate::image::PageImage;
+use super::{
+    lines::{Line, Stretch},
+    sheet::{Area, Sheet, THIN},
+};
+use crate::{engine::got::config::RowSize, image::PageImage};
 
-/// White around a section's ink, in pixels of the view.
-const MARGIN: f32 = 12.0;
-/// The size that type is brought to where the resolution does not, in points.
-const USUAL: f32 = 10.8;
-/// Sizes that are left as the resolution gives them, in points: 8 to 14, and what measuring them is off by.
-const USUAL_SIZES: std::ops::RangeInclusive<f32> = 8.1..=14.4;
-const POINTS_PER_INCH: f32 = 72.0;
-/// How far the type may take the scale from what the resolution gives.
-const OFF_SCALE: (f32, f32) = (0.6, 1.6);
-/// Resolutions that are believed, in dots per inch.
-const SOUND_DPI: std::ops::RangeInclusive<f32> = 20.0..=2_400.0;
+/// White at a row's ends, in pixels of the view.
+const MARGIN: f32 = 8.0;
+/// White that is cut out with ink, in ems.
+const AROUND: f32 = 0.1;
 /// Most that is scaled up; more shows nothing new.
-const MOST_SCALE: f32 = 4.0;
+const MOST_SCALE: f32 = 6.0;
+/// Height of the ink of a row at most, as a share of the row.
+const MOST_HEIGHT: f32 = 0.72;
 /// Least width of a gutter in ems.
 const GUTTER: f32 = 0.9;
 /// Least width of a column in ems: cells of tables are narrower.
@@ -47,18 +44,39 @@ const MOST_GUTTERS: usize = 3;
 const MOST_DEPTH: usize = 6;
 /// Most sections of a page; one that needs more is read in another form.
 const MOST_SECTIONS: usize = 64;
-/// Share of the view's height that a cut aims below, so that there is a choice of white rows.
-const FILL: f32 = 0.92;
-/// How far from the place that is aimed at a cut may lie, as a share of the view's height.
-const REACH: f32 = 0.25;
-/// Ems of white that make up for a cut that lies a view's height off its place.
-const OFF_PLACE: f32 = 3.0;
-/// Ems of white above which a gap is as good as any.
-const WIDE_GAP: f32 = 2.0;
 
-/// A piece of a page and the scale at which one view shows it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What one view shows of a page: rows one under the other.
+#[derive(Clone, Debug, PartialEq)]
 pub(in crate::engine::got) struct Section {
+    /// How far the page's lines go down for each pixel to the right; they turn about its middle column.
+    pub(in crate::engine::got) slope: f32,
+    /// From the first row of the view on.
+    pub(in crate::engine::got) rows: Vec<Row>,
+}
+
+/// A line or a piece of one.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::engine::got) struct Row {
+    /// What it begins.
+    pub(in crate::engine::got) start: Start,
+    /// What it shows, from left to right.
+    pub(in crate::engine::got) patches: Vec<Patch>,
+}
+
+/// What a row begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::engine::got) enum Start {
+    /// Nothing: it goes on with the line of the row before it.
+    Piece,
+    /// A line of a paragraph.
+    Line,
+    /// A paragraph.
+    Paragraph,
+}
+
+/// A part of the straightened page and its place in the view.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::engine::got) struct Patch {
     /// Left edge in pixels of the page.
     pub(in crate::engine::got) left: u32,
     /// Top edge.
@@ -69,42 +87,44 @@ pub(in crate::engine::got) struct Section {
     pub(in crate::engine::got) height: u32,
     /// Pixels of the view for one of the page.
     pub(in crate::engine::got) scale: f32,
+    /// Left edge in pixels of the view.
+    pub(in crate::engine::got) x: u32,
+    /// Top edge in pixels of the view.
+    pub(in crate::engine::got) y: u32,
 }
 
-/// Cuts `page` into sections in reading order, each of which fits a view of `view` pixels with its type as large
-/// as at `dpi` dots per inch; `em` is that of the page's type in pixels, where it has any.
+/// The lines of `page` in reading order, in rows of `size` in views of `view` pixels; `em` is that of the page's type in
+/// pixels, where it has any.
 ///
 /// A page without ink has none. `None` where there would be too many.
 pub(super) fn sections(
     page: &PageImage,
     em: Option<f32>,
-    dpi: f32,
+    size: RowSize,
     view: (u32, u32),
 ) -> Option<Vec<Section>> {
-    let mut sections = Vec::new();
     let Some(sheet) = Sheet::of(page, em) else {
-        return Some(sections);
+        return Some(Vec::new());
     };
     let mut blocks = Vec::new();
     sheet.blocks(sheet.whole(), 0, &mut blocks);
-    let scale = scale(page.dpi, em, dpi);
-    for frame in blocks {
-        sheet.cut(&frame, scale, view, &mut sections);
+    let lines = blocks.iter().flat_map(|block| sheet.lines(block));
+    let rows: Vec<Row> = lines
+        .flat_map(|line| sheet.rows_of(&line, size, view))
+        .collect();
+    let most = (view.1 / size.pitch).max(1) as usize;
+    let section = |rows: &[Row]| Section {
+        slope: sheet.slope,
+        rows: rows.to_vec(),
+    };
+    let mut sections: Vec<Section> = rows.chunks(most).map(section).collect();
+    for section in &mut sections {
+        for (index, row) in section.rows.iter_mut().enumerate() {
+            let top = index as u32 * size.pitch;
+            row.patches.iter_mut().for_each(|patch| patch.y += top);
+        }
     }
     (sections.len() <= MOST_SECTIONS).then_some(sections)
-}
-
-/// Pixels of the view for one of the page.
-fn scale(page_dpi: f32, em: Option<f32>, dpi: f32) -> f32 {
-    let by_dpi = match SOUND_DPI.contains(&page_dpi) {
-        true => dpi / page_dpi,
-        false => 1.0,
-    };
-    let point = dpi / POINTS_PER_INCH;
-    let by_type = em
-        .filter(|em| !USUAL_SIZES.contains(&(em * by_dpi / point)))
-        .map(|em| (USUAL * point / em).clamp(OFF_SCALE.0 * by_dpi, OFF_SCALE.1 * by_dpi));
-    by_type.unwrap_or(by_dpi).min(MOST_SCALE)
 }
 
 /// What stands beside a gutter.
@@ -256,103 +276,73 @@ impl Sheet {
         })
     }
 
-    /// Cuts a block into sections that a view holds.
-    fn cut(&self, frame: &Area, scale: f32, view: (u32, u32), sections: &mut Vec<Section>) {
-        let Some(content) = self.content(frame) else {
-            return;
-        };
-        let fitting = self.fitting(&content, scale, (view.0, u32::MAX));
-        let limit = (room(view.1) / fitting / self.factor as f32) as usize;
-        let mut piece = frame.clone();
-        for cut in self.cuts(&self.rows(&content), limit.max(1)) {
-            piece.y.end = content.y.start + cut;
-            self.push(&piece, scale, view, sections);
-            piece.y = piece.y.end..frame.y.end;
-        }
-        self.push(&piece, scale, view, sections);
-    }
-
-    /// The most of `scale` at which `content` and its margins fit `view`.
-    fn fitting(&self, content: &Area, scale: f32, view: (u32, u32)) -> f32 {
-        let pixels = |side: &Range<usize>| (side.len() * self.factor) as f32;
-        let across = room(view.0) / pixels(&content.x);
-        scale.min(across).min(room(view.1) / pixels(&content.y))
-    }
-
-    /// Rows before which a block is cut, whose `rows` have so much ink each, so that no piece has more than
-    /// `limit`.
-    fn cuts(&self, rows: &[usize], limit: usize) -> Vec<usize> {
-        let mut cuts = Vec::new();
-        let mut from = 0;
-        while rows.len() - from > limit {
-            let left = rows.len() - from;
-            let pieces = (left as f32 / (FILL * limit as f32)).ceil();
-            let wanted = from + (left as f32 / pieces) as usize;
-            let reach = ((REACH * limit as f32) as usize).max(1);
-            let window = wanted.saturating_sub(reach).max(from + 1)
-                ..(wanted + reach).min(from + limit).max(from + 2);
-            from = self.cut_in(rows, window, wanted, limit);
-            cuts.push(from);
-        }
-        cuts
-    }
-
-    /// The best row of `window` to cut before: the middle of much white near `wanted`, else where the least ink is.
-    fn cut_in(&self, rows: &[usize], window: Range<usize>, wanted: usize, limit: usize) -> usize {
-        let gaps = rows[window.clone()]
-            .split_inclusive(|&ink| ink > 0)
-            .scan(window.start, |start, part| {
-                let white = part.iter().filter(|&&ink| ink == 0).count();
-                let gap = *start..*start + white;
-                *start += part.len();
-                Some(gap)
-            })
-            .filter(|gap| !gap.is_empty());
-        let worth = |gap: &Range<usize>| {
-            let off = usize::midpoint(gap.start, gap.end).abs_diff(wanted) as f32;
-            (gap.len() as f32 / self.em).min(WIDE_GAP) - OFF_PLACE * off / limit as f32
-        };
-        let best = gaps.max_by(|a, b| worth(a).total_cmp(&worth(b)));
-        match best {
-            Some(gap) => usize::midpoint(gap.start, gap.end).max(window.start),
-            None => window
-                .min_by_key(|&y| (rows[y], y.abs_diff(wanted)))
-                .unwrap_or(wanted),
-        }
-    }
-
-    /// Adds what `piece` holds, with a margin of what is its own.
-    fn push(&self, piece: &Area, scale: f32, view: (u32, u32), sections: &mut Vec<Section>) {
-        let Some(content) = self.content(piece) else {
-            return;
-        };
-        let scale = self.fitting(&content, scale, view);
-        let margin = (MARGIN / scale) as u32;
-        let side = |ink: &Range<usize>, room: &Range<usize>, size: usize, page: u32| {
-            let pixel = |at: usize| match at >= size {
-                true => page,
-                false => (at * self.factor) as u32,
+    /// The rows that show `line`, each at the view's top.
+    fn rows_of(&self, line: &Line, size: RowSize, view: (u32, u32)) -> Vec<Row> {
+        let factor = self.factor as f32;
+        let pitch = size.pitch.min(view.1).max(1);
+        let high = MOST_HEIGHT * pitch as f32 / line.area.y.len() as f32;
+        // Pixels of the view for one of the sheet.
+        let scale = (size.em / line.em).min(high).min(MOST_SCALE * factor);
+        let room = (view.0 as f32 - 2.0 * MARGIN).max(1.0);
+        let mut rows = Vec::new();
+        for (index, piece) in self.pieces(line, room / scale).iter().enumerate() {
+            let width = piece
+                .last()
+                .map_or(0.0, |last| last.at + last.x.len() as f32);
+            let scale = scale.min(room / width.max(1.0));
+            let x = piece.first().map_or(0, |first| first.x.start)
+                ..piece.last().map_or(0, |last| last.x.end);
+            let y = line.area.y.clone();
+            let Some(ink) = self.content(&Area { x, y }) else {
+                continue;
             };
-            let start = pixel(ink.start).saturating_sub(margin);
-            let end = pixel(ink.end).saturating_add(margin);
-            let start = start.max(pixel(room.start));
-            (start, end.min(pixel(room.end)) - start)
+            let patch = |stretch: &Stretch| {
+                let x = stretch.x.clone();
+                let at = (MARGIN + stretch.at * scale, pitch as f32 / 2.0);
+                self.patch(
+                    &Area {
+                        x,
+                        y: ink.y.clone(),
+                    },
+                    scale / factor,
+                    at,
+                    AROUND * line.em,
+                )
+            };
+            let start = match index {
+                0 if line.begins => Start::Paragraph,
+                0 => Start::Line,
+                _ => Start::Piece,
+            };
+            let patches = piece.iter().map(patch).collect();
+            rows.push(Row { start, patches });
+        }
+        rows
+    }
+
+    /// What is cut out for `ink` and `around` pixels of the sheet on all sides, so that at `scale` the left edge of the
+    /// ink and its middle are at `at` in the view.
+    fn patch(&self, ink: &Area, scale: f32, at: (f32, f32), around: f32) -> Patch {
+        let factor = self.factor as f32;
+        let side = |ink: &Range<usize>, page: u32| {
+            let start = ((ink.start as f32 - around) * factor).max(0.0) as u32;
+            let end = (((ink.end as f32 + around) * factor) as u32).min(page);
+            (start, end.saturating_sub(start).max(1))
         };
-        let (left, width) = side(&content.x, &piece.x, self.width, self.page.0);
-        let (top, height) = side(&content.y, &piece.y, self.height, self.page.1);
-        sections.push(Section {
+        let (left, width) = side(&ink.x, self.page.0);
+        let (top, height) = side(&ink.y, self.page.1);
+        let middle = (ink.y.start + ink.y.end) as f32 / 2.0 * factor;
+        let place = |at: f32, from: f32| (at - from * scale).round().max(0.0) as u32;
+        Patch {
             left,
             top,
             width,
             height,
             scale,
-        });
+            x: place(at.0, ink.x.start as f32 * factor - left as f32),
+            y: place(at.1, middle - top as f32),
+        }
     }
-}
-
-/// What margins leave of a view's side.
-fn room(side: u32) -> f32 {
-    (side as f32 - 2.0 * MARGIN).max(1.0)
 }
 
 #[cfg(test)]

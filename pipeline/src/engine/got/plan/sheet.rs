@@ -1,6 +1,6 @@
 //! [`Sheet`]: a page's ink, scaled down, without what is no type: specks, ruled lines, scanners' borders.
 //!
-//! What is ink is said by [`super::look`]: what differs from the paper around it, whatever the paper's tone.
+//! A skewed page is straightened by moving its columns up and down. What is ink is said by [`super::look`]: what differs from the paper around it, whatever the paper's tone.
 
 use std::ops::Range;
 
@@ -26,6 +26,15 @@ const EDGE: usize = 3;
 /// Share of the page's height that a border's ragged side goes down, and a column of numbers does not.
 const RAGGED: f32 = 0.4;
 
+/// Width in pixels of the columns in which ink is counted to find how lines slope.
+const STRIP: usize = 24;
+/// Steepest slope that is looked for, 3.4 degrees, and steps of the search: first wide, then narrow.
+const STEEPEST: i32 = 60;
+const SLOPE: f32 = 0.001;
+const WIDE_STEP: i32 = 4;
+/// How much sharper lines must be for a page to count as skewed.
+const SHARPER: f32 = 1.02;
+
 /// A part of the sheet, in its pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Area {
@@ -47,6 +56,8 @@ pub(super) struct Sheet {
     pub(super) page: (u32, u32),
     /// Em of the page's type, in pixels of the sheet.
     pub(super) em: f32,
+    /// How far lines go down on the page for each pixel to the right; the sheet's are straight.
+    pub(super) slope: f32,
 }
 
 impl Sheet {
@@ -56,6 +67,10 @@ impl Sheet {
         let (grey, factor) = Grey::of(page)?;
         let width = grey.width;
         let mut ruled = without_specks(&grey.ink(), width);
+        let slope = slope(&ruled, width);
+        if slope != 0.0 {
+            ruled = straightened(&ruled, width, slope);
+        }
         let tall = tall_runs(&ruled, width, LONGEST_STROKE);
         let mut text = ruled.clone();
         erase_across(&mut text, width, LONGEST_STROKE);
@@ -70,6 +85,7 @@ impl Sheet {
             factor,
             page: (page.width, page.height),
             em: (em.unwrap_or(usual) / factor as f32).max(2.0),
+            slope,
         };
         sheet.trim();
         Some(sheet)
@@ -108,7 +124,7 @@ impl Sheet {
     }
 
     /// Whether a run of rows or columns has less ink than a letter.
-    fn is_sparse(&self, run: &Range<usize>, ink: usize) -> bool {
+    pub(super) fn is_sparse(&self, run: &Range<usize>, ink: usize) -> bool {
         let ink = ink as f32;
         ink < DIRT * self.em * self.em || ink < SPARSE * run.len() as f32
     }
@@ -180,6 +196,60 @@ impl Sheet {
     }
 }
 
+/// How the lines of `ink` slope: the slope at which rows differ most in how much ink they have; 0 where that is no
+/// sharper than as it is.
+fn slope(ink: &[u8], width: usize) -> f32 {
+    let height = ink.len() / width;
+    let strips: Vec<Vec<u32>> = (0..width)
+        .step_by(STRIP)
+        .map(|left| {
+            let x = left..(left + STRIP).min(width);
+            let rows = ink.chunks_exact(width);
+            rows.map(|row| sum(&row[x.clone()]) as u32).collect()
+        })
+        .collect();
+    let sharpness = |step: i32| {
+        let mut rows = vec![0u32; height];
+        for (index, strip) in strips.iter().enumerate() {
+            let x = (index * STRIP + STRIP / 2) as f32;
+            let shift = down(step as f32 * SLOPE, x, width);
+            let (to, from) = ((-shift).max(0) as usize, shift.max(0) as usize);
+            let rows = rows.iter_mut().skip(to);
+            rows.zip(strip.iter().skip(from))
+                .for_each(|(row, ink)| *row += ink);
+        }
+        rows.iter().map(|&ink| f64::from(ink).powi(2)).sum::<f64>()
+    };
+    let best = |steps: &mut dyn Iterator<Item = i32>| {
+        let with = steps.map(|step| (step, sharpness(step)));
+        with.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, 0.0))
+    };
+    let (near, _) = best(&mut (-STEEPEST..=STEEPEST).step_by(WIDE_STEP as usize));
+    let (found, sharp) = best(&mut (near - WIDE_STEP + 1..near + WIDE_STEP));
+    match sharp > sharpness(0) * f64::from(SHARPER) {
+        true => found as f32 * SLOPE,
+        false => 0.0,
+    }
+}
+
+/// Pixels by which a line of that slope is lower at column `x` than in the middle.
+pub(in crate::engine::got) fn down(slope: f32, x: f32, width: usize) -> isize {
+    (slope * (x - width as f32 / 2.0)).round() as isize
+}
+
+/// `ink` with each column moved so that lines of that slope are straight.
+fn straightened(ink: &[u8], width: usize, slope: f32) -> Vec<u8> {
+    let mut straight = vec![0; ink.len()];
+    for x in 0..width {
+        let shift = down(slope, x as f32, width) * width as isize;
+        for at in (x..ink.len()).step_by(width) {
+            let from = at.checked_add_signed(shift);
+            straight[at] = from.and_then(|from| ink.get(from)).copied().unwrap_or(0);
+        }
+    }
+    straight
+}
+
 /// The ink that has enough neighbours.
 fn without_specks(ink: &[u8], width: usize) -> Vec<u8> {
     let height = ink.len() / width;
@@ -208,7 +278,7 @@ fn without_dirt(profile: &[usize], is_dirt: impl Fn(&Range<usize>, usize) -> boo
 }
 
 /// Runs of `profile` that are not nought.
-fn runs(profile: &[usize]) -> impl Iterator<Item = Range<usize>> {
+pub(super) fn runs(profile: &[usize]) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     profile
         .split_inclusive(|&ink| ink == 0)

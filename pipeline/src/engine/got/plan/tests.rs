@@ -8,7 +8,7 @@ const LIMITS: Limits = Limits {
     view: (1024, 1024),
     min_tiles: 1,
     max_tiles: 12,
-    sections: None,
+    rows: None,
     context: 32_768,
     tokens_per_view: 256,
     prompt_tokens: 40,
@@ -240,7 +240,10 @@ fn a_box_or_a_colour_takes_each_page_whole_and_alone() {
 #[test]
 fn a_model_of_sections_gets_each_page_in_some_unless_tiles_or_a_box_are_asked_for() {
     let limits = Limits {
-        sections: Some(160.0),
+        rows: Some(RowSize {
+            em: 36.0,
+            pitch: 64,
+        }),
         ..LIMITS
     };
     let pages = [a4(8), a4(8), a4(45), Arc::new(paper(800, 600, 100.0))];
@@ -253,13 +256,14 @@ fn a_model_of_sections_gets_each_page_in_some_unless_tiles_or_a_box_are_asked_fo
         let expected: Vec<_> = (0..4).map(|page| (page, 1, "sections")).collect();
         assert_eq!(reasons(&passes), expected);
         let counts: Vec<u32> = passes.iter().map(Pass::sections).collect();
-        assert_eq!(counts, [1, 1, 2, 0]);
+        // Each line is cut in two, and a view has 16 rows.
+        assert_eq!(counts, [1, 1, 6, 0]);
         let parts = passes[2].parts();
         let shapes: Vec<_> = parts.iter().map(|part| part.shape.clone()).collect();
         let Shape::Sections(sections, tiling) = &passes[2].shape else {
             panic!("{:?}", passes[2]);
         };
-        let one = |section: &Section| Shape::Sections(vec![*section], tiling.clone());
+        let one = |section: &Section| Shape::Sections(vec![section.clone()], tiling.clone());
         assert_eq!(shapes, sections.iter().map(one).collect::<Vec<_>>());
     }
     let region = Some([0, 0, 500, 500]);

@@ -1,14 +1,33 @@
-//! [`join`]: what was read of a page's sections, made one text again.
+//! [`join`]: what was read of a page's rows and sections, made one text again.
 
 use recto_schemas::Mode;
 
-/// Joins the texts of sections in order.
+use crate::engine::got::plan::{Row, Start};
+
+/// What GOT writes around a heading.
+const HEADING: (&str, char) = ("\\section*{", '}');
+
+/// The text of a section whose rows are `rows`, where `text` has a line for each; else `text`.
+pub(super) fn rows_joined(mode: Mode, text: &str, rows: &[Row]) -> String {
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    if lines.len() != rows.len() {
+        return text.to_owned();
+    }
+    let starts = rows.iter().map(|row| row.start);
+    join(mode, starts.zip(lines))
+}
+
+/// Joins texts in order, each of which begins what is said beside it.
 ///
-/// Plain text goes on in the next line. Formatted text goes on in a new paragraph, unless a section ends within a
-/// sentence and the next one begins in lower case: the page was cut within a paragraph there, perhaps within a word.
-pub(super) fn join<'a>(mode: Mode, texts: impl IntoIterator<Item = &'a str>) -> String {
+/// In plain text every line of the page is one. In formatted text there is an empty line before a paragraph and around a
+/// heading, and words that were hyphenated at a line's end are whole again.
+pub(super) fn join<'a>(mode: Mode, texts: impl IntoIterator<Item = (Start, &'a str)>) -> String {
     let mut joined = String::new();
-    for text in texts {
+    let mut was_heading = false;
+    for (start, text) in texts {
         let text = match mode {
             Mode::Plain => text.trim_matches('\n'),
             Mode::Format => text.trim(),
@@ -16,70 +35,109 @@ pub(super) fn join<'a>(mode: Mode, texts: impl IntoIterator<Item = &'a str>) -> 
         if text.is_empty() {
             continue;
         }
-        match mode {
+        let inside = text.strip_prefix(HEADING.0);
+        match (mode, start) {
             _ if joined.is_empty() => {}
-            Mode::Plain => joined.push('\n'),
-            Mode::Format if !text.starts_with(char::is_lowercase) => joined.push_str("\n\n"),
-            Mode::Format if is_cut_word(&joined) => drop(joined.pop()),
-            Mode::Format if is_cut_sentence(&joined) => joined.push(' '),
-            Mode::Format => joined.push_str("\n\n"),
+            (Mode::Format, Start::Piece) if was_heading && inside.is_some() => {
+                joined.truncate(joined.trim_end_matches(HEADING.1).len());
+                joined.push(' ');
+                joined.push_str(inside.unwrap_or_default());
+                continue;
+            }
+            (_, Start::Piece) => joined.push(' '),
+            (Mode::Plain, _) => joined.push('\n'),
+            (Mode::Format, Start::Paragraph) => joined.push_str("\n\n"),
+            (Mode::Format, Start::Line) if was_heading || inside.is_some() => {
+                joined.push_str("\n\n")
+            }
+            (Mode::Format, Start::Line) if is_cut_word(&joined, text) => drop(joined.pop()),
+            (Mode::Format, Start::Line) => joined.push('\n'),
         }
+        was_heading = inside.is_some();
         joined.push_str(text);
     }
     joined
 }
 
-/// Whether `text` ends with a hyphen after a letter in lower case.
-fn is_cut_word(text: &str) -> bool {
+/// Whether `text` ends with a hyphen after a letter in lower case, and `next` goes on in lower case.
+fn is_cut_word(text: &str, next: &str) -> bool {
     let before = text.strip_suffix('-');
     before.is_some_and(|before| before.ends_with(char::is_lowercase))
-}
-
-/// Whether `text` ends with what a sentence goes on after, and not with a heading.
-fn is_cut_sentence(text: &str) -> bool {
-    let line = text.lines().next_back().unwrap_or_default();
-    let goes_on = |c: char| c.is_alphanumeric() || matches!(c, ',' | ';' | '(' | '–' | '—');
-    text.ends_with(goes_on) && !line.starts_with('#')
+        && next.starts_with(char::is_lowercase)
 }
 
 #[cfg(test)]
 mod tests {
+    use Start::{Line, Paragraph, Piece};
+
     use super::*;
 
     #[test]
-    fn formatted_text_goes_on_where_a_paragraph_was_cut() {
-        let cases = [
-            (["One.", "Two."], "One.\n\nTwo."),
-            (["It was cut", "within it."], "It was cut within it."),
-            (["First, ", " then."], "First, then."),
-            (["a long para-", "graph"], "a long paragraph"),
-            (["in 1914-", "until 1918"], "in 1914-\n\nuntil 1918"),
+    fn formatted_text_goes_on_as_the_page_does() {
+        let cases: &[(&[(Start, &str)], &str)] = &[
+            (&[(Paragraph, "One."), (Paragraph, "Two.")], "One.\n\nTwo."),
+            (&[(Line, "One."), (Line, "Two.")], "One.\nTwo."),
             (
-                ["It was cut", "Here it begins"],
-                "It was cut\n\nHere it begins",
+                &[(Line, "It was cut "), (Piece, " here")],
+                "It was cut here",
             ),
-            (["## Heading", "small start"], "## Heading\n\nsmall start"),
+            (&[(Line, "a para-"), (Line, "graph")], "a paragraph"),
             (
-                ["\\title{Head}", "small start"],
-                "\\title{Head}\n\nsmall start",
+                &[(Line, "a para-"), (Paragraph, "graph")],
+                "a para-\n\ngraph",
             ),
             (
-                ["A full stop.", "small start"],
-                "A full stop.\n\nsmall start",
+                &[(Line, "in 1914-"), (Line, "until 1918")],
+                "in 1914-\nuntil 1918",
             ),
-            (["", "alone"], "alone"),
-            (["alone\n", " \n"], "alone"),
-            (["", ""], ""),
+            (
+                &[(Line, "the Anglo-"), (Line, "Saxons")],
+                "the Anglo-\nSaxons",
+            ),
+            (
+                &[(Line, "One."), (Line, "\\section*{Two}"), (Line, "Three.")],
+                "One.\n\n\\section*{Two}\n\nThree.",
+            ),
+            (
+                &[(Line, "\\section*{A long}"), (Piece, "\\section*{heading}")],
+                "\\section*{A long heading}",
+            ),
+            (&[(Line, ""), (Line, "alone")], "alone"),
+            (&[(Line, "alone\n"), (Line, " \n")], "alone"),
+            (&[], ""),
         ];
         for (texts, expected) in cases {
-            assert_eq!(join(Mode::Format, texts), expected, "{texts:?}");
+            assert_eq!(
+                join(Mode::Format, texts.iter().copied()),
+                *expected,
+                "{texts:?}"
+            );
         }
     }
 
     #[test]
-    fn plain_text_goes_on_in_the_next_line() {
-        let texts = ["one\ntwo-\n", "", "  three", "Four"];
-        assert_eq!(join(Mode::Plain, texts), "one\ntwo-\n  three\nFour");
+    fn plain_text_has_the_pages_lines() {
+        let texts = [
+            (Paragraph, "one\ntwo-\n"),
+            (Line, ""),
+            (Paragraph, "  three"),
+            (Piece, "and"),
+            (Line, "Four"),
+        ];
+        assert_eq!(join(Mode::Plain, texts), "one\ntwo-\n  three and\nFour");
         assert_eq!(join(Mode::Plain, []), "");
+    }
+
+    #[test]
+    fn a_section_with_a_line_for_each_row_is_joined_as_its_rows_go_on() {
+        let row = |start| Row {
+            start,
+            patches: Vec::new(),
+        };
+        let rows = [row(Paragraph), row(Piece), row(Paragraph)];
+        let joined = |text| rows_joined(Mode::Format, text, &rows);
+        assert_eq!(joined("One\nline.\n\nTwo."), "One line.\n\nTwo.");
+        assert_eq!(joined("One line.\n\nTwo."), "One line.\n\nTwo.");
+        assert_eq!(joined(""), "");
     }
 }

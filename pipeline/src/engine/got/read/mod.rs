@@ -11,7 +11,7 @@ mod draft;
 mod attempt;
 // Other ways of reading a page whose text repeated itself.
 mod ladder;
-// The texts of sections made one.
+// The texts of rows and sections made one.
 mod join;
 // PP-OCR beside GOT.
 mod second;
@@ -27,14 +27,14 @@ use recto_schemas::{EngineName, GotOptions, Stop, Verified};
 use self::{
     attempt::Attempting,
     draft::{Draft, Trail},
-    join::join,
+    join::{join, rows_joined},
     ladder::Best,
     second::{Second, Seen},
 };
 use super::{
     SecondReader,
     config::Config,
-    plan::{Limits, Pass, Shape, plan},
+    plan::{Limits, Pass, Row, Shape, Start, plan},
     schedule::Scheduler,
     tokens::Tokens,
 };
@@ -110,7 +110,7 @@ impl Reader {
             } else {
                 pixels.max_patches
             },
-            sections: pixels.sections,
+            rows: pixels.rows,
             context: self.context,
             tokens_per_view: self.config.image_tokens,
             prompt_tokens: QUESTION_TOKENS,
@@ -250,14 +250,34 @@ impl Visit<'_> {
             return Ok(reading);
         }
         bests.iter_mut().for_each(Best::keep);
-        let text = |best: &Best| self.reader.tokens.decode(&best.draft.tokens);
-        let texts: Vec<String> = bests.iter().map(text).collect();
+        let texts: Vec<(Start, String)> = bests
+            .iter()
+            .zip(&parts)
+            .map(|(best, part)| self.text(best, part))
+            .collect();
         let (draft, trail) = self.joined(pass, &bests, before);
-        let text = match texts.len() {
-            1 => texts.concat(),
-            _ => join(draft.mode, texts.iter().map(String::as_str)),
+        let text = match &texts[..] {
+            [(_, text)] => text.clone(),
+            _ => join(
+                draft.mode,
+                texts.iter().map(|(start, text)| (*start, text.as_str())),
+            ),
         };
         Ok(self.settle(pass, &draft, text, trail))
+    }
+
+    /// The text of an attempt at a part of a page, and what it begins.
+    fn text(&self, best: &Best, part: &Pass) -> (Start, String) {
+        let text = self.reader.tokens.decode(&best.draft.tokens);
+        match &part.shape {
+            Shape::Sections(sections, _) => {
+                let rows = sections.iter().flat_map(|section| &section.rows);
+                let rows: Vec<Row> = rows.cloned().collect();
+                let start = rows.first().map_or(Start::Paragraph, |row| row.start);
+                (start, rows_joined(best.draft.mode, &text, &rows))
+            }
+            _ => (Start::Paragraph, text),
+        }
     }
 
     /// The best attempt at a part of a page, of which `draft` is the first.

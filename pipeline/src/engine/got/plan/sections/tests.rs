@@ -5,11 +5,17 @@ use super::{
     },
     *,
 };
+use crate::engine::got::view::View;
 
 const VIEW: (u32, u32) = (1024, 1024);
-const DPI: f32 = 160.0;
+const SIZE: RowSize = RowSize {
+    em: 36.0,
+    pitch: 64,
+};
 /// Em of what is drawn: 12 points at 200 dpi.
 const EM: u32 = 33;
+/// Pixels of the view for one of the page, where the type is as drawn.
+const SCALE: f32 = 36.0 / 32.0;
 
 /// A line as it is drawn: from left to right, and its top.
 type Line = (Range<u32>, u32);
@@ -29,116 +35,170 @@ fn lines(across: Range<u32>, top: u32, count: u32, gap: u32) -> Vec<Line> {
     (0..count).map(line).collect()
 }
 
-fn cut(page: &PageImage) -> Vec<Section> {
-    let sections = sections(page, Look::of(page).em, DPI, VIEW).expect("not too many");
+/// The rows of all sections of a page.
+fn cut(page: &PageImage) -> Vec<Row> {
+    let sections = sections(page, Look::of(page).em, SIZE, VIEW).expect("not too many");
     for section in &sections {
+        assert!(section.rows.len() <= 16);
         assert_sound(page, section, VIEW);
     }
     sections
+        .into_iter()
+        .flat_map(|section| section.rows)
+        .collect()
 }
 
 fn assert_sound(page: &PageImage, section: &Section, view: (u32, u32)) {
-    assert!(section.width > 0 && section.height > 0, "{section:?}");
-    assert!(
-        section.left + section.width <= page.width,
-        "{section:?} of {}",
-        page.width
-    );
-    assert!(
-        section.top + section.height <= page.height,
-        "{section:?} of {}",
-        page.height
-    );
-    let fits = |side: u32, view: u32| {
-        // The last pixels of a page may belong to no whole pixel of its sheet.
-        let most = view as f32 + 1.0 + 16.0 * section.scale;
-        side as f32 * section.scale <= most
-    };
-    assert!(section.scale > 0.0 && section.scale <= MOST_SCALE);
-    assert!(
-        fits(section.width, view.0) && fits(section.height, view.1),
-        "{section:?}"
-    );
+    for (index, row) in section.rows.iter().enumerate() {
+        assert!(!row.patches.is_empty());
+        for patch in &row.patches {
+            assert!(patch.width > 0 && patch.height > 0, "{patch:?}");
+            assert!(
+                patch.left + patch.width <= page.width,
+                "{patch:?} of {}",
+                page.width
+            );
+            assert!(
+                patch.top + patch.height <= page.height,
+                "{patch:?} of {}",
+                page.height
+            );
+            assert!(patch.scale > 0.0 && patch.scale <= MOST_SCALE);
+            assert!(patch.x < view.0 && patch.y < view.1, "{patch:?}");
+            assert_eq!(patch.y / SIZE.pitch, index as u32, "{patch:?}");
+        }
+    }
 }
 
-/// The section that each line is in; fails where one is cut, missing, or in two.
-fn places(sections: &[Section], lines: &[Line]) -> Vec<usize> {
+/// The rows that show each line, from left to right; fails where a part of one is missing, or in two rows.
+fn places(rows: &[Row], lines: &[Line]) -> Vec<Vec<usize>> {
     let place = |(across, top): &Line| {
-        let touches = |s: &Section| {
-            across.start < s.left + s.width
-                && s.left < across.end
-                && *top < s.top + s.height
-                && s.top < top + EM * 9 / 10
-        };
-        let holds = |s: &Section| {
-            s.left <= across.start
-                && across.end <= s.left + s.width
-                && s.top <= *top
-                && top + EM * 9 / 10 <= s.top + s.height
-        };
-        let touched: Vec<usize> = (0..sections.len())
-            .filter(|&at| touches(&sections[at]))
-            .collect();
-        assert_eq!(
-            touched.len(),
-            1,
-            "line at {top}: {touched:?} of {sections:?}"
+        let mut shown = Vec::new();
+        for (at, row) in rows.iter().enumerate() {
+            for patch in &row.patches {
+                let touches = across.start < patch.left + patch.width
+                    && patch.left < across.end
+                    && top + EM / 4 < patch.top + patch.height
+                    && patch.top < top + EM / 2;
+                if touches {
+                    let holds =
+                        patch.top <= top + 2 && top + EM * 9 / 10 <= patch.top + patch.height + 2;
+                    assert!(holds, "line at {top}: {patch:?}");
+                    shown.push((patch.left, patch.left + patch.width, at));
+                }
+            }
+        }
+        assert!(!shown.is_empty(), "line at {top} is not shown: {rows:?}");
+        let (first, last) = (shown[0], shown[shown.len() - 1]);
+        assert!(
+            first.0 <= across.start + 9 && across.end <= last.1 + 26,
+            "line at {top}: {shown:?}"
         );
-        assert!(holds(&sections[touched[0]]), "line at {top}: {sections:?}");
-        touched[0]
+        for pair in shown.windows(2) {
+            // What lies between two pieces is white.
+            assert!(
+                pair[1].0 + 8 > pair[0].1 && pair[1].0 < pair[0].1 + 4 * EM,
+                "{shown:?}"
+            );
+        }
+        shown.iter().map(|place| place.2).collect()
     };
     lines.iter().map(place).collect()
 }
 
-fn is_sorted(places: &[usize]) -> bool {
-    places.windows(2).all(|pair| pair[0] <= pair[1])
+fn is_sorted(places: &[Vec<usize>]) -> bool {
+    places
+        .windows(2)
+        .all(|pair| pair[0].last() <= pair[1].first())
 }
 
 #[test]
-fn a_short_page_is_one_section_trimmed_to_its_text() {
-    let text = lines(200..1400, 300, 12, 0);
-    let sections = cut(&drawn(&text));
-    let [section] = sections[..] else {
-        panic!("{sections:?}");
-    };
-    assert!((section.scale - 0.8).abs() < 1e-6);
-    // 12 pixels of the view are 15 of the page.
-    assert!((183..=187).contains(&section.left), "{section:?}");
-    assert!((283..=287).contains(&section.top), "{section:?}");
-    let right = section.left + section.width;
-    assert!((1400..=1418).contains(&right), "{section:?}");
+fn every_line_is_a_row_at_the_size_of_type_asked_for() {
+    let text = lines(200..1000, 300, 12, 0);
+    let rows = cut(&drawn(&text));
+    let places = places(&rows, &text);
+    let expected: Vec<Vec<usize>> = (0..12).map(|n| vec![n]).collect();
+    assert_eq!(places, expected);
+    for row in &rows {
+        let [patch] = row.patches[..] else {
+            panic!("{row:?}");
+        };
+        assert!((patch.scale / SCALE - 1.0).abs() < 0.12, "{patch:?}");
+        assert!((2..=8).contains(&patch.x), "{patch:?}");
+        let middle = patch.y as f32 % 64.0 + patch.height as f32 * patch.scale / 2.0;
+        assert!((middle - 32.0).abs() < 4.0, "{patch:?}");
+    }
 }
 
 #[test]
-fn a_full_page_is_cut_between_lines_into_balanced_sections() {
+fn long_lines_are_cut_between_words_into_pieces_of_about_one_width() {
     let text = lines(160..1494, 200, 50, 0);
-    let sections = cut(&drawn(&text));
-    assert_eq!(sections.len(), 2);
-    let places = places(&sections, &text);
-    assert!(is_sorted(&places), "{places:?}");
-    let first = places.iter().filter(|&&place| place == 0).count();
-    assert!((22..=28).contains(&first), "{first}");
-    for section in &sections {
-        assert!((0.7..=0.8).contains(&section.scale), "{section:?}");
+    let page = drawn(&text);
+    let rows = cut(&page);
+    let places = places(&rows, &text);
+    assert!(is_sorted(&places));
+    for place in &places {
+        assert_eq!(place.len(), 2, "{places:?}");
+    }
+    for pair in rows.chunks_exact(2) {
+        assert_eq!(pair[1].start, Start::Piece);
+        let (left, right) = (pair[0].patches[0], pair[1].patches[0]);
+        assert!(left.width.abs_diff(right.width) < 250, "{pair:?}");
+        let end = left.left + left.width;
+        // Words are six letters of half an em, the last of which is the space.
+        let letter = ((left.left + left.width - 160) / (EM / 2)) % 6;
+        assert!((4..=5).contains(&letter), "cut at {end}");
     }
 }
 
 #[test]
-fn cuts_are_made_between_paragraphs_where_there_are_some() {
-    for offset in [0, 1, 2, 3] {
-        let mut text = lines(160..1494, 150, offset, 0);
-        text.extend(lines(160..1494, 200 + offset * 40, 45, 24));
-        let sections = cut(&drawn(&text));
-        let places = places(&sections, &text);
-        assert_eq!(places.last(), Some(&1));
-        let first = places.iter().filter(|&&place| place == 0).count() as u32;
-        assert_eq!((first - offset) % 5, 0, "{offset}: {places:?}");
-    }
+fn paragraphs_begin_after_a_gap_or_further_in() {
+    let gaps = lines(160..900, 200, 15, 24);
+    let rows = cut(&drawn(&gaps));
+    let begins = |rows: &[Row]| -> Vec<usize> {
+        let begins = rows
+            .iter()
+            .enumerate()
+            .filter(|(_, row)| row.start == Start::Paragraph);
+        begins.map(|(at, _)| at).collect()
+    };
+    assert_eq!(begins(&rows), [0, 5, 10]);
+    let mut indented = lines(160..900, 200, 15, 0);
+    indented[0].0.start += 40;
+    indented[4].0.end -= 300;
+    indented[7].0.start += 40;
+    let rows = cut(&drawn(&indented));
+    assert_eq!(begins(&rows), [0, 7]);
+    let centred: Vec<Line> = (0..8)
+        .map(|n| (300 + n % 3 * 50..900 - n % 3 * 50, 200 + n * 40))
+        .collect();
+    let rows = cut(&drawn(&centred));
+    assert_eq!(rows.len(), 8);
+}
+
+#[test]
+fn white_between_the_cells_of_a_row_is_made_narrow() {
+    let text = [(160..260, 300), (700..800, 300), (1300..1400, 300)];
+    let rows = cut(&drawn(&text));
+    let [row] = &rows[..] else {
+        panic!("{rows:?}");
+    };
+    let ends = row
+        .patches
+        .iter()
+        .map(|patch| patch.x + (patch.width as f32 * patch.scale) as u32);
+    let gaps: Vec<u32> = row.patches[1..]
+        .iter()
+        .zip(ends)
+        .map(|(next, end)| next.x - end)
+        .collect();
+    assert_eq!(gaps.len(), 2);
+    assert!(gaps.iter().all(|gap| (15..=45).contains(gap)), "{gaps:?}");
 }
 
 #[test]
 fn specks_borders_and_the_papers_tone_change_nothing() {
-    let text = lines(300..1400, 300, 20, 0);
+    let text = lines(300..1100, 300, 20, 0);
     let clean = drawn(&text);
     let expected = cut(&clean);
     let mut yellow = clean.clone();
@@ -167,9 +227,10 @@ fn specks_borders_and_the_papers_tone_change_nothing() {
         }
     }
     for (page, what) in [(yellow, "yellow"), (dirty, "dirty"), (bordered, "bordered")] {
-        let sections = cut(&page);
-        assert_eq!(sections.len(), expected.len(), "{what}: {sections:?}");
-        for (found, expected) in sections.iter().zip(&expected) {
+        let rows = cut(&page);
+        assert_eq!(rows.len(), expected.len(), "{what}: {rows:?}");
+        for (row, expected) in rows.iter().zip(&expected) {
+            let (found, expected) = (row.patches[0], expected.patches[0]);
             assert!(found.left.abs_diff(expected.left) <= 8, "{what}: {found:?}");
             assert!(found.top.abs_diff(expected.top) <= 8, "{what}: {found:?}");
             assert!(
@@ -191,11 +252,9 @@ fn columns_are_read_one_after_the_other_between_what_goes_across() {
             text.extend(lines(left..left + width - 50, 280 + column * 11, 40, 0));
         }
         text.push((200..1400, 2000));
-        let sections = cut(&drawn(&text));
-        let places = places(&sections, &text);
+        let rows = cut(&drawn(&text));
+        let places = places(&rows, &text);
         assert!(is_sorted(&places), "{columns}: {places:?}");
-        let across = sections.iter().filter(|s| s.width > 1000).count();
-        assert_eq!(across, 2, "{columns}: {sections:?}");
     }
 }
 
@@ -205,13 +264,9 @@ fn columns_inside_a_column_are_found() {
     text.extend(lines(60..450, 650, 12, 0));
     text.extend(lines(510..900, 650, 12, 0));
     text.extend(lines(980..1600, 160, 34, 0));
-    let sections = cut(&drawn(&text));
-    let places = places(&sections, &text);
+    let rows = cut(&drawn(&text));
+    let places = places(&rows, &text);
     assert!(is_sorted(&places), "{places:?}");
-    assert!(
-        places[10] > places[9] && places[22] > places[21],
-        "{places:?}"
-    );
 }
 
 #[test]
@@ -244,10 +299,20 @@ fn tables_lists_and_rivers_stay_together() {
         (labels, "labels"),
         (river, "river"),
     ] {
-        let sections = cut(&drawn(&text));
-        let places = places(&sections, &text);
-        assert!(is_sorted(&places), "{what}: {places:?}");
-        assert!(sections.len() <= 2, "{what}: {sections:?}");
+        let rows = cut(&drawn(&text));
+        let places = places(&rows, &text);
+        for (line, place) in text.iter().zip(&places) {
+            let before = text
+                .iter()
+                .zip(&places)
+                .filter(|(other, _)| other.1 < line.1);
+            assert!(
+                before
+                    .clone()
+                    .all(|(_, before)| before.last() < place.first()),
+                "{what}: {line:?}"
+            );
+        }
     }
 }
 
@@ -266,59 +331,56 @@ fn ruled_lines_across_hold_the_rows_of_a_table_together() {
     for (across, top) in &text {
         draw_line(&mut page, across.clone(), *top, EM);
     }
-    let sections = cut(&page);
-    assert!(is_sorted(&places(&sections, &text)), "{sections:?}");
-    assert!(sections.iter().all(|s| s.width > 1300), "{sections:?}");
-}
-
-#[test]
-fn a_skewed_page_is_cut_all_the_same() {
-    let straight = drawn(&lines(200..1400, 300, 40, 0));
-    let mut skewed = paper(1654, 2339, 200.0);
-    for y in 0..2339usize {
-        for x in 0..1654usize {
-            let from = (y + x / 20).saturating_sub(40).min(2338);
-            let (to, from) = ((y * 1654 + x) * 3, (from * 1654 + x) * 3);
-            skewed.rgb[to..to + 3].copy_from_slice(&straight.rgb[from..from + 3]);
-        }
-    }
-    let sections = cut(&skewed);
-    assert!((2..=3).contains(&sections.len()), "{sections:?}");
-    assert!(sections.iter().all(|s| s.width > 1200 && s.height > 400));
-    let ends = sections
-        .windows(2)
-        .map(|pair| (pair[0].top + pair[0].height, pair[1].top));
-    for (end, top) in ends {
-        assert_eq!(end, top);
-    }
-}
-
-#[test]
-fn type_decides_the_scale_where_it_is_far_from_usual() {
-    // Resolution of the page, em of its type in pixels, scale.
-    let cases = [
-        (200.0, None, 0.8),
-        (200.0, Some(25.0), 0.8),
-        (200.0, Some(33.0), 0.8),
-        // 6 points, and 4.
-        (200.0, Some(16.7), 1.28),
-        (200.0, Some(18.0), 1.28),
-        // A headline of 30 points.
-        (200.0, Some(83.0), 0.48),
-        (200.0, Some(48.0), 0.5),
-        // Resolutions that are none.
-        (0.0, Some(24.0), 1.0),
-        (f32::NAN, Some(48.0), 0.6),
-        (5.0, None, 1.0),
-        (30.0, None, 4.0),
-    ];
-    for (page_dpi, em, expected) in cases {
-        let found = scale(page_dpi, em, DPI);
+    let rows = cut(&page);
+    let places = places(&rows, &text);
+    for (pair, place) in text.chunks_exact(2).zip(places.chunks_exact(2)) {
+        assert!(place[0].last() <= place[1].first(), "{pair:?}: {place:?}");
         assert!(
-            (found - expected).abs() < 1e-3,
-            "{page_dpi} {em:?}: {found}"
+            place[1].last().unwrap() - place[0][0] <= 1,
+            "{pair:?}: {place:?}"
         );
     }
+}
+
+#[test]
+fn a_skewed_page_is_straightened() {
+    let text = lines(200..1400, 300, 40, 0);
+    let straight = drawn(&text);
+    for slope in [-0.05f32, -0.02, 0.004, 0.03] {
+        let mut skewed = paper(1654, 2339, 200.0);
+        for y in 0..2339usize {
+            for x in 0..1654usize {
+                let from = (y as f32 - slope * (x as f32 - 827.0))
+                    .round()
+                    .clamp(0.0, 2338.0) as usize;
+                let (to, from) = ((y * 1654 + x) * 3, (from * 1654 + x) * 3);
+                skewed.rgb[to..to + 3].copy_from_slice(&straight.rgb[from..from + 3]);
+            }
+        }
+        let em = Look::of(&skewed).em;
+        let sections = sections(&skewed, em, SIZE, VIEW).expect("not too many");
+        let found = sections[0].slope;
+        assert!((found - slope).abs() < 0.002, "{slope}: {found}");
+        let rows: Vec<Row> = sections
+            .into_iter()
+            .flat_map(|section| section.rows)
+            .collect();
+        let starts = rows.iter().filter(|row| row.start != Start::Piece);
+        assert_eq!(starts.count(), 40, "{slope}");
+    }
+}
+
+#[test]
+fn lines_that_touch_are_told_apart() {
+    let mut page = drawn(&lines(200..1000, 300, 10, 0));
+    // Something joins each line with the next.
+    for y in 300..300 + 9 * EM * 6 / 5 {
+        for x in [290, 291, 292, 610, 611, 612] {
+            let at = ((y * 1654 + x) * 3) as usize;
+            page.rgb[at..at + 3].fill(20);
+        }
+    }
+    assert_eq!(cut(&page).len(), 10);
 }
 
 #[test]
@@ -350,12 +412,12 @@ fn a_page_that_needs_too_many_sections_is_not_cut() {
     for top in (10..3_900).step_by(20) {
         draw_line(&mut page, 5..55, top, 12);
     }
-    assert_eq!(sections(&page, Some(12.0), DPI, (200, 200)), None);
-    assert!(sections(&page, Some(12.0), DPI, (4000, 4000)).is_some());
+    assert_eq!(sections(&page, Some(12.0), SIZE, (200, 100)), None);
+    assert!(sections(&page, Some(12.0), SIZE, (4000, 4000)).is_some());
 }
 
 #[test]
-fn anything_at_all_is_cut_into_sections_apart_from_each_other() {
+fn anything_at_all_is_cut_into_patches_of_the_page() {
     let mut state = 1u32;
     let mut below = |most: u32| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -377,22 +439,26 @@ fn anything_at_all_is_cut_into_sections_apart_from_each_other() {
         }
         let em = [None, Some(1.0), Some(9.0), Some(40.0), Some(1e6)][below(5) as usize];
         let view = (1 + below(300), 1 + below(300));
-        let Some(sections) = sections(&page, em, DPI, view) else {
+        let Some(sections) = sections(&page, em, SIZE, view) else {
             continue;
         };
-        for (at, a) in sections.iter().enumerate() {
-            assert!(a.left + a.width <= page.width && a.top + a.height <= page.height);
+        for patch in sections
+            .iter()
+            .flat_map(|s| &s.rows)
+            .flat_map(|row| &row.patches)
+        {
+            assert!(patch.left + patch.width <= page.width, "{round}: {patch:?}");
             assert!(
-                a.width > 0 && a.height > 0 && a.scale > 0.0,
-                "{round}: {a:?}"
+                patch.top + patch.height <= page.height,
+                "{round}: {patch:?}"
             );
-            for b in &sections[..at] {
-                let is_apart = a.left >= b.left + b.width
-                    || b.left >= a.left + a.width
-                    || a.top >= b.top + b.height
-                    || b.top >= a.top + a.height;
-                assert!(is_apart, "{round}: {a:?} {b:?}");
-            }
+            assert!(
+                patch.width > 0 && patch.height > 0 && patch.scale > 0.0,
+                "{round}: {patch:?}"
+            );
+        }
+        for section in &sections {
+            assert_eq!(View::section(&page, view, section).width, view.0, "{round}");
         }
     }
 }
