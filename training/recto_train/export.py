@@ -1,7 +1,7 @@
 """Checkpoints to use: a `transformers` folder of `got_ocr2`, which our engine reads too, and the encoder as ONNX.
 
     python -m recto_train.export RUN/model --onnx encoder.onnx
-    python -m recto_train.export RUN --out FOLDER --dtype bfloat16 --sections 160
+    python -m recto_train.export RUN --out FOLDER --dtype bfloat16 --rows 36
 """
 
 import argparse
@@ -31,11 +31,11 @@ def load_model(folder: Path) -> tuple[GotOcr2ForConditionalGeneration, PreTraine
 
 def save_model(
     model: GotOcr2ForConditionalGeneration, words: PreTrainedTokenizerFast, folder: Path,
-    dtype: torch.dtype = torch.float32, sections: int = 0,
+    dtype: torch.dtype = torch.float32, rows: float = 0.0,
 ) -> None:
     """Writes the folder that `transformers` and our engine load.
 
-    `sections` above 0 tells our engine that the model reads sections of pages at so many dots an inch, not whole pages.
+    `rows` above 0 tells our engine that the model reads rows with type of so many pixels, a line each, not whole pages.
     """  # fmt: skip
     shutil.rmtree(folder, ignore_errors=True)
     weights = {name: tensor.detach().to(dtype).contiguous() for name, tensor in merged(model).items()}
@@ -48,8 +48,8 @@ def save_model(
     words.save_pretrained(folder)
     size = model.config.vision_config.image_size
     pixels = PIXELS | {"size": {"height": size, "width": size}}
-    if sections:
-        pixels["sections"] = {"dpi": sections}
+    if rows:
+        pixels["rows"] = {"em": rows, "pitch": nano.TOKEN}
     (folder / "preprocessor_config.json").write_text(json.dumps(pixels, indent=2) + "\n")
 
 
@@ -98,12 +98,12 @@ def main() -> None:
     parser.add_argument("model", type=Path, help="folder of a checkpoint: RUN/model")
     parser.add_argument("--out", type=Path, help="write the checkpoint here, in another type")
     parser.add_argument("--dtype", default="bfloat16", choices=["float32", "bfloat16", "float16"])
-    parser.add_argument("--sections", type=int, default=0, help="dots an inch at which the model reads sections of pages")
+    parser.add_argument("--rows", type=float, default=0.0, help="pixels of the type in the rows that the model reads")
     parser.add_argument("--onnx", type=Path, help="write the encoder here")
     arguments = parser.parse_args()
     model, words = load_model(arguments.model)
     if arguments.out:
-        save_model(model, words, arguments.out, getattr(torch, arguments.dtype), arguments.sections)
+        save_model(model, words, arguments.out, getattr(torch, arguments.dtype), arguments.rows)
     if arguments.onnx:
         save_onnx(model, arguments.onnx)
 

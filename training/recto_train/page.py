@@ -33,6 +33,7 @@ class Style:
     prose: float = 0.6  # share of text that is prose, the rest is names, numbers, codes and random words
     markup: float = 0.3  # share of pages with headings, lists, tables
     drawn: bool = True  # False: laid out only, the picture stays white
+    rows: bool = False  # sheets of rows (`recto_train.rows`) in place of pages
     wear: Wear = field(default_factory=Wear)
 
 

@@ -19,7 +19,8 @@ import numpy as np
 
 from . import settings
 from .faces import Faces
-from .page import Page, Style, Texts, page
+from .page import Page, Style, Texts
+from .rows import view
 
 COLUMNS, ROWS = 8, 6  # of a contact sheet
 CELL = 512  # pixels that a page on it is wide at most
@@ -48,7 +49,7 @@ def begin(folder: Path) -> None:
 
 def draw(out: Path, style: Style, seed: int, number: int) -> int:
     """Writes one page; gives its glyphs' count."""
-    drawn = page(*material, style, (seed, number))
+    drawn = view(*material, style, (seed, number))
     stem = out / name(number)
     stem.with_suffix(".png").write_bytes(cv2.imencode(".png", drawn.image)[1].tobytes())
     stem.with_suffix(".txt").write_text(drawn.plain)

@@ -27,6 +27,7 @@ class Weights:
     token: float = 0.0  # glyphs named from image tokens
     text: float = 1.0  # the answer's tokens
     truth: float = 0.0  # the answer's tokens, read from the glyphs that were drawn instead of the picture
+    point: float = 0.0  # whether the decoder looks at the image token whose glyph it writes
     match: float = 0.0  # how far image tokens are from those of the glyphs that were drawn
 
 
@@ -54,6 +55,7 @@ class Stage:
     weights: Weights = field(default_factory=Weights)
     style: Style = field(default_factory=Style)
     mode: str = "both"  # plain, format or both
+    apart: bool = False  # each row of a sheet is asked for by itself, with its own image tokens
     letters: float = 0.0  # share of words that are spelt letter by letter
 
 

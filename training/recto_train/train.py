@@ -30,6 +30,7 @@ from .documents import Documents, Unusable
 from .export import load_model, save_model
 from .glyphs import GlyphHeads, TruthTokens
 from .optim import Muon
+from .pointing import Pointing
 from .read import character_errors, embedded, image_tokens, write
 from .samples import GLYPHS, IGNORED, Batch, Rendered, loader
 from .settings import USUALLY, Settings, Stage
@@ -203,8 +204,9 @@ class Run:
             if weights.truth or weights.match:
                 truth = self.heads["truth"](batch.cells)
             if weights.truth:
-                text = self.text_loss(batch, truth)
-                total, parts["truth"] = total + weights.truth * text, text.item()
+                text, point = self.text_loss(batch, truth)
+                total = total + weights.truth * text + weights.point * point
+                parts |= {"truth": text.item(), "point": point.item()}
             if not any((weights.patch, weights.token, weights.text, weights.match)):
                 return total, parts
             with torch.no_grad() if still else nullcontext():
@@ -219,16 +221,22 @@ class Run:
                 apart = (images - aim).square().mean() / aim.var()
                 total, parts["match"] = total + weights.match * apart, apart.item()
             if weights.text:
-                text = self.text_loss(batch, images)
-                total, parts["text"] = total + weights.text * text, text.item()
+                text, point = self.text_loss(batch, images)
+                total = total + weights.text * text + weights.point * point
+                parts |= {"text": text.item(), "point": point.item()}
         return total, parts
 
-    def text_loss(self, batch: Batch, images: torch.Tensor) -> torch.Tensor:
-        """Mean surprise at the answers' tokens, given image tokens (pages, rows, columns, hidden)."""
+    def text_loss(self, batch: Batch, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean surprise at the answers' tokens, given image tokens (pages, rows, columns, hidden), and at where it looks."""
         inputs = embedded(self.model, batch.ids, images)[:, :-1]
-        hidden = self.model.model.language_model(inputs_embeds=inputs).last_hidden_state
+        decoder, point = self.model.model.language_model, torch.zeros(())
+        with Pointing(decoder) as pointing:
+            hidden = decoder(inputs_embeds=inputs).last_hidden_state
+        if batch.points is not None:
+            first = int((batch.ids[0] == self.model.config.image_token_index).int().argmax())
+            point = pointing.loss(batch.points, first)
         wanted = batch.labels[:, 1:]
-        return F.cross_entropy(self.model.lm_head(hidden[wanted != IGNORED]), wanted[wanted != IGNORED])
+        return F.cross_entropy(self.model.lm_head(hidden[wanted != IGNORED]), wanted[wanted != IGNORED]), point
 
     def update(self, batches: list[Batch], stage: Stage, first: int) -> dict[str, float]:
         """One step of the optimisers over several passes; gives the figures."""
@@ -272,7 +280,7 @@ class Run:
         told = self.told.data
         if told.material:
             seed = (self.told.seed, 0 if valid else 1 + self.told.stages.index(stage))
-            return Rendered(Path(told.material), stage.style, self.words, seed, stage.batch, stage.mode, stage.letters)
+            return Rendered(Path(told.material), stage.style, self.words, seed, stage.batch, stage.mode, stage.letters, stage.apart)
         file = Path(told.valid if valid else told.train)
         return Documents(file, Path(told.images) if told.images else file.parent, self.model, self.words, stage.batch, self.told.seed)
 

@@ -9,6 +9,7 @@ import pytest
 
 from recto_train import render
 from recto_train.page import page
+from recto_train.rows import view
 
 
 def rendered(out, material, *more):
@@ -40,6 +41,24 @@ def test_truth_is_what_is_drawn(drawn_with, markup):
         for glyph in said:
             assert has_ink(drawn.image, glyph), f"page {number}: {glyph}"
     assert bool(kinds) == bool(markup)
+
+
+def test_a_sheet_has_a_line_on_each_row(drawn_with):
+    style = render.styled(["rows=true", "wear.clean=1", "wear.skew=1", "markup=0.7", "em=[28,42]", "short=0.3"], 640, 256)
+    faces, texts = render.opened(drawn_with)
+    kinds = set()
+    for number in range(12):
+        drawn = view(faces, texts, style, (12, number))
+        said = render.truth(drawn, "d")["glyphs"]
+        assert "".join(drawn.plain.split()) == "".join(glyph["char"] for glyph in said)
+        assert letters(drawn.markdown) == letters(drawn.plain)
+        # Empty rows are empty lines, but at the end.
+        lines, row_of = drawn.markdown.split("\n"), [int(sum(glyph["box"][1::2]) / 2 // 64) for glyph in said]
+        assert [n for n, line in enumerate(lines) if line] == sorted(set(row_of))
+        kinds |= {kind for kind in ("\\section*{", "\n\n") if kind in drawn.markdown}
+        for glyph in said:
+            assert has_ink(drawn.image, glyph), f"sheet {number}: {glyph}"
+    assert len(kinds) == 2
 
 
 def letters(text: str) -> str:

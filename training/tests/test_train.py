@@ -21,6 +21,12 @@ from transformers import GotOcr2Processor
 from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
 
 from recto_train import checkpoint, dataset, export, join, nano, read, render, settings, train
+from recto_train.optim import Muon
+from recto_train.page import Style
+from recto_train.pointing import Pointing
+from recto_train.rows import view
+from recto_train.samples import Rendered
+from recto_train.scan import Wear
 from recto_train.documents import Documents
 
 TOLERANCE = 1e-4  # between our own forward pass, transformers' and ONNX'
@@ -160,11 +166,96 @@ def test_what_learnt_to_see_and_what_learnt_to_read_are_joined(tmp_path, drawn_w
     see, truth, both = (checkpoint.load(tmp_path / name / "checkpoints") for name in ("see", "truth", "both"))
     for part in ("model", "heads"):
         for name, weight in both[part].items():
+            if name.startswith((join.LAST, "glyphs.token")):
+                continue
             assert torch.equal(weight, (see if name.startswith(join.SEEING) else truth)[part][name]), name
     match = told["stages"][1] | {"weights": {"match": 1.0, "text": 1.0}}
     assert trains(told | {"stages": [match]}, tmp_path / "both") == 0
     assert [line["step"] for line in log(tmp_path / "both") if "match" in line] == [1, 2, 3, 4, 5]
     assert join.main([str(tmp_path / "see"), str(tmp_path / "truth"), "--out", str(tmp_path / "both")]) == 2
+
+
+def test_a_product_is_solved_from_what_goes_in_and_what_should_come_out():
+    of = torch.Generator().manual_seed(1)
+    x, weight, bias = (torch.randn(*size, generator=of) for size in ((500, 12), (7, 12), (7,)))
+    found = join.solved(x, x @ weight.T + bias + 0.01 * torch.randn(500, 7, generator=of))
+    assert (found[0] - weight).abs().max() < 0.01 and (found[1] - bias).abs().max() < 0.01
+
+
+def updated(rank: int, world: int, file: str, out) -> None:
+    """Weights after two steps of Muon in one of several processes."""
+    if world > 1:
+        torch.distributed.init_process_group("gloo", init_method=f"file://{file}", rank=rank, world_size=world)
+    torch.set_num_threads(1)
+    of = torch.Generator().manual_seed(1)
+    weights = [torch.nn.Parameter(torch.randn(*size, generator=of)) for size in ((6, 4), (6, 4), (4, 6), (8, 2, 3, 3), (6, 4))]
+    optimizer = Muon(weights, lr=0.01)
+    for _ in range(2):
+        for weight in weights:
+            weight.grad = torch.randn(weight.shape, generator=of)
+        optimizer.step()
+    out.put((rank, [weight.detach().numpy() for weight in weights]))
+
+
+def test_processes_share_the_work_of_muon_and_come_to_the_same_weights(tmp_path):
+    context = torch.multiprocessing.get_context("spawn")
+    found = []
+    for world in (1, 2):
+        out = context.Queue()
+        some = [context.Process(target=updated, args=(rank, world, str(tmp_path / "meet"), out)) for rank in range(world)]
+        for process in some:
+            process.start()
+        found += [out.get(timeout=100)[1] for _ in some]
+        for process in some:
+            process.join()
+    for other in found[1:]:
+        assert all(abs(a - b).max() < 1e-5 for a, b in zip(found[0], other))
+
+
+def test_the_decoder_is_told_where_each_letter_was_drawn(drawn_with, words):
+    style = Style(rows=True, width=512, height=128, em=(30.0, 36.0), markup=1.0, wear=Wear(clean=1.0, skew=0.0))
+    data = Rendered(drawn_with, style, words, (5, 1), 6, letters=0.5)
+    batch, looked = data[0], 0
+    for row, answer in enumerate(batch.answers):
+        drawn = view(data.faces, data.texts, style, (5, 1, row))
+        middles = (drawn.boxes[:, :2] + drawn.boxes[:, 2:]) / 2 // 64
+        at = {}  # image token: the letters in it
+        for char, (x, y) in zip(drawn.chars, middles):
+            at.setdefault(int(min(y, 1) * 8 + min(x, 7)), set()).add(char)
+        for token, place in zip(batch.ids[row].tolist(), batch.points[row].tolist()):
+            text = words.decode([token]).strip()
+            if place >= 0 and text.isascii():
+                assert text[0] in at[place], f"{text!r} at {place} of {answer!r}"
+                looked += 1
+    assert looked > 60
+
+
+def test_rows_that_are_asked_for_apart_have_their_own_tokens_and_text(drawn_with, words):
+    style = Style(rows=True, width=256, height=256, em=(30.0, 36.0), markup=0.7)
+    whole, apart = (Rendered(drawn_with, style, words, (6, 1), 3, apart=apart)[0] for apart in (False, True))
+    mark = words.convert_tokens_to_ids(nano.IMAGE)
+    assert torch.equal(whole.pixels, apart.pixels) and len(apart.ids) == 3 * 4
+    assert (apart.ids == mark).sum(1).tolist() == [4] * 12 and (whole.ids == mark).sum(1).tolist() == [16] * 3
+    for sheet, answer in enumerate(whole.answers):
+        rows = apart.answers[4 * sheet : 4 * sheet + 4]
+        assert "\n".join(rows if sheet % 2 else filter(None, rows)).rstrip() == answer
+
+
+def test_guided_attention_comes_to_look_where_it_is_told(words):
+    model = nano.start(nano.config(SIZES, words), 3).model.language_model
+    ids = torch.arange(24).remainder(20)[None] + 30
+    points = torch.full((1, 25), -1)
+    points[0, 12:24] = torch.arange(12) // 2
+    optimizer, found = torch.optim.AdamW(model.parameters(), lr=3e-3), []
+    for _ in range(60):
+        with Pointing(model) as pointing:
+            model(input_ids=ids)
+        loss = pointing.loss(points, 4)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        found.append(loss.item())
+    assert found[0] > 1.5 and found[-1] < 0.2, found
 
 
 def timeless(line: dict) -> dict:
