@@ -1,7 +1,7 @@
 """Checkpoints to use: a `transformers` folder of `got_ocr2`, which our engine reads too, and the encoder as ONNX.
 
     python -m recto_train.export RUN/model --onnx encoder.onnx
-    python -m recto_train.export RUN --out FOLDER --dtype bfloat16 --rows 36
+    python -m recto_train.export RUN --out FOLDER --dtype bfloat16 --rows 36 4
 """
 
 import argparse
@@ -31,11 +31,12 @@ def load_model(folder: Path) -> tuple[GotOcr2ForConditionalGeneration, PreTraine
 
 def save_model(
     model: GotOcr2ForConditionalGeneration, words: PreTrainedTokenizerFast, folder: Path,
-    dtype: torch.dtype = torch.float32, rows: float = 0.0,
+    dtype: torch.dtype = torch.float32, rows: tuple[float, int] | None = None,
 ) -> None:
     """Writes the folder that `transformers` and our engine load.
 
-    `rows` above 0 tells our engine that the model reads rows with type of so many pixels, a line each, not whole pages.
+    `rows`, size of the type in pixels and rows that the encoder saw together, tells our engine that the model reads rows,
+    a line each, not whole pages.
     """  # fmt: skip
     shutil.rmtree(folder, ignore_errors=True)
     weights = {name: tensor.detach().to(dtype).contiguous() for name, tensor in merged(model).items()}
@@ -49,7 +50,7 @@ def save_model(
     size = model.config.vision_config.image_size
     pixels = PIXELS | {"size": {"height": size, "width": size}}
     if rows:
-        pixels["rows"] = {"em": rows, "pitch": nano.TOKEN}
+        pixels["rows"] = {"em": rows[0], "per_view": rows[1]}
     (folder / "preprocessor_config.json").write_text(json.dumps(pixels, indent=2) + "\n")
 
 
@@ -98,12 +99,16 @@ def main() -> None:
     parser.add_argument("model", type=Path, help="folder of a checkpoint: RUN/model")
     parser.add_argument("--out", type=Path, help="write the checkpoint here, in another type")
     parser.add_argument("--dtype", default="bfloat16", choices=["float32", "bfloat16", "float16"])
-    parser.add_argument("--rows", type=float, default=0.0, help="pixels of the type in the rows that the model reads")
+    parser.add_argument(
+        "--rows", type=float, nargs=2, metavar=("EM", "PER_VIEW"),
+        help="the model reads rows: pixels of their type, and how many the encoder sees together",
+    )  # fmt: skip
     parser.add_argument("--onnx", type=Path, help="write the encoder here")
     arguments = parser.parse_args()
     model, words = load_model(arguments.model)
     if arguments.out:
-        save_model(model, words, arguments.out, getattr(torch, arguments.dtype), arguments.rows)
+        rows = (arguments.rows[0], int(arguments.rows[1])) if arguments.rows else None
+        save_model(model, words, arguments.out, getattr(torch, arguments.dtype), rows)
     if arguments.onnx:
         save_onnx(model, arguments.onnx)
 

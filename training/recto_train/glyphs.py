@@ -82,3 +82,8 @@ class TruthTokens(nn.Module):
         pages, rows, columns = cells.shape
         cells = cells.clamp(min=NOTHING).view(pages, rows // 8, 8, columns // 16, 16).transpose(2, 3)
         return self.mix(self.glyph(cells).flatten(3))
+
+
+def heads(channels: int, hidden: int, classes: int) -> nn.ModuleDict:
+    """All that is thrown away in the end, by the names under which checkpoints hold it."""
+    return nn.ModuleDict({"glyphs": GlyphHeads(channels, hidden, classes), "truth": TruthTokens(hidden, classes)})

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 from transformers import GotOcr2ForConditionalGeneration, PreTrainedTokenizerFast
 
-from . import checkpoint, nano, settings
-from .glyphs import GlyphHeads, TruthTokens
+from . import checkpoint, glyphs, nano, settings
+from .glyphs import TruthTokens
 from .page import Style
 from .samples import GLYPHS, Rendered
 from .scan import Wear
@@ -66,9 +66,7 @@ def aligned(state: dict, told: settings.Settings, words: PreTrainedTokenizerFast
     model = nano.start(nano.config(told.sizes, words), told.seed)
     model.load_state_dict(state["model"])
     channels, hidden = model.config.vision_config.output_channels, model.config.text_config.hidden_size
-    heads = torch.nn.ModuleDict(
-        {"glyphs": GlyphHeads(channels, hidden, len(GLYPHS) + 1), "truth": TruthTokens(hidden, len(GLYPHS) + 1)}
-    )
+    heads = glyphs.heads(channels, hidden, len(GLYPHS) + 1)
     heads.load_state_dict(state["heads"])
     style = replace(STYLE, width=min(STYLE.width, told.sizes.image))
     data = Rendered(Path(told.data.material), style, words, (told.seed, 0), AT_ONCE)

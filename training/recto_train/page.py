@@ -156,6 +156,17 @@ def with_ligatures(word: str) -> str:
     return word
 
 
+def drawable(word: str, face: Type, ligatures: bool) -> str:
+    """The word without what the font lacks; with its ligatures where those are wanted."""
+    if not word.isascii():
+        word = "".join(char for char in word if char.isascii() or face.has(char))
+    if ligatures and "f" in word:
+        other = with_ligatures(word)
+        if all(char.isascii() or face.has(char) for char in other):
+            return other
+    return word
+
+
 @dataclass
 class Block:
     """A part of a page, as printed and as marked up."""
@@ -270,14 +281,8 @@ class Composer:
         return self.y + face.ascent + face.descent <= self.canvas.height - 1
 
     def drawable(self, word: str, face: Type) -> str:
-        """The word without what the font lacks; with its ligatures where the page has them."""
-        if not word.isascii():
-            word = "".join(char for char in word if char.isascii() or face.has(char))
-        if self.set.ligatures and "f" in word:
-            other = with_ligatures(word)
-            if all(char.isascii() or face.has(char) for char in other):
-                return other
-        return word
+        """The word as the page's face has it."""
+        return drawable(word, face, self.set.ligatures)
 
     def line(self, words: list[str], x: float, face: Type, gap: float, faces: list[Type] | None = None) -> str:
         """Draws one line at the present height and moves below it; gives its text."""

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from .faces import Faces, Type, sized
-from .page import LETTERS, Canvas, Page, Style, Texts, page, with_ligatures
+from .page import LETTERS, Canvas, Page, Style, Texts, drawable, page
 from .scan import worn
 
 # Pixels of a row, those of one image token.
@@ -53,6 +53,8 @@ class Rows:
                 self.set_face()
             if has_markup and rng.random() < 0.25:
                 self.heading(most)
+            elif rng.random() < 0.06:
+                self.entry()
             else:
                 self.paragraph(most)
             if rng.random() < (1.0 if has_markup else 0.4) and 0 < len(self.lines) < most - 1:
@@ -63,16 +65,6 @@ class Rows:
         if self.rng.random() < self.style.prose:
             return self.texts.prose(self.rng)
         return self.texts.mixed(self.rng, int(self.rng.integers(3, 60)))
-
-    def drawable(self, word: str, face: Type) -> str:
-        """The word without what the font lacks; with its ligatures where the page has them."""
-        if not word.isascii():
-            word = "".join(char for char in word if char.isascii() or face.has(char))
-        if self.ligatures and "f" in word:
-            other = with_ligatures(word)
-            if all(char.isascii() or face.has(char) for char in other):
-                return other
-        return word
 
     def paragraph(self, most: int) -> None:
         """Running text; now and then words in bold or italics, a list's mark, or one short line."""
@@ -86,7 +78,7 @@ class Rows:
             words.insert(0, (f"{rng.integers(1, 20)}.", f"({chr(97 + rng.integers(26))})", "•", "-")[rng.integers(4)])
         if rng.random() < 0.15:
             words = words[: rng.integers(1, 6)]
-        words = [w for w in (self.drawable(word, face) for word in words) if w]
+        words = [w for w in (drawable(word, face, self.ligatures) for word in words) if w]
         types = [other if rng.random() < 0.03 else face for _ in words]
         while words and len(self.lines) < most:
             words, types = self.row(words, types, self.measure, False)
@@ -102,9 +94,19 @@ class Rows:
             words = [f"{rng.integers(1, 12)}" + (f".{rng.integers(1, 9)}" if rng.random() < 0.5 else ".")] + words
         if rng.random() < 0.2:
             words = [word.upper() for word in words]
-        words = [w for w in (self.drawable(word, face) for word in words) if w]
+        words = [w for w in (drawable(word, face, self.ligatures) for word in words) if w]
         if words:
             self.row(words, [face] * len(words), self.style.width - 16.0, True)
+
+    def entry(self) -> None:
+        """A line of a table of contents: dots lead to a number."""
+        rng, face = self.rng, sized(self.face, self.em)
+        number, dot = str(rng.integers(1, 400)), face.font.getlength(".")
+        words = [w for w in (drawable(word, face, self.ligatures) for word in self.words()[: rng.integers(1, 7)]) if w]
+        taken = sum(face.font.getlength(word) + face.space for word in [*words, number])
+        room = max(0.0, self.measure - taken - face.space)
+        dots = ["."] * int(room / (dot + face.space)) if rng.random() < 0.6 else ["." * max(1, int(room / dot))]
+        self.row([*words, *dots, number], [face] * (len(words) + len(dots) + 1), self.style.width - 16.0, False)
 
     def row(self, words: list[str], types: list[Type], measure: float, heading: bool) -> tuple[list[str], list[Type]]:
         """Draws as many words as fit on the next row; gives the rest."""

@@ -46,17 +46,9 @@ class Batch:
         return Batch(self.pixels.to(device), self.ids.to(device), self.labels.to(device), points, cells, self.answers)
 
 
-def conversation(
-    words: PreTrainedTokenizerFast, question: str, answer: str, letters: float = 0.0,
-    rng: np.random.Generator | None = None,
-) -> tuple[list[int], list[int]]:
-    """Ids of a prompt, and of the answer with its end; a share of `letters` of its words letter by letter.
-
-    A model that reads letters first learns from a hundredth of the pages: it meets each of a hundred letters in every
-    line, each of thousands of tokens seldom. Any spelling gives the same text.
-    """  # fmt: skip
-    said = spelt(words, answer, letters, rng)[0] if letters else words(answer).input_ids
-    return words(question).input_ids, [*said, words.convert_tokens_to_ids("<|im_end|>")]
+def conversation(words: PreTrainedTokenizerFast, question: str, answer: str) -> tuple[list[int], list[int]]:
+    """Ids of a prompt, and of the answer with its end."""
+    return words(question).input_ids, [*words(answer).input_ids, words.convert_tokens_to_ids("<|im_end|>")]
 
 
 def spelt(

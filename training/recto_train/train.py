@@ -28,7 +28,7 @@ from . import checkpoint, nano, settings
 from .curves import draw
 from .documents import Documents, Unusable
 from .export import load_model, save_model
-from .glyphs import GlyphHeads, TruthTokens
+from .glyphs import heads
 from .optim import Muon
 from .pointing import Pointing
 from .read import character_errors, embedded, image_tokens, write
@@ -62,9 +62,7 @@ class Run:
             self.add_lora()
         self.model.to(self.device)
         channels, hidden = self.model.config.vision_config.output_channels, self.model.config.text_config.hidden_size
-        self.heads = torch.nn.ModuleDict(
-            {"glyphs": GlyphHeads(channels, hidden, len(GLYPHS) + 1), "truth": TruthTokens(hidden, len(GLYPHS) + 1)}
-        ).to(self.device)
+        self.heads = heads(channels, hidden, len(GLYPHS) + 1).to(self.device)
         if told.checkpointing:
             self.model.model.language_model.gradient_checkpointing_enable({"use_reentrant": False})
         self.step = 0  # over all stages
@@ -151,8 +149,14 @@ class Run:
         if stage is not None:
             self.begin(stage)
             if self.step > first:
-                for optimizer, saved in zip(self.optimizers, state["optimizers"]):
-                    optimizer.load_state_dict(saved)
+                try:
+                    for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+                        optimizer.load_state_dict(saved)
+                except ValueError as error:
+                    raise Trouble(
+                        f"step {self.step} lies in stage {stage.name}, which trained other parts when it was saved: let a "
+                        "changed stage begin at a checkpoint's step, or start again with another --out"
+                    ) from error
         torch.set_rng_state(state["random"].cpu())
         if state.get("random_gpu") is not None and self.device.type == "cuda":
             torch.cuda.set_rng_state(state["random_gpu"].cpu())
@@ -204,7 +208,7 @@ class Run:
             if weights.truth or weights.match:
                 truth = self.heads["truth"](batch.cells)
             if weights.truth:
-                text, point = self.text_loss(batch, truth)
+                text, point = self.text_loss(batch, truth, weights.point > 0)
                 total = total + weights.truth * text + weights.point * point
                 parts |= {"truth": text.item(), "point": point.item()}
             if not any((weights.patch, weights.token, weights.text, weights.match)):
@@ -221,18 +225,19 @@ class Run:
                 apart = (images - aim).square().mean() / aim.var()
                 total, parts["match"] = total + weights.match * apart, apart.item()
             if weights.text:
-                text, point = self.text_loss(batch, images)
+                text, point = self.text_loss(batch, images, weights.point > 0)
                 total = total + weights.text * text + weights.point * point
                 parts |= {"text": text.item(), "point": point.item()}
         return total, parts
 
-    def text_loss(self, batch: Batch, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def text_loss(self, batch: Batch, images: torch.Tensor, pointed: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean surprise at the answers' tokens, given image tokens (pages, rows, columns, hidden), and at where it looks."""
         inputs = embedded(self.model, batch.ids, images)[:, :-1]
         decoder, point = self.model.model.language_model, torch.zeros(())
-        with Pointing(decoder) as pointing:
+        pointed = pointed and batch.points is not None
+        with Pointing(decoder) if pointed else nullcontext() as pointing:
             hidden = decoder(inputs_embeds=inputs).last_hidden_state
-        if batch.points is not None:
+        if pointed:
             first = int((batch.ids[0] == self.model.config.image_token_index).int().argmax())
             point = pointing.loss(batch.points, first)
         wanted = batch.labels[:, 1:]
@@ -414,9 +419,9 @@ def main() -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda *_: setattr(run, "stopping", True))
     signal.signal(signal.SIGINT, lambda *_: setattr(run, "stopping", True))
-    if run.resume():
-        print(f"going on from step {run.step}", flush=True)
     try:
+        if run.resume():
+            print(f"going on from step {run.step}", flush=True)
         run.go()
     except (Trouble, Unusable) as error:
         # A loader's worker puts its traceback before what is wrong.
