@@ -218,10 +218,9 @@ pub struct Decoding {
 pub struct Tiling {
     /// Tiles side by side; 1 with one row: the whole page in one view.
     pub columns: u32,
-    /// Tiles one above the other; with `sections`, pieces of the page that were read one by one, none where it is
-    /// blank.
+    /// Tiles one above the other; with `rows`, views of the page's lines, none where it is blank.
     pub rows: u32,
-    /// Why, such as `asked`, `ordinary`, `small-text`, `dense`, `huge` or `sections`.
+    /// Why, such as `asked`, `ordinary`, `small-text`, `dense`, `huge` or `rows`.
     pub reason: String,
 }
 

@@ -18,7 +18,7 @@ const SCORES: usize = 1 << 29;
 /// GPUs are fast at products whose inner size is a multiple of this.
 const WIDTHS: usize = 8;
 
-/// Relative positions of one layer: (2 * window - 1, dim) each.
+/// Relative positions of one layer: (2 * side of its window - 1, dim) each, from far before to far behind.
 pub(super) struct Positions {
     down: Tensor,
     across: Tensor,
@@ -29,17 +29,33 @@ impl Positions {
     ///
     /// # Errors
     /// A tensor is missing or misshapen.
-    pub(super) fn load(source: &Source<'_>, shape: &Shape) -> std::result::Result<Self, GotError> {
-        let size = [2 * shape.window - 1, shape.dim];
+    pub(super) fn load(
+        source: &Source<'_>,
+        window: usize,
+        dim: usize,
+    ) -> std::result::Result<Self, GotError> {
+        let size = [2 * window - 1, dim];
         Ok(Self {
             down: source.get("attn.rel_pos_h", &size)?,
             across: source.get("attn.rel_pos_w", &size)?,
         })
     }
+
+    /// Those between places of a window that is smaller, down and across.
+    fn within(&self, window: (usize, usize)) -> Result<Self> {
+        let middle = |all: &Tensor, window: usize| {
+            let (far, near) = (all.dim(0)?, 2 * window - 1);
+            all.narrow(0, (far - near) / 2, near)
+        };
+        Ok(Self {
+            down: middle(&self.down, window.0)?,
+            across: middle(&self.across, window.1)?,
+        })
+    }
 }
 
-/// Attention of `views` views within their windows: (views * side * side, 3 * heads * dim) to
-/// (views * side * side, heads * dim). `bias` is what `qkv` is where windows reach beyond the view.
+/// Attention of `views` views within their windows: (views * rows * columns, 3 * heads * dim) to
+/// (views * rows * columns, heads * dim). `bias` is what `qkv` is where windows reach beyond the view.
 pub(super) fn attend(
     qkv: &Tensor,
     bias: Option<&Tensor>,
@@ -48,6 +64,8 @@ pub(super) fn attend(
     views: usize,
 ) -> Result<Tensor> {
     let width = shape.heads * shape.dim;
+    let near = positions.map(|all| all.within(shape.window)).transpose()?;
+    let positions = near.as_ref();
     let beyond = match bias {
         Some(bias) => bias.clone(),
         None => Tensor::zeros(3 * width, qkv.dtype(), qkv.device())?,
@@ -75,7 +93,7 @@ pub(super) fn attend(
             with_slice(&positions.across, |across| run(Some((down, across))))
         })???,
     };
-    Tensor::from_vec(out, (views * shape.side * shape.side, width), qkv.device())
+    Tensor::from_vec(out, (views * shape.view(), width), qkv.device())
 }
 
 /// The same with tensors alone.
@@ -86,23 +104,24 @@ fn by_tensors(
     shape: &Shape,
     views: usize,
 ) -> Result<Tensor> {
-    let (side, window, heads, dim) = (shape.side, shape.window, shape.heads, shape.dim);
+    let ((rows, columns), (high, wide)) = (shape.size, shape.window);
+    let (heads, dim, (down, across)) = (shape.heads, shape.dim, shape.windows());
     let width = heads * dim;
-    let across = side.div_ceil(window);
-    let padded = across * window;
-    let mut x = qkv.reshape((views, side, side, 3 * width))?;
-    if padded > side {
-        let more = padded - side;
-        let below = beyond.broadcast_as((views, more, side, 3 * width))?;
+    let mut x = qkv.reshape((views, rows, columns, 3 * width))?;
+    if down * high > rows {
+        let below = beyond.broadcast_as((views, down * high - rows, columns, 3 * width))?;
         x = Tensor::cat(&[x, below.contiguous()?], 1)?;
-        let right = beyond.broadcast_as((views, padded, more, 3 * width))?;
+    }
+    if across * wide > columns {
+        let more = across * wide - columns;
+        let right = beyond.broadcast_as((views, down * high, more, 3 * width))?;
         x = Tensor::cat(&[x, right.contiguous()?], 2)?;
     }
-    let places = window * window;
-    let windows = views * across * across;
+    let places = shape.places();
+    let windows = views * down * across;
     // (3, windows * heads, places, dim)
     let x = x
-        .reshape(&[views, across, window, across, window, 3 * width][..])?
+        .reshape(&[views, down, high, across, wide, 3 * width][..])?
         .permute([0, 1, 3, 2, 4, 5])?
         .reshape(&[windows, places, 3, heads, dim][..])?
         .permute([2, 0, 3, 1, 4])?
@@ -111,17 +130,17 @@ fn by_tensors(
     let (query, key, value) = (x.get(0)?, x.get(1)?, x.get(2)?);
     let (query, key) = match positions {
         None => (scaled(&query)?, key),
-        Some(positions) => with_positions(&query, &key, positions, window)?,
+        Some(positions) => with_positions(&query, &key, positions, shape.window)?,
     };
     let out = softened(&query, &key, &value)?;
-    // (windows * heads, places, dim) to (views, side, side, width)
-    out.reshape(&[views, across, across, heads, window, window, dim][..])?
+    // (windows * heads, places, dim) to (views, rows, columns, width)
+    out.reshape(&[views, down, across, heads, high, wide, dim][..])?
         .permute([0, 1, 4, 2, 5, 3, 6].as_slice())?
-        .reshape((views, padded, padded, width))?
-        .narrow(1, 0, side)?
-        .narrow(2, 0, side)?
+        .reshape((views, down * high, across * wide, width))?
+        .narrow(1, 0, rows)?
+        .narrow(2, 0, columns)?
         .contiguous()?
-        .reshape((views * side * side, width))
+        .reshape((views * shape.view(), width))
 }
 
 fn scaled(query: &Tensor) -> Result<Tensor> {
@@ -134,21 +153,21 @@ fn with_positions(
     query: &Tensor,
     key: &Tensor,
     positions: &Positions,
-    window: usize,
+    (high, wide): (usize, usize),
 ) -> Result<(Tensor, Tensor)> {
     let (batch, places, dim) = query.dims3()?;
-    let down = distances(query, &positions.down, window, |place| place / window)?;
-    let across = distances(query, &positions.across, window, |place| place % window)?;
-    let mut marks = vec![0f32; places * 2 * window];
-    for (place, marks) in marks.chunks_exact_mut(2 * window).enumerate() {
-        marks[place / window] = 1.0;
-        marks[window + place % window] = 1.0;
+    let down = distances(query, &positions.down, high, |place| place / wide)?;
+    let across = distances(query, &positions.across, wide, |place| place % wide)?;
+    let mut marks = vec![0f32; places * (high + wide)];
+    for (place, marks) in marks.chunks_exact_mut(high + wide).enumerate() {
+        marks[place / wide] = 1.0;
+        marks[high + place % wide] = 1.0;
     }
-    let marks = Tensor::from_vec(marks, (1, places, 2 * window), key.device())?
+    let marks = Tensor::from_vec(marks, (1, places, high + wide), key.device())?
         .to_dtype(key.dtype())?
-        .broadcast_as((batch, places, 2 * window))?
+        .broadcast_as((batch, places, high + wide))?
         .contiguous()?;
-    let width = dim + 2 * window;
+    let width = dim + high + wide;
     let more = width.next_multiple_of(WIDTHS) - width;
     let query = Tensor::cat(&[scaled(query)?, down, across], 2)?;
     let key = Tensor::cat(&[key, &marks], 2)?;
@@ -177,7 +196,7 @@ fn softened(query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Tensor> {
     Tensor::cat(&parts, 0)
 }
 
-/// What each row or column of keys adds to each query's scores: (batch, places, window).
+/// What each of a window's `window` rows or columns of keys adds to each query's scores: (batch, places, window).
 fn distances(
     query: &Tensor,
     relative: &Tensor,
@@ -207,24 +226,36 @@ mod tests {
     #[test]
     fn kernels_and_tensors_give_the_same() {
         let random = |shape: &[usize]| Tensor::randn(0f32, 1f32, shape, &Device::Cpu).unwrap();
-        for (side, window) in [(8, 8), (7, 3), (6, 4)] {
+        let cases = [
+            ((8, 8), (8, 8)),
+            ((7, 7), (3, 3)),
+            ((6, 6), (4, 4)),
+            ((3, 8), (3, 8)),
+            ((5, 8), (4, 4)),
+        ];
+        for (size, window) in cases {
             let shape = Shape {
-                side,
+                size,
                 window,
                 heads: 3,
                 dim: 4,
             };
-            let qkv = random(&[2 * side * side, 36]);
+            let qkv = random(&[2 * shape.view(), 36]);
             let bias = random(&[36]);
+            // Of a larger window than the views', some of the time.
             let positions = Positions {
-                down: random(&[2 * window - 1, 4]),
-                across: random(&[2 * window - 1, 4]),
+                down: random(&[15, 4]),
+                across: random(&[15, 4]),
             };
             for positions in [Some(&positions), None] {
                 let fast = attend(&qkv, Some(&bias), positions, &shape, 2).unwrap();
-                let plain = by_tensors(&qkv, &bias, positions, &shape, 2).unwrap();
+                let near = positions.map(|all| all.within(window).unwrap());
+                let plain = by_tensors(&qkv, &bias, near.as_ref(), &shape, 2).unwrap();
                 let most = (fast - plain).unwrap().abs().unwrap().max_all().unwrap();
-                assert!(most.to_scalar::<f32>().unwrap() < 1e-4, "{side} {window}");
+                assert!(
+                    most.to_scalar::<f32>().unwrap() < 1e-4,
+                    "{size:?} {window:?}"
+                );
             }
         }
     }

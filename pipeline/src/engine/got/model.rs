@@ -1,6 +1,8 @@
 //! [`Model`]: encoder and decoder as the scheduler sees them, a batch of slots; and [`GotModel`], the one that
 //! computes.
 
+use std::ops::Range;
+
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
 use recto_schemas::Dtype;
@@ -24,8 +26,8 @@ const DEVICE_VIEWS: usize = 8;
 
 /// A model with places for several sequences. One thread owns it.
 pub trait Model {
-    /// A view after the encoder and the projector.
-    type Image: Send + 'static;
+    /// A view after the encoder and the projector: its image tokens. Copies share them.
+    type Image: Clone + Send + 'static;
 
     /// Sequences it can hold at once; slots are numbered from 0.
     fn slots(&self) -> usize;
@@ -41,6 +43,12 @@ pub trait Model {
     /// # Errors
     /// What failed, in words.
     fn encode(&mut self, views: &[&View]) -> Result<Vec<Self::Image>, String>;
+
+    /// Some of an image's tokens.
+    ///
+    /// # Errors
+    /// It has fewer; says so in words.
+    fn part(&self, image: &Self::Image, tokens: Range<usize>) -> Result<Self::Image, String>;
 
     /// Starts a sequence in `slot`, whatever was in it before: takes the prompt in and gives the first token.
     /// Each image stands for the next run of image tokens in the prompt.
@@ -289,19 +297,20 @@ impl Model for GotModel {
     }
 
     fn encode(&mut self, views: &[&View]) -> Result<Vec<Tensor>, String> {
-        let tokens = self
-            .encoder
-            .features(views)
-            .and_then(|f| self.encoder.project(&f));
-        let tokens = tokens.map_err(text)?;
-        (0..views.len())
-            .map(|view| {
-                tokens
-                    .get(view)
-                    .and_then(|image| image.contiguous())
-                    .map_err(text)
-            })
-            .collect()
+        let mut images = Vec::with_capacity(views.len());
+        for views in views.chunk_by(|one, next| one.height == next.height) {
+            let features = self.encoder.features(views).map_err(text)?;
+            let tokens = self.encoder.project(&features).map_err(text)?;
+            for view in 0..views.len() {
+                let image = tokens.get(view).and_then(|image| image.contiguous());
+                images.push(image.map_err(text)?);
+            }
+        }
+        Ok(images)
+    }
+
+    fn part(&self, image: &Tensor, tokens: Range<usize>) -> Result<Tensor, String> {
+        image.narrow(0, tokens.start, tokens.len()).map_err(text)
     }
 
     fn prefill(

@@ -2,8 +2,7 @@
 //!
 //! The model was trained on whole pages of ordinary type in one view, on several short pages together, and on
 //! tiles of what does not fit one view. So each page is looked at, and gets the form it was trained on. A small
-//! model says in its configuration that it was trained on rows, a line each; it gets those, in as many sections as
-//! there are views of them.
+//! model says in its configuration that it was trained on rows, a line each; it gets those, one by one.
 
 // How much text a page seems to have, and how small it is.
 mod look;
@@ -18,15 +17,14 @@ use std::sync::Arc;
 
 use recto_schemas::{GotOptions, PagesPerPass, Tiles, Tiling};
 
+#[cfg(test)]
+pub(super) use self::sections::Row;
 use self::{look::Look, sections::sections};
 pub(super) use self::{
-    sections::{Patch, Row, Section, Start},
+    sections::{Patch, RowSize, Section, Start},
     sheet::down,
 };
-use super::{
-    config::RowSize,
-    tiles::{Grid, grid},
-};
+use super::tiles::{Grid, grid};
 use crate::image::PageImage;
 
 /// Type whose em has fewer pixels in the view than this is cut: 10 points on A4 have 12, and 6 points, the
@@ -98,8 +96,19 @@ pub(super) enum Shape {
     Tiles(Grid, Tiling),
     /// Several pages, each in one view.
     Pages(Tiling),
-    /// One page's lines in rows of several views, each of which is read by itself.
-    Sections(Vec<Section>, Tiling),
+    /// One page's lines in rows of views, each of which is read by itself.
+    Rows(Vec<Arc<Section>>, Tiling),
+    /// One of these.
+    Row {
+        /// Where it is.
+        section: Arc<Section>,
+        /// Its place there, from 0.
+        row: usize,
+        /// How many rows its page has.
+        count: usize,
+        /// How the page was cut.
+        tiling: Tiling,
+    },
 }
 
 impl Shape {
@@ -109,37 +118,48 @@ impl Shape {
             Self::Whole(tiling)
             | Self::Tiles(_, tiling)
             | Self::Pages(tiling)
-            | Self::Sections(_, tiling) => tiling,
+            | Self::Rows(_, tiling)
+            | Self::Row { tiling, .. } => tiling,
         }
     }
 }
 
 impl Pass {
-    /// How many sections its page is cut into; 1 where it is not.
-    pub(super) fn sections(&self) -> u32 {
+    /// Parts that are read by themselves and share the time of their pages.
+    pub(super) fn part_count(&self) -> usize {
         match &self.shape {
-            Shape::Sections(_, tiling) => tiling.rows,
+            Shape::Rows(sections, _) => sections.iter().map(|section| section.rows.len()).sum(),
+            Shape::Row { count, .. } => *count,
             _ => 1,
         }
     }
 
-    /// What is read by itself: each section of a page that is cut into some, else the pass.
+    /// What is read by itself: each row of a page that is cut into some, else the pass.
     pub(super) fn parts(&self) -> Vec<Self> {
-        let Shape::Sections(sections, tiling) = &self.shape else {
+        let Shape::Rows(sections, tiling) = &self.shape else {
             return vec![self.clone()];
         };
-        let part = |section: &Section| Self {
-            shape: Shape::Sections(vec![section.clone()], tiling.clone()),
-            ..self.clone()
+        let count = self.part_count();
+        let rows = sections
+            .iter()
+            .flat_map(|section| (0..section.rows.len()).map(move |row| (section, row)));
+        let part = |(section, row): (&Arc<Section>, usize)| Self {
+            shape: Shape::Row {
+                section: Arc::clone(section),
+                row,
+                count,
+                tiling: tiling.clone(),
+            },
+            ..*self
         };
-        sections.iter().map(part).collect()
+        rows.map(part).collect()
     }
 }
 
 /// One page's plan, before pages are put together.
 struct Planned {
     grid: Grid,
-    sections: Option<Vec<Section>>,
+    sections: Option<Vec<Arc<Section>>>,
     reason: String,
     look: Look,
 }
@@ -165,12 +185,12 @@ fn plan_page(page: &PageImage, options: &GotOptions, limits: &Limits) -> Planned
     let is_auto =
         options.tiles == Tiles::Auto && options.region.is_none() && options.color.is_none();
     let rows = limits.rows.filter(|_| is_auto);
-    let cut = rows.and_then(|rows| sections(page, look.em, rows, limits.view));
+    let cut = rows.and_then(|rows| sections(page, look.em, rows, limits.view.0));
     let (grid, reason) = match options.tiles {
         // The reference takes no notice of a box or a colour with several views.
         _ if options.region.is_some() => (Grid::ONE, "box".to_owned()),
         _ if options.color.is_some() => (Grid::ONE, "color".to_owned()),
-        _ if cut.is_some() => (Grid::ONE, "sections".to_owned()),
+        _ if cut.is_some() => (Grid::ONE, "rows".to_owned()),
         Tiles::Never => (Grid::ONE, "asked".to_owned()),
         Tiles::Always => fitting_grid(page, "asked", u32::MAX, options, limits),
         Tiles::Auto => match reason_to_cut(page, &look, limits.view) {
@@ -183,7 +203,7 @@ fn plan_page(page: &PageImage, options: &GotOptions, limits: &Limits) -> Planned
     };
     Planned {
         grid,
-        sections: cut,
+        sections: cut.map(|sections| sections.into_iter().map(Arc::new).collect()),
         reason,
         look,
     }
@@ -283,13 +303,11 @@ fn pass(first: usize, pages: &[Planned], options: &GotOptions) -> Pass {
         }))
     } else if let Some(sections) = &pages[0].sections {
         let rows = u32::try_from(sections.len()).unwrap_or(u32::MAX);
-        Shape::Sections(
-            sections.clone(),
-            Tiling {
-                rows,
-                ..tiling(reason)
-            },
-        )
+        let tiling = Tiling {
+            rows,
+            ..tiling(reason)
+        };
+        Shape::Rows(sections.clone(), tiling)
     } else if grid == Grid::ONE {
         Shape::Whole(tiling(reason))
     } else {

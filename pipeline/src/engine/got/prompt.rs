@@ -38,8 +38,8 @@ pub(super) struct Question {
     pub(super) color: Option<Color>,
     /// What the views are.
     pub(super) ask: Ask,
-    /// How many there are.
-    pub(super) views: usize,
+    /// How many image tokens of theirs it has.
+    pub(super) image_tokens: usize,
 }
 
 impl Question {
@@ -53,7 +53,7 @@ impl Question {
 
     /// The question as it is tokenized.
     fn text(&self, config: &Config) -> String {
-        let images = IMAGE.repeat(self.views * config.image_tokens);
+        let images = IMAGE.repeat(self.image_tokens);
         let query = match config.layout {
             Layout::Hub => self.hub(),
             Layout::Original => self.original(),

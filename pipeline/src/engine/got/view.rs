@@ -451,6 +451,7 @@ mod tests {
     fn one(slope: f32, patch: Patch) -> Section {
         Section {
             slope,
+            height: 0,
             rows: vec![Row {
                 start: Start::Line,
                 patches: vec![patch],

@@ -26,7 +26,7 @@ const NECK_EPS: f32 = 1e-6;
 pub(super) struct Encoder {
     patches: Patches,
     patch: Linear,
-    /// (places, hidden).
+    /// (side, side, hidden).
     position: Option<Tensor>,
     blocks: Vec<Block>,
     neck: Neck,
@@ -45,7 +45,9 @@ struct Block {
     before_attention: Norm,
     qkv: Linear,
     positions: Option<Positions>,
-    shape: Shape,
+    /// Side of its windows; none: one window over all.
+    window: Option<usize>,
+    heads: usize,
     out: Linear,
     before_mlp: Norm,
     widen: Linear,
@@ -57,7 +59,6 @@ struct Neck {
     first: Norm,
     smooth: Convolution,
     second: Norm,
-    side: usize,
 }
 
 struct Projector {
@@ -99,9 +100,7 @@ impl Encoder {
         Ok(Self {
             patches: Patches::new(&config.pixels, vision.patch),
             patch: Linear::new(patch.flatten_from(1)?, Some(patch_bias), None)?,
-            position: position
-                .map(|p| p.reshape((side * side, hidden)))
-                .transpose()?,
+            position: position.map(|p| p.squeeze(0)).transpose()?,
             blocks,
             neck: Neck::load(config, &tower.below("neck"))?,
             projector: Projector::load(config, &source.below("model.multi_modal_projector"))?,
@@ -110,8 +109,10 @@ impl Encoder {
         })
     }
 
-    /// Views to what the neck gives: (views, side, side, channels).
+    /// Views of one size, as wide as the configuration says and no higher, to what the neck gives: (views, rows,
+    /// columns, channels).
     pub(super) fn features(&self, views: &[&View]) -> Result<Tensor> {
+        let size = views.first().map_or((0, 0), |view| self.patches.size(view));
         let patches = self.patches.of(views);
         let width = self.patches.width();
         let rows = patches.len() / width;
@@ -120,16 +121,16 @@ impl Encoder {
             .patch
             .forward(&patches.to_device(&self.device)?.to_dtype(self.dtype)?)?;
         if let Some(position) = &self.position {
-            let (places, hidden) = position.dims2()?;
+            let near = position.narrow(0, 0, size.0)?.narrow(1, 0, size.1)?;
             let all = x
-                .reshape((views.len(), places, hidden))?
-                .broadcast_add(position)?;
-            x = all.reshape((rows, hidden))?;
+                .reshape((views.len(), size.0, size.1, ()))?
+                .broadcast_add(&near)?;
+            x = all.reshape((rows, ()))?;
         }
         for block in &self.blocks {
-            x = block.forward(&x, views.len())?;
+            x = block.forward(&x, views.len(), size)?;
         }
-        self.neck.forward(&x, views.len())
+        self.neck.forward(&x, views.len(), size)
     }
 
     /// What the neck gives to image tokens: (views, tokens, the decoder's hidden size).
@@ -165,16 +166,7 @@ impl Block {
     ) -> std::result::Result<Self, GotError> {
         let vision = &config.vision;
         let (hidden, mlp, side) = (vision.hidden, vision.mlp, vision.image / vision.patch);
-        let window = match vision.global.contains(&layer) {
-            true => side,
-            false => vision.window,
-        };
-        let shape = Shape {
-            side,
-            window,
-            heads: vision.heads,
-            dim: hidden / vision.heads,
-        };
+        let window = (!vision.global.contains(&layer)).then_some(vision.window);
         let linear = |name: &str, outputs: usize, inputs: usize, bias: bool| {
             source.linear(&[name], &[outputs], inputs, bias, None)
         };
@@ -183,10 +175,15 @@ impl Block {
             before_attention: norm("layer_norm1")?,
             qkv: linear("attn.qkv", 3 * hidden, hidden, vision.qkv_bias)?,
             positions: match vision.rel_pos {
-                true => Some(Positions::load(source, &shape)?),
+                true => Some(Positions::load(
+                    source,
+                    window.unwrap_or(side),
+                    hidden / vision.heads,
+                )?),
                 false => None,
             },
-            shape,
+            window,
+            heads: vision.heads,
             out: linear("attn.proj", hidden, hidden, true)?,
             before_mlp: norm("layer_norm2")?,
             widen: linear("mlp.lin1", mlp, hidden, true)?,
@@ -194,14 +191,20 @@ impl Block {
         })
     }
 
-    /// (views * places, hidden), the same again.
-    fn forward(&self, x: &Tensor, views: usize) -> Result<Tensor> {
+    /// (views * places, hidden), the same again; `size` is rows and columns of places.
+    fn forward(&self, x: &Tensor, views: usize, size: (usize, usize)) -> Result<Tensor> {
+        let shape = Shape {
+            size,
+            window: self.window.map_or(size, |side| (side, side)),
+            heads: self.heads,
+            dim: x.dim(1)? / self.heads,
+        };
         let qkv = self.qkv.forward(&self.before_attention.forward(x)?)?;
         let attended = attention::attend(
             &qkv,
             self.qkv.bias(),
             self.positions.as_ref(),
-            &self.shape,
+            &shape,
             views,
         )?;
         let x = (x + self.out.forward(&attended)?)?;
@@ -233,13 +236,13 @@ impl Neck {
             first: Norm::load(source, "layer_norm1", channels, NECK_EPS)?,
             smooth: Convolution::load(source, "conv2.weight", (channels, channels), 1)?,
             second: Norm::load(source, "layer_norm2", channels, NECK_EPS)?,
-            side: config.vision.image / config.vision.patch,
         })
     }
 
-    fn forward(&self, x: &Tensor, views: usize) -> Result<Tensor> {
+    /// (views * places, hidden) to (views, rows, columns, channels).
+    fn forward(&self, x: &Tensor, views: usize, (rows, columns): (usize, usize)) -> Result<Tensor> {
         let x = self.first.forward(&self.reduce.forward(x)?)?;
-        let x = x.reshape((views, self.side, self.side, ()))?;
+        let x = x.reshape((views, rows, columns, ()))?;
         self.second.forward(&self.smooth.forward(&x)?)
     }
 }
@@ -260,7 +263,7 @@ impl Projector {
         Ok(Self { halve, project })
     }
 
-    /// (views, side, side, channels) to (views, side² / 16, hidden).
+    /// (views, rows, columns, channels) to (views, rows * columns / 16, hidden).
     fn forward(&self, features: &Tensor) -> Result<Tensor> {
         let [first, second] = &self.halve;
         let x = second.forward(&first.forward(features)?)?;
@@ -287,25 +290,25 @@ impl Convolution {
         })
     }
 
-    /// (views, side, side, in) to (views, side / stride, side / stride, out).
+    /// (views, rows, columns, in) to (views, rows / stride, columns / stride, out).
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (views, side, _, channels) = x.dims4()?;
+        let (views, rows, columns, channels) = x.dims4()?;
         let padded = x.pad_with_zeros(1, 1, 1)?.pad_with_zeros(2, 1, 1)?;
-        let out = (side - 1) / self.stride + 1;
-        let taken = |first: usize| {
-            let places = (0..out).map(|index| (first + index * self.stride) as u32);
+        let out = |side: usize| side.div_ceil(self.stride);
+        let (down, across) = (out(rows), out(columns));
+        let taken = |first: usize, count: usize| {
+            let places = (0..count).map(|index| (first + index * self.stride) as u32);
             Tensor::from_iter(places, x.device())
         };
-        let taken = [taken(0)?, taken(1)?, taken(2)?];
         let mut neighbours = Vec::with_capacity(9);
-        for rows in &taken {
-            let rows = padded.index_select(rows, 1)?;
-            for columns in &taken {
-                neighbours.push(rows.index_select(columns, 2)?);
+        for first in 0..3 {
+            let rows = padded.index_select(&taken(first, down)?, 1)?;
+            for first in 0..3 {
+                neighbours.push(rows.index_select(&taken(first, across)?, 2)?);
             }
         }
-        let x = Tensor::cat(&neighbours, 3)?.reshape((views * out * out, 9 * channels))?;
-        self.weight.forward(&x)?.reshape((views, out, out, ()))
+        let x = Tensor::cat(&neighbours, 3)?.reshape((views * down * across, 9 * channels))?;
+        self.weight.forward(&x)?.reshape((views, down, across, ()))
     }
 }
 
@@ -333,16 +336,22 @@ impl Patches {
         3 * self.patch * self.patch
     }
 
+    /// Rows and columns of a view's patches.
+    fn size(&self, view: &View) -> (usize, usize) {
+        let (width, height) = (view.width as usize, view.height as usize);
+        (height / self.patch, width / self.patch)
+    }
+
     /// (views * places, channels * patch * patch).
     fn of(&self, views: &[&View]) -> Vec<f32> {
-        let sides: Vec<usize> = views.iter().map(|view| view.width as usize).collect();
+        let sizes: Vec<_> = views.iter().map(|view| self.size(view)).collect();
         let area = self.patch * self.patch;
-        let places: usize = sides.iter().map(|side| (side / self.patch).pow(2)).sum();
+        let places: usize = sizes.iter().map(|(down, across)| down * across).sum();
         let mut out = vec![0.0f32; places * self.width()];
         let mut rest = &mut out[..];
-        for (view, side) in views.iter().zip(sides) {
-            let across = side / self.patch;
-            let (own, later) = rest.split_at_mut(across * across * self.width());
+        for (view, (down, across)) in views.iter().zip(sizes) {
+            let width = view.width as usize;
+            let (own, later) = rest.split_at_mut(down * across * self.width());
             rest = later;
             own.par_chunks_mut(self.width())
                 .enumerate()
@@ -350,7 +359,7 @@ impl Patches {
                     let (top, left) = (place / across * self.patch, place % across * self.patch);
                     for inside in 0..area {
                         let (y, x) = (top + inside / self.patch, left + inside % self.patch);
-                        let pixel = &view.rgb[(y * side + x) * 3..][..3];
+                        let pixel = &view.rgb[(y * width + x) * 3..][..3];
                         for (channel, byte) in pixel.iter().enumerate() {
                             out[channel * area + inside] = self.table[usize::from(*byte)][channel];
                         }

@@ -113,13 +113,13 @@ pub(super) struct Text {
     pub(super) tied: bool,
 }
 
-/// Rows that a model was trained on in place of whole pages, in pixels of its view.
+/// Rows that a model was trained on in place of whole pages, each on a row of image tokens.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct RowSize {
-    /// Size of the type.
+pub(super) struct Rows {
+    /// Size of the type in pixels of the view.
     pub(super) em: f32,
-    /// From one row to the next.
-    pub(super) pitch: u32,
+    /// Rows that the encoder sees together; no more than a view has rows of image tokens.
+    pub(super) per_view: u32,
 }
 
 /// How a view is made of pixels.
@@ -136,7 +136,7 @@ pub(super) struct Pixels {
     /// What a value of 0 to 255 is multiplied by first.
     pub(super) rescale: f32,
     /// The rows that the model was trained on in place of whole pages.
-    pub(super) rows: Option<RowSize>,
+    pub(super) rows: Option<Rows>,
     /// Least tiles of a page that is cut.
     pub(super) min_patches: u32,
     /// Most tiles of a page that is cut.
@@ -165,6 +165,11 @@ impl Config {
             _ => Err(file.refuse("model_type", "`got_ocr2` or `GOT` would do")),
         }
     }
+
+    /// Image tokens that stand side by side in a view, and rows of them.
+    pub(super) fn tokens_across(&self) -> usize {
+        self.image_tokens.isqrt()
+    }
 }
 
 fn hub(folder: &Path, file: &Members<'_>) -> Result<Config, GotError> {
@@ -190,7 +195,7 @@ fn hub(folder: &Path, file: &Members<'_>) -> Result<Config, GotError> {
         image_token: image_token(file, name, text.vocab)?,
         image_tokens: image_tokens(&vision),
         eos: ends(folder, eos, text.vocab)?,
-        pixels: pixels::hub(folder, vision.image)?,
+        pixels: pixels::hub(folder, &vision)?,
         vision,
         text,
     })

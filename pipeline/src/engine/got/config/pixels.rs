@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::{
-    Pixels, RowSize,
+    Pixels, Rows, Vision, image_tokens,
     members::{self, Members},
 };
 use crate::engine::got::error::GotError;
@@ -23,8 +23,6 @@ const MOST_SIDE: usize = 1 << 16;
 const MOST_TILES: usize = 64;
 /// Size of type in rows where the file says none, and the largest, in pixels.
 const ROWS_EM: (f64, f64) = (36.0, 512.0);
-/// From row to row where the file says nothing, in pixels: what an image token stands for.
-const ROWS_PITCH: usize = 64;
 /// Most tiles of a page in the original's demo (`run_ocr_2.0_crop.py`).
 const ORIGINAL_TILES: u32 = 6;
 
@@ -44,17 +42,17 @@ pub(super) fn original(image: usize) -> Pixels {
 }
 
 /// What `processor_config.json` (newer) or `preprocessor_config.json` in `folder` says.
-pub(super) fn hub(folder: &Path, image: usize) -> Result<Pixels, GotError> {
+pub(super) fn hub(folder: &Path, vision: &Vision) -> Result<Pixels, GotError> {
     let newer_path = folder.join("processor_config.json");
     let path = folder.join("preprocessor_config.json");
     let older = members::read(&path)?;
     if let Some(map) = members::read(&newer_path)? {
         let file = Members::new(&newer_path, &map);
         if file.get("image_processor").is_some() {
-            let mut found = pixels(&file.object("image_processor", &map)?, image)?;
+            let mut found = pixels(&file.object("image_processor", &map)?, vision)?;
             // Saving anew with transformers may put all but this into the newer file.
             if let (None, Some(map)) = (found.rows, &older) {
-                found.rows = rows(&Members::new(&path, map))?;
+                found.rows = rows(&Members::new(&path, map), vision)?;
             }
             return Ok(found);
         }
@@ -64,10 +62,10 @@ pub(super) fn hub(folder: &Path, image: usize) -> Result<Pixels, GotError> {
                        checkpoint's own into the folder";
         return Err(members::wrong(&path, message));
     };
-    pixels(&Members::new(&path, &map), image)
+    pixels(&Members::new(&path, &map), vision)
 }
 
-fn pixels(members: &Members<'_>, image: usize) -> Result<Pixels, GotError> {
+fn pixels(members: &Members<'_>, vision: &Vision) -> Result<Pixels, GotError> {
     for step in ["do_resize", "do_rescale", "do_normalize"] {
         members.only(step, &[true.into()])?;
     }
@@ -75,7 +73,7 @@ fn pixels(members: &Members<'_>, image: usize) -> Result<Pixels, GotError> {
         members.only(step, &[false.into()])?;
     }
     members.only("resample", &[BICUBIC.into()])?;
-    let (width, height) = size(members, image)?;
+    let (width, height) = size(members, vision.image)?;
     let max = members.size("max_patches", 12, 1..=MOST_TILES)?;
     let min = members.size("min_patches", 1, 1..=MOST_TILES)?;
     if min > max {
@@ -96,25 +94,26 @@ fn pixels(members: &Members<'_>, image: usize) -> Result<Pixels, GotError> {
             reason = "the reference computes in f32"
         )]
         rescale: members.positive("rescale_factor", 1.0 / 255.0, 1e6)? as f32,
-        rows: rows(members)?,
+        rows: rows(members, vision)?,
         min_patches: u32::try_from(min).unwrap_or(u32::MAX),
         max_patches: u32::try_from(max).unwrap_or(u32::MAX),
     })
 }
 
 /// The rows, where `rows` asks for them: an addition of ours, which the reference's processor takes no notice of.
-fn rows(members: &Members<'_>) -> Result<Option<RowSize>, GotError> {
+fn rows(members: &Members<'_>, vision: &Vision) -> Result<Option<Rows>, GotError> {
     if members.get("rows").is_none() {
         return Ok(None);
     }
     let nothing = Map::new();
     let rows = members.object("rows", &nothing)?;
-    let pitch = rows.size("pitch", ROWS_PITCH, 8..=MOST_SIDE)?;
     let (usual, most) = ROWS_EM;
+    let all = image_tokens(vision).isqrt().max(1);
+    let per_view = rows.size("per_view", all, 1..=all)?;
     #[expect(clippy::cast_possible_truncation, reason = "a size of at most 512")]
-    Ok(Some(RowSize {
+    Ok(Some(Rows {
         em: rows.positive("em", usual, most)? as f32,
-        pitch: u32::try_from(pitch).unwrap_or(u32::MAX),
+        per_view: u32::try_from(per_view).unwrap_or(u32::MAX),
     }))
 }
 

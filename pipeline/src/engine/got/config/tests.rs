@@ -122,15 +122,15 @@ fn rows_are_asked_for_by_either_file_of_the_processor() {
         let config = read(|_, processor| set(processor, "image_processor.rows", value));
         config.unwrap().pixels.rows
     };
-    let size = |em, pitch| Some(RowSize { em, pitch });
+    let some = |em, per_view| Some(Rows { em, per_view });
     assert_eq!(rows(Value::Null), None);
-    assert_eq!(rows(json!({})), size(36.0, 64));
-    assert_eq!(rows(json!({"em": 30, "pitch": 48})), size(30.0, 48));
+    assert_eq!(rows(json!({})), some(36.0, 4));
+    assert_eq!(rows(json!({"em": 30, "per_view": 2})), some(30.0, 2));
     let folder = folder(|_, _| {});
     let path = folder.path().join("preprocessor_config.json");
     fs::write(&path, r#"{"rows": {"em": 20.5}}"#).unwrap();
     let config = Config::read(folder.path()).unwrap();
-    assert_eq!(config.pixels.rows, size(20.5, 64));
+    assert_eq!(config.pixels.rows, some(20.5, 4));
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn a_processor_that_would_need_other_pixels_is_refused_by_name() {
         ("rows.em", json!(0), "above 0"),
         ("rows.em", json!("36"), "above 0"),
         ("rows.em", json!(1e4), "at most 512"),
-        ("rows.pitch", json!(7), "8"),
+        ("rows.per_view", json!(5), "to 4"),
         ("min_patches", json!(13), "`max_patches`"),
     ];
     for (member, value, reason) in table {

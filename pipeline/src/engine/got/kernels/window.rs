@@ -16,9 +16,9 @@ const CHUNK: usize = 128;
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Shape {
     /// Rows and columns of places.
-    pub(in super::super) side: usize,
-    /// Side of a window, at most `side`; `side` itself: one window over all.
-    pub(in super::super) window: usize,
+    pub(in super::super) size: (usize, usize),
+    /// Those of a window; all of them: one window over all.
+    pub(in super::super) window: (usize, usize),
     /// Heads.
     pub(in super::super) heads: usize,
     /// Numbers a head.
@@ -28,23 +28,33 @@ pub(in super::super) struct Shape {
 /// What attention is computed from.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Inputs<'a> {
-    /// Queries, keys and values: (views, side, side, 3 * heads * dim).
+    /// Queries, keys and values: (views, rows, columns, 3 * heads * dim).
     pub(in super::super) qkv: &'a [f32],
     /// What they are at places that windows have beyond the view: 3 * heads * dim.
     pub(in super::super) beyond: &'a [f32],
-    /// Relative positions down and across, (2 * window - 1, dim) each, where the model has them.
+    /// Relative positions down, (2 * a window's rows - 1, dim), and across, the same of columns, where the model has
+    /// them.
     pub(in super::super) relative: Option<(&'a [f32], &'a [f32])>,
 }
 
 impl Shape {
-    /// Windows side by side, the last one perhaps reaching beyond the view.
-    fn windows(&self) -> usize {
-        self.side.div_ceil(self.window)
+    /// Windows one below the other and side by side, the last ones perhaps reaching beyond the view.
+    pub(in super::super) fn windows(&self) -> (usize, usize) {
+        let (rows, columns) = self.size;
+        (
+            rows.div_ceil(self.window.0),
+            columns.div_ceil(self.window.1),
+        )
+    }
+
+    /// Places of a view.
+    pub(in super::super) fn view(&self) -> usize {
+        self.size.0 * self.size.1
     }
 
     /// Places of a window.
-    fn places(&self) -> usize {
-        self.window * self.window
+    pub(in super::super) fn places(&self) -> usize {
+        self.window.0 * self.window.1
     }
 
     fn width(&self) -> usize {
@@ -53,25 +63,25 @@ impl Shape {
 
     /// Place in the view of place `index` of the window at (`row`, `column`); none beyond the view.
     fn place(&self, row: usize, column: usize, index: usize) -> Option<usize> {
-        let y = row * self.window + index / self.window;
-        let x = column * self.window + index % self.window;
-        (y < self.side && x < self.side).then(|| y * self.side + x)
+        let y = row * self.window.0 + index / self.window.1;
+        let x = column * self.window.1 + index % self.window.1;
+        (y < self.size.0 && x < self.size.1).then(|| y * self.size.1 + x)
     }
 }
 
-/// Attention of each view; gives (views, side, side, heads * dim).
+/// Attention of each view; gives (views, rows, columns, heads * dim).
 pub(in super::super) fn attend(inputs: &Inputs<'_>, shape: &Shape) -> Vec<f32> {
-    let places = shape.side * shape.side;
+    let places = shape.view();
     let views = inputs.qkv.len() / (places * 3 * shape.width());
-    let (across, heads) = (shape.windows(), shape.heads);
+    let ((down, across), heads) = (shape.windows(), shape.heads);
     let task = shape.places() * shape.dim;
     // One task a window and head, each with a stretch of its own: (views, windows, heads, places, dim).
-    let mut parts = vec![0.0f32; views * across * across * heads * task];
+    let mut parts = vec![0.0f32; views * down * across * heads * task];
     parts.par_chunks_mut(task).enumerate().for_each_init(
         || Scratch::new(shape),
         |scratch, (index, part)| {
             let (window, head) = (index / heads, index % heads);
-            let (view, window) = (window / (across * across), window % (across * across));
+            let (view, window) = (window / (down * across), window % (down * across));
             let at = (window / across, window % across);
             let qkv = &inputs.qkv[view * places * 3 * shape.width()..];
             scratch.gather(qkv, inputs.beyond, shape, at, head);
@@ -81,18 +91,19 @@ pub(in super::super) fn attend(inputs: &Inputs<'_>, shape: &Shape) -> Vec<f32> {
     in_place(&parts, shape, views)
 }
 
-/// (views, windows, heads, places, dim) to (views, side, side, heads * dim).
+/// (views, windows, heads, places, dim) to (views, rows, columns, heads * dim).
 fn in_place(parts: &[f32], shape: &Shape, views: usize) -> Vec<f32> {
-    let (side, dim, heads, across) = (shape.side, shape.dim, shape.heads, shape.windows());
-    let row = side * shape.width();
-    let mut out = vec![0.0f32; views * side * row];
+    let (dim, heads, (down, across)) = (shape.dim, shape.heads, shape.windows());
+    let ((rows, columns), (high, wide)) = (shape.size, shape.window);
+    let row = columns * shape.width();
+    let mut out = vec![0.0f32; views * rows * row];
     out.par_chunks_mut(row)
         .enumerate()
         .for_each(|(index, row)| {
-            let (view, y) = (index / side, index % side);
+            let (view, y) = (index / rows, index % rows);
             for (x, place) in row.chunks_exact_mut(heads * dim).enumerate() {
-                let window = (view * across + y / shape.window) * across + x / shape.window;
-                let inside = (y % shape.window) * shape.window + x % shape.window;
+                let window = (view * down + y / high) * across + x / wide;
+                let inside = (y % high) * wide + x % wide;
                 for (head, out) in place.chunks_exact_mut(dim).enumerate() {
                     let from = ((window * heads + head) * shape.places() + inside) * dim;
                     out.copy_from_slice(&parts[from..from + dim]);
@@ -110,8 +121,9 @@ struct Scratch {
     value: Vec<f32>,
     /// (CHUNK, places).
     scores: Vec<f32>,
-    /// (CHUNK, 2 * window - 1) each.
+    /// (CHUNK, 2 * a window's rows - 1).
     down: Vec<f32>,
+    /// (CHUNK, 2 * a window's columns - 1).
     across: Vec<f32>,
     /// One a row: what the sum of its exponentials divides by.
     shares: [f32; CHUNK],
@@ -119,15 +131,16 @@ struct Scratch {
 
 impl Scratch {
     fn new(shape: &Shape) -> Self {
-        let (places, distances) = (shape.places(), 2 * shape.window - 1);
+        let places = shape.places();
+        let (down, across) = distances(shape);
         let room = |size: usize| vec![0.0f32; size];
         Self {
             query: room(places * shape.dim),
             key: room(places * shape.dim),
             value: room(places * shape.dim),
             scores: room(CHUNK.min(places) * places),
-            down: room(CHUNK.min(places) * distances),
-            across: room(CHUNK.min(places) * distances),
+            down: room(CHUNK.min(places) * down),
+            across: room(CHUNK.min(places) * across),
             shares: [0.0; CHUNK],
         }
     }
@@ -155,8 +168,8 @@ impl Scratch {
     }
 
     fn attend(&mut self, relative: Option<(&[f32], &[f32])>, shape: &Shape, out: &mut [f32]) {
-        let (dim, places, window) = (shape.dim, shape.places(), shape.window);
-        let distances = 2 * window - 1;
+        let (dim, places, (high, wide)) = (shape.dim, shape.places(), shape.window);
+        let (far_down, far_across) = distances(shape);
         let scale = 1.0 / (dim as f32).sqrt();
         for (chunk, out) in out.chunks_mut(CHUNK * dim).enumerate() {
             let rows = out.len() / dim;
@@ -164,23 +177,21 @@ impl Scratch {
             let scores = &mut self.scores[..rows * places];
             product_transposed(scores, query, &self.key, (rows, places, dim), scale);
             if let Some((down, across)) = relative {
-                let sizes = (rows, distances, dim);
-                product_transposed(&mut self.down[..rows * distances], query, down, sizes, 1.0);
-                product_transposed(
-                    &mut self.across[..rows * distances],
-                    query,
-                    across,
-                    sizes,
-                    1.0,
+                let (out, sizes) = (&mut self.down[..rows * far_down], (rows, far_down, dim));
+                product_transposed(out, query, down, sizes, 1.0);
+                let (out, sizes) = (
+                    &mut self.across[..rows * far_across],
+                    (rows, far_across, dim),
                 );
+                product_transposed(out, query, across, sizes, 1.0);
             }
             for (row, scores) in scores.chunks_exact_mut(places).enumerate() {
                 let index = chunk * CHUNK + row;
                 if relative.is_some() {
                     // Key k is at distance (query - k + window - 1): the nearest window of a reversed row.
-                    let (y, x) = (index / window, index % window);
-                    let down = &self.down[row * distances + y..][..window];
-                    let across = &self.across[row * distances + x..][..window];
+                    let (y, x) = (index / wide, index % wide);
+                    let down = &self.down[row * far_down + y..][..high];
+                    let across = &self.across[row * far_across + x..][..wide];
                     add_relative(scores, down, across);
                 }
                 self.shares[row] = 1.0 / exponentials(scores);
@@ -191,6 +202,11 @@ impl Scratch {
             }
         }
     }
+}
+
+/// Distances between places of a window, down and across.
+fn distances(shape: &Shape) -> (usize, usize) {
+    (2 * shape.window.0 - 1, 2 * shape.window.1 - 1)
 }
 
 fastest! {
@@ -222,34 +238,38 @@ mod tests {
 
     /// The definition, one number after another, in 64 bits.
     fn defined(inputs: &Inputs<'_>, shape: &Shape) -> Vec<f32> {
-        let (side, window, dim) = (shape.side, shape.window, shape.dim);
+        let ((rows, columns), (high, wide), dim) = (shape.size, shape.window, shape.dim);
         let width = shape.width();
         let at = |view: usize, y: usize, x: usize| {
-            if y < side && x < side {
-                &inputs.qkv[((view * side + y) * side + x) * 3 * width..]
+            if y < rows && x < columns {
+                &inputs.qkv[((view * rows + y) * columns + x) * 3 * width..]
             } else {
                 inputs.beyond
             }
         };
-        let views = inputs.qkv.len() / (side * side * 3 * width);
+        let views = inputs.qkv.len() / (rows * columns * 3 * width);
         let mut out = Vec::new();
-        for index in 0..views * side * side * shape.heads {
+        for index in 0..views * rows * columns * shape.heads {
             let (place, head) = (index / shape.heads, index % shape.heads);
-            let (view, y, x) = (place / side / side, place / side % side, place % side);
+            let (view, y, x) = (
+                place / columns / rows,
+                place / columns % rows,
+                place % columns,
+            );
             let query = &at(view, y, x)[head * dim..][..dim];
             let dot = |other: &[f32]| -> f64 {
                 query.iter().zip(other).map(|(a, b)| f64::from(a * b)).sum()
             };
-            let (top, left) = (y / window * window, x / window * window);
+            let (top, left) = (y / high * high, x / wide * wide);
             let mut sum = 0.0;
             let mut value = vec![0.0f64; dim];
-            for key in 0..window * window {
-                let (ky, kx) = (top + key / window, left + key % window);
+            for key in 0..high * wide {
+                let (ky, kx) = (top + key / wide, left + key % wide);
                 let kv = at(view, ky, kx);
                 let mut score = dot(&kv[width + head * dim..]) / (dim as f64).sqrt();
                 if let Some((down, across)) = inputs.relative {
-                    score += dot(&down[(y + window - 1 - ky) * dim..]);
-                    score += dot(&across[(x + window - 1 - kx) * dim..]);
+                    score += dot(&down[(y + high - 1 - ky) * dim..]);
+                    score += dot(&across[(x + wide - 1 - kx) * dim..]);
                 }
                 sum += score.exp();
                 for (value, v) in value.iter_mut().zip(&kv[2 * width + head * dim..]) {
@@ -263,19 +283,27 @@ mod tests {
 
     #[test]
     fn attention_is_as_defined_in_windows_beyond_the_edge_and_over_all() {
-        for (side, window, relative) in [(7, 3, true), (6, 3, true), (13, 13, true), (5, 4, false)]
-        {
+        let cases = [
+            ((7, 7), (3, 3), true),
+            ((6, 6), (3, 3), true),
+            ((13, 13), (13, 13), true),
+            ((5, 5), (4, 4), false),
+            ((4, 9), (3, 3), true),
+            ((2, 7), (4, 4), true),
+            ((3, 11), (3, 11), true),
+        ];
+        for (size, window, relative) in cases {
             let shape = Shape {
-                side,
+                size,
                 window,
                 heads: 2,
                 dim: 8,
             };
-            let qkv = noise(2 * side * side * 48, 1);
+            let qkv = noise(2 * shape.view() * 48, 1);
             let beyond = noise(48, 2);
             let (down, across) = (
-                noise((2 * window - 1) * 8, 3),
-                noise((2 * window - 1) * 8, 4),
+                noise((2 * window.0 - 1) * 8, 3),
+                noise((2 * window.1 - 1) * 8, 4),
             );
             let inputs = Inputs {
                 qkv: &qkv,
@@ -286,7 +314,7 @@ mod tests {
             assert_eq!(got.len(), expected.len());
             let most = got.iter().zip(&expected).map(|(a, b)| (a - b).abs());
             let most = most.fold(0.0, f32::max);
-            assert!(most < 1e-5, "{side} {window}: {most}");
+            assert!(most < 1e-5, "{size:?} {window:?}: {most}");
         }
     }
 }

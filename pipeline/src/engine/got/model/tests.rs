@@ -257,6 +257,7 @@ fn scheduled(dtype: Dtype, together: bool) -> Vec<Vec<u32>> {
             document: DocumentId(index as u64 % 3),
             prompt: case.prompt_ids.clone(),
             views: reference.views(&case.set),
+            part: None,
             // They leave at different steps.
             max_new_tokens: 64 - 7 * index,
             time_limit: Duration::from_secs(600),
@@ -317,6 +318,7 @@ fn the_references_ngram_block_gives_its_tokens() {
         document: DocumentId(1),
         prompt: case.prompt_ids.clone(),
         views: reference.views(&case.set),
+        part: None,
         max_new_tokens: 64,
         time_limit: Duration::from_secs(600),
         loop_guard: false,
@@ -426,4 +428,37 @@ mod on_a_gpu {
             assert!(error <= 0.03, "{dtype:?}: {error}");
         }
     }
+}
+
+#[test]
+fn views_of_any_height_go_through_together_as_they_go_alone() {
+    let reference = Reference::read();
+    let mut model = load("hub-new", Dtype::F32, false);
+    let whole = reference.views("tiles");
+    let strip = |view: &View, height: u32| View {
+        height,
+        rgb: view.rgb[..(view.width * height * 3) as usize].to_vec(),
+        ..*view
+    };
+    let strips = [
+        strip(&whole[0], 64),
+        strip(&whole[1], 32),
+        strip(&whole[2], 32),
+    ];
+    let views: Vec<&View> = whole[..2]
+        .iter()
+        .map(|view| &**view)
+        .chain(&strips)
+        .collect();
+    let together = model.encode(&views).unwrap();
+    for (view, image) in views.iter().zip(&together) {
+        let tokens = (view.width / 32 * (view.height / 32)) as usize;
+        assert_eq!(image.dim(0).unwrap(), tokens);
+        let alone = model.encode(&[view]).unwrap().remove(0);
+        assert!(most(&alone, image) < 1e-5, "{}", view.height);
+    }
+    let row = model.part(&together[0], 4..8).unwrap();
+    let expected = together[0].narrow(0, 4, 4).unwrap();
+    assert_eq!(most(&row, &expected), 0.0);
+    assert!(model.part(&together[4], 4..8).is_err());
 }

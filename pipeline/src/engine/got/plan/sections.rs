@@ -9,7 +9,7 @@ use super::{
     lines::{Line, Stretch},
     sheet::{Area, Sheet, THIN},
 };
-use crate::{engine::got::config::RowSize, image::PageImage};
+use crate::image::PageImage;
 
 /// White at a row's ends, in pixels of the view.
 const MARGIN: f32 = 8.0;
@@ -42,14 +42,27 @@ const PITCH: f32 = 1.25;
 const MOST_GUTTERS: usize = 3;
 /// Columns inside columns.
 const MOST_DEPTH: usize = 6;
-/// Most sections of a page; one that needs more is read in another form.
-const MOST_SECTIONS: usize = 64;
+/// Most rows of a page; one that needs more is read in another form.
+const MOST_ROWS: usize = 1024;
 
-/// What one view shows of a page: rows one under the other.
+/// The rows of views, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::engine::got) struct RowSize {
+    /// Size of the type.
+    pub(in crate::engine::got) em: f32,
+    /// From one row to the next: the side of what an image token stands for.
+    pub(in crate::engine::got) pitch: u32,
+    /// Rows of a view.
+    pub(in crate::engine::got) per_view: u32,
+}
+
+/// What one view shows of a page: rows one under the other, each on a row of image tokens.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::engine::got) struct Section {
     /// How far the page's lines go down for each pixel to the right; they turn about its middle column.
     pub(in crate::engine::got) slope: f32,
+    /// Height of the view in pixels, whether or not rows fill it.
+    pub(in crate::engine::got) height: u32,
     /// From the first row of the view on.
     pub(in crate::engine::got) rows: Vec<Row>,
 }
@@ -93,7 +106,7 @@ pub(in crate::engine::got) struct Patch {
     pub(in crate::engine::got) y: u32,
 }
 
-/// The lines of `page` in reading order, in rows of `size` in views of `view` pixels; `em` is that of the page's type in
+/// The lines of `page` in reading order, in rows of `size` in views that are `width` pixels wide; `em` is that of the page's type in
 /// pixels, where it has any.
 ///
 /// A page without ink has none. `None` where there would be too many.
@@ -101,7 +114,7 @@ pub(super) fn sections(
     page: &PageImage,
     em: Option<f32>,
     size: RowSize,
-    view: (u32, u32),
+    width: u32,
 ) -> Option<Vec<Section>> {
     let Some(sheet) = Sheet::of(page, em) else {
         return Some(Vec::new());
@@ -110,21 +123,24 @@ pub(super) fn sections(
     sheet.blocks(sheet.whole(), 0, &mut blocks);
     let lines = blocks.iter().flat_map(|block| sheet.lines(block));
     let rows: Vec<Row> = lines
-        .flat_map(|line| sheet.rows_of(&line, size, view))
+        .flat_map(|line| sheet.rows_of(&line, size, width))
         .collect();
-    let most = (view.1 / size.pitch).max(1) as usize;
     let section = |rows: &[Row]| Section {
         slope: sheet.slope,
+        height: size.pitch * size.per_view,
         rows: rows.to_vec(),
     };
-    let mut sections: Vec<Section> = rows.chunks(most).map(section).collect();
+    let mut sections: Vec<Section> = rows
+        .chunks(size.per_view.max(1) as usize)
+        .map(section)
+        .collect();
     for section in &mut sections {
         for (index, row) in section.rows.iter_mut().enumerate() {
             let top = index as u32 * size.pitch;
             row.patches.iter_mut().for_each(|patch| patch.y += top);
         }
     }
-    (sections.len() <= MOST_SECTIONS).then_some(sections)
+    (rows.len() <= MOST_ROWS).then_some(sections)
 }
 
 /// What stands beside a gutter.
@@ -277,13 +293,13 @@ impl Sheet {
     }
 
     /// The rows that show `line`, each at the view's top.
-    fn rows_of(&self, line: &Line, size: RowSize, view: (u32, u32)) -> Vec<Row> {
+    fn rows_of(&self, line: &Line, size: RowSize, view: u32) -> Vec<Row> {
         let factor = self.factor as f32;
-        let pitch = size.pitch.min(view.1).max(1);
+        let pitch = size.pitch.max(1);
         let high = MOST_HEIGHT * pitch as f32 / line.area.y.len() as f32;
         // Pixels of the view for one of the sheet.
         let scale = (size.em / line.em).min(high).min(MOST_SCALE * factor);
-        let room = (view.0 as f32 - 2.0 * MARGIN).max(1.0);
+        let room = (view as f32 - 2.0 * MARGIN).max(1.0);
         let mut rows = Vec::new();
         for (index, piece) in self.pieces(line, room / scale).iter().enumerate() {
             let width = piece

@@ -238,11 +238,12 @@ fn a_box_or_a_colour_takes_each_page_whole_and_alone() {
 }
 
 #[test]
-fn a_model_of_sections_gets_each_page_in_some_unless_tiles_or_a_box_are_asked_for() {
+fn a_model_of_rows_gets_each_page_in_rows_unless_tiles_or_a_box_are_asked_for() {
     let limits = Limits {
         rows: Some(RowSize {
             em: 36.0,
             pitch: 64,
+            per_view: 16,
         }),
         ..LIMITS
     };
@@ -253,18 +254,36 @@ fn a_model_of_sections_gets_each_page_in_some_unless_tiles_or_a_box_are_asked_fo
     };
     for options in [GotOptions::default(), together] {
         let passes = plan(&pages, &options, &limits);
-        let expected: Vec<_> = (0..4).map(|page| (page, 1, "sections")).collect();
+        let expected: Vec<_> = (0..4).map(|page| (page, 1, "rows")).collect();
         assert_eq!(reasons(&passes), expected);
-        let counts: Vec<u32> = passes.iter().map(Pass::sections).collect();
+        let views: Vec<u32> = passes.iter().map(|p| p.shape.tiling().rows).collect();
+        let rows: Vec<usize> = passes.iter().map(Pass::part_count).collect();
         // Each line is cut in two, and a view has 16 rows.
-        assert_eq!(counts, [1, 1, 6, 0]);
-        let parts = passes[2].parts();
-        let shapes: Vec<_> = parts.iter().map(|part| part.shape.clone()).collect();
-        let Shape::Sections(sections, tiling) = &passes[2].shape else {
+        assert_eq!(
+            (&views[..], &rows[..]),
+            (&[1, 1, 6, 0][..], &[16, 16, 90, 0][..])
+        );
+        let Shape::Rows(sections, _) = &passes[2].shape else {
             panic!("{:?}", passes[2]);
         };
-        let one = |section: &Section| Shape::Sections(vec![section.clone()], tiling.clone());
-        assert_eq!(shapes, sections.iter().map(one).collect::<Vec<_>>());
+        let parts = passes[2].parts();
+        assert_eq!(parts.len(), 90);
+        for (index, part) in parts.iter().enumerate() {
+            let Shape::Row {
+                section,
+                row,
+                count,
+                ..
+            } = &part.shape
+            else {
+                panic!("{part:?}");
+            };
+            assert!(Arc::ptr_eq(section, &sections[index / 16]));
+            assert_eq!(
+                (*row, *count, part.first, part.part_count()),
+                (index % 16, 90, 2, 90)
+            );
+        }
     }
     let region = Some([0, 0, 500, 500]);
     let others = [

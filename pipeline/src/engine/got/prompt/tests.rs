@@ -19,7 +19,7 @@ fn question(mode: Mode, ask: Ask) -> Question {
         region: None,
         color: None,
         ask,
-        views: 1,
+        image_tokens: 16,
     }
 }
 
@@ -110,14 +110,14 @@ fn the_words_are_those_the_model_was_trained_with() {
 }
 
 #[test]
-fn every_view_has_its_places() {
+fn every_image_token_has_its_place() {
     for name in ["hub-new", "original"] {
         let config = config(name);
         let folder = PathBuf::from(REFERENCE).join("checkpoints").join(name);
         let tokens = Tokens::open(&folder, &config).unwrap();
         for views in [1, 3, 13] {
             let question = Question {
-                views,
+                image_tokens: views * config.image_tokens,
                 ..question(Mode::Format, Ask::Tiles)
             };
             let ids = question.ids(&tokens, &config).unwrap();
@@ -140,6 +140,7 @@ fn the_tokens_are_the_references() {
         } else {
             "hub-new"
         };
+        let config = config(name);
         let views = &expected["sets"][case["set"].as_str().unwrap()]["views"];
         let views: usize = serde_json::from_value(views.clone()).unwrap();
         let question = Question {
@@ -151,9 +152,8 @@ fn the_tokens_are_the_references() {
                 "pages" => Ask::Pages(views),
                 _ => Ask::Page,
             },
-            views,
+            image_tokens: views * config.image_tokens,
         };
-        let config = config(name);
         let folder = PathBuf::from(REFERENCE).join("checkpoints").join(name);
         let tokens = Tokens::open(&folder, &config).unwrap();
         assert_eq!(

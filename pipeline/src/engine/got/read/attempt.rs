@@ -1,6 +1,7 @@
 //! [`Attempting`]: one attempt at a pass, from its pages to a sequence and back.
 
 use std::{
+    ops::Range,
     sync::{Arc, mpsc},
     time::Duration,
 };
@@ -13,7 +14,8 @@ use crate::{
     engine::{
         EngineError,
         got::{
-            plan::Shape,
+            config::Config,
+            plan::{Section, Shape},
             prompt::{Ask, Question},
             schedule::{Sequence, Written},
             view::View,
@@ -75,16 +77,19 @@ impl Visit<'_> {
         let options = &self.options;
         let pages = &self.request.pages[pass.first..pass.first + pass.count];
         let views = self.views(pages, &attempt.shape);
+        let part = part(&reader.config, &attempt.shape);
         let question = Question {
             mode: attempt.mode,
             region: options.region,
             color: options.color,
             ask: match attempt.shape {
-                Shape::Whole(_) | Shape::Sections(..) => Ask::Page,
+                Shape::Whole(_) | Shape::Rows(..) | Shape::Row { .. } => Ask::Page,
                 Shape::Tiles(..) => Ask::Tiles,
                 Shape::Pages(_) => Ask::Pages(pass.count),
             },
-            views: views.len(),
+            image_tokens: part
+                .clone()
+                .map_or(views.len() * reader.config.image_tokens, |part| part.len()),
         };
         let prompt = question
             .ids(&reader.tokens, &reader.config)
@@ -94,6 +99,7 @@ impl Visit<'_> {
             document: self.request.document,
             prompt: [&prompt[..], attempt.before].concat(),
             views,
+            part,
             max_new_tokens: attempt.max_new_tokens,
             time_limit: attempt.time_limit,
             loop_guard: options.loop_guard,
@@ -114,14 +120,28 @@ impl Visit<'_> {
         let pixels = &self.reader.config.pixels;
         let size = (pixels.width, pixels.height);
         let views = pages.iter().flat_map(|page| match shape {
-            Shape::Tiles(grid, _) => View::tiles(page, size, *grid),
-            Shape::Sections(sections, _) => {
-                let view = |section| View::section(page, size, section);
-                sections.iter().map(view).collect()
-            }
-            Shape::Whole(_) | Shape::Pages(_) => vec![View::whole(page, size)],
+            Shape::Tiles(grid, _) => own(View::tiles(page, size, *grid)),
+            Shape::Rows(sections, _) => sections.iter().map(|s| self.sheet(page, s)).collect(),
+            Shape::Row { section, .. } => vec![self.sheet(page, section)],
+            Shape::Whole(_) | Shape::Pages(_) => own(vec![View::whole(page, size)]),
         });
-        views.map(Arc::new).collect()
+        views.collect()
+    }
+
+    /// The view of a section of `page`: the one that was made last where it is of the same section, so that the model
+    /// encodes it once.
+    fn sheet(&self, page: &PageImage, section: &Arc<Section>) -> Arc<View> {
+        let mut last = self.sheet.borrow_mut();
+        if let Some((of, view)) = &*last
+            && Arc::ptr_eq(of, section)
+        {
+            return Arc::clone(view);
+        }
+        let pixels = &self.reader.config.pixels;
+        let size = (pixels.width, section.height);
+        let view = Arc::new(View::section(page, size, section));
+        *last = Some((Arc::clone(section), Arc::clone(&view)));
+        view
     }
 
     /// Waits for what an attempt gives.
@@ -139,4 +159,17 @@ impl Visit<'_> {
         let (shape, prompt) = (under_way.shape.clone(), under_way.prompt.clone());
         Ok(Draft::new(under_way.mode, shape, prompt, written))
     }
+}
+
+fn own(views: Vec<View>) -> Vec<Arc<View>> {
+    views.into_iter().map(Arc::new).collect()
+}
+
+/// Which of its view's image tokens a row has; none for all other shapes, which have all.
+fn part(config: &Config, shape: &Shape) -> Option<Range<usize>> {
+    let Shape::Row { row, .. } = shape else {
+        return None;
+    };
+    let across = config.tokens_across();
+    Some(row * across..(row + 1) * across)
 }

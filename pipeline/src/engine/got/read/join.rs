@@ -1,24 +1,11 @@
-//! [`join`]: what was read of a page's rows and sections, made one text again.
+//! [`join`]: what was read of a page's rows, made one text again.
 
 use recto_schemas::Mode;
 
-use crate::engine::got::plan::{Row, Start};
+use crate::engine::got::plan::Start;
 
 /// What GOT writes around a heading.
 const HEADING: (&str, char) = ("\\section*{", '}');
-
-/// The text of a section whose rows are `rows`, where `text` has a line for each; else `text`.
-pub(super) fn rows_joined(mode: Mode, text: &str, rows: &[Row]) -> String {
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    if lines.len() != rows.len() {
-        return text.to_owned();
-    }
-    let starts = rows.iter().map(|row| row.start);
-    join(mode, starts.zip(lines))
-}
 
 /// Joins texts in order, each of which begins what is said beside it.
 ///
@@ -126,18 +113,5 @@ mod tests {
         ];
         assert_eq!(join(Mode::Plain, texts), "one\ntwo-\n  three and\nFour");
         assert_eq!(join(Mode::Plain, []), "");
-    }
-
-    #[test]
-    fn a_section_with_a_line_for_each_row_is_joined_as_its_rows_go_on() {
-        let row = |start| Row {
-            start,
-            patches: Vec::new(),
-        };
-        let rows = [row(Paragraph), row(Piece), row(Paragraph)];
-        let joined = |text| rows_joined(Mode::Format, text, &rows);
-        assert_eq!(joined("One\nline.\n\nTwo."), "One line.\n\nTwo.");
-        assert_eq!(joined("One line.\n\nTwo."), "One line.\n\nTwo.");
-        assert_eq!(joined(""), "");
     }
 }

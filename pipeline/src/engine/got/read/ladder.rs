@@ -7,12 +7,14 @@
 //! 4. `ppocr`: the lines that PP-OCR sees on the page.
 //!
 //! The first attempt that ends by itself with some text is kept. Where none does and there is no PP-OCR,
-//! the longest text that was cut is, and its page says `repetition`. Each section of a page that is cut into
+//! the longest text that was cut is, and its page says `repetition`. Each row of a page that is cut into
 //! some climbs by itself, with a bound of its own; PP-OCR reads the page for all of them.
 
 use recto_schemas::{Attempt, EngineName, Mode, Stop, Tiles, Tiling};
 
-use super::{Draft, Pass, Trail, Visit, attempt::Attempting, draft::word, second::lines};
+use super::{
+    Draft, Pass, Trail, Visit, attempt::Attempting, draft::word, second::lines, time_limit,
+};
 use crate::engine::{EngineError, Reading, got::plan::Shape};
 
 /// Length of the runs of tokens that may not come again: what the original demo sets.
@@ -35,7 +37,7 @@ struct Budget {
     left: usize,
 }
 
-/// The best attempt at a page or a section of one.
+/// The best attempt at a page or a row of one.
 pub(super) struct Best {
     pub(super) draft: Draft,
     /// What all attempts at it took.
@@ -88,7 +90,7 @@ impl Budget {
 }
 
 impl Visit<'_> {
-    /// Reads a page, or a section of one, in other ways after `first`, which repeated itself.
+    /// Reads a page, or a row of one, in other ways after `first`, which repeated itself.
     pub(super) fn climb(
         &self,
         pass: &Pass,
@@ -103,8 +105,10 @@ impl Visit<'_> {
         let rungs = self.rungs(pass);
         for (index, &rung) in rungs.iter().enumerate() {
             let limit = budget.share(rungs.len() - index);
-            // Sections climb one after the other.
-            let time_left = self.time_limit(pass).saturating_sub(trail.worked) / pass.sections();
+            // Rows climb one after the other.
+            let parts = u32::try_from(pass.part_count()).unwrap_or(u32::MAX);
+            let time_left =
+                time_limit(self.request, pass.count).saturating_sub(trail.worked) / parts;
             if limit == 0 || time_left.is_zero() {
                 break;
             }

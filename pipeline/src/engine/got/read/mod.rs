@@ -2,7 +2,7 @@
 //!
 //! The planner cuts a request into passes; all of them go to the scheduler at once, so that they are
 //! decoded together with those of other requests. What comes back is judged: a pass of several pages that
-//! does not hold up is read again page by page, a page or section whose text repeated itself goes through the
+//! does not hold up is read again page by page, a page or row whose text repeated itself goes through the
 //! [`ladder`]. One thread reads one request; nothing here runs the model.
 
 // What a page's attempts took, and which of them gave its text.
@@ -11,7 +11,7 @@ mod draft;
 mod attempt;
 // Other ways of reading a page whose text repeated itself.
 mod ladder;
-// The texts of rows and sections made one.
+// The texts of rows made one.
 mod join;
 // PP-OCR beside GOT.
 mod second;
@@ -20,23 +20,24 @@ mod sample;
 // How much of one reader's words another one has.
 mod words;
 
-use std::time::Duration;
+use std::{cell::RefCell, sync::Arc, time::Duration};
 
 use recto_schemas::{EngineName, GotOptions, Stop, Verified};
 
 use self::{
     attempt::Attempting,
     draft::{Draft, Trail},
-    join::{join, rows_joined},
+    join::join,
     ladder::Best,
     second::{Second, Seen},
 };
 use super::{
     SecondReader,
     config::Config,
-    plan::{Limits, Pass, Row, Shape, Start, plan},
+    plan::{Limits, Pass, RowSize, Section, Shape, Start, plan},
     schedule::Scheduler,
     tokens::Tokens,
+    view::View,
 };
 use crate::{
     cancel::Cancel,
@@ -110,7 +111,11 @@ impl Reader {
             } else {
                 pixels.max_patches
             },
-            rows: pixels.rows,
+            rows: pixels.rows.map(|rows| RowSize {
+                em: rows.em,
+                per_view: rows.per_view,
+                pitch: pixels.height / self.config.tokens_across().max(1) as u32,
+            }),
             context: self.context,
             tokens_per_view: self.config.image_tokens,
             prompt_tokens: QUESTION_TOKENS,
@@ -134,6 +139,7 @@ impl Reader {
             seen: Seen::new(&self.second, request, &cancel, time_limit(request, 1)),
             cancel: &cancel,
             queued,
+            sheet: RefCell::default(),
         };
         match visit.read() {
             Err(EngineError::Cancelled) if self.stop.is_cancelled() => Err(EngineError::Stopped),
@@ -153,6 +159,8 @@ struct Visit<'a> {
     cancel: &'a Cancel,
     /// How long it waited before anything was done.
     queued: Duration,
+    /// The view of rows that was made last, which serves all of them.
+    sheet: RefCell<Option<(Arc<Section>, Arc<View>)>>,
 }
 
 impl Visit<'_> {
@@ -269,15 +277,11 @@ impl Visit<'_> {
     /// The text of an attempt at a part of a page, and what it begins.
     fn text(&self, best: &Best, part: &Pass) -> (Start, String) {
         let text = self.reader.tokens.decode(&best.draft.tokens);
-        match &part.shape {
-            Shape::Sections(sections, _) => {
-                let rows = sections.iter().flat_map(|section| &section.rows);
-                let rows: Vec<Row> = rows.cloned().collect();
-                let start = rows.first().map_or(Start::Paragraph, |row| row.start);
-                (start, rows_joined(best.draft.mode, &text, &rows))
-            }
-            _ => (Start::Paragraph, text),
-        }
+        let start = match &part.shape {
+            Shape::Row { section, row, .. } => section.rows[*row].start,
+            _ => Start::Paragraph,
+        };
+        (start, text)
     }
 
     /// The best attempt at a part of a page, of which `draft` is the first.
@@ -327,12 +331,12 @@ impl Visit<'_> {
         }
     }
 
-    /// Longest time in which the model may write the text of `pass`. The sections of a page share its time, as far
-    /// as they cannot all be written at once.
+    /// Longest time in which the model may write the text of `pass`. The rows of a page share its time, as far as they
+    /// cannot all be written at once.
     fn time_limit(&self, pass: &Pass) -> Duration {
-        let slots = u32::try_from(self.reader.scheduler.slots()).unwrap_or(u32::MAX);
-        let turns = pass.sections().div_ceil(slots.max(1)).max(1);
-        time_limit(self.request, pass.count) / turns
+        let slots = self.reader.scheduler.slots().max(1);
+        let turns = pass.part_count().div_ceil(slots).max(1);
+        time_limit(self.request, pass.count) / u32::try_from(turns).unwrap_or(u32::MAX)
     }
 
     /// How PP-OCR's reading of the pages compares, where the document asks for that.

@@ -22,7 +22,7 @@ use crate::{
         fake::Fake,
         got::{
             Got, Identity, SecondReader,
-            config::{Config, Layout, Pixels, RowSize, Text, Vision},
+            config::{Config, Layout, Pixels, Rows, Text, Vision},
             model::{Choice, Model, Row},
             tokens::Tokens,
             view::View,
@@ -37,8 +37,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const CONTEXT: usize = 4096;
 /// Most tokens of a pass.
 const MOST: u32 = 2048;
-/// Tokens of a view.
+/// Tokens of a view, and of a row of one where the model was trained on rows.
 const VIEW_TOKENS: usize = 4;
+/// Pixels of a row.
+const PITCH: u32 = 128;
 /// Special tokens, after the 256 bytes.
 const SPECIAL: [&str; 6] = [
     "<|endoftext|>",
@@ -76,6 +78,8 @@ type Script = fn(&Asked) -> String;
 struct Writer {
     script: Script,
     slots: Vec<VecDeque<u32>>,
+    /// Views encoded so far.
+    encoded: Arc<AtomicUsize>,
     /// Tokens chosen so far.
     steps: Arc<AtomicUsize>,
     /// Where it is set, the model stops after some tokens until this flag is up.
@@ -102,7 +106,8 @@ impl Writer {
 }
 
 impl Model for Writer {
-    type Image = u8;
+    /// The shade of each row.
+    type Image = Vec<u8>;
 
     fn slots(&self) -> usize {
         self.slots.len()
@@ -116,37 +121,47 @@ impl Model for Writer {
         4
     }
 
-    fn encode(&mut self, views: &[&View]) -> Result<Vec<u8>, String> {
-        // Of a page of one shade that one, of a section the shade of its type, whose edges have others.
-        let shade = |view: &&View| {
+    fn encode(&mut self, views: &[&View]) -> Result<Vec<Vec<u8>>, String> {
+        // Of a page of one shade that one, of a row the shade of its type, whose edges have others.
+        let shade = |row: &[u8]| {
             let mut counts = [0usize; 256];
-            view.rgb
-                .iter()
-                .for_each(|&tone| counts[usize::from(tone)] += 1);
+            row.iter().for_each(|&tone| counts[usize::from(tone)] += 1);
             let most = |tones: Range<usize>| tones.max_by_key(|&tone| counts[tone]);
             let paper = most(0..256)?;
             u8::try_from(if paper == 255 { most(0..128)? } else { paper }).ok()
         };
-        Ok(views.iter().filter_map(shade).collect())
+        let image = |view: &&View| {
+            let rows = view.rgb.chunks((view.width * PITCH * 3) as usize);
+            rows.filter_map(shade).collect()
+        };
+        self.encoded.fetch_add(views.len(), Ordering::SeqCst);
+        Ok(views.iter().map(image).collect())
+    }
+
+    fn part(&self, image: &Vec<u8>, tokens: Range<usize>) -> Result<Vec<u8>, String> {
+        assert_eq!((tokens.start % VIEW_TOKENS, tokens.len()), (0, VIEW_TOKENS));
+        Ok(vec![image[tokens.start / VIEW_TOKENS]])
     }
 
     fn prefill(
         &mut self,
         slot: usize,
         prompt: &[u32],
-        images: &[&u8],
+        images: &[&Vec<u8>],
         banned: &[u32],
     ) -> Result<Choice, String> {
-        if images.contains(&&13) {
+        let shades: Vec<u8> = images.iter().map(|image| image[0]).collect();
+        if shades.contains(&13) {
             return Err("unlucky".to_owned());
         }
         let marks = prompt.iter().filter(|&&token| token == IMAGE).count();
-        assert_eq!(marks, images.len() * VIEW_TOKENS);
+        let rows: usize = images.iter().map(|image| image.len()).sum();
+        assert_eq!(marks, rows * VIEW_TOKENS);
         let bytes = prompt.iter().filter_map(|&token| u8::try_from(token).ok());
         let text = String::from_utf8(bytes.collect()).expect("prompts are text");
         let (prompt, before) = text.rsplit_once("assistant\n").expect("a conversation");
         let asked = Asked {
-            shades: images.iter().map(|&&shade| shade).collect(),
+            shades,
             prompt: prompt.to_owned(),
             before: before.to_owned(),
         };
@@ -165,6 +180,7 @@ impl Model for Writer {
 /// An engine around a [`Writer`].
 struct Bench {
     got: Got,
+    encoded: Arc<AtomicUsize>,
     steps: Arc<AtomicUsize>,
     hold: Arc<OnceLock<Cancel>>,
 }
@@ -178,15 +194,16 @@ impl Bench {
         Self::with_config(config(), script, slots, second)
     }
 
-    /// One whose model was trained on sections.
-    fn of_sections(script: Script, second: Option<SecondReader>) -> Self {
+    /// One whose model was trained on rows, four to a view.
+    fn of_rows(script: Script, second: Option<SecondReader>) -> Self {
         let mut config = config();
         let pixels = &mut config.pixels;
-        (pixels.width, pixels.height) = (256, 64);
-        pixels.rows = Some(RowSize {
+        (pixels.width, pixels.height) = (4 * PITCH, 4 * PITCH);
+        pixels.rows = Some(Rows {
             em: 36.0,
-            pitch: 64,
+            per_view: 4,
         });
+        config.image_tokens = 4 * VIEW_TOKENS;
         Self::with_config(config, script, 2, second)
     }
 
@@ -205,11 +222,13 @@ impl Bench {
             max_new_tokens: MOST,
             context: CONTEXT,
         };
+        let encoded = Arc::new(AtomicUsize::new(0));
         let steps = Arc::new(AtomicUsize::new(0));
         let hold = Arc::new(OnceLock::new());
         let model = Writer {
             script,
             slots: vec![VecDeque::new(); slots],
+            encoded: Arc::clone(&encoded),
             steps: Arc::clone(&steps),
             hold: Arc::clone(&hold),
         };
@@ -223,6 +242,7 @@ impl Bench {
         };
         Self {
             got: Got::with_model(identity, parts, model),
+            encoded,
             steps,
             hold,
         }
@@ -291,7 +311,7 @@ fn page(shade: u8) -> PageImage {
     }
 }
 
-/// A page with a line in each of these shades, each of which a view of its own shows.
+/// A page with a line in each of these shades.
 fn sheet(shades: &[u8]) -> PageImage {
     let height = 40 + 90 * shades.len() as u32;
     let mut rgb = vec![250; (200 * height * 3) as usize];
@@ -310,7 +330,7 @@ fn sheet(shades: &[u8]) -> PageImage {
     }
 }
 
-/// The readings of pages with sections of these shades, by a model that was trained on sections.
+/// The readings of pages with lines of these shades, by a model that was trained on rows.
 fn read_sheets(bench: &Bench, sheets: &[&[u8]], got: GotOptions) -> Answer {
     let pages = sheets.iter().map(|shades| sheet(shades));
     let ticket = bench.submit_pages(1, pages, got, &Cancel::new());
@@ -778,14 +798,15 @@ fn sentence(asked: &Asked) -> String {
 }
 
 #[test]
-fn sections_are_read_each_by_itself_and_joined() {
-    let bench = Bench::of_sections(sentence, None);
+fn rows_are_read_each_by_itself_and_joined() {
+    let bench = Bench::of_rows(sentence, None);
     let raw = GotOptions {
         raw: true,
         ..usual()
     };
-    let readings = read_sheets(&bench, &[&[10, 20, 30, 40], &[40, 30]], raw.clone()).expect("read");
-    let joined = "It is cut in the middle of a word and\nof a sentence.\nThen comes another.";
+    let sheets: &[&[u8]] = &[&[10, 20, 30, 40, 30], &[40, 30]];
+    let readings = read_sheets(&bench, sheets, raw.clone()).expect("read");
+    let joined = "It is cut in the middle of a word and\nof a sentence.\nThen comes another.\nof a sentence.";
     assert_eq!(readings.len(), 2);
     assert_eq!(text(&readings[0]), joined);
     assert_eq!(text(&readings[1]), "Then comes another.\nof a sentence.");
@@ -797,15 +818,17 @@ fn sections_are_read_each_by_itself_and_joined() {
     let tiling = &decoding.tiling;
     assert_eq!(
         (tiling.columns, tiling.rows, tiling.reason.as_str()),
-        (1, 4, "sections")
+        (1, 2, "rows")
     );
+    // Four rows to a view, each encoded once.
+    assert_eq!(bench.encoded.load(Ordering::SeqCst), 3);
     assert_eq!((decoding.pages_in_pass, decoding.stop), (1, Stop::End));
     assert!(decoding.attempts.is_empty());
-    // One hyphen fell away, and two line feeds were put in.
-    assert_eq!(decoding.tokens as usize, joined.len() + 1 - 2);
+    // One hyphen fell away, and three line feeds were put in.
+    assert_eq!(decoding.tokens as usize, joined.len() + 1 - 3);
     let given = reading.raw.as_ref().expect("asked for");
     let images = given.prompt_ids.iter().filter(|&&id| id == IMAGE).count();
-    assert_eq!(images, 4 * VIEW_TOKENS);
+    assert_eq!(images, 5 * VIEW_TOKENS);
     assert_eq!(given.prompt_ids.len() as u32, decoding.prompt_tokens);
     let plain = GotOptions {
         mode: Mode::Plain,
@@ -816,8 +839,8 @@ fn sections_are_read_each_by_itself_and_joined() {
 }
 
 #[test]
-fn only_the_section_that_repeats_itself_is_read_otherwise() {
-    let bench = Bench::of_sections(
+fn only_the_row_that_repeats_itself_is_read_otherwise() {
+    let bench = Bench::of_rows(
         |asked| match asked.shades[..] {
             [20] if asked.format() => forever(asked),
             _ => sentence(asked),
@@ -841,16 +864,16 @@ fn only_the_section_that_repeats_itself_is_read_otherwise() {
     ];
     assert_eq!(ways, tried);
     let decoding = reading.decoding.as_ref().expect("a decoder wrote it");
-    assert_eq!((decoding.mode, decoding.tiling.rows), (Mode::Format, 3));
+    assert_eq!((decoding.mode, decoding.tiling.rows), (Mode::Format, 1));
 }
 
 #[test]
-fn a_section_that_repeats_itself_for_ever_gives_the_page_to_ppocr() {
+fn a_row_that_repeats_itself_for_ever_gives_the_page_to_ppocr() {
     let script: Script = |asked| match asked.shades[..] {
         [20] => forever(asked),
         _ => sentence(asked),
     };
-    let bench = Bench::of_sections(script, ppocr());
+    let bench = Bench::of_rows(script, ppocr());
     let readings = read_sheets(&bench, &[&[30, 20, 40], &[40, 30]], usual()).expect("read");
     assert_eq!(readings[0].engine, EngineName::Ppocr);
     assert_eq!(text(&readings[0]), "page of 200 by 310");
@@ -859,7 +882,7 @@ fn a_section_that_repeats_itself_for_ever_gives_the_page_to_ppocr() {
         Some(&("ppocr", Stop::End, None))
     );
     assert_eq!(readings[1].engine, EngineName::Got);
-    let bench = Bench::of_sections(script, None);
+    let bench = Bench::of_rows(script, None);
     let readings = read_sheets(&bench, &[&[30, 20, 40]], usual()).expect("read");
     let text = text(&readings[0]);
     assert!(text.starts_with("of a sentence."), "{text}");
@@ -873,16 +896,16 @@ fn a_section_that_repeats_itself_for_ever_gives_the_page_to_ppocr() {
 }
 
 #[test]
-fn a_page_of_sections_fails_whole_and_alone() {
-    let bench = Bench::of_sections(sentence, None);
+fn a_page_of_rows_fails_whole_and_alone() {
+    let bench = Bench::of_rows(sentence, None);
     let readings = read_sheets(&bench, &[&[30, 13], &[40, 30]], usual()).expect("one can be read");
     let firsts: Vec<_> = readings.iter().map(|r| r.first).collect();
     assert_eq!(firsts, [1]);
 }
 
 #[test]
-fn a_page_without_sections_is_an_empty_text() {
-    let bench = Bench::of_sections(sentence, ppocr());
+fn a_page_without_rows_is_an_empty_text() {
+    let bench = Bench::of_rows(sentence, ppocr());
     let readings = read_sheets(&bench, &[&[], &[40]], usual()).expect("read");
     assert_eq!(readings[0].content, Content::Markup(String::new()));
     assert_eq!(readings[0].stop, StopReason::Complete);
@@ -893,8 +916,8 @@ fn a_page_without_sections_is_an_empty_text() {
 }
 
 #[test]
-fn a_model_of_sections_is_given_whole_pages_where_asked() {
-    let bench = Bench::of_sections(sentence, None);
+fn a_model_of_rows_is_given_whole_pages_where_asked() {
+    let bench = Bench::of_rows(sentence, None);
     let readings = read_sheets(&bench, &[&[40, 30]], options()).expect("read");
     let decoding = readings[0].decoding.as_ref().expect("a decoder wrote it");
     assert_eq!(decoding.tiling.reason, "asked");

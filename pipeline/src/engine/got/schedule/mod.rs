@@ -12,6 +12,7 @@ mod writing;
 mod counters;
 
 use std::{
+    ops::Range,
     sync::{Arc, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -43,8 +44,11 @@ pub(super) struct Sequence {
     pub(super) document: DocumentId,
     /// Its tokens, image tokens included.
     pub(super) prompt: Vec<u32>,
-    /// The pictures that the image tokens stand for, in order.
+    /// The pictures that the image tokens stand for, in order. One that several sequences share is encoded once, as
+    /// long as somebody holds it for the next.
     pub(super) views: Vec<Arc<View>>,
+    /// Which of each view's image tokens the prompt has; all where none are named.
+    pub(super) part: Option<Range<usize>>,
     /// Most tokens to write; the model's context may hold fewer.
     pub(super) max_new_tokens: usize,
     /// Most time to write them in, from when its prompt is taken in.

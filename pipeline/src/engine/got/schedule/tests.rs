@@ -87,6 +87,11 @@ impl Model for Fake {
         Ok(names)
     }
 
+    fn part(&self, image: &u32, tokens: std::ops::Range<usize>) -> Result<u32, String> {
+        let first = u32::try_from(tokens.start).map_err(|error| error.to_string())?;
+        Ok(image * 100 + first)
+    }
+
     fn prefill(
         &mut self,
         slot: usize,
@@ -210,12 +215,22 @@ fn sequence(name: u32, views: &[u32]) -> Sequence {
         document: DocumentId(1),
         prompt: vec![name, 999, 999],
         views: views.iter().map(view).collect(),
+        part: None,
         max_new_tokens: 400,
         time_limit: WAIT,
         loop_guard: true,
         most_equal_rows: 100,
         no_repeat_ngram: None,
         cancel: Cancel::new(),
+    }
+}
+
+/// A sequence of a row of a view that others share.
+fn row(name: u32, view: &Arc<View>, row: usize) -> Sequence {
+    Sequence {
+        views: vec![Arc::clone(view)],
+        part: Some(row * 10..row * 10 + 10),
+        ..sequence(name, &[])
     }
 }
 
@@ -653,4 +668,44 @@ fn many_threads_get_their_own_answers() {
         }
     });
     assert!(bench.scheduler.queue.is_empty());
+}
+
+#[test]
+fn a_view_that_sequences_share_is_encoded_once() {
+    let bench = Bench::new(2, 1, free());
+    let view = sequence(0, &[11]).views.remove(0);
+    let first: Vec<_> = (0..3).map(|at| bench.submit(row(3, &view, at))).collect();
+    for receiver in &first {
+        assert_eq!(answer(receiver).expect("written").tokens, expected(3, 99));
+    }
+    // As somebody holds it still, it is there for a row that comes later.
+    let last = answer(&bench.submit(row(4, &view, 7))).expect("written");
+    assert_eq!(last.tokens, expected(4, 99));
+    let calls = bench.calls();
+    let prefills = [(3, 1100), (3, 1110), (3, 1120), (4, 1170)];
+    for (name, image) in prefills {
+        assert!(
+            calls.contains(&Call::Prefill(name, vec![image])),
+            "{calls:?}"
+        );
+    }
+    let encodes = |call: &&Call| matches!(call, Call::Encode(_));
+    assert_eq!(calls.iter().filter(encodes).count(), 1, "{calls:?}");
+}
+
+#[test]
+fn a_shared_view_that_cannot_be_encoded_fails_all_that_wait_for_it_and_no_others() {
+    let hook: Hook = Box::new(|call| match call {
+        Call::Encode(views) if views.contains(&13) => Err("unlucky".to_owned()),
+        _ => Ok(()),
+    });
+    let bench = Bench::new(1, 1, hook);
+    let view = sequence(0, &[13]).views.remove(0);
+    let shared: Vec<_> = (0..3).map(|at| bench.submit(row(3, &view, at))).collect();
+    let other = bench.submit(sequence(5, &[11]));
+    for receiver in &shared {
+        let failed = answer(receiver);
+        assert_eq!(failed, Err(EngineError::Model("unlucky".to_owned())));
+    }
+    assert_eq!(answer(&other).expect("written").tokens, expected(5, 99));
 }

@@ -38,6 +38,8 @@ pub(super) struct Turns<M: Model> {
     counters: Arc<Counters>,
     /// Being encoded or waiting for a slot, in the order in which they came.
     coming: VecDeque<Coming<M::Image>>,
+    /// Views that somebody may hold for sequences to come, and what the encoder made of them.
+    encoded: Vec<(Arc<View>, M::Image)>,
     slots: Vec<Option<Writing>>,
     /// Views, encoded or not, that may be in `coming`; one sequence with more may pass alone. As many
     /// as refill half the slots, and a batch to encode meanwhile.
@@ -62,6 +64,7 @@ impl<M: Model> Turns<M> {
             queue,
             counters,
             coming: VecDeque::new(),
+            encoded: Vec::new(),
             slots: std::iter::repeat_with(|| None).take(slots).collect(),
             room: slots / 2 + batch,
             batch,
@@ -80,6 +83,8 @@ impl<M: Model> Turns<M> {
     /// Takes sequences out of the queue while there is room; waits for one where there is nothing else
     /// to do. `false` once the queue is closed.
     fn admit(&mut self) -> bool {
+        // What nobody else holds will not come again.
+        self.encoded.retain(|(view, _)| Arc::strong_count(view) > 1);
         if self.coming.is_empty() && !self.decodes() {
             match self.queue.pop() {
                 Some(job) => self.take_in(job),
@@ -97,13 +102,18 @@ impl<M: Model> Turns<M> {
 
     /// Views in `coming`; a sequence without any counts for one.
     fn in_hand(&self) -> usize {
-        let views = |c: &Coming<M::Image>| (c.views.len() + c.images.len()).max(1);
+        let views = |c: &Coming<M::Image>| c.pictures.len().max(1);
         self.coming.iter().map(views).sum()
     }
 
     fn take_in(&mut self, job: Job) {
         let coming = Coming::new(job, &self.marks, self.model.context());
-        self.coming.extend(coming);
+        if let Some(mut coming) = coming {
+            for (view, image) in &self.encoded {
+                coming.place(view, image);
+            }
+            self.coming.push_back(coming);
+        }
     }
 
     /// Answers all whose flag is up, wherever they are.
@@ -112,7 +122,7 @@ impl<M: Model> Turns<M> {
         for job in self.queue.remove_if(cancelled) {
             job.reply.send(Err(EngineError::Cancelled));
         }
-        self.reject(&EngineError::Cancelled, |_, c| c.cancel.is_cancelled());
+        self.reject(&EngineError::Cancelled, |c| c.cancel.is_cancelled());
         for slot in &mut self.slots {
             if let Some(gone) = slot.take_if(|w| w.cancel.is_cancelled()) {
                 gone.answer(Err(EngineError::Cancelled));
@@ -120,10 +130,10 @@ impl<M: Model> Turns<M> {
         }
     }
 
-    /// Answers all in `coming` that `unwanted` picks by place and state.
-    fn reject(&mut self, error: &EngineError, unwanted: impl Fn(usize, &Coming<M::Image>) -> bool) {
+    /// Answers all in `coming` that `unwanted` picks.
+    fn reject(&mut self, error: &EngineError, unwanted: impl Fn(&Coming<M::Image>) -> bool) {
         for at in (0..self.coming.len()).rev() {
-            if self.coming.get(at).is_some_and(|c| unwanted(at, c))
+            if self.coming.get(at).is_some_and(&unwanted)
                 && let Some(gone) = self.coming.remove(at)
             {
                 gone.answer(Err(error.clone()));
@@ -148,7 +158,7 @@ impl<M: Model> Turns<M> {
     /// Takes the first sequence that is ready into a free slot; `false` where there is none of either.
     fn prefill(&mut self) -> bool {
         let free = self.slots.iter().position(Option::is_none);
-        let ready = self.coming.iter().position(|c| c.views.is_empty());
+        let ready = self.coming.iter().position(|c| c.views().next().is_none());
         let (Some(slot), Some(at)) = (free, ready) else {
             return false;
         };
@@ -156,8 +166,18 @@ impl<M: Model> Turns<M> {
             return false;
         };
         let started = Instant::now();
-        let images: Vec<&M::Image> = coming.images.iter().collect();
         let first = guarded(|| {
+            let parts = match &coming.part {
+                None => Vec::new(),
+                Some(part) => coming
+                    .images()
+                    .map(|image| self.model.part(image, part.clone()))
+                    .collect::<Result<_, _>>()?,
+            };
+            let images: Vec<&M::Image> = match &coming.part {
+                None => coming.images().collect(),
+                Some(_) => parts.iter().collect(),
+            };
             let banned = coming.banned();
             self.model.prefill(slot, &coming.prompt, &images, banned)
         });
@@ -177,18 +197,13 @@ impl<M: Model> Turns<M> {
     /// Encodes a batch; `false` where it is not worth while, or there is no room for its images.
     fn encode(&mut self) -> bool {
         let urgent = self.slots.iter().any(Option::is_none);
-        let count = self.encodable();
-        if count == 0 || (count < self.batch && !urgent) {
+        let views = self.encodable();
+        if views.is_empty() || (views.len() < self.batch && !urgent) {
             return false;
         }
-        let (mut owners, mut views) = (Vec::new(), Vec::new());
-        for (at, coming) in self.coming.iter_mut().enumerate() {
-            while views.len() < count
-                && let Some(view) = coming.next_view()
-            {
-                owners.push(at);
-                views.push(view);
-            }
+        let waits = |coming: &Coming<M::Image>| views.iter().any(|view| coming.waits_for(view));
+        for coming in self.coming.iter_mut().filter(|coming| waits(coming)) {
+            coming.begin_encoding();
         }
         let started = Instant::now();
         let images = guarded(|| {
@@ -200,26 +215,34 @@ impl<M: Model> Turns<M> {
             Ok(images) => {
                 add(&self.counters.encodes, 1);
                 add(&self.counters.views, images.len());
-                for (at, image) in owners.into_iter().zip(images) {
-                    self.coming[at].images.push(image);
+                for (view, image) in views.into_iter().zip(images) {
+                    for coming in &mut self.coming {
+                        coming.place(&view, &image);
+                    }
+                    if Arc::strong_count(&view) > 1 {
+                        self.encoded.push((view, image));
+                    }
                 }
             }
-            Err(error) => self.reject(&error, |at, _| owners.contains(&at)),
+            Err(error) => self.reject(&error, waits),
         }
         true
     }
 
-    /// Views that can be encoded now. A sequence of more views than there is room for has room for
-    /// all of its own.
-    fn encodable(&self) -> usize {
-        let mut waiting = self.coming.iter().filter(|c| !c.views.is_empty());
-        let Some(first) = waiting.next() else {
-            return 0;
-        };
-        let room = self.room.max(first.views.len() + first.images.len());
-        let encoded: usize = self.coming.iter().map(|c| c.images.len()).sum();
-        let to_encode = first.views.len() + waiting.map(|c| c.views.len()).sum::<usize>();
-        to_encode.min(room.saturating_sub(encoded)).min(self.batch)
+    /// Views that can be encoded now, each once. A sequence of more views than there is room for has room for all of
+    /// its own.
+    fn encodable(&self) -> Vec<Arc<View>> {
+        let mut waiting = self.coming.iter().filter(|c| c.views().next().is_some());
+        let first = waiting.next().map_or(0, |first| first.pictures.len());
+        let encoded: usize = self.coming.iter().map(|c| c.images().count()).sum();
+        let room = self.room.max(first).saturating_sub(encoded);
+        let mut views: Vec<Arc<View>> = Vec::new();
+        for view in self.coming.iter().flat_map(Coming::views) {
+            if views.len() < room.min(self.batch) && !views.iter().any(|v| Arc::ptr_eq(v, view)) {
+                views.push(Arc::clone(view));
+            }
+        }
+        views
     }
 
     /// One token more for each slot in use.

@@ -1,7 +1,7 @@
 //! [`Coming`] and [`Writing`]: a sequence before it has a slot, and in one.
 
 use std::{
-    collections::VecDeque,
+    ops::Range,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -24,15 +24,21 @@ use crate::{
 /// A sequence that is being encoded, or waits for a slot.
 pub(super) struct Coming<I> {
     pub(super) prompt: Vec<u32>,
-    /// Views that are still to be encoded.
-    pub(super) views: VecDeque<Arc<View>>,
-    /// Encoded views.
-    pub(super) images: Vec<I>,
+    /// Its pictures, in order.
+    pub(super) pictures: Vec<Picture<I>>,
+    /// Which of each picture's tokens its prompt has; all where none are named.
+    pub(super) part: Option<Range<usize>>,
     rules: Rules,
     submitted: Instant,
     queued: Option<Duration>,
     pub(super) cancel: Cancel,
     reply: Reply,
+}
+
+/// A view before and after the encoder.
+pub(super) enum Picture<I> {
+    View(Arc<View>),
+    Image(I),
 }
 
 /// How an answer is written.
@@ -87,8 +93,8 @@ impl<I> Coming<I> {
         };
         Some(Self {
             prompt: sequence.prompt,
-            images: Vec::with_capacity(sequence.views.len()),
-            views: sequence.views.into(),
+            pictures: sequence.views.into_iter().map(Picture::View).collect(),
+            part: sequence.part,
             rules,
             submitted,
             queued: None,
@@ -97,11 +103,42 @@ impl<I> Coming<I> {
         })
     }
 
-    /// Its next view to encode.
-    pub(super) fn next_view(&mut self) -> Option<Arc<View>> {
-        let view = self.views.pop_front()?;
+    /// Views that are still to be encoded, in order.
+    pub(super) fn views(&self) -> impl Iterator<Item = &Arc<View>> {
+        self.pictures.iter().filter_map(|picture| match picture {
+            Picture::View(view) => Some(view),
+            Picture::Image(_) => None,
+        })
+    }
+
+    /// Encoded views, in order.
+    pub(super) fn images(&self) -> impl Iterator<Item = &I> {
+        self.pictures.iter().filter_map(|picture| match picture {
+            Picture::View(_) => None,
+            Picture::Image(image) => Some(image),
+        })
+    }
+
+    /// Whether `view` is one of those that are still to be encoded.
+    pub(super) fn waits_for(&self, view: &Arc<View>) -> bool {
+        self.views().any(|own| Arc::ptr_eq(own, view))
+    }
+
+    /// Takes note that its first view is about to be encoded.
+    pub(super) fn begin_encoding(&mut self) {
         self.queued.get_or_insert_with(|| self.submitted.elapsed());
-        Some(view)
+    }
+
+    /// Puts an image wherever its view stands.
+    pub(super) fn place(&mut self, view: &Arc<View>, image: &I)
+    where
+        I: Clone,
+    {
+        for picture in &mut self.pictures {
+            if matches!(picture, Picture::View(own) if Arc::ptr_eq(own, view)) {
+                *picture = Picture::Image(image.clone());
+            }
+        }
     }
 
     /// Tokens that may not come first.

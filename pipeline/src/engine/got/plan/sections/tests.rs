@@ -7,10 +7,11 @@ use super::{
 };
 use crate::engine::got::view::View;
 
-const VIEW: (u32, u32) = (1024, 1024);
+const WIDTH: u32 = 1024;
 const SIZE: RowSize = RowSize {
     em: 36.0,
     pitch: 64,
+    per_view: 16,
 };
 /// Em of what is drawn: 12 points at 200 dpi.
 const EM: u32 = 33;
@@ -37,10 +38,10 @@ fn lines(across: Range<u32>, top: u32, count: u32, gap: u32) -> Vec<Line> {
 
 /// The rows of all sections of a page.
 fn cut(page: &PageImage) -> Vec<Row> {
-    let sections = sections(page, Look::of(page).em, SIZE, VIEW).expect("not too many");
+    let sections = sections(page, Look::of(page).em, SIZE, WIDTH).expect("not too many");
     for section in &sections {
         assert!(section.rows.len() <= 16);
-        assert_sound(page, section, VIEW);
+        assert_sound(page, section, WIDTH);
     }
     sections
         .into_iter()
@@ -48,7 +49,8 @@ fn cut(page: &PageImage) -> Vec<Row> {
         .collect()
 }
 
-fn assert_sound(page: &PageImage, section: &Section, view: (u32, u32)) {
+fn assert_sound(page: &PageImage, section: &Section, width: u32) {
+    assert_eq!(section.height, SIZE.pitch * SIZE.per_view);
     for (index, row) in section.rows.iter().enumerate() {
         assert!(!row.patches.is_empty());
         for patch in &row.patches {
@@ -64,7 +66,7 @@ fn assert_sound(page: &PageImage, section: &Section, view: (u32, u32)) {
                 page.height
             );
             assert!(patch.scale > 0.0 && patch.scale <= MOST_SCALE);
-            assert!(patch.x < view.0 && patch.y < view.1, "{patch:?}");
+            assert!(patch.x < width && patch.y < section.height, "{patch:?}");
             assert_eq!(patch.y / SIZE.pitch, index as u32, "{patch:?}");
         }
     }
@@ -358,7 +360,7 @@ fn a_skewed_page_is_straightened() {
             }
         }
         let em = Look::of(&skewed).em;
-        let sections = sections(&skewed, em, SIZE, VIEW).expect("not too many");
+        let sections = sections(&skewed, em, SIZE, WIDTH).expect("not too many");
         let found = sections[0].slope;
         assert!((found - slope).abs() < 0.002, "{slope}: {found}");
         let rows: Vec<Row> = sections
@@ -407,13 +409,13 @@ fn pages_without_type_have_no_sections() {
 }
 
 #[test]
-fn a_page_that_needs_too_many_sections_is_not_cut() {
-    let mut page = paper(60, 4_000, 20.0);
+fn a_page_that_needs_too_many_rows_is_not_cut() {
+    let mut page = paper(600, 4_000, 72.0);
     for top in (10..3_900).step_by(20) {
-        draw_line(&mut page, 5..55, top, 12);
+        draw_line(&mut page, 5..595, top, 12);
     }
-    assert_eq!(sections(&page, Some(12.0), SIZE, (200, 100)), None);
-    assert!(sections(&page, Some(12.0), SIZE, (4000, 4000)).is_some());
+    assert!(sections(&page, Some(12.0), SIZE, 200).is_none());
+    assert!(sections(&page, Some(12.0), SIZE, 4000).is_some());
 }
 
 #[test]
@@ -438,8 +440,8 @@ fn anything_at_all_is_cut_into_patches_of_the_page() {
             }
         }
         let em = [None, Some(1.0), Some(9.0), Some(40.0), Some(1e6)][below(5) as usize];
-        let view = (1 + below(300), 1 + below(300));
-        let Some(sections) = sections(&page, em, SIZE, view) else {
+        let width = 1 + below(300);
+        let Some(sections) = sections(&page, em, SIZE, width) else {
             continue;
         };
         for patch in sections
@@ -458,7 +460,8 @@ fn anything_at_all_is_cut_into_patches_of_the_page() {
             );
         }
         for section in &sections {
-            assert_eq!(View::section(&page, view, section).width, view.0, "{round}");
+            let view = View::section(&page, (width, section.height), section);
+            assert_eq!(view.width, width, "{round}");
         }
     }
 }
