@@ -142,7 +142,7 @@ impl Default for Limits {
             max_pages: 5_000,
             max_page_pixels: 40_000_000,
             max_document_bytes: 2_000_000_000,
-            max_raster_mib: 512,
+            max_raster_mib: 384,
             page_timeout_s: 20.0,
             read_timeout_s: 900.0,
             document_timeout_s: 3_600.0,

@@ -38,6 +38,8 @@ mod admin;
 mod telemetry;
 // What a worker counts and measures, for Prometheus.
 mod metrics;
+// Memory that is free and that the system does not know of.
+mod memory;
 // Others' words on a terminal.
 mod shown;
 // Ctrl-C and SIGTERM, for commands that end early in good order.

@@ -29,7 +29,7 @@ use serde::Serialize;
 use crate::{
     cli::{Convert, EXIT_FAILED, EXIT_STOPPED, RunArgs},
     hub::Tell,
-    setup,
+    memory, setup,
     store::Location,
 };
 pub(crate) use inputs::{Input, expand, files};
@@ -130,6 +130,7 @@ pub(crate) fn convert_all(
                         return;
                     };
                     progress.document(&result);
+                    memory::give_back();
                     ended
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)

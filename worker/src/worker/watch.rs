@@ -14,6 +14,7 @@ use crate::{
     cli::Worker,
     consumer::{Drain, beating},
     job::Parts,
+    memory,
     store::{Location, ObjectStore},
 };
 
@@ -65,18 +66,18 @@ pub(super) async fn wait_for_store(
 /// Looks at store and disk for as long as the worker lives.
 pub(super) async fn watch(parts: Arc<Parts>, health: Arc<Health>, probe: Option<Location>) {
     let (mut store, mut disk) = (interval(STORE_EVERY), interval(DISK_EVERY));
-    let mut memory = interval(MEMORY_EVERY);
+    let mut memory_check = interval(MEMORY_EVERY);
     let mut worked = false;
     // The first look at each was at the start.
     store.tick().await;
     disk.tick().await;
     loop {
         tokio::select! {
-            _ = memory.tick() => {
+            _ = memory_check.tick() => {
                 let works = parts.metrics.jobs_in_flight() > 0;
                 if worked && !works {
                     // It may take some milliseconds, which the runtime's threads do not have.
-                    let _ = tokio::task::spawn_blocking(give_memory_back).await;
+                    let _ = tokio::task::spawn_blocking(memory::give_back).await;
                 }
                 worked = works;
             }
@@ -103,15 +104,3 @@ pub(super) fn scrape(parts: &Arc<Parts>, health: &Arc<Health>) -> Scrape {
         metrics.encode()
     })
 }
-
-/// Gives what is free back to the system. glibc keeps the blocks of bitmaps that are gone, in an arena for each
-/// thread: a worker that had ten documents at once would sit on 650 MB for good.
-#[cfg(target_env = "gnu")]
-#[expect(unsafe_code, reason = "malloc_trim has no safe binding")]
-fn give_memory_back() {
-    // SAFETY: callable at any time from any thread; it only returns memory that is not in use.
-    unsafe { libc::malloc_trim(0) };
-}
-
-#[cfg(not(target_env = "gnu"))]
-fn give_memory_back() {}
