@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fetch what Recto needs beside its own binary: PDFium's and ONNX Runtime's libraries and the PP-OCR models.
+"""Fetch what Recto needs beside its own binary: PDFium's and ONNX Runtime's libraries, the PP-OCR models, the small GOT.
 
     python3 deploy/setup.py            fetch what is missing
     python3 deploy/setup.py --check    fetch nothing; exit 1 if something is missing
@@ -59,6 +59,10 @@ MODELS = [
 FOLDERS = {"pypdfium2": "pdfium", "onnxruntime": "onnxruntime", "rapidocr": "models"}
 
 
+# The small GOT comes with the source.
+NANO = Path(__file__).resolve().parent.parent / "pipeline" / "models" / "got-nano"
+
+
 class SetupError(Exception):
     """Something a person has to see to; the text says what."""
 
@@ -73,6 +77,9 @@ def main():
         missing = [file for file in wanted if not is_there(cache / file.target, file.sha256)]
         if missing and args.check:
             raise SetupError("missing in " + str(cache) + ": " + ", ".join(f.target for f in missing))
+        has_nano = bool(os.environ.get("RECTO_MODELS")) or copy_nano(cache / "models", args.check)
+        if not has_nano:
+            raise SetupError(f"missing in {cache}: models/{NANO.name}")
         if missing:
             fetch(cache, missing)
             print(f"setup: PDFium, ONNX Runtime and models are in {cache}")
@@ -106,6 +113,22 @@ def wanted_files():
         if absent:
             raise SetupError(f"RECTO_MODELS is {folder}, and {absent[0].name} is not in it; correct it or unset it")
     return wanted
+
+
+def copy_nano(models, is_check):
+    """Puts the small GOT among the models, where it is not there as it is here; says whether it is there now."""
+    target = models / NANO.name
+    files = sorted(path.name for path in NANO.iterdir())
+    if all(is_there(target / name, digest(NANO / name)) for name in files):
+        return True
+    if is_check:
+        return False
+    target.mkdir(parents=True, exist_ok=True)
+    for name in files:
+        part = target / f".{name}.{os.getpid()}"
+        shutil.copyfile(NANO / name, part)
+        part.replace(target / name)
+    return True
 
 
 def machine(variable):

@@ -5,9 +5,12 @@ binary=$1 out=$2 here=$(dirname "$0")
 
 "$binary" convert "$here"/*.pdf "$here"/*.png "$here"/*.jpg -o "$out" --html
 
+# The same by the other engine: GOT, with the small model that comes with Recto.
+"$binary" convert "$here"/report.pdf --engine got -o "$out/got" --html
+
 echo
 echo "Markdown is in $out, one file a document; open the .html beside it to compare with the page images:"
-for markdown in "$out"/*.md; do
+for markdown in "$out"/*.md "$out"/got/*.md; do
     printf '  %-32s %5d words\n' "$markdown" "$(wc -w <"$markdown")"
 done
 echo

@@ -9,5 +9,7 @@ mod again;
 mod loops;
 // `recto worker` with GOT.
 mod jobs;
+// The model that comes with Recto.
+mod nano;
 // Memory after many pages.
 mod growth;

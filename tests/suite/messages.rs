@@ -148,7 +148,7 @@ fn a_missing_checkpoint_says_what_to_put_where() {
         });
     };
     let hub = ["--model", "stepfun-ai/GOT-OCR-2.0-hf"];
-    golden("error-got-without-model", &[], &[]);
+    golden("error-got-without-model", &["--models", "models"], &[]);
     golden("error-got-no-folder", &["--model", "checkpoints"], &[]);
     golden("error-hub-offline", &hub, &[("HF_HUB_OFFLINE", "1")]);
     // Nothing listens there.

@@ -25,7 +25,7 @@ fn bare(text: &str) -> Vec<char> {
 }
 
 /// Edit distance of 100 characters of truth.
-fn error_percent(truth: &str, read: &str) -> f64 {
+pub(crate) fn error_percent(truth: &str, read: &str) -> f64 {
     let (truth, read) = (bare(truth), bare(read));
     let mut row: Vec<usize> = (0..=read.len()).collect();
     for (i, a) in truth.iter().enumerate() {
@@ -41,7 +41,8 @@ fn error_percent(truth: &str, read: &str) -> f64 {
     100.0 * row[read.len()] as f64 / truth.len().max(1) as f64
 }
 
-fn truth(sample: &str) -> String {
+/// What stands on a sample's pages.
+pub(crate) fn truth(sample: &str) -> String {
     let path = repository().join(format!("tests/samples/{sample}.truth.json"));
     let truth: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     let pages = truth["pages"].as_array().unwrap();

@@ -252,7 +252,7 @@ pub(crate) struct LimitArgs {
 pub(crate) enum EngineArg {
     /// PP-OCR, on the CPU
     Ppocr,
-    /// GOT-OCR 2.0, on the CPU or a GPU; needs --model
+    /// GOT-OCR 2.0, on the CPU or a GPU; the small one that comes with Recto, or --model
     Got,
 }
 

@@ -15,8 +15,11 @@ use recto_schemas::EngineName;
 
 use crate::{
     cli::{GotSettings, MachineArgs},
-    hub::{self, Tell},
+    hub::{self, Checkpoint, Tell},
 };
+
+/// The small GOT's folder among the models.
+const NANO: &str = "got-nano";
 
 /// The hidden mode in which this program rasterizes for its parent.
 pub(crate) const RASTER_CHILD: &str = "raster-child";
@@ -45,10 +48,13 @@ fn got(
     settings: &GotSettings,
     tell: Tell,
 ) -> anyhow::Result<Arc<dyn Engine>> {
-    let model = machine.got.model.as_deref().context(
-        "GOT needs its checkpoint: give --model a folder, or a model of the hub such as stepfun-ai/GOT-OCR-2.0-hf",
-    )?;
-    let checkpoint = hub::checkpoint(model, tell)?;
+    let checkpoint = match machine.got.model.as_deref() {
+        Some(model) => hub::checkpoint(model, tell)?,
+        None => Checkpoint {
+            folder: nano(machine)?,
+            name: None,
+        },
+    };
     let second = machine.clone();
     let config = GotConfig {
         name: checkpoint.name,
@@ -62,9 +68,22 @@ fn got(
         })),
     };
     let engine = Got::load(&checkpoint.folder, config);
-    let engine = engine.with_context(|| format!("GOT cannot run from {model}"))?;
+    let engine =
+        engine.with_context(|| format!("GOT cannot run from {}", checkpoint.folder.display()))?;
     tell_memory(engine.info(), tell);
     Ok(Arc::new(engine))
+}
+
+/// The folder of the small GOT that comes with Recto.
+fn nano(machine: &MachineArgs) -> anyhow::Result<PathBuf> {
+    let folder = models(machine)?.join(NANO);
+    anyhow::ensure!(
+        folder.is_dir(),
+        "{} is missing: run `make setup`, which puts it there, or give --model a folder, or a model of the hub \
+         such as stepfun-ai/GOT-OCR-2.0-hf",
+        folder.display()
+    );
+    Ok(folder)
 }
 
 /// Says what the model takes, before it takes it.
@@ -92,10 +111,6 @@ fn tell_memory(info: &EngineInfo, tell: Tell) {
 }
 
 fn ppocr(machine: &MachineArgs) -> anyhow::Result<Arc<dyn Engine>> {
-    let models = match &machine.models {
-        Some(models) => models.clone(),
-        None => cache(machine)?.join("models"),
-    };
     let runtime = match &machine.onnxruntime {
         Some(runtime) => runtime.clone(),
         None => cache(machine)?.join("onnxruntime/libonnxruntime.so"),
@@ -104,7 +119,15 @@ fn ppocr(machine: &MachineArgs) -> anyhow::Result<Arc<dyn Engine>> {
         lanes: machine.threads.map_or_else(cores, usize::from),
         ..PpOcrConfig::new(runtime)
     };
-    Ok(Arc::new(PpOcr::load(&models, config)?))
+    Ok(Arc::new(PpOcr::load(&models(machine)?, config)?))
+}
+
+/// The folder of the models that come with Recto.
+fn models(machine: &MachineArgs) -> anyhow::Result<PathBuf> {
+    match &machine.models {
+        Some(models) => Ok(models.clone()),
+        None => Ok(cache(machine)?.join("models")),
+    }
 }
 
 /// Makes the pool of rasterizer processes; starts none yet.

@@ -40,13 +40,23 @@ pub struct Run {
 }
 
 impl Run {
-    /// Reads `input`, all of it.
+    /// Reads `input`, all of it, with a small checkpoint.
     pub fn of(name: &str, input: &Path, options: &[&str]) -> Self {
+        Self::by(convert(name, options), input)
+    }
+
+    /// Reads `input`, all of it, with the model that is taken where none is named.
+    pub fn by_default(input: &Path, options: &[&str]) -> Self {
+        let mut command = recto();
+        command.args(["convert", "--engine", "got"]).args(options);
+        Self::by(command, input)
+    }
+
+    fn by(mut command: Command, input: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = convert(name, options);
         let output = command.arg(input).arg("-o").arg(folder.path()).output();
         let output = output.unwrap();
-        assert!(output.status.success(), "{options:?}: {}", seen(&output));
+        assert!(output.status.success(), "{command:?}: {}", seen(&output));
         let stem = input.file_stem().unwrap().to_str().unwrap();
         let path = |ending: &str| folder.path().join(format!("{stem}.{ending}"));
         let records_path = path("pages.jsonl");

@@ -89,6 +89,7 @@ pub(crate) struct GotRunArgs {
 pub(crate) struct GotModelArgs {
     /// GOT's checkpoint: a folder, or a model of the Hugging Face hub such as
     /// `stepfun-ai/GOT-OCR-2.0-hf`, `@REVISION` after it where wanted, which is downloaded once
+    /// [default: got-nano, which comes with Recto and reads English print]
     #[arg(long, value_name = "FOLDER|ID", env = "RECTO_MODEL")]
     pub(crate) model: Option<String>,
 
