@@ -157,6 +157,14 @@ def test_a_killed_run_goes_on_with_the_same_losses(tmp_path, drawn_with, trains,
     assert (tmp_path / "cut" / "curves.png").stat().st_size > 1000
 
 
+def test_a_stage_that_was_changed_in_its_midst_says_so(tmp_path, drawn_with, trains, capsys, one_thread):
+    told = rendered(drawn_with, workers=0, valid_every=100)
+    stage = told["stages"][0]
+    assert trains(told | {"stages": [stage | {"steps": 2}]}, tmp_path / "run") == 0
+    assert trains(told | {"stages": [stage | {"steps": 4, "frozen": ["decoder"]}]}, tmp_path / "run") == 1
+    assert "trained other parts" in capsys.readouterr().err
+
+
 def test_what_learnt_to_see_and_what_learnt_to_read_are_joined(tmp_path, drawn_with, trains, one_thread):
     told = rendered(drawn_with, workers=0, valid_every=100)
     for name, seed, kind in (("see", 1, {"patch": 1.0, "text": 0.0}), ("truth", 2, {"truth": 1.0, "text": 0.0})):
@@ -391,6 +399,13 @@ def test_an_unknown_setting_is_named(tmp_path, trains, capsys, settings_told, ch
     assert trains(settings_told, tmp_path / "run", *changes) == 2
     assert named in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_the_runs_that_are_described_can_be_read():
+    files = sorted(Path(__file__).parent.parent.glob("configs/*.yaml"))
+    assert {"post.yaml", "nano.yaml", "nano-on.yaml"} <= {file.name for file in files}
+    for file in files:
+        assert all(stage.steps > 0 for stage in settings.read(file, []).stages), file
 
 
 def test_a_file_that_is_no_yaml_is_named(tmp_path, monkeypatch, capsys):
