@@ -3,6 +3,7 @@
 use std::{env, path::PathBuf, sync::Arc, thread};
 
 use anyhow::Context;
+use indicatif::DecimalBytes;
 use recto_pipeline::{
     engine::{
         Engine, EngineInfo,
@@ -95,10 +96,10 @@ fn tell_memory(info: &EngineInfo, tell: Tell) {
     match tell {
         Tell::Nobody => {}
         Tell::Person => eprintln!(
-            "{}: {:.1} GB of weights, up to {:.1} GB of cache for {batch} pages at once",
+            "{}: {} of weights, up to {} of cache for {batch} sequences at once",
             info.model,
-            weights_bytes as f64 / 1e9,
-            cache_bytes as f64 / 1e9,
+            DecimalBytes(weights_bytes),
+            DecimalBytes(cache_bytes),
         ),
         Tell::Log => tracing::info!(
             model = info.model,

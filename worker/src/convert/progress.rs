@@ -81,7 +81,7 @@ impl Progress {
             if last.elapsed() >= LINE_EVERY {
                 *last = Instant::now();
                 let rate = pages as f64 / self.started.elapsed().as_secs_f64();
-                eprintln!("{pages} pages so far, {rate:.2} pages/s");
+                eprintln!("{} so far, {rate:.2} pages/s", counted(pages, "page"));
             }
         }
     }
