@@ -51,12 +51,14 @@ def main():
             for reader in readers:
                 if not (out / name / reader).is_dir():
                     read(reader, paths, out / name / reader, options, args.model, python)
-            figures = {reader: common.score(python, corpus / "score.py", truth, out / name / reader) for reader in readers}
+
+            def scored(truth):
+                return {reader: common.score(python, corpus / "score.py", truth, out / name / reader) for reader in readers}
+
+            figures = scored(truth)
             lines += rows(name, figures)
             if name == "real" and len(readers) > 1:
-                some = ordered(figures, truth, out / "real/ordered")
-                scored = {reader: common.score(python, corpus / "score.py", some, out / name / reader) for reader in readers}
-                lines += rows("real, in order", scored)
+                lines += rows("real, in order", scored(ordered(figures, truth, out / "real/ordered")))
     text = "\n".join([f"{common.today()}, {common.machine()}. Command: `python3 tests/bench/nano.py`.", "", *lines])
     if not args.no_write:
         common.replace_between(common.HERE / "README.md", "nano", text)
@@ -101,13 +103,13 @@ def rendered(args, corpus, python, out):
 def real(args, corpus, python, out):
     """Documents of one column whose text layer can be trusted."""
     with open(corpus / "real/MANIFEST.tsv", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    chosen = [row for row in rows if row["layout_kind"].replace("-", " ").find("single column") >= 0]
+        documents = list(csv.DictReader(file, delimiter="\t"))
+    chosen = [row for row in documents if "single column" in row["layout_kind"].replace("-", " ")]
     chosen = [row for row in chosen if float(row["tesseract_recall_of_text_layer"] or 0) >= LEAST_TRUST]
     listed = out / "listed"
     listed.mkdir(parents=True, exist_ok=True)
     with open(listed / "MANIFEST.tsv", "w", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0].keys(), delimiter="\t")
+        writer = csv.DictWriter(file, documents[0].keys(), delimiter="\t")
         writer.writeheader()
         writer.writerows(chosen)
     for row in chosen:

@@ -106,8 +106,8 @@ pub(in crate::engine::got) struct Patch {
     pub(in crate::engine::got) y: u32,
 }
 
-/// The lines of `page` in reading order, in rows of `size` in views that are `width` pixels wide; `em` is that of the page's type in
-/// pixels, where it has any.
+/// The lines of `page` in reading order, in rows of `size` in views that are `width` pixels wide; `em` is that of the
+/// page's type in pixels, where it has any.
 ///
 /// A page without ink has none. `None` where there would be too many.
 pub(super) fn sections(
