@@ -1,4 +1,4 @@
-//! [`Cancel`]: a flag shared by everything that works for a document, and one below it for each request.
+//! [`CancelToken`]: a flag shared by everything that works for a document, and one below it for each request.
 
 use std::sync::{
     Arc,
@@ -7,12 +7,12 @@ use std::sync::{
 
 /// A flag that, once raised, stays raised. Clones share it; children are up when their parent is.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel {
+pub struct CancelToken {
     flag: Arc<AtomicBool>,
-    parents: Vec<Arc<Cancel>>,
+    parents: Vec<Arc<CancelToken>>,
 }
 
-impl Cancel {
+impl CancelToken {
     /// A flag that is down.
     pub fn new() -> Self {
         Self::default()

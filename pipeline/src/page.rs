@@ -84,7 +84,7 @@ impl From<Rect> for Quad {
 /// One line of text as an engine or a text layer gives it. A "line" may be one cell of a table or one
 /// column's part of a row: pieces that stand far apart are separate lines.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Line {
+pub struct TextLine {
     /// The text, in Unicode, one line, without surrounding white space.
     pub text: String,
     /// Its corners.

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, Model};
+use crate::{ModelInfo, Reason};
 
 /// What an evaluation came to: `eval.json`, or one part of it, which holds the same for its part of the documents.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Evaluation {
+pub struct EvalReport {
     /// `recto.eval/v1`.
     pub schema: String,
     /// The dataset or folder, as it was named.
@@ -17,7 +17,7 @@ pub struct Evaluation {
     pub engine: Option<String>,
     /// The engine's model; absent where finished texts were scored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<Model>,
+    pub model: Option<ModelInfo>,
     /// Whether texts were compared as they stand, without folding.
     pub as_is: bool,
     /// Which part of the documents this is; absent where it is all of them.
@@ -29,8 +29,8 @@ pub struct Evaluation {
     pub cases: Vec<EvalCase>,
 }
 
-impl Evaluation {
-    /// The value of [`Evaluation::schema`].
+impl EvalReport {
+    /// The value of [`EvalReport::schema`].
     pub const SCHEMA: &'static str = "recto.eval/v1";
 }
 
@@ -60,15 +60,15 @@ pub struct EvalCase {
     pub rotation: u16,
     /// Why there is no reading, or not all of it; what is missing counts as read as nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Failure>,
+    pub failure: Option<Reason>,
     /// The truth, as it was compared.
     pub truth: String,
     /// The reading, as it was compared.
     pub reading: String,
     /// Characters put in, left out or changed.
-    pub characters: Errors,
+    pub characters: ErrorRate,
     /// Words put in, left out or changed.
-    pub words: Errors,
+    pub words: ErrorRate,
     /// The measures of GOT's evaluation; absent where truth or reading is empty: it leaves such pages out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub got: Option<GotMeasures>,
@@ -76,7 +76,7 @@ pub struct EvalCase {
 
 /// Errors, and what they are a share of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Errors {
+pub struct ErrorRate {
     /// How many.
     pub errors: u64,
     /// How many characters or words the truth has.
@@ -113,9 +113,9 @@ pub struct EvalTotal {
     /// Texts without a reading, or without all of it.
     pub failed: u64,
     /// All errors over all characters.
-    pub characters: Errors,
+    pub characters: ErrorRate,
     /// All errors over all words.
-    pub words: Errors,
+    pub words: ErrorRate,
     /// How many cases GOT's measures are means of.
     pub got_cases: u64,
     /// The means of GOT's measures; absent where there is no case with truth and reading.

@@ -10,9 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[serde(default)]
 pub struct GotOptions {
     /// Plain text, or formatted text: headings, tables, formulas.
-    pub mode: Mode,
+    pub mode: GotMode,
     /// Whether pages are cut into tiles.
-    pub tiles: Tiles,
+    pub tiles: TilePolicy,
     /// Most tiles a page is cut into, the overview not counted.
     #[schemars(range(min = 2, max = 36))]
     pub max_tiles: u32,
@@ -23,7 +23,7 @@ pub struct GotOptions {
     pub region: Option<[u32; 4]>,
     /// Reads only what is framed in this colour.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub color: Option<Color>,
+    pub color: Option<RegionColor>,
     /// Most tokens written for one pass.
     #[schemars(range(min = 1))]
     pub max_new_tokens: u32,
@@ -50,8 +50,8 @@ pub struct GotOptions {
 impl Default for GotOptions {
     fn default() -> Self {
         Self {
-            mode: Mode::Format,
-            tiles: Tiles::Auto,
+            mode: GotMode::Format,
+            tiles: TilePolicy::Auto,
             max_tiles: 12,
             pages_per_pass: PagesPerPass::Auto,
             region: None,
@@ -129,7 +129,7 @@ pub fn is_device(text: &str) -> bool {
 /// Plain or formatted text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Mode {
+pub enum GotMode {
     /// Running text without markup.
     Plain,
     /// Headings, tables and formulas as Mathpix Markdown.
@@ -139,7 +139,7 @@ pub enum Mode {
 /// Whether pages are cut into tiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Tiles {
+pub enum TilePolicy {
     /// Dense or huge pages are; the manifest says which and why.
     Auto,
     /// Each page is one view.
@@ -165,7 +165,7 @@ impl PagesPerPass {
 /// A colour that marks a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Color {
+pub enum RegionColor {
     /// Red.
     Red,
     /// Green.
@@ -192,11 +192,11 @@ pub enum Dtype {
 
 /// What reading a page by GOT took.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Decoding {
+pub struct DecodingReport {
     /// Plain or formatted, as it was read at last.
-    pub mode: Mode,
+    pub mode: GotMode,
     /// How the page was cut.
-    pub tiling: Tiling,
+    pub tiling: PageTiling,
     /// Pages that were read together with this one, itself included; 1 for a page of its own.
     pub pages_in_pass: u32,
     /// Tokens of the prompt, images included, of the attempt that gave the text.
@@ -204,18 +204,18 @@ pub struct Decoding {
     /// Tokens written by the attempt that gave the text.
     pub tokens: u32,
     /// Why that attempt ended.
-    pub stop: Stop,
+    pub stop: FinishReason,
     /// All attempts in order, where there was more than one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<ReadAttempt>,
     /// How PP-OCR's reading compares, where it was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verified: Option<Verified>,
+    pub verified: Option<CrossCheck>,
 }
 
 /// How a page was cut into views.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Tiling {
+pub struct PageTiling {
     /// Tiles side by side; 1 with one row: the whole page in one view.
     pub columns: u32,
     /// Tiles one above the other; with `rows`, views of the page's lines, none where it is blank.
@@ -226,14 +226,14 @@ pub struct Tiling {
 
 /// One attempt at a page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Attempt {
+pub struct ReadAttempt {
     /// What was done: `pass` (several pages together), `single`, `no-repeat-ngram`, `whole` (one view in place
     /// of tiles), `plain`, `ppocr`.
     pub way: String,
     /// Tokens written, those that were cut off included; 0 for PP-OCR.
     pub tokens: u32,
     /// Why it ended.
-    pub stop: Stop,
+    pub stop: FinishReason,
     /// Why it was not kept: `repetition`, `length`, `time`, `empty` or `too-few-words`; absent for the one that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<String>,
@@ -242,7 +242,7 @@ pub struct Attempt {
 /// Why writing ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Stop {
+pub enum FinishReason {
     /// The model said that it was done.
     End,
     /// The most tokens were written, or the context was full.
@@ -255,7 +255,7 @@ pub enum Stop {
 
 /// How PP-OCR's reading compares.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Verified {
+pub struct CrossCheck {
     /// Share of PP-OCR's words that the text has too, 0 to 1.
     pub agreement: f32,
     /// Whether they disagree so much that a person should look.
@@ -264,7 +264,7 @@ pub struct Verified {
 
 /// What the model was given and gave, before any clean-up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Raw {
+pub struct RawOutput {
     /// The prompt's tokens, image tokens included.
     pub prompt_ids: Vec<u32>,
     /// The tokens written, the end token not included.
@@ -307,13 +307,13 @@ impl<'de> Deserialize<'de> for PagesPerPass {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Written {
+        enum WordOrNumber {
             Number(u32),
             Word(String),
         }
-        let text = match Written::deserialize(deserializer)? {
-            Written::Number(pages) => pages.to_string(),
-            Written::Word(word) => word,
+        let text = match WordOrNumber::deserialize(deserializer)? {
+            WordOrNumber::Number(pages) => pages.to_string(),
+            WordOrNumber::Word(word) => word,
         };
         text.parse().map_err(de::Error::custom)
     }
@@ -332,7 +332,7 @@ impl JsonSchema for PagesPerPass {
     }
 }
 
-impl fmt::Display for Mode {
+impl fmt::Display for GotMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Plain => "plain",
@@ -341,7 +341,7 @@ impl fmt::Display for Mode {
     }
 }
 
-impl fmt::Display for Color {
+impl fmt::Display for RegionColor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Red => "red",
@@ -363,7 +363,7 @@ impl fmt::Display for Dtype {
     }
 }
 
-impl fmt::Display for Tiles {
+impl fmt::Display for TilePolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Auto => "auto",
@@ -390,8 +390,8 @@ mod tests {
             "box": [0, 10, 500, 1000], "verify": 0.5, "dtype": "q8", "device": "cuda:1"}"#;
         let options: Options = serde_json::from_str(text).unwrap();
         let got = changed(|got| {
-            got.mode = Mode::Plain;
-            got.tiles = Tiles::Never;
+            got.mode = GotMode::Plain;
+            got.tiles = TilePolicy::Never;
             got.pages_per_pass = PagesPerPass::Most(4);
             got.region = Some([0, 10, 500, 1000]);
             got.verify = 0.5;
@@ -436,9 +436,9 @@ mod tests {
                 assert_eq!(serde_json::to_value(word).unwrap(), word.to_string());
             }
         }
-        same(&[Mode::Plain, Mode::Format]);
-        same(&[Tiles::Auto, Tiles::Never, Tiles::Always]);
-        same(&[Color::Red, Color::Green, Color::Blue]);
+        same(&[GotMode::Plain, GotMode::Format]);
+        same(&[TilePolicy::Auto, TilePolicy::Never, TilePolicy::Always]);
+        same(&[RegionColor::Red, RegionColor::Green, RegionColor::Blue]);
         same(&[Dtype::F32, Dtype::Bf16, Dtype::F16, Dtype::Q8, Dtype::Q4]);
     }
 
@@ -455,7 +455,7 @@ mod tests {
             changed(|got| got.region = Some([0, 0, 1001, 3])),
             changed(|got| {
                 got.region = Some([0, 0, 9, 9]);
-                got.color = Some(Color::Red);
+                got.color = Some(RegionColor::Red);
             }),
             changed(|got| got.max_tiles = 1),
             changed(|got| got.max_new_tokens = 0),

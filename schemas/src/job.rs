@@ -27,7 +27,7 @@ pub struct Job {
     pub engine: Option<String>,
     /// The password of an encrypted document. Never stored, logged or handed on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password: Option<Password>,
+    pub password: Option<DocumentPassword>,
     /// A word shared by jobs that belong together; results carry it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<String>,
@@ -71,9 +71,9 @@ pub struct JobSource {
 /// A password. Shown by nothing; written only where a job itself is.
 #[derive(Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
-pub struct Password(String);
+pub struct DocumentPassword(String);
 
-impl<'de> Deserialize<'de> for Password {
+impl<'de> Deserialize<'de> for DocumentPassword {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // The error of another type would tell the value.
         String::deserialize(deserializer)
@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for Password {
     }
 }
 
-impl Password {
+impl DocumentPassword {
     /// A password that will not be shown.
     pub fn new(text: String) -> Self {
         Self(text)
@@ -94,7 +94,7 @@ impl Password {
     }
 }
 
-impl fmt::Debug for Password {
+impl fmt::Debug for DocumentPassword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }

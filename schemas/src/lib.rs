@@ -28,21 +28,21 @@ pub mod eval;
 pub mod published;
 
 pub use dead_letter::DeadLetter;
-pub use eval::{Errors, EvalCase, EvalChunk, EvalTotal, Evaluation, GotMeasures};
+pub use eval::{ErrorRate, EvalCase, EvalChunk, EvalReport, EvalTotal, GotMeasures};
 pub use got::{
-    Attempt, Color, Decoding, Dtype, GotOptions, Mode, PagesPerPass, Raw, Stop, Tiles, Tiling,
-    Verified,
+    CrossCheck, DecodingReport, Dtype, FinishReason, GotMode, GotOptions, PageTiling, PagesPerPass,
+    RawOutput, ReadAttempt, RegionColor, TilePolicy,
 };
-pub use job::{Job, JobSource, Password};
+pub use job::{DocumentPassword, Job, JobSource};
 pub use manifest::{
-    Counts, DocumentState, DocumentTiming, Failure, Manifest, Model, PageOutcome, PageSummary,
-    PageTiming, Source, Warning,
+    DocumentState, DocumentTiming, Manifest, ModelInfo, PageCounts, PageOutcome, PageSummary,
+    PageTiming, ReadWarning, Reason, SourceInfo,
 };
-pub use options::{EngineName, Furniture, Limits, Options, TextLayer};
+pub use options::{DocumentLimits, EngineName, HeadersFooters, Options, TextLayer};
 pub use page::{LineRecord, LineRole, PageRecord};
 pub use pages::{PageRanges, ParsePageRangesError};
 pub use published::{SchemaName, VersionError, check_version, schema};
-pub use result::{JobResult, Outputs, ResultSource, ResultState, ResultTiming};
+pub use result::{JobResult, OutputUris, ResultSource, ResultState, ResultTiming};
 
 /// The revision of the code that turns pages into Markdown.
 ///

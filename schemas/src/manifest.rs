@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Decoding, Options};
+use crate::{DecodingReport, Options};
 
 /// What became of one document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -16,16 +16,16 @@ pub struct Manifest {
     pub state: DocumentState,
     /// Why, where the document as a whole failed or was cut short.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Failure>,
+    pub failure: Option<Reason>,
     /// What was read.
-    pub source: Source,
+    pub source: SourceInfo,
     /// The document's format, `pdf`, `png`, `jpeg`, `tiff` or `webp`; absent where it was not recognised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// The engine that read page images.
     pub engine: String,
     /// The engine's model.
-    pub model: Model,
+    pub model: ModelInfo,
     /// [`crate::PIPELINE_REVISION`] of the program that wrote this.
     pub pipeline_revision: u32,
     /// The options it was read with.
@@ -37,9 +37,9 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
     /// Pages by outcome.
-    pub counts: Counts,
+    pub counts: PageCounts,
     /// What a person should know about the result, without being a failure.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<ReadWarning>,
     /// One entry for each page that was asked for, in order.
     pub pages: Vec<PageSummary>,
     /// The only member, here and in each page, that differs between runs.
@@ -65,7 +65,7 @@ pub enum DocumentState {
 
 /// Why a document or a page failed: a word for programs and a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Failure {
+pub struct Reason {
     /// A word from a closed set, such as `encrypted` or `page-timeout`.
     pub kind: String,
     /// What happened and what to do about it.
@@ -74,7 +74,7 @@ pub struct Failure {
 
 /// What a person should know about the result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Warning {
+pub struct ReadWarning {
     /// A word from a closed set, such as `fonts-missing`.
     pub kind: String,
     /// What it means and what to do about it.
@@ -88,7 +88,7 @@ pub struct Warning {
 
 /// The document that was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Source {
+pub struct SourceInfo {
     /// Where it came from: a path as given, `-` for standard input, or a URI.
     pub uri: String,
     /// The version that was read, where its bucket keeps versions.
@@ -107,7 +107,7 @@ pub struct Source {
 
 /// The model an engine read with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Model {
+pub struct ModelInfo {
     /// The model's name, such as `PP-OCRv6-small`.
     pub name: String,
     /// SHA-256 of its files one after another, 64 hexadecimal digits.
@@ -116,7 +116,7 @@ pub struct Model {
 
 /// Pages by outcome. `selected = ok + empty + text_layer + failed + skipped`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Counts {
+pub struct PageCounts {
     /// Pages the document has; 0 where it could not be opened.
     pub document: u32,
     /// Pages that were asked for.
@@ -133,7 +133,7 @@ pub struct Counts {
     pub skipped: u32,
 }
 
-impl Counts {
+impl PageCounts {
     /// Counts one page.
     pub fn add(&mut self, outcome: PageOutcome) {
         self.selected += 1;
@@ -156,7 +156,7 @@ pub struct PageSummary {
     /// Why: for `ok` why the image was read, for `text-layer` why the text was trusted, for
     /// `empty` that the model wrote nothing where it was asked, for `failed` what happened.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Failure>,
+    pub reason: Option<Reason>,
     /// What gave the text, such as `ppocr` or `text-layer`; absent for empty and failed pages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
@@ -178,7 +178,7 @@ pub struct PageSummary {
     pub characters: u32,
     /// What reading took, where GOT read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub decoding: Option<Decoding>,
+    pub decoding: Option<DecodingReport>,
     /// Where the time went.
     pub timing: PageTiming,
 }

@@ -23,7 +23,7 @@ pub struct Options {
     /// When a PDF's own text is taken instead of reading the page's image.
     pub text_layer: TextLayer,
     /// Whether running heads, running feet and page numbers stay in the Markdown.
-    pub furniture: Furniture,
+    pub furniture: HeadersFooters,
     /// Whether `<!-- page 3 -->` stands before each page's Markdown.
     pub page_markers: bool,
     /// Whether a review page is written.
@@ -32,7 +32,7 @@ pub struct Options {
     #[serde(flatten)]
     pub got: GotOptions,
     /// What a document may cost.
-    pub limits: Limits,
+    pub limits: DocumentLimits,
 }
 
 impl Default for Options {
@@ -42,11 +42,11 @@ impl Default for Options {
             pages: None,
             dpi: None,
             text_layer: TextLayer::default(),
-            furniture: Furniture::default(),
+            furniture: HeadersFooters::default(),
             page_markers: true,
             html: false,
             got: GotOptions::default(),
-            limits: Limits::default(),
+            limits: DocumentLimits::default(),
         }
     }
 }
@@ -100,7 +100,7 @@ pub enum TextLayer {
 /// What becomes of running heads, running feet and page numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Furniture {
+pub enum HeadersFooters {
     /// They stay where they stand on the page.
     #[default]
     Keep,
@@ -111,7 +111,7 @@ pub enum Furniture {
 /// What one document may cost. Each limit that is hit is named in the manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
-pub struct Limits {
+pub struct DocumentLimits {
     /// Most pages read from one document; those after it are not read, and the manifest says so.
     #[schemars(range(min = 1))]
     pub max_pages: u32,
@@ -136,7 +136,7 @@ pub struct Limits {
     pub document_timeout_s: f64,
 }
 
-impl Default for Limits {
+impl Default for DocumentLimits {
     fn default() -> Self {
         Self {
             max_pages: 5_000,

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{PageOutcome, Raw};
+use crate::{PageOutcome, RawOutput};
 
 /// One page of `NAME.pages.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,7 +22,7 @@ pub struct PageRecord {
     pub lines: Vec<LineRecord>,
     /// What the model was given and gave, where the options ask for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub raw: Option<Raw>,
+    pub raw: Option<RawOutput>,
 }
 
 impl PageRecord {

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 
 use schemars::{Schema, schema_for};
 
-use crate::{DeadLetter, Evaluation, Job, JobResult, Manifest, Options, PageRecord};
+use crate::{DeadLetter, EvalReport, Job, JobResult, Manifest, Options, PageRecord};
 
 /// A schema that `recto schema` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum SchemaName {
     Result,
     /// [`DeadLetter`].
     DeadLetter,
-    /// [`Evaluation`].
+    /// [`EvalReport`].
     Eval,
 }
 
@@ -75,7 +75,7 @@ pub fn schema(name: SchemaName) -> Schema {
         SchemaName::Job => with_version(schema_for!(Job), Job::SCHEMA),
         SchemaName::Result => with_version(schema_for!(JobResult), JobResult::SCHEMA),
         SchemaName::DeadLetter => with_version(schema_for!(DeadLetter), DeadLetter::SCHEMA),
-        SchemaName::Eval => with_version(schema_for!(Evaluation), Evaluation::SCHEMA),
+        SchemaName::Eval => with_version(schema_for!(EvalReport), EvalReport::SCHEMA),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Counts, Failure, Model};
+use crate::{ModelInfo, PageCounts, Reason};
 
 /// How a job ended. Sent at least once; a result that is sent again has the same `id`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -19,19 +19,19 @@ pub struct JobResult {
     /// The document that was read.
     pub source: ResultSource,
     /// Where the results are.
-    pub outputs: Outputs,
+    pub outputs: OutputUris,
     /// What makes this result the one of its source and options: 64 hexadecimal digits, the first 16 of
     /// which name its folder.
     pub identity: String,
     /// The engine that read page images.
     pub engine: String,
     /// The engine's model.
-    pub model: Model,
+    pub model: ModelInfo,
     /// Pages by outcome.
-    pub counts: Counts,
+    pub counts: PageCounts,
     /// Why the document failed or was cut short, or why its first failed page did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<Failure>,
+    pub error: Option<Reason>,
     /// The job's `batch`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<String>,
@@ -102,7 +102,7 @@ pub struct ResultSource {
 
 /// URIs of what was stored. A document without any page has only its manifest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Outputs {
+pub struct OutputUris {
     /// `recto.manifest/v1`.
     pub manifest: String,
     /// The Markdown.

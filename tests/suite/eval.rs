@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
-use recto_schemas::{EvalCase, Evaluation, SchemaName};
+use recto_schemas::{EvalCase, EvalReport, SchemaName};
 use tempfile::TempDir;
 
 use crate::support::{pdf, recto, sample, seen};
@@ -38,7 +38,7 @@ fn run(command: &mut Command) -> Output {
     command.output().unwrap()
 }
 
-fn result(out: &Path) -> Evaluation {
+fn result(out: &Path) -> EvalReport {
     serde_json::from_slice(&fs::read(out.join("eval.json")).unwrap()).unwrap()
 }
 

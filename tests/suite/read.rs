@@ -9,13 +9,13 @@ use std::{
 };
 
 use recto_pipeline::{
-    cancel::Cancel,
+    cancel::CancelToken,
     engine::{
         EngineError,
-        fake::{Fake, Script},
+        fake::{FakeEngine, FakeScript},
     },
     image::rasterizer::{Rasterizer, RasterizerConfig},
-    read::{Input, Outcome, Page, ReadError, Sink, read},
+    read::{Input, PageResult, PageSink, ReadError, ReadOutcome, read},
 };
 use recto_schemas::{DocumentState, Options, PageOutcome, TextLayer};
 
@@ -23,17 +23,17 @@ use crate::support::{pdf, pdfium, recto_path};
 
 #[derive(Default)]
 struct Pages {
-    pages: Vec<Page>,
-    cancel_after: Option<(usize, Cancel)>,
+    pages: Vec<PageResult>,
+    cancel_after: Option<(usize, CancelToken)>,
     fail_after: Option<usize>,
 }
 
-impl Sink for Pages {
+impl PageSink for Pages {
     fn open(&mut self, _: u32) -> io::Result<()> {
         Ok(())
     }
 
-    fn page(&mut self, page: Page) -> io::Result<()> {
+    fn page(&mut self, page: PageResult) -> io::Result<()> {
         self.pages.push(page);
         if let Some((after, cancel)) = &self.cancel_after
             && self.pages.len() == *after
@@ -102,10 +102,10 @@ fn options() -> Options {
 fn run(
     file: File,
     options: &Options,
-    engine: &'static Fake,
+    engine: &'static FakeEngine,
     sink: &mut Pages,
-    cancel: &Cancel,
-) -> Result<Outcome, ReadError> {
+    cancel: &CancelToken,
+) -> Result<ReadOutcome, ReadError> {
     let rasterizer = rasterizer();
     let input = Input {
         file,
@@ -115,14 +115,21 @@ fn run(
     read(input, options, &engine, sink, cancel)
 }
 
-const AT_ONCE: &Script = &|_| (Duration::ZERO, Ok(()));
+const AT_ONCE: &FakeScript = &|_| (Duration::ZERO, Ok(()));
 
 #[test]
 fn pages_reach_the_sink_in_order_though_the_engine_finishes_them_in_any() {
-    let uneven: &Script = &|serial| (Duration::from_millis((serial * 37) % 90), Ok(()));
-    let engine = Fake::new(1, 6, uneven);
+    let uneven: &FakeScript = &|serial| (Duration::from_millis((serial * 37) % 90), Ok(()));
+    let engine = FakeEngine::new(1, 6, uneven);
     let mut sink = Pages::default();
-    let outcome = run(document(40), &options(), engine, &mut sink, &Cancel::new()).unwrap();
+    let outcome = run(
+        document(40),
+        &options(),
+        engine,
+        &mut sink,
+        &CancelToken::new(),
+    )
+    .unwrap();
     assert_eq!(sink.numbers(), (1..=40).collect::<Vec<_>>());
     for page in &sink.pages {
         let width = 100 + page.summary.page;
@@ -141,14 +148,14 @@ fn pages_reach_the_sink_in_order_though_the_engine_finishes_them_in_any() {
 
 #[test]
 fn no_more_requests_are_under_way_than_the_engine_wants() {
-    let slow: &Script = &|_| (Duration::from_millis(20), Ok(()));
-    let engine = Fake::new(1, 3, slow);
+    let slow: &FakeScript = &|_| (Duration::from_millis(20), Ok(()));
+    let engine = FakeEngine::new(1, 3, slow);
     run(
         document(30),
         &options(),
         engine,
         &mut Pages::default(),
-        &Cancel::new(),
+        &CancelToken::new(),
     )
     .unwrap();
     assert_eq!(engine.in_flight().most, 3);
@@ -156,9 +163,16 @@ fn no_more_requests_are_under_way_than_the_engine_wants() {
 
 #[test]
 fn an_engine_that_wants_several_pages_gets_them_together() {
-    let engine = Fake::new(4, 2, AT_ONCE);
+    let engine = FakeEngine::new(4, 2, AT_ONCE);
     let mut sink = Pages::default();
-    let outcome = run(document(10), &options(), engine, &mut sink, &Cancel::new()).unwrap();
+    let outcome = run(
+        document(10),
+        &options(),
+        engine,
+        &mut sink,
+        &CancelToken::new(),
+    )
+    .unwrap();
     assert_eq!(sink.numbers(), (1..=10).collect::<Vec<_>>());
     assert_eq!(outcome.counts.ok, 10);
     assert_eq!(sink.pages[9].record.lines[0].text, "page of 110 by 100");
@@ -166,7 +180,7 @@ fn an_engine_that_wants_several_pages_gets_them_together() {
 
 #[test]
 fn a_page_on_which_the_engine_fails_has_a_reason_and_the_others_go_on() {
-    let third_fails: &Script = &|serial| match serial {
+    let third_fails: &FakeScript = &|serial| match serial {
         2 => (
             Duration::ZERO,
             Err(EngineError::Model("out of luck".to_owned())),
@@ -174,9 +188,16 @@ fn a_page_on_which_the_engine_fails_has_a_reason_and_the_others_go_on() {
         _ => (Duration::ZERO, Ok(())),
     };
     // One request at a time, so that the third request is the third page.
-    let engine = Fake::new(1, 1, third_fails);
+    let engine = FakeEngine::new(1, 1, third_fails);
     let mut sink = Pages::default();
-    let outcome = run(document(4), &options(), engine, &mut sink, &Cancel::new()).unwrap();
+    let outcome = run(
+        document(4),
+        &options(),
+        engine,
+        &mut sink,
+        &CancelToken::new(),
+    )
+    .unwrap();
     assert_eq!(outcome.state, DocumentState::Partial);
     assert_eq!((outcome.counts.ok, outcome.counts.failed), (3, 1));
     let reason = sink.pages[2].summary.reason.as_ref().unwrap();
@@ -194,9 +215,9 @@ fn a_page_on_which_the_engine_fails_has_a_reason_and_the_others_go_on() {
 
 #[test]
 fn cancelling_stops_at_the_next_page() {
-    let slow: &Script = &|_| (Duration::from_millis(30), Ok(()));
-    let engine = Fake::new(1, 2, slow);
-    let cancel = Cancel::new();
+    let slow: &FakeScript = &|_| (Duration::from_millis(30), Ok(()));
+    let engine = FakeEngine::new(1, 2, slow);
+    let cancel = CancelToken::new();
     let mut sink = Pages {
         cancel_after: Some((3, cancel.clone())),
         ..Pages::default()
@@ -213,12 +234,19 @@ fn cancelling_stops_at_the_next_page() {
 
 #[test]
 fn a_sink_that_fails_stops_the_reading() {
-    let engine = Fake::new(1, 2, AT_ONCE);
+    let engine = FakeEngine::new(1, 2, AT_ONCE);
     let mut sink = Pages {
         fail_after: Some(2),
         ..Pages::default()
     };
-    let error = run(document(50), &options(), engine, &mut sink, &Cancel::new()).unwrap_err();
+    let error = run(
+        document(50),
+        &options(),
+        engine,
+        &mut sink,
+        &CancelToken::new(),
+    )
+    .unwrap_err();
     assert_eq!(
         error.to_string(),
         "the result could not be written: disk full"
@@ -228,15 +256,22 @@ fn a_sink_that_fails_stops_the_reading() {
 
 #[test]
 fn after_the_documents_deadline_the_pages_that_are_left_fail_and_say_so() {
-    let hangs_on_third: &Script = &|serial| match serial {
+    let hangs_on_third: &FakeScript = &|serial| match serial {
         2 => (Duration::from_secs(3_600), Ok(())),
         _ => (Duration::ZERO, Ok(())),
     };
-    let engine = Fake::new(1, 1, hangs_on_third);
+    let engine = FakeEngine::new(1, 1, hangs_on_third);
     let mut options = options();
     options.limits.document_timeout_s = 1.5;
     let mut sink = Pages::default();
-    let outcome = run(document(5), &options, engine, &mut sink, &Cancel::new()).unwrap();
+    let outcome = run(
+        document(5),
+        &options,
+        engine,
+        &mut sink,
+        &CancelToken::new(),
+    )
+    .unwrap();
     assert_eq!(outcome.state, DocumentState::Partial);
     assert_eq!(sink.numbers(), [1, 2, 3, 4, 5]);
     assert_eq!(
@@ -259,11 +294,18 @@ fn after_the_documents_deadline_the_pages_that_are_left_fail_and_say_so() {
 
 #[test]
 fn pages_past_the_limit_are_counted_and_named() {
-    let engine = Fake::new(1, 2, AT_ONCE);
+    let engine = FakeEngine::new(1, 2, AT_ONCE);
     let mut options = options();
     options.limits.max_pages = 3;
     let mut sink = Pages::default();
-    let outcome = run(document(7), &options, engine, &mut sink, &Cancel::new()).unwrap();
+    let outcome = run(
+        document(7),
+        &options,
+        engine,
+        &mut sink,
+        &CancelToken::new(),
+    )
+    .unwrap();
     assert_eq!(outcome.state, DocumentState::Partial);
     let counts = outcome.counts;
     assert_eq!(
@@ -275,13 +317,20 @@ fn pages_past_the_limit_are_counted_and_named() {
 
 #[test]
 fn only_pages_that_were_asked_for_are_read() {
-    let engine = Fake::new(1, 2, AT_ONCE);
+    let engine = FakeEngine::new(1, 2, AT_ONCE);
     let options = Options {
         pages: Some("2,4-".parse().unwrap()),
         ..options()
     };
     let mut sink = Pages::default();
-    let outcome = run(document(5), &options, engine, &mut sink, &Cancel::new()).unwrap();
+    let outcome = run(
+        document(5),
+        &options,
+        engine,
+        &mut sink,
+        &CancelToken::new(),
+    )
+    .unwrap();
     assert_eq!(sink.numbers(), [2, 4, 5]);
     assert_eq!((outcome.counts.document, outcome.counts.selected), (5, 3));
 
@@ -294,7 +343,7 @@ fn only_pages_that_were_asked_for_are_read() {
         &none,
         engine,
         &mut Pages::default(),
-        &Cancel::new(),
+        &CancelToken::new(),
     )
     .unwrap_err();
     assert_eq!(error.kind(), "no-such-page");
@@ -302,19 +351,19 @@ fn only_pages_that_were_asked_for_are_read() {
 
 #[test]
 fn no_model_runs_on_a_page_without_ink() {
-    let fails: &Script = &|_| (Duration::ZERO, Err(EngineError::Model("ran".to_owned())));
-    let engine = Fake::new(1, 2, fails);
+    let fails: &FakeScript = &|_| (Duration::ZERO, Err(EngineError::Model("ran".to_owned())));
+    let engine = FakeEngine::new(1, 2, fails);
     let mut sink = Pages::default();
     let blank = file(&pdf::with_pages(&[""]));
-    let outcome = run(blank, &options(), engine, &mut sink, &Cancel::new()).unwrap();
+    let outcome = run(blank, &options(), engine, &mut sink, &CancelToken::new()).unwrap();
     assert_eq!(sink.outcomes(), [PageOutcome::Empty]);
     assert_eq!(outcome.state, DocumentState::Done);
 }
 
 #[test]
 fn a_sound_text_layer_is_taken_and_no_model_runs() {
-    let fails: &Script = &|_| (Duration::ZERO, Err(EngineError::Model("ran".to_owned())));
-    let engine = Fake::new(1, 2, fails);
+    let fails: &FakeScript = &|_| (Duration::ZERO, Err(EngineError::Model("ran".to_owned())));
+    let engine = FakeEngine::new(1, 2, fails);
     let words = [
         "The records office keeps the registers of the parish,",
         "and opens them on Mondays.",
@@ -329,7 +378,7 @@ fn a_sound_text_layer_is_taken_and_no_model_runs() {
         &options,
         engine,
         &mut sink,
-        &Cancel::new(),
+        &CancelToken::new(),
     )
     .unwrap();
     assert_eq!(sink.outcomes(), [PageOutcome::TextLayer]);

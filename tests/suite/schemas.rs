@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use recto_schemas::{
-    DeadLetter, Evaluation, Job, JobResult, Manifest, Options, PageRecord, SchemaName,
+    DeadLetter, EvalReport, Job, JobResult, Manifest, Options, PageRecord, SchemaName,
     check_version,
 };
 use serde_json::Value;
@@ -50,7 +50,7 @@ fn parses(name: SchemaName, document: &Value) -> bool {
         SchemaName::Job => serde_json::from_value::<Job>(document).is_ok(),
         SchemaName::Result => serde_json::from_value::<JobResult>(document).is_ok(),
         SchemaName::DeadLetter => serde_json::from_value::<DeadLetter>(document).is_ok(),
-        SchemaName::Eval => serde_json::from_value::<Evaluation>(document).is_ok(),
+        SchemaName::Eval => serde_json::from_value::<EvalReport>(document).is_ok(),
     }
 }
 
@@ -100,7 +100,7 @@ fn a_newer_minor_version_is_tolerated_and_a_newer_major_one_refused() {
         (SchemaName::Job, Job::SCHEMA),
         (SchemaName::Result, JobResult::SCHEMA),
         (SchemaName::DeadLetter, DeadLetter::SCHEMA),
-        (SchemaName::Eval, Evaluation::SCHEMA),
+        (SchemaName::Eval, EvalReport::SCHEMA),
     ] {
         let validator = jsonschema::validator_for(&published(name)).unwrap();
         for (path, document) in fixtures(&format!("{}-newer", name.as_str())) {

@@ -25,19 +25,20 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::ValueParser};
 use recto_schemas::{
-    EngineName, Furniture, GotOptions, Limits, Options, PageRanges, SchemaName, TextLayer,
+    DocumentLimits, EngineName, GotOptions, HeadersFooters, Options, PageRanges, SchemaName,
+    TextLayer,
 };
 
 pub(crate) use broker::BrokerArgs;
-pub(crate) use eval::Eval;
+pub(crate) use eval::EvalArgs;
 pub(crate) use got::GotSettings;
 use got::{GotArgs, GotModelArgs, GotRunArgs};
-pub(crate) use queues::Queues;
+pub(crate) use queues::QueuesCommand;
 pub(crate) use result::ResultArgs;
 pub(crate) use store::{FileRootArgs, StoreArgs};
-pub(crate) use submit::Submit;
-pub(crate) use watch::{AdminArgs, LogArgs, WorkArgs};
-pub(crate) use worker::Worker;
+pub(crate) use submit::SubmitArgs;
+pub(crate) use watch::{AdminArgs, LogArgs, ScratchArgs};
+pub(crate) use worker::WorkerArgs;
 
 /// Some inputs failed.
 pub(crate) const EXIT_FAILED: u8 = 1;
@@ -56,22 +57,22 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Convert documents to Markdown
     #[command(after_long_help = CONVERT_NOTES)]
-    Convert(Box<Convert>),
+    Convert(Box<ConvertArgs>),
     /// Read documents whose text is known, and say how well
     #[command(after_long_help = eval::NOTES)]
-    Eval(Box<Eval>),
+    Eval(Box<EvalArgs>),
     /// Take jobs from the queue and read their documents, until told to stop
     #[command(after_long_help = worker::NOTES)]
-    Worker(Box<Worker>),
+    Worker(Box<WorkerArgs>),
     /// Queue documents as jobs for workers
     #[command(after_long_help = submit::NOTES)]
-    Submit(Box<Submit>),
+    Submit(Box<SubmitArgs>),
     /// Follow what becomes of the jobs, one line a document
     #[command(after_long_help = result::NOTES)]
     Result(Box<ResultArgs>),
     /// Make the queues at RabbitMQ, or see how full they are
     #[command(subcommand)]
-    Queues(Box<Queues>),
+    Queues(Box<QueuesCommand>),
     /// Print a published JSON Schema: options, manifest, page, job, result, dead-letter or eval
     Schema {
         /// Which schema
@@ -95,7 +96,7 @@ Examples:
 
 /// Arguments of `recto convert`.
 #[derive(Debug, Args)]
-pub(crate) struct Convert {
+pub(crate) struct ConvertArgs {
     /// Documents: PDF, PNG, JPEG, TIFF or WebP files, directories of them, `s3://bucket/key`,
     /// `s3://bucket/prefix/` with all documents below, or `-` for standard input
     #[arg(required = true, value_name = "INPUT")]
@@ -219,31 +220,31 @@ pub(crate) struct MachineArgs {
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitArgs {
     /// Most pages read from one document
-    #[arg(long, value_name = "N", env = "RECTO_MAX_PAGES", default_value_t = Limits::default().max_pages, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", env = "RECTO_MAX_PAGES", default_value_t = DocumentLimits::default().max_pages, value_parser = clap::value_parser!(u32).range(1..))]
     max_pages: u32,
 
     /// Most pixels of one page, in millions; larger pages get a lower resolution
-    #[arg(long, value_name = "N", env = "RECTO_MAX_MEGAPIXELS", default_value_t = megapixels(&Limits::default()), value_parser = positive())]
+    #[arg(long, value_name = "N", env = "RECTO_MAX_MEGAPIXELS", default_value_t = megapixels(&DocumentLimits::default()), value_parser = positive())]
     max_megapixels: f64,
 
     /// Largest document, in megabytes (1,000,000 bytes)
-    #[arg(long, value_name = "N", env = "RECTO_MAX_MEGABYTES", default_value_t = megabytes(&Limits::default()), value_parser = positive())]
+    #[arg(long, value_name = "N", env = "RECTO_MAX_MEGABYTES", default_value_t = megabytes(&DocumentLimits::default()), value_parser = positive())]
     max_megabytes: f64,
 
     /// Address space of one rasterizer process, in mebibytes
-    #[arg(long, value_name = "N", env = "RECTO_RASTERIZER_MIB", default_value_t = Limits::default().max_raster_mib, value_parser = clap::value_parser!(u64).range(64..))]
+    #[arg(long, value_name = "N", env = "RECTO_RASTERIZER_MIB", default_value_t = DocumentLimits::default().max_raster_mib, value_parser = clap::value_parser!(u64).range(64..))]
     rasterizer_mib: u64,
 
     /// Longest time to rasterize one page, in seconds
-    #[arg(long, value_name = "S", env = "RECTO_PAGE_TIMEOUT", default_value_t = Limits::default().page_timeout_s, value_parser = positive())]
+    #[arg(long, value_name = "S", env = "RECTO_PAGE_TIMEOUT", default_value_t = DocumentLimits::default().page_timeout_s, value_parser = positive())]
     page_timeout: f64,
 
     /// Longest time for the engine to write one page's text, in seconds
-    #[arg(long, value_name = "S", env = "RECTO_READ_TIMEOUT", default_value_t = Limits::default().read_timeout_s, value_parser = positive())]
+    #[arg(long, value_name = "S", env = "RECTO_READ_TIMEOUT", default_value_t = DocumentLimits::default().read_timeout_s, value_parser = positive())]
     read_timeout: f64,
 
     /// Longest time for one document, in seconds
-    #[arg(long, value_name = "S", env = "RECTO_DOCUMENT_TIMEOUT", default_value_t = Limits::default().document_timeout_s, value_parser = positive())]
+    #[arg(long, value_name = "S", env = "RECTO_DOCUMENT_TIMEOUT", default_value_t = DocumentLimits::default().document_timeout_s, value_parser = positive())]
     document_timeout: f64,
 }
 
@@ -293,7 +294,12 @@ impl RunArgs {
 
 impl ReadArgs {
     /// What documents are read with.
-    pub(crate) fn options(&self, engine: EngineName, got: GotOptions, limits: Limits) -> Options {
+    pub(crate) fn options(
+        &self,
+        engine: EngineName,
+        got: GotOptions,
+        limits: DocumentLimits,
+    ) -> Options {
         Options {
             engine,
             pages: self.pages.clone(),
@@ -304,8 +310,8 @@ impl ReadArgs {
                 TextLayerArg::Never => TextLayer::Never,
             },
             furniture: match self.headers_footers {
-                FurnitureArg::Keep => Furniture::Keep,
-                FurnitureArg::Drop => Furniture::Drop,
+                FurnitureArg::Keep => HeadersFooters::Keep,
+                FurnitureArg::Drop => HeadersFooters::Drop,
             },
             page_markers: !self.no_page_markers,
             html: self.html,
@@ -317,8 +323,8 @@ impl ReadArgs {
 
 impl LimitArgs {
     /// What a document may cost.
-    pub(crate) fn limits(&self) -> Limits {
-        Limits {
+    pub(crate) fn limits(&self) -> DocumentLimits {
+        DocumentLimits {
             max_pages: self.max_pages,
             max_page_pixels: (self.max_megapixels * 1e6) as u64,
             max_document_bytes: (self.max_megabytes * 1e6) as u64,
@@ -340,11 +346,11 @@ impl EngineArg {
     }
 }
 
-fn megapixels(limits: &Limits) -> f64 {
+fn megapixels(limits: &DocumentLimits) -> f64 {
     limits.max_page_pixels as f64 / 1e6
 }
 
-fn megabytes(limits: &Limits) -> f64 {
+fn megabytes(limits: &DocumentLimits) -> f64 {
     limits.max_document_bytes as f64 / 1e6
 }
 

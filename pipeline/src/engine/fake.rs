@@ -13,21 +13,22 @@ use std::{
 use recto_schemas::EngineName;
 
 use super::{
-    Answer, Content, Engine, EngineError, EngineInfo, Reading, Request, StopReason, Ticket, Usage,
+    Engine, EngineError, EngineInfo, EngineRequest, EngineResponse, EngineUsage, OcrContent,
+    OcrResult, PendingResponse, StopReason,
 };
 use crate::{
     image::PageImage,
-    page::{Line, Rect},
+    page::{Rect, TextLine},
 };
 
 /// Decides what the fake does with a request: its serial number in, the time it takes and the answer's
 /// fate out.
-pub type Script = dyn Fn(u64) -> (Duration, Result<(), EngineError>) + Send + Sync;
+pub type FakeScript = dyn Fn(u64) -> (Duration, Result<(), EngineError>) + Send + Sync;
 
 /// An engine without a model.
-pub struct Fake {
+pub struct FakeEngine {
     info: EngineInfo,
-    script: &'static Script,
+    script: &'static FakeScript,
     submitted: AtomicU64,
     in_flight: Mutex<InFlight>,
 }
@@ -40,10 +41,10 @@ pub struct InFlight {
     pub most: usize,
 }
 
-impl Fake {
+impl FakeEngine {
     /// A fake that wants `pages_per_request` pages at once and `window` requests under way, and does as
     /// `script` says.
-    pub fn new(pages_per_request: u32, window: u32, script: &'static Script) -> &'static Self {
+    pub fn new(pages_per_request: u32, window: u32, script: &'static FakeScript) -> &'static Self {
         let info = EngineInfo {
             name: EngineName::Ppocr,
             model: "fake".to_owned(),
@@ -69,7 +70,7 @@ impl Fake {
         *self.in_flight.lock().expect("no holder panics")
     }
 
-    fn answer(&self, request: &Request, serial: u64) -> Answer {
+    fn answer(&self, request: &EngineRequest, serial: u64) -> EngineResponse {
         let (time, fate) = (self.script)(serial);
         let mut left = time;
         while !left.is_zero() && !request.cancel.is_cancelled() {
@@ -92,13 +93,13 @@ impl Fake {
     }
 }
 
-impl Engine for &'static Fake {
+impl Engine for &'static FakeEngine {
     fn info(&self) -> &EngineInfo {
         &self.info
     }
 
-    fn submit(&self, request: Request) -> Result<Ticket, EngineError> {
-        let (ticket, reply) = Ticket::new(request.cancel.clone());
+    fn submit(&self, request: EngineRequest) -> Result<PendingResponse, EngineError> {
+        let (ticket, reply) = PendingResponse::new(request.cancel.clone());
         let serial = self.submitted.fetch_add(1, Ordering::Relaxed);
         {
             let mut in_flight = self.in_flight.lock().expect("no holder panics");
@@ -110,30 +111,30 @@ impl Engine for &'static Fake {
         Ok(ticket)
     }
 
-    fn usage(&self) -> Usage {
-        Usage::default()
+    fn usage(&self) -> EngineUsage {
+        EngineUsage::default()
     }
 }
 
-fn describe(index: usize, page: &PageImage) -> Reading {
+fn describe(index: usize, page: &PageImage) -> OcrResult {
     let bounds = Rect {
         left: 10.0,
         top: 10.0,
         right: 90.0,
         bottom: 22.0,
     };
-    let line = Line {
+    let line = TextLine {
         text: format!("page of {} by {}", page.width, page.height),
         quad: bounds.into(),
         confidence: Some(1.0),
         size: 12.0,
         bold: None,
     };
-    Reading {
+    OcrResult {
         first: index,
         count: 1,
         engine: EngineName::Ppocr,
-        content: Content::Regions(vec![line]),
+        content: OcrContent::Regions(vec![line]),
         rotation: 0,
         skew_deg: 0.0,
         stop: StopReason::Complete,

@@ -1,6 +1,6 @@
 //! The [`Engine`] trait: page images in, lines or markup out.
 //!
-//! Made for engines that batch: [`Engine::submit`] hands a request over and gives a [`Ticket`];
+//! Made for engines that batch: [`Engine::submit`] hands a request over and gives a [`PendingResponse`];
 //! requests of all documents stand in one bounded queue that serves documents in turn
 //! ([`queue`]), finish in any order, and are dropped when their ticket is.
 
@@ -18,9 +18,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::{Decoding, EngineName, Options, Raw};
+use recto_schemas::{DecodingReport, EngineName, Options, RawOutput};
 
-use crate::{cancel::Cancel, image::PageImage, page::Line};
+use crate::{cancel::CancelToken, image::PageImage, page::TextLine};
 
 /// How often a waiting thread looks at its flag.
 const CANCEL_POLL: Duration = Duration::from_millis(50);
@@ -35,10 +35,10 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// [`EngineError::Stopped`] where the engine no longer takes requests, [`EngineError::Cancelled`]
     /// where the request's flag went up while it waited for a place.
-    fn submit(&self, request: Request) -> Result<Ticket, EngineError>;
+    fn submit(&self, request: EngineRequest) -> Result<PendingResponse, EngineError>;
 
     /// What the engine has done since it started.
-    fn usage(&self) -> Usage;
+    fn usage(&self) -> EngineUsage;
 }
 
 /// What an engine is and wishes for.
@@ -61,12 +61,12 @@ pub struct EngineInfo {
     /// Sequences that it decodes at once, where it decodes.
     pub batch: Option<u32>,
     /// What it holds, where that is a lot.
-    pub memory: Option<Memory>,
+    pub memory: Option<EngineMemory>,
 }
 
 /// What an engine holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory {
+pub struct EngineMemory {
     /// Its weights, in bytes.
     pub weights_bytes: u64,
     /// Keys and values of all sequences it can decode at once, when full, in bytes.
@@ -75,7 +75,7 @@ pub struct Memory {
 
 /// What an engine has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Usage {
+pub struct EngineUsage {
     /// Threads (or devices) that run the model.
     pub lanes: u32,
     /// Time they were at work, all of them together.
@@ -111,7 +111,7 @@ pub struct DocumentId(pub u64);
 
 /// One or several pages to read together.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct EngineRequest {
     /// The document they are of.
     pub document: DocumentId,
     /// The pages, in order; never empty.
@@ -119,12 +119,12 @@ pub struct Request {
     /// What the document is read with.
     pub options: Arc<Options>,
     /// Raised when nobody waits for the answer any more.
-    pub cancel: Cancel,
+    pub cancel: CancelToken,
 }
 
 /// What an engine read on a range of a request's pages.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Reading {
+pub struct OcrResult {
     /// Index in the request of the first page it covers.
     pub first: usize,
     /// How many pages it covers, at least 1.
@@ -132,7 +132,7 @@ pub struct Reading {
     /// Who read it: the engine itself, or the one it fell back on.
     pub engine: EngineName,
     /// What stands there.
-    pub content: Content,
+    pub content: OcrContent,
     /// Clockwise degrees by which the image had to be turned to stand upright: 0, 90, 180 or 270.
     /// Line coordinates are those of the turned image.
     pub rotation: u16,
@@ -143,9 +143,9 @@ pub struct Reading {
     /// Mean confidence over the characters, 0 to 1; `None` where nothing was read.
     pub confidence: Option<f32>,
     /// What it took, where a decoder wrote the text.
-    pub decoding: Option<Decoding>,
+    pub decoding: Option<DecodingReport>,
     /// What the model was given and gave, where the options ask for it.
-    pub raw: Option<Raw>,
+    pub raw: Option<RawOutput>,
     /// Waiting in the engine's queue.
     pub queued: Duration,
     /// At work.
@@ -154,9 +154,9 @@ pub struct Reading {
 
 /// What an engine reads: lines with places, or a page as markup.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Content {
+pub enum OcrContent {
     /// Lines, in no order.
-    Regions(Vec<Line>),
+    Regions(Vec<TextLine>),
     /// Mathpix Markdown.
     Markup(String),
 }
@@ -190,31 +190,31 @@ pub enum EngineError {
 }
 
 /// The answer to a request, or why there is none.
-pub type Answer = Result<Vec<Reading>, EngineError>;
+pub type EngineResponse = Result<Vec<OcrResult>, EngineError>;
 
 /// A place in the engine's queue. Dropping it raises the request's flag.
 #[derive(Debug)]
-pub struct Ticket {
-    answer: mpsc::Receiver<Answer>,
-    cancel: Cancel,
+pub struct PendingResponse {
+    answer: mpsc::Receiver<EngineResponse>,
+    cancel: CancelToken,
 }
 
-/// The engine's side of a [`Ticket`].
+/// The engine's side of a [`PendingResponse`].
 #[derive(Debug, Clone)]
-pub struct Reply(mpsc::SyncSender<Answer>);
+pub struct ResponseSender(mpsc::SyncSender<EngineResponse>);
 
-impl Ticket {
+impl PendingResponse {
     /// A ticket for a request with that flag, and the side that answers it.
-    pub fn new(cancel: Cancel) -> (Self, Reply) {
+    pub fn new(cancel: CancelToken) -> (Self, ResponseSender) {
         let (sender, answer) = mpsc::sync_channel(1);
-        (Self { answer, cancel }, Reply(sender))
+        (Self { answer, cancel }, ResponseSender(sender))
     }
 
     /// Waits for the answer, at most `timeout`, or until the request's flag goes up.
     ///
     /// # Errors
     /// Why there is none; [`EngineError::Timeout`] after `timeout`.
-    pub fn wait(self, timeout: Duration) -> Answer {
+    pub fn wait(self, timeout: Duration) -> EngineResponse {
         let started = Instant::now();
         loop {
             match self.answer.recv_timeout(CANCEL_POLL) {
@@ -232,15 +232,15 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for PendingResponse {
     fn drop(&mut self) {
         self.cancel.cancel();
     }
 }
 
-impl Reply {
+impl ResponseSender {
     /// Answers the request; nothing happens where nobody waits any more.
-    pub fn send(self, answer: Answer) {
+    pub fn send(self, answer: EngineResponse) {
         let _ = self.0.try_send(answer);
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::DocumentId;
-use crate::cancel::Cancel;
+use crate::cancel::CancelToken;
 
 /// How often a waiting [`FairQueue::push`] looks at its flag, which wakes nobody by itself.
 const CANCEL_POLL: Duration = Duration::from_millis(20);
@@ -29,7 +29,7 @@ pub enum PushError {
 #[derive(Debug)]
 pub struct FairQueue<T> {
     capacity: usize,
-    state: Mutex<State<T>>,
+    state: Mutex<QueueState<T>>,
     /// Signalled when an item came, or the queue closed.
     item: Condvar,
     /// Signalled when a place came free, or a waiting push left.
@@ -37,7 +37,7 @@ pub struct FairQueue<T> {
 }
 
 #[derive(Debug)]
-struct State<T> {
+struct QueueState<T> {
     /// Documents with items, the next to be served first; no entry is empty.
     documents: VecDeque<(DocumentId, VecDeque<T>)>,
     /// Further steps of work that was already taken; served before anything else.
@@ -55,7 +55,7 @@ impl<T> FairQueue<T> {
     pub fn new(capacity: usize) -> Self {
         Self {
             capacity: capacity.max(1),
-            state: Mutex::new(State {
+            state: Mutex::new(QueueState {
                 documents: VecDeque::new(),
                 next: VecDeque::new(),
                 len: 0,
@@ -73,7 +73,12 @@ impl<T> FairQueue<T> {
     /// # Errors
     /// [`PushError::Closed`] where the queue is closed, [`PushError::Cancelled`] where `cancel` went
     /// up first.
-    pub fn push(&self, document: DocumentId, item: T, cancel: &Cancel) -> Result<(), PushError> {
+    pub fn push(
+        &self,
+        document: DocumentId,
+        item: T,
+        cancel: &CancelToken,
+    ) -> Result<(), PushError> {
         let mut state = self.lock();
         state.last_ticket += 1;
         let ticket = state.last_ticket;
@@ -189,12 +194,12 @@ impl<T> FairQueue<T> {
     }
 
     /// The state. No code that can panic runs under the lock, so poison means nothing.
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, QueueState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<T> State<T> {
+impl<T> QueueState<T> {
     fn add(&mut self, document: DocumentId, item: T) {
         self.len += 1;
         match self.documents.iter_mut().find(|(id, _)| *id == document) {
@@ -228,7 +233,7 @@ mod tests {
 
     fn push(queue: &FairQueue<(u64, u32)>, document: DocumentId, page: u32) {
         queue
-            .push(document, (document.0, page), &Cancel::new())
+            .push(document, (document.0, page), &CancelToken::new())
             .expect("open, and with a place");
     }
 
@@ -260,10 +265,10 @@ mod tests {
         let queue = Arc::new(FairQueue::new(2));
         let long = Arc::clone(&queue);
         let flood = thread::spawn(move || {
-            (0..2000).all(|page| long.push(LONG, (1, page), &Cancel::new()).is_ok())
+            (0..2000).all(|page| long.push(LONG, (1, page), &CancelToken::new()).is_ok())
         });
         let short = Arc::clone(&queue);
-        let one = thread::spawn(move || short.push(SHORT, (2, 0), &Cancel::new()));
+        let one = thread::spawn(move || short.push(SHORT, (2, 0), &CancelToken::new()));
         while queue.lock().last_ticket < 3 || queue.len() < 2 {
             thread::yield_now();
         }
@@ -292,7 +297,7 @@ mod tests {
         let queue = Arc::new(FairQueue::new(1));
         push(&queue, LONG, 0);
         let other = Arc::clone(&queue);
-        let waiting = thread::spawn(move || other.push(LONG, (1, 1), &Cancel::new()));
+        let waiting = thread::spawn(move || other.push(LONG, (1, 1), &CancelToken::new()));
         while queue.lock().waiting.is_empty() {
             thread::yield_now();
         }
@@ -306,7 +311,7 @@ mod tests {
     fn a_waiting_push_can_be_cancelled_and_lets_others_pass() {
         let queue = Arc::new(FairQueue::new(1));
         push(&queue, LONG, 0);
-        let cancel = Cancel::new();
+        let cancel = CancelToken::new();
         let (other, flag) = (Arc::clone(&queue), cancel.clone());
         let waiting = thread::spawn(move || other.push(LONG, (1, 1), &flag));
         while queue.lock().waiting.is_empty() {
@@ -354,7 +359,7 @@ mod tests {
         let queue = Arc::new(FairQueue::new(1));
         push(&queue, LONG, 0);
         let other = Arc::clone(&queue);
-        let waiting = thread::spawn(move || other.push(LONG, (1, 1), &Cancel::new()));
+        let waiting = thread::spawn(move || other.push(LONG, (1, 1), &CancelToken::new()));
         while queue.lock().waiting.is_empty() {
             thread::yield_now();
         }
@@ -363,7 +368,7 @@ mod tests {
         assert_eq!(queue.pop(), None);
         queue.push_next((9, 9));
         assert_eq!(queue.pop(), None);
-        let late = queue.push(LONG, (1, 2), &Cancel::new());
+        let late = queue.push(LONG, (1, 2), &CancelToken::new());
         assert_eq!(late, Err(PushError::Closed));
     }
 }

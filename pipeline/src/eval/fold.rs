@@ -7,18 +7,18 @@
 
 use std::sync::LazyLock;
 
-use recto_schemas::Furniture;
+use recto_schemas::HeadersFooters;
 use regex::{Captures, Regex};
 
 use crate::{
-    engine::Content,
-    image::rulings::Rulings,
-    text::{PageContent, assemble::Assembler},
+    engine::OcrContent,
+    image::rulings::PageRulings,
+    text::{PageContent, assemble::DocumentAssembler},
 };
 
 /// What a text's marks mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Marks {
+pub enum MarkupSyntax {
     /// Nothing: each is a character of the text.
     Plain,
     /// What they mean in Markdown.
@@ -29,11 +29,11 @@ pub enum Marks {
 }
 
 /// The text as it is compared; characters of `ignored` are left out.
-pub fn fold(text: &str, marks: Marks, ignored: &str) -> String {
+pub fn fold(text: &str, marks: MarkupSyntax, ignored: &str) -> String {
     let text = match marks {
-        Marks::Plain => text.to_owned(),
-        Marks::Markdown => without_marks(text),
-        Marks::Mathpix => without_marks(&markdown_of(text)),
+        MarkupSyntax::Plain => text.to_owned(),
+        MarkupSyntax::Markdown => without_marks(text),
+        MarkupSyntax::Mathpix => without_marks(&markdown_of(text)),
     };
     let mut plain = String::with_capacity(text.len());
     for c in text.chars().filter(|c| !ignored.contains(*c)) {
@@ -54,14 +54,14 @@ pub fn fold(text: &str, marks: Marks, ignored: &str) -> String {
 
 /// The Markdown that assembly makes of a page that was read as Mathpix Markdown.
 fn markdown_of(mathpix: &str) -> String {
-    let mut assembler = Assembler::new(Furniture::Keep, false);
+    let mut assembler = DocumentAssembler::new(HeadersFooters::Keep, false);
     let mut pages = assembler.push(PageContent {
         number: 1,
         width: 0.0,
         height: 0.0,
         skew_deg: 0.0,
-        content: Content::Markup(mathpix.to_owned()),
-        rulings: Rulings::default(),
+        content: OcrContent::Markup(mathpix.to_owned()),
+        rulings: PageRulings::default(),
         failure: None,
     });
     pages.extend(assembler.finish());
@@ -160,7 +160,7 @@ mod tests {
         let markdown = "<!-- page 1 -->\n\n# Annual *Report*\n\n- **first** item\n- second\\_one\n\n\
              | Item | Price |\n| --- | ---: |\n| Ink \\| pens | 4 |\n\n<table><tr><td>a</td><td>b&amp;c</td></tr></table>\n";
         assert_eq!(
-            fold(markdown, Marks::Markdown, ""),
+            fold(markdown, MarkupSyntax::Markdown, ""),
             "Annual *Report* first item second_one Item Price Ink pens 4 a b&c"
         );
     }
@@ -169,7 +169,7 @@ mod tests {
     fn what_got_is_trained_on_is_read_as_what_got_writes() {
         let mathpix = "\\section*{Results}\n\n\\begin{tabular}{|l|l|}\n\\hline Item & Price \\\\\n\\hline Ink & 4 \\\\\n\\hline\n\\end{tabular}";
         assert_eq!(
-            fold(mathpix, Marks::Mathpix, ""),
+            fold(mathpix, MarkupSyntax::Mathpix, ""),
             "Results Item Price Ink 4"
         );
     }
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn plain_text_keeps_its_signs() {
         assert_eq!(
-            fold("# 3 | **4** &amp; <b>", Marks::Plain, ""),
+            fold("# 3 | **4** &amp; <b>", MarkupSyntax::Plain, ""),
             "# 3 | **4** &amp; <b>"
         );
     }
@@ -186,9 +186,9 @@ mod tests {
     fn how_a_text_is_set_does_not_count() {
         let set = "\u{201c}It\u{2019}s a calcula-\n  tion\u{201d}\u{a0}\u{2014} of\tO-\nXFORD\u{2026} ~ \u{fb01}n";
         assert_eq!(
-            fold(set, Marks::Plain, "~"),
+            fold(set, MarkupSyntax::Plain, "~"),
             "\"It's a calculation\" - of O- XFORD\u{2026} fin"
         );
-        assert_eq!(fold("a ~ b", Marks::Plain, ""), "a ~ b");
+        assert_eq!(fold("a ~ b", MarkupSyntax::Plain, ""), "a ~ b");
     }
 }

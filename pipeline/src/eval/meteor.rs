@@ -33,16 +33,16 @@ pub(super) fn meteor(reference: &[&str], candidate: &[&str]) -> f64 {
 }
 
 /// A word and where it stands.
-type Placed = (usize, String);
+type IndexedWord = (usize, String);
 
 /// Which word of the candidate goes with which of the reference, in the candidate's order: equal words first, then of
 /// those that are left words with the same stem.
 fn aligned(reference: &[&str], candidate: &[&str]) -> Vec<(usize, usize)> {
-    let lower = |words: &[&str]| -> Vec<Placed> {
+    let lower = |words: &[&str]| -> Vec<IndexedWord> {
         let words = words.iter().map(|word| word.to_lowercase());
         words.enumerate().collect()
     };
-    let stems = |words: Vec<Placed>| -> Vec<Placed> {
+    let stems = |words: Vec<IndexedWord>| -> Vec<IndexedWord> {
         let words = words.into_iter();
         words.map(|(place, word)| (place, stem(&word))).collect()
     };
@@ -55,10 +55,10 @@ fn aligned(reference: &[&str], candidate: &[&str]) -> Vec<(usize, usize)> {
 
 /// Pairs equal words, from the end, and gives back what is left of the reference and of the candidate.
 fn matched(
-    reference: Vec<Placed>,
-    candidate: Vec<Placed>,
+    reference: Vec<IndexedWord>,
+    candidate: Vec<IndexedWord>,
     pairs: &mut Vec<(usize, usize)>,
-) -> (Vec<Placed>, Vec<Placed>) {
+) -> (Vec<IndexedWord>, Vec<IndexedWord>) {
     let mut free: HashMap<String, Vec<usize>> = HashMap::new();
     for (place, word) in reference {
         free.entry(word).or_default().push(place);
@@ -71,7 +71,7 @@ fn matched(
         }
     }
     alone.reverse();
-    let mut left: Vec<Placed> = free
+    let mut left: Vec<IndexedWord> = free
         .into_iter()
         .flat_map(|(word, places)| places.into_iter().map(move |place| (place, word.clone())))
         .collect();

@@ -22,29 +22,29 @@ mod worst;
 
 use std::collections::HashSet;
 
-use recto_schemas::{Errors, EvalCase, EvalTotal, GotMeasures};
+use recto_schemas::{ErrorRate, EvalCase, EvalTotal, GotMeasures};
 
 pub use distance::edit_distance;
-pub use fold::{Marks, fold};
+pub use fold::{MarkupSyntax, fold};
 pub use got::got_measures;
-pub use worst::{Shown, worst_page};
+pub use worst::{WorstCase, worst_page};
 
 /// How well one text was read.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scores {
+pub struct TextScores {
     /// Characters put in, left out or changed, over the truth's, white space counted.
-    pub characters: Errors,
+    pub characters: ErrorRate,
     /// The same of words; where there is Chinese, words are what jieba makes of the text.
-    pub words: Errors,
+    pub words: ErrorRate,
     /// What GOT's evaluation computes; `None` where one of the texts is empty.
     pub got: Option<GotMeasures>,
 }
 
 /// Scores a reading against the truth, both as they are to be compared (see [`fold`]).
-pub fn score(truth: &str, reading: &str) -> Scores {
+pub fn score(truth: &str, reading: &str) -> TextScores {
     let characters = |text: &str| text.chars().collect::<Vec<_>>();
     let (wanted, read) = words::of_both(truth, reading);
-    Scores {
+    TextScores {
         characters: errors(&characters(truth), &characters(reading)),
         words: errors(&wanted, &read),
         got: got_measures(truth, reading),
@@ -66,19 +66,19 @@ pub fn total(cases: &[EvalCase]) -> EvalTotal {
     }
 }
 
-fn errors<T: Eq + std::hash::Hash>(truth: &[T], reading: &[T]) -> Errors {
+fn errors<T: Eq + std::hash::Hash>(truth: &[T], reading: &[T]) -> ErrorRate {
     let count = |number: usize| number as u64;
     rated(count(edit_distance(truth, reading)), count(truth.len()))
 }
 
-fn sum(all: impl Iterator<Item = Errors>) -> Errors {
-    let add = |(errors, of), more: Errors| (errors + more.errors, of + more.of);
+fn sum(all: impl Iterator<Item = ErrorRate>) -> ErrorRate {
+    let add = |(errors, of), more: ErrorRate| (errors + more.errors, of + more.of);
     let (errors, of) = all.fold((0, 0), add);
     rated(errors, of)
 }
 
-fn rated(errors: u64, of: u64) -> Errors {
-    Errors {
+fn rated(errors: u64, of: u64) -> ErrorRate {
+    ErrorRate {
         errors,
         of,
         rate: errors as f64 / of.max(1) as f64,

@@ -74,7 +74,7 @@ pub(super) fn stem(word: &str) -> String {
     if letters.len() <= 2 {
         return word.to_owned();
     }
-    let mut word = Word(letters);
+    let mut word = WordStem(letters);
     word.plural();
     word.past();
     word.final_y();
@@ -87,9 +87,9 @@ pub(super) fn stem(word: &str) -> String {
 }
 
 /// The letters of a word on its way to its stem.
-struct Word(Vec<char>);
+struct WordStem(Vec<char>);
 
-impl Word {
+impl WordStem {
     /// Whether each letter is a consonant: any but a, e, i, o, u, and y after a consonant.
     fn consonants(&self) -> Vec<bool> {
         let mut flags: Vec<bool> = Vec::with_capacity(self.0.len());

@@ -1,7 +1,7 @@
 //! The page that shows the worst cases: each page's image beside truth and reading, differences marked, in one file
 //! that loads nothing.
 //!
-//! All text is untrusted: it is escaped, and the page's own `Content-Security-Policy` lets nothing but its style and
+//! All text is untrusted: it is escaped, and the page's own `OcrContent-Security-Policy` lets nothing but its style and
 //! its images through.
 
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ const MOST_CHARACTERS: usize = 20_000;
 
 /// A case that is shown.
 #[derive(Clone, Debug)]
-pub struct Shown<'a> {
+pub struct WorstCase<'a> {
     /// The case.
     pub case: &'a EvalCase,
     /// Its page as a JPEG file, where there is one.
@@ -27,7 +27,7 @@ pub struct Shown<'a> {
 }
 
 /// The page, the cases in the order in which they come.
-pub fn worst_page(data: &str, total: &EvalTotal, shown: &[Shown<'_>]) -> String {
+pub fn worst_page(data: &str, total: &EvalTotal, shown: &[WorstCase<'_>]) -> String {
     let mut html = opened(data, include_str!("worst.css"), "data:");
     html.push_str("<h1>");
     push_text(&mut html, data);
@@ -48,7 +48,7 @@ pub fn worst_page(data: &str, total: &EvalTotal, shown: &[Shown<'_>]) -> String 
     html
 }
 
-fn push_case(html: &mut String, shown: &Shown<'_>) {
+fn push_case(html: &mut String, shown: &WorstCase<'_>) {
     let case = shown.case;
     html.push_str("<section>\n<h2><bdi>");
     push_text(html, &case.name);
@@ -150,7 +150,7 @@ mod tests {
     }
 
     fn page(case: &EvalCase, jpeg: Option<Vec<u8>>) -> String {
-        let shown = [Shown { case, jpeg }];
+        let shown = [WorstCase { case, jpeg }];
         worst_page("data", &super::super::total(&[]), &shown)
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a child saw of one page.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct PageFacts {
+pub struct PageInspection {
     /// Width as displayed, after `/Rotate` or EXIF orientation, in points (1/72 inch).
     pub width_pt: f32,
     /// Height as displayed, in points.
@@ -22,12 +22,12 @@ pub struct PageFacts {
     /// Fonts that are neither in the document nor built into PDFium, so that substitutes are drawn.
     pub substituted_fonts: u32,
     /// Its text.
-    pub text: TextFacts,
+    pub text: TextInspection,
 }
 
 /// What a child saw of a page's own text. Counts leave out white space and what stands off the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TextFacts {
+pub struct TextInspection {
     /// Characters on the page.
     pub characters: u32,
     /// Of these, characters that no viewer shows: render mode 3 or 7, or fully transparent.
@@ -41,7 +41,7 @@ pub struct TextFacts {
     pub in_annotations: u32,
 }
 
-impl TextFacts {
+impl TextInspection {
     /// Characters that a viewer shows.
     pub fn visible(&self) -> u32 {
         self.characters

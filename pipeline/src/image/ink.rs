@@ -41,11 +41,11 @@ pub fn has_ink(image: &PageImage) -> bool {
         return bytes != 0;
     }
     let rows: Vec<&[u8]> = image.rgb.chunks_exact(width * 3).take(height).collect();
-    let paper = Paper::of(&rows, width);
+    let paper = BackgroundGrid::of(&rows, width);
     if paper.has_step() {
         return true;
     }
-    let mut marks = Marks::new(width, height);
+    let mut marks = MarkFinder::new(width, height);
     let mut runs = Vec::new();
     for (y, row) in rows.iter().enumerate() {
         find_runs(row, paper.row(y), paper.contrast, &mut runs);
@@ -62,7 +62,7 @@ fn tone(pixel: &[u8]) -> u8 {
 }
 
 /// The paper's tone, cell by cell.
-struct Paper {
+struct BackgroundGrid {
     /// Median tones, row by row.
     cells: Vec<u8>,
     columns: usize,
@@ -70,7 +70,7 @@ struct Paper {
     contrast: i32,
 }
 
-impl Paper {
+impl BackgroundGrid {
     fn of(rows: &[&[u8]], width: usize) -> Self {
         let columns = width.div_ceil(CELL);
         let mut cells = Vec::with_capacity(columns * rows.len().div_ceil(CELL));
@@ -162,9 +162,9 @@ fn contrast(rows: &[&[u8]]) -> i32 {
 }
 
 /// Pixels of one row that differ from the paper, one after another: first and last column.
-type Run = (usize, usize);
+type ColumnRun = (usize, usize);
 
-fn find_runs(row: &[u8], paper: &[u8], contrast: i32, runs: &mut Vec<Run>) {
+fn find_runs(row: &[u8], paper: &[u8], contrast: i32, runs: &mut Vec<ColumnRun>) {
     runs.clear();
     for (cell, (pixels, &paper)) in row.chunks(CELL * 3).zip(paper).enumerate() {
         let differs = |pixel: &[u8]| (i32::from(tone(pixel)) - i32::from(paper)).abs() > contrast;
@@ -189,14 +189,14 @@ fn find_runs(row: &[u8], paper: &[u8], contrast: i32, runs: &mut Vec<Run>) {
 
 /// A box of pixels, ends included.
 #[derive(Clone, Copy)]
-struct Extent {
+struct PixelBox {
     left: usize,
     top: usize,
     right: usize,
     bottom: usize,
 }
 
-impl Extent {
+impl PixelBox {
     fn union(self, other: Self) -> Self {
         Self {
             left: self.left.min(other.left),
@@ -213,33 +213,33 @@ impl Extent {
 
 /// A group of connected pixels.
 #[derive(Clone, Copy)]
-struct Group {
-    all: Extent,
+struct MarkGroup {
+    all: PixelBox,
     /// The part of it that is away from the page's edge.
-    inner: Option<Extent>,
+    inner: Option<PixelBox>,
     on_edge: bool,
 }
 
 /// Groups of connected pixels, found row by row; neighbours across corners are connected.
-struct Marks {
+struct MarkFinder {
     width: usize,
     height: usize,
     /// The page without the strips along its edge.
-    inside: Extent,
-    groups: Vec<Group>,
+    inside: PixelBox,
+    groups: Vec<MarkGroup>,
     /// Each group's own index, or that of a group that took it in.
     parents: Vec<usize>,
     /// The runs of the row before, with their groups.
-    above: Vec<(Run, usize)>,
+    above: Vec<(ColumnRun, usize)>,
 }
 
-impl Marks {
+impl MarkFinder {
     fn new(width: usize, height: usize) -> Self {
         let strip = |side: usize| (side as f32 * EDGE_SHARE) as usize;
         Self {
             width,
             height,
-            inside: Extent {
+            inside: PixelBox {
                 left: strip(width),
                 top: strip(height),
                 right: width - strip(width),
@@ -253,7 +253,7 @@ impl Marks {
 
     /// Adds the runs of row `y`; whether a group now is a mark that no scanner's edge makes, or there
     /// are too many groups to tell.
-    fn add_row(&mut self, y: usize, runs: &[Run]) -> bool {
+    fn add_row(&mut self, y: usize, runs: &[ColumnRun]) -> bool {
         if self.groups.len() + runs.len() > MOST_GROUPS {
             return true;
         }
@@ -272,7 +272,7 @@ impl Marks {
             {
                 group = self.merge(group, other);
             }
-            let Group { inner, .. } = self.groups[group];
+            let MarkGroup { inner, .. } = self.groups[group];
             if inner.is_some_and(|inner| inner.is_mark()) {
                 return true;
             }
@@ -282,8 +282,8 @@ impl Marks {
         false
     }
 
-    fn new_group(&mut self, y: usize, (first, last): Run) -> usize {
-        let all = Extent {
+    fn new_group(&mut self, y: usize, (first, last): ColumnRun) -> usize {
+        let all = PixelBox {
             left: first,
             top: y,
             right: last,
@@ -291,9 +291,9 @@ impl Marks {
         };
         let (left, right) = (first.max(self.inside.left), last.min(self.inside.right));
         let is_inside = left <= right && (self.inside.top..=self.inside.bottom).contains(&y);
-        self.groups.push(Group {
+        self.groups.push(MarkGroup {
             all,
-            inner: is_inside.then_some(Extent { left, right, ..all }),
+            inner: is_inside.then_some(PixelBox { left, right, ..all }),
             on_edge: first < EDGE_TOUCH_PX
                 || y < EDGE_TOUCH_PX
                 || last + EDGE_TOUCH_PX >= self.width
@@ -320,7 +320,7 @@ impl Marks {
         // The older one stays, which keeps the chains short.
         let (kept, gone) = (a.min(b), a.max(b));
         let (group, other) = (self.groups[kept], self.groups[gone]);
-        self.groups[kept] = Group {
+        self.groups[kept] = MarkGroup {
             all: group.all.union(other.all),
             inner: match (group.inner, other.inner) {
                 (Some(a), Some(b)) => Some(a.union(b)),

@@ -19,7 +19,7 @@ const STRIP_EVERY: usize = 4;
 
 /// A small grey JPEG of a page.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Preview {
+pub struct PagePreview {
     /// The JPEG file; empty where there was no image to make it from.
     pub jpeg: Vec<u8>,
     /// Width in pixels, at most 1,000.
@@ -32,10 +32,10 @@ pub struct Preview {
 ///
 /// Scaled by area averaging, so that thin strokes grow pale instead of vanishing. An image without
 /// pixels, or with fewer than its size says, gives an empty preview.
-pub fn preview(image: &PageImage, rotation: u16) -> Preview {
+pub fn preview(image: &PageImage, rotation: u16) -> PagePreview {
     let wanted = u64::from(image.width) * u64::from(image.height) * 3;
     if wanted == 0 || (image.rgb.len() as u64) < wanted {
-        return Preview {
+        return PagePreview {
             jpeg: Vec::new(),
             width: 0,
             height: 0,
@@ -49,7 +49,7 @@ pub fn preview(image: &PageImage, rotation: u16) -> Preview {
         270 => imageops::rotate270(&small),
         _ => small,
     };
-    Preview {
+    PagePreview {
         jpeg: encode(&upright),
         width: upright.width(),
         height: upright.height(),
@@ -72,21 +72,21 @@ fn scaled_size(image: &PageImage, sideways: bool) -> (u32, u32) {
 
 /// Where a row or column of the large image goes: an index in the small one, the share that falls
 /// there, and the share that falls on the next.
-struct Share {
+struct AreaShare {
     index: usize,
     here: f32,
     next: f32,
 }
 
 /// The shares of `from` rows on `to` rows, `to <= from`; a small row's shares add up to 1.
-fn shares(from: u32, to: u32) -> Vec<Share> {
+fn shares(from: u32, to: u32) -> Vec<AreaShare> {
     let step = f64::from(to) / f64::from(from);
     (0..from)
         .map(|at| {
             let start = f64::from(at) * step;
             let index = (start as usize).min(to as usize - 1);
             let next = (start + step - (index + 1) as f64).clamp(0.0, step);
-            Share {
+            AreaShare {
                 index,
                 here: (step - next) as f32,
                 next: next as f32,
@@ -127,7 +127,7 @@ fn shrink(image: &PageImage, width: u32, height: u32) -> GrayImage {
 }
 
 /// One row of pixels, grey by ITU-R BT.601 luma, averaged into `row`.
-fn shrink_row(pixels: &[u8], columns: &[Share], row: &mut [f32]) {
+fn shrink_row(pixels: &[u8], columns: &[AreaShare], row: &mut [f32]) {
     row.fill(0.0);
     for (pixel, share) in pixels.chunks_exact(3).zip(columns) {
         let luma = (u32::from(pixel[0]) * 77 + u32::from(pixel[1]) * 150 + u32::from(pixel[2]) * 29)
@@ -192,7 +192,7 @@ mod tests {
         }
     }
 
-    fn decode(preview: &Preview) -> GrayImage {
+    fn decode(preview: &PagePreview) -> GrayImage {
         let image = image::load_from_memory(&preview.jpeg).unwrap().into_luma8();
         assert_eq!(image.dimensions(), (preview.width, preview.height));
         image

@@ -1,4 +1,4 @@
-//! What parent and child say to each other: a length, then JSON; after `Reply::Rendered` the pixels.
+//! What parent and child say to each other: a length, then JSON; after `ChildReply::Rendered` the pixels.
 //!
 //! The child works on hostile bytes, so the parent believes nothing it says: lengths are checked before
 //! memory is taken, numbers before they are used, and the size of a bitmap is the parent's own word.
@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{facts::PageFacts, rasterizer::TextWish};
+use super::{facts::PageInspection, rasterizer::TextLayerRequest};
 
 /// Longest message in bytes; the text of a dense page is a few hundred thousand.
 const MAX_MESSAGE_BYTES: u32 = 32 << 20;
@@ -24,28 +24,28 @@ pub(super) const EXIT_PANIC: i32 = 88;
 
 /// Parent to child.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Request {
-    /// The first: set limits, load PDFium, shut the doors, open the document. Answer: [`Reply::Opened`].
-    Start(Start),
-    /// Load a page (one-based) and tell what is on it. Answer: [`Reply::Facts`].
+pub(super) enum ChildRequest {
+    /// The first: set limits, load PDFium, shut the doors, open the document. Answer: [`ChildReply::Opened`].
+    Start(StartRequest),
+    /// Load a page (one-based) and tell what is on it. Answer: [`ChildReply::Facts`].
     Inspect {
         /// Its one-based number.
         page: u32,
     },
-    /// Make a bitmap of the page inspected last. Answer: [`Reply::Rendered`], then the pixels.
+    /// Make a bitmap of the page inspected last. Answer: [`ChildReply::Rendered`], then the pixels.
     Render {
         /// Its width in pixels.
         width: u32,
         /// Its height in pixels.
         height: u32,
         /// Which of its text comes with it.
-        text: TextWish,
+        text: TextLayerRequest,
     },
 }
 
 /// What a child needs to know once.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Start {
+pub(super) struct StartRequest {
     /// Process id of the parent, to notice that it died before the child could ask to die with it.
     pub parent: u32,
     /// PDFium's library.
@@ -62,30 +62,30 @@ pub(super) struct Start {
 
 /// Child to parent.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Reply {
+pub(super) enum ChildReply {
     /// The document is open.
     Opened {
         /// What it is.
-        format: Format,
+        format: DocumentFormat,
         /// Pages it has.
         pages: u32,
         /// Whether it is encrypted.
         encrypted: bool,
     },
     /// What is on the page.
-    Facts(PageFacts),
+    Facts(PageInspection),
     /// The bitmap; `width * height * 3` bytes of RGB follow.
     Rendered {
         /// The page's text where it was wanted.
         text: Option<Vec<WireLine>>,
     },
     /// It could not be done.
-    Failed(Fault),
+    Failed(ChildError),
 }
 
 /// A document format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Format {
+pub(super) enum DocumentFormat {
     Pdf,
     Png,
     Jpeg,
@@ -93,7 +93,7 @@ pub(super) enum Format {
     WebP,
 }
 
-impl Format {
+impl DocumentFormat {
     /// Its name in a manifest.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -108,7 +108,7 @@ impl Format {
 
 /// Why a child could not do something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Fault {
+pub(super) enum ChildError {
     NotADocument(String),
     Damaged(String),
     NoPages,
@@ -171,16 +171,20 @@ mod tests {
     #[test]
     fn messages_arrive_as_they_were_sent() {
         let mut pipe = Vec::new();
-        write_message(&mut pipe, &Reply::Failed(Fault::Damaged("x".to_owned()))).unwrap();
-        write_message(&mut pipe, &Request::Inspect { page: 7 }).unwrap();
+        write_message(
+            &mut pipe,
+            &ChildReply::Failed(ChildError::Damaged("x".to_owned())),
+        )
+        .unwrap();
+        write_message(&mut pipe, &ChildRequest::Inspect { page: 7 }).unwrap();
         let mut from = pipe.as_slice();
         assert!(matches!(
-            read_message::<Reply>(&mut from).unwrap(),
-            Reply::Failed(Fault::Damaged(why)) if why == "x"
+            read_message::<ChildReply>(&mut from).unwrap(),
+            ChildReply::Failed(ChildError::Damaged(why)) if why == "x"
         ));
         assert!(matches!(
-            read_message::<Request>(&mut from).unwrap(),
-            Request::Inspect { page: 7 }
+            read_message::<ChildRequest>(&mut from).unwrap(),
+            ChildRequest::Inspect { page: 7 }
         ));
         assert!(from.is_empty());
     }
@@ -197,7 +201,7 @@ mod tests {
             (&no_json, io::ErrorKind::InvalidData),
             (&no_number, io::ErrorKind::InvalidData),
         ] {
-            assert_eq!(read_message::<Reply>(bytes).unwrap_err().kind(), kind);
+            assert_eq!(read_message::<ChildReply>(bytes).unwrap_err().kind(), kind);
         }
     }
 }

@@ -20,7 +20,7 @@ const MOST_LINES: usize = 2_000;
 
 /// One straight ruled line, horizontal or vertical, in pixels of the upright page image.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ruling {
+pub struct RulingLine {
     /// Where it lies: y of a horizontal line's middle, x of a vertical one's.
     pub at: f32,
     /// Where it starts, along its direction.
@@ -31,23 +31,23 @@ pub struct Ruling {
 
 /// The ruled lines of a page.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Rulings {
+pub struct PageRulings {
     /// Lines across the page, from top to bottom.
-    pub horizontal: Vec<Ruling>,
+    pub horizontal: Vec<RulingLine>,
     /// Lines down the page, from left to right.
-    pub vertical: Vec<Ruling>,
+    pub vertical: Vec<RulingLine>,
 }
 
 /// Finds the ruled lines of `image`, whose lines are skewed by `skew_deg` (positive: falling to the right).
 /// They are given as they lie after the skew is taken out about the page's centre.
-pub fn find(image: &PageImage, skew_deg: f32) -> Rulings {
+pub fn find(image: &PageImage, skew_deg: f32) -> PageRulings {
     let (width, height) = (image.width as usize, image.height as usize);
     let enough = width.checked_mul(height).and_then(|n| n.checked_mul(3));
     if width < 64 || height < 64 || enough.is_none_or(|n| image.rgb.len() < n) {
-        return Rulings::default();
+        return PageRulings::default();
     }
-    let Some(ink) = Ink::of(image, width, height) else {
-        return Rulings::default();
+    let Some(ink) = DarkPixels::of(image, width, height) else {
+        return PageRulings::default();
     };
     let skew = if skew_deg.is_finite() {
         skew_deg.clamp(-15.0, 15.0).to_radians()
@@ -63,7 +63,7 @@ pub fn find(image: &PageImage, skew_deg: f32) -> Rulings {
     let thickest = (THICKEST_IN * dpi).max(3.0);
     let (cx, cy) = (width as f32 / 2.0, height as f32 / 2.0);
 
-    let across = Direction {
+    let across = ScanDirection {
         length: width,
         breadth: height,
         block,
@@ -72,7 +72,7 @@ pub fn find(image: &PageImage, skew_deg: f32) -> Rulings {
     };
     let runs = across.runs(&ink.sums_across(block));
     let horizontal = across.lines(runs, SHORTEST_ACROSS_IN * dpi);
-    let down = Direction {
+    let down = ScanDirection {
         length: height,
         breadth: width,
         block,
@@ -82,12 +82,12 @@ pub fn find(image: &PageImage, skew_deg: f32) -> Rulings {
     let runs = down.runs(&ink.sums_down(block));
     let vertical = down.lines(runs, SHORTEST_DOWN_IN * dpi);
 
-    let level = |lines: Vec<Ruling>, along: f32, off: f32, sin: f32| {
+    let level = |lines: Vec<RulingLine>, along: f32, off: f32, sin: f32| {
         let cos = skew.cos();
-        let place = move |line: Ruling| {
+        let place = move |line: RulingLine| {
             // A line through (along, at), its slope taken out about the centre.
             let slide = (line.at - off) * sin;
-            Ruling {
+            RulingLine {
                 at: off + (line.at - off) * cos,
                 start: along + (line.start - along) / cos + slide,
                 end: along + (line.end - along) / cos + slide,
@@ -95,19 +95,19 @@ pub fn find(image: &PageImage, skew_deg: f32) -> Rulings {
         };
         lines.into_iter().map(place).collect::<Vec<_>>()
     };
-    Rulings {
+    PageRulings {
         horizontal: level(horizontal, cx, cy, skew.sin()),
         vertical: level(vertical, cy, cx, -skew.sin()),
     }
 }
 
 /// Which pixels are dark: 1, else 0.
-struct Ink {
+struct DarkPixels {
     dark: Vec<u8>,
     width: usize,
 }
 
-impl Ink {
+impl DarkPixels {
     fn of(image: &PageImage, width: usize, height: usize) -> Option<Self> {
         let grey: Vec<u8> = image.rgb[..width * height * 3]
             .chunks_exact(3)
@@ -160,7 +160,7 @@ fn paper(grey: &[u8]) -> u8 {
 }
 
 /// Looking for lines across the page, or down it with the axes exchanged.
-struct Direction {
+struct ScanDirection {
     /// The page's extent along the lines, in pixels.
     length: usize,
     /// The page's extent across the lines, in pixels.
@@ -174,15 +174,15 @@ struct Direction {
 
 /// Dark blocks one after another on one row of pixels. Rows are those at the page's middle.
 #[derive(Clone, Copy, Debug)]
-struct Run {
+struct DarkRun {
     row: f32,
     start: f32,
     end: f32,
 }
 
-impl Direction {
+impl ScanDirection {
     /// Runs of dark blocks, row by row along the slope; `sums` is (rows, blocks).
-    fn runs(&self, sums: &[Vec<u8>]) -> Vec<Run> {
+    fn runs(&self, sums: &[Vec<u8>]) -> Vec<DarkRun> {
         let blocks = self.length / self.block;
         let full = (self.block * 13 / 16) as u8;
         let offsets: Vec<isize> = (0..blocks)
@@ -206,7 +206,7 @@ impl Direction {
                     (false, Some(first)) => {
                         // Two blocks are a letter's stroke; three are worth keeping.
                         if b - first >= 3 && runs.len() < 40 * MOST_LINES {
-                            runs.push(Run {
+                            runs.push(DarkRun {
                                 row: row as f32 + 0.5,
                                 start: (first * self.block) as f32 - self.block as f32 / 2.0,
                                 end: (b * self.block) as f32 + self.block as f32 / 2.0,
@@ -222,8 +222,8 @@ impl Direction {
     }
 
     /// Joins runs to lines; what is too thick or too short is none.
-    fn lines(&self, runs: Vec<Run>, shortest: f32) -> Vec<Ruling> {
-        let mut lines: Vec<Strip> = Vec::new();
+    fn lines(&self, runs: Vec<DarkRun>, shortest: f32) -> Vec<RulingLine> {
+        let mut lines: Vec<RulingCandidate> = Vec::new();
         // Strips that the present row may still add to: all others lie too far above.
         let mut open: Vec<usize> = Vec::new();
         for run in runs {
@@ -237,14 +237,14 @@ impl Direction {
                 Some(i) => lines[i].add(run),
                 None => {
                     open.push(lines.len());
-                    lines.push(Strip::new(run));
+                    lines.push(RulingCandidate::new(run));
                 }
             }
         }
-        let mut found: Vec<Ruling> = lines
+        let mut found: Vec<RulingLine> = lines
             .into_iter()
             .filter(|line| line.thickness() <= self.thickest && line.end - line.start >= shortest)
-            .map(|line| Ruling {
+            .map(|line| RulingLine {
                 at: line.middle(),
                 start: line.start.max(0.0),
                 end: line.end.min(self.length as f32),
@@ -259,7 +259,7 @@ impl Direction {
 }
 
 /// Runs that make one line.
-struct Strip {
+struct RulingCandidate {
     first: f32,
     last: f32,
     start: f32,
@@ -269,8 +269,8 @@ struct Strip {
     moment: f32,
 }
 
-impl Strip {
-    fn new(run: Run) -> Self {
+impl RulingCandidate {
+    fn new(run: DarkRun) -> Self {
         let area = run.end - run.start;
         Self {
             first: run.row,
@@ -282,7 +282,7 @@ impl Strip {
         }
     }
 
-    fn add(&mut self, run: Run) {
+    fn add(&mut self, run: DarkRun) {
         self.last = self.last.max(run.row);
         self.start = self.start.min(run.start);
         self.end = self.end.max(run.end);
@@ -340,7 +340,7 @@ mod tests {
             inside && ((x - 100.0) % 200.0 < 3.0 || (y - 100.0) % 100.0 < 2.0)
         });
         let found = find(&image, 0.0);
-        let at = |lines: &[Ruling]| lines.iter().map(|l| l.at.round()).collect::<Vec<_>>();
+        let at = |lines: &[RulingLine]| lines.iter().map(|l| l.at.round()).collect::<Vec<_>>();
         assert_eq!(at(&found.horizontal), [101.0, 201.0, 301.0]);
         assert_eq!(at(&found.vertical), [102.0, 302.0, 502.0]);
         assert!(near(found.horizontal[0].start, 100.0, 20.0), "{found:?}");
@@ -389,8 +389,8 @@ mod tests {
             dpi: f32::NAN,
             rgb: vec![0; 10],
         };
-        assert_eq!(find(&odd, f32::NAN), Rulings::default());
+        assert_eq!(find(&odd, f32::NAN), PageRulings::default());
         let black = page(100, 100, |_, _| true);
-        assert_eq!(find(&black, 0.0), Rulings::default());
+        assert_eq!(find(&black, 0.0), PageRulings::default());
     }
 }

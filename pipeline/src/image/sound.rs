@@ -19,9 +19,9 @@
 //! | over 300 drawn paths, and under 100 characters are seen | read | `drawn-text` |
 //! | anything else | use | `sound-text-layer` |
 
-use recto_schemas::{Failure, TextLayer};
+use recto_schemas::{Reason, TextLayer};
 
-use super::facts::{PageFacts, TextFacts};
+use super::facts::{PageInspection, TextInspection};
 
 /// Share of characters without a meaning from which text is not trusted.
 const MOST_UNMAPPED: f32 = 0.02;
@@ -43,25 +43,25 @@ const BESIDE_MANY_PATHS: u32 = 100;
 
 /// Where a page's text is to come from, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum TextSource {
     /// Take the page's own text.
-    Use(Failure),
+    Use(Reason),
     /// Read its image.
-    Read(Failure),
+    Read(Reason),
 }
 
 /// Decides where a page's text is to come from.
-pub fn text_layer_verdict(facts: &PageFacts, choice: TextLayer) -> Verdict {
+pub fn text_layer_verdict(facts: &PageInspection, choice: TextLayer) -> TextSource {
     let text = &facts.text;
     match choice {
         TextLayer::Never => read("text-layer-never", "--text-layer never was asked for"),
         _ if text.characters == 0 => read("no-text-layer", "the page has no text of its own"),
-        TextLayer::Always => Verdict::Use(reason(
+        TextLayer::Always => TextSource::Use(reason(
             "text-layer-always",
             "--text-layer always was asked for",
         )),
         TextLayer::Auto => doubt(facts).unwrap_or_else(|| {
-            Verdict::Use(reason(
+            TextSource::Use(reason(
                 "sound-text-layer",
                 "the page's own text is visible and mapped to Unicode",
             ))
@@ -69,11 +69,11 @@ pub fn text_layer_verdict(facts: &PageFacts, choice: TextLayer) -> Verdict {
     }
 }
 
-fn doubt(facts: &PageFacts) -> Option<Verdict> {
+fn doubt(facts: &PageInspection) -> Option<TextSource> {
     let text = &facts.text;
     let unseen = text.hidden.saturating_add(text.covered);
     let share = |part: u32| part as f32 / text.characters.max(1) as f32;
-    let seen = TextFacts::visible(text);
+    let seen = TextInspection::visible(text);
     let whole_page = facts.image_coverage > WHOLE_PAGE;
     let doubt = if share(text.unmapped) > MOST_UNMAPPED {
         read(
@@ -116,12 +116,12 @@ fn doubt(facts: &PageFacts) -> Option<Verdict> {
     Some(doubt)
 }
 
-fn read(kind: &str, message: &str) -> Verdict {
-    Verdict::Read(reason(kind, message))
+fn read(kind: &str, message: &str) -> TextSource {
+    TextSource::Read(reason(kind, message))
 }
 
-fn reason(kind: &str, message: &str) -> Failure {
-    Failure {
+fn reason(kind: &str, message: &str) -> Reason {
+    Reason {
         kind: kind.to_owned(),
         message: message.to_owned(),
     }
@@ -136,25 +136,25 @@ mod tests {
         [characters, hidden, covered, unmapped, in_annotations]: [u32; 5],
         image_coverage: f32,
         paths: u32,
-    ) -> PageFacts {
-        PageFacts {
+    ) -> PageInspection {
+        PageInspection {
             image_coverage,
             paths,
-            text: TextFacts {
+            text: TextInspection {
                 characters,
                 hidden,
                 covered,
                 unmapped,
                 in_annotations,
             },
-            ..PageFacts::default()
+            ..PageInspection::default()
         }
     }
 
-    fn verdict(facts: &PageFacts, choice: TextLayer) -> (bool, String) {
+    fn verdict(facts: &PageInspection, choice: TextLayer) -> (bool, String) {
         match text_layer_verdict(facts, choice) {
-            Verdict::Use(reason) => (true, reason.kind),
-            Verdict::Read(reason) => (false, reason.kind),
+            TextSource::Use(reason) => (true, reason.kind),
+            TextSource::Read(reason) => (false, reason.kind),
         }
     }
 

@@ -1,24 +1,27 @@
-//! [`Carrier`]: pages from the rasterizer to the engine's answer.
+//! [`PageProcessor`]: pages from the rasterizer to the engine's answer.
 
 use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use recto_schemas::{
-    Failure, Options, PageOutcome, PageSummary, PageTiming, Raw, TextLayer, Warning,
+    Options, PageOutcome, PageSummary, PageTiming, RawOutput, ReadWarning, Reason, TextLayer,
 };
 
 use crate::{
-    cancel::Cancel,
-    engine::{Answer, Content, DocumentId, Engine, EngineError, Reading, Request, StopReason},
+    cancel::CancelToken,
+    engine::{
+        DocumentId, Engine, EngineError, EngineRequest, EngineResponse, OcrContent, OcrResult,
+        StopReason,
+    },
     image::{
         PageImage,
-        facts::PageFacts,
+        facts::PageInspection,
         ink, look,
-        preview::{self, Preview},
-        rasterizer::{Document, PagePlan, RasterError, RasterPage, TextWish},
-        rulings::{self, Rulings},
-        sound::{self, Verdict},
+        preview::{self, PagePreview},
+        rasterizer::{OpenDocument, RasterError, RasterPage, RenderRequest, TextLayerRequest},
+        rulings::{self, PageRulings},
+        sound::{self, TextSource},
     },
-    page::Line,
+    page::TextLine,
     text::PageContent,
 };
 
@@ -26,45 +29,45 @@ use crate::{
 const TEXT_LAYER_DPI: f32 = 100.0;
 
 /// What a document's pages are carried with.
-pub(super) struct Carrier<'a> {
-    pub(super) document: &'a Document<'a>,
+pub(super) struct PageProcessor<'a> {
+    pub(super) document: &'a OpenDocument<'a>,
     pub(super) options: &'a Arc<Options>,
     pub(super) engine: &'a dyn Engine,
     pub(super) id: DocumentId,
     pub(super) deadline: Instant,
-    pub(super) stop: Cancel,
+    pub(super) stop: CancelToken,
 }
 
 /// A page that has been read, or has failed.
 #[derive(Debug)]
-pub(super) struct Carried {
+pub(super) struct ProcessedPage {
     pub(super) summary: PageSummary,
     pub(super) content: PageContent,
-    pub(super) raw: Option<Raw>,
-    pub(super) preview: Option<Preview>,
-    pub(super) warnings: Vec<Warning>,
+    pub(super) raw: Option<RawOutput>,
+    pub(super) preview: Option<PagePreview>,
+    pub(super) warnings: Vec<ReadWarning>,
 }
 
 /// A page after the rasterizer: done with, or an image for the engine.
-enum Prepared {
-    Done(Box<Carried>),
+enum PreparedPage {
+    Done(Box<ProcessedPage>),
     Image {
         page: u32,
         raster: Box<RasterPage>,
         image: Arc<PageImage>,
-        why: Failure,
+        why: Reason,
     },
 }
 
-impl Carrier<'_> {
+impl PageProcessor<'_> {
     /// Carries the pages of one request. Gives one result a page, in order.
-    pub(super) fn carry(&self, pages: &[u32]) -> Vec<Carried> {
-        let prepared: Vec<Prepared> = pages.iter().map(|&page| self.prepare(page)).collect();
+    pub(super) fn carry(&self, pages: &[u32]) -> Vec<ProcessedPage> {
+        let prepared: Vec<PreparedPage> = pages.iter().map(|&page| self.prepare(page)).collect();
         let images: Vec<Arc<PageImage>> = prepared
             .iter()
             .filter_map(|prepared| match prepared {
-                Prepared::Image { image, .. } => Some(Arc::clone(image)),
-                Prepared::Done(_) => None,
+                PreparedPage::Image { image, .. } => Some(Arc::clone(image)),
+                PreparedPage::Done(_) => None,
             })
             .collect();
         let answer = if images.is_empty() {
@@ -76,8 +79,8 @@ impl Carrier<'_> {
         prepared
             .into_iter()
             .map(|prepared| match prepared {
-                Prepared::Done(carried) => *carried,
-                Prepared::Image {
+                PreparedPage::Done(carried) => *carried,
+                PreparedPage::Image {
                     page,
                     raster,
                     image,
@@ -90,23 +93,27 @@ impl Carrier<'_> {
             .collect()
     }
 
-    fn prepare(&self, page: u32) -> Prepared {
-        let plan = |facts: &PageFacts| self.plan(facts);
+    fn prepare(&self, page: u32) -> PreparedPage {
+        let plan = |facts: &PageInspection| self.plan(facts);
         let mut raster = match self.document.page(page, &plan, &self.stop) {
             Ok(raster) => raster,
             Err(error) => {
-                return Prepared::Done(Box::new(self.failed(page, self.raster_failure(&error))));
+                return PreparedPage::Done(Box::new(
+                    self.failed(page, self.raster_failure(&error)),
+                ));
             }
         };
         let verdict = sound::text_layer_verdict(&raster.facts, self.options.text_layer);
         match (verdict, raster.text.take()) {
-            (Verdict::Use(why), Some(lines)) if !lines.is_empty() => {
-                Prepared::Done(Box::new(self.own_text((page, why), raster, lines)))
+            (TextSource::Use(why), Some(lines)) if !lines.is_empty() => {
+                PreparedPage::Done(Box::new(self.own_text((page, why), raster, lines)))
             }
-            _ if !ink::has_ink(&raster.image) => Prepared::Done(Box::new(self.empty(page, raster))),
-            (Verdict::Use(why) | Verdict::Read(why), _) => {
+            _ if !ink::has_ink(&raster.image) => {
+                PreparedPage::Done(Box::new(self.empty(page, raster)))
+            }
+            (TextSource::Use(why) | TextSource::Read(why), _) => {
                 let image = Arc::new(std::mem::take(&mut raster.image));
-                Prepared::Image {
+                PreparedPage::Image {
                     page,
                     raster: Box::new(raster),
                     image,
@@ -116,30 +123,30 @@ impl Carrier<'_> {
         }
     }
 
-    fn plan(&self, facts: &PageFacts) -> PagePlan {
+    fn plan(&self, facts: &PageInspection) -> RenderRequest {
         let read_dpi = self
             .options
             .dpi
             .map_or(self.engine.info().dpi, |dpi| dpi as f32);
         match sound::text_layer_verdict(facts, self.options.text_layer) {
-            Verdict::Use(_) => PagePlan {
+            TextSource::Use(_) => RenderRequest {
                 dpi: read_dpi.min(TEXT_LAYER_DPI),
                 text: match self.options.text_layer {
-                    TextLayer::Always => TextWish::All,
-                    _ => TextWish::Visible,
+                    TextLayer::Always => TextLayerRequest::All,
+                    _ => TextLayerRequest::Visible,
                 },
                 max_side_px: self.engine.info().max_side_px,
             },
-            Verdict::Read(_) => PagePlan {
+            TextSource::Read(_) => RenderRequest {
                 dpi: read_dpi,
-                text: TextWish::None,
+                text: TextLayerRequest::None,
                 max_side_px: self.engine.info().max_side_px,
             },
         }
     }
 
-    fn ask(&self, pages: Vec<Arc<PageImage>>) -> Answer {
-        let request = Request {
+    fn ask(&self, pages: Vec<Arc<PageImage>>) -> EngineResponse {
+        let request = EngineRequest {
             document: self.id,
             pages,
             options: Arc::clone(self.options),
@@ -151,31 +158,31 @@ impl Carrier<'_> {
 
     fn own_text(
         &self,
-        (page, why): (u32, Failure),
+        (page, why): (u32, Reason),
         raster: RasterPage,
-        lines: Vec<Line>,
-    ) -> Carried {
+        lines: Vec<TextLine>,
+    ) -> ProcessedPage {
         let rulings = rulings::find(&raster.image, 0.0);
         let mut carried = self.carried(page, PageOutcome::TextLayer, &raster, &raster.image, 0);
         carried.summary.engine = Some("text-layer".to_owned());
         carried.summary.reason = Some(why);
         carried.summary.characters = characters(&lines);
-        carried.content.content = Content::Regions(lines);
+        carried.content.content = OcrContent::Regions(lines);
         carried.content.rulings = rulings;
         carried
     }
 
-    fn empty(&self, page: u32, raster: RasterPage) -> Carried {
+    fn empty(&self, page: u32, raster: RasterPage) -> ProcessedPage {
         self.carried(page, PageOutcome::Empty, &raster, &raster.image, 0)
     }
 
     fn finish(
         &self,
-        (page, why): (u32, Failure),
+        (page, why): (u32, Reason),
         raster: RasterPage,
         image: &PageImage,
-        reading: Result<Option<&Reading>, &EngineError>,
-    ) -> Carried {
+        reading: Result<Option<&OcrResult>, &EngineError>,
+    ) -> ProcessedPage {
         let reading = match reading {
             Ok(Some(reading)) => reading,
             Ok(None) => return self.read_with_previous(page, &raster, image),
@@ -200,7 +207,7 @@ impl Carrier<'_> {
         carried.content.skew_deg = reading.skew_deg;
         carried.content.content = reading.content.clone();
         carried.summary.characters = match &mut carried.content.content {
-            Content::Regions(lines) => {
+            OcrContent::Regions(lines) => {
                 let upright = match reading.rotation {
                     0 => Cow::Borrowed(image),
                     turn => Cow::Owned(image.turned(turn)),
@@ -209,16 +216,21 @@ impl Carrier<'_> {
                 carried.content.rulings = rulings::find(&upright, reading.skew_deg);
                 characters(lines)
             }
-            Content::Markup(text) => count(text),
+            OcrContent::Markup(text) => count(text),
         };
         carried
     }
 
     /// A page whose text stands with an earlier page of the same request.
-    fn read_with_previous(&self, page: u32, raster: &RasterPage, image: &PageImage) -> Carried {
+    fn read_with_previous(
+        &self,
+        page: u32,
+        raster: &RasterPage,
+        image: &PageImage,
+    ) -> ProcessedPage {
         let mut carried = self.carried(page, PageOutcome::Ok, raster, image, 0);
         carried.summary.engine = Some(engine_name(self.engine));
-        carried.summary.reason = Some(Failure {
+        carried.summary.reason = Some(Reason {
             kind: "read-with-previous".to_owned(),
             message: "its text stands with the page before it, which was read together with it"
                 .to_owned(),
@@ -234,7 +246,7 @@ impl Carrier<'_> {
         raster: &RasterPage,
         image: &PageImage,
         rotation: u16,
-    ) -> Carried {
+    ) -> ProcessedPage {
         let mut carried = blank(page, outcome);
         let (width, height) = match rotation {
             90 | 270 => (image.height, image.width),
@@ -252,23 +264,23 @@ impl Carrier<'_> {
         carried
     }
 
-    fn failed(&self, page: u32, failure: Failure) -> Carried {
+    fn failed(&self, page: u32, failure: Reason) -> ProcessedPage {
         let mut carried = blank(page, PageOutcome::Failed);
         carried.fail(failure);
         carried
     }
 
-    fn raster_failure(&self, error: &RasterError) -> Failure {
+    fn raster_failure(&self, error: &RasterError) -> Reason {
         if self.out_of_time() {
             return self.document_timeout();
         }
-        Failure {
+        Reason {
             kind: error.kind().to_owned(),
             message: error.to_string(),
         }
     }
 
-    fn engine_failure(&self, error: &EngineError) -> Failure {
+    fn engine_failure(&self, error: &EngineError) -> Reason {
         if self.out_of_time() {
             return self.document_timeout();
         }
@@ -278,7 +290,7 @@ impl Carrier<'_> {
             EngineError::Timeout => "document-timeout",
             EngineError::Model(_) => "engine-failed",
         };
-        Failure {
+        Reason {
             kind: kind.to_owned(),
             message: error.to_string(),
         }
@@ -288,8 +300,8 @@ impl Carrier<'_> {
         Instant::now() >= self.deadline
     }
 
-    fn document_timeout(&self) -> Failure {
-        Failure {
+    fn document_timeout(&self) -> Reason {
+        Reason {
             kind: "document-timeout".to_owned(),
             message: format!(
                 "not read within the document's {} s; raise --document-timeout",
@@ -299,16 +311,16 @@ impl Carrier<'_> {
     }
 }
 
-impl Carried {
+impl ProcessedPage {
     /// Whether a decoder wrote nothing; the page is then told apart from those that are read.
-    fn has_no_text(&mut self, reading: &Reading) -> bool {
+    fn has_no_text(&mut self, reading: &OcrResult) -> bool {
         match &reading.content {
-            Content::Markup(text) if text.trim().is_empty() => {}
+            OcrContent::Markup(text) if text.trim().is_empty() => {}
             _ => return false,
         }
         if reading.stop == StopReason::Repetition {
             self.summary.outcome = PageOutcome::Failed;
-            self.fail(Failure {
+            self.fail(Reason {
                 kind: "repetition".to_owned(),
                 message:
                     "the text repeated itself from its start, and no other way of reading helped"
@@ -316,7 +328,7 @@ impl Carried {
             });
         } else {
             self.summary.outcome = PageOutcome::Empty;
-            self.summary.reason = Some(Failure {
+            self.summary.reason = Some(Reason {
                 kind: "empty-answer".to_owned(),
                 message: "something stands on the page, but the model wrote nothing".to_owned(),
             });
@@ -324,17 +336,17 @@ impl Carried {
         true
     }
 
-    fn fail(&mut self, failure: Failure) {
+    fn fail(&mut self, failure: Reason) {
         self.content.failure = Some(failure.kind.clone());
         self.summary.reason = Some(failure);
     }
 }
 
 /// What a person should know of a page's text.
-fn doubts(reading: &Reading) -> Vec<Warning> {
+fn doubts(reading: &OcrResult) -> Vec<ReadWarning> {
     let mut doubts = Vec::new();
     let mut doubt = |kind: &str, message: &str| {
-        doubts.push(Warning {
+        doubts.push(ReadWarning {
             kind: kind.to_owned(),
             message: message.to_owned(),
             first_page: None,
@@ -357,8 +369,8 @@ fn doubts(reading: &Reading) -> Vec<Warning> {
     doubts
 }
 
-fn blank(page: u32, outcome: PageOutcome) -> Carried {
-    Carried {
+fn blank(page: u32, outcome: PageOutcome) -> ProcessedPage {
+    ProcessedPage {
         summary: PageSummary {
             page,
             outcome,
@@ -378,8 +390,8 @@ fn blank(page: u32, outcome: PageOutcome) -> Carried {
             width: 0.0,
             height: 0.0,
             skew_deg: 0.0,
-            content: Content::Regions(Vec::new()),
-            rulings: Rulings::default(),
+            content: OcrContent::Regions(Vec::new()),
+            rulings: PageRulings::default(),
             failure: None,
         },
         raw: None,
@@ -389,7 +401,7 @@ fn blank(page: u32, outcome: PageOutcome) -> Carried {
 }
 
 /// The reading that starts at `index`; none where an earlier one covers it.
-fn pick(answer: &Answer, index: usize) -> Result<Option<&Reading>, &EngineError> {
+fn pick(answer: &EngineResponse, index: usize) -> Result<Option<&OcrResult>, &EngineError> {
     static NO_READING: std::sync::LazyLock<EngineError> = std::sync::LazyLock::new(|| {
         EngineError::Model("it gave no reading of the page".to_owned())
     });
@@ -403,7 +415,7 @@ fn pick(answer: &Answer, index: usize) -> Result<Option<&Reading>, &EngineError>
     if covered { Ok(None) } else { Err(&NO_READING) }
 }
 
-fn characters(lines: &[Line]) -> u32 {
+fn characters(lines: &[TextLine]) -> u32 {
     lines
         .iter()
         .map(|line| count(&line.text))
@@ -423,14 +435,16 @@ fn engine_name(engine: &dyn Engine) -> String {
 mod tests {
     use std::time::Duration;
 
-    use recto_schemas::{Decoding, EngineName, Mode, Stop, Tiling, Verified};
+    use recto_schemas::{
+        CrossCheck, DecodingReport, EngineName, FinishReason, GotMode, PageTiling,
+    };
 
     use super::*;
 
-    fn written(text: &str, stop: StopReason, agreement: Option<f32>) -> Reading {
-        let decoding = Decoding {
-            mode: Mode::Format,
-            tiling: Tiling {
+    fn written(text: &str, stop: StopReason, agreement: Option<f32>) -> OcrResult {
+        let decoding = DecodingReport {
+            mode: GotMode::Format,
+            tiling: PageTiling {
                 columns: 1,
                 rows: 1,
                 reason: "ordinary".to_owned(),
@@ -438,18 +452,18 @@ mod tests {
             pages_in_pass: 1,
             prompt_tokens: 1,
             tokens: 1,
-            stop: Stop::End,
+            stop: FinishReason::End,
             attempts: Vec::new(),
-            verified: agreement.map(|agreement| Verified {
+            verified: agreement.map(|agreement| CrossCheck {
                 agreement,
                 disagrees: agreement < 0.5,
             }),
         };
-        Reading {
+        OcrResult {
             first: 0,
             count: 1,
             engine: EngineName::Got,
-            content: Content::Markup(text.to_owned()),
+            content: OcrContent::Markup(text.to_owned()),
             rotation: 0,
             skew_deg: 0.0,
             stop,
@@ -461,7 +475,7 @@ mod tests {
         }
     }
 
-    fn kinds(reading: &Reading) -> Vec<String> {
+    fn kinds(reading: &OcrResult) -> Vec<String> {
         let doubts = doubts(reading).into_iter();
         doubts.map(|warning| warning.kind).collect()
     }

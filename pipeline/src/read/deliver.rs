@@ -1,45 +1,45 @@
-//! [`Delivery`]: pages back in order, through assembly, to the sink.
+//! [`ReorderBuffer`]: pages back in order, through assembly, to the sink.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     io,
 };
 
-use recto_schemas::{Counts, Options, PageRecord, PageSummary, Raw, Warning};
+use recto_schemas::{Options, PageCounts, PageRecord, PageSummary, RawOutput, ReadWarning};
 
-use super::{Page, ReadError, Sink, carry::Carried};
-use crate::{image::preview::Preview, text::AssembledPage, text::assemble::Assembler};
+use super::{PageResult, PageSink, ReadError, carry::ProcessedPage};
+use crate::{image::preview::PagePreview, text::AssembledPage, text::assemble::DocumentAssembler};
 
 /// Pages in assembly, in order: what the sink gets beside the assembled page.
-type Assembling = VecDeque<(PageSummary, Option<Raw>, Option<Preview>)>;
+type PendingPages = VecDeque<(PageSummary, Option<RawOutput>, Option<PagePreview>)>;
 
 /// Puts pages in order, assembles them and feeds the sink.
-pub(super) struct Delivery<'a> {
-    sink: &'a mut dyn Sink,
-    assembler: Assembler,
+pub(super) struct ReorderBuffer<'a> {
+    sink: &'a mut dyn PageSink,
+    assembler: DocumentAssembler,
     /// Requests that finished before an earlier one.
-    early: BTreeMap<usize, Vec<Carried>>,
+    early: BTreeMap<usize, Vec<ProcessedPage>>,
     next: usize,
-    assembling: Assembling,
-    counts: Counts,
-    warnings: Vec<Warning>,
+    assembling: PendingPages,
+    counts: PageCounts,
+    warnings: Vec<ReadWarning>,
 }
 
-impl<'a> Delivery<'a> {
-    pub(super) fn new(options: &Options, sink: &'a mut dyn Sink) -> Self {
+impl<'a> ReorderBuffer<'a> {
+    pub(super) fn new(options: &Options, sink: &'a mut dyn PageSink) -> Self {
         Self {
             sink,
-            assembler: Assembler::new(options.furniture, options.page_markers),
+            assembler: DocumentAssembler::new(options.furniture, options.page_markers),
             early: BTreeMap::new(),
             next: 0,
             assembling: VecDeque::new(),
-            counts: Counts::default(),
+            counts: PageCounts::default(),
             warnings: Vec::new(),
         }
     }
 
     /// Takes the pages of request `index`; gives how many requests have gone on to assembly.
-    pub(super) fn take(&mut self, index: usize, pages: Vec<Carried>) -> io::Result<usize> {
+    pub(super) fn take(&mut self, index: usize, pages: Vec<ProcessedPage>) -> io::Result<usize> {
         self.early.insert(index, pages);
         while let Some(pages) = self.early.remove(&self.next) {
             self.next += 1;
@@ -51,7 +51,7 @@ impl<'a> Delivery<'a> {
     }
 
     /// Gives the sink the pages that are left.
-    pub(super) fn finish(self) -> Result<(Counts, Vec<Warning>), ReadError> {
+    pub(super) fn finish(self) -> Result<(PageCounts, Vec<ReadWarning>), ReadError> {
         let Self {
             sink,
             assembler,
@@ -66,7 +66,7 @@ impl<'a> Delivery<'a> {
         Ok((counts, warnings))
     }
 
-    fn assemble(&mut self, carried: Carried) -> io::Result<()> {
+    fn assemble(&mut self, carried: ProcessedPage) -> io::Result<()> {
         self.counts.add(carried.summary.outcome);
         for warning in carried.warnings {
             self.warn(carried.summary.page, warning);
@@ -80,14 +80,14 @@ impl<'a> Delivery<'a> {
     }
 
     /// One warning a kind, however many pages it concerns.
-    fn warn(&mut self, page: u32, warning: Warning) {
+    fn warn(&mut self, page: u32, warning: ReadWarning) {
         match self
             .warnings
             .iter_mut()
             .find(|known| known.kind == warning.kind)
         {
             Some(known) => known.pages += 1,
-            None => self.warnings.push(Warning {
+            None => self.warnings.push(ReadWarning {
                 first_page: Some(page),
                 pages: 1,
                 ..warning
@@ -97,8 +97,8 @@ impl<'a> Delivery<'a> {
 }
 
 fn give(
-    sink: &mut dyn Sink,
-    assembling: &mut Assembling,
+    sink: &mut dyn PageSink,
+    assembling: &mut PendingPages,
     assembled: AssembledPage,
 ) -> io::Result<()> {
     let Some((summary, raw, preview)) = assembling.pop_front() else {
@@ -115,7 +115,7 @@ fn give(
         lines: assembled.lines.clone(),
         raw,
     };
-    sink.page(Page {
+    sink.page(PageResult {
         summary,
         record,
         assembled,

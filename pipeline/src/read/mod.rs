@@ -24,20 +24,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::{Counts, DocumentState, Failure, Options, PageRecord, PageSummary, Warning};
+use recto_schemas::{
+    DocumentState, Options, PageCounts, PageRecord, PageSummary, ReadWarning, Reason,
+};
 
 use crate::{
-    cancel::Cancel,
+    cancel::CancelToken,
     engine::{DocumentId, Engine},
     image::{
-        preview::Preview,
-        rasterizer::{Document, RasterError, Rasterizer},
+        preview::PagePreview,
+        rasterizer::{OpenDocument, RasterError, Rasterizer},
     },
     text::AssembledPage,
 };
-use carry::{Carried, Carrier};
-use deliver::Delivery;
-use turnstile::Turnstile;
+use carry::{PageProcessor, ProcessedPage};
+use deliver::ReorderBuffer;
+use turnstile::InOrderWindow;
 
 /// How many times the engine's window pages may be finished before the one that the sink waits for.
 const LEAD: usize = 3;
@@ -54,7 +56,7 @@ pub struct Input<'a> {
 }
 
 /// Where pages go. Called in order, from the thread that called [`read`].
-pub trait Sink {
+pub trait PageSink {
     /// The document is open and has so many pages to give.
     ///
     /// # Errors
@@ -65,12 +67,12 @@ pub trait Sink {
     ///
     /// # Errors
     /// Whatever keeps the page from being taken; reading stops.
-    fn page(&mut self, page: Page) -> io::Result<()>;
+    fn page(&mut self, page: PageResult) -> io::Result<()>;
 }
 
 /// One finished page.
 #[derive(Clone, Debug)]
-pub struct Page {
+pub struct PageResult {
     /// For the manifest.
     pub summary: PageSummary,
     /// For `pages.jsonl`.
@@ -78,25 +80,25 @@ pub struct Page {
     /// Its blocks and Markdown.
     pub assembled: AssembledPage,
     /// Its picture, where a review page is wanted and there is one.
-    pub preview: Option<Preview>,
+    pub preview: Option<PagePreview>,
 }
 
 /// What became of a document that could be opened.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
+pub struct ReadOutcome {
     /// How it ended.
     pub state: DocumentState,
     /// Why it was cut short, where it was.
-    pub failure: Option<Failure>,
+    pub failure: Option<Reason>,
     /// Its format, such as `pdf`.
     pub format: String,
     /// Pages by outcome.
-    pub counts: Counts,
+    pub counts: PageCounts,
     /// What a person should know.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<ReadWarning>,
 }
 
-/// Why a document has no [`Outcome`].
+/// Why a document has no [`ReadOutcome`].
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// It could not be opened.
@@ -141,9 +143,9 @@ pub fn read(
     input: Input<'_>,
     options: &Options,
     engine: &dyn Engine,
-    sink: &mut dyn Sink,
-    cancel: &Cancel,
-) -> Result<Outcome, ReadError> {
+    sink: &mut dyn PageSink,
+    cancel: &CancelToken,
+) -> Result<ReadOutcome, ReadError> {
     let deadline = Instant::now() + seconds(options.limits.document_timeout_s);
     let document = input
         .rasterizer
@@ -155,11 +157,11 @@ pub fn read(
                 error.into()
             }
         })?;
-    let chosen = Chosen::new(options, document.info().pages)?;
+    let chosen = PageSelection::new(options, document.info().pages)?;
     sink.open(u32::try_from(chosen.pages.len()).unwrap_or(u32::MAX))
         .map_err(ReadError::Sink)?;
 
-    let mut delivery = Delivery::new(options, sink);
+    let mut delivery = ReorderBuffer::new(options, sink);
     carry_all(
         &document,
         options,
@@ -173,7 +175,7 @@ pub fn read(
     counts.skipped = chosen.skipped;
     counts.selected += chosen.skipped;
     let failure = chosen.failure(&document, options);
-    Ok(Outcome {
+    Ok(ReadOutcome {
         state: state_of(&counts),
         failure,
         format: document.info().format.to_owned(),
@@ -183,12 +185,12 @@ pub fn read(
 }
 
 /// The pages of a document that are read.
-struct Chosen {
+struct PageSelection {
     pages: Vec<u32>,
     skipped: u32,
 }
 
-impl Chosen {
+impl PageSelection {
     fn new(options: &Options, count: u32) -> Result<Self, ReadError> {
         let most = usize::try_from(options.limits.max_pages).unwrap_or(usize::MAX);
         let mut pages: Vec<u32> = match &options.pages {
@@ -209,8 +211,8 @@ impl Chosen {
         })
     }
 
-    fn failure(&self, document: &Document<'_>, options: &Options) -> Option<Failure> {
-        (self.skipped > 0).then(|| Failure {
+    fn failure(&self, document: &OpenDocument<'_>, options: &Options) -> Option<Reason> {
+        (self.skipped > 0).then(|| Reason {
             kind: "page-limit".to_owned(),
             message: format!(
                 "the document has {} pages, {} after the first {} were not read; raise --max-pages",
@@ -224,12 +226,12 @@ impl Chosen {
 
 /// Carries every page and delivers it. Returns when all threads have ended.
 fn carry_all(
-    document: &Document<'_>,
+    document: &OpenDocument<'_>,
     options: &Options,
     engine: &dyn Engine,
     pages: &[u32],
-    (deadline, cancel): (Instant, &Cancel),
-    delivery: &mut Delivery<'_>,
+    (deadline, cancel): (Instant, &CancelToken),
+    delivery: &mut ReorderBuffer<'_>,
 ) -> Result<(), ReadError> {
     let per_request = usize::try_from(engine.info().pages_per_request)
         .unwrap_or(1)
@@ -238,11 +240,11 @@ fn carry_all(
     let window = usize::try_from(engine.info().window)
         .unwrap_or(1)
         .clamp(1, requests.len().max(1));
-    let turnstile = Turnstile::new(requests.len(), window * LEAD);
+    let turnstile = InOrderWindow::new(requests.len(), window * LEAD);
     // Raised at the document's deadline and when the sink fails, apart from the caller's flag.
     let stop = cancel.child();
     let shared = Arc::new(options.clone());
-    let carrier = Carrier {
+    let carrier = PageProcessor {
         document,
         options: &shared,
         engine,
@@ -252,7 +254,7 @@ fn carry_all(
     };
     thread::scope(|scope| {
         // Every thread hands over one request's pages at a time.
-        let (sender, finished) = mpsc::sync_channel::<(usize, Vec<Carried>)>(window);
+        let (sender, finished) = mpsc::sync_channel::<(usize, Vec<ProcessedPage>)>(window);
         for _ in 0..window {
             let (sender, turnstile, requests, carrier) =
                 (sender.clone(), &turnstile, &requests, &carrier);
@@ -274,10 +276,10 @@ fn carry_all(
 }
 
 fn deliver_all(
-    finished: &mpsc::Receiver<(usize, Vec<Carried>)>,
-    turnstile: &Turnstile,
-    delivery: &mut Delivery<'_>,
-    (deadline, stop, cancel): (Instant, &Cancel, &Cancel),
+    finished: &mpsc::Receiver<(usize, Vec<ProcessedPage>)>,
+    turnstile: &InOrderWindow,
+    delivery: &mut ReorderBuffer<'_>,
+    (deadline, stop, cancel): (Instant, &CancelToken, &CancelToken),
 ) -> Result<(), ReadError> {
     loop {
         if cancel.is_cancelled() {
@@ -300,7 +302,7 @@ fn deliver_all(
     }
 }
 
-fn state_of(counts: &Counts) -> DocumentState {
+fn state_of(counts: &PageCounts) -> DocumentState {
     if counts.ok + counts.empty + counts.text_layer == 0 {
         DocumentState::Failed
     } else if counts.failed + counts.skipped > 0 {

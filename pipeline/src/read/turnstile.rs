@@ -1,26 +1,26 @@
-//! [`Turnstile`]: gives out work in order, and no more than a lead ahead of what has been delivered.
+//! [`InOrderWindow`]: gives out work in order, and no more than a lead ahead of what has been delivered.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Gives out the indices `0..count` once each, at most `lead` ahead of the delivered ones.
 #[derive(Debug)]
-pub(super) struct Turnstile {
+pub(super) struct InOrderWindow {
     count: usize,
     lead: usize,
-    state: Mutex<State>,
+    state: Mutex<WindowState>,
     moved: Condvar,
 }
 
 #[derive(Debug)]
-struct State {
+struct WindowState {
     next: usize,
     delivered: usize,
     closed: bool,
 }
 
-impl Turnstile {
+impl InOrderWindow {
     pub(super) fn new(count: usize, lead: usize) -> Self {
-        let state = State {
+        let state = WindowState {
             next: 0,
             delivered: 0,
             closed: false,
@@ -63,7 +63,7 @@ impl Turnstile {
         self.moved.notify_all();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, WindowState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn nothing_is_given_out_more_than_the_lead_ahead() {
-        let turnstile = Turnstile::new(5, 2);
+        let turnstile = InOrderWindow::new(5, 2);
         assert_eq!((turnstile.next(), turnstile.next()), (Some(0), Some(1)));
         std::thread::scope(|scope| {
             let third = scope.spawn(|| turnstile.next());

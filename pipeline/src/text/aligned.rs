@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use super::{
     Cell, Table,
-    join::{Hyphenated, join_line},
+    join::{HyphenatedWords, join_line},
     marks::mark,
-    piece::Piece,
-    rows::{Row, text_of},
+    piece::PlacedLine,
+    rows::{TextRow, text_of},
     tables::{has_head, is_amount},
 };
 
@@ -19,18 +19,22 @@ pub(crate) const LONGEST_CELL: usize = 40;
 
 /// A table in a column's rows.
 #[derive(Debug)]
-pub(crate) struct Aligned<'a> {
+pub(crate) struct StreamTable<'a> {
     /// Its rows among the column's.
     pub rows: Range<usize>,
     /// The table; its cells' lines are indices into `pieces`.
     pub table: Table,
     /// Its pieces.
-    pub pieces: Vec<Piece<'a>>,
+    pub pieces: Vec<PlacedLine<'a>>,
 }
 
 /// The tables among the rows of one column, from top to bottom.
-pub(crate) fn aligned<'a>(rows: &[Row<'a>], em: f32, seen: &Hyphenated) -> Vec<Aligned<'a>> {
-    let cells: Vec<Vec<Span<'a>>> = rows.iter().map(|row| spans(row, em)).collect();
+pub(crate) fn aligned<'a>(
+    rows: &[TextRow<'a>],
+    em: f32,
+    seen: &HyphenatedWords,
+) -> Vec<StreamTable<'a>> {
+    let cells: Vec<Vec<RowCell<'a>>> = rows.iter().map(|row| spans(row, em)).collect();
     let mut found = Vec::new();
     let mut at = 0;
     while at < rows.len() {
@@ -39,11 +43,11 @@ pub(crate) fn aligned<'a>(rows: &[Row<'a>], em: f32, seen: &Hyphenated) -> Vec<A
             continue;
         }
         let (end, columns) = extent(rows, &cells, at, em);
-        let done = found.last().map_or(0, |table: &Aligned| table.rows.end);
+        let done = found.last().map_or(0, |table: &StreamTable| table.rows.end);
         let start = with_head(rows, &cells, done..at, &columns, em);
         match table(&cells[start..end], &columns, em, seen) {
             Some((table, pieces)) => {
-                found.push(Aligned {
+                found.push(StreamTable {
                     rows: start..end,
                     table,
                     pieces,
@@ -59,7 +63,7 @@ pub(crate) fn aligned<'a>(rows: &[Row<'a>], em: f32, seen: &Hyphenated) -> Vec<A
 
 /// Pieces that stand close together: a cell's part of a row.
 #[derive(Clone, Debug)]
-pub(crate) struct Span<'a> {
+pub(crate) struct RowCell<'a> {
     /// Left edge.
     pub left: f32,
     /// Right edge.
@@ -67,10 +71,10 @@ pub(crate) struct Span<'a> {
     /// Its text.
     pub text: String,
     /// Its pieces.
-    pub pieces: Vec<Piece<'a>>,
+    pub pieces: Vec<PlacedLine<'a>>,
 }
 
-impl<'a> Span<'a> {
+impl<'a> RowCell<'a> {
     /// Takes in a span further right in the same column.
     fn extend(&mut self, other: &Self) {
         self.right = other.right;
@@ -81,15 +85,15 @@ impl<'a> Span<'a> {
 }
 
 /// The cells of a row.
-pub(crate) fn spans<'a>(row: &Row<'a>, em: f32) -> Vec<Span<'a>> {
-    let together = |a: &Piece, b: &Piece| {
+pub(crate) fn spans<'a>(row: &TextRow<'a>, em: f32) -> Vec<RowCell<'a>> {
+    let together = |a: &PlacedLine, b: &PlacedLine| {
         let gap = b.rect.left - a.rect.right;
         let sign = a.text.chars().all(|c| matches!(c, '$' | '€' | '£' | '¥'));
         gap < if a.read && b.read { 0.5 } else { 0.9 } * em || sign && gap < 5.0 * em
     };
     row.pieces
         .chunk_by(together)
-        .map(|group| Span {
+        .map(|group| RowCell {
             left: group[0].rect.left,
             right: group
                 .iter()
@@ -102,7 +106,12 @@ pub(crate) fn spans<'a>(row: &Row<'a>, em: f32) -> Vec<Span<'a>> {
 }
 
 /// How far a table that begins at row `start` may reach, and where its columns lie.
-fn extent(rows: &[Row], cells: &[Vec<Span>], start: usize, em: f32) -> (usize, Vec<(f32, f32)>) {
+fn extent(
+    rows: &[TextRow],
+    cells: &[Vec<RowCell>],
+    start: usize,
+    em: f32,
+) -> (usize, Vec<(f32, f32)>) {
     let mut columns: Vec<(f32, f32)> = cells[start]
         .iter()
         .map(|cell| (cell.left, cell.right))
@@ -128,8 +137,8 @@ fn extent(rows: &[Row], cells: &[Vec<Span>], start: usize, em: f32) -> (usize, V
 
 /// Where the table begins with the row above it, if that names the columns: its cells each stand over one.
 fn with_head(
-    rows: &[Row],
-    cells: &[Vec<Span>],
+    rows: &[TextRow],
+    cells: &[Vec<RowCell>],
     above: Range<usize>,
     columns: &[(f32, f32)],
     em: f32,
@@ -139,7 +148,7 @@ fn with_head(
         return at;
     };
     let near = rows[at].rect.top - rows[head].rect.bottom < 1.5 * em;
-    let over = |cell: &Span| {
+    let over = |cell: &RowCell| {
         columns
             .iter()
             .filter(|c| cell.left < c.1 && c.0 < cell.right)
@@ -156,7 +165,7 @@ fn with_head(
 }
 
 /// The columns with a further row's cells; `None` where a cell reaches over two of them.
-pub(crate) fn widened(columns: &[(f32, f32)], row: &[Span], em: f32) -> Option<Vec<(f32, f32)>> {
+pub(crate) fn widened(columns: &[(f32, f32)], row: &[RowCell], em: f32) -> Option<Vec<(f32, f32)>> {
     let mut columns = columns.to_vec();
     for cell in row {
         let touches = |c: &(f32, f32)| cell.left < c.1 + 0.4 * em && c.0 - 0.4 * em < cell.right;
@@ -180,24 +189,24 @@ pub(crate) fn widened(columns: &[(f32, f32)], row: &[Span], em: f32) -> Option<V
 }
 
 fn table<'a>(
-    rows: &[Vec<Span<'a>>],
+    rows: &[Vec<RowCell<'a>>],
     columns: &[(f32, f32)],
     em: f32,
-    seen: &Hyphenated,
-) -> Option<(Table, Vec<Piece<'a>>)> {
+    seen: &HyphenatedWords,
+) -> Option<(Table, Vec<PlacedLine<'a>>)> {
     if columns.len() < 2 {
         return None;
     }
-    let home = |cell: &Span| {
+    let home = |cell: &RowCell| {
         let middle = (cell.left + cell.right) / 2.0;
         columns
             .iter()
             .position(|c| (c.0 - 0.1..=c.1 + 0.1).contains(&middle))
     };
-    let mut grid: Vec<Vec<Option<Span>>> = Vec::new();
+    let mut grid: Vec<Vec<Option<RowCell>>> = Vec::new();
     let mut crowded = 0;
     for row in rows {
-        let mut line: Vec<Option<Span>> = vec![None; columns.len()];
+        let mut line: Vec<Option<RowCell>> = vec![None; columns.len()];
         for cell in row {
             let slot = &mut line[home(cell)?];
             match slot {
@@ -254,8 +263,8 @@ fn table<'a>(
 }
 
 /// Whether cells under one another are a table and not something that only looks like one.
-fn is_certain(grid: &[Vec<Option<Span>>], columns: &[(f32, f32)], em: f32) -> bool {
-    let full: Vec<&Vec<Option<Span>>> = grid
+fn is_certain(grid: &[Vec<Option<RowCell>>], columns: &[(f32, f32)], em: f32) -> bool {
+    let full: Vec<&Vec<Option<RowCell>>> = grid
         .iter()
         .filter(|row| row.iter().flatten().count() >= 2)
         .collect();

@@ -2,17 +2,17 @@
 //! last row, all of one length, and aligned cells between.
 
 use crate::{
-    image::rulings::{Ruling, Rulings},
+    image::rulings::{PageRulings, RulingLine},
     page::Rect,
 };
 
 use super::{
     Cell, Table,
-    aligned::{LONGEST_CELL, Span, spans, widened},
-    join::{Hyphenated, join_line},
-    piece::Piece,
-    rows::{Row, rows},
-    ruled::Ruled,
+    aligned::{LONGEST_CELL, RowCell, spans, widened},
+    join::{HyphenatedWords, join_line},
+    piece::PlacedLine,
+    rows::{TextRow, rows},
+    ruled::DetectedTable,
 };
 
 /// Most lines that are looked at.
@@ -20,11 +20,11 @@ const MOST_LINES: usize = 200;
 
 /// Takes the tables between horizontal lines of one length out of `pieces`.
 pub(crate) fn take_barred<'a>(
-    pieces: &mut Vec<Piece<'a>>,
-    rulings: &Rulings,
+    pieces: &mut Vec<PlacedLine<'a>>,
+    rulings: &PageRulings,
     em: f32,
-    seen: &Hyphenated,
-) -> Vec<Ruled<'a>> {
+    seen: &HyphenatedWords,
+) -> Vec<DetectedTable<'a>> {
     let mut found = Vec::new();
     for bars in groups(&rulings.horizontal, em) {
         let mut first = 0;
@@ -54,13 +54,13 @@ pub(crate) fn take_barred<'a>(
 }
 
 /// Lines with the same ends, from top to bottom.
-fn groups(lines: &[Ruling], em: f32) -> Vec<Vec<Ruling>> {
-    let mut groups: Vec<Vec<Ruling>> = Vec::new();
-    let usable = |r: &&Ruling| {
+fn groups(lines: &[RulingLine], em: f32) -> Vec<Vec<RulingLine>> {
+    let mut groups: Vec<Vec<RulingLine>> = Vec::new();
+    let usable = |r: &&RulingLine| {
         [r.at, r.start, r.end].iter().all(|v| v.is_finite()) && r.end - r.start > 8.0 * em
     };
     for line in lines.iter().filter(usable).take(MOST_LINES) {
-        let near = |other: &Ruling| {
+        let near = |other: &RulingLine| {
             (other.start - line.start).abs() < 1.2 * em && (other.end - line.end).abs() < 1.2 * em
         };
         match groups.iter_mut().find(|group| near(&group[0])) {
@@ -74,7 +74,7 @@ fn groups(lines: &[Ruling], em: f32) -> Vec<Vec<Ruling>> {
     groups
 }
 
-fn between(above: &Ruling, below: &Ruling, em: f32) -> Rect {
+fn between(above: &RulingLine, below: &RulingLine, em: f32) -> Rect {
     Rect {
         left: above.start.min(below.start) - em,
         top: above.at,
@@ -83,7 +83,7 @@ fn between(above: &Ruling, below: &Ruling, em: f32) -> Rect {
     }
 }
 
-fn holds(area: &Rect, piece: &Piece) -> bool {
+fn holds(area: &Rect, piece: &PlacedLine) -> bool {
     let middle = (piece.rect.top + piece.rect.bottom) / 2.0;
     piece.rect.left >= area.left
         && piece.rect.right <= area.right
@@ -91,14 +91,14 @@ fn holds(area: &Rect, piece: &Piece) -> bool {
 }
 
 /// Whether rows of cells go on above or below: then the lines only part a larger table.
-fn goes_on(pieces: &[Piece], area: &Rect, em: f32) -> bool {
+fn goes_on(pieces: &[PlacedLine], area: &Rect, em: f32) -> bool {
     let cells_in = |from: f32, to: f32| {
         let band = Rect {
             top: from,
             bottom: to,
             ..*area
         };
-        let inside: Vec<Piece> = pieces
+        let inside: Vec<PlacedLine> = pieces
             .iter()
             .filter(|piece| holds(&band, piece))
             .copied()
@@ -109,9 +109,9 @@ fn goes_on(pieces: &[Piece], area: &Rect, em: f32) -> bool {
 }
 
 /// Whether what stands between two lines may be rows of a table: no running text, nothing that reaches out.
-fn is_tabular(pieces: &[Piece], above: &Ruling, below: &Ruling, em: f32) -> bool {
+fn is_tabular(pieces: &[PlacedLine], above: &RulingLine, below: &RulingLine, em: f32) -> bool {
     let area = between(above, below, em);
-    let touching: Vec<Piece> = pieces
+    let touching: Vec<PlacedLine> = pieces
         .iter()
         .filter(|piece| {
             let middle = (piece.rect.top + piece.rect.bottom) / 2.0;
@@ -135,14 +135,14 @@ fn is_tabular(pieces: &[Piece], above: &Ruling, below: &Ruling, em: f32) -> bool
 
 /// The table between `bars`, where its columns are clear.
 fn table<'a>(
-    pieces: Vec<Piece<'a>>,
-    bars: &[Ruling],
+    pieces: Vec<PlacedLine<'a>>,
+    bars: &[RulingLine],
     rect: Rect,
     em: f32,
-    seen: &Hyphenated,
-) -> Option<Ruled<'a>> {
-    let rows: Vec<Row> = rows(pieces);
-    let cells: Vec<Vec<Span>> = rows.iter().map(|row| spans(row, em)).collect();
+    seen: &HyphenatedWords,
+) -> Option<DetectedTable<'a>> {
+    let rows: Vec<TextRow> = rows(pieces);
+    let cells: Vec<Vec<RowCell>> = rows.iter().map(|row| spans(row, em)).collect();
     let columns = columns(&cells, em)?;
     let head = rows
         .iter()
@@ -152,7 +152,7 @@ fn table<'a>(
     if columns.len() < 2 || full < 2 || full * 2 < rows.len() || head == 0 || head == rows.len() {
         return None;
     }
-    let mut order: Vec<Piece> = Vec::new();
+    let mut order: Vec<PlacedLine> = Vec::new();
     let mut table = Table {
         rows: Vec::new(),
         head: true,
@@ -185,7 +185,7 @@ fn table<'a>(
             .get(lengths.len() / 2)
             .is_some_and(|&n| n > LONGEST_CELL)
     });
-    (!long).then_some(Ruled {
+    (!long).then_some(DetectedTable {
         table,
         rect,
         pieces: order,
@@ -193,7 +193,7 @@ fn table<'a>(
 }
 
 /// Joins a row with one cell, not its first, to the row above, where that cell goes on.
-fn go_on(above: &mut [Cell], row: &[Cell], seen: &Hyphenated) -> bool {
+fn go_on(above: &mut [Cell], row: &[Cell], seen: &HyphenatedWords) -> bool {
     let Some(at) = row
         .iter()
         .position(|cell| !cell.text.is_empty())
@@ -216,8 +216,8 @@ fn go_on(above: &mut [Cell], row: &[Cell], seen: &Hyphenated) -> bool {
 }
 
 /// Where the columns lie: by the rows with most cells first, as others may span.
-fn columns(cells: &[Vec<Span>], em: f32) -> Option<Vec<(f32, f32)>> {
-    let mut rich: Vec<&Vec<Span>> = cells.iter().collect();
+fn columns(cells: &[Vec<RowCell>], em: f32) -> Option<Vec<(f32, f32)>> {
+    let mut rich: Vec<&Vec<RowCell>> = cells.iter().collect();
     rich.sort_by_key(|row| std::cmp::Reverse(row.len()));
     let first = rich.first()?;
     let mut columns: Vec<(f32, f32)> = first.iter().map(|cell| (cell.left, cell.right)).collect();
@@ -234,9 +234,9 @@ fn columns(cells: &[Vec<Span>], em: f32) -> Option<Vec<(f32, f32)>> {
 
 /// A row's cells in their columns; a cell over several spans them. `None` where two want one place.
 fn placed<'a>(
-    row: &[Span<'a>],
+    row: &[RowCell<'a>],
     columns: &[(f32, f32)],
-    order: &mut Vec<Piece<'a>>,
+    order: &mut Vec<PlacedLine<'a>>,
 ) -> Option<Vec<Cell>> {
     let empty = || Cell {
         text: String::new(),
@@ -273,7 +273,7 @@ fn placed<'a>(
     Some(cells)
 }
 
-fn nearest(columns: &[(f32, f32)], span: &Span) -> Option<usize> {
+fn nearest(columns: &[(f32, f32)], span: &RowCell) -> Option<usize> {
     let off = |c: &(f32, f32)| ((c.0 + c.1) - (span.left + span.right)).abs();
     (0..columns.len()).min_by(|&a, &b| off(&columns[a]).total_cmp(&off(&columns[b])))
 }

@@ -2,7 +2,7 @@
 
 /// Where text will stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum EscapeContext {
     /// At the start of a block: a paragraph, an item.
     Block,
     /// After a heading's signs.
@@ -12,7 +12,7 @@ pub(crate) enum Place {
 }
 
 /// `text` as CommonMark (and GitHub's tables and strikethrough) that reads as `text`, on one line.
-pub(crate) fn escape(text: &str, place: Place) -> String {
+pub(crate) fn escape(text: &str, place: EscapeContext) -> String {
     let text = one_line(text);
     let tildes = text.matches('~').count() > 1;
     let chars: Vec<char> = text.chars().collect();
@@ -31,7 +31,7 @@ pub(crate) fn escape(text: &str, place: Place) -> String {
             }
         }
     }
-    if place == Place::Block {
+    if place == EscapeContext::Block {
         escape_start(out)
     } else {
         out
@@ -69,7 +69,13 @@ fn one_line(text: &str) -> String {
 }
 
 /// Whether `c` would act as markup between its neighbours.
-fn acts(c: char, before: Option<char>, after: Option<char>, tildes: bool, place: Place) -> bool {
+fn acts(
+    c: char,
+    before: Option<char>,
+    after: Option<char>,
+    tildes: bool,
+    place: EscapeContext,
+) -> bool {
     let space = |c: Option<char>| c.is_none_or(char::is_whitespace);
     let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     match c {
@@ -79,7 +85,7 @@ fn acts(c: char, before: Option<char>, after: Option<char>, tildes: bool, place:
         '~' => tildes && !(space(before) && space(after)),
         // Only what makes a link of brackets: brackets alone stay as they are.
         '(' => before == Some(']'),
-        '|' => place == Place::Cell,
+        '|' => place == EscapeContext::Cell,
         _ => false,
     }
 }
@@ -233,7 +239,10 @@ mod tests {
             "####### seven",
         ];
         for text in texts {
-            assert_eq!(read(&escape(text, Place::Block)).as_deref(), Ok(text));
+            assert_eq!(
+                read(&escape(text, EscapeContext::Block)).as_deref(),
+                Ok(text)
+            );
         }
     }
 
@@ -253,7 +262,7 @@ mod tests {
             }
             let text = one_line(&text);
             assert_eq!(
-                read(&escape(&text, Place::Block)).as_deref(),
+                read(&escape(&text, EscapeContext::Block)).as_deref(),
                 Ok(text.as_str())
             );
         }
@@ -271,13 +280,13 @@ mod tests {
             "x < 5",
             "http://a.b/c_d",
         ] {
-            assert_eq!(escape(text, Place::Block), text);
+            assert_eq!(escape(text, EscapeContext::Block), text);
         }
     }
 
     #[test]
     fn escapes_html_and_cells() {
         assert_eq!(escape_html("a <b> & c"), "a &lt;b&gt; &amp; c");
-        assert_eq!(escape("a|b", Place::Cell), "a\\|b");
+        assert_eq!(escape("a|b", EscapeContext::Cell), "a\\|b");
     }
 }

@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{join::is_unspaced, marks::roman, paragraphs::Paragraph, rows::Row};
+use super::{join::is_unspaced, marks::roman, paragraphs::Paragraph, rows::TextRow};
 
 /// Longest heading, in characters.
 const LONGEST: usize = 160;
 
 /// What the pages so far say about a document's type.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Styles {
+pub(crate) struct HeadingStyles {
     /// Characters by size of type, in quarters of a pixel.
     sizes: BTreeMap<u32, u64>,
     /// Sizes that headings had, with their levels.
@@ -21,7 +21,7 @@ pub(crate) struct Styles {
     bold: (u64, u64),
 }
 
-impl Styles {
+impl HeadingStyles {
     /// Counts the type of a page.
     pub fn learn(&mut self, paragraphs: &[&Paragraph]) {
         for row in paragraphs.iter().flat_map(|paragraph| &paragraph.rows) {
@@ -79,7 +79,7 @@ impl Styles {
 }
 
 /// The heading level of each of a page's paragraphs, in reading order; `None` for what is no heading.
-pub(crate) fn headings(page: &[&Paragraph], styles: &mut Styles) -> Vec<Option<u8>> {
+pub(crate) fn headings(page: &[&Paragraph], styles: &mut HeadingStyles) -> Vec<Option<u8>> {
     styles.learn(page);
     let body = styles.body().unwrap_or(1.0).max(1.0);
     let prose = page
@@ -134,7 +134,7 @@ fn level(
     i: usize,
     (body, prose): (f32, usize),
     under_title: bool,
-    styles: &mut Styles,
+    styles: &mut HeadingStyles,
 ) -> Option<u8> {
     let this = page[i];
     let text: Vec<&str> = this.rows.iter().map(|row| row.text.as_str()).collect();
@@ -144,7 +144,7 @@ fn level(
     }
     let ratio = size(this) / body;
     let read = this.rows.iter().any(|row| row.read());
-    let rough = this.rows.iter().any(Row::rough);
+    let rough = this.rows.iter().any(TextRow::rough);
     let larger = ratio
         > match read {
             true if rough || prose == 0 => 1.4,
@@ -205,7 +205,7 @@ fn could_be(paragraph: &Paragraph, text: &str) -> bool {
     let ends_open = text.ends_with([',', ';', '-'])
         || text.ends_with('.') && !text.ends_with("..") && letters > 20;
     let em = size(paragraph);
-    let gap = |row: &Row| row.widest_gap().is_some_and(|gap| gap.1 - gap.0 > 2.5 * em);
+    let gap = |row: &TextRow| row.widest_gap().is_some_and(|gap| gap.1 - gap.0 > 2.5 * em);
     let words = text
         .split(|c: char| !c.is_alphabetic())
         .any(|word| word.chars().nth(2).is_some() || word.chars().any(is_unspaced));

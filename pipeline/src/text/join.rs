@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 /// Words seen with a hyphen inside a line, by which a hyphen at a line's end is judged.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Hyphenated(HashSet<String>);
+pub(crate) struct HyphenatedWords(HashSet<String>);
 
 /// Most words remembered, so that a hostile page cannot make the set grow without bound.
 const MOST_WORDS: usize = 4096;
 
-impl Hyphenated {
+impl HyphenatedWords {
     /// Remembers the hyphenated words inside `line`.
     pub fn learn(&mut self, line: &str) {
         for word in line.split_whitespace() {
@@ -29,7 +29,7 @@ impl Hyphenated {
 }
 
 /// Appends `next`, the line after, to `text`.
-pub(crate) fn join_line(text: &mut String, next: &str, seen: &Hyphenated) {
+pub(crate) fn join_line(text: &mut String, next: &str, seen: &HyphenatedWords) {
     let next = next.trim();
     let (Some(last), Some(first)) = (text.chars().next_back(), next.chars().next()) else {
         text.push_str(next);
@@ -59,7 +59,7 @@ pub(crate) fn join_line(text: &mut String, next: &str, seen: &Hyphenated) {
 }
 
 /// Whether the hyphen at the end of `text` is there only because the line ended.
-fn drops_hyphen(text: &str, next: &str, seen: &Hyphenated) -> bool {
+fn drops_hyphen(text: &str, next: &str, seen: &HyphenatedWords) -> bool {
     let stem = &text[..text.len() - text.chars().next_back().map_or(0, char::len_utf8)];
     let left = stem
         .rsplit(|c: char| c.is_whitespace())
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     fn joined(lines: &[&str]) -> String {
-        let mut seen = Hyphenated::default();
+        let mut seen = HyphenatedWords::default();
         lines.iter().for_each(|line| seen.learn(line));
         let mut text = String::new();
         lines

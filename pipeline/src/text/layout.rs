@@ -5,24 +5,24 @@ use std::ops::Range;
 use recto_schemas::{LineRecord, LineRole};
 
 use crate::{
-    image::rulings::Rulings,
-    page::{Line, Rect},
+    image::rulings::PageRulings,
+    page::{Rect, TextLine},
 };
 
 use super::{
     Block, BlockKind, Table,
     aligned::aligned,
     barred::take_barred,
-    headings::{Styles, headings},
-    join::{Hyphenated, join_line},
+    headings::{HeadingStyles, headings},
+    join::{HyphenatedWords, join_line},
     lists::{depths, list_marks},
     margin::take_line_numbers,
-    marks::MarkKind,
+    marks::ListMarkerKind,
     order::{Item, columns},
     paragraphs::{Paragraph, ends_sentence, merge_interlinear, paragraphs},
-    piece::{Piece, common_size},
-    rows::{Row, rows, text_of},
-    ruled::{Ruled, take_ruled},
+    piece::{PlacedLine, common_size},
+    rows::{TextRow, rows, text_of},
+    ruled::{DetectedTable, take_ruled},
 };
 
 /// Most lines of a page that are laid out with care; a page with more is read from top to bottom.
@@ -30,20 +30,20 @@ pub(crate) const MOST_PIECES: usize = 5_000;
 
 /// A page's pieces, the running ones told apart.
 #[derive(Debug, Default)]
-pub(crate) struct Sorted<'a> {
+pub(crate) struct ClassifiedLines<'a> {
     /// Running heads, from top to bottom.
-    pub head: Vec<(Piece<'a>, LineRole)>,
+    pub head: Vec<(PlacedLine<'a>, LineRole)>,
     /// What the page is about.
-    pub body: Vec<Piece<'a>>,
+    pub body: Vec<PlacedLine<'a>>,
     /// Running feet, from top to bottom.
-    pub foot: Vec<(Piece<'a>, LineRole)>,
+    pub foot: Vec<(PlacedLine<'a>, LineRole)>,
     /// Lines without a usable place.
-    pub aside: Vec<Piece<'a>>,
+    pub aside: Vec<PlacedLine<'a>>,
 }
 
 /// A page's blocks and its lines in reading order.
 #[derive(Debug, Default)]
-pub(crate) struct Layout {
+pub(crate) struct PageLayout {
     /// The blocks.
     pub blocks: Vec<Block>,
     /// The lines.
@@ -51,25 +51,25 @@ pub(crate) struct Layout {
 }
 
 /// A part of the body, before it becomes a block.
-enum Part<'a> {
+enum BodyPart<'a> {
     Paragraph(Paragraph<'a>),
-    Table(Table, Vec<Piece<'a>>),
+    Table(Table, Vec<PlacedLine<'a>>),
     /// The numbers of a page's lines, in its margin.
-    Numbers(Vec<Piece<'a>>),
+    Numbers(Vec<PlacedLine<'a>>),
 }
 
 /// Lays a page out.
 pub(crate) fn lay_out(
-    lines: &[Line],
-    rulings: &Rulings,
-    sorted: Sorted,
-    styles: &mut Styles,
-) -> Layout {
-    let mut seen = Hyphenated::default();
+    lines: &[TextLine],
+    rulings: &PageRulings,
+    sorted: ClassifiedLines,
+    styles: &mut HeadingStyles,
+) -> PageLayout {
+    let mut seen = HyphenatedWords::default();
     lines.iter().for_each(|line| seen.learn(&line.text));
-    let mut page = Builder {
+    let mut page = BlockBuilder {
         source: lines,
-        out: Layout::default(),
+        out: PageLayout::default(),
     };
     page.furniture(&sorted.head, LineRole::Header);
     if sorted.body.len() > MOST_PIECES {
@@ -90,7 +90,11 @@ pub(crate) fn lay_out(
 }
 
 /// The body's parts in reading order.
-fn parts<'a>(mut body: Vec<Piece<'a>>, rulings: &Rulings, seen: &Hyphenated) -> Vec<Part<'a>> {
+fn parts<'a>(
+    mut body: Vec<PlacedLine<'a>>,
+    rulings: &PageRulings,
+    seen: &HyphenatedWords,
+) -> Vec<BodyPart<'a>> {
     let em = common_size(body.iter()).unwrap_or(1.0).max(1.0);
     let numbers = take_line_numbers(&mut body, em);
     let mut ruled = take_ruled(&mut body, rulings, em, seen);
@@ -100,10 +104,10 @@ fn parts<'a>(mut body: Vec<Piece<'a>>, rulings: &Rulings, seen: &Hyphenated) -> 
         .enumerate()
         .map(|(i, table)| Item::Table(i, table.rect));
     let items: Vec<Item> = body.into_iter().map(Item::Text).chain(tables).collect();
-    let mut ruled: Vec<Option<Ruled>> = ruled.into_iter().map(Some).collect();
+    let mut ruled: Vec<Option<DetectedTable>> = ruled.into_iter().map(Some).collect();
     let mut parts = Vec::new();
     if !numbers.is_empty() {
-        parts.push(Part::Numbers(numbers));
+        parts.push(BodyPart::Numbers(numbers));
     }
     for column in columns(items, em) {
         let before = parts.len();
@@ -121,7 +125,7 @@ fn parts<'a>(mut body: Vec<Piece<'a>>, rulings: &Rulings, seen: &Hyphenated) -> 
             let middle = (table.rect.top + table.rect.bottom) / 2.0;
             let below = rest.split_off(rest.partition_point(|row| row.middle() < middle));
             text_parts(std::mem::replace(&mut rest, below), em, seen, &mut parts);
-            parts.push(Part::Table(table.table, table.pieces));
+            parts.push(BodyPart::Table(table.table, table.pieces));
         }
         text_parts(rest, em, seen, &mut parts);
         continue_over_break(&mut parts, before);
@@ -130,7 +134,12 @@ fn parts<'a>(mut body: Vec<Piece<'a>>, rulings: &Rulings, seen: &Hyphenated) -> 
 }
 
 /// Rows of one column to paragraphs, and to tables where they are aligned.
-fn text_parts<'a>(rows: Vec<Row<'a>>, em: f32, seen: &Hyphenated, parts: &mut Vec<Part<'a>>) {
+fn text_parts<'a>(
+    rows: Vec<TextRow<'a>>,
+    em: f32,
+    seen: &HyphenatedWords,
+    parts: &mut Vec<BodyPart<'a>>,
+) {
     let tables = aligned(&rows, em, seen);
     let mut rows = rows.into_iter();
     let mut done = 0;
@@ -142,19 +151,23 @@ fn text_parts<'a>(rows: Vec<Row<'a>>, em: f32, seen: &Hyphenated, parts: &mut Ve
         );
         rows.by_ref().take(table.rows.len()).for_each(drop);
         done = table.rows.end;
-        parts.push(Part::Table(table.table, table.pieces));
+        parts.push(BodyPart::Table(table.table, table.pieces));
     }
     push_paragraphs(rows.collect(), em, parts);
 }
 
-fn push_paragraphs<'a>(rows: Vec<Row<'a>>, em: f32, parts: &mut Vec<Part<'a>>) {
+fn push_paragraphs<'a>(rows: Vec<TextRow<'a>>, em: f32, parts: &mut Vec<BodyPart<'a>>) {
     let rows = merge_interlinear(rows, em);
     let marks = list_marks(&rows, em);
-    parts.extend(paragraphs(rows, marks, em).into_iter().map(Part::Paragraph));
+    parts.extend(
+        paragraphs(rows, marks, em)
+            .into_iter()
+            .map(BodyPart::Paragraph),
+    );
 }
 
 /// Joins the first paragraph of a column to the last of the column before, where a sentence goes on.
-fn continue_over_break(parts: &mut Vec<Part>, at: usize) {
+fn continue_over_break(parts: &mut Vec<BodyPart>, at: usize) {
     let goes_on = |a: &Paragraph, b: &Paragraph| {
         let (Some(last), Some(first)) = (a.rows.last(), b.rows.first()) else {
             return false;
@@ -168,10 +181,10 @@ fn continue_over_break(parts: &mut Vec<Part>, at: usize) {
         b.mark.is_none() && like && whole && small && a.rows.len() > 1 && !ends_sentence(&last.text)
     };
     let joins = at > 0
-        && matches!((&parts[at - 1], parts.get(at)), (Part::Paragraph(a), Some(Part::Paragraph(b))) if goes_on(a, b));
+        && matches!((&parts[at - 1], parts.get(at)), (BodyPart::Paragraph(a), Some(BodyPart::Paragraph(b))) if goes_on(a, b));
     if joins
-        && let Part::Paragraph(next) = parts.remove(at)
-        && let Part::Paragraph(last) = &mut parts[at - 1]
+        && let BodyPart::Paragraph(next) = parts.remove(at)
+        && let BodyPart::Paragraph(last) = &mut parts[at - 1]
     {
         last.space_below = next.space_below;
         last.rows.extend(next.rows);
@@ -179,17 +192,17 @@ fn continue_over_break(parts: &mut Vec<Part>, at: usize) {
 }
 
 /// Writes blocks and lines in reading order.
-struct Builder<'s> {
-    source: &'s [Line],
-    out: Layout,
+struct BlockBuilder<'s> {
+    source: &'s [TextLine],
+    out: PageLayout,
 }
 
-impl Builder<'_> {
-    fn body(&mut self, parts: Vec<Part>, seen: &Hyphenated, styles: &mut Styles) {
+impl BlockBuilder<'_> {
+    fn body(&mut self, parts: Vec<BodyPart>, seen: &HyphenatedWords, styles: &mut HeadingStyles) {
         let texts: Vec<&Paragraph> = parts
             .iter()
             .filter_map(|part| match part {
-                Part::Paragraph(paragraph) => Some(paragraph),
+                BodyPart::Paragraph(paragraph) => Some(paragraph),
                 _ => None,
             })
             .collect();
@@ -197,7 +210,7 @@ impl Builder<'_> {
         let em = styles.body().unwrap_or(1.0);
         let kinds: Vec<Option<Option<u8>>> = parts
             .iter()
-            .map(|part| matches!(part, Part::Paragraph(_)).then(|| levels.next().flatten()))
+            .map(|part| matches!(part, BodyPart::Paragraph(_)).then(|| levels.next().flatten()))
             .collect();
         let lefts: Vec<Option<f32>> = parts
             .iter()
@@ -217,11 +230,11 @@ impl Builder<'_> {
                 continue;
             }
             match part {
-                Part::Paragraph(paragraph) => {
+                BodyPart::Paragraph(paragraph) => {
                     self.paragraph(paragraph, kind.flatten(), depth, seen)
                 }
-                Part::Table(table, pieces) => self.table(table, &pieces),
-                Part::Numbers(pieces) => {
+                BodyPart::Table(table, pieces) => self.table(table, &pieces),
+                BodyPart::Numbers(pieces) => {
                     let text: Vec<&str> = pieces.iter().map(|piece| piece.text).collect();
                     self.push(
                         BlockKind::Paragraph,
@@ -234,8 +247,14 @@ impl Builder<'_> {
         }
     }
 
-    fn paragraph(&mut self, mut this: Paragraph, level: Option<u8>, depth: u8, seen: &Hyphenated) {
-        let pieces: Vec<Piece> = this
+    fn paragraph(
+        &mut self,
+        mut this: Paragraph,
+        level: Option<u8>,
+        depth: u8,
+        seen: &HyphenatedWords,
+    ) {
+        let pieces: Vec<PlacedLine> = this
             .rows
             .iter()
             .flat_map(|row| row.pieces.iter().copied())
@@ -245,7 +264,7 @@ impl Builder<'_> {
             let text = this.text(seen);
             self.push(BlockKind::Heading(level), LineRole::Heading, &pieces, text);
         } else if let Some(mark) = &this.mark {
-            let bullet = !matches!(mark.kind, MarkKind::Count { .. });
+            let bullet = !matches!(mark.kind, ListMarkerKind::Count { .. });
             let mark = if bullet {
                 "-".to_owned()
             } else {
@@ -265,11 +284,11 @@ impl Builder<'_> {
     }
 
     /// Short lines that each end on purpose, such as an address: one paragraph, its lines kept.
-    fn stanza<'p>(&mut self, parts: impl Iterator<Item = Part<'p>>, seen: &Hyphenated) {
+    fn stanza<'p>(&mut self, parts: impl Iterator<Item = BodyPart<'p>>, seen: &HyphenatedWords) {
         let mut texts: Vec<String> = Vec::new();
-        let mut pieces: Vec<Piece> = Vec::new();
+        let mut pieces: Vec<PlacedLine> = Vec::new();
         for part in parts {
-            if let Part::Paragraph(paragraph) = part {
+            if let BodyPart::Paragraph(paragraph) = part {
                 texts.push(paragraph.text(seen));
                 pieces.extend(paragraph.rows.iter().flat_map(|row| &row.pieces));
             }
@@ -279,7 +298,7 @@ impl Builder<'_> {
     }
 
     /// A table, its cells' lines numbered as its pieces are.
-    fn table(&mut self, mut table: Table, pieces: &[Piece]) {
+    fn table(&mut self, mut table: Table, pieces: &[PlacedLine]) {
         let first = self.out.lines.len();
         for cell in table.rows.iter_mut().flatten() {
             cell.lines.iter_mut().for_each(|line| *line += first);
@@ -293,8 +312,8 @@ impl Builder<'_> {
     }
 
     /// Running heads or feet: a block for each row, but page numbers apart.
-    fn furniture(&mut self, pieces: &[(Piece, LineRole)], role: LineRole) {
-        let is_number = |piece: &Piece| {
+    fn furniture(&mut self, pieces: &[(PlacedLine, LineRole)], role: LineRole) {
+        let is_number = |piece: &PlacedLine| {
             pieces
                 .iter()
                 .any(|(p, role)| p.line == piece.line && *role == LineRole::PageNumber)
@@ -312,13 +331,13 @@ impl Builder<'_> {
     }
 
     /// Rows from top to bottom, for pages with too many lines to look at closely.
-    fn plain(&mut self, mut pieces: Vec<Piece>) {
+    fn plain(&mut self, mut pieces: Vec<PlacedLine>) {
         pieces.sort_by(|a, b| a.rect.top.total_cmp(&b.rect.top));
         let mut text = String::new();
         for chunk in pieces.chunks(64) {
             text.clear();
             for piece in chunk {
-                join_line(&mut text, piece.text, &Hyphenated::default());
+                join_line(&mut text, piece.text, &HyphenatedWords::default());
             }
             self.push(
                 BlockKind::Paragraph,
@@ -329,7 +348,7 @@ impl Builder<'_> {
         }
     }
 
-    fn push(&mut self, kind: BlockKind, role: LineRole, pieces: &[Piece], text: String) {
+    fn push(&mut self, kind: BlockKind, role: LineRole, pieces: &[PlacedLine], text: String) {
         let block = self.out.blocks.len();
         let first = self.out.lines.len();
         let mut bounds: Option<Rect> = None;
@@ -358,11 +377,11 @@ impl Builder<'_> {
 }
 
 /// The runs of two to seven single lines under one another that belong together: short, close, flush left, of one size.
-fn stanzas(parts: &[Part], kinds: &[Option<Option<u8>>], em: f32) -> Vec<Range<usize>> {
+fn stanzas(parts: &[BodyPart], kinds: &[Option<Option<u8>>], em: f32) -> Vec<Range<usize>> {
     const LINES: std::ops::RangeInclusive<usize> = 2..=7;
     const LONGEST: usize = 45;
     let line = |i: usize| match (&parts[i], kinds[i]) {
-        (Part::Paragraph(this), Some(None)) if this.mark.is_none() && this.rows.len() == 1 => {
+        (BodyPart::Paragraph(this), Some(None)) if this.mark.is_none() && this.rows.len() == 1 => {
             let row = &this.rows[0];
             let whole = row.widest_gap().is_none_or(|gap| gap.1 - gap.0 < 1.5 * em);
             (whole && row.text.chars().count() <= LONGEST).then_some(this)
@@ -393,9 +412,9 @@ fn stanzas(parts: &[Part], kinds: &[Option<Option<u8>>], em: f32) -> Vec<Range<u
     found
 }
 
-fn item_left(part: &Part, kind: &Option<Option<u8>>) -> Option<f32> {
+fn item_left(part: &BodyPart, kind: &Option<Option<u8>>) -> Option<f32> {
     match (part, kind) {
-        (Part::Paragraph(paragraph), Some(None)) if paragraph.mark.is_some() => {
+        (BodyPart::Paragraph(paragraph), Some(None)) if paragraph.mark.is_some() => {
             paragraph.rows.first().map(|row| row.rect.left)
         }
         _ => None,

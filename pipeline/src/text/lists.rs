@@ -1,17 +1,17 @@
 //! Which marks begin items of lists, and how deep the items lie.
 
 use super::{
-    marks::{Mark, MarkKind, mark},
-    rows::Row,
+    marks::{ListMarker, ListMarkerKind, mark},
+    rows::TextRow,
 };
 
 /// Rows within which a neighbouring mark is looked for.
 const REACH: usize = 60;
 
 /// The list marks of a column, by row: signs that are only bullets, dashes and counts that do not stand alone.
-pub(crate) fn list_marks(rows: &[Row], em: f32) -> Vec<Option<Mark>> {
-    let found: Vec<Option<Mark>> = rows.iter().map(|row| mark(&row.text)).collect();
-    let sure = |i: usize, this: &Mark| {
+pub(crate) fn list_marks(rows: &[TextRow], em: f32) -> Vec<Option<ListMarker>> {
+    let found: Vec<Option<ListMarker>> = rows.iter().map(|row| mark(&row.text)).collect();
+    let sure = |i: usize, this: &ListMarker| {
         let left = rows[i].rect.left;
         let near = i.saturating_sub(REACH)..rows.len().min(i + REACH + 1);
         let others = || {
@@ -20,9 +20,9 @@ pub(crate) fn list_marks(rows: &[Row], em: f32) -> Vec<Option<Mark>> {
                 .filter_map(|j| found[j].as_ref())
         };
         match this.kind {
-            MarkKind::Bullet => true,
-            MarkKind::Dash => others().any(|other| other.text == this.text),
-            MarkKind::Count { .. } => others().any(|other| this.neighbours(other)),
+            ListMarkerKind::Bullet => true,
+            ListMarkerKind::Dash => others().any(|other| other.text == this.text),
+            ListMarkerKind::Count { .. } => others().any(|other| this.neighbours(other)),
         }
     };
     found

@@ -1,15 +1,20 @@
 //! Line numbers in a page's margin, as legal papers have them: a column of its own, read before the text.
 
-use super::piece::{Piece, median};
+use super::piece::{PlacedLine, median};
 
 /// Fewest numbers that make a column of line numbers.
 const FEWEST: usize = 8;
 
 /// Takes the line numbers out of `pieces`, in order; none where there are none.
-pub(crate) fn take_line_numbers<'a>(pieces: &mut Vec<Piece<'a>>, em: f32) -> Vec<Piece<'a>> {
-    let digits =
-        |piece: &Piece| piece.text.len() <= 3 && piece.text.bytes().all(|b| b.is_ascii_digit());
-    let (numbers, text): (Vec<Piece>, Vec<Piece>) = pieces.iter().partition(|piece| digits(piece));
+pub(crate) fn take_line_numbers<'a>(
+    pieces: &mut Vec<PlacedLine<'a>>,
+    em: f32,
+) -> Vec<PlacedLine<'a>> {
+    let digits = |piece: &PlacedLine| {
+        piece.text.len() <= 3 && piece.text.bytes().all(|b| b.is_ascii_digit())
+    };
+    let (numbers, text): (Vec<PlacedLine>, Vec<PlacedLine>) =
+        pieces.iter().partition(|piece| digits(piece));
     if numbers.len() < FEWEST || text.len() < FEWEST / 2 {
         return Vec::new();
     }
@@ -29,8 +34,8 @@ pub(crate) fn take_line_numbers<'a>(pieces: &mut Vec<Piece<'a>>, em: f32) -> Vec
     ) else {
         return Vec::new();
     };
-    let in_column = |piece: &Piece| digits(piece) && (piece.rect.right - edge).abs() < em;
-    let mut column: Vec<Piece> = pieces
+    let in_column = |piece: &PlacedLine| digits(piece) && (piece.rect.right - edge).abs() < em;
+    let mut column: Vec<PlacedLine> = pieces
         .iter()
         .filter(|piece| in_column(piece))
         .copied()

@@ -1,23 +1,23 @@
 //! Blocks to Markdown: CommonMark with GitHub's tables.
 
-use recto_schemas::Furniture;
+use recto_schemas::HeadersFooters;
 
 use super::{
     Block, BlockKind, Cell, Table,
-    escape::{Place, escape},
+    escape::{EscapeContext, escape},
     rich,
     tables::is_amount,
 };
 
 /// The Markdown of a page's blocks.
-pub(crate) fn page(blocks: &[Block], furniture: Furniture) -> String {
-    let mut writer = Writer::default();
+pub(crate) fn page(blocks: &[Block], furniture: HeadersFooters) -> String {
+    let mut writer = MarkdownWriter::default();
     for block in blocks {
         let dropped = matches!(
             block.kind,
             BlockKind::Header | BlockKind::Footer | BlockKind::PageNumber
         );
-        if !(dropped && furniture == Furniture::Drop) {
+        if !(dropped && furniture == HeadersFooters::Drop) {
             writer.block(block);
         }
     }
@@ -26,7 +26,7 @@ pub(crate) fn page(blocks: &[Block], furniture: Furniture) -> String {
 
 /// Writes blocks one after another, and knows the list it is in.
 #[derive(Default)]
-struct Writer {
+struct MarkdownWriter {
     out: String,
     /// The open lists from the outermost: what the next item's number must be, and how far its text lies in.
     lists: Vec<OpenList>,
@@ -41,7 +41,7 @@ struct OpenList {
     inset: usize,
 }
 
-impl Writer {
+impl MarkdownWriter {
     fn block(&mut self, block: &Block) {
         if let BlockKind::ListItem { mark, depth } = &block.kind
             && let Some((sign, number)) = counted(mark)
@@ -55,11 +55,11 @@ impl Writer {
             BlockKind::Table(table) => table_text(table),
             BlockKind::Formula => rich::formula(&block.text),
             BlockKind::ListItem { mark, .. } => {
-                let text = lines(block, Place::Heading).join(" ");
-                format!("{} {text}", escape(mark, Place::Block))
+                let text = lines(block, EscapeContext::Heading).join(" ");
+                format!("{} {text}", escape(mark, EscapeContext::Block))
             }
             // Two spaces keep a line's end.
-            _ => lines(block, Place::Block).join("  \n"),
+            _ => lines(block, EscapeContext::Block).join("  \n"),
         };
         self.paragraph(&text);
     }
@@ -102,14 +102,14 @@ impl Writer {
             number,
             inset: mark.len() + 1,
         });
-        let text = lines(block, Place::Block).join(" ");
+        let text = lines(block, EscapeContext::Block).join(" ");
         self.out
             .push_str(&format!("{}{mark} {text}\n", " ".repeat(inset)));
     }
 }
 
 /// The lines of a block's text.
-fn lines(block: &Block, place: Place) -> Vec<String> {
+fn lines(block: &Block, place: EscapeContext) -> Vec<String> {
     rich::markdown(&block.text, &block.spans, place)
 }
 
@@ -131,7 +131,7 @@ fn counted(mark: &str) -> Option<(char, Option<u32>)> {
 }
 
 fn heading(level: u8, block: &Block) -> String {
-    let mut text = lines(block, Place::Heading).join(" ");
+    let mut text = lines(block, EscapeContext::Heading).join(" ");
     // A closing run of signs would be taken for the heading's own.
     if text.ends_with('#') {
         let at = text.trim_end_matches('#').len();
@@ -183,7 +183,8 @@ fn grid(table: &Table) -> Option<Vec<Vec<&Cell>>> {
 
 fn pipe_table(head: bool, grid: &[Vec<&Cell>]) -> String {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let text = |cell: &&Cell| rich::markdown(&cell.text, &cell.spans, Place::Cell).join("<br>");
+    let text =
+        |cell: &&Cell| rich::markdown(&cell.text, &cell.spans, EscapeContext::Cell).join("<br>");
     let cells = |row: &Vec<&Cell>| line(row.iter().map(text).collect());
     let (named, rows) = grid.split_at(usize::from(head));
     let columns = grid.first().map_or(0, Vec::len);
@@ -283,7 +284,7 @@ mod tests {
     }
 
     fn written(blocks: &[Block]) -> String {
-        page(blocks, Furniture::Keep)
+        page(blocks, HeadersFooters::Keep)
     }
 
     #[test]
@@ -299,7 +300,7 @@ mod tests {
             "Annual report\n\n## Costs \\#\n\n1986\\. was a good year\n\n3\n"
         );
         assert_eq!(
-            page(&blocks, Furniture::Drop),
+            page(&blocks, HeadersFooters::Drop),
             "## Costs \\#\n\n1986\\. was a good year\n"
         );
     }

@@ -2,18 +2,18 @@
 
 /// A mark, as printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mark {
+pub(crate) struct ListMarker {
     /// As printed, such as `•`, `3.` or `(a)`.
     pub text: String,
     /// Where the text after it starts, in bytes.
     pub rest: usize,
     /// What it is.
-    pub kind: MarkKind,
+    pub kind: ListMarkerKind,
 }
 
 /// What a mark is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum MarkKind {
+pub(crate) enum ListMarkerKind {
     /// A sign that is used for nothing else.
     Bullet,
     /// A sign that is also a dash, a star or a letter.
@@ -23,13 +23,13 @@ pub(crate) enum MarkKind {
         /// `(` before, and `)` or `.` after.
         frame: (bool, char),
         /// The counts: `i` is the ninth letter and the first Roman number.
-        values: Vec<(Numerals, u32)>,
+        values: Vec<(NumeralStyle, u32)>,
     },
 }
 
 /// How a count is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Numerals {
+pub(crate) enum NumeralStyle {
     /// `3`
     Decimal,
     /// `c`, `C`
@@ -38,12 +38,12 @@ pub(crate) enum Numerals {
     Roman(bool),
 }
 
-impl Mark {
+impl ListMarker {
     /// Whether `next` may be the mark after this one, or the other way round.
     pub fn neighbours(&self, next: &Self) -> bool {
         let (
-            MarkKind::Count { frame, values },
-            MarkKind::Count {
+            ListMarkerKind::Count { frame, values },
+            ListMarkerKind::Count {
                 frame: other_frame,
                 values: other,
             },
@@ -59,25 +59,25 @@ impl Mark {
 }
 
 /// The mark at the start of `text`, if there is one with something after it.
-pub(crate) fn mark(text: &str) -> Option<Mark> {
+pub(crate) fn mark(text: &str) -> Option<ListMarker> {
     let first = text.chars().next()?;
     let after = first.len_utf8();
     let spaced = text[after..].starts_with(char::is_whitespace);
     let kind = match first {
         '•' | '◦' | '▪' | '▫' | '■' | '□' | '●' | '○' | '‣' | '⁃' | '∙' | '➢' | '➤' | '✓' | '✔'
-        | '\u{f0b7}' | '\u{f0a7}' => MarkKind::Bullet,
-        '-' | '–' | '—' | '*' | 'o' | '·' | '+' if spaced => MarkKind::Dash,
+        | '\u{f0b7}' | '\u{f0a7}' => ListMarkerKind::Bullet,
+        '-' | '–' | '—' | '*' | 'o' | '·' | '+' if spaced => ListMarkerKind::Dash,
         _ => return count(text),
     };
     let rest = text.len() - text[after..].trim_start().len();
-    (rest < text.len()).then(|| Mark {
+    (rest < text.len()).then(|| ListMarker {
         text: first.to_string(),
         rest,
         kind,
     })
 }
 
-fn count(text: &str) -> Option<Mark> {
+fn count(text: &str) -> Option<ListMarker> {
     let open = text.starts_with('(');
     let inner = &text[usize::from(open)..];
     let end = inner.find(|c: char| !c.is_ascii_alphanumeric())?;
@@ -92,20 +92,20 @@ fn count(text: &str) -> Option<Mark> {
     }
     let values = values(number);
     let rest = text.len() - after.trim_start().len();
-    (!values.is_empty() && rest < text.len()).then(|| Mark {
+    (!values.is_empty() && rest < text.len()).then(|| ListMarker {
         text: text[..text.len() - after.len()].to_owned(),
         rest,
-        kind: MarkKind::Count {
+        kind: ListMarkerKind::Count {
             frame: (open, close),
             values,
         },
     })
 }
 
-fn values(number: &str) -> Vec<(Numerals, u32)> {
+fn values(number: &str) -> Vec<(NumeralStyle, u32)> {
     let mut values = Vec::new();
     if number.bytes().all(|b| b.is_ascii_digit()) && (1..=3).contains(&number.len()) {
-        values.extend(number.parse().ok().map(|n| (Numerals::Decimal, n)));
+        values.extend(number.parse().ok().map(|n| (NumeralStyle::Decimal, n)));
         return values;
     }
     let upper = number.bytes().all(|b| b.is_ascii_uppercase());
@@ -114,10 +114,10 @@ fn values(number: &str) -> Vec<(Numerals, u32)> {
     }
     if let [letter] = number.as_bytes() {
         let n = u32::from(letter.to_ascii_lowercase() - b'a') + 1;
-        values.push((Numerals::Letter(upper), n));
+        values.push((NumeralStyle::Letter(upper), n));
     }
     if let Some(n) = roman(number) {
-        values.push((Numerals::Roman(upper), n));
+        values.push((NumeralStyle::Roman(upper), n));
     }
     values
 }

@@ -34,7 +34,7 @@ use std::ops::Range;
 
 use recto_schemas::LineRecord;
 
-use crate::{engine::Content, image::rulings::Rulings, page::Rect};
+use crate::{engine::OcrContent, image::rulings::PageRulings, page::Rect};
 
 /// One page as it comes to assembly.
 #[derive(Clone, Debug)]
@@ -48,9 +48,9 @@ pub struct PageContent {
     /// Skew of the lines in degrees, positive where they fall to the right.
     pub skew_deg: f32,
     /// What stands on the page; no lines for empty and failed pages.
-    pub content: Content,
+    pub content: OcrContent,
     /// Its ruled lines, in the same coordinates as the lines, after taking the skew out.
-    pub rulings: Rulings,
+    pub rulings: PageRulings,
     /// Why the page failed, in a word such as `page-timeout`; the Markdown says so at its place.
     pub failure: Option<String>,
 }
@@ -83,12 +83,12 @@ pub struct Block {
     /// purpose, as in an address; empty for tables, LaTeX for formulas.
     pub text: String,
     /// What in `text` is not plain words, in order; never overlapping, never across a line feed.
-    pub spans: Vec<Span>,
+    pub spans: Vec<TextSpan>,
 }
 
 /// A stretch of a text that is not plain words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Span {
+pub struct TextSpan {
     /// Where it stands, in bytes of the text.
     pub range: Range<usize>,
     /// What it is.
@@ -149,7 +149,7 @@ pub struct Cell {
     /// Its text, lines joined.
     pub text: String,
     /// What in `text` is not plain words, as in [`Block::spans`].
-    pub spans: Vec<Span>,
+    pub spans: Vec<TextSpan>,
     /// Columns it spans, at least 1.
     pub columns: u32,
     /// Rows it spans, at least 1.

@@ -9,7 +9,7 @@ use crate::page::Rect;
 
 use super::{
     gutters::{Gutter, gutters},
-    piece::{Piece, median, weighted_median},
+    piece::{PlacedLine, median, weighted_median},
 };
 
 /// How often a page may be cut within a cut.
@@ -22,7 +22,7 @@ const MOST_ISLANDS: usize = 24;
 #[derive(Clone, Debug)]
 pub(crate) enum Item<'a> {
     /// A line, or a part of one.
-    Text(Piece<'a>),
+    Text(PlacedLine<'a>),
     /// A table found beforehand, by its index, and its box.
     Table(usize, Rect),
 }
@@ -58,7 +58,7 @@ impl Item<'_> {
 const EDGE_ZONE: f32 = 0.12;
 
 /// What holds for a whole page.
-struct Page {
+struct PageGeometry {
     /// Height of its common type.
     em: f32,
     /// Above this may be a running head.
@@ -75,7 +75,7 @@ pub(crate) fn columns(items: Vec<Item>, em: f32) -> Vec<Vec<Item>> {
     let bounds = items.iter().map(Item::rect).reduce(|a, b| a.union(&b));
     let bounds = bounds.unwrap_or_default();
     let zone = EDGE_ZONE * bounds.height();
-    let page = Page {
+    let page = PageGeometry {
         em,
         head: bounds.top + zone,
         middle: (bounds.top + bounds.bottom) / 2.0,
@@ -85,7 +85,7 @@ pub(crate) fn columns(items: Vec<Item>, em: f32) -> Vec<Vec<Item>> {
     found
 }
 
-fn cut<'a>(items: Vec<Item<'a>>, page: &Page, depth: u32, found: &mut Vec<Vec<Item<'a>>>) {
+fn cut<'a>(items: Vec<Item<'a>>, page: &PageGeometry, depth: u32, found: &mut Vec<Vec<Item<'a>>>) {
     if items.is_empty() {
         return;
     }
@@ -116,7 +116,7 @@ fn cut<'a>(items: Vec<Item<'a>>, page: &Page, depth: u32, found: &mut Vec<Vec<It
 }
 
 /// The tallest white strip that separates columns, and the items that stand in it.
-fn best_gutter(items: &[Item], page: &Page) -> Option<(Gutter, Vec<usize>)> {
+fn best_gutter(items: &[Item], page: &PageGeometry) -> Option<(Gutter, Vec<usize>)> {
     let plain = gutters(items, page.em);
     let bridged = plain.iter().map(|gutter| bridge(items, *gutter, page.em));
     let mut all: Vec<(Gutter, Vec<usize>)> =
@@ -179,11 +179,16 @@ fn is_island(items: &[Item], i: usize) -> bool {
 }
 
 /// The gutter, cut to the columns beside it, where it separates columns and not cells.
-fn separates(items: &[Item], gutter: Gutter, islands: &[usize], page: &Page) -> Option<Gutter> {
+fn separates(
+    items: &[Item],
+    gutter: Gutter,
+    islands: &[usize],
+    page: &PageGeometry,
+) -> Option<Gutter> {
     let em = page.em;
     let beside = |gutter: &Gutter| {
         let (left, right) = sides(items, gutter, islands);
-        Some((Side::new(&left, em)?, Side::new(&right, em)?))
+        Some((ColumnSide::new(&left, em)?, ColumnSide::new(&right, em)?))
     };
     let (left, right) = beside(&gutter)?;
     let gutter = trim(items, gutter, page, left.prose && right.prose);
@@ -212,19 +217,19 @@ fn separates(items: &[Item], gutter: Gutter, islands: &[usize], page: &Page) -> 
 
 /// Whether a few lines stand on either side of the gutter as addresses do at the head of a letter or a bill: flush
 /// left, close together, of several words. Labels and what they name are not: those are single words or end in a colon.
-fn are_blocks(items: &[Item], gutter: &Gutter, islands: &[usize], page: &Page) -> bool {
+fn are_blocks(items: &[Item], gutter: &Gutter, islands: &[usize], page: &PageGeometry) -> bool {
     const LINES: std::ops::RangeInclusive<usize> = 3..=7;
     let em = page.em;
     let is_block = |side: &[&Item]| {
-        let pieces: Vec<&Piece> = side
+        let pieces: Vec<&PlacedLine> = side
             .iter()
             .filter_map(|item| match item {
                 Item::Text(piece) => Some(piece),
                 Item::Table(..) => None,
             })
             .collect();
-        let flush = |a: &Piece, b: &Piece| (a.rect.left - b.rect.left).abs() < 0.8 * em;
-        let of_words = |piece: &&&Piece| {
+        let flush = |a: &PlacedLine, b: &PlacedLine| (a.rect.left - b.rect.left).abs() < 0.8 * em;
+        let of_words = |piece: &&&PlacedLine| {
             piece.text.split_whitespace().nth(1).is_some() && !piece.text.ends_with(':')
         };
         let mut middles: Vec<f32> = side.iter().map(|item| item.middle().1).collect();
@@ -257,7 +262,7 @@ fn sides<'i, 'a>(
 /// Leaves out one or two rows at either end of a gutter that stand off from the columns: running heads and
 /// feet, whose parts must not be read with the columns below or above them. Between columns of `prose` that
 /// is so only at the page's edge: elsewhere such rows are the columns' own headings.
-fn trim(items: &[Item], mut gutter: Gutter, page: &Page, prose: bool) -> Gutter {
+fn trim(items: &[Item], mut gutter: Gutter, page: &PageGeometry, prose: bool) -> Gutter {
     let least = if prose { 1.4 } else { 0.9 } * page.em;
     let mut spans: Vec<(f32, f32)> = items
         .iter()
@@ -295,7 +300,7 @@ fn trim(items: &[Item], mut gutter: Gutter, page: &Page, prose: bool) -> Gutter 
 }
 
 /// What stands on one side of a gutter.
-struct Side {
+struct ColumnSide {
     /// The middles of its rows, from top to bottom.
     rows: Vec<f32>,
     /// Whether it is running text: lines about as long as one another, of words.
@@ -310,7 +315,7 @@ struct Side {
     size: f32,
 }
 
-impl Side {
+impl ColumnSide {
     fn new(items: &[&Item], em: f32) -> Option<Self> {
         let mut rows: Vec<f32> = items.iter().map(|item| item.middle().1).collect();
         rows.sort_by(f32::total_cmp);

@@ -1,19 +1,19 @@
 //! Rows of one column to paragraphs: where one ends, and where a short line ends on purpose.
 
 use super::{
-    join::{Hyphenated, is_unspaced, join_line},
-    marks::Mark,
+    join::{HyphenatedWords, is_unspaced, join_line},
+    marks::ListMarker,
     piece::weighted_median,
-    rows::Row,
+    rows::TextRow,
 };
 
 /// Rows that belong together.
 #[derive(Clone, Debug)]
 pub(crate) struct Paragraph<'a> {
     /// Its rows; never empty.
-    pub rows: Vec<Row<'a>>,
+    pub rows: Vec<TextRow<'a>>,
     /// Its list mark, where it is an item of a list.
-    pub mark: Option<Mark>,
+    pub mark: Option<ListMarker>,
     /// Whether it stands in the middle of its column, off both margins.
     pub centred: bool,
     /// White space above, in ems; large at the column's top.
@@ -24,7 +24,7 @@ pub(crate) struct Paragraph<'a> {
 
 impl Paragraph<'_> {
     /// Its text with lines joined, its list mark left out.
-    pub fn text(&self, seen: &Hyphenated) -> String {
+    pub fn text(&self, seen: &HyphenatedWords) -> String {
         let mut text = String::new();
         for (i, row) in self.rows.iter().enumerate() {
             let mark = self.mark.as_ref().filter(|_| i == 0);
@@ -40,7 +40,7 @@ impl Paragraph<'_> {
 
 /// What is usual in a column.
 #[derive(Clone, Copy, Debug)]
-struct Column {
+struct ColumnMetrics {
     left: f32,
     right: f32,
     /// Usual distance from one line's middle to the next.
@@ -52,11 +52,11 @@ struct Column {
 
 /// Groups the rows of one column. `marks` has the list marks, already known to be such, by row.
 pub(crate) fn paragraphs<'a>(
-    rows: Vec<Row<'a>>,
-    marks: Vec<Option<Mark>>,
+    rows: Vec<TextRow<'a>>,
+    marks: Vec<Option<ListMarker>>,
     em: f32,
 ) -> Vec<Paragraph<'a>> {
-    let Some(column) = Column::of(&rows, em) else {
+    let Some(column) = ColumnMetrics::of(&rows, em) else {
         return Vec::new();
     };
     let starts: Vec<bool> = (0..rows.len())
@@ -93,8 +93,8 @@ pub(crate) fn paragraphs<'a>(
     found
 }
 
-impl Column {
-    fn of(rows: &[Row], em: f32) -> Option<Self> {
+impl ColumnMetrics {
+    fn of(rows: &[TextRow], em: f32) -> Option<Self> {
         let all = rows.iter().map(|row| row.rect).reduce(|a, b| a.union(&b))?;
         let pitches: Vec<(f32, f64)> = rows
             .windows(2)
@@ -112,7 +112,13 @@ impl Column {
     }
 
     /// Whether a paragraph that began at row `first` ends before row `i`.
-    fn breaks(&self, rows: &[Row], marks: &[Option<Mark>], first: usize, i: usize) -> bool {
+    fn breaks(
+        &self,
+        rows: &[TextRow],
+        marks: &[Option<ListMarker>],
+        first: usize,
+        i: usize,
+    ) -> bool {
         let (a, b) = (&rows[i - 1], &rows[i]);
         if marks[i].is_some() || self.is_columnar(a, b) {
             return true;
@@ -136,7 +142,7 @@ impl Column {
     }
 
     /// A wider step than inside the paragraph, or than is usual in the column.
-    fn gap_breaks(&self, rows: &[Row], first: usize, i: usize) -> bool {
+    fn gap_breaks(&self, rows: &[TextRow], first: usize, i: usize) -> bool {
         let step = |i: usize| rows[i].middle() - rows[i - 1].middle();
         let slack = if rows[i].read() { 1.4 } else { 1.25 };
         if i - first >= 2 {
@@ -154,13 +160,13 @@ impl Column {
     }
 
     /// A little more room before type a little larger, after a whole sentence: together they are enough.
-    fn starts_apart(&self, a: &Row, b: &Row) -> bool {
+    fn starts_apart(&self, a: &TextRow, b: &TextRow) -> bool {
         let step = b.middle() - a.middle();
         b.size > 1.2 * a.size && step > 1.2 * self.pitch && ends_sentence(&a.text)
     }
 
     /// Whether row `i - 1` ends where the first word of row `i` would still have fitted.
-    fn ends_short(&self, rows: &[Row], first: usize, i: usize) -> bool {
+    fn ends_short(&self, rows: &[TextRow], first: usize, i: usize) -> bool {
         let (a, b) = (&rows[i - 1], &rows[i]);
         let near = |x: f32, y: f32| (x - y).abs() < 0.5 * self.em;
         let before = (i - 1 > first).then(|| &rows[i - 2]);
@@ -183,7 +189,13 @@ impl Column {
     }
 
     /// First-line indents, and the ends of hanging ones.
-    fn indent_breaks(&self, rows: &[Row], marks: &[Option<Mark>], first: usize, i: usize) -> bool {
+    fn indent_breaks(
+        &self,
+        rows: &[TextRow],
+        marks: &[Option<ListMarker>],
+        first: usize,
+        i: usize,
+    ) -> bool {
         let (a, b) = (&rows[i - 1], &rows[i]);
         let shift = (b.rect.left - a.rect.left) / self.em;
         let single = i - first == 1;
@@ -206,8 +218,8 @@ impl Column {
     }
 
     /// Rows whose parts stand under one another far apart: each says something of its own.
-    fn is_columnar(&self, a: &Row, b: &Row) -> bool {
-        let gap = |row: &Row| row.widest_gap().filter(|gap| gap.1 - gap.0 > 2.0 * self.em);
+    fn is_columnar(&self, a: &TextRow, b: &TextRow) -> bool {
+        let gap = |row: &TextRow| row.widest_gap().filter(|gap| gap.1 - gap.0 > 2.0 * self.em);
         if starts_small(&b.text) && !ends_sentence(&a.text) {
             return false;
         }
@@ -218,7 +230,7 @@ impl Column {
     }
 
     /// Two rows of one title: large type, close together, in the middle or flush left.
-    fn is_title(&self, a: &Row, b: &Row) -> bool {
+    fn is_title(&self, a: &TextRow, b: &TextRow) -> bool {
         let large = a.size.min(b.size) > 1.35 * self.em;
         let close = b.rect.top - a.rect.bottom < 0.6 * a.size;
         let centred = {
@@ -228,7 +240,7 @@ impl Column {
         large && close && (centred || (a.rect.left - b.rect.left).abs() < self.em)
     }
 
-    fn centres(&self, row: &Row) -> bool {
+    fn centres(&self, row: &TextRow) -> bool {
         let (before, after) = (row.rect.left - self.left, self.right - row.rect.right);
         before > 2.0 * self.em
             && after > 2.0 * self.em
@@ -237,9 +249,9 @@ impl Column {
 }
 
 /// Puts numbers that stand between two lines, such as raised references, at the end of the line above.
-pub(crate) fn merge_interlinear<'a>(rows: Vec<Row<'a>>, em: f32) -> Vec<Row<'a>> {
-    let middles: Vec<f32> = rows.iter().map(Row::middle).collect();
-    let mut merged: Vec<Row> = Vec::with_capacity(rows.len());
+pub(crate) fn merge_interlinear<'a>(rows: Vec<TextRow<'a>>, em: f32) -> Vec<TextRow<'a>> {
+    let middles: Vec<f32> = rows.iter().map(TextRow::middle).collect();
+    let mut merged: Vec<TextRow> = Vec::with_capacity(rows.len());
     for (i, row) in rows.into_iter().enumerate() {
         let between = i > 0
             && middles.get(i + 1).is_some_and(|below| {
@@ -283,9 +295,9 @@ fn low_median(values: Vec<(f32, f64)>) -> Option<f32> {
 }
 
 /// Whether almost every line starts with a capital or a digit, in a script that has capitals.
-fn is_linewise(rows: &[Row]) -> bool {
+fn is_linewise(rows: &[TextRow]) -> bool {
     let starts = |test: fn(char) -> bool| {
-        let first = |row: &&Row| row.text.chars().next().is_some_and(test);
+        let first = |row: &&TextRow| row.text.chars().next().is_some_and(test);
         rows.iter().filter(first).count()
     };
     let (fresh, small) = (
@@ -296,10 +308,10 @@ fn is_linewise(rows: &[Row]) -> bool {
 }
 
 /// Whether a few short lines make up the whole column, each with a capital or a figure at its start, as an address has.
-fn is_block(rows: &[Row]) -> bool {
+fn is_block(rows: &[TextRow]) -> bool {
     const LINES: std::ops::RangeInclusive<usize> = 2..=7;
     const LONGEST: usize = 40;
-    let fresh = |row: &Row| {
+    let fresh = |row: &TextRow| {
         let first = row.text.chars().next();
         first.is_some_and(|c| c.is_uppercase() || c.is_ascii_digit())
     };
@@ -311,8 +323,8 @@ fn is_block(rows: &[Row]) -> bool {
 }
 
 /// Whether the type of the next row is another one: larger, smaller, or no longer bold.
-fn type_changes(a: &Row, b: &Row) -> bool {
-    let enough = |row: &Row| row.text.chars().nth(2).is_some();
+fn type_changes(a: &TextRow, b: &TextRow) -> bool {
+    let enough = |row: &TextRow| row.text.chars().nth(2).is_some();
     let read = a.read() || b.read();
     let ratio = a.size.max(b.size) / a.size.min(b.size).max(0.1);
     // On a scan, a bold line may be one that only begins in bold type.

@@ -1,6 +1,6 @@
 //! A line on its way through layout: checked, and with the page's skew taken out.
 
-use crate::page::{Line, Point, Rect};
+use crate::page::{Point, Rect, TextLine};
 
 use super::join::is_unspaced;
 
@@ -9,7 +9,7 @@ const FARTHEST_PX: f32 = 1.0e6;
 
 /// One line of a page, placed. Coordinates are pixels after taking the skew out.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Piece<'a> {
+pub(crate) struct PlacedLine<'a> {
     /// Index of its line among the page's lines.
     pub line: usize,
     /// Its text, without surrounding white space; never empty.
@@ -28,21 +28,21 @@ pub(crate) struct Piece<'a> {
 
 /// A page's lines, sorted by whether they can be laid out.
 #[derive(Debug, Default)]
-pub(crate) struct Pieces<'a> {
+pub(crate) struct PlacedLines<'a> {
     /// Upright lines.
-    pub upright: Vec<Piece<'a>>,
+    pub upright: Vec<PlacedLine<'a>>,
     /// Lines that run up or down the page, or have no usable place: read after the others.
-    pub aside: Vec<Piece<'a>>,
+    pub aside: Vec<PlacedLine<'a>>,
 }
 
 /// Checks and places `lines`; empty ones are left out.
-pub(crate) fn place<'a>(lines: &'a [Line], centre: Point, skew_deg: f32) -> Pieces<'a> {
+pub(crate) fn place<'a>(lines: &'a [TextLine], centre: Point, skew_deg: f32) -> PlacedLines<'a> {
     let skew = if skew_deg.is_finite() {
         skew_deg.to_radians()
     } else {
         0.0
     };
-    let mut placed = Pieces::default();
+    let mut placed = PlacedLines::default();
     for (index, line) in lines.iter().enumerate() {
         let text = line.text.trim();
         if text.is_empty() {
@@ -50,7 +50,7 @@ pub(crate) fn place<'a>(lines: &'a [Line], centre: Point, skew_deg: f32) -> Piec
         }
         let rect = level(line, centre, skew);
         let known = rect.unwrap_or_default();
-        let piece = Piece {
+        let piece = PlacedLine {
             line: index,
             text,
             rect: known,
@@ -79,7 +79,7 @@ pub(crate) fn place<'a>(lines: &'a [Line], centre: Point, skew_deg: f32) -> Piec
 }
 
 /// The box of a line turned back by `skew` radians about `centre`; `None` where its corners are no numbers.
-fn level(line: &Line, centre: Point, skew: f32) -> Option<Rect> {
+fn level(line: &TextLine, centre: Point, skew: f32) -> Option<Rect> {
     let (sin, cos) = skew.sin_cos();
     let usable = |v: f32| v.is_finite() && v.abs() <= FARTHEST_PX;
     let turn = |p: Point| {
@@ -133,12 +133,12 @@ fn usable_size(size: f32, rect: Rect) -> f32 {
 }
 
 /// Whether a piece is much taller than wide although it has several characters.
-fn runs_sideways(piece: &Piece) -> bool {
+fn runs_sideways(piece: &PlacedLine) -> bool {
     piece.text.chars().nth(2).is_some() && piece.rect.height() > 2.0 * piece.rect.width()
 }
 
 /// The type height that most characters have, in pixels; `None` where there are no pieces.
-pub(crate) fn common_size<'a>(pieces: impl Iterator<Item = &'a Piece<'a>>) -> Option<f32> {
+pub(crate) fn common_size<'a>(pieces: impl Iterator<Item = &'a PlacedLine<'a>>) -> Option<f32> {
     let sizes = pieces.map(|piece| (piece.size, piece.text.chars().count() as f64));
     weighted_median(sizes.collect())
 }

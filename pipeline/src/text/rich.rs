@@ -1,8 +1,8 @@
 //! Text with its math and emphasis: made piece by piece, and said in Markdown and in HTML.
 
 use super::{
-    Span, SpanKind,
-    escape::{Place, escape, escape_html},
+    SpanKind, TextSpan,
+    escape::{EscapeContext, escape, escape_html},
 };
 
 /// Stands for a span while the text around it is escaped: neither a letter nor a space nor markup.
@@ -10,12 +10,12 @@ const STAND_IN: char = '\u{fffc}';
 
 /// A text in the making.
 #[derive(Debug, Default)]
-pub(crate) struct Rich {
+pub(crate) struct InlineText {
     text: String,
-    spans: Vec<Span>,
+    spans: Vec<TextSpan>,
 }
 
-impl Rich {
+impl InlineText {
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
@@ -74,7 +74,7 @@ impl Rich {
     }
 
     /// The text and its spans, without white space around.
-    pub fn finish(mut self) -> (String, Vec<Span>) {
+    pub fn finish(mut self) -> (String, Vec<TextSpan>) {
         self.trim();
         self.text.truncate(self.text.trim_end().len());
         self.fit();
@@ -96,7 +96,7 @@ impl Rich {
 
     fn mark(&mut self, start: usize, kind: SpanKind) {
         let range = start..self.text.len();
-        self.spans.push(Span { range, kind });
+        self.spans.push(TextSpan { range, kind });
     }
 
     fn trim(&mut self) {
@@ -118,16 +118,16 @@ impl Rich {
 }
 
 /// The lines of `text` in Markdown, to stand at `place`.
-pub(crate) fn markdown(text: &str, spans: &[Span], place: Place) -> Vec<String> {
-    let said = |span: &Span, before, after| {
+pub(crate) fn markdown(text: &str, spans: &[TextSpan], place: EscapeContext) -> Vec<String> {
+    let said = |span: &TextSpan, before, after| {
         let words = &text[span.range.clone()];
         match span.kind {
             SpanKind::Math => format!("${}$", in_place(words, place)),
             SpanKind::Dollar if spans.len() > 1 => "\\$".to_owned(),
             SpanKind::Dollar => "$".to_owned(),
             kind => styled(kind, words, before, after, |words| {
-                let inner = if place == Place::Block {
-                    Place::Heading
+                let inner = if place == EscapeContext::Block {
+                    EscapeContext::Heading
                 } else {
                     place
                 };
@@ -139,8 +139,8 @@ pub(crate) fn markdown(text: &str, spans: &[Span], place: Place) -> Vec<String> 
 }
 
 /// The lines of `text` in HTML, math between dollar signs.
-pub(crate) fn html(text: &str, spans: &[Span]) -> Vec<String> {
-    let said = |span: &Span, _: Option<char>, _: Option<char>| {
+pub(crate) fn html(text: &str, spans: &[TextSpan]) -> Vec<String> {
+    let said = |span: &TextSpan, _: Option<char>, _: Option<char>| {
         let words = escape_html(&text[span.range.clone()]);
         match span.kind {
             SpanKind::Math => format!("${words}$"),
@@ -155,7 +155,7 @@ pub(crate) fn html(text: &str, spans: &[Span]) -> Vec<String> {
 /// A formula on lines of its own. What a line of Markdown would begin a list, a heading or the like with stands
 /// behind the dollar signs.
 pub(crate) fn formula(latex: &str) -> String {
-    let latex = in_place(latex, Place::Block);
+    let latex = in_place(latex, EscapeContext::Block);
     let acts = |c: char| !(c.is_alphabetic() || matches!(c, '\\' | '(' | '{' | '|'));
     if latex.starts_with(acts) {
         format!("$$ {latex} $$")
@@ -167,8 +167,8 @@ pub(crate) fn formula(latex: &str) -> String {
 /// The lines of `text`, its spans said by `said`, which is told the characters around, and the rest by `escape`.
 fn lines(
     text: &str,
-    spans: &[Span],
-    said: impl Fn(&Span, Option<char>, Option<char>) -> String,
+    spans: &[TextSpan],
+    said: impl Fn(&TextSpan, Option<char>, Option<char>) -> String,
     escape: impl Fn(&str) -> String,
 ) -> Vec<String> {
     if spans.is_empty() {
@@ -224,12 +224,12 @@ fn styled(
 }
 
 /// A formula so that Markdown ends it nowhere: no bar in a cell, nothing like a tag.
-fn in_place(latex: &str, place: Place) -> String {
+fn in_place(latex: &str, place: EscapeContext) -> String {
     let mut out = String::with_capacity(latex.len());
     let mut chars = latex.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
-            '\\' if place == Place::Cell && chars.peek() == Some(&'|') => {
+            '\\' if place == EscapeContext::Cell && chars.peek() == Some(&'|') => {
                 chars.next();
                 out.push_str("\\Vert ");
             }
@@ -237,7 +237,7 @@ fn in_place(latex: &str, place: Place) -> String {
                 out.push(c);
                 out.extend(chars.next());
             }
-            '|' if place == Place::Cell => out.push_str("\\vert "),
+            '|' if place == EscapeContext::Cell => out.push_str("\\vert "),
             '<' if chars.peek().is_some_and(|c| !c.is_whitespace()) => out.push_str("< "),
             _ => out.push(c),
         }
@@ -250,8 +250,8 @@ fn in_place(latex: &str, place: Place) -> String {
 mod tests {
     use super::*;
 
-    fn made(pieces: &[(&str, Option<SpanKind>)]) -> (String, Vec<Span>) {
-        let mut rich = Rich::default();
+    fn made(pieces: &[(&str, Option<SpanKind>)]) -> (String, Vec<TextSpan>) {
+        let mut rich = InlineText::default();
         for (words, kind) in pieces {
             match kind {
                 Some(SpanKind::Math) => rich.push_math(words),
@@ -263,7 +263,7 @@ mod tests {
 
     fn said(pieces: &[(&str, Option<SpanKind>)]) -> String {
         let (text, spans) = made(pieces);
-        markdown(&text, &spans, Place::Block).join("\n")
+        markdown(&text, &spans, EscapeContext::Block).join("\n")
     }
 
     #[test]
@@ -297,7 +297,7 @@ mod tests {
     fn a_formula_in_a_cell_has_no_bars() {
         let (text, spans) = made(&[("\\|x\\| < |y|", Some(SpanKind::Math))]);
         assert_eq!(
-            markdown(&text, &spans, Place::Cell),
+            markdown(&text, &spans, EscapeContext::Cell),
             ["$\\Vert x\\Vert  < \\vert y\\vert$"]
         );
         assert_eq!(html(&text, &spans), ["$\\|x\\| &lt; |y|$"]);
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn spaces_and_breaks_do_not_pile_up() {
-        let mut rich = Rich::default();
+        let mut rich = InlineText::default();
         rich.push_str("  a  b ", Some(SpanKind::Emphasis));
         rich.push_break();
         rich.push_str(" c-", None);
@@ -314,7 +314,7 @@ mod tests {
         assert_eq!(text, "a b\nc");
         assert_eq!(
             spans,
-            [Span {
+            [TextSpan {
                 range: 0..3,
                 kind: SpanKind::Emphasis
             }]

@@ -4,7 +4,7 @@ use crate::page::Rect;
 
 use super::{
     join::is_unspaced,
-    piece::{Piece, common_size},
+    piece::{PlacedLine, common_size},
 };
 
 /// How many rows a piece is compared with: those begun last, as pieces come from top to bottom.
@@ -12,9 +12,9 @@ const OPEN_ROWS: usize = 12;
 
 /// Pieces on one baseline of one column, from left to right.
 #[derive(Clone, Debug)]
-pub(crate) struct Row<'a> {
+pub(crate) struct TextRow<'a> {
     /// Its pieces; never empty.
-    pub pieces: Vec<Piece<'a>>,
+    pub pieces: Vec<PlacedLine<'a>>,
     /// The box around them.
     pub rect: Rect,
     /// Height of the type of most of its characters, in pixels.
@@ -25,7 +25,7 @@ pub(crate) struct Row<'a> {
     pub text: String,
 }
 
-impl Row<'_> {
+impl TextRow<'_> {
     /// The y of its middle.
     pub fn middle(&self) -> f32 {
         (self.rect.top + self.rect.bottom) / 2.0
@@ -62,10 +62,10 @@ impl Row<'_> {
 }
 
 /// Puts the pieces of one column into rows, from top to bottom.
-pub(crate) fn rows<'a>(mut pieces: Vec<Piece<'a>>) -> Vec<Row<'a>> {
+pub(crate) fn rows<'a>(mut pieces: Vec<PlacedLine<'a>>) -> Vec<TextRow<'a>> {
     // Tall pieces first among those of like place, so that raised and lowered ones find their row.
     pieces.sort_by(|a, b| middle(&a.rect).total_cmp(&middle(&b.rect)));
-    let mut groups: Vec<(Rect, Vec<Piece>)> = Vec::new();
+    let mut groups: Vec<(Rect, Vec<PlacedLine>)> = Vec::new();
     for piece in pieces {
         let open = groups.len().saturating_sub(OPEN_ROWS);
         let home = (open..groups.len())
@@ -85,7 +85,7 @@ pub(crate) fn rows<'a>(mut pieces: Vec<Piece<'a>>) -> Vec<Row<'a>> {
             None => groups.push((piece.rect, vec![piece])),
         }
     }
-    let mut rows: Vec<Row> = groups.into_iter().map(|(_, row)| into_row(row)).collect();
+    let mut rows: Vec<TextRow> = groups.into_iter().map(|(_, row)| into_row(row)).collect();
     rows.sort_by(|a, b| a.middle().total_cmp(&b.middle()));
     rows
 }
@@ -95,7 +95,7 @@ fn middle(rect: &Rect) -> f32 {
 }
 
 /// Whether `piece` stands on the baseline of a row and beside what is already there.
-fn belongs(core: &Rect, row: &[Piece], piece: &Piece) -> bool {
+fn belongs(core: &Rect, row: &[PlacedLine], piece: &PlacedLine) -> bool {
     let shared = core.bottom.min(piece.rect.bottom) - core.top.max(piece.rect.top);
     let lower = core.height().min(piece.rect.height()).max(1.0);
     let level = (middle(core) - middle(&piece.rect)).abs() < 0.45 * core.height().max(lower);
@@ -109,7 +109,7 @@ fn belongs(core: &Rect, row: &[Piece], piece: &Piece) -> bool {
 }
 
 /// A row of `pieces`, which must not be empty.
-pub(crate) fn into_row(mut pieces: Vec<Piece>) -> Row {
+pub(crate) fn into_row(mut pieces: Vec<PlacedLine>) -> TextRow {
     pieces.sort_by(|a, b| a.rect.left.total_cmp(&b.rect.left));
     let rect = pieces
         .iter()
@@ -124,7 +124,7 @@ pub(crate) fn into_row(mut pieces: Vec<Piece>) -> Row {
         bold += if piece.bold == Some(true) { chars } else { 0 };
     }
     let text = text_of(&pieces, size);
-    Row {
+    TextRow {
         pieces,
         rect,
         size,
@@ -134,9 +134,9 @@ pub(crate) fn into_row(mut pieces: Vec<Piece>) -> Row {
 }
 
 /// The text of pieces from left to right: a space between, but where they touch or their script has none.
-pub(crate) fn text_of(pieces: &[Piece], size: f32) -> String {
+pub(crate) fn text_of(pieces: &[PlacedLine], size: f32) -> String {
     let mut text = String::new();
-    let mut end: Option<&Piece> = None;
+    let mut end: Option<&PlacedLine> = None;
     for piece in pieces {
         if let Some(last) = end {
             let gap = piece.rect.left - last.rect.right;

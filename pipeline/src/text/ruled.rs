@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    image::rulings::{Ruling, Rulings},
+    image::rulings::{PageRulings, RulingLine},
     page::Rect,
 };
 
 use super::{
     Cell, Table,
-    join::Hyphenated,
-    piece::Piece,
+    join::HyphenatedWords,
+    piece::PlacedLine,
     rows::rows,
     tables::{cell_text, has_head},
 };
@@ -25,25 +25,25 @@ const COVERS: f32 = 0.6;
 
 /// A table found by its lines, and what stands in it.
 #[derive(Debug)]
-pub(crate) struct Ruled<'a> {
+pub(crate) struct DetectedTable<'a> {
     /// The table; its cells' lines are indices into `pieces`.
     pub table: Table,
     /// Its box.
     pub rect: Rect,
     /// Its pieces.
-    pub pieces: Vec<Piece<'a>>,
+    pub pieces: Vec<PlacedLine<'a>>,
 }
 
 /// Takes the tables that `rulings` make certain out of `pieces`.
 pub(crate) fn take_ruled<'a>(
-    pieces: &mut Vec<Piece<'a>>,
-    rulings: &Rulings,
+    pieces: &mut Vec<PlacedLine<'a>>,
+    rulings: &PageRulings,
     em: f32,
-    seen: &Hyphenated,
-) -> Vec<Ruled<'a>> {
+    seen: &HyphenatedWords,
+) -> Vec<DetectedTable<'a>> {
     let mut found = Vec::new();
     for grid in grids(rulings, em) {
-        let (inside, outside): (Vec<Piece>, Vec<Piece>) =
+        let (inside, outside): (Vec<PlacedLine>, Vec<PlacedLine>) =
             pieces.iter().partition(|piece| grid.holds(piece));
         if let Some(table) = grid.table(inside, em, seen) {
             *pieces = outside;
@@ -55,9 +55,9 @@ pub(crate) fn take_ruled<'a>(
 
 /// Lines that cross one another.
 #[derive(Debug)]
-struct Grid {
-    across: Vec<Ruling>,
-    down: Vec<Ruling>,
+struct LatticeGrid {
+    across: Vec<RulingLine>,
+    down: Vec<RulingLine>,
     /// Where its columns begin and end, from left to right.
     xs: Vec<f32>,
     /// Where its rows begin and end, from top to bottom.
@@ -65,10 +65,10 @@ struct Grid {
     slack: f32,
 }
 
-fn grids(rulings: &Rulings, em: f32) -> Vec<Grid> {
+fn grids(rulings: &PageRulings, em: f32) -> Vec<LatticeGrid> {
     let slack = (0.45 * em).max(4.0);
-    let usable = |lines: &[Ruling]| -> Vec<Ruling> {
-        let finite = |r: &&Ruling| [r.at, r.start, r.end].iter().all(|v| v.is_finite());
+    let usable = |lines: &[RulingLine]| -> Vec<RulingLine> {
+        let finite = |r: &&RulingLine| [r.at, r.start, r.end].iter().all(|v| v.is_finite());
         lines
             .iter()
             .filter(finite)
@@ -77,8 +77,8 @@ fn grids(rulings: &Rulings, em: f32) -> Vec<Grid> {
             .collect()
     };
     let (across, down) = (usable(&rulings.horizontal), usable(&rulings.vertical));
-    let touch = |h: &Ruling, v: &Ruling| {
-        let on = |at: f32, line: &Ruling| (line.start - slack..=line.end + slack).contains(&at);
+    let touch = |h: &RulingLine, v: &RulingLine| {
+        let on = |at: f32, line: &RulingLine| (line.start - slack..=line.end + slack).contains(&at);
         on(v.at, h) && on(h.at, v)
     };
     // Groups by walking from line to line: `of_down[j]` is the group of the j-th vertical line.
@@ -106,17 +106,18 @@ fn grids(rulings: &Rulings, em: f32) -> Vec<Grid> {
         }
         count += 1;
     }
-    let of = |lines: &[Ruling], groups: &[Option<usize>], group: usize| -> Vec<Ruling> {
-        let member = |(line, g): (&Ruling, &Option<usize>)| (*g == Some(group)).then_some(*line);
+    let of = |lines: &[RulingLine], groups: &[Option<usize>], group: usize| -> Vec<RulingLine> {
+        let member =
+            |(line, g): (&RulingLine, &Option<usize>)| (*g == Some(group)).then_some(*line);
         lines.iter().zip(groups).filter_map(member).collect()
     };
     (0..count)
-        .filter_map(|g| Grid::new(of(&across, &of_across, g), of(&down, &of_down, g), slack))
+        .filter_map(|g| LatticeGrid::new(of(&across, &of_across, g), of(&down, &of_down, g), slack))
         .collect()
 }
 
-impl Grid {
-    fn new(across: Vec<Ruling>, mut down: Vec<Ruling>, slack: f32) -> Option<Self> {
+impl LatticeGrid {
+    fn new(across: Vec<RulingLine>, mut down: Vec<RulingLine>, slack: f32) -> Option<Self> {
         if across.len() < 2 || down.is_empty() {
             return None;
         }
@@ -130,7 +131,7 @@ impl Grid {
             if far.len() >= 2 {
                 let at = far.iter().sum::<f32>() / far.len() as f32;
                 if far.iter().all(|x| (x - at).abs() < 2.0 * slack) {
-                    down.push(Ruling {
+                    down.push(RulingLine {
                         at,
                         start: top,
                         end: bottom,
@@ -170,7 +171,7 @@ impl Grid {
         }
     }
 
-    fn holds(&self, piece: &Piece) -> bool {
+    fn holds(&self, piece: &PlacedLine) -> bool {
         let (x, y) = middle(&piece.rect);
         let rect = self.rect();
         (rect.left..rect.right).contains(&x) && (rect.top..rect.bottom).contains(&y)
@@ -185,7 +186,7 @@ impl Grid {
         self.covered(&self.down, self.xs[x], self.ys[y], self.ys[y + 1])
     }
 
-    fn covered(&self, lines: &[Ruling], at: f32, start: f32, end: f32) -> bool {
+    fn covered(&self, lines: &[RulingLine], at: f32, start: f32, end: f32) -> bool {
         let of_line = lines
             .iter()
             .filter(|line| (line.at - at).abs() <= self.slack);
@@ -196,9 +197,14 @@ impl Grid {
     }
 
     /// The table, where the cells are rectangles and enough of them hold text.
-    fn table<'a>(&self, pieces: Vec<Piece<'a>>, em: f32, seen: &Hyphenated) -> Option<Ruled<'a>> {
+    fn table<'a>(
+        &self,
+        pieces: Vec<PlacedLine<'a>>,
+        em: f32,
+        seen: &HyphenatedWords,
+    ) -> Option<DetectedTable<'a>> {
         let areas = self.areas()?;
-        let mut held: Vec<Vec<Piece>> = vec![Vec::new(); areas.len()];
+        let mut held: Vec<Vec<PlacedLine>> = vec![Vec::new(); areas.len()];
         for piece in &pieces {
             let (x, y) = middle(&piece.rect);
             let (x, y) = (slot(&self.xs, x)?, slot(&self.ys, y)?);
@@ -216,14 +222,14 @@ impl Grid {
             return None;
         }
         // Lines that bound no cell are no columns and rows of the table.
-        let used = |ends: &dyn Fn(&Area) -> [usize; 2]| -> BTreeSet<usize> {
+        let used = |ends: &dyn Fn(&CellArea) -> [usize; 2]| -> BTreeSet<usize> {
             areas.iter().flat_map(ends).collect()
         };
         let (xs, ys) = (used(&|a| [a.x0, a.x1]), used(&|a| [a.y0, a.y1]));
         let span =
             |edges: &BTreeSet<usize>, from: usize, to: usize| edges.range(from..to).count() as u32;
         let mut table_rows: Vec<Vec<Cell>> = vec![Vec::new(); ys.len() - 1];
-        let mut order: Vec<Piece> = Vec::new();
+        let mut order: Vec<PlacedLine> = Vec::new();
         for (area, cell) in areas.iter().zip(held) {
             let width = self.xs[area.x1] - self.xs[area.x0];
             let first = order.len();
@@ -247,7 +253,7 @@ impl Grid {
             return None;
         }
         table.head = has_head(&table);
-        Some(Ruled {
+        Some(DetectedTable {
             table,
             rect: self.rect(),
             pieces: order,
@@ -255,7 +261,7 @@ impl Grid {
     }
 
     /// The cells, row by row; `None` where missing lines leave shapes that are no rectangles.
-    fn areas(&self) -> Option<Vec<Area>> {
+    fn areas(&self) -> Option<Vec<CellArea>> {
         let (columns, rows) = (self.xs.len() - 1, self.ys.len() - 1);
         let mut taken = vec![false; columns * rows];
         let mut areas = Vec::new();
@@ -270,7 +276,7 @@ impl Grid {
                 let y1 = (y0 + 1..rows)
                     .find(|&y| self.line_across(x0, y))
                     .unwrap_or(rows);
-                let area = Area { x0, x1, y0, y1 };
+                let area = CellArea { x0, x1, y0, y1 };
                 for y in y0..y1 {
                     for x in x0..x1 {
                         let open =
@@ -315,14 +321,14 @@ fn drop_empty_rows(rows: &mut Vec<Vec<Cell>>) {
 
 /// A cell's place in the grid; ends are exclusive.
 #[derive(Clone, Copy, Debug)]
-struct Area {
+struct CellArea {
     x0: usize,
     x1: usize,
     y0: usize,
     y1: usize,
 }
 
-impl Area {
+impl CellArea {
     fn holds(&self, x: usize, y: usize) -> bool {
         (self.x0..self.x1).contains(&x) && (self.y0..self.y1).contains(&y)
     }

@@ -4,8 +4,8 @@ use recto_schemas::LineRole;
 
 use super::{
     marks::roman,
-    piece::{Piece, Pieces},
-    rows::{Row, rows},
+    piece::{PlacedLine, PlacedLines},
+    rows::{TextRow, rows},
 };
 
 /// The part of a page's height, at the top and at the bottom, where running heads and feet stand.
@@ -20,7 +20,7 @@ const WIDE: f32 = 2.5;
 
 /// The rows at a page's upper and lower edge, from the edge inwards.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Edges {
+pub(crate) struct PageEdges {
     number: u32,
     top: Vec<EdgeRow>,
     bottom: Vec<EdgeRow>,
@@ -47,16 +47,16 @@ struct EdgeRow {
 }
 
 /// Looks at the edges of the page with that number and that height.
-pub(crate) fn edges(number: u32, height: f32, pieces: &Pieces) -> Edges {
+pub(crate) fn edges(number: u32, height: f32, pieces: &PlacedLines) -> PageEdges {
     let bounds = pieces
         .upright
         .iter()
         .map(|p| p.rect)
         .reduce(|a, b| a.union(&b));
     let Some(bounds) = bounds else {
-        return Edges {
+        return PageEdges {
             number,
-            ..Edges::default()
+            ..PageEdges::default()
         };
     };
     // Without a page size, the text's own extent stands in.
@@ -67,7 +67,7 @@ pub(crate) fn edges(number: u32, height: f32, pieces: &Pieces) -> Edges {
     };
     let share = |y: f32| (y - top) / height;
     let in_zone = |from: f32, to: f32| {
-        let zone: Vec<Piece> = pieces
+        let zone: Vec<PlacedLine> = pieces
             .upright
             .iter()
             .copied()
@@ -82,12 +82,12 @@ pub(crate) fn edges(number: u32, height: f32, pieces: &Pieces) -> Edges {
     let upper = in_zone(f32::MIN, ZONE);
     let mut lower = in_zone(1.0 - ZONE, f32::MAX);
     lower.reverse();
-    let edge = |rows: &[Row]| {
+    let edge = |rows: &[TextRow]| {
         (0..rows.len().min(MOST_ROWS))
             .map(|i| EdgeRow::new(&rows[i], rows.get(i + 1), share(rows[i].middle()), height))
             .collect()
     };
-    Edges {
+    PageEdges {
         number,
         top: edge(&upper),
         bottom: edge(&lower),
@@ -95,7 +95,7 @@ pub(crate) fn edges(number: u32, height: f32, pieces: &Pieces) -> Edges {
 }
 
 impl EdgeRow {
-    fn new(row: &Row, next: Option<&Row>, at: f32, height: f32) -> Self {
+    fn new(row: &TextRow, next: Option<&TextRow>, at: f32, height: f32) -> Self {
         let numbers: Vec<(usize, u32)> = row
             .pieces
             .iter()
@@ -128,13 +128,13 @@ impl EdgeRow {
 }
 
 /// The lines of page `this` that run through its neighbours, with their roles.
-pub(crate) fn running(this: &Edges, neighbours: &[&Edges]) -> Vec<(usize, LineRole)> {
+pub(crate) fn running(this: &PageEdges, neighbours: &[&PageEdges]) -> Vec<(usize, LineRole)> {
     let mut found = Vec::new();
     for (rows, role) in [
         (&this.top, LineRole::Header),
         (&this.bottom, LineRole::Footer),
     ] {
-        let same = |edges: &Edges| match role {
+        let same = |edges: &PageEdges| match role {
             LineRole::Header => edges.top.clone(),
             _ => edges.bottom.clone(),
         };

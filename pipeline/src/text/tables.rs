@@ -2,12 +2,12 @@
 
 use super::{
     Cell, Table,
-    join::{Hyphenated, join_line},
-    rows::Row,
+    join::{HyphenatedWords, join_line},
+    rows::TextRow,
 };
 
 /// The text of a cell: its rows joined where they run on, on lines of their own where they end on purpose.
-pub(crate) fn cell_text(rows: &[Row], width: f32, em: f32, seen: &Hyphenated) -> String {
+pub(crate) fn cell_text(rows: &[TextRow], width: f32, em: f32, seen: &HyphenatedWords) -> String {
     let mut text = String::new();
     let mut line = String::new();
     for (i, row) in rows.iter().enumerate() {

@@ -4,7 +4,7 @@
 use std::{fs, io, path::Path};
 
 use recto_pipeline::engine::Engine;
-use recto_schemas::{Color, GotOptions, Mode, PagesPerPass, Tiles};
+use recto_schemas::{GotMode, GotOptions, PagesPerPass, RegionColor, TilePolicy};
 use serde_json::{Value, json};
 
 use super::{
@@ -77,7 +77,7 @@ fn warm(folder: &Path) {
 fn modes() -> Vec<(&'static str, usize, GotOptions)> {
     let base = plain(TOKENS);
     let mut modes = Vec::new();
-    for (mode, name) in [(Mode::Plain, "plain"), (Mode::Format, "format")] {
+    for (mode, name) in [(GotMode::Plain, "plain"), (GotMode::Format, "format")] {
         let with = |change: fn(&mut GotOptions)| {
             let mut options = GotOptions {
                 mode,
@@ -93,12 +93,12 @@ fn modes() -> Vec<(&'static str, usize, GotOptions)> {
                 1,
                 with(|got| got.region = Some([100, 100, 900, 500])),
             ),
-            ("colour", 1, with(|got| got.color = Some(Color::Red))),
+            ("colour", 1, with(|got| got.color = Some(RegionColor::Red))),
             (
                 "tiles",
                 1,
                 with(|got| {
-                    got.tiles = Tiles::Always;
+                    got.tiles = TilePolicy::Always;
                     got.max_tiles = TILES;
                 }),
             ),

@@ -7,14 +7,14 @@ use std::{
 };
 
 use recto_pipeline::{
-    cancel::Cancel,
+    cancel::CancelToken,
     engine::{
-        DecodeUsage, DocumentId, Engine, Reading, Request,
-        got::{Got, GotConfig},
+        DecodeUsage, DocumentId, Engine, EngineRequest, OcrResult,
+        got::{GotConfig, GotEngine},
     },
     image::PageImage,
 };
-use recto_schemas::{Dtype, GotOptions, Mode, Options, PagesPerPass, Tiles};
+use recto_schemas::{Dtype, GotMode, GotOptions, Options, PagesPerPass, TilePolicy};
 
 use super::Place;
 
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// A loaded engine.
 pub(super) struct Rig {
-    pub(super) got: Got,
+    pub(super) got: GotEngine,
     /// Seconds that loading took.
     pub(super) load_s: f64,
     documents: u64,
@@ -45,7 +45,7 @@ impl Rig {
             ..GotConfig::default()
         };
         let started = Instant::now();
-        let got = Got::load(&place.model, config);
+        let got = GotEngine::load(&place.model, config);
         let got = got.unwrap_or_else(|error| panic!("{}: {error}", place.model.display()));
         Self {
             got,
@@ -58,17 +58,17 @@ impl Rig {
     pub(super) fn read(
         &mut self,
         requests: Vec<(Vec<Arc<PageImage>>, GotOptions)>,
-    ) -> (Vec<Reading>, f64) {
+    ) -> (Vec<OcrResult>, f64) {
         let started = Instant::now();
         let tickets: Vec<_> = requests
             .into_iter()
             .map(|(pages, got)| {
                 self.documents += 1;
-                let ticket = self.got.submit(Request {
+                let ticket = self.got.submit(EngineRequest {
                     document: DocumentId(self.documents),
                     pages,
                     options: Arc::new(patient(got)),
-                    cancel: Cancel::new(),
+                    cancel: CancelToken::new(),
                 });
                 ticket.unwrap()
             })
@@ -89,8 +89,8 @@ impl Rig {
 /// One view a page, plain text, all tokens.
 pub(super) fn plain(tokens: u32) -> GotOptions {
     GotOptions {
-        mode: Mode::Plain,
-        tiles: Tiles::Never,
+        mode: GotMode::Plain,
+        tiles: TilePolicy::Never,
         pages_per_pass: PagesPerPass::Most(1),
         loop_guard: false,
         max_new_tokens: tokens,

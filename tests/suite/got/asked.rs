@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use recto_schemas::{Color, Dtype, EngineName, Mode, PagesPerPass, Stop, Tiles};
+use recto_schemas::{
+    Dtype, EngineName, FinishReason, GotMode, PagesPerPass, RegionColor, TilePolicy,
+};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokenizers::Tokenizer;
@@ -112,7 +114,7 @@ fn every_layout_reads_scans_and_says_what_read_them_and_how() {
             assert_eq!(decoding.prompt_tokens as usize, raw.prompt_ids.len());
             assert_eq!(decoding.tokens as usize, raw.token_ids.len());
             match decoding.stop {
-                Stop::Length => assert_eq!(decoding.tokens, 24),
+                FinishReason::Length => assert_eq!(decoding.tokens, 24),
                 _ => assert!(decoding.tokens < 24, "{name}: {decoding:?}"),
             }
         }
@@ -182,9 +184,9 @@ fn pictures_give_the_tokens_of_the_reference() {
             assert_eq!(raw.token_ids, until, "{name} {case}");
             let stop = run.page(0).decoding.as_ref().unwrap().stop;
             let wanted = if rest.is_empty() {
-                Stop::Length
+                FinishReason::Length
             } else {
-                Stop::End
+                FinishReason::End
             };
             assert_eq!(stop, wanted, "{name} {case}");
             assert!(
@@ -217,8 +219,11 @@ fn what_is_asked_for_is_in_the_prompt_and_in_the_manifest() {
         plain.raw(0).prompt_ids,
         reference("hub-plain", "prompt_ids")
     );
-    assert_eq!(plain.manifest.options.got.mode, Mode::Plain);
-    assert_eq!(plain.page(0).decoding.as_ref().unwrap().mode, Mode::Plain);
+    assert_eq!(plain.manifest.options.got.mode, GotMode::Plain);
+    assert_eq!(
+        plain.page(0).decoding.as_ref().unwrap().mode,
+        GotMode::Plain
+    );
 
     let boxed = ask(&one, &["--box", "100,200,700,750"]);
     assert_eq!(
@@ -236,7 +241,7 @@ fn what_is_asked_for_is_in_the_prompt_and_in_the_manifest() {
         red.raw(0).prompt_ids,
         reference("hub-red-format", "prompt_ids")
     );
-    assert_eq!(red.manifest.options.got.color, Some(Color::Red));
+    assert_eq!(red.manifest.options.got.color, Some(RegionColor::Red));
     assert_eq!(tiling(&red), (1, 1, "color".to_owned()));
 
     let six = ask(&landscape(), &["--tiles", "always", "--max-tiles", "6"]);
@@ -244,7 +249,7 @@ fn what_is_asked_for_is_in_the_prompt_and_in_the_manifest() {
         six.raw(0).prompt_ids,
         reference("hub-tiles-format", "prompt_ids")
     );
-    assert_eq!(six.manifest.options.got.tiles, Tiles::Always);
+    assert_eq!(six.manifest.options.got.tiles, TilePolicy::Always);
     assert_eq!(tiling(&six), (3, 2, "asked".to_owned()));
 
     let four = ask(&one, &["--tiles", "always", "--max-tiles", "4"]);
@@ -303,7 +308,10 @@ fn pages_of_a_pass_that_holds_up_share_their_text() {
     );
     assert_eq!(run.manifest.pages.len(), 3);
     let decoding = run.page(0).decoding.as_ref().unwrap();
-    assert_eq!((decoding.pages_in_pass, decoding.stop), (3, Stop::End));
+    assert_eq!(
+        (decoding.pages_in_pass, decoding.stop),
+        (3, FinishReason::End)
+    );
     assert_eq!(decoding.tiling.reason, "asked");
     assert!(decoding.attempts.is_empty(), "{decoding:?}");
     for index in [1, 2] {

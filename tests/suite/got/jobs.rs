@@ -1,6 +1,6 @@
 //! `recto worker` with GOT, between a real broker and a real store.
 
-use recto_schemas::{Dtype, GotOptions, Job, Mode, ResultState, TextLayer, Tiles};
+use recto_schemas::{Dtype, GotMode, GotOptions, Job, ResultState, TextLayer, TilePolicy};
 
 use crate::support::{
     got::checkpoint,
@@ -30,7 +30,7 @@ fn job(station: &Station, id: &str, options: GotOptions) -> Job {
 fn short() -> GotOptions {
     GotOptions {
         max_new_tokens: 12,
-        tiles: Tiles::Never,
+        tiles: TilePolicy::Never,
         ..GotOptions::default()
     }
 }
@@ -43,7 +43,7 @@ fn a_job_is_read_as_it_asks_and_its_manifest_says_so() {
         &station,
         "minutes",
         GotOptions {
-            mode: Mode::Plain,
+            mode: GotMode::Plain,
             raw: true,
             dtype: Some(Dtype::Q8),
             ..short()
@@ -69,7 +69,7 @@ fn a_job_is_read_as_it_asks_and_its_manifest_says_so() {
     assert_eq!(manifest.engine, "got");
     assert_eq!(manifest.model.name, "hub-new");
     let options = &manifest.options.got;
-    assert_eq!((options.mode, options.max_new_tokens), (Mode::Plain, 12));
+    assert_eq!((options.mode, options.max_new_tokens), (GotMode::Plain, 12));
     assert_eq!(
         (options.dtype, options.device.as_deref()),
         (Some(Dtype::Q8), Some("cpu"))
@@ -154,7 +154,7 @@ fn what_is_asked_for_otherwise_is_read_again_and_nothing_else_is() {
         job
     };
     let plain = GotOptions {
-        mode: Mode::Plain,
+        mode: GotMode::Plain,
         ..short()
     };
     // Said or not, the worker's own format is the same reading.

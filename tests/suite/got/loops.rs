@@ -1,6 +1,6 @@
 //! Text that repeats itself is cut, labelled and recovered from; a table of equal rows is none.
 
-use recto_schemas::{EngineName, Stop};
+use recto_schemas::{EngineName, FinishReason};
 
 use crate::support::{got::Run, pdf};
 
@@ -40,7 +40,7 @@ fn a_checkpoint_that_repeats_for_ever_gives_way_to_ppocr_within_half_of_the_toke
             );
         }
         let attempts = &page.decoding.as_ref().unwrap().attempts;
-        assert_eq!(attempts[0].stop, Stop::Repetition, "{attempts:?}");
+        assert_eq!(attempts[0].stop, FinishReason::Repetition, "{attempts:?}");
         assert_eq!(attempts[0].rejected.as_deref(), Some("repetition"));
         let last = attempts.last().unwrap();
         assert_eq!(
@@ -62,7 +62,10 @@ fn without_the_guard_a_loop_runs_to_the_most_tokens() {
     let page = run.page(0);
     assert_eq!(page.engine.as_deref(), Some("got"));
     let decoding = page.decoding.as_ref().unwrap();
-    assert_eq!((decoding.stop, decoding.tokens), (Stop::Length, MOST));
+    assert_eq!(
+        (decoding.stop, decoding.tokens),
+        (FinishReason::Length, MOST)
+    );
     assert!(decoding.attempts.is_empty());
     assert!(!run.manifest.options.got.loop_guard);
     assert_eq!(run.manifest.options.engine, EngineName::Got);
@@ -76,7 +79,7 @@ fn without_the_guard_a_loop_runs_to_the_most_tokens() {
 fn a_table_of_forty_equal_rows_is_not_cut() {
     let run = Run::of_bytes("table", &letter(), &options("f32", &[]));
     let decoding = run.page(0).decoding.as_ref().unwrap();
-    assert_eq!(decoding.stop, Stop::End);
+    assert_eq!(decoding.stop, FinishReason::End);
     assert!(decoding.attempts.is_empty(), "{decoding:?}");
     let rows = run.markdown.lines().filter(|line| *line == "| a | b |");
     assert_eq!(rows.count(), 40, "{}", run.markdown);

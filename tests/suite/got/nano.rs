@@ -1,6 +1,6 @@
 //! GOT-nano, the model that comes with Recto: it reads print, asked for by nothing but `--engine got`.
 
-use recto_schemas::Stop;
+use recto_schemas::FinishReason;
 
 use crate::{
     samples::{error_percent, truth},
@@ -36,7 +36,7 @@ fn it_reads_scans_and_says_so() {
         assert!(!decodings.is_empty());
         for decoding in decodings {
             let how = (decoding.stop, decoding.tiling.reason.as_str());
-            assert_eq!(how, (Stop::End, "rows"));
+            assert_eq!(how, (FinishReason::End, "rows"));
         }
     }
 }

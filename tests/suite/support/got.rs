@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use recto_schemas::{Manifest, PageRecord, PageSummary, Raw};
+use recto_schemas::{Manifest, PageRecord, PageSummary, RawOutput};
 use tempfile::TempDir;
 
 use super::{left, recto, repository, seen};
@@ -88,7 +88,7 @@ impl Run {
     }
 
     /// What the model was given and gave for a page, by its index.
-    pub fn raw(&self, index: usize) -> &Raw {
+    pub fn raw(&self, index: usize) -> &RawOutput {
         let raw = self.records[index].raw.as_ref();
         raw.unwrap_or_else(|| panic!("page {} has no `raw`", index + 1))
     }

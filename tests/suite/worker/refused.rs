@@ -1,6 +1,6 @@
 //! Jobs that cannot be done: each leaves the queue with its reason.
 
-use recto_schemas::{Job, Password};
+use recto_schemas::{Job, DocumentPassword};
 
 use crate::support::{
     pdf, repository,
@@ -35,7 +35,7 @@ fn each_permanent_failure_is_dead_lettered_with_its_reason() {
         (
             "wrong-password",
             with(station.document("wrong-password", &locked), &|job| {
-                job.password = Some(Password::new("hunter2".to_owned()));
+                job.password = Some(DocumentPassword::new("hunter2".to_owned()));
             }),
         ),
         (
@@ -114,7 +114,7 @@ fn the_right_password_opens() {
     let station = Station::start();
     let locked = std::fs::read(repository().join("tests/fixtures/encrypted.pdf")).unwrap();
     let mut job = station.document("locked", &locked);
-    job.password = Some(Password::new("archive".to_owned()));
+    job.password = Some(DocumentPassword::new("archive".to_owned()));
     let worker = station.worker();
     station.submit([&job]);
     assert!(station.accounts(1).results.contains_key("locked"));

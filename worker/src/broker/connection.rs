@@ -94,7 +94,7 @@ pub(crate) async fn connect(args: &BrokerArgs, purpose: &str) -> Result<Connecti
         cert_chain: args.amqp_ca_file.as_deref().map(certificates).transpose()?,
     };
     let properties = ConnectionProperties::default().with_connection_name(own_name(purpose).into());
-    let line = Line::default();
+    let line = ConnectAttempt::default();
     match timeout(
         args.amqp_timeout,
         dial(uri, tls, properties, line.clone(), &url),
@@ -139,7 +139,7 @@ async fn dial(
     uri: AMQPUri,
     tls: OwnedTLSConfig,
     properties: ConnectionProperties,
-    line: Line,
+    line: ConnectAttempt,
     url: &str,
 ) -> Result<Connection, BrokerError> {
     let url = || url.to_owned();
@@ -170,20 +170,20 @@ async fn dial(
             if !secure {
                 return Ok(stream);
             }
-            own_line.reached(Stage::Tls);
+            own_line.reached(ConnectStage::Tls);
             let stream = stream.into_tls(&uri.authority.host, tls.as_ref()).await?;
-            own_line.reached(Stage::Login);
+            own_line.reached(ConnectStage::Login);
             Ok(stream)
         },
         properties,
     );
     connected.await.map_err(|error| match line.stage() {
-        Stage::Tls if is_tls(&error) => BrokerError::Tls {
+        ConnectStage::Tls if is_tls(&error) => BrokerError::Tls {
             url: url(),
             reason: said(&error),
         },
-        Stage::Dial | Stage::Tls => of_client(error),
-        Stage::Login => BrokerError::of_handshake(url(), &error),
+        ConnectStage::Dial | ConnectStage::Tls => of_client(error),
+        ConnectStage::Login => BrokerError::of_handshake(url(), &error),
     })
 }
 
@@ -195,17 +195,17 @@ fn is_tls(error: &lapin::Error) -> bool {
 /// How far an attempt to connect has come, and its socket: the client has a thread that would wait
 /// for ever on a broker that says nothing, unless the line is cut.
 #[derive(Clone, Default)]
-struct Line(Arc<Mutex<(Stage, Option<TcpStream>)>>);
+struct ConnectAttempt(Arc<Mutex<(ConnectStage, Option<TcpStream>)>>);
 
 #[derive(Clone, Copy, Default)]
-enum Stage {
+enum ConnectStage {
     #[default]
     Dial,
     Tls,
     Login,
 }
 
-impl Stage {
+impl ConnectStage {
     /// What the broker did not do, had it no time left.
     fn wish(self) -> &'static str {
         match self {
@@ -216,16 +216,16 @@ impl Stage {
     }
 }
 
-impl Line {
+impl ConnectAttempt {
     fn is_up(&self, socket: TcpStream) {
-        *self.lock() = (Stage::Login, Some(socket));
+        *self.lock() = (ConnectStage::Login, Some(socket));
     }
 
-    fn reached(&self, stage: Stage) {
+    fn reached(&self, stage: ConnectStage) {
         self.lock().0 = stage;
     }
 
-    fn stage(&self) -> Stage {
+    fn stage(&self) -> ConnectStage {
         self.lock().0
     }
 
@@ -235,7 +235,7 @@ impl Line {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, (Stage, Option<TcpStream>)> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, (ConnectStage, Option<TcpStream>)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -243,11 +243,11 @@ impl Line {
 /// How long to wait before the next attempt: half a second, then twice as long each time up to half
 /// a minute, less up to half of it by chance so that many workers do not come back at once.
 #[derive(Debug, Default)]
-pub(crate) struct Backoff {
+pub(crate) struct ExponentialBackoff {
     failures: u32,
 }
 
-impl Backoff {
+impl ExponentialBackoff {
     const FIRST: Duration = Duration::from_secs(1);
     const LONGEST: Duration = Duration::from_secs(30);
 
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn waits_grow_to_a_bound_and_start_over_after_a_success() {
-        let mut backoff = Backoff::default();
+        let mut backoff = ExponentialBackoff::default();
         for whole_s in [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0] {
             let wait_s = backoff.next_wait().as_secs_f64();
             assert!(
@@ -308,6 +308,6 @@ mod tests {
             );
         }
         backoff.reset();
-        assert!(backoff.next_wait() <= Backoff::FIRST);
+        assert!(backoff.next_wait() <= ExponentialBackoff::FIRST);
     }
 }

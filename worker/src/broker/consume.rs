@@ -25,7 +25,7 @@ const DELIVERY_COUNT_HEADER: &str = "x-delivery-count";
 
 /// What to consume and how.
 #[derive(Clone, Debug)]
-pub(crate) struct Consuming {
+pub(crate) struct ConsumeOptions {
     pub(crate) queue: String,
     /// Deliveries that may be unsettled at once.
     pub(crate) prefetch: u16,
@@ -39,7 +39,7 @@ pub(crate) struct Consuming {
 
 /// Why no more deliveries come.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Ended {
+pub(crate) enum ConsumerClosed {
     /// `cancel` was called, and all that came before is delivered.
     #[error("consuming was stopped")]
     Cancelled,
@@ -57,7 +57,7 @@ pub(crate) enum Ended {
 /// A delivery cannot be settled any more: its channel is gone, and the broker delivers it again.
 #[derive(Debug, thiserror::Error)]
 #[error("the delivery's channel is closed ({said}); the broker delivers it again")]
-pub(crate) struct Stale {
+pub(crate) struct StaleDelivery {
     pub(crate) said: String,
 }
 
@@ -65,20 +65,20 @@ pub(crate) struct Stale {
 pub(crate) struct Consumer {
     deliveries: lapin::Consumer,
     channel: Channel,
-    options: Consuming,
+    options: ConsumeOptions,
     cancelled: bool,
 }
 
 /// A message and the means to settle it.
 #[derive(Debug)]
 pub(crate) struct Delivery {
-    pub(crate) message: Message,
+    pub(crate) message: InboundMessage,
     pub(crate) acker: Acker,
 }
 
 /// A message as it came.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Message {
+pub(crate) struct InboundMessage {
     pub(crate) body: Vec<u8>,
     pub(crate) message_id: Option<String>,
     pub(crate) priority: Option<u8>,
@@ -104,7 +104,7 @@ impl Consumer {
     /// Starts to consume, on a channel of its own.
     pub(crate) async fn start(
         connection: &Connection,
-        options: Consuming,
+        options: ConsumeOptions,
     ) -> Result<Self, BrokerError> {
         let what = format!("queue {}", options.queue);
         match timeout(options.answer_timeout, subscribe(connection, &options)).await {
@@ -123,12 +123,12 @@ impl Consumer {
     }
 
     /// The next delivery, or why there is none. The future can be dropped without losing one.
-    pub(crate) async fn next(&mut self) -> Result<Delivery, Ended> {
+    pub(crate) async fn next(&mut self) -> Result<Delivery, ConsumerClosed> {
         match self.deliveries.next().await {
             Some(Ok(delivery)) => Ok(self.delivery(delivery)),
             Some(Err(error)) => Err(ended(&error)),
-            None if self.cancelled => Err(Ended::Cancelled),
-            None => Err(Ended::CancelledByBroker {
+            None if self.cancelled => Err(ConsumerClosed::Cancelled),
+            None => Err(ConsumerClosed::CancelledByBroker {
                 queue: self.options.queue.clone(),
             }),
         }
@@ -163,7 +163,7 @@ impl Consumer {
 
 async fn subscribe(
     connection: &Connection,
-    options: &Consuming,
+    options: &ConsumeOptions,
 ) -> lapin::Result<(Channel, lapin::Consumer)> {
     let channel = connection.create_channel().await?;
     channel
@@ -184,16 +184,16 @@ async fn subscribe(
     Ok((channel, deliveries))
 }
 
-fn ended(error: &lapin::Error) -> Ended {
+fn ended(error: &lapin::Error) -> ConsumerClosed {
     let said = said(error);
     if error.is_amqp_soft_error() {
-        Ended::ChannelClosed { said }
+        ConsumerClosed::ChannelClosed { said }
     } else {
-        Ended::ConnectionLost { said }
+        ConsumerClosed::ConnectionLost { said }
     }
 }
 
-fn message(delivery: AmqpDelivery) -> Message {
+fn message(delivery: AmqpDelivery) -> InboundMessage {
     let count = |header| {
         delivery
             .properties
@@ -202,7 +202,7 @@ fn message(delivery: AmqpDelivery) -> Message {
             .map_or(0, |table| number(table, header))
     };
     let text = delivery.properties.message_id().as_ref();
-    Message {
+    InboundMessage {
         message_id: text.map(|id| id.as_str().to_owned()),
         priority: *delivery.properties.priority(),
         attempts: count(ATTEMPTS_HEADER),
@@ -244,7 +244,7 @@ fn number(headers: &FieldTable, name: &str) -> u32 {
 
 impl Delivery {
     /// The message is dealt with for good.
-    pub(crate) async fn ack(self) -> Result<(), Stale> {
+    pub(crate) async fn ack(self) -> Result<(), StaleDelivery> {
         self.acker.ack().await
     }
 }
@@ -256,13 +256,13 @@ impl Acker {
     }
 
     /// The message is dealt with for good.
-    pub(crate) async fn ack(self) -> Result<(), Stale> {
+    pub(crate) async fn ack(self) -> Result<(), StaleDelivery> {
         self.settle(self.acker.ack(BasicAckOptions::default()))
             .await
     }
 
     /// The message goes back to the queue.
-    pub(crate) async fn nack_requeue(self) -> Result<(), Stale> {
+    pub(crate) async fn nack_requeue(self) -> Result<(), StaleDelivery> {
         let options = BasicNackOptions {
             requeue: true,
             ..Default::default()
@@ -270,14 +270,17 @@ impl Acker {
         self.settle(self.acker.nack(options)).await
     }
 
-    async fn settle(&self, sent: impl Future<Output = lapin::Result<bool>>) -> Result<(), Stale> {
+    async fn settle(
+        &self,
+        sent: impl Future<Output = lapin::Result<bool>>,
+    ) -> Result<(), StaleDelivery> {
         match timeout(self.answer_timeout, sent).await {
             Ok(Ok(true)) => Ok(()),
-            Ok(Ok(false)) => Err(Stale {
+            Ok(Ok(false)) => Err(StaleDelivery {
                 said: "it was closed before".to_owned(),
             }),
-            Ok(Err(error)) => Err(Stale { said: said(&error) }),
-            Err(_) => Err(Stale {
+            Ok(Err(error)) => Err(StaleDelivery { said: said(&error) }),
+            Err(_) => Err(StaleDelivery {
                 said: "the broker takes nothing".to_owned(),
             }),
         }
@@ -314,7 +317,7 @@ mod tests {
             .properties
             .with_message_id("7".into())
             .with_headers(headers);
-        let wanted = Message {
+        let wanted = InboundMessage {
             body: b"{}".to_vec(),
             message_id: Some("7".to_owned()),
             priority: None,

@@ -92,15 +92,15 @@ pub(crate) trait ConfirmObserver: Send + Sync {
 }
 
 /// For who does not count.
-pub(crate) struct Unobserved;
+pub(crate) struct NoopObserver;
 
-impl ConfirmObserver for Unobserved {
+impl ConfirmObserver for NoopObserver {
     fn published(&self, _kind: Option<&'static str>, _took: Duration) {}
 }
 
 /// What goes along with a message.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Properties {
+pub(crate) struct MessageProperties {
     pub(crate) message_id: Option<String>,
     pub(crate) correlation_id: Option<String>,
     pub(crate) content_type: Option<String>,
@@ -152,7 +152,7 @@ impl Publisher {
         exchange: &str,
         routing_key: &str,
         body: &[u8],
-        properties: Properties,
+        properties: MessageProperties,
     ) -> Result<(), PublishError> {
         let started = Instant::now();
         let published = self
@@ -168,7 +168,7 @@ impl Publisher {
         exchange: &str,
         routing_key: &str,
         body: &[u8],
-        properties: Properties,
+        properties: MessageProperties,
     ) -> Result<(), PublishError> {
         let closed = || PublishError::Lost {
             said: "the connection is closed".to_owned(),
@@ -270,7 +270,7 @@ fn refused(error: &lapin::Error, exchange: String, routing_key: String) -> Publi
     }
 }
 
-fn amqp_properties(properties: Properties) -> BasicProperties {
+fn amqp_properties(properties: MessageProperties) -> BasicProperties {
     let mut headers = FieldTable::default();
     for (name, value) in properties.headers {
         headers.insert(name.into(), AMQPValue::LongLongInt(value));
@@ -345,10 +345,10 @@ mod tests {
 
     #[test]
     fn messages_are_persistent() {
-        let amqp = amqp_properties(Properties {
+        let amqp = amqp_properties(MessageProperties {
             message_id: Some("7".to_owned()),
             headers: vec![("x-recto-attempts", 2)],
-            ..Properties::default()
+            ..MessageProperties::default()
         });
         assert_eq!(amqp.delivery_mode(), &Some(PERSISTENT));
         assert_eq!(amqp.message_id(), &Some("7".into()));

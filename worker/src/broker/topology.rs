@@ -22,7 +22,7 @@ const NEVER_DROPPED: i64 = 1_000_000;
 
 /// What Recto has on the broker.
 #[derive(Clone, Debug)]
-pub(crate) struct Topology {
+pub(crate) struct QueueTopology {
     /// Queue of the jobs.
     pub(crate) jobs: String,
     /// Exchange for dead letters; the routing key is the name of the jobs queue.
@@ -50,14 +50,14 @@ pub(crate) struct DelayQueue {
 
 /// What a queue is for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Role {
+pub(crate) enum QueueRole {
     Jobs,
     Delay,
     Dead,
     Results,
 }
 
-impl Role {
+impl QueueRole {
     /// The word for it in listings.
     pub(crate) fn word(self) -> &'static str {
         match self {
@@ -71,15 +71,15 @@ impl Role {
 
 /// One queue as it is to be.
 #[derive(Clone, Debug)]
-pub(crate) struct Queue {
+pub(crate) struct QueueSpec {
     pub(crate) name: String,
-    pub(crate) role: Role,
+    pub(crate) role: QueueRole,
     arguments: FieldTable,
 }
 
 /// What `ensure` found or did.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Presence {
+pub(crate) enum DeclareOutcome {
     /// It was there.
     Found,
     /// It was made.
@@ -88,14 +88,14 @@ pub(crate) enum Presence {
 
 /// A queue's messages and readers at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Load {
+pub(crate) struct QueueDepth {
     /// Messages that wait to be delivered.
     pub(crate) ready: u32,
     /// Consumers.
     pub(crate) consumers: u32,
 }
 
-impl Topology {
+impl QueueTopology {
     /// The names that follow from the settings.
     pub(crate) fn new(args: &BrokerArgs) -> Self {
         let jobs = args.queue.clone();
@@ -115,18 +115,18 @@ impl Topology {
     }
 
     /// Every queue once, targets of dead-lettering before what leads to them.
-    pub(crate) fn queues(&self) -> Vec<Queue> {
+    pub(crate) fn queues(&self) -> Vec<QueueSpec> {
         let kept = || vec![("x-delivery-limit", AMQPValue::LongLongInt(NEVER_DROPPED))];
         let mut queues = vec![
-            queue(&self.dead, Role::Dead, kept()),
-            queue(&self.results, Role::Results, kept()),
-            queue(&self.jobs, Role::Jobs, self.jobs_arguments()),
+            queue(&self.dead, QueueRole::Dead, kept()),
+            queue(&self.results, QueueRole::Results, kept()),
+            queue(&self.jobs, QueueRole::Jobs, self.jobs_arguments()),
         ];
         for step in &self.delays {
             if queues.iter().all(|queue| queue.name != step.queue) {
                 queues.push(queue(
                     &step.queue,
-                    Role::Delay,
+                    QueueRole::Delay,
                     self.delay_arguments(step.delay),
                 ));
             }
@@ -165,13 +165,13 @@ fn text(value: &str) -> AMQPValue {
     AMQPValue::LongString(LongString::from(value))
 }
 
-fn queue(name: &str, role: Role, arguments: Vec<(&'static str, AMQPValue)>) -> Queue {
+fn queue(name: &str, role: QueueRole, arguments: Vec<(&'static str, AMQPValue)>) -> QueueSpec {
     let mut table = FieldTable::default();
     table.insert("x-queue-type".into(), text("quorum"));
     for (argument, value) in arguments {
         table.insert(argument.into(), value);
     }
-    Queue {
+    QueueSpec {
         name: name.to_owned(),
         role,
         arguments: table,
@@ -182,18 +182,18 @@ fn queue(name: &str, role: Role, arguments: Vec<(&'static str, AMQPValue)>) -> Q
 /// compared, without it nothing is changed and what is missing is an error.
 pub(crate) async fn ensure(
     connection: &Connection,
-    topology: &Topology,
+    topology: &QueueTopology,
     declare: bool,
-) -> Result<Vec<(Queue, Presence)>, BrokerError> {
-    let mut broker = Requests::new(connection, topology.answer_timeout);
+) -> Result<Vec<(QueueSpec, DeclareOutcome)>, BrokerError> {
+    let mut broker = ReopeningChannel::new(connection, topology.answer_timeout);
     if declare {
         broker.declare_exchange(&topology.dead_exchange).await?;
     }
     let mut seen = Vec::new();
     for queue in topology.queues() {
         let presence = match broker.load(&queue.name).await {
-            Err(BrokerError::Missing { .. }) if declare => Presence::Made,
-            found => found.map(|_| Presence::Found)?,
+            Err(BrokerError::Missing { .. }) if declare => DeclareOutcome::Made,
+            found => found.map(|_| DeclareOutcome::Found)?,
         };
         if declare {
             broker.declare_queue(&queue).await?;
@@ -213,9 +213,9 @@ pub(crate) async fn ensure(
 /// The load of every queue; `None` for one that is not there.
 pub(crate) async fn loads(
     connection: &Connection,
-    topology: &Topology,
-) -> Result<Vec<(Queue, Option<Load>)>, BrokerError> {
-    let mut broker = Requests::new(connection, topology.answer_timeout);
+    topology: &QueueTopology,
+) -> Result<Vec<(QueueSpec, Option<QueueDepth>)>, BrokerError> {
+    let mut broker = ReopeningChannel::new(connection, topology.answer_timeout);
     let mut loads = Vec::new();
     for queue in topology.queues() {
         let load = match broker.load(&queue.name).await {
@@ -229,13 +229,13 @@ pub(crate) async fn loads(
 
 /// Requests one after the other. The broker closes the channel of one that it refuses; the next
 /// gets a new one.
-struct Requests<'a> {
+struct ReopeningChannel<'a> {
     connection: &'a Connection,
     answer_timeout: Duration,
     channel: Option<Channel>,
 }
 
-impl<'a> Requests<'a> {
+impl<'a> ReopeningChannel<'a> {
     fn new(connection: &'a Connection, answer_timeout: Duration) -> Self {
         Self {
             connection,
@@ -244,7 +244,7 @@ impl<'a> Requests<'a> {
         }
     }
 
-    async fn load(&mut self, queue: &str) -> Result<Load, BrokerError> {
+    async fn load(&mut self, queue: &str) -> Result<QueueDepth, BrokerError> {
         let options = QueueDeclareOptions {
             passive: true,
             durable: true,
@@ -258,13 +258,13 @@ impl<'a> Requests<'a> {
                     .await
             })
             .await?;
-        Ok(Load {
+        Ok(QueueDepth {
             ready: found.message_count(),
             consumers: found.consumer_count(),
         })
     }
 
-    async fn declare_queue(&mut self, queue: &Queue) -> Result<(), BrokerError> {
+    async fn declare_queue(&mut self, queue: &QueueSpec) -> Result<(), BrokerError> {
         let options = QueueDeclareOptions {
             durable: true,
             ..Default::default()
@@ -355,13 +355,13 @@ mod tests {
     use super::*;
     use crate::cli::broker::tests::arguments;
 
-    fn argument(queue: &Queue, name: &str) -> Option<AMQPValue> {
+    fn argument(queue: &QueueSpec, name: &str) -> Option<AMQPValue> {
         queue.arguments.inner().get(name).cloned()
     }
 
     #[test]
     fn every_name_follows_from_the_queue() {
-        let topology = Topology::new(&arguments(&[
+        let topology = QueueTopology::new(&arguments(&[
             "--queue",
             "letters",
             "--retry-delays",
@@ -385,28 +385,28 @@ mod tests {
 
     #[test]
     fn two_retries_after_the_same_time_share_a_queue() {
-        let topology = Topology::new(&arguments(&["--retry-delays", "60s,1m"]));
+        let topology = QueueTopology::new(&arguments(&["--retry-delays", "60s,1m"]));
         assert_eq!(topology.delays.len(), 2);
         let delays = topology
             .queues()
             .into_iter()
-            .filter(|queue| queue.role == Role::Delay);
+            .filter(|queue| queue.role == QueueRole::Delay);
         assert_eq!(delays.count(), 1);
     }
 
     #[test]
     fn messages_move_at_least_once_and_are_never_dropped_by_count() {
-        for queue in Topology::new(&arguments(&[])).queues() {
+        for queue in QueueTopology::new(&arguments(&[])).queues() {
             assert_eq!(argument(&queue, "x-queue-type"), Some(text("quorum")));
             match queue.role {
-                Role::Jobs | Role::Delay => {
+                QueueRole::Jobs | QueueRole::Delay => {
                     assert_eq!(
                         argument(&queue, "x-dead-letter-strategy"),
                         Some(text("at-least-once"))
                     );
                     assert_eq!(argument(&queue, "x-overflow"), Some(text("reject-publish")));
                 }
-                Role::Dead | Role::Results => {
+                QueueRole::Dead | QueueRole::Results => {
                     assert_eq!(argument(&queue, "x-dead-letter-exchange"), None);
                     assert_eq!(
                         argument(&queue, "x-delivery-limit"),

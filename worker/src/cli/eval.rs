@@ -28,7 +28,7 @@ Examples:
 
 /// Arguments of `recto eval`.
 #[derive(Debug, Args)]
-pub(crate) struct Eval {
+pub(crate) struct EvalArgs {
     /// Documents with known text: a dataset (JSON), or a folder
     #[arg(value_name = "DATA", required_unless_present = "merge")]
     pub(crate) data: Option<PathBuf>,
@@ -92,7 +92,7 @@ pub(crate) struct Eval {
     pub(crate) run: RunArgs,
 }
 
-impl Eval {
+impl EvalArgs {
     /// What documents are read with; pages are told apart by their markers, whatever was asked for.
     pub(crate) fn options(&self) -> Options {
         Options {

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use recto_pipeline::engine::got::usual_dtype;
 use recto_schemas::{
-    Color, Dtype, GotOptions, Mode, PagesPerPass, Tiles,
+    Dtype, GotMode, GotOptions, PagesPerPass, RegionColor, TilePolicy,
     got::{check_region, is_device},
 };
 
@@ -172,21 +172,21 @@ impl GotReadArgs {
     fn options(&self, run: &GotRunArgs) -> GotOptions {
         GotOptions {
             mode: match self.mode {
-                ModeArg::Plain => Mode::Plain,
-                ModeArg::Format => Mode::Format,
+                ModeArg::Plain => GotMode::Plain,
+                ModeArg::Format => GotMode::Format,
             },
             tiles: match self.tiles {
-                TilesArg::Auto => Tiles::Auto,
-                TilesArg::Never => Tiles::Never,
-                TilesArg::Always => Tiles::Always,
+                TilesArg::Auto => TilePolicy::Auto,
+                TilesArg::Never => TilePolicy::Never,
+                TilesArg::Always => TilePolicy::Always,
             },
             max_tiles: self.max_tiles,
             pages_per_pass: self.pages_per_pass,
             region: self.region,
             color: self.color.map(|color| match color {
-                ColorArg::Red => Color::Red,
-                ColorArg::Green => Color::Green,
-                ColorArg::Blue => Color::Blue,
+                ColorArg::Red => RegionColor::Red,
+                ColorArg::Green => RegionColor::Green,
+                ColorArg::Blue => RegionColor::Blue,
             }),
             max_new_tokens: run.max_new_tokens,
             loop_guard: matches!(self.loop_guard, Switch::On),
@@ -300,8 +300,8 @@ mod tests {
             --loop-guard off --verify 0.25 --raw --dtype q4 --device cpu --max-new-tokens 64 --batch 7";
         let (options, settings) = parsed(&line.split_whitespace().collect::<Vec<_>>()).unwrap();
         let wanted = GotOptions {
-            mode: Mode::Plain,
-            tiles: Tiles::Always,
+            mode: GotMode::Plain,
+            tiles: TilePolicy::Always,
             max_tiles: 6,
             pages_per_pass: PagesPerPass::Most(3),
             region: Some([0, 10, 500, 1000]),

@@ -6,7 +6,7 @@ use super::broker::BrokerArgs;
 
 /// What to do with the queues.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Queues {
+pub(crate) enum QueuesCommand {
     /// Make the queues that are missing, and compare those that are there
     Declare {
         #[command(flatten)]

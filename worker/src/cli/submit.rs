@@ -8,14 +8,14 @@ use std::{
 use clap::Args;
 
 use super::{BrokerArgs, EngineArg, GotArgs, LimitArgs, ReadArgs, StoreArgs};
-use crate::{store::Location, telemetry::TraceParent};
+use crate::{observe::logging::TraceParent, store::StoreUri};
 
 /// The longest batch or label, in characters: workers take no longer ones.
 const LONGEST_WORD: usize = 200;
 
 /// Arguments of `recto submit`.
 #[derive(Debug, Args)]
-pub(crate) struct Submit {
+pub(crate) struct SubmitArgs {
     /// Documents: files and folders that workers see under the same path (`--file-root`),
     /// `s3://bucket/key`, `s3://bucket/prefix/` with all documents below, or `-` for a list of such
     /// on standard input, one a line
@@ -25,11 +25,11 @@ pub(crate) struct Submit {
     /// Where workers put results: `s3://bucket/prefix/`, or a folder that they see under the same
     /// path
     #[arg(short, long, value_name = "PREFIX", env = "RECTO_OUTPUT", value_parser = place)]
-    pub(crate) output: Location,
+    pub(crate) output: StoreUri,
 
     /// Copy local files to this prefix first, under their relative paths; the jobs name the copies
     #[arg(long, value_name = "S3_PREFIX", env = "RECTO_UPLOAD_TO", value_parser = s3_place)]
-    pub(crate) upload_to: Option<Location>,
+    pub(crate) upload_to: Option<StoreUri>,
 
     /// Engine that has to read the documents; without it, the one that the worker runs
     #[arg(long, value_enum, env = "RECTO_ENGINE")]
@@ -131,22 +131,22 @@ fn trace_parent(text: &str) -> Result<String, String> {
     }
 }
 
-fn s3_place(text: &str) -> Result<Location, String> {
+fn s3_place(text: &str) -> Result<StoreUri, String> {
     match text.parse() {
-        Ok(location @ Location::S3 { .. }) => Ok(location),
+        Ok(location @ StoreUri::S3 { .. }) => Ok(location),
         _ => Err("write s3://bucket/prefix/".to_owned()),
     }
 }
 
 /// A URI as it is; a path as the `file:` URI of where it really is.
-fn place(text: &str) -> Result<Location, String> {
+fn place(text: &str) -> Result<StoreUri, String> {
     if text.contains("://") {
         return text.parse().map_err(|error| format!("{error}"));
     }
     let path = real(Path::new(text)).map_err(|error| error.to_string())?;
     let path = path.into_os_string().into_string();
     let path = path.map_err(|_| "the path is not UTF-8; give another".to_owned())?;
-    let location = Location::File { path };
+    let location = StoreUri::File { path };
     // Whether it is one that workers take: there may be `..` in what does not exist yet.
     location
         .to_string()

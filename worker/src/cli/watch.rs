@@ -4,7 +4,7 @@ use std::{env, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::{admin::AdminAddress, telemetry};
+use crate::{observe::admin::AdminAddress, observe::logging};
 
 /// The admin port.
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ pub(crate) struct AdminArgs {
 pub(crate) struct LogArgs {
     /// What is logged, on standard error: off, error, warn, info, debug or trace, also by module
     /// (`info,recto=debug,lapin=info`); libraries start at warn
-    #[arg(long, value_name = "FILTER", env = "RECTO_LOG", default_value = "info", value_parser = telemetry::filter_text)]
+    #[arg(long, value_name = "FILTER", env = "RECTO_LOG", default_value = "info", value_parser = logging::filter_text)]
     pub(crate) log: String,
 
     /// Whether log lines are for people or for programs
@@ -46,7 +46,7 @@ pub(crate) enum LogFormat {
 /// The work folder.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Machine")]
-pub(crate) struct WorkArgs {
+pub(crate) struct ScratchArgs {
     /// Folder for documents and results while a job runs [default: the system's temporary folder]
     #[arg(long, value_name = "DIR", env = "RECTO_WORK_DIR")]
     work_dir: Option<PathBuf>,
@@ -56,7 +56,7 @@ pub(crate) struct WorkArgs {
     work_megabytes: u64,
 }
 
-impl WorkArgs {
+impl ScratchArgs {
     /// The folder in which the worker makes its own.
     pub(crate) fn base(&self) -> PathBuf {
         self.work_dir.clone().unwrap_or_else(env::temp_dir)
@@ -75,17 +75,18 @@ mod tests {
     use super::*;
 
     #[derive(Debug, Parser)]
-    struct Watched {
+    struct ParsedArgs {
         #[command(flatten)]
         admin: AdminArgs,
         #[command(flatten)]
         log: LogArgs,
         #[command(flatten)]
-        work: WorkArgs,
+        work: ScratchArgs,
     }
 
-    fn parsed(arguments: &[&str]) -> Result<Watched, String> {
-        Watched::try_parse_from([&["recto"], arguments].concat()).map_err(|error| error.to_string())
+    fn parsed(arguments: &[&str]) -> Result<ParsedArgs, String> {
+        ParsedArgs::try_parse_from([&["recto"], arguments].concat())
+            .map_err(|error| error.to_string())
     }
 
     #[test]

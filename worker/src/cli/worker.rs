@@ -6,13 +6,13 @@ use clap::{ArgAction, Args, CommandFactory};
 
 use super::{
     AdminArgs, BrokerArgs, Cli, EngineArg, FileRootArgs, GotRunArgs, GotSettings, LimitArgs,
-    LogArgs, MachineArgs, StoreArgs, WorkArgs, duration::duration,
+    LogArgs, MachineArgs, ScratchArgs, StoreArgs, duration::duration,
 };
-use crate::store::Location;
+use crate::store::StoreUri;
 
 /// Arguments of `recto worker`.
 #[derive(Debug, Args)]
-pub(crate) struct Worker {
+pub(crate) struct WorkerArgs {
     /// Try everything that a worker needs, say how each part is, and take no job
     #[arg(long)]
     pub(crate) check: bool,
@@ -50,7 +50,7 @@ pub(crate) struct Worker {
         env = "RECTO_STORE_PROBE",
         help_heading = "Store"
     )]
-    pub(crate) store_probe: Option<Location>,
+    pub(crate) store_probe: Option<StoreUri>,
 
     #[command(flatten)]
     pub(crate) admin: AdminArgs,
@@ -59,7 +59,7 @@ pub(crate) struct Worker {
     pub(crate) log: LogArgs,
 
     #[command(flatten)]
-    pub(crate) work: WorkArgs,
+    pub(crate) work: ScratchArgs,
 
     #[command(flatten)]
     pub(crate) machine: MachineArgs,
@@ -87,7 +87,7 @@ Examples:
   recto worker --s3-endpoint https://minio.example:9000 --s3-path-style
   recto worker --file-root /mnt/share --jobs 8 --log-format json";
 
-impl Worker {
+impl WorkerArgs {
     /// What GOT runs with, and the most that jobs may ask of it.
     pub(crate) fn got(&self) -> GotSettings {
         self.run.settings(&self.machine.got)

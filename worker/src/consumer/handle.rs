@@ -9,22 +9,22 @@ use recto_schemas::Job;
 use tokio::time::sleep;
 use tracing::Instrument;
 
-use super::Desk;
+use super::ConsumerContext;
 use crate::{
-    admin::Part,
     broker::{
-        connection::Backoff,
-        consume::{Acker, Delivery, Message},
+        connection::ExponentialBackoff,
+        consume::{Acker, Delivery, InboundMessage},
         publish::PublishError,
     },
     job::{
-        self, Ended,
-        failure::{Failure, Stage},
+        self, JobOutcome,
+        failure::{FailureStage, JobFailure},
         message, outcome,
-        verdict::{Verdict, verdict},
+        verdict::{Disposition, verdict},
     },
-    metrics::Stage as Timed,
-    telemetry,
+    observe::admin::HealthComponent,
+    observe::logging,
+    observe::metrics::JobStage,
 };
 
 /// A message that was delivered so often without being settled may have killed its workers: it runs alone, so that
@@ -36,7 +36,7 @@ const SUSPECTS_WAIT: Duration = Duration::from_millis(500);
 const BEFORE_LIMIT: u32 = 2;
 
 /// Handles a delivery to its end.
-pub(super) async fn handle(desk: Arc<Desk>, delivery: Delivery) {
+pub(super) async fn handle(desk: Arc<ConsumerContext>, delivery: Delivery) {
     let Delivery { message, acker } = delivery;
     let parsed = message::parse(&message.body);
     let known = match &parsed {
@@ -44,14 +44,14 @@ pub(super) async fn handle(desk: Arc<Desk>, delivery: Delivery) {
         Err(_) => message::about(&message.body),
     };
     let of = |word: fn(&Job) -> Option<&str>| known.as_ref().and_then(word);
-    let span = telemetry::job_span(
+    let span = logging::job_span(
         of(|job| Some(&job.id)).unwrap_or("unknown"),
         of(|job| Some(&job.source.uri)).unwrap_or(""),
         of(|job| job.batch.as_deref()),
         message.attempts,
         of(|job| job.traceparent.as_deref()),
     );
-    let handling = Handling {
+    let handling = DeliveryHandler {
         desk: &desk,
         message: &message,
         job: known,
@@ -61,16 +61,16 @@ pub(super) async fn handle(desk: Arc<Desk>, delivery: Delivery) {
 }
 
 /// A delivery that is being handled.
-struct Handling<'a> {
-    desk: &'a Arc<Desk>,
-    message: &'a Message,
+struct DeliveryHandler<'a> {
+    desk: &'a Arc<ConsumerContext>,
+    message: &'a InboundMessage,
     /// As much as is known of the job.
     job: Option<Job>,
     started: Instant,
 }
 
-impl Handling<'_> {
-    async fn run(mut self, parsed: Result<Job, Failure>, acker: Acker) {
+impl DeliveryHandler<'_> {
+    async fn run(mut self, parsed: Result<Job, JobFailure>, acker: Acker) {
         let drain = &self.desk.drain;
         if let Ok(job) = &parsed {
             // Brought by a session that is lost: what comes of it will be found stored.
@@ -104,7 +104,7 @@ impl Handling<'_> {
     }
 
     /// Does the job, alone where it may have killed workers before.
-    async fn work(&self, job: Job) -> Result<Ended, Failure> {
+    async fn work(&self, job: Job) -> Result<JobOutcome, JobFailure> {
         if let Some(queued_s) = outcome::queued_s(&job) {
             let wait = Duration::try_from_secs_f64(queued_s).unwrap_or_default();
             self.desk.parts.metrics.queue_wait(wait);
@@ -136,7 +136,7 @@ impl Handling<'_> {
     }
 
     /// On a task of its own, so that a panic is that job's alone.
-    async fn work_now(&self, job: Job) -> Result<Ended, Failure> {
+    async fn work_now(&self, job: Job) -> Result<JobOutcome, JobFailure> {
         tracing::info!("job started");
         let (parts, drain) = (Arc::clone(&self.desk.parts), self.desk.drain.clone());
         let work = async move {
@@ -151,16 +151,16 @@ impl Handling<'_> {
                 // Its own words could quote the document.
                 tracing::error!(is_panic = panicked.is_panic(), "the job broke off");
                 let message = "the job broke off; this is a defect of recto, please report it";
-                Err(Failure::new(Stage::Read, "panic", message))
+                Err(JobFailure::new(FailureStage::Read, "panic", message))
             })
     }
 
     /// The job's stored result, else the end of its tries.
-    async fn crash_loop(&self, job: &Job, deliveries: u32) -> Result<Ended, Failure> {
+    async fn crash_loop(&self, job: &Job, deliveries: u32) -> Result<JobOutcome, JobFailure> {
         match job::stored(&self.desk.parts, job).await? {
             Some(ended) => Ok(ended),
-            None => Err(Failure::new(
-                Stage::Deliver,
+            None => Err(JobFailure::new(
+                FailureStage::Deliver,
                 "crash-loop",
                 format!(
                     "delivered {deliveries} times before, and each time its worker ended or lost the broker; look at the document and at the workers' memory"
@@ -169,13 +169,13 @@ impl Handling<'_> {
         }
     }
 
-    async fn settle(&self, ended: Result<Ended, Failure>, acker: Acker) {
+    async fn settle(&self, ended: Result<JobOutcome, JobFailure>, acker: Acker) {
         let failure = match ended {
             Ok(ended) => match self.send_result(&ended, &acker).await {
-                Sent::Confirmed => return self.acknowledge(&ended, acker).await,
-                Sent::Refused(error) => Failure::publish(&error),
-                Sent::Stopping => stopping(),
-                Sent::Stale => return self.stale(),
+                PublishOutcome::Confirmed => return self.acknowledge(&ended, acker).await,
+                PublishOutcome::Refused(error) => JobFailure::publish(&error),
+                PublishOutcome::Stopping => stopping(),
+                PublishOutcome::Stale => return self.stale(),
             },
             Err(failure) => failure,
         };
@@ -183,55 +183,57 @@ impl Handling<'_> {
     }
 
     /// Sends the result message; what the broker refuses is not sent again here.
-    async fn send_result(&self, ended: &Ended, acker: &Acker) -> Sent {
+    async fn send_result(&self, ended: &JobOutcome, acker: &Acker) -> PublishOutcome {
         let Some(job) = &self.job else {
-            return Sent::Confirmed;
+            return PublishOutcome::Confirmed;
         };
         let queued_s =
             outcome::queued_s(job).map(|now| (now - self.started.elapsed().as_secs_f64()).max(0.0));
         let result = outcome::result(job, ended, self.message.attempts, queued_s);
         let started = Instant::now();
         let send = || self.desk.outlet.result(&job.id, &result);
-        let sent = self.send(acker, send, Refusal::Final).await;
+        let sent = self.send(acker, send, OnReject::Final).await;
         let metrics = &self.desk.parts.metrics;
-        metrics.stage(Timed::Publish, started.elapsed());
+        metrics.stage(JobStage::Publish, started.elapsed());
         sent
     }
 
-    async fn acknowledge(&self, ended: &Ended, acker: Acker) {
+    async fn acknowledge(&self, ended: &JobOutcome, acker: Acker) {
         if acker.ack().await.is_err() {
             return self.stale();
         }
         self.desk.trouble.over();
         let metrics = &self.desk.parts.metrics;
         let took = self.started.elapsed();
-        metrics.job(Verdict::Ack.as_str(), ended.state.as_str());
+        metrics.job(Disposition::Ack.as_str(), ended.state.as_str());
         metrics.document(ended.state.into(), took);
         tracing::info!(
             state = ended.state.as_str(),
             pages = ended.manifest.counts.selected,
             pages.failed = ended.manifest.counts.failed,
             read = ended.read_now,
-            seconds = telemetry::rounded(took.as_secs_f64()),
+            seconds = logging::rounded(took.as_secs_f64()),
             "job ended"
         );
     }
 
-    async fn settle_failure(&self, failure: &Failure, acker: Acker) {
+    async fn settle_failure(&self, failure: &JobFailure, acker: Acker) {
         self.note(failure);
         self.desk.trouble.pause(failure, &self.desk.drain).await;
         let steps = self.desk.topology.delays.len();
         let verdict = verdict(Err(failure), self.message.attempts, steps);
         let settled = match verdict {
-            Verdict::HandBack => acker.nack_requeue().await,
+            Disposition::HandBack => acker.nack_requeue().await,
             // Only a result is acknowledged.
-            Verdict::Ack => return,
-            Verdict::Retry { .. } | Verdict::DeadLetter => {
+            Disposition::Ack => return,
+            Disposition::Retry { .. } | Disposition::DeadLetter => {
                 let send = || self.pass_on(verdict, failure);
-                match self.send(&acker, send, Refusal::Passing).await {
-                    Sent::Confirmed => acker.ack().await,
-                    Sent::Stopping | Sent::Refused(_) => acker.nack_requeue().await,
-                    Sent::Stale => return self.stale(),
+                match self.send(&acker, send, OnReject::Passing).await {
+                    PublishOutcome::Confirmed => acker.ack().await,
+                    PublishOutcome::Stopping | PublishOutcome::Refused(_) => {
+                        acker.nack_requeue().await
+                    }
+                    PublishOutcome::Stale => return self.stale(),
                 }
             }
         };
@@ -249,8 +251,12 @@ impl Handling<'_> {
     }
 
     /// Sends the message on its way: to a delay queue, or as a dead letter.
-    async fn pass_on(&self, verdict: Verdict, failure: &Failure) -> Result<(), PublishError> {
-        if let Verdict::Retry { step } = verdict {
+    async fn pass_on(
+        &self,
+        verdict: Disposition,
+        failure: &JobFailure,
+    ) -> Result<(), PublishError> {
+        if let Disposition::Retry { step } = verdict {
             return self.desk.outlet.retry(step, self.message).await;
         }
         let counts = (self.message.attempts, self.message.delivery_count);
@@ -268,45 +274,45 @@ impl Handling<'_> {
         &self,
         acker: &Acker,
         send: impl Fn() -> F,
-        refusal: Refusal,
-    ) -> Sent {
-        let mut backoff = Backoff::default();
+        refusal: OnReject,
+    ) -> PublishOutcome {
+        let mut backoff = ExponentialBackoff::default();
         loop {
             if acker.is_stale() {
-                return Sent::Stale;
+                return PublishOutcome::Stale;
             }
             let drain = &self.desk.drain.now;
             let sent = tokio::select! {
                 sent = send() => sent,
-                () = drain.cancelled() => return Sent::Stopping,
+                () = drain.cancelled() => return PublishOutcome::Stopping,
             };
             let Err(error) = sent else {
-                return Sent::Confirmed;
+                return PublishOutcome::Confirmed;
             };
             let refused = matches!(
                 error,
                 PublishError::Unroutable { .. } | PublishError::Nacked { .. }
             );
-            if refused && refusal == Refusal::Final {
-                return Sent::Refused(error);
+            if refused && refusal == OnReject::Final {
+                return PublishOutcome::Refused(error);
             }
             tracing::warn!(%error, "a message is not confirmed; sending it again");
             tokio::select! {
                 () = sleep(backoff.next_wait()) => {}
-                () = drain.cancelled() => return Sent::Stopping,
+                () = drain.cancelled() => return PublishOutcome::Stopping,
             }
         }
     }
 
     /// What a failure says of the worker itself.
-    fn note(&self, failure: &Failure) {
+    fn note(&self, failure: &JobFailure) {
         let said = Err(failure.message.clone());
         match failure.kind {
-            "disk-full" => self.desk.health.set(Part::Disk, said),
-            "store-unavailable" => self.desk.health.set(Part::Store, said),
+            "disk-full" => self.desk.health.set(HealthComponent::Disk, said),
+            "store-unavailable" => self.desk.health.set(HealthComponent::Store, said),
             "engine-stopped" | "pdfium-missing" => {
                 // Nothing mends it but a new process.
-                self.desk.health.set(Part::Engine, said);
+                self.desk.health.set(HealthComponent::Engine, said);
                 self.desk.broken.store(true, Ordering::Relaxed);
                 self.desk.drain.stop.cancel();
             }
@@ -321,13 +327,13 @@ impl Handling<'_> {
     }
 }
 
-fn stopping() -> Failure {
-    Failure::new(Stage::Deliver, "drain", "the worker is stopping")
+fn stopping() -> JobFailure {
+    JobFailure::new(FailureStage::Deliver, "drain", "the worker is stopping")
 }
 
 /// What a broker's refusal of a message means.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Refusal {
+enum OnReject {
     /// Do something else.
     Final,
     /// Try again: there is nothing else to do.
@@ -335,7 +341,7 @@ enum Refusal {
 }
 
 /// What came of a message.
-enum Sent {
+enum PublishOutcome {
     /// The broker has it.
     Confirmed,
     /// The broker refused it.

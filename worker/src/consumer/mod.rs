@@ -1,6 +1,6 @@
 //! The consumer: deliveries in, each settled once, after its result is durable.
 //!
-//! One [`Session`] at a time: a connection and its deliveries. When it is lost the jobs that
+//! One [`ConsumerSession`] at a time: a connection and its deliveries. When it is lost the jobs that
 //! it brought go on; the broker delivers them again, to this worker or another one, and whoever gets them finds
 //! the stored result, or waits for it.
 
@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_pipeline::cancel::Cancel;
+use recto_pipeline::cancel::CancelToken;
 use tokio::{
     sync::{Notify, RwLock, Semaphore},
     time::{interval, sleep, timeout},
@@ -28,15 +28,18 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    admin::{Health, Part},
-    broker::{connection::Backoff, consume::Ended, error::BrokerError, topology::Topology},
+    broker::{
+        connection::ExponentialBackoff, consume::ConsumerClosed, error::BrokerError,
+        topology::QueueTopology,
+    },
     cli::BrokerArgs,
-    job::{Parts, failure::Failure},
-    metrics::Peer,
-    telemetry::rounded,
+    job::{JobContext, failure::JobFailure},
+    observe::admin::{HealthComponent, WorkerHealth},
+    observe::logging::rounded,
+    observe::metrics::ReconnectPeer,
 };
-pub(crate) use outlet::Outlet;
-use session::Session;
+pub(crate) use outlet::ResultPublisher;
+use session::ConsumerSession;
 
 /// How often the loop shows that it goes round.
 const BEAT: Duration = Duration::from_secs(1);
@@ -46,20 +49,20 @@ const LASTING: Duration = Duration::from_secs(30);
 const HAND_BACK: Duration = Duration::from_secs(5);
 
 /// Everything the consumer works with.
-pub(crate) struct Desk {
-    pub(crate) parts: Arc<Parts>,
+pub(crate) struct ConsumerContext {
+    pub(crate) parts: Arc<JobContext>,
     pub(crate) broker: BrokerArgs,
-    pub(crate) topology: Topology,
-    pub(crate) outlet: Outlet,
-    pub(crate) health: Arc<Health>,
-    pub(crate) drain: Drain,
+    pub(crate) topology: QueueTopology,
+    pub(crate) outlet: ResultPublisher,
+    pub(crate) health: Arc<WorkerHealth>,
+    pub(crate) drain: Shutdown,
     /// Jobs at once; also what the broker may send ahead.
     pub(crate) jobs: u16,
     /// One for each job at once, whichever session brought it.
     pub(crate) permits: Arc<Semaphore>,
     /// Jobs at work in this process, by `id`.
-    pub(crate) at_work: AtWork,
-    pub(crate) trouble: Trouble,
+    pub(crate) at_work: InFlightJobs,
+    pub(crate) trouble: FailureBackoff,
     /// Shared by jobs; held alone by one that may have killed a worker before.
     pub(crate) alone: Arc<RwLock<()>>,
     pub(crate) tasks: TaskTracker,
@@ -69,12 +72,12 @@ pub(crate) struct Desk {
 
 /// Store or disk in trouble: the next job would fail like the last one.
 #[derive(Debug, Default)]
-pub(crate) struct Trouble(AtomicU32);
+pub(crate) struct FailureBackoff(AtomicU32);
 
-impl Trouble {
+impl FailureBackoff {
     /// After a failure that the next job would share, waits while the job's permit is held: a sick worker must not be the
     /// fastest of its fleet, and run the whole queue through its retries. A second, then twice that, up to a minute.
-    async fn pause(&self, failure: &Failure, drain: &Drain) {
+    async fn pause(&self, failure: &JobFailure, drain: &Shutdown) {
         const LONGEST: Duration = Duration::from_secs(60);
         if !matches!(failure.kind, "store-unavailable" | "disk-full") {
             return;
@@ -95,12 +98,12 @@ impl Trouble {
 
 /// Jobs at work in this process, by `id`.
 #[derive(Debug, Default)]
-pub(crate) struct AtWork {
+pub(crate) struct InFlightJobs {
     ids: Mutex<HashSet<String>>,
     left: Notify,
 }
 
-impl AtWork {
+impl InFlightJobs {
     /// Waits until the job is not at work.
     async fn gone(&self, id: &str) {
         loop {
@@ -114,8 +117,8 @@ impl AtWork {
 
     /// Marks the job as at work until what this gives is dropped; nothing where it is already.
     fn enter<'a>(&'a self, id: &str) -> Option<impl Drop + use<'a>> {
-        struct Leave<'a>(&'a AtWork, String);
-        impl Drop for Leave<'_> {
+        struct InFlightEntry<'a>(&'a InFlightJobs, String);
+        impl Drop for InFlightEntry<'_> {
             fn drop(&mut self) {
                 self.0.ids().remove(&self.1);
                 self.0.left.notify_waiters();
@@ -123,7 +126,7 @@ impl AtWork {
         }
         self.ids()
             .insert(id.to_owned())
-            .then(|| Leave(self, id.to_owned()))
+            .then(|| InFlightEntry(self, id.to_owned()))
     }
 
     fn ids(&self) -> MutexGuard<'_, HashSet<String>> {
@@ -133,23 +136,23 @@ impl AtWork {
 
 /// The two steps of an orderly end.
 #[derive(Clone, Debug)]
-pub(crate) struct Drain {
+pub(crate) struct Shutdown {
     /// Take no more jobs.
     pub(crate) stop: CancellationToken,
     /// Give up what is under way.
     pub(crate) now: CancellationToken,
     /// The same, for threads.
-    pub(crate) cancel: Cancel,
+    pub(crate) cancel: CancelToken,
     /// From the first to the second.
     pub(crate) deadline: Duration,
 }
 
-impl Drain {
+impl Shutdown {
     pub(crate) fn new(deadline: Duration) -> Self {
         Self {
             stop: CancellationToken::new(),
             now: CancellationToken::new(),
-            cancel: Cancel::new(),
+            cancel: CancelToken::new(),
             deadline,
         }
     }
@@ -164,29 +167,30 @@ impl Drain {
 ///
 /// # Errors
 /// [`BrokerError`] where the first connection could not be made in time, or never will be.
-pub(crate) async fn run(desk: &Arc<Desk>, start_by: Instant) -> Result<(), BrokerError> {
-    let mut backoff = Backoff::default();
+pub(crate) async fn run(desk: &Arc<ConsumerContext>, start_by: Instant) -> Result<(), BrokerError> {
+    let mut backoff = ExponentialBackoff::default();
     let mut started = false;
     while !desk.drain.stop.is_cancelled() {
         let opened = tokio::select! {
-            opened = beating(&desk.health, Session::open(desk)) => opened,
+            opened = beating(&desk.health, ConsumerSession::open(desk)) => opened,
             () = desk.drain.stop.cancelled() => break,
         };
         match opened {
             Ok(session) => {
                 if started {
-                    desk.parts.metrics.reconnected(Peer::Broker);
+                    desk.parts.metrics.reconnected(ReconnectPeer::Broker);
                 }
                 started = true;
                 let since = Instant::now();
-                desk.health.set(Part::Broker, Ok(()));
+                desk.health.set(HealthComponent::Broker, Ok(()));
                 tracing::info!(queue = desk.topology.jobs, jobs = desk.jobs, "taking jobs");
                 let Some(why) = serve(desk, session).await else {
                     desk.outlet.close().await;
                     return Ok(());
                 };
                 tracing::warn!(reason = %why, "lost the broker; connecting again");
-                desk.health.set(Part::Broker, Err(why.to_string()));
+                desk.health
+                    .set(HealthComponent::Broker, Err(why.to_string()));
                 if since.elapsed() >= LASTING {
                     backoff.reset();
                 }
@@ -197,7 +201,8 @@ pub(crate) async fn run(desk: &Arc<Desk>, start_by: Instant) -> Result<(), Broke
             }
             Err(error) => {
                 tracing::warn!(%error, "no broker yet");
-                desk.health.set(Part::Broker, Err(error.to_string()));
+                desk.health
+                    .set(HealthComponent::Broker, Err(error.to_string()));
                 wait(desk, backoff.next_wait()).await;
             }
         }
@@ -209,7 +214,7 @@ pub(crate) async fn run(desk: &Arc<Desk>, start_by: Instant) -> Result<(), Broke
 }
 
 /// Does what has a deadline of its own, and shows meanwhile that the worker lives.
-pub(crate) async fn beating<T>(health: &Health, work: impl Future<Output = T>) -> T {
+pub(crate) async fn beating<T>(health: &WorkerHealth, work: impl Future<Output = T>) -> T {
     let beat = async {
         loop {
             health.beat();
@@ -223,7 +228,7 @@ pub(crate) async fn beating<T>(health: &Health, work: impl Future<Output = T>) -
 }
 
 /// Sleeps; ends at once with the drain.
-async fn wait(desk: &Desk, time: Duration) {
+async fn wait(desk: &ConsumerContext, time: Duration) {
     tokio::select! {
         () = beating(&desk.health, sleep(time)) => {}
         () = desk.drain.stop.cancelled() => {}
@@ -231,7 +236,10 @@ async fn wait(desk: &Desk, time: Duration) {
 }
 
 /// Takes deliveries until the drain, which it sees to its end, or until the session is lost: then says why.
-async fn serve(desk: &Arc<Desk>, mut session: Session) -> Option<Ended> {
+async fn serve(
+    desk: &Arc<ConsumerContext>,
+    mut session: ConsumerSession,
+) -> Option<ConsumerClosed> {
     let start = |delivery| {
         desk.tasks.spawn(handle::handle(Arc::clone(desk), delivery));
     };
@@ -265,7 +273,7 @@ async fn serve(desk: &Arc<Desk>, mut session: Session) -> Option<Ended> {
 }
 
 /// Waits for the jobs under way up to the deadline, then gives them up.
-async fn finish(desk: &Desk) {
+async fn finish(desk: &ConsumerContext) {
     desk.tasks.close();
     let under_way = desk.tasks.len();
     let started = Instant::now();

@@ -1,4 +1,4 @@
-//! [`Outlet`]: what the worker sends, on a connection of its own.
+//! [`ResultPublisher`]: what the worker sends, on a connection of its own.
 //!
 //! Apart from the deliveries': a broker that is short of memory or disk stops reading from connections that
 //! publish, and deliveries must stay in hand meanwhile. It connects again by itself; a delivery waits for that.
@@ -15,35 +15,35 @@ use tokio::sync::Mutex;
 use crate::{
     broker::{
         connection::{close, connect},
-        consume::{ATTEMPTS_HEADER, Message},
-        publish::{ConfirmObserver, Properties, PublishError, Publisher},
-        topology::Topology,
+        consume::{ATTEMPTS_HEADER, InboundMessage},
+        publish::{ConfirmObserver, MessageProperties, PublishError, Publisher},
+        topology::QueueTopology,
     },
     cli::BrokerArgs,
-    metrics::{Confirm, Metrics},
+    observe::metrics::{ConfirmOutcome, Metrics},
 };
 
 /// Sends results, retries and dead letters, each confirmed.
-pub(crate) struct Outlet {
+pub(crate) struct ResultPublisher {
     arguments: BrokerArgs,
-    topology: Topology,
-    observer: Arc<Counted>,
-    open: Mutex<Option<Open>>,
+    topology: QueueTopology,
+    observer: Arc<ConfirmCounter>,
+    open: Mutex<Option<OpenConnection>>,
 }
 
 #[derive(Clone)]
-struct Open {
+struct OpenConnection {
     connection: Arc<Connection>,
     publisher: Arc<Publisher>,
 }
 
-impl Outlet {
+impl ResultPublisher {
     /// Connects when first used.
     pub(crate) fn new(arguments: BrokerArgs, metrics: Arc<Metrics>) -> Self {
         Self {
-            topology: Topology::new(&arguments),
+            topology: QueueTopology::new(&arguments),
             arguments,
-            observer: Arc::new(Counted(metrics)),
+            observer: Arc::new(ConfirmCounter(metrics)),
             open: Mutex::new(None),
         }
     }
@@ -71,9 +71,13 @@ impl Outlet {
     }
 
     /// Sends a message again, as it came, to the delay queue of that step.
-    pub(super) async fn retry(&self, step: usize, message: &Message) -> Result<(), PublishError> {
+    pub(super) async fn retry(
+        &self,
+        step: usize,
+        message: &InboundMessage,
+    ) -> Result<(), PublishError> {
         let attempts = i64::from(message.attempts) + 1;
-        let properties = Properties {
+        let properties = MessageProperties {
             priority: message.priority,
             headers: vec![(ATTEMPTS_HEADER, attempts)],
             ..properties(message.message_id.clone(), "recto.job/v1")
@@ -87,7 +91,7 @@ impl Outlet {
         exchange: &str,
         key: &str,
         body: &[u8],
-        properties: Properties,
+        properties: MessageProperties,
     ) -> Result<(), PublishError> {
         let publisher = self.publisher().await?;
         publisher.publish(exchange, key, body, properties).await
@@ -112,7 +116,7 @@ impl Outlet {
             self.arguments.confirm_timeout,
             Arc::clone(&self.observer) as Arc<dyn ConfirmObserver>,
         ));
-        *open = Some(Open {
+        *open = Some(OpenConnection {
             connection,
             publisher: Arc::clone(&publisher),
         });
@@ -127,14 +131,14 @@ impl Outlet {
     }
 }
 
-fn properties(message_id: Option<String>, kind: &str) -> Properties {
+fn properties(message_id: Option<String>, kind: &str) -> MessageProperties {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    Properties {
+    MessageProperties {
         message_id,
         content_type: Some("application/json".to_owned()),
         kind: Some(kind.to_owned()),
         timestamp_s: now.ok().map(|since| since.as_secs()),
-        ..Properties::default()
+        ..MessageProperties::default()
     }
 }
 
@@ -143,16 +147,16 @@ fn json(message: &impl Serialize) -> Vec<u8> {
 }
 
 /// Counts confirms.
-struct Counted(Arc<Metrics>);
+struct ConfirmCounter(Arc<Metrics>);
 
-impl ConfirmObserver for Counted {
+impl ConfirmObserver for ConfirmCounter {
     fn published(&self, kind: Option<&'static str>, took: Duration) {
         let outcome = match kind {
-            None => Confirm::Confirmed,
-            Some("unroutable") => Confirm::Unroutable,
-            Some("nacked") => Confirm::Nacked,
-            Some("confirm-timeout") => Confirm::TimedOut,
-            Some(_) => Confirm::BrokerLost,
+            None => ConfirmOutcome::Confirmed,
+            Some("unroutable") => ConfirmOutcome::Unroutable,
+            Some("nacked") => ConfirmOutcome::Nacked,
+            Some("confirm-timeout") => ConfirmOutcome::TimedOut,
+            Some(_) => ConfirmOutcome::BrokerLost,
         };
         self.0.confirm(outcome, took);
     }

@@ -1,29 +1,29 @@
-//! [`Session`]: one connection and what it delivers.
+//! [`ConsumerSession`]: one connection and what it delivers.
 
 use std::sync::Arc;
 
 use lapin::Connection;
 
-use super::Desk;
+use super::ConsumerContext;
 use crate::broker::{
     connection::{close, connect},
-    consume::{Consumer, Consuming},
+    consume::{ConsumeOptions, Consumer},
     error::BrokerError,
     topology,
 };
 
 /// A connection with its deliveries.
-pub(super) struct Session {
+pub(super) struct ConsumerSession {
     pub(super) consumer: Consumer,
     connection: Arc<Connection>,
 }
 
-impl Session {
+impl ConsumerSession {
     /// Connects, sees to the queues and starts to consume.
-    pub(super) async fn open(desk: &Desk) -> Result<Self, BrokerError> {
+    pub(super) async fn open(desk: &ConsumerContext) -> Result<Self, BrokerError> {
         let connection = Arc::new(connect(&desk.broker, "worker").await?);
         topology::ensure(&connection, &desk.topology, desk.broker.declare).await?;
-        let consuming = Consuming {
+        let consuming = ConsumeOptions {
             queue: desk.topology.jobs.clone(),
             prefetch: desk.jobs,
             tag: format!("recto-{}", uuid::Uuid::now_v7().simple()),

@@ -1,4 +1,4 @@
-//! [`Failure`]: why a job has no result, and the one list of words for it.
+//! [`JobFailure`]: why a job has no result, and the one list of words for it.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::{broker::publish::PublishError, store::StoreError};
 
 /// Where in its life a job failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub(crate) enum FailureStage {
     /// Handing the message over, again and again.
     Deliver,
     /// Understanding the message.
@@ -25,7 +25,7 @@ pub(crate) enum Stage {
 
 /// What another try would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Nature {
+pub(crate) enum Retryability {
     /// Fail the same way.
     Permanent,
     /// Perhaps succeed.
@@ -35,56 +35,56 @@ pub(crate) enum Nature {
 }
 
 /// Every word for a failure, and what another try would do.
-pub(crate) const KINDS: [(&str, Nature); 35] = [
-    ("bad-message", Nature::Permanent),
-    ("unknown-version", Nature::Permanent),
-    ("not-allowed", Nature::Permanent),
-    ("engine-unavailable", Nature::Permanent),
-    ("crash-loop", Nature::Permanent),
-    ("no-such-object", Nature::Permanent),
-    ("no-such-bucket", Nature::Permanent),
-    ("bad-request", Nature::Permanent),
-    ("source-changed", Nature::Permanent),
-    ("not-a-document", Nature::Permanent),
-    ("damaged", Nature::Permanent),
-    ("no-pages", Nature::Permanent),
-    ("encrypted", Nature::Permanent),
-    ("wrong-password", Nature::Permanent),
-    ("unsupported", Nature::Permanent),
-    ("document-too-large", Nature::Permanent),
-    ("page-too-large", Nature::Permanent),
-    ("no-such-page", Nature::Permanent),
-    ("page-timeout", Nature::Permanent),
-    ("page-damaged", Nature::Permanent),
-    ("access-denied", Nature::Transient),
-    ("store-unavailable", Nature::Transient),
-    ("not-configured", Nature::Transient),
-    ("disk-full", Nature::Transient),
-    ("out-of-memory", Nature::Transient),
-    ("crashed", Nature::Transient),
-    ("engine-stopped", Nature::Transient),
-    ("pdfium-missing", Nature::Transient),
-    ("io", Nature::Transient),
-    ("panic", Nature::Transient),
-    ("unroutable", Nature::Transient),
-    ("nacked", Nature::Transient),
-    ("confirm-timeout", Nature::Transient),
-    ("broker-lost", Nature::Transient),
-    ("drain", Nature::Interrupted),
+pub(crate) const KINDS: [(&str, Retryability); 35] = [
+    ("bad-message", Retryability::Permanent),
+    ("unknown-version", Retryability::Permanent),
+    ("not-allowed", Retryability::Permanent),
+    ("engine-unavailable", Retryability::Permanent),
+    ("crash-loop", Retryability::Permanent),
+    ("no-such-object", Retryability::Permanent),
+    ("no-such-bucket", Retryability::Permanent),
+    ("bad-request", Retryability::Permanent),
+    ("source-changed", Retryability::Permanent),
+    ("not-a-document", Retryability::Permanent),
+    ("damaged", Retryability::Permanent),
+    ("no-pages", Retryability::Permanent),
+    ("encrypted", Retryability::Permanent),
+    ("wrong-password", Retryability::Permanent),
+    ("unsupported", Retryability::Permanent),
+    ("document-too-large", Retryability::Permanent),
+    ("page-too-large", Retryability::Permanent),
+    ("no-such-page", Retryability::Permanent),
+    ("page-timeout", Retryability::Permanent),
+    ("page-damaged", Retryability::Permanent),
+    ("access-denied", Retryability::Transient),
+    ("store-unavailable", Retryability::Transient),
+    ("not-configured", Retryability::Transient),
+    ("disk-full", Retryability::Transient),
+    ("out-of-memory", Retryability::Transient),
+    ("crashed", Retryability::Transient),
+    ("engine-stopped", Retryability::Transient),
+    ("pdfium-missing", Retryability::Transient),
+    ("io", Retryability::Transient),
+    ("panic", Retryability::Transient),
+    ("unroutable", Retryability::Transient),
+    ("nacked", Retryability::Transient),
+    ("confirm-timeout", Retryability::Transient),
+    ("broker-lost", Retryability::Transient),
+    ("drain", Retryability::Interrupted),
 ];
 
 /// Why a job has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Failure {
+pub(crate) struct JobFailure {
     /// Where it failed.
-    pub(crate) stage: Stage,
+    pub(crate) stage: FailureStage,
     /// A word of [`KINDS`].
     pub(crate) kind: &'static str,
     /// What happened and what to do about it; never a secret.
     pub(crate) message: String,
 }
 
-impl Stage {
+impl FailureStage {
     /// The word it is written as.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
@@ -98,9 +98,9 @@ impl Stage {
     }
 }
 
-impl Failure {
+impl JobFailure {
     /// A failure of that kind; a word that is not in [`KINDS`] becomes `io`.
-    pub(crate) fn new(stage: Stage, kind: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(stage: FailureStage, kind: &str, message: impl Into<String>) -> Self {
         let known = KINDS.iter().find(|(known, _)| *known == kind);
         Self {
             stage,
@@ -110,15 +110,15 @@ impl Failure {
     }
 
     /// What another try would do.
-    pub(crate) fn nature(&self) -> Nature {
+    pub(crate) fn nature(&self) -> Retryability {
         KINDS
             .iter()
             .find(|(known, _)| *known == self.kind)
-            .map_or(Nature::Transient, |(_, nature)| *nature)
+            .map_or(Retryability::Transient, |(_, nature)| *nature)
     }
 
     /// A store failed, while fetching or while storing.
-    pub(crate) fn store(stage: Stage, error: &StoreError) -> Self {
+    pub(crate) fn store(stage: FailureStage, error: &StoreError) -> Self {
         let kind = match error.kind() {
             "too-large" => "document-too-large",
             "bad-uri" => "bad-message",
@@ -130,21 +130,21 @@ impl Failure {
     /// The document could not be opened, or its results not be written.
     pub(crate) fn read(error: &ReadError) -> Self {
         let kind = match error {
-            ReadError::Sink(error) if crate::workdir::is_disk_full(error) => "disk-full",
+            ReadError::Sink(error) if crate::os::scratch::is_disk_full(error) => "disk-full",
             ReadError::Cancelled => "drain",
             error => error.kind(),
         };
-        Self::new(Stage::Read, kind, error.to_string())
+        Self::new(FailureStage::Read, kind, error.to_string())
     }
 
     /// A result was not confirmed.
     pub(crate) fn publish(error: &PublishError) -> Self {
-        Self::new(Stage::Publish, error.kind(), error.to_string())
+        Self::new(FailureStage::Publish, error.kind(), error.to_string())
     }
 
     /// The work folder failed.
-    pub(crate) fn work(stage: Stage, error: &std::io::Error) -> Self {
-        let kind = if crate::workdir::is_disk_full(error) {
+    pub(crate) fn work(stage: FailureStage, error: &std::io::Error) -> Self {
+        let kind = if crate::os::scratch::is_disk_full(error) {
             "disk-full"
         } else {
             "io"
@@ -153,7 +153,7 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for JobFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }

@@ -1,4 +1,4 @@
-//! [`Identity`]: what makes a result the result of its document and options.
+//! [`Fingerprint`]: what makes a result the result of its document and options.
 //!
 //! Two jobs with the same identity have the same Markdown, so the second one needs no reading.
 
@@ -6,13 +6,13 @@ use recto_schemas::{EngineName, Options, PIPELINE_REVISION, ResultSource};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::document::hex;
+use crate::document::manifest::hex;
 
 /// SHA-256 of what decides a result, 64 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Identity(String);
+pub(crate) struct Fingerprint(String);
 
-impl Identity {
+impl Fingerprint {
     /// The identity of reading `source` with `options` by an engine whose model has that SHA-256.
     ///
     /// The version decides where there is one, else the `ETag`. Of the limits, only those that change what
@@ -68,7 +68,7 @@ fn leave_out(members: &mut Map<String, Value>, options: &Options) {
 
 #[cfg(test)]
 mod tests {
-    use recto_schemas::{Dtype, GotOptions, Limits, Mode};
+    use recto_schemas::{DocumentLimits, Dtype, GotMode, GotOptions};
 
     use super::*;
 
@@ -83,34 +83,34 @@ mod tests {
     #[test]
     fn what_changes_the_markdown_changes_the_identity_and_nothing_else_does() {
         let options = Options::default();
-        let base = Identity::new(&source("1"), &options, "m");
-        let with = |options: Options| Identity::new(&source("1"), &options, "m");
-        let limited = |limits: Limits| {
+        let base = Fingerprint::new(&source("1"), &options, "m");
+        let with = |options: Options| Fingerprint::new(&source("1"), &options, "m");
+        let limited = |limits: DocumentLimits| {
             with(Options {
                 limits,
                 ..Options::default()
             })
         };
 
-        assert_ne!(base, Identity::new(&source("2"), &options, "m"));
-        assert_ne!(base, Identity::new(&source("1"), &options, "other"));
+        assert_ne!(base, Fingerprint::new(&source("2"), &options, "m"));
+        assert_ne!(base, Fingerprint::new(&source("1"), &options, "other"));
         let no_markers = Options {
             page_markers: false,
             ..Options::default()
         };
         assert_ne!(base, with(no_markers));
-        let few_pages = Limits {
+        let few_pages = DocumentLimits {
             max_pages: 3,
-            ..Limits::default()
+            ..DocumentLimits::default()
         };
         assert_ne!(base, limited(few_pages));
 
-        let patient = Limits {
+        let patient = DocumentLimits {
             page_timeout_s: 99.0,
             document_timeout_s: 99.0,
             max_raster_mib: 99,
             max_document_bytes: 99,
-            ..Limits::default()
+            ..DocumentLimits::default()
         };
         assert_eq!(base, limited(patient));
     }
@@ -123,11 +123,11 @@ mod tests {
                 got,
                 ..Options::default()
             };
-            Identity::new(&source("1"), &options, "m")
+            Fingerprint::new(&source("1"), &options, "m")
         };
         let usual = GotOptions::default;
         let plain = || GotOptions {
-            mode: Mode::Plain,
+            mode: GotMode::Plain,
             ..usual()
         };
         let on = |dtype: Dtype, device: &str, batch: u32| GotOptions {
@@ -153,7 +153,7 @@ mod tests {
     /// Results stored by earlier versions are found again.
     #[test]
     fn the_identity_of_a_ppocr_job_stays_what_it_was() {
-        let identity = Identity::new(&source("1"), &Options::default(), "m");
+        let identity = Fingerprint::new(&source("1"), &Options::default(), "m");
         assert_eq!(
             identity.as_str(),
             "1561c560db339887dea39f82a3ce9ac0fe197a9dc57776ab49f223fa90b40c8a"
@@ -166,7 +166,7 @@ mod tests {
             version_id: Some("v7".to_owned()),
             ..source(etag)
         };
-        let of = |source: &ResultSource| Identity::new(source, &Options::default(), "m");
+        let of = |source: &ResultSource| Fingerprint::new(source, &Options::default(), "m");
         assert_eq!(of(&versioned("1")), of(&versioned("2")));
         assert_ne!(of(&versioned("1")), of(&source("1")));
     }

@@ -5,23 +5,23 @@ use std::path::Path;
 use recto_schemas::{Manifest, check_version};
 
 use super::{
-    Parts,
-    failure::{Failure, Stage},
-    place::{NAME, Place},
-    read::Written,
+    JobContext,
+    failure::{FailureStage, JobFailure},
+    place::{NAME, OutputPath},
+    read::WrittenResult,
 };
 use crate::{
-    endings::content_type,
-    metrics::Direction,
-    output,
-    store::{Condition, Location, ObjectStore, Stored},
+    document::media_type::content_type,
+    document::output,
+    observe::metrics::TransferDirection,
+    store::{ObjectStore, PutOutcome, StoreUri, WriteCondition},
 };
 
 /// The largest manifest that is read, in bytes: some 300 for each of a great many pages.
 const MAX_MANIFEST_BYTES: u64 = 64 << 20;
 
 /// Whose manifest is stored.
-pub(super) enum Kept {
+pub(super) enum PublishedResult {
     /// That of this reading.
     Ours,
     /// That of another worker, which was faster.
@@ -29,8 +29,11 @@ pub(super) enum Kept {
 }
 
 /// The manifest stored for the place, where there is one that this version reads.
-pub(super) async fn stored(parts: &Parts, place: &Place) -> Result<Option<Manifest>, Failure> {
-    let failed = |error| Failure::store(Stage::Store, &error);
+pub(super) async fn stored(
+    parts: &JobContext,
+    place: &OutputPath,
+) -> Result<Option<Manifest>, JobFailure> {
+    let failed = |error| JobFailure::store(FailureStage::Store, &error);
     let manifest = file(place, &format!("{NAME}.json"))?;
     let Some(bytes) = parts
         .stores
@@ -47,34 +50,34 @@ pub(super) async fn stored(parts: &Parts, place: &Place) -> Result<Option<Manife
                 "{manifest} is no {}; another version of recto may have stored it: use that one, or remove the object",
                 Manifest::SCHEMA
             );
-            Err(Failure::new(Stage::Store, "io", message))
+            Err(JobFailure::new(FailureStage::Store, "io", message))
         }
     }
 }
 
 /// Stores the files and then the manifest; `replace` puts it in the place of an earlier one.
 pub(super) async fn keep(
-    parts: &Parts,
-    written: &Written,
-    place: &Place,
+    parts: &JobContext,
+    written: &WrittenResult,
+    place: &OutputPath,
     replace: bool,
-) -> Result<Kept, Failure> {
-    let failed = |error| Failure::store(Stage::Store, &error);
+) -> Result<PublishedResult, JobFailure> {
+    let failed = |error| JobFailure::store(FailureStage::Store, &error);
     // Between the first look and now another worker may have finished; its files are not touched.
     if !replace && let Some(manifest) = stored(parts, place).await? {
-        return Ok(Kept::Anothers(Box::new(manifest)));
+        return Ok(PublishedResult::Anothers(Box::new(manifest)));
     }
     let results = written.results();
     let manifest = format!("{NAME}.json");
-    let mut files =
-        output::files(&results, &manifest).map_err(|error| Failure::work(Stage::Store, &error))?;
+    let mut files = output::files(&results, &manifest)
+        .map_err(|error| JobFailure::work(FailureStage::Store, &error))?;
     // The manifest is the last.
     files.push((manifest.clone(), results.join(&manifest)));
     for (name, path) in files {
         let condition = if name == manifest && !replace {
-            Condition::IfAbsent
+            WriteCondition::IfAbsent
         } else {
-            Condition::Always
+            WriteCondition::Always
         };
         let to = self::file(place, &name)?;
         let bytes = path.metadata().map_or(0, |about| about.len());
@@ -83,23 +86,23 @@ pub(super) async fn keep(
             .put(&to, &path, content_type(Path::new(&name)), condition)
             .await
             .map_err(failed)?;
-        if matches!(stored, Stored::AlreadyThere) {
+        if matches!(stored, PutOutcome::AlreadyThere) {
             return match self::stored(parts, place).await? {
-                Some(manifest) => Ok(Kept::Anothers(Box::new(manifest))),
-                None => Err(Failure::new(
-                    Stage::Store,
+                Some(manifest) => Ok(PublishedResult::Anothers(Box::new(manifest))),
+                None => Err(JobFailure::new(
+                    FailureStage::Store,
                     "store-unavailable",
                     format!("the store says that {to} is there and does not give it"),
                 )),
             };
         }
-        parts.metrics.bytes(Direction::Stored, bytes);
+        parts.metrics.bytes(TransferDirection::Stored, bytes);
     }
-    Ok(Kept::Ours)
+    Ok(PublishedResult::Ours)
 }
 
-fn file(place: &Place, below: &str) -> Result<Location, Failure> {
+fn file(place: &OutputPath, below: &str) -> Result<StoreUri, JobFailure> {
     place
         .file(below)
-        .map_err(|error| Failure::new(Stage::Store, "bad-message", error.to_string()))
+        .map_err(|error| JobFailure::new(FailureStage::Store, "bad-message", error.to_string()))
 }

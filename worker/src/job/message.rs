@@ -3,8 +3,8 @@
 use recto_schemas::{Job, check_version};
 use serde_json::Value;
 
-use super::failure::{Failure, Stage};
-use crate::store::Location;
+use super::failure::{FailureStage, JobFailure};
+use crate::store::StoreUri;
 
 /// The longest body that is looked at, in bytes. Jobs are a few hundred.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -14,8 +14,8 @@ const SHOWN_BYTES: usize = 4_096;
 const MAX_WORD: usize = 200;
 
 /// The job that a message holds.
-pub(crate) fn parse(body: &[u8]) -> Result<Job, Failure> {
-    let bad = |message: String| Failure::new(Stage::Parse, "bad-message", message);
+pub(crate) fn parse(body: &[u8]) -> Result<Job, JobFailure> {
+    let bad = |message: String| JobFailure::new(FailureStage::Parse, "bad-message", message);
     if body.len() > MAX_BODY_BYTES {
         let bytes = body.len();
         return Err(bad(format!(
@@ -26,8 +26,9 @@ pub(crate) fn parse(body: &[u8]) -> Result<Job, Failure> {
         .map_err(|error| bad(format!("the message is not JSON: {error}")))?;
     // Before anything else: another version may have other members.
     if let Some(version) = value.get("schema").and_then(Value::as_str) {
-        check_version(version, Job::SCHEMA)
-            .map_err(|error| Failure::new(Stage::Parse, "unknown-version", error.to_string()))?;
+        check_version(version, Job::SCHEMA).map_err(|error| {
+            JobFailure::new(FailureStage::Parse, "unknown-version", error.to_string())
+        })?;
     }
     let job: Job = serde_json::from_value(value)
         .map_err(|error| bad(format!("the message is no {}: {error}", Job::SCHEMA)))?;
@@ -96,8 +97,8 @@ fn redact(value: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(redact),
         // Keys of objects may have `?` and `#`; addresses of other kinds may have secrets behind them.
-        Value::String(text) if text.contains("://") && text.parse::<Location>().is_err() => {
-            *text = crate::telemetry::redact_uri(text);
+        Value::String(text) if text.contains("://") && text.parse::<StoreUri>().is_err() => {
+            *text = crate::observe::logging::redact_uri(text);
         }
         _ => {}
     }

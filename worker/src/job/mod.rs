@@ -27,39 +27,39 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_pipeline::{cancel::Cancel, engine::Engine, image::rasterizer::Rasterizer};
+use recto_pipeline::{cancel::CancelToken, engine::Engine, image::rasterizer::Rasterizer};
 use recto_schemas::{DocumentState, Job, Manifest, ResultSource, ResultState, ResultTiming};
 use tracing::Instrument;
 
 use crate::{
-    metrics::{Direction, Metrics, Stage as Timed},
-    store::{ObjectStore, Pin, Stores},
-    telemetry,
-    workdir::WorkDir,
+    observe::logging,
+    observe::metrics::{JobStage, Metrics, TransferDirection},
+    os::scratch::ScratchDir,
+    store::{ObjectStore, ObjectStores, ObjectVersion},
 };
-use failure::{Failure, Stage};
-use place::{Place, UnderWay};
-use plan::{Bounds, Plan};
+use failure::{FailureStage, JobFailure};
+use place::{KeyedLock, OutputPath};
+use plan::{ValidatedJob, WorkerLimits};
 
 /// What jobs are done with; one for the whole process.
-pub(crate) struct Parts {
-    pub(crate) stores: Stores,
+pub(crate) struct JobContext {
+    pub(crate) stores: ObjectStores,
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) rasterizer: Rasterizer,
-    pub(crate) work: WorkDir,
-    pub(crate) bounds: Bounds,
+    pub(crate) work: ScratchDir,
+    pub(crate) bounds: WorkerLimits,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) under_way: UnderWay,
+    pub(crate) under_way: KeyedLock,
 }
 
 /// A job with a stored result.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct JobOutcome {
     pub(crate) state: ResultState,
     /// As it is stored.
     pub(crate) manifest: Manifest,
     pub(crate) source: ResultSource,
-    pub(crate) place: Place,
+    pub(crate) place: OutputPath,
     /// `queue_s` is not known here.
     pub(crate) timing: ResultTiming,
     /// Whether this call read the document.
@@ -69,8 +69,12 @@ pub(crate) struct Ended {
 /// Does a job. Where its result is stored already, nothing is read.
 ///
 /// # Errors
-/// [`Failure`] with its stage and kind; then no manifest is stored.
-pub(crate) async fn run(parts: &Arc<Parts>, job: &Job, cancel: &Cancel) -> Result<Ended, Failure> {
+/// [`JobFailure`] with its stage and kind; then no manifest is stored.
+pub(crate) async fn run(
+    parts: &Arc<JobContext>,
+    job: &Job,
+    cancel: &CancelToken,
+) -> Result<JobOutcome, JobFailure> {
     let (plan, source, place) = locate(parts, job).await?;
     // A job that came again while it is still at work here waits, and finds its result.
     let _turn = parts.under_way.enter(&place).await;
@@ -86,20 +90,26 @@ pub(crate) async fn run(parts: &Arc<Parts>, job: &Job, cancel: &Cancel) -> Resul
 ///
 /// # Errors
 /// As [`run`].
-pub(crate) async fn stored(parts: &Parts, job: &Job) -> Result<Option<Ended>, Failure> {
+pub(crate) async fn stored(
+    parts: &JobContext,
+    job: &Job,
+) -> Result<Option<JobOutcome>, JobFailure> {
     let (_, source, place) = locate(parts, job).await?;
     let stored = keep::stored(parts, &place).await?;
     Ok(stored.map(|manifest| before(job, manifest, source, place)))
 }
 
 /// What the job asks for, which version of the document is meant, and where its result is kept.
-async fn locate(parts: &Parts, job: &Job) -> Result<(Plan, ResultSource, Place), Failure> {
-    let plan = Plan::new(job, &parts.bounds, parts.engine.as_ref())?;
+async fn locate(
+    parts: &JobContext,
+    job: &Job,
+) -> Result<(ValidatedJob, ResultSource, OutputPath), JobFailure> {
+    let plan = ValidatedJob::new(job, &parts.bounds, parts.engine.as_ref())?;
     let found = parts
         .stores
         .stat(&plan.source, &plan.pin)
         .await
-        .map_err(|error| Failure::store(Stage::Fetch, &error))?;
+        .map_err(|error| JobFailure::store(FailureStage::Fetch, &error))?;
     let source = ResultSource {
         uri: job.source.uri.clone(),
         version_id: found.version_id,
@@ -108,39 +118,47 @@ async fn locate(parts: &Parts, job: &Job) -> Result<(Plan, ResultSource, Place),
     };
     let root = parts.stores.file_root().map(|root| root.to_string_lossy());
     let model = &parts.engine.info().model_sha256;
-    let place = Place::new(&plan, &source, model, root.as_deref())?;
+    let place = OutputPath::new(&plan, &source, model, root.as_deref())?;
     Ok((plan, source, place))
 }
 
 /// Fetches, reads and stores.
 async fn make(
-    parts: &Arc<Parts>,
+    parts: &Arc<JobContext>,
     job: &Job,
-    plan: Plan,
-    (source, place): (ResultSource, Place),
-    (replace, cancel): (bool, &Cancel),
-) -> Result<Ended, Failure> {
+    plan: ValidatedJob,
+    (source, place): (ResultSource, OutputPath),
+    (replace, cancel): (bool, &CancelToken),
+) -> Result<JobOutcome, JobFailure> {
     let limit = plan.options.limits.max_document_bytes;
     let bytes = source.bytes.unwrap_or(0);
     if bytes > limit {
         let message = format!("the document has {bytes} bytes and the limit is {limit}");
-        return Err(Failure::new(Stage::Fetch, "document-too-large", message));
+        return Err(JobFailure::new(
+            FailureStage::Fetch,
+            "document-too-large",
+            message,
+        ));
     }
     let cap = parts.work.limit_bytes();
     if bytes > cap {
         let message = format!(
             "the document has {bytes} bytes and the work folder {cap}; raise --work-megabytes"
         );
-        return Err(Failure::new(Stage::Fetch, "document-too-large", message));
+        return Err(JobFailure::new(
+            FailureStage::Fetch,
+            "document-too-large",
+            message,
+        ));
     }
     let folder = parts
         .work
         .job_folder(bytes)
-        .map_err(|error| Failure::work(Stage::Fetch, &error.into()))?;
+        .map_err(|error| JobFailure::work(FailureStage::Fetch, &error.into()))?;
 
-    let (fetched, fetch_s) = timed(parts, Timed::Fetch, async {
+    let (fetched, fetch_s) = timed(parts, JobStage::Fetch, async {
         let file = folder.path().join("source");
-        let pin = Pin {
+        let pin = ObjectVersion {
             version_id: source.version_id.clone(),
             etag: source.etag.clone(),
         };
@@ -149,13 +167,13 @@ async fn make(
             .fetch(&plan.source, &pin, limit, &file)
             .await
             .map(|_| file)
-            .map_err(|error| Failure::store(Stage::Fetch, &error))
+            .map_err(|error| JobFailure::store(FailureStage::Fetch, &error))
     })
     .await;
     let file = fetched?;
-    parts.metrics.bytes(Direction::Fetched, bytes);
+    parts.metrics.bytes(TransferDirection::Fetched, bytes);
 
-    let reading = read::Reading {
+    let reading = read::ReadTask {
         file,
         folder,
         source: source.clone(),
@@ -164,19 +182,19 @@ async fn make(
         identity: place.identity().as_str().to_owned(),
         job: job.id.clone(),
     };
-    let (written, read_s) = timed(parts, Timed::Read, reading.run(parts, cancel)).await;
+    let (written, read_s) = timed(parts, JobStage::Read, reading.run(parts, cancel)).await;
     let written = written?;
     let skipped = written.manifest.counts.skipped;
     parts.metrics.pages_skipped(skipped);
 
     let (kept, store_s) = timed(
         parts,
-        Timed::Store,
+        JobStage::Store,
         keep::keep(parts, &written, &place, replace),
     )
     .await;
     match kept? {
-        keep::Kept::Ours => Ok(Ended {
+        keep::PublishedResult::Ours => Ok(JobOutcome {
             state: state(written.manifest.state),
             manifest: written.manifest,
             source,
@@ -190,13 +208,13 @@ async fn make(
             read_now: true,
         }),
         // Another worker was faster; its manifest is the one that counts.
-        keep::Kept::Anothers(manifest) => Ok(before(job, *manifest, source, place)),
+        keep::PublishedResult::Anothers(manifest) => Ok(before(job, *manifest, source, place)),
     }
 }
 
 /// The job's result was stored before.
-fn before(job: &Job, manifest: Manifest, source: ResultSource, place: Place) -> Ended {
-    Ended {
+fn before(job: &Job, manifest: Manifest, source: ResultSource, place: OutputPath) -> JobOutcome {
+    JobOutcome {
         state: if is_by(&manifest, job) {
             state(manifest.state)
         } else {
@@ -226,9 +244,9 @@ fn state(document: DocumentState) -> ResultState {
 }
 
 /// Runs a stage in a span of its own; gives its seconds too.
-async fn timed<T>(parts: &Parts, stage: Timed, work: impl Future<Output = T>) -> (T, f64) {
+async fn timed<T>(parts: &JobContext, stage: JobStage, work: impl Future<Output = T>) -> (T, f64) {
     let started = Instant::now();
-    let result = work.instrument(telemetry::stage_span(stage)).await;
+    let result = work.instrument(logging::stage_span(stage)).await;
     let took: Duration = started.elapsed();
     parts.metrics.stage(stage, took);
     (result, took.as_secs_f64())

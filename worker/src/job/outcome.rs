@@ -1,12 +1,17 @@
 //! The messages a job ends with: its result, or its dead letter.
 
-use recto_schemas::{DeadLetter, Failure as Reason, Job, JobResult, PageOutcome};
+use recto_schemas::{DeadLetter, Job, JobResult, PageOutcome, Reason};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{Ended, failure::Failure, message};
+use super::{JobOutcome, failure::JobFailure, message};
 
 /// The result message of a job.
-pub(crate) fn result(job: &Job, ended: &Ended, attempts: u32, queue_s: Option<f64>) -> JobResult {
+pub(crate) fn result(
+    job: &Job,
+    ended: &JobOutcome,
+    attempts: u32,
+    queue_s: Option<f64>,
+) -> JobResult {
     let manifest = &ended.manifest;
     let mut timing = ended.timing;
     timing.queue_s = queue_s;
@@ -35,7 +40,7 @@ pub(crate) fn result(job: &Job, ended: &Ended, attempts: u32, queue_s: Option<f6
     }
 }
 
-fn first_page_failure(ended: &Ended) -> Option<Reason> {
+fn first_page_failure(ended: &JobOutcome) -> Option<Reason> {
     let mut pages = ended.manifest.pages.iter();
     pages
         .find(|page| page.outcome == PageOutcome::Failed)
@@ -46,7 +51,7 @@ fn first_page_failure(ended: &Ended) -> Option<Reason> {
 pub(crate) fn dead_letter(
     body: &[u8],
     job: Option<&Job>,
-    failure: &Failure,
+    failure: &JobFailure,
     (attempts, unsettled_deliveries): (u32, u32),
 ) -> DeadLetter {
     DeadLetter {

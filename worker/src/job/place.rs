@@ -1,19 +1,19 @@
-//! [`Place`]: where a result is kept; [`UnderWay`]: who works on it in this process.
+//! [`OutputPath`]: where a result is kept; [`KeyedLock`]: who works on it in this process.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use recto_schemas::{Outputs, ResultSource};
+use recto_schemas::{OutputUris, ResultSource};
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
-    failure::{Failure, Stage},
-    identity::Identity,
-    plan::Plan,
+    failure::{FailureStage, JobFailure},
+    identity::Fingerprint,
+    plan::ValidatedJob,
 };
-use crate::store::{Location, LocationError, source_folder};
+use crate::store::{StoreUri, StoreUriError, source_folder};
 
 /// What results are called in their folder.
 pub(super) const NAME: &str = "document";
@@ -21,44 +21,48 @@ pub(super) const NAME: &str = "document";
 /// Where the result of a document and its options is kept:
 /// `PREFIX/<source key>/<16 digits of the identity>/document.…`.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
-    folder: Location,
-    identity: Identity,
+pub(crate) struct OutputPath {
+    folder: StoreUri,
+    identity: Fingerprint,
 }
 
-impl Place {
+impl OutputPath {
     /// The place of what `plan` asks for, once the source's version is known.
     pub(super) fn new(
-        plan: &Plan,
+        plan: &ValidatedJob,
         source: &ResultSource,
         model_sha256: &str,
         file_root: Option<&str>,
-    ) -> Result<Self, Failure> {
-        let identity = Identity::new(source, &plan.options, model_sha256);
+    ) -> Result<Self, JobFailure> {
+        let identity = Fingerprint::new(source, &plan.options, model_sha256);
         let below = format!(
             "{}/{}",
             source_folder(&plan.source, file_root),
             identity.folder()
         );
-        let folder = plan.output.join(&below).map_err(|error: LocationError| {
-            Failure::new(Stage::Parse, "bad-message", format!("`output`: {error}"))
+        let folder = plan.output.join(&below).map_err(|error: StoreUriError| {
+            JobFailure::new(
+                FailureStage::Parse,
+                "bad-message",
+                format!("`output`: {error}"),
+            )
         })?;
         Ok(Self { folder, identity })
     }
 
-    pub(crate) fn identity(&self) -> &Identity {
+    pub(crate) fn identity(&self) -> &Fingerprint {
         &self.identity
     }
 
     /// `document.ENDING` in the folder, or a file below `document.images`.
-    pub(super) fn file(&self, below: &str) -> Result<Location, LocationError> {
+    pub(super) fn file(&self, below: &str) -> Result<StoreUri, StoreUriError> {
         self.folder.join(below)
     }
 
     /// URIs of what is stored for a document that has pages or not, with a review page or not.
-    pub(crate) fn outputs(&self, any_page: bool, html: bool) -> Outputs {
+    pub(crate) fn outputs(&self, any_page: bool, html: bool) -> OutputUris {
         let uri = |ending: &str| format!("{}/{NAME}.{ending}", self.folder);
-        Outputs {
+        OutputUris {
             manifest: uri("json"),
             markdown: any_page.then(|| uri("md")),
             pages: any_page.then(|| uri("pages.jsonl")),
@@ -69,11 +73,11 @@ impl Place {
 
 /// Results that are being made in this process: each by one job at a time.
 #[derive(Debug, Default)]
-pub(crate) struct UnderWay(Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>);
+pub(crate) struct KeyedLock(Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>);
 
-impl UnderWay {
+impl KeyedLock {
     /// Waits until no other job makes the result of this place.
-    pub(super) async fn enter(&self, place: &Place) -> OwnedMutexGuard<()> {
+    pub(super) async fn enter(&self, place: &OutputPath) -> OwnedMutexGuard<()> {
         let lock = {
             let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             map.retain(|_, lock| lock.strong_count() > 0);

@@ -1,43 +1,51 @@
-//! [`Plan`]: what a job asks for, checked against what this worker may do.
+//! [`ValidatedJob`]: what a job asks for, checked against what this worker may do.
 
 use recto_pipeline::engine::Engine;
-use recto_schemas::{EngineName, GotOptions, Job, Limits, Options};
+use recto_schemas::{DocumentLimits, EngineName, GotOptions, Job, Options};
 
-use super::failure::{Failure, Stage};
+use super::failure::{FailureStage, JobFailure};
 use crate::{
     cli::GotSettings,
-    store::{Location, Pin},
+    store::{ObjectVersion, StoreUri},
 };
 
 /// What no job may go beyond, and what it gets where it leaves it open.
 #[derive(Clone, Debug)]
-pub(crate) struct Bounds {
-    pub(crate) limits: Limits,
+pub(crate) struct WorkerLimits {
+    pub(crate) limits: DocumentLimits,
     pub(crate) got: GotSettings,
 }
 
 /// What a job asks for.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
-    pub(crate) source: Location,
-    pub(crate) pin: Pin,
-    pub(crate) output: Location,
+pub(crate) struct ValidatedJob {
+    pub(crate) source: StoreUri,
+    pub(crate) pin: ObjectVersion,
+    pub(crate) output: StoreUri,
     /// The job's, with this worker's engine and no limit above this worker's.
     pub(crate) options: Options,
 }
 
-impl Plan {
+impl ValidatedJob {
     /// Checks a job.
-    pub(crate) fn new(job: &Job, bounds: &Bounds, engine: &dyn Engine) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        job: &Job,
+        bounds: &WorkerLimits,
+        engine: &dyn Engine,
+    ) -> Result<Self, JobFailure> {
         let bad = |what: &str, error: &dyn std::fmt::Display| {
-            Failure::new(Stage::Parse, "bad-message", format!("`{what}`: {error}"))
+            JobFailure::new(
+                FailureStage::Parse,
+                "bad-message",
+                format!("`{what}`: {error}"),
+            )
         };
         let loaded = engine.info().name;
         if let Some(wanted) = &job.engine
             && *wanted != loaded.to_string()
         {
-            return Err(Failure::new(
-                Stage::Parse,
+            return Err(JobFailure::new(
+                FailureStage::Parse,
                 "engine-unavailable",
                 format!(
                     "the job wants engine `{wanted}`, this worker runs `{loaded}`; send it to a queue whose workers run that engine"
@@ -51,14 +59,15 @@ impl Plan {
         };
         in_range(&options).map_err(|error| bad("options", &error))?;
         if loaded == EngineName::Got {
-            runs(&options.got, &bounds.got)
-                .map_err(|message| Failure::new(Stage::Parse, "engine-unavailable", message))?;
+            runs(&options.got, &bounds.got).map_err(|message| {
+                JobFailure::new(FailureStage::Parse, "engine-unavailable", message)
+            })?;
             bounds.got.fill(&mut options.got);
             options.got.batch = engine.info().batch;
         }
         Ok(Self {
             source: job.source.uri.parse().map_err(|e| bad("source.uri", &e))?,
-            pin: Pin {
+            pin: ObjectVersion {
                 version_id: job.source.version_id.clone(),
                 etag: job.source.etag.clone(),
             },
@@ -121,8 +130,8 @@ fn numbered(device: &str) -> &str {
 }
 
 /// The lower of each limit.
-fn lower(wanted: &Limits, most: &Limits) -> Limits {
-    Limits {
+fn lower(wanted: &DocumentLimits, most: &DocumentLimits) -> DocumentLimits {
+    DocumentLimits {
         max_pages: wanted.max_pages.min(most.max_pages),
         max_page_pixels: wanted.max_page_pixels.min(most.max_page_pixels),
         max_document_bytes: wanted.max_document_bytes.min(most.max_document_bytes),
@@ -147,11 +156,11 @@ mod tests {
 
     #[test]
     fn no_job_raises_a_limit_and_each_may_lower_it() {
-        let most = Limits::default();
-        let wanted = Limits {
+        let most = DocumentLimits::default();
+        let wanted = DocumentLimits {
             max_pages: 3,
             document_timeout_s: 1e9,
-            ..Limits::default()
+            ..DocumentLimits::default()
         };
         let limits = lower(&wanted, &most);
         assert_eq!(limits.max_pages, 3);

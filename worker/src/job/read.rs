@@ -9,47 +9,53 @@ use std::{
 };
 
 use recto_pipeline::{
-    cancel::Cancel,
-    read::{self, Page, Sink},
+    cancel::CancelToken,
+    read::{self, PageResult, PageSink},
 };
-use recto_schemas::{Manifest, Options, PageOutcome, Password, ResultSource, Source};
+use recto_schemas::{DocumentPassword, Manifest, Options, PageOutcome, ResultSource, SourceInfo};
 
 use super::{
-    Parts,
-    failure::{Failure, Stage},
+    JobContext,
+    failure::{FailureStage, JobFailure},
     place::NAME,
 };
-use crate::{document, output::Output, telemetry, workdir::JobFolder};
+use crate::{
+    document::manifest, document::output::ResultFolder, observe::logging, os::scratch::JobDir,
+};
 
 /// A fetched document, and what to do with it.
-pub(super) struct Reading {
+pub(super) struct ReadTask {
     pub(super) file: PathBuf,
-    pub(super) folder: JobFolder,
+    pub(super) folder: JobDir,
     pub(super) source: ResultSource,
-    pub(super) password: Option<Password>,
+    pub(super) password: Option<DocumentPassword>,
     pub(super) options: Options,
     pub(super) identity: String,
     pub(super) job: String,
 }
 
 /// A document that has been read: its files are in the folder, the manifest among them.
-pub(super) struct Written {
-    pub(super) folder: JobFolder,
+pub(super) struct WrittenResult {
+    pub(super) folder: JobDir,
     pub(super) manifest: Manifest,
 }
 
-impl Written {
+impl WrittenResult {
     /// The folder of the results alone.
     pub(super) fn results(&self) -> PathBuf {
         results(self.folder.path())
     }
 }
 
-impl Reading {
+impl ReadTask {
     /// Reads the document. Dropping the future stops it at the next page.
-    pub(super) async fn run(self, parts: &Arc<Parts>, cancel: &Cancel) -> Result<Written, Failure> {
+    pub(super) async fn run(
+        self,
+        parts: &Arc<JobContext>,
+        cancel: &CancelToken,
+    ) -> Result<WrittenResult, JobFailure> {
         let (parts, stop) = (Arc::clone(parts), cancel.child());
-        let _stop_on_drop = StopOnDrop(stop.clone());
+        let _stop_on_drop = CancelOnDrop(stop.clone());
         let span = tracing::Span::current();
         tokio::task::spawn_blocking(move || span.in_scope(|| self.run_blocking(&parts, &stop)))
             .await
@@ -58,20 +64,24 @@ impl Reading {
                 tracing::error!(is_panic = panicked.is_panic(), "reading broke off");
                 let message =
                     "reading the document broke off; this is a defect of recto, please report it";
-                Err(Failure::new(Stage::Read, "panic", message))
+                Err(JobFailure::new(FailureStage::Read, "panic", message))
             })
     }
 
-    fn run_blocking(mut self, parts: &Parts, cancel: &Cancel) -> Result<Written, Failure> {
+    fn run_blocking(
+        mut self,
+        parts: &JobContext,
+        cancel: &CancelToken,
+    ) -> Result<WrittenResult, JobFailure> {
         let started = Instant::now();
-        let work = |error: io::Error| Failure::work(Stage::Read, &error);
+        let work = |error: io::Error| JobFailure::work(FailureStage::Read, &error);
         let mut file = File::open(&self.file).map_err(work)?;
-        let source = Source {
+        let source = SourceInfo {
             uri: self.source.uri.clone(),
             version_id: self.source.version_id.clone(),
             etag: self.source.etag.clone(),
             bytes: self.source.bytes,
-            sha256: Some(document::sha256(&mut file).map_err(work)?),
+            sha256: Some(manifest::sha256(&mut file).map_err(work)?),
         };
         let results = results(self.folder.path());
         let title = self
@@ -81,16 +91,17 @@ impl Reading {
             .next()
             .unwrap_or(NAME)
             .to_owned();
-        let mut output = Output::create(&results, NAME, &title, self.options.html).map_err(work)?;
+        let mut output =
+            ResultFolder::create(&results, NAME, &title, self.options.html).map_err(work)?;
         let outcome = {
-            let mut sink = Watched {
+            let mut sink = ObservedSink {
                 output: &mut output,
                 parts,
                 folder: &mut self.folder,
             };
             let input = read::Input {
                 file,
-                password: self.password.as_ref().map(Password::reveal),
+                password: self.password.as_ref().map(DocumentPassword::reveal),
                 rasterizer: &parts.rasterizer,
             };
             read::read(
@@ -100,17 +111,17 @@ impl Reading {
                 &mut sink,
                 cancel,
             )
-            .map_err(|error| Failure::read(&error))?
+            .map_err(|error| JobFailure::read(&error))?
         };
         let mut manifest =
-            document::manifest(source, Ok(outcome), &self.options, parts.engine.as_ref());
+            manifest::manifest(source, Ok(outcome), &self.options, parts.engine.as_ref());
         manifest.identity = Some(self.identity);
         manifest.job = Some(self.job);
         manifest.pages = std::mem::take(&mut output.summaries);
         manifest.timing.wall_s = started.elapsed().as_secs_f64();
         machine_stands(&manifest)?;
         output.finish(&manifest).map_err(work)?;
-        Ok(Written {
+        Ok(WrittenResult {
             folder: self.folder,
             manifest,
         })
@@ -121,13 +132,17 @@ impl Reading {
 const OURS: [&str; 3] = ["engine-stopped", "pdfium-missing", "io"];
 
 /// Where this machine broke down, the pages it lost are no result.
-fn machine_stands(manifest: &Manifest) -> Result<(), Failure> {
+fn machine_stands(manifest: &Manifest) -> Result<(), JobFailure> {
     let mut reasons = manifest.pages.iter().filter_map(|page| {
         let failed = page.outcome == PageOutcome::Failed;
         page.reason.as_ref().filter(|_| failed)
     });
     match reasons.find(|reason| OURS.contains(&reason.kind.as_str())) {
-        Some(reason) => Err(Failure::new(Stage::Read, &reason.kind, &reason.message)),
+        Some(reason) => Err(JobFailure::new(
+            FailureStage::Read,
+            &reason.kind,
+            &reason.message,
+        )),
         None => Ok(()),
     }
 }
@@ -137,29 +152,29 @@ fn results(folder: &Path) -> PathBuf {
 }
 
 /// Raises the flag when nobody waits any more.
-struct StopOnDrop(Cancel);
+struct CancelOnDrop(CancelToken);
 
-impl Drop for StopOnDrop {
+impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.cancel();
     }
 }
 
 /// A sink that counts, logs and holds the document to the work folder's cap.
-struct Watched<'a> {
-    output: &'a mut Output,
-    parts: &'a Parts,
-    folder: &'a mut JobFolder,
+struct ObservedSink<'a> {
+    output: &'a mut ResultFolder,
+    parts: &'a JobContext,
+    folder: &'a mut JobDir,
 }
 
-impl Sink for Watched<'_> {
+impl PageSink for ObservedSink<'_> {
     fn open(&mut self, pages: u32) -> io::Result<()> {
         self.output.open(pages)
     }
 
-    fn page(&mut self, page: Page) -> io::Result<()> {
+    fn page(&mut self, page: PageResult) -> io::Result<()> {
         self.parts.metrics.page(&page.summary);
-        telemetry::page(&page.summary);
+        logging::page(&page.summary);
         let written = self.output.written();
         self.output.page(page)?;
         let more = self.output.written().saturating_sub(written);

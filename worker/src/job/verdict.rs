@@ -2,11 +2,11 @@
 
 use recto_schemas::ResultState;
 
-use super::failure::{Failure, Nature};
+use super::failure::{JobFailure, Retryability};
 
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum Disposition {
     /// The result is stored and its message confirmed: the job leaves the queue.
     Ack,
     /// No further try would help: the job moves to the dead-letter queue with its reason.
@@ -20,8 +20,8 @@ pub(crate) enum Verdict {
     HandBack,
 }
 
-impl Verdict {
-    /// Every word of [`Verdict::as_str`].
+impl Disposition {
+    /// Every word of [`Disposition::as_str`].
     pub(crate) const ALL: [&str; 4] = ["ack", "dead-letter", "retry", "hand-back"];
 
     /// The word it is logged and counted as.
@@ -37,32 +37,37 @@ impl Verdict {
 
 /// The verdict on a job that ended like this after `attempts` earlier tries, where there are `steps` delays.
 pub(crate) fn verdict(
-    ended: Result<ResultState, &Failure>,
+    ended: Result<ResultState, &JobFailure>,
     attempts: u32,
     steps: usize,
-) -> Verdict {
+) -> Disposition {
     let step = usize::try_from(attempts).unwrap_or(usize::MAX);
-    match ended.map_err(Failure::nature) {
+    match ended.map_err(JobFailure::nature) {
         Ok(
             ResultState::Done | ResultState::Partial | ResultState::Failed | ResultState::Skipped,
-        ) => Verdict::Ack,
-        Err(Nature::Interrupted) => Verdict::HandBack,
-        Err(Nature::Transient) if step < steps => Verdict::Retry { step },
-        Err(Nature::Transient | Nature::Permanent) => Verdict::DeadLetter,
+        ) => Disposition::Ack,
+        Err(Retryability::Interrupted) => Disposition::HandBack,
+        Err(Retryability::Transient) if step < steps => Disposition::Retry { step },
+        Err(Retryability::Transient | Retryability::Permanent) => Disposition::DeadLetter,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::failure::Stage;
+    use crate::job::failure::FailureStage;
 
     #[test]
     fn each_way_to_end_has_its_verdict() {
-        let failed =
-            |kind: &str, attempts| verdict(Err(&Failure::new(Stage::Read, kind, "")), attempts, 3);
+        let failed = |kind: &str, attempts| {
+            verdict(
+                Err(&JobFailure::new(FailureStage::Read, kind, "")),
+                attempts,
+                3,
+            )
+        };
         for state in ResultState::ALL {
-            assert_eq!(verdict(Ok(state), 0, 3), Verdict::Ack);
+            assert_eq!(verdict(Ok(state), 0, 3), Disposition::Ack);
         }
         for kind in [
             "bad-message",
@@ -74,7 +79,7 @@ mod tests {
             "engine-unavailable",
             "crash-loop",
         ] {
-            assert_eq!(failed(kind, 0), Verdict::DeadLetter, "{kind}");
+            assert_eq!(failed(kind, 0), Disposition::DeadLetter, "{kind}");
         }
         for kind in [
             "store-unavailable",
@@ -83,10 +88,10 @@ mod tests {
             "disk-full",
             "panic",
         ] {
-            assert_eq!(failed(kind, 0), Verdict::Retry { step: 0 }, "{kind}");
-            assert_eq!(failed(kind, 2), Verdict::Retry { step: 2 }, "{kind}");
-            assert_eq!(failed(kind, 3), Verdict::DeadLetter, "{kind}");
+            assert_eq!(failed(kind, 0), Disposition::Retry { step: 0 }, "{kind}");
+            assert_eq!(failed(kind, 2), Disposition::Retry { step: 2 }, "{kind}");
+            assert_eq!(failed(kind, 3), Disposition::DeadLetter, "{kind}");
         }
-        assert_eq!(failed("drain", 9), Verdict::HandBack);
+        assert_eq!(failed("drain", 9), Disposition::HandBack);
     }
 }

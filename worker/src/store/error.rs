@@ -4,9 +4,9 @@ use std::{fmt, io};
 
 use thiserror::Error;
 
-use super::location::LocationError;
+use super::location::StoreUriError;
 
-/// Every kind that [`StoreError::kind`] gives, in the order of [`Cause`].
+/// Every kind that [`StoreError::kind`] gives, in the order of [`ErrorCause`].
 #[cfg(test)]
 pub(crate) const KINDS: [&str; 12] = [
     "bad-uri",
@@ -30,15 +30,15 @@ pub(crate) struct StoreError {
     /// The URI, or the store's address.
     pub(crate) at: String,
     /// Why; its text does not name the place again.
-    pub(crate) cause: Cause,
+    pub(crate) cause: ErrorCause,
 }
 
 /// Why a store did not do what it was asked for.
 #[derive(Debug, Error)]
-pub(crate) enum Cause {
+pub(crate) enum ErrorCause {
     /// The text is no URI of an object.
     #[error("{0}")]
-    BadUri(#[from] LocationError),
+    BadUri(#[from] StoreUriError),
     /// Nothing has that key, or not in that version.
     #[error("no such object; check bucket, key and version")]
     NoSuchObject,
@@ -87,7 +87,7 @@ pub(crate) enum Cause {
 }
 
 impl StoreError {
-    pub(crate) fn new(at: impl fmt::Display, cause: Cause) -> Self {
+    pub(crate) fn new(at: impl fmt::Display, cause: ErrorCause) -> Self {
         Self {
             at: at.to_string(),
             cause,
@@ -96,12 +96,12 @@ impl StoreError {
 
     /// For `map_err`: trouble with a file that is the object.
     pub(crate) fn io(at: &impl fmt::Display) -> impl FnOnce(io::Error) -> Self {
-        move |error| Self::new(at, Cause::from(error))
+        move |error| Self::new(at, ErrorCause::from(error))
     }
 
     /// For `map_err`: trouble with a file of this process, which a copy goes to or comes from.
     pub(crate) fn local(at: &impl fmt::Display) -> impl FnOnce(io::Error) -> Self {
-        move |error| Self::new(at, Cause::local(error))
+        move |error| Self::new(at, ErrorCause::local(error))
     }
 
     /// One of `KINDS`.
@@ -115,7 +115,7 @@ impl StoreError {
     }
 }
 
-impl Cause {
+impl ErrorCause {
     /// Trouble with a file of this process.
     fn local(error: io::Error) -> Self {
         use io::ErrorKind as Kind;
@@ -163,7 +163,7 @@ impl Cause {
     }
 }
 
-impl From<io::Error> for Cause {
+impl From<io::Error> for ErrorCause {
     fn from(error: io::Error) -> Self {
         use io::ErrorKind as Kind;
         match error.kind() {
@@ -180,28 +180,28 @@ impl From<io::Error> for Cause {
 mod tests {
     use super::*;
 
-    fn causes() -> Vec<Cause> {
+    fn causes() -> Vec<ErrorCause> {
         let code = String::from("AccessDenied");
         vec![
-            Cause::BadUri(LocationError::Scheme),
-            Cause::NoSuchObject,
-            Cause::NoSuchBucket,
-            Cause::SourceChanged,
-            Cause::Denied { code: code.clone() },
-            Cause::BadCredentials { code },
-            Cause::TooLarge { most_bytes: 1 },
-            Cause::NotAllowed("outside"),
-            Cause::Unavailable("503".to_owned()),
-            Cause::DiskFull(io::ErrorKind::StorageFull.into()),
-            Cause::Io(io::ErrorKind::Other.into()),
-            Cause::BadRequest("400".to_owned()),
-            Cause::NotConfigured("no credentials".to_owned()),
+            ErrorCause::BadUri(StoreUriError::Scheme),
+            ErrorCause::NoSuchObject,
+            ErrorCause::NoSuchBucket,
+            ErrorCause::SourceChanged,
+            ErrorCause::Denied { code: code.clone() },
+            ErrorCause::BadCredentials { code },
+            ErrorCause::TooLarge { most_bytes: 1 },
+            ErrorCause::NotAllowed("outside"),
+            ErrorCause::Unavailable("503".to_owned()),
+            ErrorCause::DiskFull(io::ErrorKind::StorageFull.into()),
+            ErrorCause::Io(io::ErrorKind::Other.into()),
+            ErrorCause::BadRequest("400".to_owned()),
+            ErrorCause::NotConfigured("no credentials".to_owned()),
         ]
     }
 
     #[test]
     fn every_kind_is_published_and_each_is_given() {
-        let mut given: Vec<_> = causes().iter().map(Cause::kind).collect();
+        let mut given: Vec<_> = causes().iter().map(ErrorCause::kind).collect();
         given.dedup();
         assert_eq!(given, KINDS);
     }
@@ -210,7 +210,7 @@ mod tests {
     fn a_full_disk_is_passing_and_a_missing_file_is_not() {
         // ENOSPC, EDQUOT and EFBIG, as Linux numbers them.
         for number in [28, 122, 27] {
-            let cause = Cause::from(io::Error::from_raw_os_error(number));
+            let cause = ErrorCause::from(io::Error::from_raw_os_error(number));
             assert_eq!(cause.kind(), "disk-full");
             assert!(cause.is_transient());
         }

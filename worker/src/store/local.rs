@@ -14,7 +14,8 @@ use async_trait::async_trait;
 use tempfile::NamedTempFile;
 
 use super::{
-    Cause, Condition, Entry, Found, Listing, Location, ObjectStore, Pin, Result, StoreError, Stored,
+    ErrorCause, ListPage, ListedObject, ObjectMetadata, ObjectStore, ObjectVersion, PutOutcome,
+    Result, StoreError, StoreUri, WriteCondition,
 };
 
 /// What passing files are called, so that a listing can leave them out.
@@ -22,15 +23,15 @@ const PASSING: &str = ".recto-";
 
 /// The folder.
 #[derive(Clone, Debug)]
-pub(super) struct Local {
+pub(super) struct LocalStore {
     root: PathBuf,
 }
 
-impl Local {
+impl LocalStore {
     pub(super) fn new(root: &Path) -> Result<Self> {
         let trouble = |error: io::Error| {
             let why = format!("--file-root: not a folder that can be used: {error}");
-            StoreError::new(root.display(), Cause::NotConfigured(why))
+            StoreError::new(root.display(), ErrorCause::NotConfigured(why))
         };
         let real = fs::canonicalize(root).map_err(trouble)?;
         fs::read_dir(&real).map_err(trouble)?;
@@ -42,12 +43,12 @@ impl Local {
     }
 
     /// The real path of something that is there.
-    fn existing(&self, at: &Location) -> Result<PathBuf> {
+    fn existing(&self, at: &StoreUri) -> Result<PathBuf> {
         let real = fs::canonicalize(path(at)?).map_err(StoreError::io(at))?;
         self.inside(at, real)
     }
 
-    fn inside(&self, at: &Location, real: PathBuf) -> Result<PathBuf> {
+    fn inside(&self, at: &StoreUri, real: PathBuf) -> Result<PathBuf> {
         if real.starts_with(&self.root) {
             Ok(real)
         } else {
@@ -56,24 +57,30 @@ impl Local {
     }
 
     /// The regular file that is there, as long as it is what `pin` says.
-    fn open(&self, at: &Location, pin: &Pin) -> Result<(File, Found)> {
+    fn open(&self, at: &StoreUri, pin: &ObjectVersion) -> Result<(File, ObjectMetadata)> {
         let path = self.existing(at)?;
         // Before it is opened: opening a pipe waits for its writer.
         let metadata = fs::metadata(&path).map_err(StoreError::io(at))?;
         if !metadata.is_file() {
-            return Err(StoreError::new(at, Cause::NoSuchObject));
+            return Err(StoreError::new(at, ErrorCause::NoSuchObject));
         }
         let file = File::open(&path).map_err(StoreError::io(at))?;
         let found = found(&file.metadata().map_err(StoreError::io(at))?);
         let other = pin.etag.is_some() && pin.etag != found.etag;
         if other || pin.version_id.is_some() {
-            return Err(StoreError::new(at, Cause::SourceChanged));
+            return Err(StoreError::new(at, ErrorCause::SourceChanged));
         }
         Ok((file, found))
     }
 
-    fn copy(&self, at: &Location, pin: &Pin, most_bytes: u64, to: &Path) -> Result<Found> {
-        let too_large = || StoreError::new(at, Cause::TooLarge { most_bytes });
+    fn copy(
+        &self,
+        at: &StoreUri,
+        pin: &ObjectVersion,
+        most_bytes: u64,
+        to: &Path,
+    ) -> Result<ObjectMetadata> {
+        let too_large = || StoreError::new(at, ErrorCause::TooLarge { most_bytes });
         let (mut file, found) = self.open(at, pin)?;
         if found.bytes > most_bytes {
             return Err(too_large());
@@ -88,15 +95,15 @@ impl Local {
         }
         let after = self::found(&file.metadata().map_err(StoreError::io(at))?);
         if after != found || copied != found.bytes {
-            return Err(StoreError::new(at, Cause::SourceChanged));
+            return Err(StoreError::new(at, ErrorCause::SourceChanged));
         }
         Ok(found)
     }
 
-    fn bytes(&self, at: &Location, most_bytes: u64) -> Result<Option<Vec<u8>>> {
-        let (file, _) = match self.open(at, &Pin::default()) {
+    fn bytes(&self, at: &StoreUri, most_bytes: u64) -> Result<Option<Vec<u8>>> {
+        let (file, _) = match self.open(at, &ObjectVersion::default()) {
             Ok(opened) => opened,
-            Err(error) if matches!(error.cause, Cause::NoSuchObject) => return Ok(None),
+            Err(error) if matches!(error.cause, ErrorCause::NoSuchObject) => return Ok(None),
             Err(error) => return Err(error),
         };
         let mut bytes = Vec::new();
@@ -104,30 +111,30 @@ impl Local {
             .read_to_end(&mut bytes)
             .map_err(StoreError::io(at))?;
         if bytes.len() as u64 > most_bytes {
-            return Err(StoreError::new(at, Cause::TooLarge { most_bytes }));
+            return Err(StoreError::new(at, ErrorCause::TooLarge { most_bytes }));
         }
         Ok(Some(bytes))
     }
 
-    fn write(&self, at: &Location, body: &Path, condition: Condition) -> Result<Stored> {
+    fn write(&self, at: &StoreUri, body: &Path, condition: WriteCondition) -> Result<PutOutcome> {
         let (folder, name) = self.folder_for(at)?;
         let target = folder.join(name);
-        if condition == Condition::IfAbsent && target.symlink_metadata().is_ok() {
-            return Ok(Stored::AlreadyThere);
+        if condition == WriteCondition::IfAbsent && target.symlink_metadata().is_ok() {
+            return Ok(PutOutcome::AlreadyThere);
         }
         let passing = written(&folder, body).map_err(StoreError::io(at))?;
         let metadata = passing.as_file().metadata().map_err(StoreError::io(at))?;
         let kept = match condition {
-            Condition::Always => passing.persist(&target),
-            Condition::IfAbsent => passing.persist_noclobber(&target),
+            WriteCondition::Always => passing.persist(&target),
+            WriteCondition::IfAbsent => passing.persist_noclobber(&target),
         };
         match kept {
             Ok(_) => {}
             Err(error)
-                if condition == Condition::IfAbsent
+                if condition == WriteCondition::IfAbsent
                     && error.error.kind() == io::ErrorKind::AlreadyExists =>
             {
-                return Ok(Stored::AlreadyThere);
+                return Ok(PutOutcome::AlreadyThere);
             }
             Err(error) => return Err(StoreError::io(at)(error.error)),
         }
@@ -135,18 +142,18 @@ impl Local {
         File::open(&folder)
             .and_then(|folder| folder.sync_all())
             .map_err(StoreError::io(at))?;
-        Ok(Stored::Written {
+        Ok(PutOutcome::Written {
             etag: found(&metadata).etag,
         })
     }
 
     /// The real folder that a file goes to, made where it is not there, and the file's name.
-    fn folder_for<'a>(&self, at: &'a Location) -> Result<(PathBuf, &'a str)> {
+    fn folder_for<'a>(&self, at: &'a StoreUri) -> Result<(PathBuf, &'a str)> {
         let path = path(at)?;
         let folder = path
             .parent()
             .filter(|_| !at.is_folder())
-            .ok_or_else(|| StoreError::new(at, Cause::NoSuchObject))?;
+            .ok_or_else(|| StoreError::new(at, ErrorCause::NoSuchObject))?;
         // What is there is looked at first: nothing is made behind a link that leads outside.
         let there = folder
             .ancestors()
@@ -158,11 +165,11 @@ impl Local {
         Ok((self.inside(at, real)?, at.name()))
     }
 
-    fn walk(&self, prefix: &Location) -> Result<Listing> {
+    fn walk(&self, prefix: &StoreUri) -> Result<ListPage> {
         let mut entries = Vec::new();
         let folder = match self.existing(prefix) {
-            Err(error) if matches!(error.cause, Cause::NoSuchObject) => {
-                return Ok(Listing::default());
+            Err(error) if matches!(error.cause, ErrorCause::NoSuchObject) => {
+                return Ok(ListPage::default());
             }
             folder => folder?,
         };
@@ -170,26 +177,26 @@ impl Local {
             walk(prefix, &folder, &mut entries)?;
         }
         entries.sort_by(|a, b| a.location.cmp(&b.location));
-        Ok(Listing {
+        Ok(ListPage {
             entries,
             next: None,
         })
     }
 }
 
-const OUTSIDE: Cause = Cause::NotAllowed("outside the folder that --file-root allows");
+const OUTSIDE: ErrorCause = ErrorCause::NotAllowed("outside the folder that --file-root allows");
 
-fn path(at: &Location) -> Result<&Path> {
+fn path(at: &StoreUri) -> Result<&Path> {
     match at {
-        Location::File { path } => Ok(Path::new(path)),
-        Location::S3 { .. } => Err(StoreError::new(at, OUTSIDE)),
+        StoreUri::File { path } => Ok(Path::new(path)),
+        StoreUri::S3 { .. } => Err(StoreError::new(at, OUTSIDE)),
     }
 }
 
-fn found(metadata: &Metadata) -> Found {
+fn found(metadata: &Metadata) -> ObjectMetadata {
     let changed_ns =
         i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
-    Found {
+    ObjectMetadata {
         bytes: metadata.len(),
         version_id: None,
         etag: Some(format!("{:x}-{changed_ns:x}", metadata.len())),
@@ -208,7 +215,7 @@ fn written(folder: &Path, body: &Path) -> io::Result<NamedTempFile> {
 }
 
 /// Files below a folder. Links to files count as files, if they are; links to folders are not followed.
-fn walk(prefix: &Location, folder: &Path, entries: &mut Vec<Entry>) -> Result<()> {
+fn walk(prefix: &StoreUri, folder: &Path, entries: &mut Vec<ListedObject>) -> Result<()> {
     for entry in fs::read_dir(folder).map_err(StoreError::io(prefix))? {
         let entry = entry.map_err(StoreError::io(prefix))?;
         let name = entry.file_name();
@@ -226,7 +233,7 @@ fn walk(prefix: &Location, folder: &Path, entries: &mut Vec<Entry>) -> Result<()
             && metadata.is_file()
         {
             let found = found(&metadata);
-            entries.push(Entry {
+            entries.push(ListedObject {
                 location,
                 bytes: found.bytes,
                 etag: found.etag,
@@ -238,21 +245,27 @@ fn walk(prefix: &Location, folder: &Path, entries: &mut Vec<Entry>) -> Result<()
 
 /// Runs what waits for the disk where waiting is allowed.
 async fn blocking<T: Send + 'static>(
-    at: &Location,
+    at: &StoreUri,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| StoreError::new(at, Cause::Io(io::Error::other(error))))?
+    done.map_err(|error| StoreError::new(at, ErrorCause::Io(io::Error::other(error))))?
 }
 
 #[async_trait]
-impl ObjectStore for Local {
-    async fn stat(&self, at: &Location, pin: &Pin) -> Result<Found> {
+impl ObjectStore for LocalStore {
+    async fn stat(&self, at: &StoreUri, pin: &ObjectVersion) -> Result<ObjectMetadata> {
         let (this, owned, pin) = (self.clone(), at.clone(), pin.clone());
         blocking(at, move || Ok(this.open(&owned, &pin)?.1)).await
     }
 
-    async fn fetch(&self, at: &Location, pin: &Pin, most_bytes: u64, to: &Path) -> Result<Found> {
+    async fn fetch(
+        &self,
+        at: &StoreUri,
+        pin: &ObjectVersion,
+        most_bytes: u64,
+        to: &Path,
+    ) -> Result<ObjectMetadata> {
         let (this, owned, pin, to) = (self.clone(), at.clone(), pin.clone(), to.to_owned());
         blocking(at, move || {
             let fetched = this.copy(&owned, &pin, most_bytes, &to);
@@ -265,30 +278,30 @@ impl ObjectStore for Local {
         .await
     }
 
-    async fn read(&self, at: &Location, most_bytes: u64) -> Result<Option<Vec<u8>>> {
+    async fn read(&self, at: &StoreUri, most_bytes: u64) -> Result<Option<Vec<u8>>> {
         let (this, owned) = (self.clone(), at.clone());
         blocking(at, move || this.bytes(&owned, most_bytes)).await
     }
 
     async fn put(
         &self,
-        at: &Location,
+        at: &StoreUri,
         body: &Path,
         _content_type: &str,
-        condition: Condition,
-    ) -> Result<Stored> {
+        condition: WriteCondition,
+    ) -> Result<PutOutcome> {
         let (this, owned, body) = (self.clone(), at.clone(), body.to_owned());
         blocking(at, move || this.write(&owned, &body, condition)).await
     }
 
-    async fn list(&self, prefix: &Location, _after: Option<&str>) -> Result<Listing> {
+    async fn list(&self, prefix: &StoreUri, _after: Option<&str>) -> Result<ListPage> {
         let (this, owned) = (self.clone(), prefix.clone());
         blocking(prefix, move || this.walk(&owned)).await
     }
 
-    async fn probe(&self, _at: Option<&Location>) -> Result<()> {
+    async fn probe(&self, _at: Option<&StoreUri>) -> Result<()> {
         let root = self.root.clone();
-        let at = Location::File {
+        let at = StoreUri::File {
             path: root.to_string_lossy().into_owned(),
         };
         let named = at.clone();
@@ -307,31 +320,36 @@ mod tests {
 
     use super::*;
 
-    struct Scene {
+    struct TestFolder {
         folder: tempfile::TempDir,
-        store: Local,
+        store: LocalStore,
     }
 
     /// A root with `in/a.pdf`, and a secret beside the root.
-    fn scene() -> Scene {
+    fn scene() -> TestFolder {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("root");
         fs::create_dir_all(root.join("in")).unwrap();
         fs::write(root.join("in/a.pdf"), "document").unwrap();
         fs::write(folder.path().join("secret"), "secret").unwrap();
-        let store = Local::new(&root).unwrap();
-        Scene { folder, store }
+        let store = LocalStore::new(&root).unwrap();
+        TestFolder { folder, store }
     }
 
-    impl Scene {
-        fn at(&self, below: &str) -> Location {
+    impl TestFolder {
+        fn at(&self, below: &str) -> StoreUri {
             let root = self.store.root().to_str().unwrap().to_owned();
-            Location::File {
+            StoreUri::File {
                 path: format!("{root}/{below}"),
             }
         }
 
-        async fn put(&self, at: &Location, text: &str, condition: Condition) -> Result<Stored> {
+        async fn put(
+            &self,
+            at: &StoreUri,
+            text: &str,
+            condition: WriteCondition,
+        ) -> Result<PutOutcome> {
             let mut body = NamedTempFile::new().unwrap();
             body.write_all(text.as_bytes()).unwrap();
             self.store.put(at, body.path(), "", condition).await
@@ -350,18 +368,22 @@ mod tests {
     async fn what_is_written_is_read_again() {
         let scene = scene();
         let at = scene.at("out/deep/b.md");
-        let put = scene.put(&at, "one", Condition::IfAbsent).await;
-        let Stored::Written { etag } = put.unwrap() else {
+        let put = scene.put(&at, "one", WriteCondition::IfAbsent).await;
+        let PutOutcome::Written { etag } = put.unwrap() else {
             panic!("nothing was there")
         };
-        let found = scene.store.stat(&at, &Pin::default()).await.unwrap();
+        let found = scene
+            .store
+            .stat(&at, &ObjectVersion::default())
+            .await
+            .unwrap();
         assert_eq!((found.bytes, &found.etag), (3, &etag));
-        let again = scene.put(&at, "two", Condition::IfAbsent).await;
-        assert_eq!(again.unwrap(), Stored::AlreadyThere);
+        let again = scene.put(&at, "two", WriteCondition::IfAbsent).await;
+        assert_eq!(again.unwrap(), PutOutcome::AlreadyThere);
         assert_eq!(scene.store.read(&at, 3).await.unwrap().unwrap(), b"one");
 
-        let always = scene.put(&at, "three", Condition::Always).await;
-        assert!(matches!(always.unwrap(), Stored::Written { .. }));
+        let always = scene.put(&at, "three", WriteCondition::Always).await;
+        assert!(matches!(always.unwrap(), PutOutcome::Written { .. }));
         assert_eq!(kind(scene.store.read(&at, 4).await), "too-large");
         assert_eq!(
             kind(scene.store.stat(&at, &found.pin()).await),
@@ -379,7 +401,11 @@ mod tests {
     async fn a_copy_is_capped_and_pinned() {
         let scene = scene();
         let (at, to) = (scene.at("in/a.pdf"), scene.outside().join("copy"));
-        let found = scene.store.stat(&at, &Pin::default()).await.unwrap();
+        let found = scene
+            .store
+            .stat(&at, &ObjectVersion::default())
+            .await
+            .unwrap();
         scene.store.fetch(&at, &found.pin(), 8, &to).await.unwrap();
         assert_eq!(fs::read(&to).unwrap(), b"document");
         let capped = scene.store.fetch(&at, &found.pin(), 7, &to).await;
@@ -396,7 +422,7 @@ mod tests {
         let root = scene.store.root().to_owned();
         symlink(scene.outside(), root.join("up")).unwrap();
         symlink(scene.outside().join("secret"), root.join("in/link.pdf")).unwrap();
-        let outside = Location::File {
+        let outside = StoreUri::File {
             path: scene.outside().join("secret").to_str().unwrap().to_owned(),
         };
         // A path that the URI's own rules would refuse, should it come from elsewhere.
@@ -406,7 +432,7 @@ mod tests {
             scene.at("../secret"),
             outside,
         ] {
-            let pin = Pin::default();
+            let pin = ObjectVersion::default();
             let to = scene.outside().join("copy");
             assert_eq!(kind(scene.store.stat(&at, &pin).await), "not-allowed");
             assert_eq!(
@@ -416,13 +442,15 @@ mod tests {
             assert_eq!(kind(scene.store.read(&at, 9).await), "not-allowed");
         }
         for below in ["up/new", "up/new/deep", "../new", "in/../../new"] {
-            let put = scene.put(&scene.at(below), "x", Condition::Always).await;
+            let put = scene
+                .put(&scene.at(below), "x", WriteCondition::Always)
+                .await;
             assert_eq!(kind(put), "not-allowed", "{below}");
         }
         assert!(!scene.outside().join("new").exists());
         // A link that stands where a result goes is replaced, not followed.
         let at = scene.at("in/link.pdf");
-        let put = scene.put(&at, "x", Condition::Always).await;
+        let put = scene.put(&at, "x", WriteCondition::Always).await;
         put.unwrap();
         assert_eq!(fs::read(scene.outside().join("secret")).unwrap(), b"secret");
         assert_eq!(
@@ -434,9 +462,14 @@ mod tests {
     #[tokio::test]
     async fn a_pipe_or_a_folder_is_no_object() {
         let scene = scene();
-        let found = scene.store.stat(&scene.at("in"), &Pin::default()).await;
+        let found = scene
+            .store
+            .stat(&scene.at("in"), &ObjectVersion::default())
+            .await;
         assert_eq!(kind(found), "no-such-object");
-        let put = scene.put(&scene.at("in/"), "x", Condition::Always).await;
+        let put = scene
+            .put(&scene.at("in/"), "x", WriteCondition::Always)
+            .await;
         assert_eq!(kind(put), "no-such-object");
     }
 
@@ -450,7 +483,7 @@ mod tests {
                 let mut body = NamedTempFile::new().unwrap();
                 body.write_all(format!("{number}").as_bytes()).unwrap();
                 store
-                    .put(&at, body.path(), "", Condition::IfAbsent)
+                    .put(&at, body.path(), "", WriteCondition::IfAbsent)
                     .await
                     .unwrap()
             }
@@ -458,7 +491,7 @@ mod tests {
         let stored = futures_util::future::join_all(writers).await;
         let written = stored
             .iter()
-            .filter(|s| matches!(s, Stored::Written { .. }));
+            .filter(|s| matches!(s, PutOutcome::Written { .. }));
         assert_eq!(written.count(), 1);
     }
 }

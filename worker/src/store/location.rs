@@ -19,7 +19,7 @@ const MOST_FOLDER_BYTES: usize = 600;
 
 /// A place in an object store: an object, or a prefix below which objects are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Location {
+pub(crate) enum StoreUri {
     /// In a bucket. The key is empty where the whole bucket is meant.
     S3 {
         /// The bucket's name.
@@ -36,7 +36,7 @@ pub(crate) enum Location {
 
 /// Why a text is no location.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub(crate) enum LocationError {
+pub(crate) enum StoreUriError {
     /// Neither of the two schemes.
     #[error("not an object's URI; write s3://bucket/key or file:///absolute/path")]
     Scheme,
@@ -57,20 +57,20 @@ pub(crate) enum LocationError {
     Nul,
 }
 
-impl Location {
+impl StoreUri {
     /// The place `below` this one, which is taken as a folder. It is never outside: `below` is parts
     /// with a slash between, none empty, `.` or `..`.
     ///
     /// # Errors
     /// Where `below` is anything else.
-    pub(crate) fn join(&self, below: &str) -> Result<Self, LocationError> {
+    pub(crate) fn join(&self, below: &str) -> Result<Self, StoreUriError> {
         for segment in below.split('/') {
             if matches!(segment, "" | "." | "..") {
-                return Err(LocationError::Segment(segment.to_owned()));
+                return Err(StoreUriError::Segment(segment.to_owned()));
             }
         }
         if below.contains('\0') {
-            return Err(LocationError::Nul);
+            return Err(StoreUriError::Nul);
         }
         let joined = |folder: &str| match folder.strip_suffix('/') {
             Some(folder) => format!("{folder}/{below}"),
@@ -101,23 +101,23 @@ impl Location {
     }
 }
 
-impl FromStr for Location {
-    type Err = LocationError;
+impl FromStr for StoreUri {
+    type Err = StoreUriError;
 
-    fn from_str(text: &str) -> Result<Self, LocationError> {
-        let (scheme, rest) = text.split_once("://").ok_or(LocationError::Scheme)?;
+    fn from_str(text: &str) -> Result<Self, StoreUriError> {
+        let (scheme, rest) = text.split_once("://").ok_or(StoreUriError::Scheme)?;
         if rest.contains('\0') {
-            return Err(LocationError::Nul);
+            return Err(StoreUriError::Nul);
         }
         match scheme {
             "s3" => s3(rest),
             "file" => file(rest),
-            _ => Err(LocationError::Scheme),
+            _ => Err(StoreUriError::Scheme),
         }
     }
 }
 
-fn s3(rest: &str) -> Result<Location, LocationError> {
+fn s3(rest: &str) -> Result<StoreUri, StoreUriError> {
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
     let known = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
     if bucket.is_empty() || !bucket.chars().all(known) {
@@ -127,32 +127,32 @@ fn s3(rest: &str) -> Result<Location, LocationError> {
         } else {
             bucket
         };
-        return Err(LocationError::Bucket(shown.to_owned()));
+        return Err(StoreUriError::Bucket(shown.to_owned()));
     }
-    Ok(Location::S3 {
+    Ok(StoreUri::S3 {
         bucket: bucket.to_owned(),
         key: key.to_owned(),
     })
 }
 
-fn file(rest: &str) -> Result<Location, LocationError> {
+fn file(rest: &str) -> Result<StoreUri, StoreUriError> {
     if !rest.starts_with('/') {
-        return Err(LocationError::NotAbsolute);
+        return Err(StoreUriError::NotAbsolute);
     }
     let path = decoded(rest)?;
     if path.contains('\0') {
-        return Err(LocationError::Nul);
+        return Err(StoreUriError::Nul);
     }
     let inner = path[1..].strip_suffix('/').unwrap_or(&path[1..]);
     if path.len() > 1
         && let Some(segment) = inner.split('/').find(|s| matches!(*s, "" | "." | ".."))
     {
-        return Err(LocationError::Segment(segment.to_owned()));
+        return Err(StoreUriError::Segment(segment.to_owned()));
     }
-    Ok(Location::File { path })
+    Ok(StoreUri::File { path })
 }
 
-fn decoded(text: &str) -> Result<String, LocationError> {
+fn decoded(text: &str) -> Result<String, StoreUriError> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
@@ -161,18 +161,18 @@ fn decoded(text: &str) -> Result<String, LocationError> {
             bytes.push(byte);
             continue;
         }
-        let digits = rest.split_at_checked(2).ok_or(LocationError::Encoding)?;
+        let digits = rest.split_at_checked(2).ok_or(StoreUriError::Encoding)?;
         let value = |digit: u8| char::from(digit).to_digit(16);
         match (value(digits.0[0]), value(digits.0[1])) {
             (Some(high), Some(low)) => bytes.push((high * 16 + low) as u8),
-            _ => return Err(LocationError::Encoding),
+            _ => return Err(StoreUriError::Encoding),
         }
         rest = digits.1;
     }
-    String::from_utf8(bytes).map_err(|_| LocationError::Encoding)
+    String::from_utf8(bytes).map_err(|_| StoreUriError::Encoding)
 }
 
-impl fmt::Display for Location {
+impl fmt::Display for StoreUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
@@ -189,10 +189,10 @@ impl fmt::Display for Location {
 ///
 /// `%` and control characters are percent-encoded, and so are parts that are empty (`%2F`), `.` or `..`.
 /// Parts that are too long end in `%~` and a hash of the whole part, and so does the whole.
-pub(crate) fn source_folder(source: &Location, file_root: Option<&str>) -> String {
+pub(crate) fn source_folder(source: &StoreUri, file_root: Option<&str>) -> String {
     let whole = match source {
-        Location::S3 { key, .. } => key.as_str(),
-        Location::File { path } => file_root
+        StoreUri::S3 { key, .. } => key.as_str(),
+        StoreUri::File { path } => file_root
             .and_then(|root| path.strip_prefix(root.trim_end_matches('/')))
             .and_then(|below| below.strip_prefix('/'))
             .unwrap_or_else(|| path.trim_start_matches('/')),
@@ -256,12 +256,12 @@ fn encoded(text: &str, special: impl Fn(char) -> bool) -> String {
 mod tests {
     use super::*;
 
-    fn at(text: &str) -> Location {
+    fn at(text: &str) -> StoreUri {
         text.parse().unwrap()
     }
 
-    fn s3_key(key: &str) -> Location {
-        Location::S3 {
+    fn s3_key(key: &str) -> StoreUri {
+        StoreUri::S3 {
             bucket: "b".to_owned(),
             key: key.to_owned(),
         }
@@ -273,7 +273,7 @@ mod tests {
             let text = format!("s3://my-bucket.1/{key}");
             assert_eq!(
                 at(&text),
-                Location::S3 {
+                StoreUri::S3 {
                     bucket: "my-bucket.1".to_owned(),
                     key: key.to_owned()
                 }
@@ -289,7 +289,7 @@ mod tests {
         let location = at("file:///data/a%20b%23%25.pdf");
         assert_eq!(
             location,
-            Location::File {
+            StoreUri::File {
                 path: "/data/a b#%.pdf".to_owned()
             }
         );
@@ -300,26 +300,26 @@ mod tests {
     #[test]
     fn what_is_no_location_says_why() {
         for (text, error) in [
-            ("a.pdf", LocationError::Scheme),
-            ("http://b/k", LocationError::Scheme),
-            ("S3://b/k", LocationError::Scheme),
-            ("s3:///k", LocationError::Bucket(String::new())),
-            ("s3://me:pass@b/k", LocationError::Bucket("…".to_owned())),
-            ("s3://me:pa/ss@b/k", LocationError::Bucket("…".to_owned())),
-            ("s3://b:80/k", LocationError::Bucket("…".to_owned())),
-            ("s3://b/k\0", LocationError::Nul),
-            ("file://host/a", LocationError::NotAbsolute),
-            ("file:///a%00", LocationError::Nul),
-            ("file:///a%2", LocationError::Encoding),
-            ("file:///a%ff", LocationError::Encoding),
+            ("a.pdf", StoreUriError::Scheme),
+            ("http://b/k", StoreUriError::Scheme),
+            ("S3://b/k", StoreUriError::Scheme),
+            ("s3:///k", StoreUriError::Bucket(String::new())),
+            ("s3://me:pass@b/k", StoreUriError::Bucket("…".to_owned())),
+            ("s3://me:pa/ss@b/k", StoreUriError::Bucket("…".to_owned())),
+            ("s3://b:80/k", StoreUriError::Bucket("…".to_owned())),
+            ("s3://b/k\0", StoreUriError::Nul),
+            ("file://host/a", StoreUriError::NotAbsolute),
+            ("file:///a%00", StoreUriError::Nul),
+            ("file:///a%2", StoreUriError::Encoding),
+            ("file:///a%ff", StoreUriError::Encoding),
             (
                 "file:///a/%2e%2e/b",
-                LocationError::Segment("..".to_owned()),
+                StoreUriError::Segment("..".to_owned()),
             ),
-            ("file:///a/./b", LocationError::Segment(".".to_owned())),
-            ("file:///a//b", LocationError::Segment(String::new())),
+            ("file:///a/./b", StoreUriError::Segment(".".to_owned())),
+            ("file:///a//b", StoreUriError::Segment(String::new())),
         ] {
-            assert_eq!(text.parse::<Location>(), Err(error), "{text}");
+            assert_eq!(text.parse::<StoreUri>(), Err(error), "{text}");
         }
     }
 

@@ -1,9 +1,9 @@
 //! Where documents come from and results go: S3, or a folder of this machine that stands for it.
 //!
-//! [`Stores`] sends each call to the store that its URI names. Both stores promise the same:
+//! [`ObjectStores`] sends each call to the store that its URI names. Both stores promise the same:
 //!
 //! - A read can be pinned to the version or ETag seen before; if that is gone, it says so.
-//! - A write is whole or not there. [`Condition::IfAbsent`] lets one writer win.
+//! - A write is whole or not there. [`WriteCondition::IfAbsent`] lets one writer win.
 //! - Nothing is held whole in memory but what is small, and every wait has an end.
 //!
 //! S3-compatible stores without conditional writes are looked at before a write instead, which leaves a
@@ -25,18 +25,18 @@ use tokio::sync::OnceCell;
 
 #[cfg(test)]
 pub(crate) use error::KINDS;
-pub(crate) use error::{Cause, StoreError};
-pub(crate) use location::{Location, LocationError, source_folder};
+pub(crate) use error::{ErrorCause, StoreError};
+pub(crate) use location::{StoreUri, StoreUriError, source_folder};
 
 use crate::cli::StoreArgs;
-use local::Local;
-use s3::S3;
+use local::LocalStore;
+use s3::S3Store;
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// What an object must still be. Empty: whatever is there now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Pin {
+pub(crate) struct ObjectVersion {
     /// The version, where the bucket keeps versions.
     pub(crate) version_id: Option<String>,
     /// The ETag, as the store gives it, with its quotes.
@@ -45,7 +45,7 @@ pub(crate) struct Pin {
 
 /// What an object is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct ObjectMetadata {
     /// Its size.
     pub(crate) bytes: u64,
     /// Its version, where the bucket keeps versions.
@@ -54,10 +54,10 @@ pub(crate) struct Found {
     pub(crate) etag: Option<String>,
 }
 
-impl Found {
+impl ObjectMetadata {
     /// Pins later calls to what was found.
-    pub(crate) fn pin(&self) -> Pin {
-        Pin {
+    pub(crate) fn pin(&self) -> ObjectVersion {
+        ObjectVersion {
             version_id: self.version_id.clone(),
             etag: self.etag.clone(),
         }
@@ -66,7 +66,7 @@ impl Found {
 
 /// When to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Condition {
+pub(crate) enum WriteCondition {
     /// Whatever is there is replaced.
     Always,
     /// What is there stays.
@@ -75,7 +75,7 @@ pub(crate) enum Condition {
 
 /// What became of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Stored {
+pub(crate) enum PutOutcome {
     /// The object is what was given.
     Written {
         /// Its ETag.
@@ -87,9 +87,9 @@ pub(crate) enum Stored {
 
 /// One object of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct ListedObject {
     /// Where it is.
-    pub(crate) location: Location,
+    pub(crate) location: StoreUri,
     /// Its size.
     pub(crate) bytes: u64,
     /// Its ETag.
@@ -98,9 +98,9 @@ pub(crate) struct Entry {
 
 /// A part of a listing, in the order of the keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Listing {
+pub(crate) struct ListPage {
     /// At most a thousand of S3; all of a local folder.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<ListedObject>,
     /// Give this to get what follows; nothing follows where it is none.
     pub(crate) next: Option<String>,
 }
@@ -109,40 +109,46 @@ pub(crate) struct Listing {
 #[async_trait]
 pub(crate) trait ObjectStore: Send + Sync {
     /// What is there.
-    async fn stat(&self, at: &Location, pin: &Pin) -> Result<Found>;
+    async fn stat(&self, at: &StoreUri, pin: &ObjectVersion) -> Result<ObjectMetadata>;
 
     /// Copies an object to the file `to`, which is made or replaced, and removed again on an error. No
     /// more than `most_bytes` are taken, whatever the store announces.
-    async fn fetch(&self, at: &Location, pin: &Pin, most_bytes: u64, to: &Path) -> Result<Found>;
+    async fn fetch(
+        &self,
+        at: &StoreUri,
+        pin: &ObjectVersion,
+        most_bytes: u64,
+        to: &Path,
+    ) -> Result<ObjectMetadata>;
 
     /// A small object whole; `None` where there is none.
-    async fn read(&self, at: &Location, most_bytes: u64) -> Result<Option<Vec<u8>>>;
+    async fn read(&self, at: &StoreUri, most_bytes: u64) -> Result<Option<Vec<u8>>>;
 
     /// Writes an object out of the file `body`, which stays as it is meanwhile, whole or not at all.
     async fn put(
         &self,
-        at: &Location,
+        at: &StoreUri,
         body: &Path,
         content_type: &str,
-        condition: Condition,
-    ) -> Result<Stored>;
+        condition: WriteCondition,
+    ) -> Result<PutOutcome>;
 
     /// What begins with `prefix`, `after` what an earlier call gave. A local prefix is a folder.
-    async fn list(&self, prefix: &Location, after: Option<&str>) -> Result<Listing>;
+    async fn list(&self, prefix: &StoreUri, after: Option<&str>) -> Result<ListPage>;
 
     /// Whether the store answers and takes the credentials: by a look below `at` where one is given.
-    async fn probe(&self, at: Option<&Location>) -> Result<()>;
+    async fn probe(&self, at: Option<&StoreUri>) -> Result<()>;
 }
 
 /// The stores of this process, by scheme.
-pub(crate) struct Stores {
+pub(crate) struct ObjectStores {
     arguments: StoreArgs,
     /// Made when first used: finding region and credentials can take seconds.
-    s3: OnceCell<S3>,
-    local: Option<Local>,
+    s3: OnceCell<S3Store>,
+    local: Option<LocalStore>,
 }
 
-impl Stores {
+impl ObjectStores {
     /// Nothing is asked yet. Without `file_root`, `file:` locations are refused.
     ///
     /// # Errors
@@ -151,65 +157,73 @@ impl Stores {
         Ok(Self {
             arguments: arguments.clone(),
             s3: OnceCell::new(),
-            local: file_root.map(Local::new).transpose()?,
+            local: file_root.map(LocalStore::new).transpose()?,
         })
     }
 
     /// The real path of the folder for `file:` locations.
     pub(crate) fn file_root(&self) -> Option<&Path> {
-        self.local.as_ref().map(Local::root)
+        self.local.as_ref().map(LocalStore::root)
     }
 
-    async fn s3(&self) -> Result<&S3> {
+    async fn s3(&self) -> Result<&S3Store> {
         self.s3
-            .get_or_try_init(|| S3::connect(&self.arguments))
+            .get_or_try_init(|| S3Store::connect(&self.arguments))
             .await
     }
 
-    async fn of(&self, at: &Location) -> Result<&dyn ObjectStore> {
+    async fn of(&self, at: &StoreUri) -> Result<&dyn ObjectStore> {
         match (at, &self.local) {
-            (Location::S3 { .. }, _) => Ok(self.s3().await?),
-            (Location::File { .. }, Some(local)) => Ok(local),
-            (Location::File { .. }, None) => Err(StoreError::new(
+            (StoreUri::S3 { .. }, _) => Ok(self.s3().await?),
+            (StoreUri::File { .. }, Some(local)) => Ok(local),
+            (StoreUri::File { .. }, None) => Err(StoreError::new(
                 at,
-                Cause::NotAllowed("files of this machine are refused; set --file-root to allow"),
+                ErrorCause::NotAllowed(
+                    "files of this machine are refused; set --file-root to allow",
+                ),
             )),
         }
     }
 }
 
 #[async_trait]
-impl ObjectStore for Stores {
-    async fn stat(&self, at: &Location, pin: &Pin) -> Result<Found> {
+impl ObjectStore for ObjectStores {
+    async fn stat(&self, at: &StoreUri, pin: &ObjectVersion) -> Result<ObjectMetadata> {
         self.of(at).await?.stat(at, pin).await
     }
 
-    async fn fetch(&self, at: &Location, pin: &Pin, most_bytes: u64, to: &Path) -> Result<Found> {
+    async fn fetch(
+        &self,
+        at: &StoreUri,
+        pin: &ObjectVersion,
+        most_bytes: u64,
+        to: &Path,
+    ) -> Result<ObjectMetadata> {
         self.of(at).await?.fetch(at, pin, most_bytes, to).await
     }
 
-    async fn read(&self, at: &Location, most_bytes: u64) -> Result<Option<Vec<u8>>> {
+    async fn read(&self, at: &StoreUri, most_bytes: u64) -> Result<Option<Vec<u8>>> {
         self.of(at).await?.read(at, most_bytes).await
     }
 
     async fn put(
         &self,
-        at: &Location,
+        at: &StoreUri,
         body: &Path,
         content_type: &str,
-        condition: Condition,
-    ) -> Result<Stored> {
+        condition: WriteCondition,
+    ) -> Result<PutOutcome> {
         let store = self.of(at).await?;
         store.put(at, body, content_type, condition).await
     }
 
-    async fn list(&self, prefix: &Location, after: Option<&str>) -> Result<Listing> {
+    async fn list(&self, prefix: &StoreUri, after: Option<&str>) -> Result<ListPage> {
         self.of(prefix).await?.list(prefix, after).await
     }
 
     /// Without a place: the local folder where there is one, and S3 unless there is a local folder and
     /// nothing has asked for S3 so far.
-    async fn probe(&self, at: Option<&Location>) -> Result<()> {
+    async fn probe(&self, at: Option<&StoreUri>) -> Result<()> {
         if let Some(at) = at {
             return self.of(at).await?.probe(Some(at)).await;
         }
@@ -238,21 +252,21 @@ mod tests {
     use super::*;
 
     #[derive(Parser)]
-    struct Line {
+    struct StoreCli {
         #[command(flatten)]
         store: StoreArgs,
     }
 
-    fn stores(file_root: Option<&Path>) -> Result<Stores> {
-        let mut arguments = Line::parse_from(["recto"]).store;
+    fn stores(file_root: Option<&Path>) -> Result<ObjectStores> {
+        let mut arguments = StoreCli::parse_from(["recto"]).store;
         arguments.s3_endpoint = None;
-        Stores::new(&arguments, file_root)
+        ObjectStores::new(&arguments, file_root)
     }
 
     #[tokio::test]
     async fn files_are_refused_unless_a_root_allows_them() {
         let folder = tempfile::tempdir().unwrap();
-        let at: Location = format!("file://{}/a", folder.path().display())
+        let at: StoreUri = format!("file://{}/a", folder.path().display())
             .parse()
             .unwrap();
         std::fs::write(folder.path().join("a"), "text").unwrap();

@@ -8,8 +8,8 @@ use super::fused;
 use super::{
     error::GotError,
     host::with_slice,
-    kernels::window::{self, Inputs, Shape},
-    source::Source,
+    kernels::window::{self, AttentionInputs, WindowShape},
+    source::WeightLoader,
 };
 
 /// Scores that are held at once, away from the CPU: 2 GiB in 32 bits.
@@ -19,18 +19,18 @@ const SCORES: usize = 1 << 29;
 const WIDTHS: usize = 8;
 
 /// Relative positions of one layer: (2 * side of its window - 1, dim) each, from far before to far behind.
-pub(super) struct Positions {
+pub(super) struct RelativePositions {
     down: Tensor,
     across: Tensor,
 }
 
-impl Positions {
+impl RelativePositions {
     /// Loads them.
     ///
     /// # Errors
     /// A tensor is missing or misshapen.
     pub(super) fn load(
-        source: &Source<'_>,
+        source: &WeightLoader<'_>,
         window: usize,
         dim: usize,
     ) -> std::result::Result<Self, GotError> {
@@ -59,8 +59,8 @@ impl Positions {
 pub(super) fn attend(
     qkv: &Tensor,
     bias: Option<&Tensor>,
-    positions: Option<&Positions>,
-    shape: &Shape,
+    positions: Option<&RelativePositions>,
+    shape: &WindowShape,
     views: usize,
 ) -> Result<Tensor> {
     let width = shape.heads * shape.dim;
@@ -77,7 +77,7 @@ pub(super) fn attend(
         with_slice(qkv, |qkv| {
             with_slice(&beyond, |beyond| {
                 window::attend(
-                    &Inputs {
+                    &AttentionInputs {
                         qkv,
                         beyond,
                         relative,
@@ -100,8 +100,8 @@ pub(super) fn attend(
 fn by_tensors(
     qkv: &Tensor,
     beyond: &Tensor,
-    positions: Option<&Positions>,
-    shape: &Shape,
+    positions: Option<&RelativePositions>,
+    shape: &WindowShape,
     views: usize,
 ) -> Result<Tensor> {
     let ((rows, columns), (high, wide)) = (shape.size, shape.window);
@@ -152,7 +152,7 @@ fn scaled(query: &Tensor) -> Result<Tensor> {
 fn with_positions(
     query: &Tensor,
     key: &Tensor,
-    positions: &Positions,
+    positions: &RelativePositions,
     (high, wide): (usize, usize),
 ) -> Result<(Tensor, Tensor)> {
     let (batch, places, dim) = query.dims3()?;
@@ -234,7 +234,7 @@ mod tests {
             ((5, 8), (4, 4)),
         ];
         for (size, window) in cases {
-            let shape = Shape {
+            let shape = WindowShape {
                 size,
                 window,
                 heads: 3,
@@ -243,7 +243,7 @@ mod tests {
             let qkv = random(&[2 * shape.view(), 36]);
             let bias = random(&[36]);
             // Of a larger window than the views', some of the time.
-            let positions = Positions {
+            let positions = RelativePositions {
                 down: random(&[15, 4]),
                 across: random(&[15, 4]),
             };

@@ -9,14 +9,14 @@ use candle_nn::{ops::softmax_last_dim, rotary_emb::rope};
 
 #[cfg(feature = "flash-attn")]
 use super::fused;
-use super::kernels::cache::{Rows, Shape, rotary};
+use super::kernels::cache::{ForwardPass, KvCacheShape, rotary};
 
 /// Positions are looked at in multiples of this, so that products are of sizes that GPUs are fast at.
 const POSITIONS: usize = 64;
 
 /// Keys and values of all sequences.
-pub(super) struct DeviceCache {
-    shape: Shape,
+pub(super) struct TensorKvCache {
+    shape: KvCacheShape,
     /// Of each layer: (slots, kv_heads, kept, dim).
     layers: Vec<(Tensor, Tensor)>,
     /// Positions of a slot in `layers`: those of the context, what is missing to a multiple of [`POSITIONS`], and
@@ -30,11 +30,11 @@ pub(super) struct DeviceCache {
     dtype: DType,
     device: Device,
     /// What is the same for all layers of the step or run under way.
-    step: Option<Step>,
-    run: Option<Run>,
+    step: Option<DecodeState>,
+    run: Option<PrefillState>,
 }
 
-struct Step {
+struct DecodeState {
     /// The row that each slot computes: (slots). A slot without one computes the first, for nobody.
     row_of: Tensor,
     /// The slot of each row: (rows).
@@ -44,27 +44,27 @@ struct Step {
     sin: Tensor,
     /// The position that each slot writes to, once for each number: (slots, kv_heads, 1, dim).
     to: Tensor,
-    seen: Seen,
+    seen: CausalMask,
     #[cfg(feature = "flash-attn")]
-    lengths: fused::Lengths,
+    lengths: fused::CumulativeLengths,
 }
 
-struct Run {
+struct PrefillState {
     /// Angles of the rows: (rows, dim / 2).
     cos: Tensor,
     sin: Tensor,
-    seen: Seen,
+    seen: CausalMask,
 }
 
 /// Which positions are looked at.
-struct Seen {
+struct CausalMask {
     /// The first of them, so many.
     count: usize,
     /// Which of these a query does not see: (slots, 1, 1, count), or (1, 1, queries, count).
     hidden: Tensor,
 }
 
-impl Seen {
+impl CausalMask {
     /// `last` is the last position that each query sees, in the shape of the queries.
     fn new(last: Vec<u32>, size: (usize, usize, usize, usize), device: &Device) -> Result<Self> {
         let most = last.iter().max().copied().unwrap_or(0) as usize;
@@ -75,12 +75,16 @@ impl Seen {
     }
 }
 
-impl DeviceCache {
+impl TensorKvCache {
     /// An empty cache in `dtype` on a device; `theta` is the base of the rotary angles.
     ///
     /// # Errors
     /// The device has no room.
-    pub(super) fn new(shape: Shape, (dtype, device): (DType, &Device), theta: f64) -> Result<Self> {
+    pub(super) fn new(
+        shape: KvCacheShape,
+        (dtype, device): (DType, &Device),
+        theta: f64,
+    ) -> Result<Self> {
         let (cos, sin) = rotary(shape.context, shape.dim, theta);
         let angles = |numbers: Vec<f32>| {
             Tensor::from_vec(numbers, (shape.context, shape.dim / 2), device)?.to_dtype(dtype)
@@ -105,10 +109,15 @@ impl DeviceCache {
 
     /// Takes in rows (queries, keys, values) and gives what each row's queries find among the keys up to its own:
     /// (rows, heads * dim). Layers come in their order, from 0 on.
-    pub(super) fn attend(&mut self, layer: usize, qkv: &Tensor, rows: Rows<'_>) -> Result<Tensor> {
+    pub(super) fn attend(
+        &mut self,
+        layer: usize,
+        qkv: &Tensor,
+        rows: ForwardPass<'_>,
+    ) -> Result<Tensor> {
         match rows {
-            Rows::Step(places) => self.step(layer, qkv, places),
-            Rows::Run { slot, first } => self.run(layer, qkv, slot, first),
+            ForwardPass::Step(places) => self.step(layer, qkv, places),
+            ForwardPass::Run { slot, first } => self.run(layer, qkv, slot, first),
         }
     }
 
@@ -119,7 +128,7 @@ impl DeviceCache {
         let Some(step) = &self.step else {
             bail!("a step that did not begin with its first layer")
         };
-        let Shape {
+        let KvCacheShape {
             heads,
             kv_heads,
             dim,
@@ -139,7 +148,7 @@ impl DeviceCache {
     }
 
     /// Attention of all slots' queries (slots, kv_heads, group, dim), the same again.
-    fn found(&self, query: &Tensor, layer: usize, step: &Step) -> Result<Tensor> {
+    fn found(&self, query: &Tensor, layer: usize, step: &DecodeState) -> Result<Tensor> {
         #[cfg(feature = "flash-attn")]
         if fused::can(query) {
             let (keys, values) = &self.layers[layer];
@@ -149,8 +158,8 @@ impl DeviceCache {
     }
 
     /// What is the same for all layers of a step.
-    fn planned(&self, places: &[(usize, usize)]) -> Result<Step> {
-        let Shape {
+    fn planned(&self, places: &[(usize, usize)]) -> Result<DecodeState> {
+        let KvCacheShape {
             kv_heads,
             dim,
             slots,
@@ -172,20 +181,20 @@ impl DeviceCache {
         let at = Tensor::from_slice(&last, slots, &self.device)?;
         let angles = |table: &Tensor| table.index_select(&at, 0)?.unsqueeze(1);
         let to = Tensor::from_vec(to, (slots, 1, 1, 1), &self.device)?;
-        Ok(Step {
+        Ok(DecodeState {
             row_of: Tensor::from_vec(row_of, slots, &self.device)?,
             slot_of: Tensor::from_vec(slot_of, places.len(), &self.device)?,
             cos: angles(&self.cos)?,
             sin: angles(&self.sin)?,
             to: to.broadcast_as((slots, kv_heads, 1, dim))?.contiguous()?,
             #[cfg(feature = "flash-attn")]
-            lengths: fused::Lengths::new(&last, kv_heads, self.kept, &self.device)?,
-            seen: Seen::new(last, (slots, 1, 1, 1), &self.device)?,
+            lengths: fused::CumulativeLengths::new(&last, kv_heads, self.kept, &self.device)?,
+            seen: CausalMask::new(last, (slots, 1, 1, 1), &self.device)?,
         })
     }
 
     fn run(&mut self, layer: usize, qkv: &Tensor, slot: usize, first: usize) -> Result<Tensor> {
-        let Shape {
+        let KvCacheShape {
             heads,
             kv_heads,
             dim,
@@ -231,19 +240,19 @@ impl DeviceCache {
     }
 
     /// What is the same for all layers of a run.
-    fn planned_run(&self, first: usize, rows: usize) -> Result<Run> {
+    fn planned_run(&self, first: usize, rows: usize) -> Result<PrefillState> {
         let queries = self.shape.heads / self.shape.kv_heads * rows;
         let last = (0..queries).map(|query| (first + query % rows) as u32);
-        Ok(Run {
+        Ok(PrefillState {
             cos: self.cos.narrow(0, first, rows)?,
             sin: self.sin.narrow(0, first, rows)?,
-            seen: Seen::new(last.collect(), (1, 1, queries, 1), &self.device)?,
+            seen: CausalMask::new(last.collect(), (1, 1, queries, 1), &self.device)?,
         })
     }
 
     /// Queries, keys and values of rows: (rows, heads, 1, dim) each.
     fn parts(&self, qkv: &Tensor) -> Result<[Tensor; 3]> {
-        let Shape {
+        let KvCacheShape {
             heads,
             kv_heads,
             dim,
@@ -267,7 +276,7 @@ impl DeviceCache {
         query: &Tensor,
         layer: usize,
         (slot, count): (usize, usize),
-        seen: &Seen,
+        seen: &CausalMask,
     ) -> Result<Tensor> {
         let (keys, values) = &self.layers[layer];
         let kept = |tensor: &Tensor| tensor.narrow(0, slot, count)?.narrow(2, 0, seen.count);
@@ -287,12 +296,12 @@ mod tests {
     use super::*;
     use crate::engine::got::{
         host::with_slice,
-        kernels::cache::{Cache, Precision},
+        kernels::cache::{KvCache, KvPrecision},
     };
 
     #[test]
     fn tensors_find_what_kernels_find() {
-        let shape = Shape {
+        let shape = KvCacheShape {
             layers: 1,
             heads: 4,
             kv_heads: 2,
@@ -300,9 +309,9 @@ mod tests {
             slots: 3,
             context: 40,
         };
-        let mut device = DeviceCache::new(shape, (DType::F32, &Device::Cpu), 1e4).unwrap();
-        let mut host = Cache::new(shape, Precision::Single, 1e4);
-        let mut same = |rows: usize, places: Rows<'_>| {
+        let mut device = TensorKvCache::new(shape, (DType::F32, &Device::Cpu), 1e4).unwrap();
+        let mut host = KvCache::new(shape, KvPrecision::Single, 1e4);
+        let mut same = |rows: usize, places: ForwardPass<'_>| {
             let qkv = Tensor::randn(0f32, 1f32, (rows, 64), &Device::Cpu).unwrap();
             let got = device
                 .attend(0, &qkv, places)
@@ -314,11 +323,11 @@ mod tests {
             let off = got.iter().zip(&expected).map(|(a, b)| (a - b).abs());
             assert!(off.fold(0.0, f32::max) < 1e-5);
         };
-        same(9, Rows::Run { slot: 2, first: 0 });
-        same(5, Rows::Run { slot: 0, first: 0 });
-        same(4, Rows::Run { slot: 2, first: 9 });
-        same(2, Rows::Step(&[(2, 13), (0, 5)]));
-        same(1, Rows::Step(&[(0, 6)]));
-        same(3, Rows::Step(&[(1, 0), (0, 7), (2, 14)]));
+        same(9, ForwardPass::Run { slot: 2, first: 0 });
+        same(5, ForwardPass::Run { slot: 0, first: 0 });
+        same(4, ForwardPass::Run { slot: 2, first: 9 });
+        same(2, ForwardPass::Step(&[(2, 13), (0, 5)]));
+        same(1, ForwardPass::Step(&[(0, 6)]));
+        same(3, ForwardPass::Step(&[(1, 0), (0, 7), (2, 14)]));
     }
 }

@@ -6,26 +6,26 @@ use std::fs;
 use candle_core::Device;
 
 use super::{
-    config::Config,
+    config::CheckpointConfig,
     error::GotError,
-    kernels::quantised::Bits,
-    model::Wish,
+    kernels::quantised::WeightBits,
+    model::LoadOptions,
     qwen2::{precision, shape},
 };
-use crate::engine::Memory;
+use crate::engine::EngineMemory;
 
 /// What reading itself takes beside weights and cache: views, patches, rows of a long prompt.
 const WORKING_BYTES: u64 = 1 << 30;
 
 /// What a model loaded so takes, its cache full.
-pub(super) fn memory(config: &Config, wish: &Wish) -> Memory {
-    Memory {
+pub(super) fn memory(config: &CheckpointConfig, wish: &LoadOptions) -> EngineMemory {
+    EngineMemory {
         weights_bytes: weights_bytes(config, wish),
         cache_bytes: cache_bytes(config, wish, wish.slots),
     }
 }
 
-fn cache_bytes(config: &Config, wish: &Wish, slots: usize) -> u64 {
+fn cache_bytes(config: &CheckpointConfig, wish: &LoadOptions, slots: usize) -> u64 {
     let shape = shape(config, slots, wish.context);
     match wish.device.is_cpu() {
         true => shape.bytes(precision(wish.quantised().is_some())),
@@ -35,7 +35,7 @@ fn cache_bytes(config: &Config, wish: &Wish, slots: usize) -> u64 {
 
 /// How many numbers a checkpoint's parts have; what else there is, biases and normalisations, is less than a
 /// hundredth.
-struct Numbers {
+struct ParameterCounts {
     /// Encoder and projector.
     encoder: u64,
     /// The decoder's gates and ups.
@@ -46,7 +46,7 @@ struct Numbers {
     vocabulary: u64,
 }
 
-fn numbers(config: &Config) -> Numbers {
+fn numbers(config: &CheckpointConfig) -> ParameterCounts {
     let (vision, text) = (&config.vision, &config.text);
     let side = vision.image / vision.patch;
     let block = 4 * vision.hidden * vision.hidden + 2 * vision.hidden * vision.mlp;
@@ -56,7 +56,7 @@ fn numbers(config: &Config) -> Numbers {
     let convolutions = 9 * channels * (3 * channels + 2 * text.hidden) + text.hidden * text.hidden;
     let (q, kv) = (text.heads * text.head_dim, text.kv_heads * text.head_dim);
     let (wide, other) = (2 * text.intermediate, 2 * q + 2 * kv + text.intermediate);
-    Numbers {
+    ParameterCounts {
         encoder: (vision.layers * block + ends + convolutions) as u64,
         wide: (text.layers * text.hidden * wide) as u64,
         other: (text.layers * text.hidden * other) as u64,
@@ -64,8 +64,8 @@ fn numbers(config: &Config) -> Numbers {
     }
 }
 
-fn weights_bytes(config: &Config, wish: &Wish) -> u64 {
-    let Numbers {
+fn weights_bytes(config: &CheckpointConfig, wish: &LoadOptions) -> u64 {
+    let ParameterCounts {
         encoder,
         wide,
         other,
@@ -73,9 +73,9 @@ fn weights_bytes(config: &Config, wish: &Wish) -> u64 {
     } = numbers(config);
     let size = wish.computed().size_in_bytes() as u64;
     // A group of 32 has a scale of 2 bytes.
-    let kept = |bits: Bits, numbers: u64| match bits {
-        Bits::Eight => numbers * 34 / 32,
-        Bits::Four => numbers * 18 / 32,
+    let kept = |bits: WeightBits, numbers: u64| match bits {
+        WeightBits::Eight => numbers * 34 / 32,
+        WeightBits::Four => numbers * 18 / 32,
     };
     let decoder = match wish.quantised() {
         None if config.text.tied => size * (wide + other + vocabulary),
@@ -90,14 +90,23 @@ fn weights_bytes(config: &Config, wish: &Wish) -> u64 {
 ///
 /// # Errors
 /// What was asked for does not fit; says what would.
-pub(super) fn fitted(config: &Config, wish: Wish, asked: bool) -> Result<Wish, GotError> {
+pub(super) fn fitted(
+    config: &CheckpointConfig,
+    wish: LoadOptions,
+    asked: bool,
+) -> Result<LoadOptions, GotError> {
     let Some(free) = free(&wish.device) else {
         return Ok(wish);
     };
     fitted_in(free, config, wish, asked)
 }
 
-fn fitted_in(free: u64, config: &Config, wish: Wish, asked: bool) -> Result<Wish, GotError> {
+fn fitted_in(
+    free: u64,
+    config: &CheckpointConfig,
+    wish: LoadOptions,
+    asked: bool,
+) -> Result<LoadOptions, GotError> {
     let slot = cache_bytes(config, &wish, 1).max(1);
     let weights = weights_bytes(config, &wish);
     let room = free.saturating_sub(weights + WORKING_BYTES);
@@ -106,7 +115,7 @@ fn fitted_in(free: u64, config: &Config, wish: Wish, asked: bool) -> Result<Wish
         return Ok(wish);
     }
     if fits > 0 && !asked {
-        return Ok(Wish {
+        return Ok(LoadOptions {
             slots: fits,
             ..wish
         });
@@ -169,8 +178,8 @@ mod tests {
     use super::*;
     use crate::engine::got::fixtures::checkpoint;
 
-    fn wish(slots: usize, dtype: Dtype) -> Wish {
-        Wish {
+    fn wish(slots: usize, dtype: Dtype) -> LoadOptions {
+        LoadOptions {
             dtype,
             device: Device::Cpu,
             slots,
@@ -178,8 +187,8 @@ mod tests {
         }
     }
 
-    fn config() -> Config {
-        Config::read(&checkpoint("hub-new")).unwrap()
+    fn config() -> CheckpointConfig {
+        CheckpointConfig::read(&checkpoint("hub-new")).unwrap()
     }
 
     #[test]

@@ -5,11 +5,11 @@ use std::{collections::HashMap, fs, path::PathBuf, sync::Arc};
 use candle_core::{Device, Tensor};
 use serde::Deserialize;
 
-use super::view::View;
+use super::view::InputImage;
 
 /// One mode's prompt and answer.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Case {
+pub(super) struct ReferenceCase {
     pub(super) name: String,
     /// Whose prompt: `hub` or `original`.
     pub(super) layout: String,
@@ -21,22 +21,22 @@ pub(super) struct Case {
 }
 
 #[derive(Debug, Deserialize)]
-struct Set {
+struct ImageSet {
     pictures: Vec<String>,
     pixels: String,
     views: usize,
 }
 
 #[derive(Debug, Deserialize)]
-struct Expected {
+struct ExpectedValues {
     logit_steps: Vec<usize>,
-    sets: HashMap<String, Set>,
-    cases: Vec<Case>,
+    sets: HashMap<String, ImageSet>,
+    cases: Vec<ReferenceCase>,
 }
 
 /// All that is expected.
-pub(super) struct Reference {
-    expected: Expected,
+pub(super) struct ReferenceData {
+    expected: ExpectedValues,
     tensors: HashMap<String, Tensor>,
 }
 
@@ -50,7 +50,7 @@ pub(super) fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/reference"))
 }
 
-impl Reference {
+impl ReferenceData {
     pub(super) fn read() -> Self {
         let folder = folder().join("expected");
         let text = fs::read_to_string(folder.join("expected.json")).unwrap();
@@ -62,7 +62,7 @@ impl Reference {
     }
 
     /// Cases with that layout's prompts.
-    pub(super) fn cases(&self, layout: &str) -> Vec<&Case> {
+    pub(super) fn cases(&self, layout: &str) -> Vec<&ReferenceCase> {
         self.expected
             .cases
             .iter()
@@ -70,7 +70,7 @@ impl Reference {
             .collect()
     }
 
-    pub(super) fn case(&self, name: &str) -> &Case {
+    pub(super) fn case(&self, name: &str) -> &ReferenceCase {
         self.expected
             .cases
             .iter()
@@ -110,7 +110,7 @@ impl Reference {
     }
 
     /// A set's views, as the reference resized them.
-    pub(super) fn views(&self, set: &str) -> Vec<Arc<View>> {
+    pub(super) fn views(&self, set: &str) -> Vec<Arc<InputImage>> {
         let set = &self.expected.sets[set];
         let all = image::open(folder().join("expected").join(&set.pixels))
             .unwrap()
@@ -120,7 +120,7 @@ impl Reference {
         let views = all.as_raw().chunks_exact(bytes);
         views
             .map(|rgb| {
-                Arc::new(View {
+                Arc::new(InputImage {
                     width,
                     height,
                     rgb: rgb.to_vec(),

@@ -50,7 +50,7 @@ pub(super) fn step(
     query: &Tensor,
     keys: &Tensor,
     values: &Tensor,
-    lengths: &Lengths,
+    lengths: &CumulativeLengths,
 ) -> Result<Tensor> {
     let (slots, kv_heads, group, dim) = query.dims4()?;
     let flat = |tensor: &Tensor| tensor.reshape(((), 1, dim));
@@ -74,13 +74,13 @@ fn scale(query: &Tensor) -> Result<f32> {
 
 /// Where the sequences of a step begin and end, each followed by one without queries: the positions of the cache
 /// that it does not use yet.
-pub(super) struct Lengths {
+pub(super) struct CumulativeLengths {
     queries: Tensor,
     keys: Tensor,
     most: usize,
 }
 
-impl Lengths {
+impl CumulativeLengths {
     /// `last` is the last position that each slot sees, `kept` how many positions a slot has in the cache.
     ///
     /// # Errors

@@ -16,12 +16,12 @@ pub(super) fn with_slice<R>(tensor: &Tensor, f: impl FnOnce(&[f32]) -> R) -> Res
 
 /// Changes a contiguous tensor of 32-bit floats on the CPU where it is. Whoever else holds it sees the change.
 pub(super) fn change(tensor: &Tensor, f: impl Fn(&mut [f32])) -> Result<()> {
-    tensor.inplace_op1(&Change(f))
+    tensor.inplace_op1(&InPlaceKernel(f))
 }
 
-struct Change<F>(F);
+struct InPlaceKernel<F>(F);
 
-impl<F: Fn(&mut [f32])> InplaceOp1 for Change<F> {
+impl<F: Fn(&mut [f32])> InplaceOp1 for InPlaceKernel<F> {
     fn name(&self) -> &'static str {
         "change"
     }

@@ -6,34 +6,38 @@ use super::{
     host::{change, with_slice},
     kernels::{
         math,
-        quantised::{Bits, Packed},
+        quantised::{PackedWeights, WeightBits},
         skinny,
     },
 };
 
 /// `x * weight transposed + bias`.
 pub(super) struct Linear {
-    weight: Weight,
+    weight: LinearWeight,
     /// (outputs).
     bias: Option<Tensor>,
 }
 
-enum Weight {
+enum LinearWeight {
     /// (outputs, inputs), in the type of what comes in.
     Dense(Tensor),
     /// In 8 or 4 bits, on the CPU.
-    Packed(Packed),
+    Packed(PackedWeights),
 }
 
 impl Linear {
     /// Weights (outputs, inputs) and bias (outputs) as they are, or, on the CPU, in fewer bits.
-    pub(super) fn new(weight: Tensor, bias: Option<Tensor>, bits: Option<Bits>) -> Result<Self> {
+    pub(super) fn new(
+        weight: Tensor,
+        bias: Option<Tensor>,
+        bits: Option<WeightBits>,
+    ) -> Result<Self> {
         let weight = match bits {
-            None => Weight::Dense(weight),
+            None => LinearWeight::Dense(weight),
             Some(bits) => {
                 let inputs = weight.dim(1)?;
-                Weight::Packed(with_slice(&weight, |numbers| {
-                    Packed::new(numbers, inputs, bits)
+                LinearWeight::Packed(with_slice(&weight, |numbers| {
+                    PackedWeights::new(numbers, inputs, bits)
                 })?)
             }
         };
@@ -57,14 +61,14 @@ impl Linear {
     pub(super) fn product(&self, x: &Tensor) -> Result<Tensor> {
         let (rows, inputs) = x.dims2()?;
         match &self.weight {
-            Weight::Packed(packed) => {
+            LinearWeight::Packed(packed) => {
                 if inputs != packed.inputs() {
                     bail!("{inputs} inputs for weights that take {}", packed.inputs());
                 }
                 let out = with_slice(x, |x| packed.product(x))?;
                 Tensor::from_vec(out, (rows, packed.outputs()), x.device())
             }
-            Weight::Dense(weight) if x.device().is_cpu() && rows <= skinny::MOST_ROWS => {
+            LinearWeight::Dense(weight) if x.device().is_cpu() && rows <= skinny::MOST_ROWS => {
                 let (outputs, expected) = weight.dims2()?;
                 if inputs != expected {
                     bail!("{inputs} inputs for weights that take {expected}");
@@ -74,7 +78,7 @@ impl Linear {
                 })??;
                 Tensor::from_vec(out, (rows, outputs), x.device())
             }
-            Weight::Dense(weight) => x.matmul(&weight.t()?),
+            LinearWeight::Dense(weight) => x.matmul(&weight.t()?),
         }
     }
 

@@ -6,16 +6,16 @@ use candle_core::Device;
 use recto_schemas::GotOptions;
 
 use super::{
-    Got, GotConfig, GotError, Identity,
-    config::Config,
+    GotConfig, GotEngine, GotError, ModelIdentity,
+    config::CheckpointConfig,
     error::words,
     fit::{fitted, memory},
-    guard::TokenMarks,
-    model::{GotModel, Wish},
-    read::{Parts, QUESTION_TOKENS},
-    tokens::Tokens,
+    guard::TokenClasses,
+    model::{GotModel, LoadOptions},
+    read::{GotParts, QUESTION_TOKENS},
+    tokens::GotTokenizer,
     usual_dtype,
-    weights::Weights,
+    weights::CheckpointWeights,
 };
 
 /// Sequences decoded at once where nothing else is said.
@@ -25,10 +25,10 @@ const BATCH_ROWS: usize = 16;
 const BATCH_GPU: usize = 16;
 
 /// Loads the checkpoint in `folder` and starts the engine.
-pub(super) fn load(folder: &Path, config: GotConfig) -> Result<Got, GotError> {
-    let checkpoint = Config::read(folder)?;
-    let tokens = Tokens::open(folder, &checkpoint)?;
-    let weights = Weights::open(folder, &checkpoint)?;
+pub(super) fn load(folder: &Path, config: GotConfig) -> Result<GotEngine, GotError> {
+    let checkpoint = CheckpointConfig::read(folder)?;
+    let tokens = GotTokenizer::open(folder, &checkpoint)?;
+    let weights = CheckpointWeights::open(folder, &checkpoint)?;
     if let Some(threads) = config.threads {
         // Once a process; a later engine shares them.
         let _ = rayon::ThreadPoolBuilder::new()
@@ -46,14 +46,14 @@ pub(super) fn load(folder: &Path, config: GotConfig) -> Result<Got, GotError> {
         let model = GotModel::load(&checkpoint, &weights, &wish);
         (model, hash.join())
     });
-    let identity = Identity {
+    let identity = ModelIdentity {
         model: config.name.unwrap_or_else(|| name(folder)),
         model_sha256: model_sha256
             .map_err(|_| GotError::Fit("hashing the weights failed".to_owned()))?,
         memory: memory(&checkpoint, &wish),
     };
     let model = model?;
-    let parts = Parts {
+    let parts = GotParts {
         config: checkpoint,
         tokens,
         second: config.reader,
@@ -62,18 +62,18 @@ pub(super) fn load(folder: &Path, config: GotConfig) -> Result<Got, GotError> {
             .max(1),
         context: wish.context,
     };
-    Ok(Got::with_model(identity, parts, model))
+    Ok(GotEngine::with_model(identity, parts, model))
 }
 
 /// What the model is loaded for.
-fn wish(checkpoint: &Config, config: &GotConfig) -> Result<Wish, GotError> {
+fn wish(checkpoint: &CheckpointConfig, config: &GotConfig) -> Result<LoadOptions, GotError> {
     let device = device(&config.device)?;
     let batch = match (device.is_cpu(), checkpoint.pixels.rows) {
         (true, None) => BATCH_CPU,
         (true, Some(_)) => BATCH_ROWS,
         (false, _) => BATCH_GPU,
     };
-    Ok(Wish {
+    Ok(LoadOptions {
         dtype: config.dtype.unwrap_or(usual_dtype(&config.device)),
         device,
         slots: config.batch.unwrap_or(batch).max(1),
@@ -83,7 +83,7 @@ fn wish(checkpoint: &Config, config: &GotConfig) -> Result<Wish, GotError> {
 
 /// Positions that a slot needs: the views of a page with as many tiles as are usual, the question, and the
 /// longest answer. More tiles than that leave less room for the answer.
-fn context(checkpoint: &Config, max_new_tokens: usize) -> usize {
+fn context(checkpoint: &CheckpointConfig, max_new_tokens: usize) -> usize {
     let views = GotOptions::default().max_tiles as usize + 1;
     views
         .saturating_mul(checkpoint.image_tokens)
@@ -132,20 +132,20 @@ fn name(folder: &Path) -> String {
 }
 
 /// What the scheduler must know of tokens.
-pub(super) fn marks(tokens: &Tokens) -> TokenMarks {
-    TokenMarks::new(&tokens.stop, tokens.pieces())
+pub(super) fn marks(tokens: &GotTokenizer) -> TokenClasses {
+    TokenClasses::new(&tokens.stop, tokens.pieces())
 }
 
 #[cfg(test)]
 mod tests {
     use std::{fs, sync::Arc, time::Duration};
 
-    use recto_schemas::{Dtype, EngineName, Stop};
+    use recto_schemas::{Dtype, EngineName, FinishReason};
 
     use super::*;
     use crate::{
-        cancel::Cancel,
-        engine::{DocumentId, Engine, Reading, Request, fake::Fake},
+        cancel::CancelToken,
+        engine::{DocumentId, Engine, EngineRequest, OcrResult, fake::FakeEngine},
         image::PageImage,
     };
 
@@ -175,13 +175,15 @@ mod tests {
     }
 
     /// Reads a small grey page with a checkpoint of the reference and PP-OCR's stand-in beside it.
-    fn read_with(checkpoint: &str, max_new_tokens: u32) -> Reading {
+    fn read_with(checkpoint: &str, max_new_tokens: u32) -> OcrResult {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/checkpoints");
         let config = GotConfig {
             dtype: Some(Dtype::F32),
             max_new_tokens: max_new_tokens as usize,
             reader: Some(Arc::new(|| {
-                Ok(Arc::new(Fake::new(1, 1, &|_| (Duration::ZERO, Ok(())))))
+                Ok(Arc::new(FakeEngine::new(1, 1, &|_| {
+                    (Duration::ZERO, Ok(()))
+                })))
             })),
             ..GotConfig::default()
         };
@@ -190,16 +192,16 @@ mod tests {
     }
 
     /// Reads a small grey page.
-    fn read_by(got: &Got) -> Reading {
+    fn read_by(got: &GotEngine) -> OcrResult {
         read_page(got, page())
     }
 
-    fn read_page(got: &Got, page: PageImage) -> Reading {
-        let ticket = got.submit(Request {
+    fn read_page(got: &GotEngine, page: PageImage) -> OcrResult {
+        let ticket = got.submit(EngineRequest {
             document: DocumentId(1),
             pages: vec![Arc::new(page)],
             options: Arc::default(),
-            cancel: Cancel::new(),
+            cancel: CancelToken::new(),
         });
         let readings = ticket.expect("open").wait(Duration::from_secs(60));
         readings.expect("read").remove(0)
@@ -249,7 +251,7 @@ mod tests {
         let most = 1024;
         let reading = read_with("looping", most);
         let decoding = reading.decoding.expect("attempts were made");
-        assert_eq!(decoding.attempts[0].stop, Stop::Repetition);
+        assert_eq!(decoding.attempts[0].stop, FinishReason::Repetition);
         assert_eq!(reading.engine, EngineName::Ppocr);
         let steps: u32 = decoding.attempts.iter().map(|a| a.tokens).sum();
         assert!(steps <= most / 2, "{:?}", decoding.attempts);
@@ -259,7 +261,7 @@ mod tests {
     fn a_long_table_of_equal_rows_is_not_cut() {
         let reading = read_with("table", 2048);
         let decoding = reading.decoding.expect("a decoder wrote it");
-        assert_eq!(decoding.stop, Stop::End, "{decoding:?}");
+        assert_eq!(decoding.stop, FinishReason::End, "{decoding:?}");
         assert!(decoding.attempts.is_empty());
     }
 

@@ -70,9 +70,10 @@ use std::{
 use recto_schemas::{Dtype, EngineName, GotOptions};
 
 pub use self::error::GotError;
-use self::{model::Model, read::Reader, schedule::Scheduler};
+use self::{model::GenerativeModel, read::ReaderContext, schedule::Scheduler};
 use super::{
-    DecodeUsage, Engine, EngineError, EngineInfo, Memory, Reply, Request, Ticket, Usage,
+    DecodeUsage, Engine, EngineError, EngineInfo, EngineMemory, EngineRequest, EngineUsage,
+    PendingResponse, ResponseSender,
     queue::{FairQueue, PushError},
 };
 
@@ -91,7 +92,7 @@ const MOST_READERS: usize = 64;
 const QUEUE: usize = 2;
 
 /// Makes the engine whose words GOT's are compared with, and which reads what GOT cannot: PP-OCR.
-pub type SecondReader = Arc<dyn Fn() -> Result<Arc<dyn Engine>, String> + Send + Sync>;
+pub type CrossCheckFactory = Arc<dyn Fn() -> Result<Arc<dyn Engine>, String> + Send + Sync>;
 
 /// How a checkpoint is run.
 #[derive(Clone)]
@@ -109,7 +110,7 @@ pub struct GotConfig {
     /// Threads that the arithmetic on the CPU takes; one a core where it is not named.
     pub threads: Option<usize>,
     /// PP-OCR, made when it is first needed.
-    pub reader: Option<SecondReader>,
+    pub reader: Option<CrossCheckFactory>,
 }
 
 impl Default for GotConfig {
@@ -135,33 +136,33 @@ pub fn usual_dtype(device: &str) -> Dtype {
 }
 
 /// The GOT engine: its threads live as long as it does.
-pub struct Got {
+pub struct GotEngine {
     info: EngineInfo,
-    shared: Arc<Shared>,
+    shared: Arc<EngineState>,
     threads: Vec<JoinHandle<()>>,
 }
 
 /// What the threads share.
-struct Shared {
-    queue: FairQueue<Job>,
-    reader: Reader,
+struct EngineState {
+    queue: FairQueue<QueuedRequest>,
+    reader: ReaderContext,
 }
 
 /// A request on its way. Where it is dropped without an answer its ticket says that the engine stopped.
-struct Job {
-    request: Request,
-    reply: Reply,
+struct QueuedRequest {
+    request: EngineRequest,
+    reply: ResponseSender,
     submitted: Instant,
 }
 
 /// Who reads: the model's name and the hash of its files.
-struct Identity {
+struct ModelIdentity {
     model: String,
     model_sha256: String,
-    memory: Memory,
+    memory: EngineMemory,
 }
 
-impl Got {
+impl GotEngine {
     /// Loads the checkpoint in `folder`, whichever layout it has, and starts the threads.
     ///
     /// # Errors
@@ -171,16 +172,16 @@ impl Got {
     }
 
     /// Puts the engine together around a model.
-    fn with_model<M: Model + Send + 'static>(
-        identity: Identity,
-        parts: read::Parts,
+    fn with_model<M: GenerativeModel + Send + 'static>(
+        identity: ModelIdentity,
+        parts: read::GotParts,
         model: M,
     ) -> Self {
         let slots = model.slots();
         let marks = load::marks(&parts.tokens);
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(EngineState {
             queue: FairQueue::new(QUEUE),
-            reader: Reader::new(parts, Scheduler::start(model, marks)),
+            reader: ReaderContext::new(parts, Scheduler::start(model, marks)),
         });
         let threads = (0..(slots + 2).min(MOST_READERS))
             .map(|_| {
@@ -196,7 +197,7 @@ impl Got {
     }
 }
 
-fn info(identity: Identity, slots: usize) -> EngineInfo {
+fn info(identity: ModelIdentity, slots: usize) -> EngineInfo {
     // One request more than are read keeps the slots busy while its pages are drawn.
     let window = slots.min(MOST_READERS).div_ceil(SEQUENCES_PER_REQUEST) + 1;
     EngineInfo {
@@ -212,7 +213,7 @@ fn info(identity: Identity, slots: usize) -> EngineInfo {
     }
 }
 
-impl Shared {
+impl EngineState {
     /// Reads requests until the queue is closed.
     fn run(&self) {
         while let Some(job) = self.queue.pop() {
@@ -227,12 +228,12 @@ impl Shared {
     }
 }
 
-impl Engine for Got {
+impl Engine for GotEngine {
     fn info(&self) -> &EngineInfo {
         &self.info
     }
 
-    fn submit(&self, request: Request) -> Result<Ticket, EngineError> {
+    fn submit(&self, request: EngineRequest) -> Result<PendingResponse, EngineError> {
         if request.pages.is_empty() {
             return Err(EngineError::Model("a request without pages".to_owned()));
         }
@@ -240,8 +241,8 @@ impl Engine for Got {
             page.check().map_err(EngineError::Model)?;
         }
         let (document, cancel) = (request.document, request.cancel.clone());
-        let (ticket, reply) = Ticket::new(cancel.clone());
-        let job = Job {
+        let (ticket, reply) = PendingResponse::new(cancel.clone());
+        let job = QueuedRequest {
             request,
             reply,
             submitted: Instant::now(),
@@ -253,10 +254,10 @@ impl Engine for Got {
         }
     }
 
-    fn usage(&self) -> Usage {
+    fn usage(&self) -> EngineUsage {
         let scheduler = self.shared.reader.scheduler();
         let work = scheduler.work();
-        Usage {
+        EngineUsage {
             lanes: 1,
             busy: scheduler.busy(),
             decode: Some(DecodeUsage {
@@ -273,7 +274,7 @@ impl Engine for Got {
     }
 }
 
-impl Drop for Got {
+impl Drop for GotEngine {
     fn drop(&mut self) {
         self.shared.queue.close();
         self.shared.reader.stop();

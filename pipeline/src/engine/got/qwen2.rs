@@ -4,66 +4,66 @@ use candle_core::{D, DType, Device, Result, Tensor};
 use candle_nn::ops::rms_norm;
 
 use super::{
-    config::Config,
-    device_cache::DeviceCache,
+    config::CheckpointConfig,
+    device_cache::TensorKvCache,
     error::GotError,
     host::with_slice,
     kernels::{
-        cache::{Cache, Precision, Rows, Shape},
+        cache::{ForwardPass, KvCache, KvCacheShape, KvPrecision},
         math,
-        quantised::Bits,
+        quantised::WeightBits,
     },
     linear::Linear,
-    source::Source,
+    source::WeightLoader,
 };
 
 /// Decoder, head and the keys and values of all slots.
-pub(super) struct Decoder {
+pub(super) struct Qwen2Decoder {
     /// (vocabulary, hidden), in the type it is stored in.
     embedding: Tensor,
-    layers: Vec<Layer>,
-    norm: Norm,
+    layers: Vec<DecoderLayer>,
+    norm: RmsNorm,
     head: Linear,
-    keys: Keys,
+    keys: KvBackend,
     dtype: DType,
 }
 
-struct Norm {
+struct RmsNorm {
     weight: Tensor,
     eps: f32,
 }
 
-struct Layer {
-    before_attention: Norm,
+struct DecoderLayer {
+    before_attention: RmsNorm,
     qkv: Linear,
     out: Linear,
-    before_mlp: Norm,
+    before_mlp: RmsNorm,
     gate_up: Linear,
     down: Linear,
     intermediate: usize,
 }
 
 /// Where keys and values are, and who computes attention over them.
-enum Keys {
+enum KvBackend {
     /// On the CPU, by kernels.
-    Host(Cache),
+    Host(KvCache),
     /// By tensors.
-    Device(DeviceCache),
+    Device(TensorKvCache),
 }
 
 /// Fewer bits for the decoder's weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Quantised {
+pub(super) struct QuantConfig {
     /// For gates and ups, near half of the layers' weights, whose errors hurt least.
-    pub(super) wide: Bits,
+    pub(super) wide: WeightBits,
     /// For attention, for what goes back into the stream of all layers, and for the head.
-    pub(super) other: Bits,
+    pub(super) other: WeightBits,
 }
 
 /// How the decoder is kept.
-pub(super) struct Kept {
+pub(super) struct CacheOptions {
     /// Fewer bits, on the CPU.
-    pub(super) quantised: Option<Quantised>,
+    pub(super) quantised: Option<QuantConfig>,
     /// Sequences.
     pub(super) slots: usize,
     /// Positions of each.
@@ -73,9 +73,9 @@ pub(super) struct Kept {
 }
 
 /// Sizes of its attention.
-pub(super) fn shape(config: &Config, slots: usize, context: usize) -> Shape {
+pub(super) fn shape(config: &CheckpointConfig, slots: usize, context: usize) -> KvCacheShape {
     let text = &config.text;
-    Shape {
+    KvCacheShape {
         layers: text.layers,
         heads: text.heads,
         kv_heads: text.kv_heads,
@@ -85,16 +85,16 @@ pub(super) fn shape(config: &Config, slots: usize, context: usize) -> Shape {
     }
 }
 
-impl Decoder {
+impl Qwen2Decoder {
     /// Loads it. `embedding_dtype` is what the embedding stays in.
     ///
     /// # Errors
     /// A tensor is missing or misshapen.
     pub(super) fn load(
-        config: &Config,
-        source: &Source<'_>,
+        config: &CheckpointConfig,
+        source: &WeightLoader<'_>,
         tied: bool,
-        kept: &Kept,
+        kept: &CacheOptions,
     ) -> std::result::Result<Self, GotError> {
         let text = &config.text;
         let model = source.below("model.language_model");
@@ -110,20 +110,20 @@ impl Decoder {
             None => embedding,
         };
         let layers = (0..text.layers)
-            .map(|layer| Layer::load(config, &model.below(&format!("layers.{layer}")), kept))
+            .map(|layer| DecoderLayer::load(config, &model.below(&format!("layers.{layer}")), kept))
             .collect::<std::result::Result<_, _>>()?;
         let shape = shape(config, kept.slots, kept.context);
         let keys = if source.device().is_cpu() && !kept.by_tensors {
             let precision = precision(kept.quantised.is_some());
-            Keys::Host(Cache::new(shape, precision, text.rope_theta))
+            KvBackend::Host(KvCache::new(shape, precision, text.rope_theta))
         } else {
             let place = (source.dtype(), source.device());
-            Keys::Device(DeviceCache::new(shape, place, text.rope_theta)?)
+            KvBackend::Device(TensorKvCache::new(shape, place, text.rope_theta)?)
         };
         Ok(Self {
             embedding,
             layers,
-            norm: Norm::load(&model, "norm.weight", config)?,
+            norm: RmsNorm::load(&model, "norm.weight", config)?,
             head,
             keys,
             dtype: source.dtype(),
@@ -139,16 +139,16 @@ impl Decoder {
     }
 
     /// Rows (rows, hidden) through all layers, keys and values kept.
-    pub(super) fn forward(&mut self, x: Tensor, rows: Rows<'_>) -> Result<Tensor> {
+    pub(super) fn forward(&mut self, x: Tensor, rows: ForwardPass<'_>) -> Result<Tensor> {
         let mut x = x;
         for (index, layer) in self.layers.iter().enumerate() {
             let qkv = layer.qkv.forward(&layer.before_attention.forward(&x)?)?;
             let attended = match &mut self.keys {
-                Keys::Host(cache) => {
+                KvBackend::Host(cache) => {
                     let out = with_slice(&qkv, |qkv| cache.attend(index, qkv, rows))?;
                     Tensor::from_vec(out, (x.dim(0)?, ()), x.device())?
                 }
-                Keys::Device(cache) => cache.attend(index, &qkv, rows)?,
+                KvBackend::Device(cache) => cache.attend(index, &qkv, rows)?,
             };
             x = (x + layer.out.forward(&attended)?)?;
             x = (&x + layer.mlp(&layer.before_mlp.forward(&x)?)?)?;
@@ -163,18 +163,18 @@ impl Decoder {
 }
 
 /// How the CPU keeps keys and values.
-pub(super) fn precision(quantised: bool) -> Precision {
+pub(super) fn precision(quantised: bool) -> KvPrecision {
     match quantised {
-        true => Precision::Half,
-        false => Precision::Single,
+        true => KvPrecision::Half,
+        false => KvPrecision::Single,
     }
 }
 
-impl Norm {
+impl RmsNorm {
     fn load(
-        source: &Source<'_>,
+        source: &WeightLoader<'_>,
         name: &str,
-        config: &Config,
+        config: &CheckpointConfig,
     ) -> std::result::Result<Self, GotError> {
         let weight = source.get(name, &[config.text.hidden])?;
         Ok(Self {
@@ -188,11 +188,11 @@ impl Norm {
     }
 }
 
-impl Layer {
+impl DecoderLayer {
     fn load(
-        config: &Config,
-        source: &Source<'_>,
-        kept: &Kept,
+        config: &CheckpointConfig,
+        source: &WeightLoader<'_>,
+        kept: &CacheOptions,
     ) -> std::result::Result<Self, GotError> {
         let text = &config.text;
         let (hidden, wide) = (text.hidden, text.intermediate);
@@ -202,10 +202,10 @@ impl Layer {
         let qkv = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"];
         let gate_up = ["mlp.gate_proj", "mlp.up_proj"];
         Ok(Self {
-            before_attention: Norm::load(source, "input_layernorm.weight", config)?,
+            before_attention: RmsNorm::load(source, "input_layernorm.weight", config)?,
             qkv: source.linear(&qkv, &[q, kv, kv], hidden, true, bits)?,
             out: source.linear(&["self_attn.o_proj"], &[hidden], q, false, bits)?,
-            before_mlp: Norm::load(source, "post_attention_layernorm.weight", config)?,
+            before_mlp: RmsNorm::load(source, "post_attention_layernorm.weight", config)?,
             gate_up: source.linear(&gate_up, &[wide, wide], hidden, false, wide_bits)?,
             down: source.linear(&["mlp.down_proj"], &[hidden], wide, false, bits)?,
             intermediate: wide,

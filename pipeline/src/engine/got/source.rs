@@ -1,21 +1,23 @@
-//! [`Source`]: weights on their way into the model.
+//! [`WeightLoader`]: weights on their way into the model.
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{error::GotError, kernels::quantised::Bits, linear::Linear, weights::Weights};
+use super::{
+    error::GotError, kernels::quantised::WeightBits, linear::Linear, weights::CheckpointWeights,
+};
 
 /// A part of a checkpoint, and what its tensors become.
 #[derive(Clone)]
-pub(super) struct Source<'a> {
-    weights: &'a Weights,
+pub(super) struct WeightLoader<'a> {
+    weights: &'a CheckpointWeights,
     prefix: String,
     dtype: DType,
     device: &'a Device,
 }
 
-impl<'a> Source<'a> {
+impl<'a> WeightLoader<'a> {
     /// The whole checkpoint, to be in `dtype` on `device`.
-    pub(super) fn new(weights: &'a Weights, dtype: DType, device: &'a Device) -> Self {
+    pub(super) fn new(weights: &'a CheckpointWeights, dtype: DType, device: &'a Device) -> Self {
         Self {
             weights,
             prefix: String::new(),
@@ -51,7 +53,7 @@ impl<'a> Source<'a> {
         outputs: &[usize],
         inputs: usize,
         bias: bool,
-        bits: Option<Bits>,
+        bits: Option<WeightBits>,
     ) -> Result<Linear, GotError> {
         let named = names.iter().zip(outputs);
         let joined = |tensors: Vec<Tensor>| match &tensors[..] {

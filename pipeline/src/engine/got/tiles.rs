@@ -5,14 +5,14 @@
 
 /// How many tiles a page is cut into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grid {
+pub struct TileGrid {
     /// Tiles side by side.
     pub columns: u32,
     /// Tiles one above the other.
     pub rows: u32,
 }
 
-impl Grid {
+impl TileGrid {
     /// The whole page in one view.
     pub const ONE: Self = Self {
         columns: 1,
@@ -30,11 +30,11 @@ impl Grid {
 ///
 /// Of grids equally close, one with more tiles is taken while the image has more than half the pixels of all
 /// its tiles, each of `tile` (width, height) pixels.
-pub(super) fn grid(size: (u32, u32), tile: (u32, u32), min: u32, max: u32) -> Grid {
+pub(super) fn grid(size: (u32, u32), tile: (u32, u32), min: u32, max: u32) -> TileGrid {
     let (width, height) = (f64::from(size.0.max(1)), f64::from(size.1.max(1)));
     let (ratio, area) = (width / height, width * height);
     let tile_area = f64::from(tile.0) * f64::from(tile.1);
-    let (mut best, mut closest) = (Grid::ONE, f64::INFINITY);
+    let (mut best, mut closest) = (TileGrid::ONE, f64::INFINITY);
     for candidate in candidates(min, max) {
         let (columns, rows) = (f64::from(candidate.columns), f64::from(candidate.rows));
         let apart = (ratio - columns / rows).abs();
@@ -47,9 +47,9 @@ pub(super) fn grid(size: (u32, u32), tile: (u32, u32), min: u32, max: u32) -> Gr
 }
 
 /// All grids of `min` to `max` tiles, those with fewer tiles first, then those with fewer columns.
-fn candidates(min: u32, max: u32) -> Vec<Grid> {
-    let sides = |columns| (1..=max / columns).map(move |rows| Grid { columns, rows });
-    let mut grids: Vec<Grid> = (1..=max).flat_map(sides).collect();
+fn candidates(min: u32, max: u32) -> Vec<TileGrid> {
+    let sides = |columns| (1..=max / columns).map(move |rows| TileGrid { columns, rows });
+    let mut grids: Vec<TileGrid> = (1..=max).flat_map(sides).collect();
     grids.retain(|grid| grid.columns * grid.rows >= min);
     grids.sort_by_key(|grid| grid.columns * grid.rows);
     grids
@@ -98,7 +98,7 @@ mod tests {
         for (size, twelve, six) in cases {
             for (most, [columns, rows]) in [(12, twelve), (6, six)] {
                 let found = grid(size, (1024, 1024), 1, most);
-                assert_eq!(found, Grid { columns, rows }, "{size:?}, {most}");
+                assert_eq!(found, TileGrid { columns, rows }, "{size:?}, {most}");
             }
         }
     }
@@ -106,15 +106,18 @@ mod tests {
     #[test]
     fn bounds_and_tile_sizes_are_kept() {
         let (columns, rows) = (5, 2);
-        assert_eq!(grid((700, 300), (384, 448), 2, 12), Grid { columns, rows });
-        assert_eq!(grid((0, 0), (1024, 1024), 1, 12), Grid::ONE);
-        assert_eq!(grid((500, 500), (1024, 1024), 0, 0), Grid::ONE);
+        assert_eq!(
+            grid((700, 300), (384, 448), 2, 12),
+            TileGrid { columns, rows }
+        );
+        assert_eq!(grid((0, 0), (1024, 1024), 1, 12), TileGrid::ONE);
+        assert_eq!(grid((500, 500), (1024, 1024), 0, 0), TileGrid::ONE);
     }
 
     #[test]
     fn several_tiles_bring_an_overview() {
         let (columns, rows) = (2, 3);
-        assert_eq!(Grid { columns, rows }.views(), 7);
-        assert_eq!(Grid::ONE.views(), 1);
+        assert_eq!(TileGrid { columns, rows }.views(), 7);
+        assert_eq!(TileGrid::ONE.views(), 1);
     }
 }

@@ -1,12 +1,12 @@
-//! [`View`]: a picture of the model's size, and how a page becomes one.
+//! [`InputImage`]: a picture of the model's size, and how a page becomes one.
 //!
 //! The model was trained on pages that Pillow had scaled, so scaling follows its 8-bit bicubic filter to the
 //! bit (`Resample.c` of Pillow 13): the filter is stretched by the scale where a side shrinks, weights are
 //! rounded to fixed point, and rows are scaled across, rounded to 8 bits, and then down.
 
 use super::{
-    plan::{Patch, Section, down},
-    tiles::Grid,
+    plan::{RowPatch, StackedRows, down},
+    tiles::TileGrid,
 };
 use crate::image::PageImage;
 
@@ -23,7 +23,7 @@ const ROWS: usize = 8;
 
 /// A picture of the model's input size: RGB, 8 bits a channel, rows without padding.
 #[derive(Clone, Debug, PartialEq)]
-pub struct View {
+pub struct InputImage {
     /// Width in pixels.
     pub width: u32,
     /// Height in pixels.
@@ -32,7 +32,7 @@ pub struct View {
     pub rgb: Vec<u8>,
 }
 
-impl View {
+impl InputImage {
     /// The whole page in one view of `size`, its shape not kept. White where the page has fewer pixels than its
     /// size says.
     pub fn whole(page: &PageImage, size: (u32, u32)) -> Self {
@@ -45,7 +45,7 @@ impl View {
 
     /// A section's rows on a white view of `size`, in grey, each patch's paper made white, as they come from different
     /// places of the page. White where the page has fewer pixels than its size says, or a patch lies outside.
-    pub(super) fn section(page: &PageImage, size: (u32, u32), section: &Section) -> Self {
+    pub(super) fn section(page: &PageImage, size: (u32, u32), section: &StackedRows) -> Self {
         let stride = size.0 as usize * 3;
         let mut rgb = vec![255; stride * size.1 as usize];
         for patch in section.rows.iter().flat_map(|row| &row.patches) {
@@ -75,7 +75,7 @@ impl View {
 
     /// The page cut by `grid` into views of `size`, row by row; with more than one tile, a view of the whole
     /// page comes last (`crop_image_to_patches` of the reference).
-    pub fn tiles(page: &PageImage, size: (u32, u32), grid: Grid) -> Vec<Self> {
+    pub fn tiles(page: &PageImage, size: (u32, u32), grid: TileGrid) -> Vec<Self> {
         let (width, height) = (size.0 as usize, size.1 as usize);
         let canvas = resize(page, size.0 * grid.columns, size.1 * grid.rows);
         let stride = width * 3;
@@ -99,7 +99,7 @@ impl View {
 }
 
 /// The pixels of a patch of the page whose lines are straightened; none where it does not lie within `page`.
-fn cropped(page: &PageImage, slope: f32, patch: &Patch) -> PageImage {
+fn cropped(page: &PageImage, slope: f32, patch: &RowPatch) -> PageImage {
     let (left, top) = (patch.left as usize, patch.top as usize);
     let (width, height) = (patch.width as usize, patch.height as usize);
     let (stride, high) = (page.width as usize * 3, page.height as usize);
@@ -157,8 +157,8 @@ fn resize(page: &PageImage, width: u32, height: u32) -> Vec<u8> {
         return vec![255; width as usize * height as usize * 3];
     }
     let pixels = &page.rgb[..wanted as usize];
-    let across = Taps::new(page.width, width);
-    let down = Taps::new(page.height, height);
+    let across = FilterTaps::new(page.width, width);
+    let down = FilterTaps::new(page.height, height);
     // Compiled for each of the vector units that a processor may have.
     pulp::Arch::new().dispatch(|| {
         if is_down_first((page.width, page.height), (width, height)) {
@@ -179,7 +179,7 @@ fn is_down_first(from: (u32, u32), to: (u32, u32)) -> bool {
 }
 
 /// The source pixels that make each target pixel along one side, and their weights.
-struct Taps {
+struct FilterTaps {
     /// First source pixel of each target pixel.
     first: Vec<usize>,
     /// Weights, as many for each target pixel as `ends` says, in fixed point.
@@ -190,7 +190,7 @@ struct Taps {
     identity: bool,
 }
 
-impl Taps {
+impl FilterTaps {
     /// Taps for scaling a side of `source` pixels to `target`, both at least 1.
     fn new(source: u32, target: u32) -> Self {
         let scale = f64::from(source) / f64::from(target);
@@ -254,7 +254,7 @@ fn clip(sum: i32) -> u8 {
 
 /// Scales rows of `width` RGB pixels across.
 #[inline(always)]
-fn scale_across(pixels: &[u8], width: u32, taps: &Taps) -> Vec<u8> {
+fn scale_across(pixels: &[u8], width: u32, taps: &FilterTaps) -> Vec<u8> {
     if taps.identity {
         return pixels.to_vec();
     }
@@ -290,7 +290,7 @@ fn scale_across(pixels: &[u8], width: u32, taps: &Taps) -> Vec<u8> {
 
 /// Scales rows of `width` RGB pixels down the page.
 #[inline(always)]
-fn scale_down(pixels: &[u8], width: u32, taps: &Taps) -> Vec<u8> {
+fn scale_down(pixels: &[u8], width: u32, taps: &FilterTaps) -> Vec<u8> {
     if taps.identity {
         return pixels.to_vec();
     }
@@ -329,7 +329,7 @@ fn add_row(sums: &mut [i32; LANES], row: &[u8], weight: i32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::got::plan::{Row, Start};
+    use crate::engine::got::plan::{RowStart, TextRow};
 
     /// A picture that a script can make too: the expected bytes below are Pillow 13.0's.
     fn picture(width: u32, height: u32) -> PageImage {
@@ -360,19 +360,22 @@ mod tests {
 
     #[test]
     fn the_references_pictures_become_its_views() {
-        let reference = crate::engine::got::fixtures::Reference::read();
+        let reference = crate::engine::got::fixtures::ReferenceData::read();
         for set in reference.sets() {
             let pages = reference.pictures(set);
             let expected = reference.views(set);
             let size = (expected[0].width, expected[0].height);
-            let views: Vec<View> = match set {
+            let views: Vec<InputImage> = match set {
                 "tiles" => {
                     let page = &pages[0];
                     let grid =
                         crate::engine::got::tiles::grid((page.width, page.height), size, 1, 12);
-                    View::tiles(page, size, grid)
+                    InputImage::tiles(page, size, grid)
                 }
-                _ => pages.iter().map(|page| View::whole(page, size)).collect(),
+                _ => pages
+                    .iter()
+                    .map(|page| InputImage::whole(page, size))
+                    .collect(),
             };
             assert_eq!(views.len(), expected.len(), "{set}");
             for (view, expected) in views.iter().zip(&expected) {
@@ -421,17 +424,17 @@ mod tests {
     #[test]
     fn a_page_of_the_views_size_is_taken_as_it_is() {
         let page = picture(64, 48);
-        assert_eq!(View::whole(&page, (64, 48)).rgb, page.rgb);
+        assert_eq!(InputImage::whole(&page, (64, 48)).rgb, page.rgb);
     }
 
     #[test]
     fn tiles_come_row_by_row_and_the_whole_page_last() {
         let page = picture(6, 4);
-        let grid = Grid {
+        let grid = TileGrid {
             columns: 3,
             rows: 2,
         };
-        let views = View::tiles(&page, (2, 2), grid);
+        let views = InputImage::tiles(&page, (2, 2), grid);
         assert_eq!(views.len(), 7);
         for (at, view) in views[..6].iter().enumerate() {
             let corner = ((at / 3 * 2) * 6 + at % 3 * 2) * 3;
@@ -441,19 +444,19 @@ mod tests {
             ];
             assert_eq!(view.rgb, rows.concat(), "tile {at}");
         }
-        assert_eq!(views[6], View::whole(&page, (2, 2)));
+        assert_eq!(views[6], InputImage::whole(&page, (2, 2)));
         assert_eq!(
-            View::tiles(&page, (2, 2), Grid::ONE),
-            [View::whole(&page, (2, 2))]
+            InputImage::tiles(&page, (2, 2), TileGrid::ONE),
+            [InputImage::whole(&page, (2, 2))]
         );
     }
 
-    fn one(slope: f32, patch: Patch) -> Section {
-        Section {
+    fn one(slope: f32, patch: RowPatch) -> StackedRows {
+        StackedRows {
             slope,
             height: 0,
-            rows: vec![Row {
-                start: Start::Line,
+            rows: vec![TextRow {
+                start: RowStart::Line,
                 patches: vec![patch],
             }],
         }
@@ -470,7 +473,7 @@ mod tests {
                 &[20, 10, 30]
             });
         }
-        let patch = Patch {
+        let patch = RowPatch {
             left: 10,
             top: 5,
             width: 30,
@@ -479,7 +482,7 @@ mod tests {
             x: 4,
             y: 3,
         };
-        let view = View::section(&page, (24, 16), &one(0.0, patch));
+        let view = InputImage::section(&page, (24, 16), &one(0.0, patch));
         let cut = cropped(&page, 0.0, &patch);
         assert_eq!(cut.rgb[..90], page.rgb[(5 * 60 + 10) * 3..][..90]);
         let scaled = resize(&cut, 15, 10);
@@ -496,13 +499,13 @@ mod tests {
                 assert_eq!(pixel, [tone; 3], "{x} {y}");
             }
         }
-        let as_it_is = Patch {
+        let as_it_is = RowPatch {
             scale: 1.0,
             x: 0,
             y: 0,
             ..patch
         };
-        let view = View::section(&page, (30, 20), &one(0.0, as_it_is));
+        let view = InputImage::section(&page, (30, 20), &one(0.0, as_it_is));
         assert!(
             view.rgb.iter().all(|tone| [255, 20, 19, 21].contains(tone)),
             "{:?}",
@@ -517,7 +520,7 @@ mod tests {
             let (x, y) = (at % 60, at / 60);
             pixel.fill(if y == 20 + x / 10 { 0 } else { 255 });
         }
-        let patch = Patch {
+        let patch = RowPatch {
             left: 5,
             top: 20,
             width: 50,
@@ -526,7 +529,7 @@ mod tests {
             x: 0,
             y: 0,
         };
-        let view = View::section(&page, (50, 6), &one(0.1, patch));
+        let view = InputImage::section(&page, (50, 6), &one(0.1, patch));
         let dark: Vec<usize> = (0..6)
             .map(|y| {
                 view.rgb[y * 150..][..150]
@@ -564,7 +567,7 @@ mod tests {
             (0, 0, 2, 2, edge - 9, edge - 9),
         ];
         for (left, top, width, height, x, y) in places {
-            let patch = Patch {
+            let patch = RowPatch {
                 left,
                 top,
                 width,
@@ -573,7 +576,7 @@ mod tests {
                 x,
                 y,
             };
-            let view = View::section(&page, (3, 3), &one(0.0, patch));
+            let view = InputImage::section(&page, (3, 3), &one(0.0, patch));
             assert_eq!(view.rgb, [255; 27], "{patch:?}");
         }
     }
@@ -582,7 +585,10 @@ mod tests {
     fn a_page_without_its_pixels_is_white() {
         let mut page = picture(6, 4);
         page.rgb.pop();
-        assert_eq!(View::whole(&page, (3, 3)).rgb, [255; 27]);
-        assert_eq!(View::whole(&PageImage::default(), (3, 3)).rgb, [255; 27]);
+        assert_eq!(InputImage::whole(&page, (3, 3)).rgb, [255; 27]);
+        assert_eq!(
+            InputImage::whole(&PageImage::default(), (3, 3)).rgb,
+            [255; 27]
+        );
     }
 }

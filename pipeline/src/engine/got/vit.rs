@@ -9,78 +9,78 @@ use candle_nn::ops::layer_norm;
 use rayon::prelude::*;
 
 use super::{
-    attention::{self, Positions},
-    config::{Config, Pixels},
+    attention::{self, RelativePositions},
+    config::{CheckpointConfig, ProcessorConfig},
     error::GotError,
     host::{change, with_slice},
-    kernels::{math, window::Shape},
+    kernels::{math, window::WindowShape},
     linear::Linear,
-    source::Source,
-    view::View,
+    source::WeightLoader,
+    view::InputImage,
 };
 
 /// The neck's normalisation (`GotOcr2LayerNorm`), which no configuration sets.
 const NECK_EPS: f32 = 1e-6;
 
 /// Encoder and projector.
-pub(super) struct Encoder {
-    patches: Patches,
+pub(super) struct VisionEncoder {
+    patches: PatchExtractor,
     patch: Linear,
     /// (side, side, hidden).
     position: Option<Tensor>,
-    blocks: Vec<Block>,
-    neck: Neck,
-    projector: Projector,
+    blocks: Vec<EncoderBlock>,
+    neck: EncoderNeck,
+    projector: MultiModalProjector,
     device: Device,
     dtype: DType,
 }
 
-struct Norm {
+struct LayerNorm {
     weight: Tensor,
     bias: Tensor,
     eps: f32,
 }
 
-struct Block {
-    before_attention: Norm,
+struct EncoderBlock {
+    before_attention: LayerNorm,
     qkv: Linear,
-    positions: Option<Positions>,
+    positions: Option<RelativePositions>,
     /// Side of its windows; none: one window over all.
     window: Option<usize>,
     heads: usize,
     out: Linear,
-    before_mlp: Norm,
+    before_mlp: LayerNorm,
     widen: Linear,
     narrow: Linear,
 }
 
-struct Neck {
+struct EncoderNeck {
     reduce: Linear,
-    first: Norm,
-    smooth: Convolution,
-    second: Norm,
+    first: LayerNorm,
+    smooth: ConvLayer,
+    second: LayerNorm,
 }
 
-struct Projector {
-    halve: [Convolution; 2],
+struct MultiModalProjector {
+    halve: [ConvLayer; 2],
     project: Linear,
 }
 
 /// A convolution of 3 by 3 places, with one place of zeros around.
-struct Convolution {
+struct ConvLayer {
     /// (out, 9 * in): rows, columns, channels.
     weight: Linear,
     stride: usize,
 }
 
-impl Encoder {
+impl VisionEncoder {
     /// Loads it.
     ///
     /// # Errors
     /// A tensor is missing or misshapen.
     pub(super) fn load(
-        config: &Config,
-        source: &Source<'_>,
+        config: &CheckpointConfig,
+        source: &WeightLoader<'_>,
     ) -> std::result::Result<Self, GotError> {
         let vision = &config.vision;
         let (hidden, side) = (vision.hidden, vision.image / vision.patch);
@@ -95,15 +95,20 @@ impl Encoder {
             false => None,
         };
         let blocks = (0..vision.layers)
-            .map(|layer| Block::load(config, layer, &tower.below(&format!("layers.{layer}"))))
+            .map(|layer| {
+                EncoderBlock::load(config, layer, &tower.below(&format!("layers.{layer}")))
+            })
             .collect::<std::result::Result<_, _>>()?;
         Ok(Self {
-            patches: Patches::new(&config.pixels, vision.patch),
+            patches: PatchExtractor::new(&config.pixels, vision.patch),
             patch: Linear::new(patch.flatten_from(1)?, Some(patch_bias), None)?,
             position: position.map(|p| p.squeeze(0)).transpose()?,
             blocks,
-            neck: Neck::load(config, &tower.below("neck"))?,
-            projector: Projector::load(config, &source.below("model.multi_modal_projector"))?,
+            neck: EncoderNeck::load(config, &tower.below("neck"))?,
+            projector: MultiModalProjector::load(
+                config,
+                &source.below("model.multi_modal_projector"),
+            )?,
             device: source.device().clone(),
             dtype: source.dtype(),
         })
@@ -111,7 +116,7 @@ impl Encoder {
 
     /// Views of one size, as wide as the configuration says and no higher, to what the neck gives: (views, rows,
     /// columns, channels).
-    pub(super) fn features(&self, views: &[&View]) -> Result<Tensor> {
+    pub(super) fn features(&self, views: &[&InputImage]) -> Result<Tensor> {
         let size = views.first().map_or((0, 0), |view| self.patches.size(view));
         let patches = self.patches.of(views);
         let width = self.patches.width();
@@ -139,9 +144,9 @@ impl Encoder {
     }
 }
 
-impl Norm {
+impl LayerNorm {
     fn load(
-        source: &Source<'_>,
+        source: &WeightLoader<'_>,
         name: &str,
         size: usize,
         eps: f32,
@@ -158,11 +163,11 @@ impl Norm {
     }
 }
 
-impl Block {
+impl EncoderBlock {
     fn load(
-        config: &Config,
+        config: &CheckpointConfig,
         layer: usize,
-        source: &Source<'_>,
+        source: &WeightLoader<'_>,
     ) -> std::result::Result<Self, GotError> {
         let vision = &config.vision;
         let (hidden, mlp, side) = (vision.hidden, vision.mlp, vision.image / vision.patch);
@@ -170,12 +175,12 @@ impl Block {
         let linear = |name: &str, outputs: usize, inputs: usize, bias: bool| {
             source.linear(&[name], &[outputs], inputs, bias, None)
         };
-        let norm = |name| Norm::load(source, name, hidden, vision.eps as f32);
+        let norm = |name| LayerNorm::load(source, name, hidden, vision.eps as f32);
         Ok(Self {
             before_attention: norm("layer_norm1")?,
             qkv: linear("attn.qkv", 3 * hidden, hidden, vision.qkv_bias)?,
             positions: match vision.rel_pos {
-                true => Some(Positions::load(
+                true => Some(RelativePositions::load(
                     source,
                     window.unwrap_or(side),
                     hidden / vision.heads,
@@ -193,7 +198,7 @@ impl Block {
 
     /// (views * places, hidden), the same again; `size` is rows and columns of places.
     fn forward(&self, x: &Tensor, views: usize, size: (usize, usize)) -> Result<Tensor> {
-        let shape = Shape {
+        let shape = WindowShape {
             size,
             window: self.window.map_or(size, |side| (side, side)),
             heads: self.heads,
@@ -227,15 +232,18 @@ fn gelu(linear: &Linear, x: &Tensor) -> Result<Tensor> {
     }
 }
 
-impl Neck {
-    fn load(config: &Config, source: &Source<'_>) -> std::result::Result<Self, GotError> {
+impl EncoderNeck {
+    fn load(
+        config: &CheckpointConfig,
+        source: &WeightLoader<'_>,
+    ) -> std::result::Result<Self, GotError> {
         let (hidden, channels) = (config.vision.hidden, config.vision.channels_out);
         let reduce = source.get("conv1.weight", &[channels, hidden, 1, 1])?;
         Ok(Self {
             reduce: Linear::new(reduce.reshape((channels, hidden))?, None, None)?,
-            first: Norm::load(source, "layer_norm1", channels, NECK_EPS)?,
-            smooth: Convolution::load(source, "conv2.weight", (channels, channels), 1)?,
-            second: Norm::load(source, "layer_norm2", channels, NECK_EPS)?,
+            first: LayerNorm::load(source, "layer_norm1", channels, NECK_EPS)?,
+            smooth: ConvLayer::load(source, "conv2.weight", (channels, channels), 1)?,
+            second: LayerNorm::load(source, "layer_norm2", channels, NECK_EPS)?,
         })
     }
 
@@ -247,17 +255,20 @@ impl Neck {
     }
 }
 
-impl Projector {
-    fn load(config: &Config, source: &Source<'_>) -> std::result::Result<Self, GotError> {
+impl MultiModalProjector {
+    fn load(
+        config: &CheckpointConfig,
+        source: &WeightLoader<'_>,
+    ) -> std::result::Result<Self, GotError> {
         let (channels, hidden) = (config.vision.channels_out, config.text.hidden);
         let halve = [
-            Convolution::load(
+            ConvLayer::load(
                 source,
                 "conv_upsampler1.weight",
                 (2 * channels, channels),
                 2,
             )?,
-            Convolution::load(source, "conv_upsampler2.weight", (hidden, 2 * channels), 2)?,
+            ConvLayer::load(source, "conv_upsampler2.weight", (hidden, 2 * channels), 2)?,
         ];
         let project = source.linear(&["multimodal_projector"], &[hidden], hidden, true, None)?;
         Ok(Self { halve, project })
@@ -275,9 +286,9 @@ impl Projector {
     }
 }
 
-impl Convolution {
+impl ConvLayer {
     fn load(
-        source: &Source<'_>,
+        source: &WeightLoader<'_>,
         name: &str,
         (out, channels): (usize, usize),
         stride: usize,
@@ -313,14 +324,14 @@ impl Convolution {
 }
 
 /// Views to normalised patches.
-struct Patches {
+struct PatchExtractor {
     patch: usize,
     /// What each byte becomes, by channel.
     table: Vec<[f32; 3]>,
 }
 
-impl Patches {
-    fn new(pixels: &Pixels, patch: usize) -> Self {
+impl PatchExtractor {
+    fn new(pixels: &ProcessorConfig, patch: usize) -> Self {
         let normal = |byte: usize, channel: usize| {
             (byte as f32 * pixels.rescale - pixels.mean[channel]) / pixels.std[channel]
         };
@@ -337,13 +348,13 @@ impl Patches {
     }
 
     /// Rows and columns of a view's patches.
-    fn size(&self, view: &View) -> (usize, usize) {
+    fn size(&self, view: &InputImage) -> (usize, usize) {
         let (width, height) = (view.width as usize, view.height as usize);
         (height / self.patch, width / self.patch)
     }
 
     /// (views * places, channels * patch * patch).
-    fn of(&self, views: &[&View]) -> Vec<f32> {
+    fn of(&self, views: &[&InputImage]) -> Vec<f32> {
         let sizes: Vec<_> = views.iter().map(|view| self.size(view)).collect();
         let area = self.patch * self.patch;
         let places: usize = sizes.iter().map(|(down, across)| down * across).sum();

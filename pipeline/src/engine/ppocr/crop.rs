@@ -1,6 +1,6 @@
 //! A line's picture as the recogniser takes it: cut out by perspective, 48 pixels high, normalised.
 
-use super::runtime::Input;
+use super::runtime::InputTensor;
 use crate::{image::PageImage, page::Quad};
 
 /// Height of the recogniser's input (the model's configuration).
@@ -17,7 +17,7 @@ const MAX_WIDTH: usize = 3200;
 
 /// Cuts the line with these corners (clockwise from the text's top left) out of `image`, scales it to
 /// [`LINE_HEIGHT`] and normalises it to −1…1; the rest of the width is 0.
-pub(super) fn line_input(image: &PageImage, quad: &Quad) -> Input {
+pub(super) fn line_input(image: &PageImage, quad: &Quad) -> InputTensor {
     let [a, b, c, d] = quad.0;
     let side = |p: crate::page::Point, q: crate::page::Point| (q.x - p.x).hypot(q.y - p.y);
     let source_width = side(a, b).max(side(d, c)).max(1.0);
@@ -25,7 +25,7 @@ pub(super) fn line_input(image: &PageImage, quad: &Quad) -> Input {
     let ratio = SQUEEZE * source_width / source_height;
     let content = ((LINE_HEIGHT as f32 * ratio).ceil() as usize).clamp(1, MAX_WIDTH);
     let width = content.max(MIN_WIDTH).next_multiple_of(WIDTH_STEP);
-    let transform = Projection::to_quad(quad, content as f32, LINE_HEIGHT as f32);
+    let transform = PerspectiveTransform::to_quad(quad, content as f32, LINE_HEIGHT as f32);
     // Samples a pixel and side, so that no source pixel is passed over where the line shrinks.
     let shrink = source_height / LINE_HEIGHT as f32;
     let samples = (shrink.round() as usize).clamp(1, 16);
@@ -39,7 +39,7 @@ pub(super) fn line_input(image: &PageImage, quad: &Quad) -> Input {
             }
         }
     }
-    Input {
+    InputTensor {
         channels: 3,
         height: LINE_HEIGHT,
         width,
@@ -48,7 +48,13 @@ pub(super) fn line_input(image: &PageImage, quad: &Quad) -> Input {
 }
 
 /// Mean of `samples` × `samples` points spread over the target pixel (`x`, `y`).
-fn average(image: &PageImage, to: &Projection, x: usize, y: usize, samples: usize) -> [f32; 3] {
+fn average(
+    image: &PageImage,
+    to: &PerspectiveTransform,
+    x: usize,
+    y: usize,
+    samples: usize,
+) -> [f32; 3] {
     let step = 1.0 / samples as f32;
     let mut sum = [0.0f32; 3];
     for sy in 0..samples {
@@ -86,9 +92,9 @@ fn bilinear(image: &PageImage, x: f32, y: f32) -> [f32; 3] {
 }
 
 /// A projective map of the plane.
-struct Projection([f32; 8]);
+struct PerspectiveTransform([f32; 8]);
 
-impl Projection {
+impl PerspectiveTransform {
     /// The map that takes the corners of a rectangle of `width` × `height` to those of `quad`
     /// (Heckbert, "Fundamentals of Texture Mapping and Image Warping", 1989, section 2.2.3).
     fn to_quad(quad: &Quad, width: f32, height: f32) -> Self {

@@ -11,7 +11,7 @@ use super::{
     orient::skew_deg,
     parts::parts,
     resample::{detector_input, detector_size},
-    runtime::Network,
+    runtime::OnnxNetwork,
 };
 use crate::image::PageImage;
 
@@ -28,7 +28,7 @@ const MAX_BOXES: usize = 5000;
 
 /// Finds the lines of `image`, in its own pixels, from top to bottom.
 pub(super) fn detect(
-    network: &mut Network,
+    network: &mut OnnxNetwork,
     image: &PageImage,
     pixels: u32,
 ) -> Result<Vec<LineBox>, String> {
@@ -38,7 +38,7 @@ pub(super) fn detect(
         if shape != [1, 1, height as usize, width as usize] {
             return Err(format!("the detector gave a map of shape {shape:?}"));
         }
-        Ok(boxes_of_map(&Map {
+        Ok(boxes_of_map(&ProbabilityMap {
             width: width as usize,
             values,
         }))
@@ -60,13 +60,13 @@ fn from_top_to_bottom(a: &LineBox, b: &LineBox) -> Ordering {
 }
 
 /// What the detector says about each pixel, 0 to 1, row by row.
-struct Map<'a> {
+struct ProbabilityMap<'a> {
     width: usize,
     values: &'a [f32],
 }
 
 /// The lines on a detector's map, in its pixels.
-fn boxes_of_map(map: &Map<'_>) -> Vec<LineBox> {
+fn boxes_of_map(map: &ProbabilityMap<'_>) -> Vec<LineBox> {
     let hulls: Vec<Vec<(i32, i32)>> = parts(&mask_of_map(map), map.width)
         .into_iter()
         .take(MAX_BOXES)
@@ -97,7 +97,7 @@ fn boxes_of_map(map: &Map<'_>) -> Vec<LineBox> {
 }
 
 /// The pixels of lines, each grown by one to the right and below: bridges gaps of one pixel.
-fn mask_of_map(map: &Map<'_>) -> Vec<bool> {
+fn mask_of_map(map: &ProbabilityMap<'_>) -> Vec<bool> {
     let width = map.width;
     let mut mask = vec![false; map.values.len()];
     for (at, _) in map
@@ -117,7 +117,7 @@ fn mask_of_map(map: &Map<'_>) -> Vec<bool> {
 }
 
 /// Mean of the map over the pixels whose middle lies in `core`.
-fn mean_inside(map: &Map<'_>, core: &LineBox) -> f32 {
+fn mean_inside(map: &ProbabilityMap<'_>, core: &LineBox) -> f32 {
     let (width, height) = (map.width, map.values.len() / map.width.max(1));
     let bounds = core.quad().bounds();
     let top = bounds.top.ceil().max(0.0) as usize;
@@ -158,7 +158,7 @@ mod tests {
     }
 
     fn boxes(map: &[f32]) -> Vec<LineBox> {
-        boxes_of_map(&Map {
+        boxes_of_map(&ProbabilityMap {
             width: WIDTH,
             values: map,
         })

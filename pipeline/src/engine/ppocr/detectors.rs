@@ -1,4 +1,4 @@
-//! [`Detectors`]: the detectors that all lanes share.
+//! [`DetectorPool`]: the detectors that all lanes share.
 //!
 //! A detector wants some 200 MB while it runs, and a lane detects for about an eighth of its time; so
 //! there are fewer detectors than lanes, and a lane waits for one.
@@ -8,26 +8,26 @@ use std::{
     sync::{Condvar, Mutex, PoisonError},
 };
 
-use super::runtime::Network;
+use super::runtime::OnnxNetwork;
 
 /// Lanes that one detector serves. At an eighth of the time each, it is free half of the time.
 pub(super) const LANES_PER_DETECTOR: usize = 4;
 
 /// Detectors to be had one at a time.
-pub(super) struct Detectors {
-    free: Mutex<Vec<Network>>,
+pub(super) struct DetectorPool {
+    free: Mutex<Vec<OnnxNetwork>>,
     returned: Condvar,
 }
 
 /// A detector for the time being; it goes back when this is dropped.
-pub(super) struct Borrowed<'a> {
-    detectors: &'a Detectors,
-    network: Option<Network>,
+pub(super) struct PooledDetector<'a> {
+    detectors: &'a DetectorPool,
+    network: Option<OnnxNetwork>,
 }
 
-impl Detectors {
+impl DetectorPool {
     /// At least one.
-    pub(super) fn new(networks: Vec<Network>) -> Self {
+    pub(super) fn new(networks: Vec<OnnxNetwork>) -> Self {
         assert!(!networks.is_empty(), "lanes would wait for ever");
         Self {
             free: Mutex::new(networks),
@@ -36,11 +36,11 @@ impl Detectors {
     }
 
     /// Waits for a free detector.
-    pub(super) fn borrow(&self) -> Borrowed<'_> {
+    pub(super) fn borrow(&self) -> PooledDetector<'_> {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(network) = free.pop() {
-                return Borrowed {
+                return PooledDetector {
                     detectors: self,
                     network: Some(network),
                 };
@@ -53,25 +53,25 @@ impl Detectors {
     }
 }
 
-impl Deref for Borrowed<'_> {
-    type Target = Network;
+impl Deref for PooledDetector<'_> {
+    type Target = OnnxNetwork;
 
-    fn deref(&self) -> &Network {
+    fn deref(&self) -> &OnnxNetwork {
         self.network
             .as_ref()
             .expect("it is there until it is dropped")
     }
 }
 
-impl DerefMut for Borrowed<'_> {
-    fn deref_mut(&mut self) -> &mut Network {
+impl DerefMut for PooledDetector<'_> {
+    fn deref_mut(&mut self) -> &mut OnnxNetwork {
         self.network
             .as_mut()
             .expect("it is there until it is dropped")
     }
 }
 
-impl Drop for Borrowed<'_> {
+impl Drop for PooledDetector<'_> {
     fn drop(&mut self) {
         let mut free = self
             .detectors

@@ -18,54 +18,57 @@ use recto_schemas::EngineName;
 use super::{
     config::PpOcrConfig,
     detect::detect,
-    detectors::Detectors,
+    detectors::DetectorPool,
     geometry::LineBox,
     orient::{lines_run_down, probe, skew_deg, stances, turned},
-    recognise::{Text, recognise},
-    weights::Lane,
+    recognise::{RecognizedText, recognise},
+    weights::LineRecognizer,
 };
 use crate::{
-    engine::{Answer, Content, EngineError, Reading, Reply, Request, StopReason, queue::FairQueue},
+    engine::{
+        EngineError, EngineRequest, EngineResponse, OcrContent, OcrResult, ResponseSender,
+        StopReason, queue::FairQueue,
+    },
     image::PageImage,
-    page::{Line, Quad},
+    page::{Quad, TextLine},
 };
 
 /// Lines that go to a lane at a time.
 const CHUNK: usize = 6;
 
 /// What all lanes share.
-pub(super) struct Shared {
+pub(super) struct PpOcrContext {
     pub(super) config: PpOcrConfig,
-    pub(super) queue: FairQueue<Step>,
+    pub(super) queue: FairQueue<WorkItem>,
     /// Nanoseconds at work, all lanes together.
-    pub(super) detectors: Detectors,
+    pub(super) detectors: DetectorPool,
     pub(super) busy_ns: AtomicU64,
 }
 
 /// A piece of work for a lane.
-pub(super) enum Step {
+pub(super) enum WorkItem {
     /// Find the lines of a request's next page.
-    Page(Arc<Job>),
+    Page(Arc<PendingRequest>),
     /// Read lines of a page: indices into its boxes.
-    Lines(Arc<PageWork>, Vec<usize>),
+    Lines(Arc<PendingPage>, Vec<usize>),
 }
 
 /// A request on its way.
-pub(super) struct Job {
-    request: Request,
+pub(super) struct PendingRequest {
+    request: EngineRequest,
     submitted: Instant,
-    state: Mutex<JobState>,
+    state: Mutex<RequestState>,
 }
 
-struct JobState {
-    reply: Option<Reply>,
-    readings: Vec<Reading>,
+struct RequestState {
+    reply: Option<ResponseSender>,
+    readings: Vec<OcrResult>,
     queued: Option<Duration>,
 }
 
 /// A page whose lines are being read.
-pub(super) struct PageWork {
-    job: Arc<Job>,
+pub(super) struct PendingPage {
+    job: Arc<PendingRequest>,
     image: Arc<PageImage>,
     rotation: u16,
     boxes: Vec<LineBox>,
@@ -73,15 +76,15 @@ pub(super) struct PageWork {
 }
 
 struct PageState {
-    lines: Vec<Option<Line>>,
+    lines: Vec<Option<TextLine>>,
     /// Lines that are still to be read.
     left: usize,
     worked: Duration,
 }
 
-impl Job {
-    pub(super) fn new(request: Request, reply: Reply) -> Self {
-        let state = JobState {
+impl PendingRequest {
+    pub(super) fn new(request: EngineRequest, reply: ResponseSender) -> Self {
+        let state = RequestState {
             reply: Some(reply),
             readings: Vec::new(),
             queued: None,
@@ -94,7 +97,7 @@ impl Job {
     }
 
     /// Answers the request, once.
-    fn answer(&self, answer: Answer) {
+    fn answer(&self, answer: EngineResponse) {
         if let Some(reply) = lock(&self.state).reply.take() {
             reply.send(answer);
         }
@@ -110,17 +113,17 @@ impl Job {
 }
 
 /// Works until the queue is closed.
-pub(super) fn run(shared: &Shared, mut lane: Lane) {
+pub(super) fn run(shared: &PpOcrContext, mut lane: LineRecognizer) {
     while let Some(step) = shared.queue.pop() {
         let start = Instant::now();
         let job = Arc::clone(match &step {
-            Step::Page(job) => job,
-            Step::Lines(page, _) => &page.job,
+            WorkItem::Page(job) => job,
+            WorkItem::Lines(page, _) => &page.job,
         });
         if !job.is_over() {
             let done = catch_unwind(AssertUnwindSafe(|| match step {
-                Step::Page(job) => begin_page(shared, &mut lane, &job),
-                Step::Lines(page, lines) => read_lines(shared, &mut lane, &page, &lines),
+                WorkItem::Page(job) => begin_page(shared, &mut lane, &job),
+                WorkItem::Lines(page, lines) => read_lines(shared, &mut lane, &page, &lines),
             }));
             match done {
                 Ok(Ok(())) => {}
@@ -134,7 +137,11 @@ pub(super) fn run(shared: &Shared, mut lane: Lane) {
 }
 
 /// Finds the lines of the job's next page, turns it upright, and hands its lines out.
-fn begin_page(shared: &Shared, lane: &mut Lane, job: &Arc<Job>) -> Result<(), String> {
+fn begin_page(
+    shared: &PpOcrContext,
+    lane: &mut LineRecognizer,
+    job: &Arc<PendingRequest>,
+) -> Result<(), String> {
     let start = Instant::now();
     let index = {
         let mut state = lock(&job.state);
@@ -153,7 +160,7 @@ fn begin_page(shared: &Shared, lane: &mut Lane, job: &Arc<Job>) -> Result<(), St
         lines[i] = line_of(shared, text, upright.boxes[i].quad());
         left.retain(|other| *other != i);
     }
-    let page = Arc::new(PageWork {
+    let page = Arc::new(PendingPage {
         job: Arc::clone(job),
         image: upright.image,
         rotation: upright.rotation,
@@ -170,22 +177,26 @@ fn begin_page(shared: &Shared, lane: &mut Lane, job: &Arc<Job>) -> Result<(), St
     for chunk in left.chunks(CHUNK) {
         shared
             .queue
-            .push_next(Step::Lines(Arc::clone(&page), chunk.to_vec()));
+            .push_next(WorkItem::Lines(Arc::clone(&page), chunk.to_vec()));
     }
     Ok(())
 }
 
 /// A page that stands upright.
-struct Upright {
+struct UprightPage {
     image: Arc<PageImage>,
     rotation: u16,
     boxes: Vec<LineBox>,
     /// Lines that were read on the way, by index into the boxes.
-    texts: Vec<(usize, Text)>,
+    texts: Vec<(usize, RecognizedText)>,
 }
 
 /// Finds lines and turns the page until they stand upright.
-fn stand_up(shared: &Shared, lane: &mut Lane, image: Arc<PageImage>) -> Result<Upright, String> {
+fn stand_up(
+    shared: &PpOcrContext,
+    lane: &mut LineRecognizer,
+    image: Arc<PageImage>,
+) -> Result<UprightPage, String> {
     let pixels = shared.config.detector_pixels;
     let (original, mut image, mut rotation) = (Arc::clone(&image), image, 0u16);
     let mut boxes = detect(&mut shared.detectors.borrow(), &image, pixels)?;
@@ -201,7 +212,7 @@ fn stand_up(shared: &Shared, lane: &mut Lane, image: Arc<PageImage>) -> Result<U
         boxes = detect(&mut shared.detectors.borrow(), &image, pixels)?;
         probed.texts.clear();
     }
-    Ok(Upright {
+    Ok(UprightPage {
         image,
         rotation,
         boxes,
@@ -211,9 +222,9 @@ fn stand_up(shared: &Shared, lane: &mut Lane, image: Arc<PageImage>) -> Result<U
 
 /// Reads some lines of a page; whoever reads the last finishes the page.
 fn read_lines(
-    shared: &Shared,
-    lane: &mut Lane,
-    page: &Arc<PageWork>,
+    shared: &PpOcrContext,
+    lane: &mut LineRecognizer,
+    page: &Arc<PendingPage>,
     indices: &[usize],
 ) -> Result<(), String> {
     let start = Instant::now();
@@ -222,7 +233,7 @@ fn read_lines(
         if page.job.is_over() {
             return Ok(());
         }
-        let mut found: Option<(Text, Quad)> = None;
+        let mut found: Option<(RecognizedText, Quad)> = None;
         for quad in stances(&page.boxes[i]) {
             let text = recognise(lane, &page.image, &quad)?;
             if found
@@ -253,12 +264,12 @@ fn read_lines(
 }
 
 /// The line, where it reads surely enough and is not empty.
-fn line_of(shared: &Shared, text: Text, quad: Quad) -> Option<Line> {
+fn line_of(shared: &PpOcrContext, text: RecognizedText, quad: Quad) -> Option<TextLine> {
     if text.text.is_empty() || text.confidence < shared.config.text_score {
         return None;
     }
     let [a, _, _, d] = quad.0;
-    Some(Line {
+    Some(TextLine {
         text: text.text,
         quad,
         confidence: Some(text.confidence),
@@ -268,20 +279,20 @@ fn line_of(shared: &Shared, text: Text, quad: Quad) -> Option<Line> {
 }
 
 /// Makes the page's reading; answers the request after its last page, else goes on with its next.
-fn finish_page(shared: &Shared, page: &PageWork) -> Result<(), String> {
+fn finish_page(shared: &PpOcrContext, page: &PendingPage) -> Result<(), String> {
     let (lines, worked) = {
         let mut state = lock(&page.state);
         (std::mem::take(&mut state.lines), state.worked)
     };
-    let lines: Vec<Line> = lines.into_iter().flatten().collect();
+    let lines: Vec<TextLine> = lines.into_iter().flatten().collect();
     let job = &page.job;
     let mut state = lock(&job.state);
-    let reading = Reading {
+    let reading = OcrResult {
         first: state.readings.len(),
         count: 1,
         engine: EngineName::Ppocr,
         confidence: mean_confidence(&lines),
-        content: Content::Regions(lines),
+        content: OcrContent::Regions(lines),
         rotation: page.rotation,
         skew_deg: skew_deg(&page.boxes),
         stop: StopReason::Complete,
@@ -301,13 +312,13 @@ fn finish_page(shared: &Shared, page: &PageWork) -> Result<(), String> {
     if complete {
         job.answer(Ok(readings));
     } else {
-        shared.queue.push_next(Step::Page(Arc::clone(job)));
+        shared.queue.push_next(WorkItem::Page(Arc::clone(job)));
     }
     Ok(())
 }
 
 /// Mean over the characters of all lines.
-fn mean_confidence(lines: &[Line]) -> Option<f32> {
+fn mean_confidence(lines: &[TextLine]) -> Option<f32> {
     let (mut sum, mut count) = (0.0f64, 0usize);
     for line in lines {
         let characters = line.text.chars().count();

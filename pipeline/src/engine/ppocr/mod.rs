@@ -44,12 +44,12 @@ pub use self::{
     weights::{DETECTOR_FILE, LoadError, RECOGNISER_FILE},
 };
 use self::{
-    detectors::{Detectors, LANES_PER_DETECTOR},
-    lanes::{Job, Shared, Step},
-    weights::{Lane, Weights},
+    detectors::{DetectorPool, LANES_PER_DETECTOR},
+    lanes::{PendingRequest, PpOcrContext, WorkItem},
+    weights::{LineRecognizer, ModelFiles},
 };
 use super::{
-    Engine, EngineError, EngineInfo, Request, Ticket, Usage,
+    Engine, EngineError, EngineInfo, EngineRequest, EngineUsage, PendingResponse,
     queue::{FairQueue, PushError},
 };
 
@@ -63,7 +63,7 @@ const MAX_SIDE_PX: u32 = 3400;
 /// The PP-OCR engine: its threads live as long as it does.
 pub struct PpOcr {
     info: EngineInfo,
-    shared: Arc<Shared>,
+    shared: Arc<PpOcrContext>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -73,9 +73,9 @@ impl PpOcr {
     /// # Errors
     /// Where the runtime or a file is missing, or is not what it should be.
     pub fn load(folder: &Path, config: PpOcrConfig) -> Result<Self, LoadError> {
-        let weights = Weights::read(folder, &config.runtime)?;
+        let weights = ModelFiles::read(folder, &config.runtime)?;
         let lanes = config.lanes.max(1);
-        let own: Vec<Lane> = (0..lanes)
+        let own: Vec<LineRecognizer> = (0..lanes)
             .map(|_| weights.lane())
             .collect::<Result<_, _>>()?;
         let detectors = (0..lanes.div_ceil(LANES_PER_DETECTOR))
@@ -92,11 +92,11 @@ impl PpOcr {
             batch: None,
             memory: None,
         };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(PpOcrContext {
             config,
             // Enough that no lane waits for a document's next page, little enough to hold few bitmaps.
             queue: FairQueue::new(2 * lanes),
-            detectors: Detectors::new(detectors),
+            detectors: DetectorPool::new(detectors),
             busy_ns: AtomicU64::new(0),
         });
         let threads = own
@@ -119,13 +119,13 @@ impl Engine for PpOcr {
         &self.info
     }
 
-    fn submit(&self, request: Request) -> Result<Ticket, EngineError> {
+    fn submit(&self, request: EngineRequest) -> Result<PendingResponse, EngineError> {
         if request.pages.is_empty() {
             return Err(EngineError::Model("a request without pages".to_owned()));
         }
         let (document, cancel) = (request.document, request.cancel.clone());
-        let (ticket, reply) = Ticket::new(cancel.clone());
-        let step = Step::Page(Arc::new(Job::new(request, reply)));
+        let (ticket, reply) = PendingResponse::new(cancel.clone());
+        let step = WorkItem::Page(Arc::new(PendingRequest::new(request, reply)));
         match self.shared.queue.push(document, step, &cancel) {
             Ok(()) => Ok(ticket),
             Err(PushError::Closed) => Err(EngineError::Stopped),
@@ -133,8 +133,8 @@ impl Engine for PpOcr {
         }
     }
 
-    fn usage(&self) -> Usage {
-        Usage {
+    fn usage(&self) -> EngineUsage {
+        EngineUsage {
             lanes: self.threads.len() as u32,
             busy: Duration::from_nanos(self.shared.busy_ns.load(Ordering::Relaxed)),
             decode: None,

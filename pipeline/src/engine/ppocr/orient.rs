@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 
 use super::{
     geometry::LineBox,
-    recognise::{Text, recognise},
-    weights::Lane,
+    recognise::{RecognizedText, recognise},
+    weights::LineRecognizer,
 };
 use crate::{
     image::PageImage,
@@ -37,19 +37,19 @@ pub(super) fn lines_run_down(boxes: &[LineBox]) -> bool {
 }
 
 /// What [`probe`] found.
-pub(super) struct Probe {
+pub(super) struct OrientationProbe {
     /// Whether the page stands on its head.
     pub(super) upside_down: bool,
     /// What was read upright, by index into the boxes.
-    pub(super) texts: Vec<(usize, Text)>,
+    pub(super) texts: Vec<(usize, RecognizedText)>,
 }
 
 /// Reads a few long lines as they stand, and turned around where they do not read well.
 pub(super) fn probe(
-    lane: &mut Lane,
+    lane: &mut LineRecognizer,
     image: &PageImage,
     boxes: &[LineBox],
-) -> Result<Probe, String> {
+) -> Result<OrientationProbe, String> {
     let chosen = spread(boxes);
     let mut texts = Vec::with_capacity(chosen.len());
     for &i in &chosen {
@@ -64,7 +64,7 @@ pub(super) fn probe(
         }
         upside_down = mean_confidence(turned.iter()) > upright + MARGIN;
     }
-    Ok(Probe { upside_down, texts })
+    Ok(OrientationProbe { upside_down, texts })
 }
 
 /// The longest line of each of [`PROBES`] bands of the page, from top to bottom.
@@ -91,7 +91,7 @@ fn by_width(boxes: &[LineBox], a: usize, b: usize) -> Ordering {
 }
 
 /// Mean over the characters of all lines; a line without any counts as one of confidence 0.
-fn mean_confidence<'a>(texts: impl Iterator<Item = &'a Text>) -> f32 {
+fn mean_confidence<'a>(texts: impl Iterator<Item = &'a RecognizedText>) -> f32 {
     let (mut sum, mut count) = (0.0f32, 0usize);
     for text in texts {
         sum += text.confidence * text.classes as f32;

@@ -36,14 +36,14 @@ pub(super) fn parts(mask: &[bool], width: usize) -> Vec<Vec<(i32, i32)>> {
 }
 
 /// Pixels of a row that are next to each other.
-struct Run {
+struct PixelRun {
     y: usize,
     first: usize,
     last: usize,
 }
 
 /// All runs, row by row from left to right.
-fn runs(mask: &[bool], width: usize) -> Vec<Run> {
+fn runs(mask: &[bool], width: usize) -> Vec<PixelRun> {
     let mut runs = Vec::new();
     for (y, row) in mask.chunks(width.max(1)).enumerate() {
         let mut x = 0;
@@ -51,7 +51,7 @@ fn runs(mask: &[bool], width: usize) -> Vec<Run> {
             let first = x + skip;
             let length = row[first..].iter().position(|set| !*set);
             x = length.map_or(row.len(), |length| first + length);
-            runs.push(Run {
+            runs.push(PixelRun {
                 y,
                 first,
                 last: x - 1,

@@ -2,7 +2,7 @@
 //!
 //! Each line runs alone: its text cannot depend on its neighbours, and nothing is wasted on padding.
 
-use super::{crop::line_input, weights::Lane};
+use super::{crop::line_input, weights::LineRecognizer};
 use crate::{image::PageImage, page::Quad};
 
 /// Class of the CTC blank.
@@ -10,7 +10,7 @@ const BLANK: usize = 0;
 
 /// What the recogniser read on a line.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Text {
+pub(super) struct RecognizedText {
     /// The characters.
     pub(super) text: String,
     /// Mean confidence over them, 0 to 1; 0 where there are none.
@@ -20,7 +20,11 @@ pub(super) struct Text {
 }
 
 /// Reads the line with these corners, clockwise from the text's top left.
-pub(super) fn recognise(lane: &mut Lane, image: &PageImage, quad: &Quad) -> Result<Text, String> {
+pub(super) fn recognise(
+    lane: &mut LineRecognizer,
+    image: &PageImage,
+    quad: &Quad,
+) -> Result<RecognizedText, String> {
     let characters = &lane.characters;
     let take = |shape: &[usize], values: &[f32]| match *shape {
         [1, _, classes] if classes == characters.len() + 1 => {
@@ -36,7 +40,7 @@ pub(super) fn recognise(lane: &mut Lane, image: &PageImage, quad: &Quad) -> Resu
 
 /// The best class of a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Best {
+struct BestClass {
     /// The class; the first of equals.
     class: usize,
     /// Its probability, 0 to 1.
@@ -44,7 +48,7 @@ struct Best {
 }
 
 /// The best of a step's classes.
-fn best(probabilities: &[f32]) -> Best {
+fn best(probabilities: &[f32]) -> BestClass {
     // Several at a time, so that it goes as fast as memory does: there are thousands of classes.
     let mut high = [0.0f32; 16];
     let blocks = probabilities.chunks_exact(high.len());
@@ -56,7 +60,7 @@ fn best(probabilities: &[f32]) -> Best {
     }
     let probability = high.into_iter().fold(0.0, f32::max);
     let class = probabilities.iter().position(|p| *p == probability);
-    Best {
+    BestClass {
         class: class.unwrap_or(BLANK),
         probability,
     }
@@ -64,7 +68,7 @@ fn best(probabilities: &[f32]) -> Best {
 
 /// Greedy CTC decoding (Graves et al., 2006): the best class of each step, repeats joined, blanks
 /// dropped.
-fn decode(steps: impl Iterator<Item = Best>, characters: &[String]) -> Text {
+fn decode(steps: impl Iterator<Item = BestClass>, characters: &[String]) -> RecognizedText {
     let mut text = String::new();
     let (mut sum, mut classes, mut previous) = (0.0f64, 0usize, BLANK);
     for best in steps {
@@ -80,7 +84,7 @@ fn decode(steps: impl Iterator<Item = Best>, characters: &[String]) -> Text {
     } else {
         (sum / classes as f64) as f32
     };
-    Text {
+    RecognizedText {
         text: text.trim().to_owned(),
         confidence,
         classes,
@@ -91,8 +95,8 @@ fn decode(steps: impl Iterator<Item = Best>, characters: &[String]) -> Text {
 mod tests {
     use super::*;
 
-    fn steps(classes: &[usize]) -> impl Iterator<Item = Best> {
-        classes.iter().map(|&class| Best {
+    fn steps(classes: &[usize]) -> impl Iterator<Item = BestClass> {
+        classes.iter().map(|&class| BestClass {
             class,
             probability: 0.9,
         })
@@ -104,7 +108,7 @@ mod tests {
             let mut probabilities = vec![1e-5; 18_710];
             probabilities[class] = 0.7;
             let probability = 0.7;
-            assert_eq!(best(&probabilities), Best { class, probability });
+            assert_eq!(best(&probabilities), BestClass { class, probability });
         }
     }
 

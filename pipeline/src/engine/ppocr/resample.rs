@@ -1,6 +1,6 @@
 //! A page as the detector takes it: scaled, normalised, one plane a channel.
 
-use super::runtime::Input;
+use super::runtime::InputTensor;
 use crate::image::PageImage;
 
 /// The detector's sides are multiples of this.
@@ -23,7 +23,7 @@ pub(super) fn detector_size(width: u32, height: u32, pixels: u32) -> (u32, u32) 
 ///
 /// A triangle as wide as a target pixel, and at least as a source pixel, weighs the source: bilinear
 /// where it scales up, averaging where it scales down.
-pub(super) fn detector_input(image: &PageImage, width: u32, height: u32) -> Input {
+pub(super) fn detector_input(image: &PageImage, width: u32, height: u32) -> InputTensor {
     let (w, h) = (width as usize, height as usize);
     let columns = taps(image.width, width);
     let rows = taps(image.height, height);
@@ -59,7 +59,7 @@ pub(super) fn detector_input(image: &PageImage, width: u32, height: u32) -> Inpu
             planes[start..start + w].copy_from_slice(values);
         }
     }
-    Input {
+    InputTensor {
         channels: 3,
         height: h,
         width: w,
@@ -68,7 +68,7 @@ pub(super) fn detector_input(image: &PageImage, width: u32, height: u32) -> Inpu
 }
 
 /// Scales one row of RGB pixels in x into three planes of 0…2.
-fn scale_row(pixels: &[u8], columns: &[Taps], out: &mut [f32]) {
+fn scale_row(pixels: &[u8], columns: &[FilterTaps], out: &mut [f32]) {
     let width = columns.len();
     for (x, column) in columns.iter().enumerate() {
         let mut sum = [0.0f32; 3];
@@ -85,13 +85,13 @@ fn scale_row(pixels: &[u8], columns: &[Taps], out: &mut [f32]) {
 }
 
 /// The source pixels that make one target pixel: `first` and those after it, weights adding up to 1.
-struct Taps {
+struct FilterTaps {
     first: usize,
     weights: Vec<f32>,
 }
 
 /// The taps of every target pixel along one side.
-fn taps(source: u32, target: u32) -> Vec<Taps> {
+fn taps(source: u32, target: u32) -> Vec<FilterTaps> {
     let scale = source as f32 / target as f32;
     let reach = scale.max(1.0);
     (0..target)
@@ -108,7 +108,7 @@ fn taps(source: u32, target: u32) -> Vec<Taps> {
             } else {
                 weights = vec![1.0];
             }
-            Taps { first, weights }
+            FilterTaps { first, weights }
         })
         .collect()
 }
@@ -128,7 +128,7 @@ mod tests {
         }
     }
 
-    fn at(input: &Input, channel: usize, y: usize, x: usize) -> f32 {
+    fn at(input: &InputTensor, channel: usize, y: usize, x: usize) -> f32 {
         input.values[(channel * input.height + y) * input.width + x]
     }
 

@@ -50,7 +50,7 @@ pub(super) fn runtime(library: &Path) -> Result<Environment, LoadError> {
 }
 
 /// What goes into a network: values of the shape (1, channels, height, width).
-pub(super) struct Input {
+pub(super) struct InputTensor {
     pub(super) channels: usize,
     pub(super) height: usize,
     pub(super) width: usize,
@@ -59,12 +59,12 @@ pub(super) struct Input {
 }
 
 /// A network with one input and one output, which runs on the thread that calls it.
-pub(super) struct Network {
+pub(super) struct OnnxNetwork {
     session: Session,
     options: RunOptions,
 }
 
-impl Network {
+impl OnnxNetwork {
     /// Loads a network. `gives_back` says whether it gives its working memory back after each run:
     /// right for one that wants much of it now and then.
     pub(super) fn load(
@@ -93,7 +93,7 @@ impl Network {
     /// Runs the network and gives its output, shape and values, to `take`.
     pub(super) fn run<R>(
         &mut self,
-        input: &Input,
+        input: &InputTensor,
         take: impl FnOnce(&[usize], &[f32]) -> Result<R, String>,
     ) -> Result<R, String> {
         let shape = [1, input.channels, input.height, input.width];

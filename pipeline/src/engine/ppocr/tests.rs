@@ -4,10 +4,10 @@ use std::{env, path::PathBuf, sync::OnceLock};
 
 use super::*;
 use crate::{
-    cancel::Cancel,
-    engine::{Content, DocumentId, Reading},
+    cancel::CancelToken,
+    engine::{DocumentId, OcrContent, OcrResult},
     image::PageImage,
-    page::Line,
+    page::TextLine,
 };
 
 /// What stands on the page, from top to bottom and left to right.
@@ -71,32 +71,32 @@ fn page() -> PageImage {
     }
 }
 
-fn request(document: u64, pages: Vec<PageImage>) -> Request {
-    Request {
+fn request(document: u64, pages: Vec<PageImage>) -> EngineRequest {
+    EngineRequest {
         document: DocumentId(document),
         pages: pages.into_iter().map(Arc::new).collect(),
         options: Arc::default(),
-        cancel: Cancel::new(),
+        cancel: CancelToken::new(),
     }
 }
 
-fn read(document: u64, page: PageImage) -> Reading {
+fn read(document: u64, page: PageImage) -> OcrResult {
     let ticket = engine()
         .submit(request(document, vec![page]))
         .expect("it runs");
     ticket.wait(PATIENCE).expect("it reads").remove(0)
 }
 
-fn lines(reading: &Reading) -> &[Line] {
+fn lines(reading: &OcrResult) -> &[TextLine] {
     match &reading.content {
-        Content::Regions(lines) => lines,
-        Content::Markup(_) => panic!("PP-OCR gives lines"),
+        OcrContent::Regions(lines) => lines,
+        OcrContent::Markup(_) => panic!("PP-OCR gives lines"),
     }
 }
 
-fn texts(reading: &Reading) -> Vec<&str> {
-    let mut lines: Vec<&Line> = lines(reading).iter().collect();
-    let place = |line: &Line| {
+fn texts(reading: &OcrResult) -> Vec<&str> {
+    let mut lines: Vec<&TextLine> = lines(reading).iter().collect();
+    let place = |line: &TextLine| {
         let bounds = line.quad.bounds();
         ((bounds.top / 40.0).round() as i32, bounds.left as i32)
     };
@@ -160,7 +160,7 @@ fn a_reading_does_not_depend_on_what_else_is_read() {
 
 #[test]
 fn a_line_alone_reads_as_among_others() {
-    let weights = Weights::read(&models(), &config().runtime).expect("it is there");
+    let weights = ModelFiles::read(&models(), &config().runtime).expect("it is there");
     let mut lane = weights.lane().expect("it loads");
     let page = page();
     for line in lines(&read(10, page.clone())) {

@@ -9,7 +9,7 @@ use std::{
 use ort::environment::Environment;
 use sha2::{Digest, Sha256};
 
-use super::runtime::{Network, runtime};
+use super::runtime::{OnnxNetwork, runtime};
 
 /// File name of the detector.
 pub const DETECTOR_FILE: &str = "PP-OCRv6_det_small.onnx";
@@ -57,7 +57,7 @@ pub enum LoadError {
 }
 
 /// The two networks as they lie in their files.
-pub(super) struct Weights {
+pub(super) struct ModelFiles {
     runtime: Environment,
     detector: (PathBuf, Vec<u8>),
     recogniser: (PathBuf, Vec<u8>),
@@ -65,7 +65,7 @@ pub(super) struct Weights {
     pub(super) sha256: String,
 }
 
-impl Weights {
+impl ModelFiles {
     /// Reads the files in `folder`, to be run by the runtime in `library`.
     pub(super) fn read(folder: &Path, library: &Path) -> Result<Self, LoadError> {
         let runtime = runtime(library)?;
@@ -93,7 +93,7 @@ impl Weights {
     }
 
     /// A detector of its own.
-    pub(super) fn detector(&self) -> Result<Network, LoadError> {
+    pub(super) fn detector(&self) -> Result<OnnxNetwork, LoadError> {
         self.network(&self.detector, true)
     }
 
@@ -101,17 +101,17 @@ impl Weights {
         &self,
         (path, onnx): &(PathBuf, Vec<u8>),
         gives_back: bool,
-    ) -> Result<Network, LoadError> {
-        Network::load(&self.runtime, onnx, gives_back).map_err(|reason| invalid(path, reason))
+    ) -> Result<OnnxNetwork, LoadError> {
+        OnnxNetwork::load(&self.runtime, onnx, gives_back).map_err(|reason| invalid(path, reason))
     }
 
     /// Makes the recogniser ready for one thread.
-    pub(super) fn lane(&self) -> Result<Lane, LoadError> {
+    pub(super) fn lane(&self) -> Result<LineRecognizer, LoadError> {
         let recogniser = self.network(&self.recogniser, false)?;
         let list = recogniser
             .metadata(CHARACTERS_FIELD)
             .ok_or_else(|| invalid(&self.recogniser.0, "it names no characters".to_owned()))?;
-        Ok(Lane {
+        Ok(LineRecognizer {
             recogniser,
             characters: parse_characters(&list),
         })
@@ -119,8 +119,8 @@ impl Weights {
 }
 
 /// What one thread of the engine owns: a recogniser of its own, so that it does not wait for another.
-pub(super) struct Lane {
-    pub(super) recogniser: Network,
+pub(super) struct LineRecognizer {
+    pub(super) recogniser: OnnxNetwork,
     /// The text of each class but the blank (class 0): class `i` is `characters[i - 1]`.
     pub(super) characters: Vec<String>,
 }

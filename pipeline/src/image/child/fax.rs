@@ -10,10 +10,10 @@ use image::GrayImage;
 use tiff::{TiffError, TiffResult, decoder::Decoder, tags::Tag};
 
 use super::{
-    pdfium::{Library, Page},
-    pread::Pread,
+    pdfium::{PdfPage, PdfiumLibrary},
+    pread::PreadFile,
 };
-use crate::image::protocol::Fault;
+use crate::image::protocol::ChildError;
 
 /// `T4Options` bit for two-dimensional coding (TIFF 6.0, section 11).
 const TWO_DIMENSIONAL: u32 = 1;
@@ -23,7 +23,7 @@ const BLACK_IS_ZERO: u16 = 1;
 const LOW_BIT_FIRST: u16 = 2;
 
 /// A page of a TIFF in fax compression.
-pub(super) struct Fax {
+pub(super) struct CcittImage {
     width: u32,
     height: u32,
     /// `/K`, and whether rows begin on whole bytes.
@@ -33,10 +33,10 @@ pub(super) struct Fax {
     strips: Vec<Vec<u8>>,
 }
 
-impl Fax {
+impl CcittImage {
     /// Reads the strips of the decoder's current directory.
     pub fn of(
-        decoder: &mut Decoder<BufReader<Pread>>,
+        decoder: &mut Decoder<BufReader<PreadFile>>,
         compression: u16,
         (width, height): (u32, u32),
     ) -> TiffResult<Self> {
@@ -83,8 +83,8 @@ impl Fax {
     }
 
     /// Draws the strips one below the other.
-    pub fn decode(self, lib: Library) -> Result<GrayImage, Fault> {
-        let damaged = |why: &str| Fault::PageDamaged(why.to_owned());
+    pub fn decode(self, lib: PdfiumLibrary) -> Result<GrayImage, ChildError> {
+        let damaged = |why: &str| ChildError::PageDamaged(why.to_owned());
         let width = self.width as usize;
         let mut pixels = vec![0xFF; width * self.height as usize];
         let mut left = self.height;
@@ -100,7 +100,7 @@ impl Fax {
                 .map_err(|_| damaged("its fax data cannot be read"))?;
             let drawn = document
                 .page(0)
-                .is_some_and(|page: Page<'_>| page.render_gray(target, self.width, rows));
+                .is_some_and(|page: PdfPage<'_>| page.render_gray(target, self.width, rows));
             if !drawn {
                 return Err(damaged("its fax data cannot be drawn"));
             }

@@ -5,13 +5,16 @@ use std::collections::{HashMap, HashSet};
 use super::{
     confine, fonts,
     geometry::Affine,
-    pdfium::{AnnotationKind, Document, Library, Object, ObjectKind, OpenError, Page, TextPage},
-    pread::Pread,
+    pdfium::{
+        AnnotationKind, ObjectKind, OpenError, PageObject, PdfFile, PdfPage, PdfiumLibrary,
+        TextPage,
+    },
+    pread::PreadFile,
 };
 use crate::image::{
-    facts::{PageFacts, TextFacts},
-    protocol::{Fault, WireLine},
-    rasterizer::TextWish,
+    facts::{PageInspection, TextInspection},
+    protocol::{ChildError, WireLine},
+    rasterizer::TextLayerRequest,
     text_layer::{self, Glyph},
 };
 
@@ -31,23 +34,27 @@ const WHOLE_PAGE: f64 = 0.8;
 const BOLD_WEIGHT: i32 = 600;
 
 /// Opens the PDF in `reader`.
-pub(super) fn open(lib: Library, reader: Pread, password: Option<&str>) -> Result<Document, Fault> {
+pub(super) fn open(
+    lib: PdfiumLibrary,
+    reader: PreadFile,
+    password: Option<&str>,
+) -> Result<PdfFile, ChildError> {
     lib.open(reader, password).map_err(|error| match error {
-        OpenError::Password if password.is_some() => Fault::WrongPassword,
-        OpenError::Password => Fault::Encrypted,
-        OpenError::Security => {
-            Fault::Unsupported("the document is encrypted in a way that is not known".to_owned())
-        }
-        OpenError::File => Fault::Io("the document could not be read".to_owned()),
+        OpenError::Password if password.is_some() => ChildError::WrongPassword,
+        OpenError::Password => ChildError::Encrypted,
+        OpenError::Security => ChildError::Unsupported(
+            "the document is encrypted in a way that is not known".to_owned(),
+        ),
+        OpenError::File => ChildError::Io("the document could not be read".to_owned()),
         OpenError::Format => {
-            Fault::Damaged("it begins like a PDF, but its objects cannot be found".to_owned())
+            ChildError::Damaged("it begins like a PDF, but its objects cannot be found".to_owned())
         }
     })
 }
 
 /// A page that was inspected, and may be rendered.
 pub(super) struct Inspected<'d> {
-    page: Page<'d>,
+    page: PdfPage<'d>,
     size: (f32, f32),
     glyphs: Vec<SeenGlyph>,
 }
@@ -90,7 +97,7 @@ struct SeenText {
 }
 
 /// What walking a page's objects finds.
-struct Walk {
+struct ObjectWalk {
     to_display: Affine,
     size: (f64, f64),
     order: u32,
@@ -103,26 +110,26 @@ struct Walk {
 
 /// Loads the zero-based page and looks at it.
 pub(super) fn inspect(
-    document: &Document,
+    document: &PdfFile,
     index: u32,
-) -> Result<(PageFacts, Inspected<'_>), Fault> {
+) -> Result<(PageInspection, Inspected<'_>), ChildError> {
     confine::forget_out_of_memory();
     let page = document.page(index).ok_or_else(|| {
         if confine::out_of_memory() {
-            Fault::OutOfMemory
+            ChildError::OutOfMemory
         } else {
-            Fault::PageDamaged(
+            ChildError::PageDamaged(
                 "it cannot be loaded; its entry in the document is broken".to_owned(),
             )
         }
     })?;
     let size = page.size();
-    let no_size = || Fault::PageDamaged(format!("its size is {} × {} points", size.0, size.1));
+    let no_size = || ChildError::PageDamaged(format!("its size is {} × {} points", size.0, size.1));
     if !(size.0 > 0.0 && size.1 > 0.0 && size.0.is_finite() && size.1.is_finite()) {
         return Err(no_size());
     }
     let to_display = page.to_display().ok_or_else(no_size)?;
-    let mut walk = Walk::new(to_display, size);
+    let mut walk = ObjectWalk::new(to_display, size);
     for object in page.objects() {
         walk.look(&object, &Affine::IDENTITY, 0);
     }
@@ -130,18 +137,18 @@ pub(super) fn inspect(
         .sort_by(|a, b| b.coverage.total_cmp(&a.coverage));
     walk.images.truncate(MAX_IMAGES);
 
-    let mut text = TextFacts {
+    let mut text = TextInspection {
         in_annotations: annotations_with_text(&page),
-        ..TextFacts::default()
+        ..TextInspection::default()
     };
     let mut glyphs = Vec::new();
     if let Some(characters) = page.text() {
         glyphs = read_text(&characters, &walk, &mut text);
     }
     if confine::out_of_memory() {
-        return Err(Fault::OutOfMemory);
+        return Err(ChildError::OutOfMemory);
     }
-    let facts = PageFacts {
+    let facts = PageInspection {
         width_pt: size.0,
         height_pt: size.1,
         image_coverage: walk.coverage(),
@@ -157,31 +164,31 @@ pub(super) fn inspect(
 
 impl Inspected<'_> {
     /// Draws the page.
-    pub fn render(&self, width: u32, height: u32) -> Result<Vec<u8>, Fault> {
+    pub fn render(&self, width: u32, height: u32) -> Result<Vec<u8>, ChildError> {
         let bytes = usize::try_from(u64::from(width) * u64::from(height) * 3)
-            .map_err(|_| Fault::OutOfMemory)?;
+            .map_err(|_| ChildError::OutOfMemory)?;
         let mut buffer = Vec::new();
         buffer
             .try_reserve_exact(bytes)
-            .map_err(|_| Fault::OutOfMemory)?;
+            .map_err(|_| ChildError::OutOfMemory)?;
         buffer.resize(bytes, 0xFF);
         confine::forget_out_of_memory();
         let drawn = self.page.render_rgb(&mut buffer, width, height);
         if confine::out_of_memory() {
-            return Err(Fault::OutOfMemory);
+            return Err(ChildError::OutOfMemory);
         }
         if !drawn {
-            return Err(Fault::PageDamaged("it cannot be drawn".to_owned()));
+            return Err(ChildError::PageDamaged("it cannot be drawn".to_owned()));
         }
         Ok(buffer)
     }
 
     /// The page's text, in pixels of a bitmap of that size.
-    pub fn lines(&self, width: u32, height: u32, wish: TextWish) -> Option<Vec<WireLine>> {
+    pub fn lines(&self, width: u32, height: u32, wish: TextLayerRequest) -> Option<Vec<WireLine>> {
         let all = match wish {
-            TextWish::None => return None,
-            TextWish::Visible => false,
-            TextWish::All => true,
+            TextLayerRequest::None => return None,
+            TextLayerRequest::Visible => false,
+            TextLayerRequest::All => true,
         };
         let (sx, sy) = (
             f64::from(width) / f64::from(self.size.0),
@@ -203,7 +210,7 @@ impl Inspected<'_> {
     }
 }
 
-impl Walk {
+impl ObjectWalk {
     fn new(to_display: Affine, size: (f32, f32)) -> Self {
         Self {
             to_display,
@@ -217,7 +224,7 @@ impl Walk {
         }
     }
 
-    fn look(&mut self, object: &Object<'_>, to_page: &Affine, depth: u32) {
+    fn look(&mut self, object: &PageObject<'_>, to_page: &Affine, depth: u32) {
         self.order += 1;
         if self.order > MAX_OBJECTS {
             return;
@@ -241,7 +248,7 @@ impl Walk {
         }
     }
 
-    fn look_at_text(&mut self, object: &Object<'_>) {
+    fn look_at_text(&mut self, object: &PageObject<'_>) {
         let mode = object.render_mode();
         // Mode 3 paints nothing, 7 only clips; the other odd ones stroke.
         let fills = matches!(mode, 0 | 2 | 4 | 6);
@@ -265,7 +272,7 @@ impl Walk {
         );
     }
 
-    fn look_at_image(&mut self, object: &Object<'_>, to_page: &Affine) {
+    fn look_at_image(&mut self, object: &PageObject<'_>, to_page: &Affine) {
         let to_display = to_page.then(&self.to_display);
         let (width, height) = self.size;
         let [left, top, right, bottom] = to_display.bounds([0.0, 0.0, 1.0, 1.0]);
@@ -323,7 +330,7 @@ impl Walk {
     }
 }
 
-fn annotations_with_text(page: &Page<'_>) -> u32 {
+fn annotations_with_text(page: &PdfPage<'_>) -> u32 {
     let count = page
         .annotations()
         .iter()
@@ -332,7 +339,7 @@ fn annotations_with_text(page: &Page<'_>) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-fn read_text(text: &TextPage<'_>, walk: &Walk, facts: &mut TextFacts) -> Vec<SeenGlyph> {
+fn read_text(text: &TextPage<'_>, walk: &ObjectWalk, facts: &mut TextInspection) -> Vec<SeenGlyph> {
     let mut glyphs = Vec::new();
     let mut high_surrogate = None;
     for index in 0..text.count().min(MAX_CHARACTERS) {

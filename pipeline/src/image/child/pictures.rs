@@ -3,14 +3,14 @@
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use image::{
-    DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage, imageops,
+    Limits, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Rgb, RgbImage, imageops,
     metadata::Orientation,
 };
 
-use super::pread::Pread;
+use super::pread::PreadFile;
 use crate::image::{
-    facts::PageFacts,
-    protocol::{Fault, Format},
+    facts::PageInspection,
+    protocol::{ChildError, DocumentFormat},
 };
 
 /// Resolution of pictures that do not tell theirs: what a scanner does unless told otherwise.
@@ -21,15 +21,15 @@ const BELIEVABLE_DPI: std::ops::RangeInclusive<f64> = 100.0..=2400.0;
 const COARSEST_DPI: f64 = 50.0;
 
 /// A PNG, JPEG or WebP.
-pub(super) struct Picture {
-    reader: Pread,
+pub(super) struct ImageFile {
+    reader: PreadFile,
     format: ImageFormat,
     max_bytes: u64,
 }
 
 /// What a picture's head tells.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Head {
+pub(super) struct ImageHeader {
     /// Size as stored, in pixels.
     pub size: (u32, u32),
     /// Resolution as stored, in dots per inch across and down.
@@ -38,14 +38,18 @@ pub(super) struct Head {
     pub orientation: Orientation,
 }
 
-impl Picture {
+impl ImageFile {
     /// The picture in `reader`; decoding may take `max_bytes` of memory.
-    pub fn open(reader: Pread, format: Format, max_bytes: u64) -> Result<Self, Fault> {
+    pub fn open(
+        reader: PreadFile,
+        format: DocumentFormat,
+        max_bytes: u64,
+    ) -> Result<Self, ChildError> {
         let picture = Self {
             reader,
             format: match format {
-                Format::Png => ImageFormat::Png,
-                Format::Jpeg => ImageFormat::Jpeg,
+                DocumentFormat::Png => ImageFormat::Png,
+                DocumentFormat::Jpeg => ImageFormat::Jpeg,
                 _ => ImageFormat::WebP,
             },
             max_bytes,
@@ -54,11 +58,11 @@ impl Picture {
         Ok(picture)
     }
 
-    fn decoder(&self) -> Result<impl ImageDecoder, Fault> {
+    fn decoder(&self) -> Result<impl ImageDecoder, ChildError> {
         let mut reader = self.reader.clone();
         reader
             .seek(SeekFrom::Start(0))
-            .map_err(|e| Fault::Io(e.to_string()))?;
+            .map_err(|e| ChildError::Io(e.to_string()))?;
         let mut reader = ImageReader::with_format(BufReader::new(reader), self.format);
         let mut limits = Limits::default();
         limits.max_alloc = Some(self.max_bytes);
@@ -67,9 +71,9 @@ impl Picture {
     }
 
     /// What is known of it without decoding it.
-    pub fn inspect(&self) -> Result<PageFacts, Fault> {
+    pub fn inspect(&self) -> Result<PageInspection, ChildError> {
         let mut decoder = self.decoder()?;
-        let head = Head {
+        let head = ImageHeader {
             size: decoder.dimensions(),
             orientation: decoder.orientation().unwrap_or(Orientation::NoTransforms),
             dpi: self.stored_dpi(),
@@ -81,7 +85,7 @@ impl Picture {
     }
 
     /// Decodes it, upright, to a bitmap of that size.
-    pub fn render(&self, width: u32, height: u32) -> Result<Vec<u8>, Fault> {
+    pub fn render(&self, width: u32, height: u32) -> Result<Vec<u8>, ChildError> {
         let mut decoder = self.decoder()?;
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
         if decoder.total_bytes() > self.max_bytes {
@@ -100,13 +104,15 @@ impl Picture {
     }
 }
 
-impl Head {
+impl ImageHeader {
     /// The page that the picture is. Where its pixels are not square, the coarser direction counts as
     /// stretched to the finer one.
-    pub fn facts(&self) -> Result<PageFacts, Fault> {
+    pub fn facts(&self) -> Result<PageInspection, ChildError> {
         let (mut width, mut height) = (f64::from(self.size.0), f64::from(self.size.1));
         if width < 1.0 || height < 1.0 {
-            return Err(Fault::PageDamaged("the picture has no pixels".to_owned()));
+            return Err(ChildError::PageDamaged(
+                "the picture has no pixels".to_owned(),
+            ));
         }
         let (x, y) = self
             .dpi
@@ -117,13 +123,13 @@ impl Head {
         if turns_sideways(self.orientation) {
             (width, height) = (height, width);
         }
-        Ok(PageFacts {
+        Ok(PageInspection {
             width_pt: (width / dpi * 72.0) as f32,
             height_pt: (height / dpi * 72.0) as f32,
             image_coverage: 1.0,
             image_dpi: Some(dpi as f32),
             picture_px: Some((width as u32, height as u32)),
-            ..PageFacts::default()
+            ..PageInspection::default()
         })
     }
 }
@@ -169,24 +175,24 @@ fn turns_sideways(orientation: Orientation) -> bool {
 }
 
 /// The reason for a picture that is too large to decode.
-pub(super) fn too_large((width, height): (u32, u32)) -> Fault {
-    Fault::TooLarge(format!(
+pub(super) fn too_large((width, height): (u32, u32)) -> ChildError {
+    ChildError::TooLarge(format!(
         "the picture has {width} × {height} pixels, more than can be decoded; raise --rasterizer-mib"
     ))
 }
 
-fn fault(error: &image::ImageError) -> Fault {
+fn fault(error: &image::ImageError) -> ChildError {
     match error {
-        image::ImageError::Limits(_) => Fault::TooLarge(
+        image::ImageError::Limits(_) => ChildError::TooLarge(
             "the picture has more pixels than can be decoded; raise --rasterizer-mib".to_owned(),
         ),
-        image::ImageError::Unsupported(e) => Fault::Unsupported(e.to_string()),
-        other => Fault::Damaged(other.to_string()),
+        image::ImageError::Unsupported(e) => ChildError::Unsupported(e.to_string()),
+        other => ChildError::Damaged(other.to_string()),
     }
 }
 
 /// The `pHYs` chunk, which stands before the first `IDAT` (PNG specification, 11.3.4.3).
-fn png_dpi(mut reader: Pread) -> Option<(f64, f64)> {
+fn png_dpi(mut reader: PreadFile) -> Option<(f64, f64)> {
     /// Chunks looked at.
     const MAX_CHUNKS: u32 = 64;
     const INCHES_PER_METRE: f64 = 0.0254;
@@ -237,8 +243,8 @@ fn jpeg_dpi(head: &[u8]) -> Option<(f64, f64)> {
 mod tests {
     use super::*;
 
-    fn head(size: (u32, u32), dpi: Option<(f64, f64)>, orientation: Orientation) -> Head {
-        Head {
+    fn head(size: (u32, u32), dpi: Option<(f64, f64)>, orientation: Orientation) -> ImageHeader {
+        ImageHeader {
             size,
             dpi,
             orientation,

@@ -9,13 +9,13 @@ use std::{
 
 /// A reader with an offset of its own.
 #[derive(Clone, Debug)]
-pub(super) struct Pread {
+pub(super) struct PreadFile {
     file: Arc<File>,
     length: u64,
     offset: u64,
 }
 
-impl Pread {
+impl PreadFile {
     /// A reader at the start of `file`.
     pub fn new(file: File) -> io::Result<Self> {
         Ok(Self {
@@ -45,7 +45,7 @@ impl Pread {
     }
 }
 
-impl Read for Pread {
+impl Read for PreadFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read_at(buffer, self.offset)?;
         self.offset += count as u64;
@@ -53,7 +53,7 @@ impl Read for Pread {
     }
 }
 
-impl Seek for Pread {
+impl Seek for PreadFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let target = match to {
             SeekFrom::Start(offset) => Some(offset),

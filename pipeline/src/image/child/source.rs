@@ -2,15 +2,15 @@
 
 use super::{
     pdf,
-    pdfium::{Document, Library},
-    pictures::Picture,
-    pread::Pread,
-    tiff::Tiff,
+    pdfium::{PdfFile, PdfiumLibrary},
+    pictures::ImageFile,
+    pread::PreadFile,
+    tiff::TiffFile,
 };
 use crate::image::{
-    facts::PageFacts,
-    protocol::{Fault, Format, Reply, Start, WireLine},
-    rasterizer::TextWish,
+    facts::PageInspection,
+    protocol::{ChildError, ChildReply, DocumentFormat, StartRequest, WireLine},
+    rasterizer::TextLayerRequest,
 };
 
 /// How far into a file a PDF's header may stand (ISO 32000-1, Annex H, note 13).
@@ -21,52 +21,60 @@ const SHOWN_BYTES: usize = 16;
 const LEAST_TEXT: usize = 4;
 
 /// An open document.
-pub(super) enum Source {
-    Pdf(Document),
-    Picture(Picture, Format),
-    Tiff(Box<Tiff>),
+pub(super) enum DocumentFile {
+    Pdf(PdfFile),
+    Picture(ImageFile, DocumentFormat),
+    Tiff(Box<TiffFile>),
 }
 
 /// A page that was inspected, and may be rendered.
 pub(super) struct Inspected<'s> {
-    facts: PageFacts,
+    facts: PageInspection,
     page: InspectedPage<'s>,
 }
 
 enum InspectedPage<'s> {
     Pdf(pdf::Inspected<'s>),
-    Picture(&'s Picture),
-    Tiff(&'s mut Tiff, u32),
+    Picture(&'s ImageFile),
+    Tiff(&'s mut TiffFile, u32),
 }
 
-impl Source {
+impl DocumentFile {
     /// Opens what is in `reader`.
-    pub fn open(lib: Library, reader: Pread, start: &Start) -> Result<Self, Fault> {
+    pub fn open(
+        lib: PdfiumLibrary,
+        reader: PreadFile,
+        start: &StartRequest,
+    ) -> Result<Self, ChildError> {
         let head = reader
             .head(PDF_HEADER_WITHIN)
-            .map_err(|e| Fault::Io(e.to_string()))?;
+            .map_err(|e| ChildError::Io(e.to_string()))?;
         // Half for the decoded picture, half for turning and scaling it.
         let max_bytes = start.max_raster_mib.saturating_mul(1 << 20) / 2;
         let source = match format(&head) {
-            Some(Format::Pdf) => Self::Pdf(pdf::open(lib, reader, start.password.as_deref())?),
-            Some(Format::Tiff) => Self::Tiff(Box::new(Tiff::open(lib, reader, max_bytes)?)),
-            Some(format) => Self::Picture(Picture::open(reader, format, max_bytes)?, format),
-            None => return Err(Fault::NotADocument(beginning(&head))),
+            Some(DocumentFormat::Pdf) => {
+                Self::Pdf(pdf::open(lib, reader, start.password.as_deref())?)
+            }
+            Some(DocumentFormat::Tiff) => {
+                Self::Tiff(Box::new(TiffFile::open(lib, reader, max_bytes)?))
+            }
+            Some(format) => Self::Picture(ImageFile::open(reader, format, max_bytes)?, format),
+            None => return Err(ChildError::NotADocument(beginning(&head))),
         };
         if source.pages() == 0 {
-            return Err(Fault::NoPages);
+            return Err(ChildError::NoPages);
         }
         Ok(source)
     }
 
     /// The answer to having opened it.
-    pub fn opened(&self) -> Reply {
+    pub fn opened(&self) -> ChildReply {
         let (format, encrypted) = match self {
-            Self::Pdf(document) => (Format::Pdf, document.is_encrypted()),
+            Self::Pdf(document) => (DocumentFormat::Pdf, document.is_encrypted()),
             Self::Picture(_, format) => (*format, false),
-            Self::Tiff(_) => (Format::Tiff, false),
+            Self::Tiff(_) => (DocumentFormat::Tiff, false),
         };
-        Reply::Opened {
+        ChildReply::Opened {
             format,
             pages: self.pages(),
             encrypted,
@@ -82,10 +90,10 @@ impl Source {
     }
 
     /// Looks at the one-based `page`.
-    pub fn inspect(&mut self, page: u32) -> Result<Inspected<'_>, Fault> {
+    pub fn inspect(&mut self, page: u32) -> Result<Inspected<'_>, ChildError> {
         let index = page
             .checked_sub(1)
-            .ok_or_else(|| Fault::PageDamaged("pages are counted from 1".to_owned()))?;
+            .ok_or_else(|| ChildError::PageDamaged("pages are counted from 1".to_owned()))?;
         let (facts, page) = match self {
             Self::Pdf(document) => {
                 let (facts, page) = pdf::inspect(document, index)?;
@@ -100,12 +108,12 @@ impl Source {
 
 impl Inspected<'_> {
     /// What is on the page.
-    pub fn facts(&self) -> &PageFacts {
+    pub fn facts(&self) -> &PageInspection {
         &self.facts
     }
 
     /// Its bitmap, `width * height * 3` bytes of RGB.
-    pub fn render(&mut self, width: u32, height: u32) -> Result<Vec<u8>, Fault> {
+    pub fn render(&mut self, width: u32, height: u32) -> Result<Vec<u8>, ChildError> {
         match &mut self.page {
             InspectedPage::Pdf(page) => page.render(width, height),
             InspectedPage::Picture(picture) => picture.render(width, height),
@@ -114,32 +122,32 @@ impl Inspected<'_> {
     }
 
     /// Its text where it is wanted, in pixels of a bitmap of that size; pictures have none.
-    pub fn lines(&self, width: u32, height: u32, wish: TextWish) -> Option<Vec<WireLine>> {
+    pub fn lines(&self, width: u32, height: u32, wish: TextLayerRequest) -> Option<Vec<WireLine>> {
         match &self.page {
             InspectedPage::Pdf(page) => page.lines(width, height, wish),
-            _ => (wish != TextWish::None).then(Vec::new),
+            _ => (wish != TextLayerRequest::None).then(Vec::new),
         }
     }
 }
 
-fn format(head: &[u8]) -> Option<Format> {
-    let starts: [(&[u8], Format); 6] = [
-        (b"\x89PNG\r\n\x1a\n", Format::Png),
-        (b"\xFF\xD8\xFF", Format::Jpeg),
-        (b"II*\0", Format::Tiff),
-        (b"MM\0*", Format::Tiff),
-        (b"II+\0", Format::Tiff),
-        (b"MM\0+", Format::Tiff),
+fn format(head: &[u8]) -> Option<DocumentFormat> {
+    let starts: [(&[u8], DocumentFormat); 6] = [
+        (b"\x89PNG\r\n\x1a\n", DocumentFormat::Png),
+        (b"\xFF\xD8\xFF", DocumentFormat::Jpeg),
+        (b"II*\0", DocumentFormat::Tiff),
+        (b"MM\0*", DocumentFormat::Tiff),
+        (b"II+\0", DocumentFormat::Tiff),
+        (b"MM\0+", DocumentFormat::Tiff),
     ];
     if let Some((_, format)) = starts.iter().find(|(start, _)| head.starts_with(start)) {
         return Some(*format);
     }
     if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP") {
-        return Some(Format::WebP);
+        return Some(DocumentFormat::WebP);
     }
     head.windows(4)
         .any(|bytes| bytes == b"%PDF")
-        .then_some(Format::Pdf)
+        .then_some(DocumentFormat::Pdf)
 }
 
 /// How a file that is no document begins, for people.
@@ -174,13 +182,16 @@ mod tests {
 
     #[test]
     fn formats_are_told_by_their_first_bytes() {
-        let cases: [(&[u8], Option<Format>); 7] = [
-            (b"%PDF-1.7\n", Some(Format::Pdf)),
-            (b"\xEF\xBB\xBFjunk before\n%PDF-1.4", Some(Format::Pdf)),
-            (b"\xFF\xD8\xFF\xE0\0\x10JFIF", Some(Format::Jpeg)),
-            (b"RIFF\x10\0\0\0WEBPVP8 ", Some(Format::WebP)),
+        let cases: [(&[u8], Option<DocumentFormat>); 7] = [
+            (b"%PDF-1.7\n", Some(DocumentFormat::Pdf)),
+            (
+                b"\xEF\xBB\xBFjunk before\n%PDF-1.4",
+                Some(DocumentFormat::Pdf),
+            ),
+            (b"\xFF\xD8\xFF\xE0\0\x10JFIF", Some(DocumentFormat::Jpeg)),
+            (b"RIFF\x10\0\0\0WEBPVP8 ", Some(DocumentFormat::WebP)),
             (b"RIFF\x10\0\0\0WAVEfmt ", None),
-            (b"MM\0*\0\0\0\x08", Some(Format::Tiff)),
+            (b"MM\0*\0\0\0\x08", Some(DocumentFormat::Tiff)),
             (b"<html>", None),
         ];
         for (head, expected) in cases {

@@ -11,11 +11,11 @@ use tiff::{
 
 use super::{
     fax,
-    pdfium::Library,
-    pictures::{Head, fit, too_large},
-    pread::Pread,
+    pdfium::PdfiumLibrary,
+    pictures::{ImageHeader, fit, too_large},
+    pread::PreadFile,
 };
-use crate::image::{facts::PageFacts, protocol::Fault};
+use crate::image::{facts::PageInspection, protocol::ChildError};
 
 /// Directories looked at.
 const MAX_DIRECTORIES: usize = 50_000;
@@ -25,16 +25,16 @@ const REDUCED: u32 = 1;
 const FAX: std::ops::RangeInclusive<u16> = 2..=4;
 
 /// A TIFF and the directories that are its pages.
-pub(super) struct Tiff {
-    lib: Library,
-    decoder: Decoder<BufReader<Pread>>,
+pub(super) struct TiffFile {
+    lib: PdfiumLibrary,
+    decoder: Decoder<BufReader<PreadFile>>,
     pages: Vec<usize>,
     max_bytes: u64,
 }
 
-impl Tiff {
+impl TiffFile {
     /// Finds the pages in `reader`; decoding one may take `max_bytes` of memory.
-    pub fn open(lib: Library, reader: Pread, max_bytes: u64) -> Result<Self, Fault> {
+    pub fn open(lib: PdfiumLibrary, reader: PreadFile, max_bytes: u64) -> Result<Self, ChildError> {
         let bytes = usize::try_from(max_bytes).unwrap_or(usize::MAX);
         let mut limits = Limits::default();
         limits.decoding_buffer_size = bytes;
@@ -70,12 +70,12 @@ impl Tiff {
     }
 
     /// What is known of the zero-based page without decoding it.
-    pub fn inspect(&mut self, index: u32) -> Result<PageFacts, Fault> {
+    pub fn inspect(&mut self, index: u32) -> Result<PageInspection, ChildError> {
         self.head(index)?.facts()
     }
 
     /// Decodes the page, upright, to a bitmap of that size.
-    pub fn render(&mut self, index: u32, width: u32, height: u32) -> Result<Vec<u8>, Fault> {
+    pub fn render(&mut self, index: u32, width: u32, height: u32) -> Result<Vec<u8>, ChildError> {
         let head = self.head(index)?;
         let compression = self
             .decoder
@@ -88,8 +88,8 @@ impl Tiff {
             if pixels > self.max_bytes {
                 return Err(too_large(head.size));
             }
-            let fax =
-                fax::Fax::of(&mut self.decoder, compression, head.size).map_err(|e| page(&e))?;
+            let fax = fax::CcittImage::of(&mut self.decoder, compression, head.size)
+                .map_err(|e| page(&e))?;
             fax.decode(self.lib)?.into()
         } else {
             self.decode(head.size)?
@@ -97,11 +97,11 @@ impl Tiff {
         Ok(fit(image, head.orientation, (width, height)))
     }
 
-    fn head(&mut self, index: u32) -> Result<Head, Fault> {
+    fn head(&mut self, index: u32) -> Result<ImageHeader, ChildError> {
         let directory = usize::try_from(index)
             .ok()
             .and_then(|index| self.pages.get(index))
-            .ok_or_else(|| Fault::PageDamaged("there is no such page".to_owned()))?;
+            .ok_or_else(|| ChildError::PageDamaged("there is no such page".to_owned()))?;
         self.decoder
             .seek_to_image(*directory)
             .map_err(|e| page(&e))?;
@@ -113,7 +113,7 @@ impl Tiff {
             .flatten()
             .and_then(Orientation::from_exif)
             .unwrap_or(Orientation::NoTransforms);
-        Ok(Head {
+        Ok(ImageHeader {
             size,
             orientation,
             dpi: self.dpi(),
@@ -132,7 +132,7 @@ impl Tiff {
         }
     }
 
-    fn decode(&mut self, size: (u32, u32)) -> Result<DynamicImage, Fault> {
+    fn decode(&mut self, size: (u32, u32)) -> Result<DynamicImage, ChildError> {
         let color = self.decoder.colortype().map_err(|e| page(&e))?;
         let palette = match color {
             ColorType::Palette(_) => self
@@ -145,15 +145,17 @@ impl Tiff {
             .decoder
             .find_tag_unsigned::<u16>(Tag::PlanarConfiguration);
         if planar.ok().flatten() == Some(2) && color.num_samples() > 1 {
-            return Err(Fault::Unsupported("colours in separate planes".to_owned()));
+            return Err(ChildError::Unsupported(
+                "colours in separate planes".to_owned(),
+            ));
         }
         let samples = match self.decoder.read_image().map_err(|e| page(&e))? {
             DecodingResult::U8(bytes) => bytes,
             DecodingResult::U16(words) => words.iter().map(|word| (word >> 8) as u8).collect(),
-            _ => return Err(Fault::Unsupported("samples of that kind".to_owned())),
+            _ => return Err(ChildError::Unsupported("samples of that kind".to_owned())),
         };
         to_image(&samples, size, color, &palette)
-            .ok_or_else(|| Fault::Unsupported(format!("{color:?} in a TIFF")))
+            .ok_or_else(|| ChildError::Unsupported(format!("{color:?} in a TIFF")))
     }
 }
 
@@ -242,20 +244,20 @@ fn from_ycbcr([y, cb, cr]: [u8; 3]) -> [u8; 3] {
     .map(|value| value.round() as u8)
 }
 
-fn fault(error: &TiffError) -> Fault {
+fn fault(error: &TiffError) -> ChildError {
     match error {
-        TiffError::UnsupportedError(e) => Fault::Unsupported(e.to_string()),
-        other => Fault::Damaged(other.to_string()),
+        TiffError::UnsupportedError(e) => ChildError::Unsupported(e.to_string()),
+        other => ChildError::Damaged(other.to_string()),
     }
 }
 
-fn page(error: &TiffError) -> Fault {
+fn page(error: &TiffError) -> ChildError {
     match error {
-        TiffError::LimitsExceeded => Fault::TooLarge(
+        TiffError::LimitsExceeded => ChildError::TooLarge(
             "the picture has more pixels than can be decoded; raise --rasterizer-mib".to_owned(),
         ),
-        TiffError::UnsupportedError(e) => Fault::Unsupported(e.to_string()),
-        other => Fault::PageDamaged(other.to_string()),
+        TiffError::UnsupportedError(e) => ChildError::Unsupported(e.to_string()),
+        other => ChildError::PageDamaged(other.to_string()),
     }
 }
 

@@ -5,10 +5,10 @@
 
 use crate::{
     image::PageImage,
-    page::{Line, Point, Quad},
+    page::{Point, Quad, TextLine},
 };
 
-use super::{strip::Strip, weight::stroke};
+use super::{strip::LineStrip, weight::stroke};
 
 /// How far before a line's box a bullet may stand, in heights of the box...
 const REACH: f32 = 2.4;
@@ -38,7 +38,7 @@ const BULLET: &str = "•";
 
 /// A bullet found before a line.
 #[derive(Clone, Copy, Debug)]
-struct Found {
+struct BulletMark {
     /// Index of the line.
     line: usize,
     /// Where it is on the page.
@@ -52,15 +52,15 @@ struct Found {
 }
 
 /// Puts bullets before the lines of lists, and takes out the pieces that a model made of them.
-pub(super) fn restore(lines: &mut Vec<Line>, strips: &[Option<Strip>], image: &PageImage) {
-    let found: Vec<Found> = lines
+pub(super) fn restore(lines: &mut Vec<TextLine>, strips: &[Option<LineStrip>], image: &PageImage) {
+    let found: Vec<BulletMark> = lines
         .iter()
         .zip(strips)
         .enumerate()
         .filter(|(_, (line, _))| line.text.chars().filter(|c| c.is_alphanumeric()).count() >= 2)
         .filter_map(|(i, (line, strip))| find(i, &line.quad, strip.as_ref()?, image))
         .collect();
-    let sure: Vec<Found> = found
+    let sure: Vec<BulletMark> = found
         .iter()
         .filter(|this| found.iter().any(|other| this.stands_with(other)))
         .copied()
@@ -74,7 +74,7 @@ pub(super) fn restore(lines: &mut Vec<Line>, strips: &[Option<Strip>], image: &P
     lines.retain(|line| !sure.iter().any(|bullet| is_bullet_alone(line, bullet)));
 }
 
-impl Found {
+impl BulletMark {
     /// Whether two bullets stand under one another and look alike.
     fn stands_with(&self, other: &Self) -> bool {
         let alike = self.side.max(other.side) < 1.4 * self.side.min(other.side);
@@ -112,7 +112,7 @@ fn lengthened(quad: &Quad, by: f32) -> Quad {
 }
 
 /// Whether a line is nothing but what a model made of the bullet.
-fn is_bullet_alone(line: &Line, bullet: &Found) -> bool {
+fn is_bullet_alone(line: &TextLine, bullet: &BulletMark) -> bool {
     let bounds = line.quad.bounds();
     let over = (bounds.left..=bounds.right).contains(&bullet.at.x)
         && (bounds.top..=bounds.bottom).contains(&bullet.at.y);
@@ -121,7 +121,7 @@ fn is_bullet_alone(line: &Line, bullet: &Found) -> bool {
 
 /// A group of ink that hangs together, in pixels of its strip; ends are exclusive.
 #[derive(Clone, Copy, Debug)]
-struct Group {
+struct InkBlob {
     left: usize,
     right: usize,
     top: usize,
@@ -129,7 +129,7 @@ struct Group {
     area: usize,
 }
 
-impl Group {
+impl InkBlob {
     fn width(&self) -> f32 {
         (self.right - self.left) as f32
     }
@@ -139,7 +139,7 @@ impl Group {
     }
 }
 
-fn find(line: usize, quad: &Quad, strip: &Strip, image: &PageImage) -> Option<Found> {
+fn find(line: usize, quad: &Quad, strip: &LineStrip, image: &PageImage) -> Option<BulletMark> {
     let height = strip.height as f32;
     let before = REACH + WHITE_BEFORE;
     let area = strip.before(image, quad, before, TEXT_WITHIN)?;
@@ -175,7 +175,7 @@ fn find(line: usize, quad: &Quad, strip: &Strip, image: &PageImage) -> Option<Fo
         ((p.x - a.x) / length, (p.y - a.y) / length)
     };
     let (along, down) = (step(b), step(d));
-    Some(Found {
+    Some(BulletMark {
         line,
         at: Point {
             x: a.x + u * along.0 + v * down.0,
@@ -187,7 +187,7 @@ fn find(line: usize, quad: &Quad, strip: &Strip, image: &PageImage) -> Option<Fo
     })
 }
 
-fn is_round(group: &Group, height: f32, least: f32) -> bool {
+fn is_round(group: &InkBlob, height: f32, least: f32) -> bool {
     let (w, h) = (group.width(), group.height());
     let middle = (group.top + group.bottom) as f32 / 2.0 / height;
     SIDES.contains(&(w / height))
@@ -199,7 +199,7 @@ fn is_round(group: &Group, height: f32, least: f32) -> bool {
 }
 
 /// The groups of ink in a strip, by their eight neighbours; `None` where there are too many.
-fn groups(strip: &Strip) -> Option<Vec<Group>> {
+fn groups(strip: &LineStrip) -> Option<Vec<InkBlob>> {
     let (width, height) = (strip.width, strip.height);
     let mut seen = vec![false; strip.ink.len()];
     let mut groups = Vec::new();
@@ -212,7 +212,7 @@ fn groups(strip: &Strip) -> Option<Vec<Group>> {
             return None;
         }
         let (x, y) = (start % width, start / width);
-        let mut group = Group {
+        let mut group = InkBlob {
             left: x,
             right: x + 1,
             top: y,

@@ -1,9 +1,9 @@
 //! Specks that a model took for full stops.
 
-use crate::page::Line;
+use crate::page::TextLine;
 
 /// Takes out a full stop before a line's first word, and one that stands alone after the line's last.
-pub(super) fn drop_stops(line: &mut Line) {
+pub(super) fn drop_stops(line: &mut TextLine) {
     if let Some(rest) = line.text.strip_prefix(". ")
         && rest.chars().next().is_some_and(char::is_alphanumeric)
     {
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     fn dropped(text: &str) -> String {
-        let mut line = Line {
+        let mut line = TextLine {
             text: text.to_owned(),
             quad: Default::default(),
             confidence: Some(1.0),

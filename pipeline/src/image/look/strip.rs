@@ -14,7 +14,7 @@ const LEAST_CONTRAST: u8 = 40;
 
 /// Ink on paper along a line, level: as high as the line's box.
 #[derive(Debug)]
-pub(super) struct Strip {
+pub(super) struct LineStrip {
     /// In pixels.
     pub width: usize,
     /// In pixels.
@@ -26,7 +26,7 @@ pub(super) struct Strip {
 }
 
 /// A line's own axes on the page: along it, and down across it.
-struct Frame {
+struct LineFrame {
     origin: Point,
     along: Point,
     down: Point,
@@ -34,7 +34,7 @@ struct Frame {
     height: f32,
 }
 
-impl Frame {
+impl LineFrame {
     fn of(quad: &Quad) -> Option<Self> {
         let [a, b, _, d] = quad.0;
         let towards = |p: Point| {
@@ -75,10 +75,10 @@ impl Frame {
     }
 }
 
-impl Strip {
+impl LineStrip {
     /// The ink in the box of a line; `None` where it is too small, too large or without contrast.
     pub fn of(image: &PageImage, quad: &Quad) -> Option<Self> {
-        let frame = Frame::of(quad)?;
+        let frame = LineFrame::of(quad)?;
         let (width, grey) = frame.grey(image, 0.0, frame.width);
         let (paper, darkest) = levels(&grey)?;
         let limit = darkest + (paper - darkest) / 2;
@@ -88,7 +88,7 @@ impl Strip {
     /// The ink left of a line and at its start: from `before` heights of the line's box in front of it to `within`
     /// heights behind its start.
     pub fn before(&self, image: &PageImage, quad: &Quad, before: f32, within: f32) -> Option<Self> {
-        let frame = Frame::of(quad)?;
+        let frame = LineFrame::of(quad)?;
         let end = (within * frame.height).min(frame.width);
         let (width, grey) = frame.grey(image, -before * frame.height, end);
         (!grey.is_empty()).then(|| Self::new(width, &grey, self.limit))

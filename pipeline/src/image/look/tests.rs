@@ -32,7 +32,7 @@ impl Page {
     }
 
     /// Draws a line of text whose box starts at `left`, `top`.
-    fn line(&mut self, (left, top): (u32, u32), stroke: u32, letters: u32) -> Line {
+    fn line(&mut self, (left, top): (u32, u32), stroke: u32, letters: u32) -> TextLine {
         let (y, side) = (top + 14, letters);
         for i in 0..24 {
             let x = left + 8 + i * (side + 6);
@@ -46,7 +46,7 @@ impl Page {
             right: (left + 24 * (side + 6) + 16) as f32,
             bottom: (top + BOX * letters / LETTERS) as f32,
         };
-        Line {
+        TextLine {
             text: "small letters enough here".to_owned(),
             quad: quad.into(),
             confidence: Some(1.0),
@@ -56,7 +56,7 @@ impl Page {
     }
 }
 
-fn body(page: &mut Page) -> Vec<Line> {
+fn body(page: &mut Page) -> Vec<TextLine> {
     (0..6)
         .map(|i| page.line((100, 100 + 60 * i), 3, LETTERS))
         .collect()
@@ -90,7 +90,7 @@ fn puts_bullets_before_the_items_of_a_list() {
     for i in [1, 3] {
         page.ink((60, 100 + 60 * i + 17), (10, 10));
     }
-    lines.push(Line {
+    lines.push(TextLine {
         text: ".".to_owned(),
         quad: Rect {
             left: 50.0,
@@ -124,7 +124,7 @@ fn one_blob_specks_borders_and_letters_are_no_bullets() {
     }
     let before = lines.clone();
     complete(&mut lines, &page.0);
-    let texts = |lines: &[Line]| lines.iter().map(|l| l.text.clone()).collect::<Vec<_>>();
+    let texts = |lines: &[TextLine]| lines.iter().map(|l| l.text.clone()).collect::<Vec<_>>();
     assert_eq!(texts(&lines), texts(&before));
 }
 

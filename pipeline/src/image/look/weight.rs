@@ -3,9 +3,9 @@
 //! The mean width of strokes is their area over half of their outline. The height of type is that of small letters,
 //! seen as rows with much ink: boxes around lines are drawn too roughly to tell a heading from text.
 
-use crate::{image::text_layer::is_wide_script, page::Line};
+use crate::{image::text_layer::is_wide_script, page::TextLine};
 
-use super::strip::Strip;
+use super::strip::LineStrip;
 
 /// Strokes this many times as wide as the page's are bold...
 const BOLD: f32 = 1.35;
@@ -26,7 +26,7 @@ const MOSTLY_SMALL: usize = 7;
 
 /// Which letters make up a line; only like is compared with like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Letters {
+enum LetterClass {
     /// Of scripts with small letters.
     Small,
     /// Chinese and the like: as high as wide.
@@ -35,8 +35,8 @@ enum Letters {
 
 /// What was measured on one line, in pixels.
 #[derive(Clone, Copy, Debug)]
-struct Measure {
-    letters: Letters,
+struct TypeMeasure {
+    letters: LetterClass,
     stroke: f32,
     height: f32,
     /// Whether there are letters enough for the height to be believed.
@@ -45,14 +45,14 @@ struct Measure {
 }
 
 /// Sets the weight and the size of `lines` where their ink shows them.
-pub(super) fn measure(lines: &mut [Line], strips: &[Option<Strip>]) {
-    let measures: Vec<Option<Measure>> = lines
+pub(super) fn measure(lines: &mut [TextLine], strips: &[Option<LineStrip>]) {
+    let measures: Vec<Option<TypeMeasure>> = lines
         .iter()
         .zip(strips)
-        .map(|(line, strip)| Measure::of(&line.text, strip.as_ref()?))
+        .map(|(line, strip)| TypeMeasure::of(&line.text, strip.as_ref()?))
         .collect();
-    for kind in [Letters::Small, Letters::Wide] {
-        let of_kind: Vec<(usize, Measure)> = measures
+    for kind in [LetterClass::Small, LetterClass::Wide] {
+        let of_kind: Vec<(usize, TypeMeasure)> = measures
             .iter()
             .enumerate()
             .filter_map(|(i, measure)| Some((i, (*measure)?)))
@@ -64,8 +64,8 @@ pub(super) fn measure(lines: &mut [Line], strips: &[Option<Strip>]) {
     }
 }
 
-fn set(lines: &mut [Line], measures: &[(usize, Measure)]) {
-    let usual = |of: &dyn Fn(&(usize, Measure)) -> f32| {
+fn set(lines: &mut [TextLine], measures: &[(usize, TypeMeasure)]) {
+    let usual = |of: &dyn Fn(&(usize, TypeMeasure)) -> f32| {
         weighted_median(measures.iter().map(|m| (of(m), m.1.characters)).collect())
     };
     let (Some(stroke), Some(height), Some(size)) = (
@@ -90,17 +90,17 @@ fn set(lines: &mut [Line], measures: &[(usize, Measure)]) {
     }
 }
 
-impl Measure {
-    fn of(text: &str, strip: &Strip) -> Option<Self> {
+impl TypeMeasure {
+    fn of(text: &str, strip: &LineStrip) -> Option<Self> {
         let count = |test: fn(char) -> bool| text.chars().filter(|&c| test(c)).count();
         let (wide, small) = (count(is_wide_script), count(char::is_lowercase));
         let (capitals, all) = (count(char::is_uppercase), count(char::is_alphanumeric));
         let (letters, scale) = if wide >= 2 && wide * 2 > all {
-            (Letters::Wide, 1.0)
+            (LetterClass::Wide, 1.0)
         } else if small >= FEWEST_LETTERS && small * 10 >= all * MOSTLY_SMALL {
-            (Letters::Small, 1.0)
+            (LetterClass::Small, 1.0)
         } else if small == 0 && capitals >= FEWEST_LETTERS && capitals * 10 >= all * MOSTLY_SMALL {
-            (Letters::Small, SMALL_TO_CAPITALS)
+            (LetterClass::Small, SMALL_TO_CAPITALS)
         } else {
             return None;
         };
@@ -116,7 +116,7 @@ impl Measure {
 
 /// The mean width of strokes, in pixels: for long strokes, twice their area over their outline, which pixels make
 /// longer by 4 to pi.
-pub(super) fn stroke(strip: &Strip) -> Option<f32> {
+pub(super) fn stroke(strip: &LineStrip) -> Option<f32> {
     let changes =
         |pairs: &mut dyn Iterator<Item = (&bool, &bool)>| pairs.filter(|(a, b)| a != b).count();
     let area = strip.ink.iter().filter(|&&ink| ink).count();
@@ -131,7 +131,7 @@ pub(super) fn stroke(strip: &Strip) -> Option<f32> {
 
 /// The height of letters, in pixels: of small ones, rows with more than half as much ink as the fullest sixth of the
 /// rows; of wide ones, which have strokes at any height, all rows but those with next to none.
-fn body(strip: &Strip, letters: Letters) -> Option<f32> {
+fn body(strip: &LineStrip, letters: LetterClass) -> Option<f32> {
     let counts: Vec<usize> = strip
         .rows()
         .map(|row| row.iter().filter(|&&ink| ink).count())
@@ -140,8 +140,8 @@ fn body(strip: &Strip, letters: Letters) -> Option<f32> {
     sorted.sort_unstable();
     let full = *sorted.get(sorted.len().checked_sub((sorted.len() / 6).max(1))?)?;
     let share = match letters {
-        Letters::Small => 2,
-        Letters::Wide => 8,
+        LetterClass::Small => 2,
+        LetterClass::Wide => 8,
     };
     let rows = counts.iter().filter(|&&count| count * share > full).count();
     (rows >= 4).then_some(rows as f32)

@@ -1,8 +1,8 @@
 //! What a child says, made safe to go on with: a child may be in the hands of the document it reads.
 
 use crate::{
-    image::{facts::PageFacts, protocol::WireLine},
-    page::{Line, Point, Quad},
+    image::{facts::PageInspection, protocol::WireLine},
+    page::{Point, Quad, TextLine},
 };
 
 /// Longest text of a reason, in characters.
@@ -19,14 +19,14 @@ pub(super) fn sentence(text: &str) -> String {
 }
 
 /// Facts whose numbers are what they claim to be.
-pub(super) fn facts(mut facts: PageFacts) -> PageFacts {
+pub(super) fn facts(mut facts: PageInspection) -> PageInspection {
     facts.image_coverage = number(facts.image_coverage).clamp(0.0, 1.0);
     facts.image_dpi = facts.image_dpi.filter(|dpi| dpi.is_finite() && *dpi > 0.0);
     facts
 }
 
 /// Lines that lie on the bitmap and hold text.
-pub(super) fn lines(lines: Vec<WireLine>, width: u32, height: u32) -> Vec<Line> {
+pub(super) fn lines(lines: Vec<WireLine>, width: u32, height: u32) -> Vec<TextLine> {
     let (width, height) = (width as f32, height as f32);
     lines
         .into_iter()
@@ -42,7 +42,7 @@ pub(super) fn lines(lines: Vec<WireLine>, width: u32, height: u32) -> Vec<Line> 
                 y: number(y).clamp(0.0, height),
             }));
             let text = text.trim();
-            (!text.is_empty()).then(|| Line {
+            (!text.is_empty()).then(|| TextLine {
                 text: text.to_owned(),
                 quad,
                 confidence: None,

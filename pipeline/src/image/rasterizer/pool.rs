@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{RasterError, process::ChildProcess};
-use crate::cancel::Cancel;
+use crate::cancel::CancelToken;
 
 /// Pages that a child serves before its place goes to a document that waits and has none.
 const QUANTUM: u32 = 8;
@@ -24,24 +24,24 @@ const POLL: Duration = Duration::from_millis(25);
 
 /// The children of all documents.
 #[derive(Debug)]
-pub(super) struct Pool<C = ChildProcess> {
+pub(super) struct ChildPool<C = ChildProcess> {
     most: usize,
-    state: Mutex<State<C>>,
+    state: Mutex<PoolState<C>>,
     changed: Condvar,
 }
 
 #[derive(Debug)]
-struct State<C> {
+struct PoolState<C> {
     /// Children that run or are being started, and the document of each.
     held: Vec<u64>,
-    idle: Vec<Idle<C>>,
-    waiting: Vec<Waiting>,
+    idle: Vec<IdleChild<C>>,
+    waiting: Vec<PoolTicket>,
     tickets: u64,
     documents: u64,
 }
 
 #[derive(Debug)]
-struct Idle<C> {
+struct IdleChild<C> {
     document: u64,
     child: C,
     served: u32,
@@ -49,41 +49,41 @@ struct Idle<C> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Waiting {
+struct PoolTicket {
     ticket: u64,
     document: u64,
 }
 
 /// What a document was given.
-pub(super) enum Grant<'p, C> {
+pub(super) enum PoolGrant<'p, C> {
     /// An idle child of its own.
-    Child(Lease<'p, C>, C),
+    Child(ChildLease<'p, C>, C),
     /// Room for a new child.
-    Room(Lease<'p, C>),
+    Room(ChildLease<'p, C>),
 }
 
 /// The right to have one child. Gives it up when dropped.
 #[derive(Debug)]
-pub(super) struct Lease<'p, C> {
-    pool: &'p Pool<C>,
+pub(super) struct ChildLease<'p, C> {
+    pool: &'p ChildPool<C>,
     document: u64,
     /// Pages the child has served.
     pub served: u32,
     over: bool,
 }
 
-enum Turn<C> {
-    Own(Idle<C>),
-    Room(Option<Idle<C>>),
+enum PoolTurn<C> {
+    Own(IdleChild<C>),
+    Room(Option<IdleChild<C>>),
     Wait,
 }
 
-impl<C> Pool<C> {
+impl<C> ChildPool<C> {
     /// A pool of at most `most` children, at least one.
     pub fn new(most: usize) -> Self {
         Self {
             most: most.max(1),
-            state: Mutex::new(State {
+            state: Mutex::new(PoolState {
                 held: Vec::new(),
                 idle: Vec::new(),
                 waiting: Vec::new(),
@@ -102,10 +102,14 @@ impl<C> Pool<C> {
     }
 
     /// Waits until `document` may have a child.
-    pub fn acquire(&self, document: u64, cancel: &Cancel) -> Result<Grant<'_, C>, RasterError> {
+    pub fn acquire(
+        &self,
+        document: u64,
+        cancel: &CancelToken,
+    ) -> Result<PoolGrant<'_, C>, RasterError> {
         let mut state = self.lock();
         state.tickets += 1;
-        let me = Waiting {
+        let me = PoolTicket {
             ticket: state.tickets,
             document,
         };
@@ -117,21 +121,21 @@ impl<C> Pool<C> {
                 return Err(RasterError::Cancelled);
             }
             match state.turn(me, self.most, Instant::now()) {
-                Turn::Own(idle) => {
+                PoolTurn::Own(idle) => {
                     state.leave(me);
                     let lease = self.lease(document, idle.served);
-                    return Ok(Grant::Child(lease, idle.child));
+                    return Ok(PoolGrant::Child(lease, idle.child));
                 }
-                Turn::Room(evicted) => {
+                PoolTurn::Room(evicted) => {
                     state.leave(me);
                     state.held.push(document);
                     drop(state);
                     // Ends the other document's child before a new one starts.
                     drop(evicted);
                     self.changed.notify_all();
-                    return Ok(Grant::Room(self.lease(document, 0)));
+                    return Ok(PoolGrant::Room(self.lease(document, 0)));
                 }
-                Turn::Wait => {
+                PoolTurn::Wait => {
                     state = self
                         .changed
                         .wait_timeout(state, POLL)
@@ -157,8 +161,8 @@ impl<C> Pool<C> {
         self.changed.notify_all();
     }
 
-    fn lease(&self, document: u64, served: u32) -> Lease<'_, C> {
-        Lease {
+    fn lease(&self, document: u64, served: u32) -> ChildLease<'_, C> {
+        ChildLease {
             pool: self,
             document,
             served,
@@ -166,12 +170,12 @@ impl<C> Pool<C> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<C>> {
+    fn lock(&self) -> MutexGuard<'_, PoolState<C>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<C> Lease<'_, C> {
+impl<C> ChildLease<'_, C> {
     /// Keeps the child for the document's next page, or ends it where another document waits for its place.
     pub fn keep(mut self, child: C) {
         self.over = true;
@@ -180,7 +184,7 @@ impl<C> Lease<'_, C> {
             state.release(self.document);
             Some(child)
         } else {
-            state.idle.push(Idle {
+            state.idle.push(IdleChild {
                 document: self.document,
                 child,
                 served: self.served,
@@ -194,7 +198,7 @@ impl<C> Lease<'_, C> {
     }
 }
 
-impl<C> Drop for Lease<'_, C> {
+impl<C> Drop for ChildLease<'_, C> {
     fn drop(&mut self) {
         if !self.over {
             self.pool.lock().release(self.document);
@@ -203,16 +207,16 @@ impl<C> Drop for Lease<'_, C> {
     }
 }
 
-impl<C> State<C> {
-    fn turn(&mut self, me: Waiting, most: usize, now: Instant) -> Turn<C> {
+impl<C> PoolState<C> {
+    fn turn(&mut self, me: PoolTicket, most: usize, now: Instant) -> PoolTurn<C> {
         if let Some(own) = self.idle.iter().position(|i| i.document == me.document) {
-            return Turn::Own(self.idle.swap_remove(own));
+            return PoolTurn::Own(self.idle.swap_remove(own));
         }
         if self.next_in_line() != Some(me) {
-            return Turn::Wait;
+            return PoolTurn::Wait;
         }
         if self.held.len() < most {
-            return Turn::Room(None);
+            return PoolTurn::Room(None);
         }
         let longest_idle = self
             .idle
@@ -227,15 +231,15 @@ impl<C> State<C> {
             Some(index) => {
                 let idle = self.idle.swap_remove(index);
                 self.release(idle.document);
-                Turn::Room(Some(idle))
+                PoolTurn::Room(Some(idle))
             }
-            None => Turn::Wait,
+            None => PoolTurn::Wait,
         }
     }
 
     /// Of those that no idle child of their own can serve: the one whose document has fewest children,
     /// then the one that has waited longest.
-    fn next_in_line(&self) -> Option<Waiting> {
+    fn next_in_line(&self) -> Option<PoolTicket> {
         self.waiting
             .iter()
             .filter(|waiting| !self.idle.iter().any(|i| i.document == waiting.document))
@@ -263,7 +267,7 @@ impl<C> State<C> {
         }
     }
 
-    fn leave(&mut self, me: Waiting) {
+    fn leave(&mut self, me: PoolTicket) {
         self.waiting.retain(|waiting| *waiting != me);
     }
 }
@@ -278,11 +282,17 @@ mod tests {
     use super::*;
 
     /// Serves `pages` pages to a document on a thread; counts the children that were started.
-    fn work(pool: &Pool<u8>, document: u64, pages: u32, started: &AtomicUsize, live: &AtomicUsize) {
+    fn work(
+        pool: &ChildPool<u8>,
+        document: u64,
+        pages: u32,
+        started: &AtomicUsize,
+        live: &AtomicUsize,
+    ) {
         for _ in 0..pages {
-            let (mut lease, child) = match pool.acquire(document, &Cancel::new()).unwrap() {
-                Grant::Child(lease, child) => (lease, child),
-                Grant::Room(lease) => {
+            let (mut lease, child) = match pool.acquire(document, &CancelToken::new()).unwrap() {
+                PoolGrant::Child(lease, child) => (lease, child),
+                PoolGrant::Room(lease) => {
                     started.fetch_add(1, Ordering::SeqCst);
                     (lease, 0)
                 }
@@ -299,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_document_keeps_its_child_from_page_to_page() {
-        let pool = Pool::new(2);
+        let pool = ChildPool::new(2);
         let (started, live) = (AtomicUsize::new(0), AtomicUsize::new(0));
         work(&pool, pool.new_document(), 50, &started, &live);
         assert_eq!(started.load(Ordering::SeqCst), 1);
@@ -308,7 +318,7 @@ mod tests {
 
     #[test]
     fn more_documents_than_children_all_finish_without_a_child_a_page() {
-        let pool = Pool::new(2);
+        let pool = ChildPool::new(2);
         let (started, live) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let shared = (&pool, &started, &live);
         thread::scope(|scope| {
@@ -328,28 +338,28 @@ mod tests {
 
     #[test]
     fn an_idle_child_makes_room_for_another_document() {
-        let pool: Pool<u8> = Pool::new(1);
+        let pool: ChildPool<u8> = ChildPool::new(1);
         let (first, second) = (pool.new_document(), pool.new_document());
-        let Grant::Room(lease) = pool.acquire(first, &Cancel::new()).unwrap() else {
+        let PoolGrant::Room(lease) = pool.acquire(first, &CancelToken::new()).unwrap() else {
             panic!("no child was idle");
         };
         lease.keep(1);
-        let second = pool.acquire(second, &Cancel::new()).unwrap();
-        assert!(matches!(second, Grant::Room(_)));
+        let second = pool.acquire(second, &CancelToken::new()).unwrap();
+        assert!(matches!(second, PoolGrant::Room(_)));
     }
 
     #[test]
     fn a_document_with_more_than_its_share_gives_one_up() {
-        let pool: Pool<u8> = Pool::new(2);
+        let pool: ChildPool<u8> = ChildPool::new(2);
         let (first, second) = (pool.new_document(), pool.new_document());
-        let (Grant::Room(one), Grant::Room(_two)) = (
-            pool.acquire(first, &Cancel::new()).unwrap(),
-            pool.acquire(first, &Cancel::new()).unwrap(),
+        let (PoolGrant::Room(one), PoolGrant::Room(_two)) = (
+            pool.acquire(first, &CancelToken::new()).unwrap(),
+            pool.acquire(first, &CancelToken::new()).unwrap(),
         ) else {
             panic!("no child was idle");
         };
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| pool.acquire(second, &Cancel::new()).is_ok());
+            let waiting = scope.spawn(|| pool.acquire(second, &CancelToken::new()).is_ok());
             while pool.lock().waiting.is_empty() {
                 thread::yield_now();
             }
@@ -361,10 +371,10 @@ mod tests {
 
     #[test]
     fn waiting_ends_when_cancelled() {
-        let pool: Pool<u8> = Pool::new(1);
+        let pool: ChildPool<u8> = ChildPool::new(1);
         let (first, second) = (pool.new_document(), pool.new_document());
-        let _held = pool.acquire(first, &Cancel::new()).unwrap();
-        let cancel = Cancel::new();
+        let _held = pool.acquire(first, &CancelToken::new()).unwrap();
+        let cancel = CancelToken::new();
         cancel.cancel();
         assert_eq!(
             pool.acquire(second, &cancel).err(),

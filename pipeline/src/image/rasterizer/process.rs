@@ -18,9 +18,9 @@ use std::{
 };
 
 use crate::{
-    cancel::Cancel,
+    cancel::CancelToken,
     image::protocol::{
-        EXIT_OUT_OF_MEMORY, EXIT_PANIC, Reply, Request, read_message, write_message,
+        ChildReply, ChildRequest, EXIT_OUT_OF_MEMORY, EXIT_PANIC, read_message, write_message,
     },
 };
 
@@ -51,31 +51,31 @@ pub(super) enum CallError {
 
 /// How long a call may take, and what ends it before.
 #[derive(Clone, Copy)]
-pub(super) struct Patience<'a> {
+pub(super) struct CallDeadline<'a> {
     /// When it ends; never where absent.
     pub deadline: Option<Instant>,
     /// Ends it before.
-    pub cancel: &'a Cancel,
+    pub cancel: &'a CancelToken,
 }
 
 /// Starts children. They die with the *thread* that started them, so one thread starts all of them.
 #[derive(Debug)]
-pub(super) struct Starter {
-    orders: Option<mpsc::Sender<Order>>,
+pub(super) struct ChildSpawner {
+    orders: Option<mpsc::Sender<SpawnRequest>>,
     thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
-struct Order {
+struct SpawnRequest {
     stdin: OwnedFd,
     stdout: OwnedFd,
     answer: mpsc::SyncSender<io::Result<Child>>,
 }
 
-impl Starter {
+impl ChildSpawner {
     /// A starter of children that run `program`.
     pub fn new(program: &Path) -> io::Result<Self> {
-        let (orders, queue) = mpsc::channel::<Order>();
+        let (orders, queue) = mpsc::channel::<SpawnRequest>();
         let program: PathBuf = program.to_owned();
         let thread = thread::Builder::new()
             .name("raster-starter".to_owned())
@@ -106,7 +106,7 @@ impl Starter {
         socket.set_read_timeout(Some(POLL))?;
         socket.set_write_timeout(Some(POLL))?;
         let (answer, started) = mpsc::sync_channel(1);
-        let order = Order {
+        let order = SpawnRequest {
             stdin: document.try_clone()?.into(),
             stdout: theirs.into(),
             answer,
@@ -122,7 +122,7 @@ impl Starter {
     }
 }
 
-impl Drop for Starter {
+impl Drop for ChildSpawner {
     fn drop(&mut self) {
         self.orders = None;
         if let Some(thread) = self.thread.take() {
@@ -133,8 +133,12 @@ impl Drop for Starter {
 
 impl ChildProcess {
     /// Sends a request and waits for its answer.
-    pub fn call(&mut self, request: &Request, patience: Patience<'_>) -> Result<Reply, CallError> {
-        let mut patient = Patient {
+    pub fn call(
+        &mut self,
+        request: &ChildRequest,
+        patience: CallDeadline<'_>,
+    ) -> Result<ChildReply, CallError> {
+        let mut patient = DeadlineStream {
             socket: &self.socket,
             patience,
         };
@@ -144,8 +148,12 @@ impl ChildProcess {
     }
 
     /// Fills `buffer` with what the child sends after its answer.
-    pub fn receive(&mut self, buffer: &mut [u8], patience: Patience<'_>) -> Result<(), CallError> {
-        let mut patient = Patient {
+    pub fn receive(
+        &mut self,
+        buffer: &mut [u8],
+        patience: CallDeadline<'_>,
+    ) -> Result<(), CallError> {
+        let mut patient = DeadlineStream {
             socket: &self.socket,
             patience,
         };
@@ -209,12 +217,12 @@ fn cause(status: ExitStatus) -> CallError {
 }
 
 /// A socket that waits no longer than it should.
-struct Patient<'a> {
+struct DeadlineStream<'a> {
     socket: &'a UnixStream,
-    patience: Patience<'a>,
+    patience: CallDeadline<'a>,
 }
 
-impl Patient<'_> {
+impl DeadlineStream<'_> {
     fn retry<T>(&self, mut step: impl FnMut(&UnixStream) -> io::Result<T>) -> io::Result<T> {
         loop {
             if self.patience.cancel.is_cancelled() {
@@ -241,13 +249,13 @@ impl Patient<'_> {
     }
 }
 
-impl Read for Patient<'_> {
+impl Read for DeadlineStream<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.retry(|mut socket| socket.read(buffer))
     }
 }
 
-impl Write for Patient<'_> {
+impl Write for DeadlineStream<'_> {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         self.retry(|mut socket| socket.write(buffer))
     }

@@ -1,9 +1,9 @@
 //! How large a bitmap becomes: the plan's wish, held to the limits before any memory is taken.
 
-use recto_schemas::{Limits, Warning};
+use recto_schemas::{DocumentLimits, ReadWarning};
 
-use super::{PagePlan, RasterError, TextWish};
-use crate::image::facts::PageFacts;
+use super::{RasterError, RenderRequest, TextLayerRequest};
+use crate::image::facts::PageInspection;
 
 /// Below this resolution type of ordinary size cannot be read; the lowest that may be asked for
 /// ([`recto_schemas::Options::dpi`]).
@@ -21,14 +21,14 @@ pub(super) struct BitmapSize {
     pub width: u32,
     pub height: u32,
     pub dpi: f32,
-    pub warning: Option<Warning>,
+    pub warning: Option<ReadWarning>,
 }
 
 /// The size of the bitmap of a page.
 pub(super) fn bitmap_size(
-    facts: &PageFacts,
-    plan: &PagePlan,
-    limits: &Limits,
+    facts: &PageInspection,
+    plan: &RenderRequest,
+    limits: &DocumentLimits,
 ) -> Result<BitmapSize, RasterError> {
     let (width_pt, height_pt) = (facts.width_pt, facts.height_pt);
     let possible = |side: f32| side > 0.0 && side < MAX_SIDE_PT;
@@ -50,7 +50,7 @@ pub(super) fn bitmap_size(
     let most = limits.max_page_pixels as f64;
     let dpi = wanted.min((most / (inches.0 * inches.1)).sqrt());
     // Text of the page's own needs no bitmap that can be read, and a picture is what it is.
-    if plan.text == TextWish::None && facts.picture_px.is_none() {
+    if plan.text == TextLayerRequest::None && facts.picture_px.is_none() {
         let lowered_by_limit = dpi < wanted && dpi < LEAST_READABLE_DPI;
         let shortest = inches.0.min(inches.1) * dpi;
         if lowered_by_limit || (dpi < wish && shortest < LEAST_SIDE_PX) {
@@ -77,10 +77,10 @@ pub(super) fn bitmap_size(
 }
 
 fn warning(
-    facts: &PageFacts,
+    facts: &PageInspection,
     (dpi, wanted, wish): (f64, f64, f64),
-    limits: &Limits,
-) -> Option<Warning> {
+    limits: &DocumentLimits,
+) -> Option<ReadWarning> {
     let message = if dpi < wanted * 0.999 {
         format!(
             "rasterized at {dpi:.0} instead of {wanted:.0} dpi, to stay within \
@@ -97,7 +97,7 @@ fn warning(
     } else {
         return None;
     };
-    Some(Warning {
+    Some(ReadWarning {
         first_page: None,
         pages: 0,
         kind: "dpi-lowered".to_owned(),
@@ -105,7 +105,7 @@ fn warning(
     })
 }
 
-fn unreadable(facts: &PageFacts, dpi: f64, by_pixels: bool) -> RasterError {
+fn unreadable(facts: &PageInspection, dpi: f64, by_pixels: bool) -> RasterError {
     let advice = if by_pixels {
         "; raise --max-megapixels"
     } else {
@@ -121,24 +121,24 @@ fn unreadable(facts: &PageFacts, dpi: f64, by_pixels: bool) -> RasterError {
 mod tests {
     use super::*;
 
-    fn page(width_pt: f32, height_pt: f32) -> PageFacts {
-        PageFacts {
+    fn page(width_pt: f32, height_pt: f32) -> PageInspection {
+        PageInspection {
             width_pt,
             height_pt,
-            ..PageFacts::default()
+            ..PageInspection::default()
         }
     }
 
-    fn plan(dpi: f32, max_side_px: u32) -> PagePlan {
-        PagePlan {
+    fn plan(dpi: f32, max_side_px: u32) -> RenderRequest {
+        RenderRequest {
             dpi,
             max_side_px,
-            text: TextWish::None,
+            text: TextLayerRequest::None,
         }
     }
 
-    fn size(facts: &PageFacts, plan: &PagePlan) -> (u32, u32, u32, bool) {
-        let size = bitmap_size(facts, plan, &Limits::default()).unwrap();
+    fn size(facts: &PageInspection, plan: &RenderRequest) -> (u32, u32, u32, bool) {
+        let size = bitmap_size(facts, plan, &DocumentLimits::default()).unwrap();
         (
             size.width,
             size.height,
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn pages_that_no_bitmap_can_show_say_why() {
-        let limits = Limits::default();
+        let limits = DocumentLimits::default();
         let cases = [
             (
                 page(14_400.0, 14_400.0),
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn a_page_with_text_of_its_own_may_have_any_bitmap() {
         let mut plan = plan(200.0, 4000);
-        plan.text = TextWish::Visible;
+        plan.text = TextLayerRequest::Visible;
         assert_eq!(
             size(&page(14_400.0, 14_400.0), &plan),
             (4000, 4000, 20, true)
@@ -224,12 +224,12 @@ mod tests {
 
     #[test]
     fn sides_and_products_stay_in_bounds() {
-        let limits = Limits {
+        let limits = DocumentLimits {
             max_page_pixels: 10,
-            ..Limits::default()
+            ..DocumentLimits::default()
         };
         let mut plan = plan(1200.0, u32::MAX);
-        plan.text = TextWish::All;
+        plan.text = TextLayerRequest::All;
         for facts in [
             page(999_999.0, 0.001),
             page(3.0, 3.0),

@@ -1,12 +1,12 @@
 //! Pages drawn by hand, and the Markdown a careful person would have made of them.
 
-use recto_schemas::{Furniture, LineRole};
+use recto_schemas::{HeadersFooters, LineRole};
 
 use super::*;
 use crate::text::BlockKind;
 use crate::{
-    image::rulings::{Ruling, Rulings},
-    page::{Line, Quad, Rect},
+    image::rulings::{PageRulings, RulingLine},
+    page::{Quad, Rect, TextLine},
 };
 
 const WIDTH: f32 = 1000.0;
@@ -17,13 +17,13 @@ const STEP: f32 = 26.0;
 /// Width of a drawn character.
 const CHAR: f32 = 10.0;
 
-fn line(x: f32, y: f32, text: &str) -> Line {
+fn line(x: f32, y: f32, text: &str) -> TextLine {
     sized(x, y, SIZE, text)
 }
 
-fn sized(x: f32, y: f32, size: f32, text: &str) -> Line {
+fn sized(x: f32, y: f32, size: f32, text: &str) -> TextLine {
     let right = x + text.chars().count() as f32 * CHAR * size / SIZE;
-    Line {
+    TextLine {
         text: text.to_owned(),
         quad: Quad::from(Rect {
             left: x,
@@ -37,8 +37,8 @@ fn sized(x: f32, y: f32, size: f32, text: &str) -> Line {
     }
 }
 
-fn bold(x: f32, y: f32, text: &str) -> Line {
-    Line {
+fn bold(x: f32, y: f32, text: &str) -> TextLine {
+    TextLine {
         confidence: None,
         bold: Some(true),
         ..line(x, y, text)
@@ -46,7 +46,7 @@ fn bold(x: f32, y: f32, text: &str) -> Line {
 }
 
 /// Lines one under another.
-fn block(x: f32, y: f32, texts: &[&str]) -> Vec<Line> {
+fn block(x: f32, y: f32, texts: &[&str]) -> Vec<TextLine> {
     texts
         .iter()
         .enumerate()
@@ -54,20 +54,24 @@ fn block(x: f32, y: f32, texts: &[&str]) -> Vec<Line> {
         .collect()
 }
 
-fn page(number: u32, lines: Vec<Line>) -> PageContent {
+fn page(number: u32, lines: Vec<TextLine>) -> PageContent {
     PageContent {
         number,
         width: WIDTH,
         height: HEIGHT,
         skew_deg: 0.0,
-        content: Content::Regions(lines),
-        rulings: Rulings::default(),
+        content: OcrContent::Regions(lines),
+        rulings: PageRulings::default(),
         failure: None,
     }
 }
 
-fn assemble(furniture: Furniture, markers: bool, pages: Vec<PageContent>) -> Vec<AssembledPage> {
-    let mut assembler = Assembler::new(furniture, markers);
+fn assemble(
+    furniture: HeadersFooters,
+    markers: bool,
+    pages: Vec<PageContent>,
+) -> Vec<AssembledPage> {
+    let mut assembler = DocumentAssembler::new(furniture, markers);
     let mut done: Vec<AssembledPage> = pages
         .into_iter()
         .flat_map(|page| assembler.push(page))
@@ -76,8 +80,8 @@ fn assemble(furniture: Furniture, markers: bool, pages: Vec<PageContent>) -> Vec
     done
 }
 
-fn markdown(lines: Vec<Line>) -> String {
-    let pages = assemble(Furniture::Keep, false, vec![page(1, lines)]);
+fn markdown(lines: Vec<TextLine>) -> String {
+    let pages = assemble(HeadersFooters::Keep, false, vec![page(1, lines)]);
     pages.into_iter().map(|page| page.markdown).collect()
 }
 
@@ -163,7 +167,7 @@ fn reads_three_columns_and_a_skewed_page() {
         skew_deg: 2.0,
         ..page(1, lines)
     };
-    let done = assemble(Furniture::Keep, false, vec![skewed]);
+    let done = assemble(HeadersFooters::Keep, false, vec![skewed]);
     assert_eq!(done[0].markdown, upright);
     assert_eq!(
         done[0].lines[0].quad[0],
@@ -329,7 +333,7 @@ fn a_year_at_the_start_of_a_line_makes_no_list() {
 }
 
 /// A paragraph of three lines at `y`.
-fn prose(y: f32) -> Vec<Line> {
+fn prose(y: f32) -> Vec<TextLine> {
     block(
         100.0,
         y,
@@ -357,7 +361,7 @@ fn finds_headings_by_size_number_and_weight() {
     );
     assert!(text.contains("\n\n### 2.1 Materials\n\n"), "{text}");
 
-    let mut lines: Vec<Line> = prose(200.0);
+    let mut lines: Vec<TextLine> = prose(200.0);
     lines.push(bold(100.0, 320.0, "Results in short"));
     lines.extend(prose(370.0));
     lines.iter_mut().for_each(|line| line.confidence = None);
@@ -400,7 +404,7 @@ fn book() -> Vec<PageContent> {
 
 #[test]
 fn recognises_running_heads_and_page_numbers() {
-    let kept = assemble(Furniture::Keep, true, book());
+    let kept = assemble(HeadersFooters::Keep, true, book());
     assert_eq!(
         kept.iter().map(|page| page.number).collect::<Vec<_>>(),
         [1, 2, 3, 4]
@@ -428,7 +432,7 @@ fn recognises_running_heads_and_page_numbers() {
             BlockKind::Header
         ));
     }
-    for page in assemble(Furniture::Drop, false, book()) {
+    for page in assemble(HeadersFooters::Drop, false, book()) {
         assert!(
             page.markdown.starts_with("Running text"),
             "{}",
@@ -444,7 +448,7 @@ fn recognises_running_heads_and_page_numbers() {
 
 #[test]
 fn gives_pages_back_before_the_end() {
-    let mut assembler = Assembler::new(Furniture::Keep, true);
+    let mut assembler = DocumentAssembler::new(HeadersFooters::Keep, true);
     let given: Vec<usize> = book()
         .into_iter()
         .map(|page| assembler.push(page).len())
@@ -455,7 +459,11 @@ fn gives_pages_back_before_the_end() {
 
 #[test]
 fn one_page_has_a_number_but_no_running_head() {
-    let pages = assemble(Furniture::Drop, false, book().into_iter().take(1).collect());
+    let pages = assemble(
+        HeadersFooters::Drop,
+        false,
+        book().into_iter().take(1).collect(),
+    );
     let text = &pages[0].markdown;
     assert!(text.starts_with("Chapter One"), "{text}");
     assert!(text.ends_with("Only page 1 has this.\n"), "{text}");
@@ -467,7 +475,7 @@ fn says_where_a_page_failed() {
         failure: Some("page-timeout".to_owned()),
         ..page(3, Vec::new())
     };
-    let pages = assemble(Furniture::Keep, false, vec![failed]);
+    let pages = assemble(HeadersFooters::Keep, false, vec![failed]);
     assert_eq!(
         pages[0].markdown,
         "<!-- page 3: failed (page-timeout) -->\n"
@@ -477,11 +485,11 @@ fn says_where_a_page_failed() {
         ..page(3, Vec::new())
     };
     assert_eq!(
-        assemble(Furniture::Keep, true, vec![odd])[0].markdown,
+        assemble(HeadersFooters::Keep, true, vec![odd])[0].markdown,
         "<!-- page 3: failed (x-b) -->\n"
     );
     assert_eq!(
-        assemble(Furniture::Keep, false, vec![page(1, Vec::new())])[0].markdown,
+        assemble(HeadersFooters::Keep, false, vec![page(1, Vec::new())])[0].markdown,
         ""
     );
 }
@@ -489,9 +497,9 @@ fn says_where_a_page_failed() {
 #[test]
 fn makes_blocks_of_an_engines_markup() {
     let markup = "# Title\n\n\n\nText *with* marks\n\\[ a_b \\]\n\n";
-    let content = Content::Markup(markup.to_owned());
+    let content = OcrContent::Markup(markup.to_owned());
     let pages = assemble(
-        Furniture::Keep,
+        HeadersFooters::Keep,
         false,
         vec![PageContent {
             content,
@@ -506,13 +514,13 @@ fn makes_blocks_of_an_engines_markup() {
 }
 
 /// A grid of ruled lines with columns at `xs` and rows at `ys`.
-fn grid(xs: &[f32], ys: &[f32]) -> Rulings {
+fn grid(xs: &[f32], ys: &[f32]) -> PageRulings {
     let (first, last) = (xs[0], xs[xs.len() - 1]);
     let (top, bottom) = (ys[0], ys[ys.len() - 1]);
-    Rulings {
+    PageRulings {
         horizontal: ys
             .iter()
-            .map(|&at| Ruling {
+            .map(|&at| RulingLine {
                 at,
                 start: first,
                 end: last,
@@ -520,7 +528,7 @@ fn grid(xs: &[f32], ys: &[f32]) -> Rulings {
             .collect(),
         vertical: xs
             .iter()
-            .map(|&at| Ruling {
+            .map(|&at| RulingLine {
                 at,
                 start: top,
                 end: bottom,
@@ -549,7 +557,7 @@ fn a_ruled_grid_is_a_table() {
     lines.extend(prose(500.0));
     let mut content = page(1, lines);
     content.rulings = grid(&[100.0, 300.0, 500.0, 700.0], &[300.0, 340.0, 380.0, 420.0]);
-    let done = assemble(Furniture::Keep, false, vec![content.clone()]);
+    let done = assemble(HeadersFooters::Keep, false, vec![content.clone()]);
     let expected = "\n\n| Item | Number | Price |\n| --- | ---: | ---: |\n| Bread | 2 | 3.40 |\n| Milk \\| cream | 1 | 0.90 |\n\n";
     assert!(done[0].markdown.contains(expected), "{}", done[0].markdown);
     let table = done[0].blocks.iter().find_map(|block| match &block.kind {
@@ -562,7 +570,7 @@ fn a_ruled_grid_is_a_table() {
 
     // Without the line between the first two cells of the head, the cell spans.
     content.rulings.vertical[1].start = 340.0;
-    let done = assemble(Furniture::Keep, false, vec![content]);
+    let done = assemble(HeadersFooters::Keep, false, vec![content]);
     assert!(
         done[0]
             .markdown
@@ -623,13 +631,13 @@ fn lines_across_alone_make_a_table() {
     }
     lines.extend(prose(520.0));
     let mut content = page(1, lines);
-    let bar = |at: f32| Ruling {
+    let bar = |at: f32| RulingLine {
         at,
         start: 100.0,
         end: 620.0,
     };
     content.rulings.horizontal = vec![bar(304.0), bar(332.0), bar(438.0)];
-    let text = assemble(Furniture::Keep, false, vec![content])
+    let text = assemble(HeadersFooters::Keep, false, vec![content])
         .remove(0)
         .markdown;
     let expected = "\
@@ -774,36 +782,36 @@ fn survives_hostile_pages() {
         skew_deg: f32::NAN,
         ..page(1, lines)
     };
-    let ruling = Ruling {
+    let ruling = RulingLine {
         at: f32::NAN,
         start: f32::INFINITY,
         end: 0.0,
     };
-    content.rulings = Rulings {
+    content.rulings = PageRulings {
         horizontal: vec![ruling; 3],
         vertical: vec![ruling; 3],
     };
-    let done = assemble(Furniture::Keep, true, vec![content]);
+    let done = assemble(HeadersFooters::Keep, true, vec![content]);
     assert_eq!(done[0].lines.len(), count, "no line is lost");
 }
 
 #[test]
 fn a_page_of_very_many_lines_takes_no_longer_than_it_may() {
-    let lines: Vec<Line> = (0..100_000)
+    let lines: Vec<TextLine> = (0..100_000)
         .map(|i| line((i % 97) as f32 * 10.0, (i / 97) as f32, "word"))
         .collect();
     assert_eq!(
-        assemble(Furniture::Keep, true, vec![page(1, lines)])[0]
+        assemble(HeadersFooters::Keep, true, vec![page(1, lines)])[0]
             .lines
             .len(),
         100_000
     );
     for spread in [1.0, 31.0, 977.0] {
-        let lines: Vec<Line> = (0..5_000)
+        let lines: Vec<TextLine> = (0..5_000)
             .map(|i| line((i as f32 * spread) % 9_000.0, (i / 7) as f32 * 30.0, "12"))
             .collect();
         assert_eq!(
-            assemble(Furniture::Keep, true, vec![page(1, lines)])[0]
+            assemble(HeadersFooters::Keep, true, vec![page(1, lines)])[0]
                 .lines
                 .len(),
             5_000

@@ -1,18 +1,18 @@
 //! What backslashes begin: formulas, commands, environments; and dollar signs.
 
 use super::{
-    Group, List, Parser,
+    BraceGroup, ListState, MathpixParser,
     formula::{self, mend},
-    names::{self, Meaning, Place},
+    names::{self, CommandMeaning, EnvironmentKind},
     scan,
-    table::Builder,
+    table::TableBuilder,
 };
 use crate::text::{BlockKind, SpanKind};
 
 /// Deepest list.
 const MOST_DEPTH: usize = 6;
 
-impl Parser<'_> {
+impl MathpixParser<'_> {
     pub(super) fn command(&mut self) {
         let rest = &self.rest()[1..];
         let letters = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
@@ -92,7 +92,7 @@ impl Parser<'_> {
         {
             self.at = space.next;
         }
-        let in_lines = self.groups.contains(&Group::Lines);
+        let in_lines = self.groups.contains(&BraceGroup::Lines);
         match &self.table {
             Some(table) if table.nested == 0 && !table.bars && !in_lines => self.end_row(),
             _ => self.text().push_break(),
@@ -145,30 +145,30 @@ impl Parser<'_> {
     }
 
     /// Does what a command means; `false` where what it needs does not follow.
-    fn known(&mut self, meaning: Meaning, from: usize) -> bool {
+    fn known(&mut self, meaning: CommandMeaning, from: usize) -> bool {
         match meaning {
-            Meaning::Heading(level) => self.own(BlockKind::Heading(level)),
-            Meaning::Paragraph => self.own(BlockKind::Paragraph),
-            Meaning::Note => {
-                let found = self.group(0, Group::Note);
+            CommandMeaning::Heading(level) => self.own(BlockKind::Heading(level)),
+            CommandMeaning::Paragraph => self.own(BlockKind::Paragraph),
+            CommandMeaning::Note => {
+                let found = self.group(0, BraceGroup::Note);
                 if found {
                     self.push_str(" (");
                 }
                 found
             }
-            Meaning::Style(kind) => self.group(0, Group::Style(kind)),
-            Meaning::Inside(skipped) => self.group(skipped, Group::Lines),
-            Meaning::Nothing(arguments) => {
+            CommandMeaning::Style(kind) => self.group(0, BraceGroup::Style(kind)),
+            CommandMeaning::Inside(skipped) => self.group(skipped, BraceGroup::Lines),
+            CommandMeaning::Nothing(arguments) => {
                 self.skip(arguments);
                 self.skip_space();
                 true
             }
-            Meaning::Signs(signs) => {
+            CommandMeaning::Signs(signs) => {
                 self.skip_space();
                 self.push_str(signs);
                 true
             }
-            Meaning::Accent(accent) => {
+            CommandMeaning::Accent(accent) => {
                 // Without a letter in braces it may be anything.
                 let braced = self.rest().starts_with('{');
                 if braced {
@@ -176,22 +176,22 @@ impl Parser<'_> {
                 }
                 braced
             }
-            Meaning::Script(sign) => self.script(sign),
-            Meaning::Break => {
+            CommandMeaning::Script(sign) => self.script(sign),
+            CommandMeaning::Break => {
                 self.skip_space();
                 self.text().push_break();
                 true
             }
-            Meaning::NewParagraph => {
+            CommandMeaning::NewParagraph => {
                 self.end_block();
                 true
             }
-            Meaning::Begin => self.begin(),
-            Meaning::End => self.end(),
-            Meaning::Item => self.item(),
-            Meaning::Rule => self.rule(),
-            Meaning::MultiColumn => self.spans(true),
-            Meaning::MultiRow => self.spans(false),
+            CommandMeaning::Begin => self.begin(),
+            CommandMeaning::End => self.end(),
+            CommandMeaning::Item => self.item(),
+            CommandMeaning::Rule => self.rule(),
+            CommandMeaning::MultiColumn => self.spans(true),
+            CommandMeaning::MultiRow => self.spans(false),
         }
     }
 
@@ -213,7 +213,7 @@ impl Parser<'_> {
     }
 
     /// An argument in braces, behind so many that do not show, as text.
-    fn group(&mut self, skipped: usize, group: Group) -> bool {
+    fn group(&mut self, skipped: usize, group: BraceGroup) -> bool {
         let from = self.at;
         self.skip(skipped);
         let rest = self.rest();
@@ -231,14 +231,14 @@ impl Parser<'_> {
     /// An argument that is a block of its own.
     fn own(&mut self, kind: BlockKind) -> bool {
         let closed = scan::argument(self.src, self.at, ['{', '}']).is_some();
-        if !self.group(0, Group::Block) {
+        if !self.group(0, BraceGroup::Block) {
             return false;
         }
         self.pop_group();
         let heading = matches!(kind, BlockKind::Heading(_));
         self.start_block(kind);
         self.one_line = heading && !closed;
-        self.open(Group::Block);
+        self.open(BraceGroup::Block);
         true
     }
 
@@ -259,7 +259,7 @@ impl Parser<'_> {
             self.at = stretch.next;
             return true;
         }
-        self.group(0, Group::Inside)
+        self.group(0, BraceGroup::Inside)
     }
 
     /// The name of an environment.
@@ -284,30 +284,30 @@ impl Parser<'_> {
             return false;
         };
         match place {
-            Place::Table(arguments) => self.begin_table(arguments + 1),
-            Place::Formula => {
+            EnvironmentKind::Table(arguments) => self.begin_table(arguments + 1),
+            EnvironmentKind::Formula => {
                 let stretch = scan::environment(src, self.at, &name);
                 let inside = &src[self.at..stretch.end];
                 self.at = stretch.next;
                 self.put_formula(formula::environment(&name, inside), true);
             }
-            Place::List(counts) => {
+            EnvironmentKind::List(counts) => {
                 self.start_block(BlockKind::Paragraph);
                 self.skip(0);
-                self.lists.push(List {
+                self.lists.push(ListState {
                     number: counts.then_some(0),
                 });
             }
-            Place::Apart(arguments) => {
+            EnvironmentKind::Apart(arguments) => {
                 self.start_block(BlockKind::Paragraph);
                 self.skip(arguments);
             }
-            Place::Abstract => {
+            EnvironmentKind::Abstract => {
                 self.start_block(BlockKind::Heading(2));
                 self.push_str("Abstract");
                 self.end_block();
             }
-            Place::Theorem(word) => {
+            EnvironmentKind::Theorem(word) => {
                 self.start_block(BlockKind::Paragraph);
                 self.rich.push_str(word, Some(SpanKind::Strong));
                 self.push(' ');
@@ -322,7 +322,7 @@ impl Parser<'_> {
             Some(table) if !table.bars => table.nested += 1,
             _ => {
                 self.start_block(BlockKind::Paragraph);
-                self.table = Some(Builder::default());
+                self.table = Some(TableBuilder::default());
             }
         }
     }
@@ -332,16 +332,16 @@ impl Parser<'_> {
             return false;
         };
         match place {
-            Place::Table(_) => match &mut self.table {
+            EnvironmentKind::Table(_) => match &mut self.table {
                 Some(table) if table.nested > 0 => table.nested -= 1,
                 _ => self.start_block(BlockKind::Paragraph),
             },
-            Place::Formula => {}
-            Place::List(_) => {
+            EnvironmentKind::Formula => {}
+            EnvironmentKind::List(_) => {
                 self.start_block(BlockKind::Paragraph);
                 self.lists.pop();
             }
-            Place::Apart(_) | Place::Abstract | Place::Theorem(_) => {
+            EnvironmentKind::Apart(_) | EnvironmentKind::Abstract | EnvironmentKind::Theorem(_) => {
                 self.start_block(BlockKind::Paragraph);
             }
         }
@@ -416,7 +416,7 @@ impl Parser<'_> {
         let count = &self.src[self.at..stretch.end];
         let count: String = count.chars().filter(char::is_ascii_digit).take(4).collect();
         self.at = stretch.next;
-        if self.table.is_none() || !self.group(1, Group::Lines) {
+        if self.table.is_none() || !self.group(1, BraceGroup::Lines) {
             self.at = from;
             return false;
         }

@@ -4,12 +4,12 @@
 /// `latex` mended, on one line. Nothing that shows is taken away.
 pub(super) fn mend(latex: &str) -> String {
     let pairs = pairs(latex);
-    let mut mender = Mender {
+    let mut mender = LatexRepair {
         src: latex,
         at: 0,
         out: String::with_capacity(latex.len() + 8),
-        open: vec![Open {
-            kind: Kind::All,
+        open: vec![OpenGroup {
+            kind: LatexGroupKind::All,
             start: 0,
         }],
         shut: vec![false; latex.len()],
@@ -56,7 +56,7 @@ fn pairs(latex: &str) -> Vec<Option<usize>> {
     pairs
 }
 
-enum Kind<'a> {
+enum LatexGroupKind<'a> {
     /// The whole formula.
     All,
     /// A brace, and where it stands if it is closed later.
@@ -65,18 +65,18 @@ enum Kind<'a> {
     Environment(&'a str),
 }
 
-struct Open<'a> {
-    kind: Kind<'a>,
+struct OpenGroup<'a> {
+    kind: LatexGroupKind<'a>,
     /// Where its content, or the current cell of it, starts in the output.
     start: usize,
 }
 
-struct Mender<'a> {
+struct LatexRepair<'a> {
     src: &'a str,
     at: usize,
     out: String,
     /// What is open; the first is the whole formula, which stays.
-    open: Vec<Open<'a>>,
+    open: Vec<OpenGroup<'a>>,
     /// By source byte: opening braces whose end has been written before its time.
     shut: Vec<bool>,
     /// What is missing further up: where in the output.
@@ -86,7 +86,7 @@ struct Mender<'a> {
     in_dollars: bool,
 }
 
-impl<'a> Mender<'a> {
+impl<'a> LatexRepair<'a> {
     fn next(&mut self) -> Option<char> {
         let c = self.src[self.at..].chars().next()?;
         self.at += c.len_utf8();
@@ -99,11 +99,13 @@ impl<'a> Mender<'a> {
             '{' => {
                 let at = self.at - 1;
                 self.out.push('{');
-                self.push(Kind::Brace(pairs[at].map(|_| at)));
+                self.push(LatexGroupKind::Brace(pairs[at].map(|_| at)));
             }
             '}' => {
                 if let Some(start) = pairs[self.at - 1].filter(|&start| !self.shut[start]) {
-                    self.close_until(|kind| matches!(kind, Kind::Brace(Some(at)) if *at == start));
+                    self.close_until(
+                        |kind| matches!(kind, LatexGroupKind::Brace(Some(at)) if *at == start),
+                    );
                 }
             }
             '&' => {
@@ -150,7 +152,7 @@ impl<'a> Mender<'a> {
             "left" => {
                 self.out.push_str("\\left");
                 self.delimiter();
-                self.push(Kind::Left);
+                self.push(LatexGroupKind::Left);
             }
             "right" => self.right(),
             "begin" | "end" => self.environment(name),
@@ -165,7 +167,7 @@ impl<'a> Mender<'a> {
 
     /// Whether a brace is open, as that of `\text` is, in which math may stand.
     fn in_text(&self) -> bool {
-        matches!(self.open.last(), Some(open) if matches!(open.kind, Kind::Brace(_)))
+        matches!(self.open.last(), Some(open) if matches!(open.kind, LatexGroupKind::Brace(_)))
     }
 
     /// Writes the delimiter after `\left` or `\right`: a full stop, which shows nothing, where there is none.
@@ -196,11 +198,12 @@ impl<'a> Mender<'a> {
     }
 
     fn right(&mut self) {
-        while matches!(self.open.last(), Some(open) if matches!(open.kind, Kind::Brace(None))) {
+        while matches!(self.open.last(), Some(open) if matches!(open.kind, LatexGroupKind::Brace(None)))
+        {
             self.close();
         }
         match self.open.last() {
-            Some(open) if matches!(open.kind, Kind::Left) => {
+            Some(open) if matches!(open.kind, LatexGroupKind::Left) => {
                 self.open.pop();
             }
             open => self.inserts.push(open.map_or(0, |open| open.start)),
@@ -216,9 +219,9 @@ impl<'a> Mender<'a> {
         if word == "begin" {
             self.out.extend(["\\begin{", name, "}"]);
             self.environments += 1;
-            self.push(Kind::Environment(name));
+            self.push(LatexGroupKind::Environment(name));
         } else if self.environments > 0 {
-            self.close_until(|kind| matches!(kind, Kind::Environment(_)));
+            self.close_until(|kind| matches!(kind, LatexGroupKind::Environment(_)));
         }
     }
 
@@ -234,14 +237,14 @@ impl<'a> Mender<'a> {
         Some(name)
     }
 
-    fn push(&mut self, kind: Kind<'a>) {
+    fn push(&mut self, kind: LatexGroupKind<'a>) {
         let start = self.out.len();
-        self.open.push(Open { kind, start });
+        self.open.push(OpenGroup { kind, start });
     }
 
     /// A cell or a row ends: what was to grow with its content ends in it.
     fn cell(&mut self) {
-        while matches!(self.open.last(), Some(open) if matches!(open.kind, Kind::Left)) {
+        while matches!(self.open.last(), Some(open) if matches!(open.kind, LatexGroupKind::Left)) {
             self.close();
         }
     }
@@ -254,7 +257,7 @@ impl<'a> Mender<'a> {
     }
 
     /// Closes what was opened last, and says whether it was `wanted`, until it was.
-    fn close_until(&mut self, wanted: impl Fn(&Kind) -> bool) {
+    fn close_until(&mut self, wanted: impl Fn(&LatexGroupKind) -> bool) {
         while self.open.len() > 1 {
             let found = self.open.last().is_some_and(|open| wanted(&open.kind));
             self.close();
@@ -267,15 +270,15 @@ impl<'a> Mender<'a> {
     fn close(&mut self) {
         let Some(open) = self.open.pop() else { return };
         match open.kind {
-            Kind::All => {}
-            Kind::Brace(at) => {
+            LatexGroupKind::All => {}
+            LatexGroupKind::Brace(at) => {
                 if let Some(at) = at {
                     self.shut[at] = true;
                 }
                 self.out.push('}');
             }
-            Kind::Left => self.out.push_str("\\right."),
-            Kind::Environment(name) => {
+            LatexGroupKind::Left => self.out.push_str("\\right."),
+            LatexGroupKind::Environment(name) => {
                 self.environments -= 1;
                 self.out.extend(["\\end{", name, "}"]);
             }

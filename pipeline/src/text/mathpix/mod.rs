@@ -17,17 +17,17 @@ mod commands;
 // What may begin a line: lists, headings, Markdown's tables.
 mod starts;
 
-use self::table::Builder;
+use self::table::TableBuilder;
 use super::{
-    Block, BlockKind, Span, SpanKind,
-    join::{Hyphenated, is_unspaced, join_line},
-    marks::Mark,
-    rich::Rich,
+    Block, BlockKind, SpanKind, TextSpan,
+    join::{HyphenatedWords, is_unspaced, join_line},
+    marks::ListMarker,
+    rich::InlineText,
 };
 
 /// The blocks of a page that was read as markup.
 pub(crate) fn blocks(markup: &str) -> Vec<Block> {
-    let mut parser = Parser::new(markup);
+    let mut parser = MathpixParser::new(markup);
     parser.start_line();
     while parser.at < markup.len() {
         parser.step();
@@ -39,7 +39,7 @@ pub(crate) fn blocks(markup: &str) -> Vec<Block> {
 
 /// What a closing brace ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Group {
+enum BraceGroup {
     /// A brace that is text.
     Literal,
     /// Bold or italic type.
@@ -58,43 +58,43 @@ enum Group {
 
 /// An open list.
 #[derive(Debug)]
-struct List {
+struct ListState {
     /// The last number; `None` where its items are not counted.
     number: Option<u32>,
 }
 
-struct Parser<'a> {
+struct MathpixParser<'a> {
     src: &'a str,
     at: usize,
     blocks: Vec<Block>,
     /// The block in the making.
     kind: BlockKind,
-    rich: Rich,
-    groups: Vec<Group>,
+    rich: InlineText,
+    groups: Vec<BraceGroup>,
     /// Whether the block ends with its line: a heading whose brace is not closed.
     one_line: bool,
     /// Groups that ended with their paragraph, whose braces are still to come.
     owed: usize,
     strong: usize,
     emphasis: usize,
-    lists: Vec<List>,
-    table: Option<Builder>,
+    lists: Vec<ListState>,
+    table: Option<TableBuilder>,
     /// Words hyphenated inside lines.
-    seen: Hyphenated,
+    seen: HyphenatedWords,
     /// The marks at the start of lines, by where the lines start.
-    marks: Vec<(usize, Mark)>,
+    marks: Vec<(usize, ListMarker)>,
 }
 
-impl<'a> Parser<'a> {
+impl<'a> MathpixParser<'a> {
     fn new(src: &'a str) -> Self {
-        let mut seen = Hyphenated::default();
+        let mut seen = HyphenatedWords::default();
         src.lines().for_each(|line| seen.learn(line));
         Self {
             src,
             at: 0,
             blocks: Vec::new(),
             kind: BlockKind::Paragraph,
-            rich: Rich::default(),
+            rich: InlineText::default(),
             groups: Vec::new(),
             one_line: false,
             owed: 0,
@@ -139,7 +139,7 @@ impl<'a> Parser<'a> {
         match c {
             '\n' => self.newline(),
             '{' => {
-                self.groups.push(Group::Literal);
+                self.groups.push(BraceGroup::Literal);
                 self.push(c);
             }
             '}' => self.close(),
@@ -150,7 +150,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The text that is being written: the table's cell, or the block.
-    fn text(&mut self) -> &mut Rich {
+    fn text(&mut self) -> &mut InlineText {
         match &mut self.table {
             Some(table) => &mut table.cell,
             None => &mut self.rich,
@@ -241,7 +241,7 @@ impl<'a> Parser<'a> {
         if next == Some('*') || before == Some('*') {
             return false;
         }
-        if self.groups.last() == Some(&Group::Stars) {
+        if self.groups.last() == Some(&BraceGroup::Stars) {
             if space(before) || word(next) {
                 return false;
             }
@@ -250,7 +250,7 @@ impl<'a> Parser<'a> {
             if space(next) || word(before) || !self.stars_close(self.at + 2) {
                 return false;
             }
-            self.open(Group::Stars);
+            self.open(BraceGroup::Stars);
         }
         self.at += 2;
         true
@@ -263,20 +263,20 @@ impl<'a> Parser<'a> {
             .any(|pair| pair == b"**")
     }
 
-    fn open(&mut self, group: Group) {
+    fn open(&mut self, group: BraceGroup) {
         match group {
-            Group::Stars | Group::Style(SpanKind::Strong) => self.strong += 1,
-            Group::Style(_) => self.emphasis += 1,
+            BraceGroup::Stars | BraceGroup::Style(SpanKind::Strong) => self.strong += 1,
+            BraceGroup::Style(_) => self.emphasis += 1,
             _ => {}
         }
         self.groups.push(group);
     }
 
-    fn pop_group(&mut self) -> Option<Group> {
+    fn pop_group(&mut self) -> Option<BraceGroup> {
         let group = self.groups.pop()?;
         match group {
-            Group::Stars | Group::Style(SpanKind::Strong) => self.strong -= 1,
-            Group::Style(_) => self.emphasis -= 1,
+            BraceGroup::Stars | BraceGroup::Style(SpanKind::Strong) => self.strong -= 1,
+            BraceGroup::Style(_) => self.emphasis -= 1,
             _ => {}
         }
         Some(group)
@@ -284,13 +284,13 @@ impl<'a> Parser<'a> {
 
     /// A closing brace.
     fn close(&mut self) {
-        while self.groups.last() == Some(&Group::Stars) {
+        while self.groups.last() == Some(&BraceGroup::Stars) {
             self.pop_group();
         }
         match self.pop_group() {
-            Some(Group::Literal) => self.push('}'),
-            Some(Group::Note) => self.push(')'),
-            Some(Group::Block) => self.end_block(),
+            Some(BraceGroup::Literal) => self.push('}'),
+            Some(BraceGroup::Note) => self.push(')'),
+            Some(BraceGroup::Block) => self.end_block(),
             Some(_) => {}
             None if self.owed > 0 => self.owed -= 1,
             None => self.push('}'),
@@ -300,7 +300,7 @@ impl<'a> Parser<'a> {
     /// Ends all groups before their braces.
     fn end_groups(&mut self) {
         while let Some(group) = self.pop_group() {
-            if !matches!(group, Group::Literal | Group::Stars) {
+            if !matches!(group, BraceGroup::Literal | BraceGroup::Stars) {
                 self.owed += 1;
             }
         }
@@ -320,7 +320,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn add(&mut self, kind: BlockKind, text: String, spans: Vec<Span>) {
+    fn add(&mut self, kind: BlockKind, text: String, spans: Vec<TextSpan>) {
         self.blocks.push(Block {
             kind,
             bounds: Default::default(),
@@ -362,7 +362,7 @@ impl<'a> Parser<'a> {
         if self.table.is_some() {
             self.end_groups();
         }
-        if let Some(table) = self.table.take().and_then(Builder::finish) {
+        if let Some(table) = self.table.take().and_then(TableBuilder::finish) {
             self.add(BlockKind::Table(table), String::new(), Vec::new());
         }
     }

@@ -4,7 +4,7 @@ use crate::text::SpanKind;
 
 /// What a command does with the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub(super) enum CommandMeaning {
     /// Its argument is a heading of that level.
     Heading(u8),
     /// Its argument is a paragraph of its own, or several.
@@ -35,8 +35,8 @@ pub(super) enum Meaning {
 }
 
 /// What `name`, without its backslash and star, means outside math; `None` where it is not known.
-pub(super) fn meaning(name: &str) -> Option<Meaning> {
-    use Meaning::*;
+pub(super) fn meaning(name: &str) -> Option<CommandMeaning> {
+    use CommandMeaning::*;
     Some(match name {
         "title" => Heading(1),
         "part" | "chapter" | "section" => Heading(2),
@@ -163,7 +163,7 @@ pub(super) fn accented(letter: char, accent: char) -> Option<char> {
 
 /// What an environment is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum EnvironmentKind {
     /// A table, with so many arguments before its columns.
     Table(usize),
     /// A formula on lines of its own.
@@ -178,31 +178,31 @@ pub(super) enum Place {
 }
 
 /// What the environment `name` is; `None` where it is not known.
-pub(super) fn place(name: &str) -> Option<Place> {
+pub(super) fn place(name: &str) -> Option<EnvironmentKind> {
     Some(match name.trim_end_matches('*') {
-        "tabular" if name.ends_with('*') => Place::Table(1),
-        "tabular" | "longtable" | "supertabular" => Place::Table(0),
-        "tabularx" | "tabulary" => Place::Table(1),
+        "tabular" if name.ends_with('*') => EnvironmentKind::Table(1),
+        "tabular" | "longtable" | "supertabular" => EnvironmentKind::Table(0),
+        "tabularx" | "tabulary" => EnvironmentKind::Table(1),
         "equation" | "displaymath" | "math" | "align" | "eqnarray" | "flalign" | "gather"
         | "multline" | "split" | "aligned" | "gathered" | "array" | "cases" | "matrix"
-        | "pmatrix" | "bmatrix" | "vmatrix" | "Vmatrix" | "Bmatrix" => Place::Formula,
-        "itemize" | "description" => Place::List(false),
-        "enumerate" => Place::List(true),
-        "abstract" => Place::Abstract,
+        | "pmatrix" | "bmatrix" | "vmatrix" | "Vmatrix" | "Bmatrix" => EnvironmentKind::Formula,
+        "itemize" | "description" => EnvironmentKind::List(false),
+        "enumerate" => EnvironmentKind::List(true),
+        "abstract" => EnvironmentKind::Abstract,
         "table" | "figure" | "center" | "flushleft" | "flushright" | "document" | "quote"
         | "quotation" | "verse" | "titlepage" | "landscape" | "threeparttable" | "tablenotes"
         | "small" | "footnotesize" | "tiny" | "sidewaystable" | "subfigure" | "wrapfigure" => {
-            Place::Apart(0)
+            EnvironmentKind::Apart(0)
         }
-        "minipage" | "multicols" | "thebibliography" | "adjustbox" => Place::Apart(1),
-        "theorem" => Place::Theorem("Theorem"),
-        "lemma" => Place::Theorem("Lemma"),
-        "proposition" => Place::Theorem("Proposition"),
-        "corollary" => Place::Theorem("Corollary"),
-        "definition" => Place::Theorem("Definition"),
-        "example" => Place::Theorem("Example"),
-        "remark" => Place::Theorem("Remark"),
-        "proof" => Place::Theorem("Proof"),
+        "minipage" | "multicols" | "thebibliography" | "adjustbox" => EnvironmentKind::Apart(1),
+        "theorem" => EnvironmentKind::Theorem("Theorem"),
+        "lemma" => EnvironmentKind::Theorem("Lemma"),
+        "proposition" => EnvironmentKind::Theorem("Proposition"),
+        "corollary" => EnvironmentKind::Theorem("Corollary"),
+        "definition" => EnvironmentKind::Theorem("Definition"),
+        "example" => EnvironmentKind::Theorem("Example"),
+        "remark" => EnvironmentKind::Theorem("Remark"),
+        "proof" => EnvironmentKind::Theorem("Proof"),
         _ => return None,
     })
 }

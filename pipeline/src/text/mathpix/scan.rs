@@ -6,7 +6,7 @@ const LONGEST_ARGUMENT: usize = 400;
 
 /// A stretch of the source and what comes after it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Stretch {
+pub(super) struct SourceSpan {
     /// Where it ends.
     pub end: usize,
     /// Where what comes after its closing mark starts.
@@ -15,7 +15,7 @@ pub(super) struct Stretch {
 
 /// Where the formula whose content starts at `at` ends: at its closing mark, or, where it has none, before what
 /// cannot belong to it; in a table at the latest where the cell ends.
-pub(super) fn formula(src: &str, at: usize, display: bool, in_table: bool) -> Stretch {
+pub(super) fn formula(src: &str, at: usize, display: bool, in_table: bool) -> SourceSpan {
     let bytes = src.as_bytes();
     let (mut depth, mut inner) = (0_usize, 0_usize);
     let mut blank = None;
@@ -25,7 +25,7 @@ pub(super) fn formula(src: &str, at: usize, display: bool, in_table: bool) -> St
             b'\\' => {
                 match bytes.get(i + 1) {
                     Some(b')' | b']') if inner == 0 => {
-                        return Stretch {
+                        return SourceSpan {
                             end: i,
                             next: i + 2,
                         };
@@ -54,7 +54,7 @@ pub(super) fn formula(src: &str, at: usize, display: bool, in_table: bool) -> St
     if in_table {
         end = cell_end(src, at, end);
     }
-    Stretch { end, next: end }
+    SourceSpan { end, next: end }
 }
 
 /// Whether a table begins or ends here, which no formula outlasts.
@@ -88,7 +88,7 @@ fn cell_end(src: &str, at: usize, end: usize) -> usize {
 
 /// Where the environment `name` ends whose content starts at `at`: at its end, or where it has none, at the
 /// paragraph's or before the next one of its name.
-pub(super) fn environment(src: &str, at: usize, name: &str) -> Stretch {
+pub(super) fn environment(src: &str, at: usize, name: &str) -> SourceSpan {
     let (begin, end) = (format!("\\begin{{{name}}}"), format!("\\end{{{name}}}"));
     // What may stand within itself, and so must end with the paragraph.
     let nests = name.ends_with("matrix") || matches!(name, "array" | "cases" | "aligned");
@@ -101,7 +101,7 @@ pub(super) fn environment(src: &str, at: usize, name: &str) -> Stretch {
             b'\\' if src[i..].starts_with(&end) => {
                 if depth == 0 {
                     let next = i + end.len();
-                    return Stretch { end: i, next };
+                    return SourceSpan { end: i, next };
                 }
                 depth -= 1;
             }
@@ -122,12 +122,12 @@ pub(super) fn environment(src: &str, at: usize, name: &str) -> Stretch {
         i += 1;
     }
     let end = blank.unwrap_or(i);
-    Stretch { end, next: end }
+    SourceSpan { end, next: end }
 }
 
 /// A formula between dollar signs, whose content starts at `at`: only what looks like one, for a dollar sign may be
 /// one.
-pub(super) fn dollars(src: &str, at: usize) -> Option<Stretch> {
+pub(super) fn dollars(src: &str, at: usize) -> Option<SourceSpan> {
     let content = &src[at..];
     let first = content.chars().next().filter(|c| !c.is_whitespace())?;
     let mut end = None;
@@ -149,14 +149,14 @@ pub(super) fn dollars(src: &str, at: usize) -> Option<Stretch> {
     let formula = inside.contains(['\\', '^', '_', '=', '{', '|'])
         || inside.chars().count() <= 2 && first.is_alphabetic();
     let whole = !inside.ends_with(char::is_whitespace) && !inside.is_empty();
-    (formula && whole && !after.is_some_and(|c| c.is_ascii_digit())).then(|| Stretch {
+    (formula && whole && !after.is_some_and(|c| c.is_ascii_digit())).then(|| SourceSpan {
         end: at + inside.len(),
         next: at + inside.len() + 1,
     })
 }
 
 /// The argument in `brackets` that starts at `at`, white space before it skipped; not longer than a paragraph.
-pub(super) fn argument(src: &str, at: usize, brackets: [char; 2]) -> Option<Stretch> {
+pub(super) fn argument(src: &str, at: usize, brackets: [char; 2]) -> Option<SourceSpan> {
     let rest = &src[at..];
     let start = at
         + rest
@@ -174,7 +174,7 @@ pub(super) fn argument(src: &str, at: usize, brackets: [char; 2]) -> Option<Stre
             '\\' => escaped = true,
             c if c == brackets[1] && depth == 0 => {
                 let end = from + i;
-                return Some(Stretch { end, next: end + 1 });
+                return Some(SourceSpan { end, next: end + 1 });
             }
             '{' => depth += 1,
             '}' => depth = depth.saturating_sub(1),

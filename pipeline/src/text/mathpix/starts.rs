@@ -1,17 +1,17 @@
 //! What may begin a line: the items of a list, a heading, a table with bars.
 
-use super::{Parser, table::Builder};
+use super::{MathpixParser, table::TableBuilder};
 use crate::text::{
     BlockKind,
-    marks::{Mark, MarkKind, mark},
+    marks::{ListMarker, ListMarkerKind, mark},
 };
 
 /// Lines within which a neighbouring mark is looked for.
 const REACH: usize = 60;
 
 /// The marks of lists, by where their lines start: bullets, and dashes and counts that do not stand alone.
-pub(super) fn marks(src: &str) -> Vec<(usize, Mark)> {
-    let mut found: Vec<(usize, usize, Mark)> = Vec::new();
+pub(super) fn marks(src: &str) -> Vec<(usize, ListMarker)> {
+    let mut found: Vec<(usize, usize, ListMarker)> = Vec::new();
     let mut at = 0;
     for (number, line) in src.split_inclusive('\n').enumerate() {
         let text = line.trim_start();
@@ -21,13 +21,13 @@ pub(super) fn marks(src: &str) -> Vec<(usize, Mark)> {
     }
     let kept: Vec<bool> = (0..found.len()).map(|i| is_sure(&found, i)).collect();
     let marks = found.into_iter().zip(kept).filter(|(_, kept)| *kept);
-    let mut marks: Vec<(usize, Mark)> = marks.map(|((_, at, mark), _)| (at, mark)).collect();
+    let mut marks: Vec<(usize, ListMarker)> = marks.map(|((_, at, mark), _)| (at, mark)).collect();
     marks.reverse();
     marks
 }
 
 /// Whether the mark `i` begins an item: each is the number of its line, its place, itself.
-fn is_sure(found: &[(usize, usize, Mark)], i: usize) -> bool {
+fn is_sure(found: &[(usize, usize, ListMarker)], i: usize) -> bool {
     let (line, _, this) = &found[i];
     let near = &found[i.saturating_sub(REACH)..found.len().min(i + REACH + 1)];
     let mut others = near
@@ -35,13 +35,13 @@ fn is_sure(found: &[(usize, usize, Mark)], i: usize) -> bool {
         .filter(|(other, ..)| other != line && other.abs_diff(*line) <= REACH)
         .map(|(.., other)| other);
     match this.kind {
-        MarkKind::Bullet => true,
-        MarkKind::Dash => others.any(|other| other.text == this.text),
-        MarkKind::Count { .. } => others.any(|other| this.neighbours(other)),
+        ListMarkerKind::Bullet => true,
+        ListMarkerKind::Dash => others.any(|other| other.text == this.text),
+        ListMarkerKind::Count { .. } => others.any(|other| this.neighbours(other)),
     }
 }
 
-impl Parser<'_> {
+impl MathpixParser<'_> {
     /// Looks at the start of a line, white space skipped.
     pub(super) fn start_line(&mut self) {
         if self.table.is_some() || !self.groups.is_empty() {
@@ -53,7 +53,7 @@ impl Parser<'_> {
         if let Some((_, mark)) = self.marks.pop_if(|(at, _)| *at == self.at) {
             self.at += mark.rest;
             let mark = match mark.kind {
-                MarkKind::Count { .. } => mark.text,
+                ListMarkerKind::Count { .. } => mark.text,
                 _ => "-".to_owned(),
             };
             return self.start_block(BlockKind::ListItem { mark, depth: 0 });
@@ -62,7 +62,7 @@ impl Parser<'_> {
             self.signs();
         } else if self.rest().starts_with('|') && self.is_ruled() {
             self.start_block(BlockKind::Paragraph);
-            self.table = Some(Builder::barred());
+            self.table = Some(TableBuilder::barred());
             self.at += 1;
         }
     }

@@ -1,6 +1,6 @@
 //! A table while it is read: cells, rows, what spans.
 
-use crate::text::{Cell, Table, rich::Rich, tables::has_head};
+use crate::text::{Cell, Table, rich::InlineText, tables::has_head};
 
 /// Most columns or rows that a cell may span.
 const MOST_SPAN: u32 = 100;
@@ -9,11 +9,11 @@ const MOST_PLACES: usize = 10_000;
 
 /// A table that is being read.
 #[derive(Debug, Default)]
-pub(super) struct Builder {
+pub(super) struct TableBuilder {
     rows: Vec<Vec<Cell>>,
     row: Vec<Cell>,
     /// The text of the current cell.
-    pub cell: Rich,
+    pub cell: InlineText,
     span: (u32, u32),
     /// Rows above which a line is drawn.
     ruled: Vec<usize>,
@@ -23,7 +23,7 @@ pub(super) struct Builder {
     pub bars: bool,
 }
 
-impl Builder {
+impl TableBuilder {
     /// A table that is written with bars.
     pub fn barred() -> Self {
         Self {

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use pulldown_cmark::{Event, Options, Parser as Reader};
-use recto_schemas::Furniture;
+use pulldown_cmark::{Event, Parser as Reader, Options};
+use recto_schemas::HeadersFooters;
 
 use super::*;
 use crate::text::markdown;
 
 fn written(markup: &str) -> String {
-    markdown::page(&blocks(markup), Furniture::Keep)
+    markdown::page(&blocks(markup), HeadersFooters::Keep)
 }
 
 /// `samples/NAME.mmd` becomes `samples/NAME.md`. `RECTO_BLESS=1` writes those anew.

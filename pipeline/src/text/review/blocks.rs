@@ -3,15 +3,15 @@
 use super::{
     html::{push_plain, push_text},
     is_uncertain,
-    math::Formulas,
+    math::RenderedFormulas,
     overlay::push_classes,
 };
-use crate::text::{AssembledPage, Block, BlockKind, Cell, Span, SpanKind, Table};
+use crate::text::{AssembledPage, Block, BlockKind, Cell, SpanKind, Table, TextSpan};
 
 /// Writes the page's blocks.
 pub fn push_blocks(html: &mut String, page: &AssembledPage) {
     html.push_str("<article lang=\"\">\n");
-    let formulas = Formulas::of(page);
+    let formulas = RenderedFormulas::of(page);
     let mut in_list = false;
     for block in &page.blocks {
         let is_item = matches!(block.kind, BlockKind::ListItem { .. });
@@ -27,7 +27,7 @@ pub fn push_blocks(html: &mut String, page: &AssembledPage) {
     html.push_str("</article>\n");
 }
 
-fn push_block(html: &mut String, page: &AssembledPage, block: &Block, formulas: &Formulas) {
+fn push_block(html: &mut String, page: &AssembledPage, block: &Block, formulas: &RenderedFormulas) {
     let (start, end) = match &block.kind {
         BlockKind::Heading(1) => ("<h3>", "</h3>\n"),
         BlockKind::Heading(2) => ("<h4>", "</h4>\n"),
@@ -65,7 +65,7 @@ fn push_block(html: &mut String, page: &AssembledPage, block: &Block, formulas: 
     html.push_str(end);
 }
 
-fn push_table(html: &mut String, page: &AssembledPage, table: &Table, formulas: &Formulas) {
+fn push_table(html: &mut String, page: &AssembledPage, table: &Table, formulas: &RenderedFormulas) {
     html.push_str("<div class=\"scroll\"><table>\n");
     for (index, row) in table.rows.iter().enumerate() {
         let name = if index == 0 && table.head { "th" } else { "td" };
@@ -83,7 +83,7 @@ fn push_cell(
     page: &AssembledPage,
     cell: &Cell,
     name: &str,
-    formulas: &Formulas,
+    formulas: &RenderedFormulas,
 ) {
     push_plain(html, format_args!("<{name}"));
     for (attribute, span) in [("colspan", cell.columns), ("rowspan", cell.rows)] {
@@ -133,7 +133,7 @@ fn push_lines(html: &mut String, page: &AssembledPage, lines: &[usize], text: &s
 }
 
 /// Writes text that has no lines, with its formulas and its type.
-fn push_spans(html: &mut String, text: &str, spans: &[Span], formulas: &Formulas) {
+fn push_spans(html: &mut String, text: &str, spans: &[TextSpan], formulas: &RenderedFormulas) {
     let mut at = 0;
     for span in spans {
         push_broken(html, &text[at..span.range.start]);
@@ -169,7 +169,7 @@ fn push_broken(html: &mut String, text: &str) {
 }
 
 /// Writes a formula, or its source where it cannot be drawn.
-fn push_formula(html: &mut String, latex: &str, display: bool, formulas: &Formulas) {
+fn push_formula(html: &mut String, latex: &str, display: bool, formulas: &RenderedFormulas) {
     if let Some(mathml) = formulas.get(latex, display) {
         html.push_str(mathml);
     } else {

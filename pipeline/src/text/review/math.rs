@@ -4,7 +4,7 @@ use std::{collections::HashMap, thread};
 
 use math_core::{LatexToMathML, MathCoreConfig, MathDisplay};
 
-use crate::text::{AssembledPage, Block, BlockKind, Span, SpanKind};
+use crate::text::{AssembledPage, Block, BlockKind, SpanKind, TextSpan};
 
 /// Longest formula that is drawn, in bytes; a longer one shows as its source.
 const LONGEST: usize = 3_000;
@@ -27,9 +27,9 @@ const STYLES: [(&str, &str); 6] = [
 
 /// The formulas of a page, drawn.
 #[derive(Debug, Default)]
-pub struct Formulas(HashMap<(String, bool), String>);
+pub struct RenderedFormulas(HashMap<(String, bool), String>);
 
-impl Formulas {
+impl RenderedFormulas {
     /// Draws those of `page`, on a thread of their own: its stack bears deep formulas, and a panic stays in it.
     pub fn of(page: &AssembledPage) -> Self {
         let mut wanted: Vec<(String, bool)> = Vec::new();
@@ -57,7 +57,7 @@ impl Formulas {
 }
 
 fn collect(block: &Block, wanted: &mut Vec<(String, bool)>) {
-    let mut math = |text: &str, spans: &[Span]| {
+    let mut math = |text: &str, spans: &[TextSpan]| {
         let math = spans.iter().filter(|span| span.kind == SpanKind::Math);
         wanted.extend(math.map(|span| (text[span.range.clone()].to_owned(), false)));
     };
@@ -188,7 +188,7 @@ mod tests {
                 lines: Vec::new(),
                 blocks: vec![block],
             };
-            assert!(Formulas::of(&page).0.is_empty());
+            assert!(RenderedFormulas::of(&page).0.is_empty());
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Written page by page as pages are ready; of a page that is written, only its number is kept. All
 //! text comes from documents and is untrusted: it is escaped, and the page's own
-//! `Content-Security-Policy` lets nothing but its style and its images through.
+//! `OcrContent-Security-Policy` lets nothing but its style and its images through.
 
 // Escaping, addresses, style, and the head of a page that loads nothing.
 pub(crate) mod html;
@@ -21,14 +21,14 @@ use std::{
     path::PathBuf,
 };
 
-use recto_schemas::{Counts, LineRecord, PageOutcome, PageSummary};
+use recto_schemas::{LineRecord, PageCounts, PageOutcome, PageSummary};
 
 use self::{
     html::{push_args, push_plain, push_text},
-    overlay::Picture,
+    overlay::FigureSource,
 };
 use super::AssembledPage;
-use crate::image::preview::Preview;
+use crate::image::preview::PagePreview;
 
 /// Documents of at most so many pages carry their images in the review page itself.
 pub const MAX_INLINE_PAGES: u32 = 50;
@@ -36,16 +36,16 @@ pub const MAX_INLINE_PAGES: u32 = 50;
 pub const LOW_CONFIDENCE: f32 = 0.8;
 
 /// Keeps an image: file name and content.
-type Keep<'a> = dyn FnMut(&str, &[u8]) -> io::Result<()> + 'a;
+type SaveImage<'a> = dyn FnMut(&str, &[u8]) -> io::Result<()> + 'a;
 
 /// Where the images of long documents go: a folder beside the review page.
-pub struct Images<'a> {
+pub struct ReviewImages<'a> {
     /// The folder's name as a relative address.
     folder: String,
-    keep: Box<Keep<'a>>,
+    keep: Box<SaveImage<'a>>,
 }
 
-impl<'a> Images<'a> {
+impl<'a> ReviewImages<'a> {
     /// Images go to `keep`, by file name and content; the review page looks for them in a folder of
     /// that name beside itself.
     pub fn new(folder: &OsStr, keep: impl FnMut(&str, &[u8]) -> io::Result<()> + 'a) -> Self {
@@ -69,7 +69,7 @@ impl<'a> Images<'a> {
     }
 }
 
-impl fmt::Debug for Images<'_> {
+impl fmt::Debug for ReviewImages<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Images")
             .field("folder", &self.folder)
@@ -79,29 +79,34 @@ impl fmt::Debug for Images<'_> {
 
 /// A review page that is being written.
 #[derive(Debug)]
-pub struct Review<'a, W> {
+pub struct ReviewWriter<'a, W> {
     out: W,
     /// Where images go; `None` where they stand in the page.
-    images: Option<Images<'a>>,
-    counts: Counts,
+    images: Option<ReviewImages<'a>>,
+    counts: PageCounts,
     failed: Vec<u32>,
     /// Pages worth a look: number, lines that were read with low confidence.
     uncertain: Vec<(u32, usize)>,
 }
 
-impl<'a, W: Write> Review<'a, W> {
+impl<'a, W: Write> ReviewWriter<'a, W> {
     /// Starts the review page of a document: `title` is its name, `pages` how many are to come. Above
     /// [`MAX_INLINE_PAGES`] their images go to `images`.
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn start(mut out: W, title: &str, pages: u32, images: Images<'a>) -> io::Result<Self> {
+    pub fn start(
+        mut out: W,
+        title: &str,
+        pages: u32,
+        images: ReviewImages<'a>,
+    ) -> io::Result<Self> {
         let inline = pages <= MAX_INLINE_PAGES;
         out.write_all(head(title, pages, inline).as_bytes())?;
         Ok(Self {
             out,
             images: (!inline).then_some(images),
-            counts: Counts::default(),
+            counts: PageCounts::default(),
             failed: Vec::new(),
             uncertain: Vec::new(),
         })
@@ -115,7 +120,7 @@ impl<'a, W: Write> Review<'a, W> {
         &mut self,
         page: &AssembledPage,
         summary: &PageSummary,
-        preview: Option<&Preview>,
+        preview: Option<&PagePreview>,
     ) -> io::Result<()> {
         let picture = self.picture(page.number, preview)?;
         let uncertain = page.lines.iter().filter(|line| is_uncertain(line)).count();
@@ -169,16 +174,20 @@ impl<'a, W: Write> Review<'a, W> {
         Ok(self.out)
     }
 
-    fn picture<'p>(&mut self, page: u32, preview: Option<&'p Preview>) -> io::Result<Picture<'p>> {
+    fn picture<'p>(
+        &mut self,
+        page: u32,
+        preview: Option<&'p PagePreview>,
+    ) -> io::Result<FigureSource<'p>> {
         let Some(preview) = preview.filter(|preview| !preview.jpeg.is_empty()) else {
-            return Ok(Picture::None);
+            return Ok(FigureSource::None);
         };
-        let Some(Images { folder, keep }) = &mut self.images else {
-            return Ok(Picture::Inline(preview));
+        let Some(ReviewImages { folder, keep }) = &mut self.images else {
+            return Ok(FigureSource::Inline(preview));
         };
         let file = format!("{page:04}.jpg");
         keep(&file, &preview.jpeg)?;
-        Ok(Picture::Beside(preview, format!("{folder}/{file}")))
+        Ok(FigureSource::Beside(preview, format!("{folder}/{file}")))
     }
 }
 
@@ -278,7 +287,7 @@ fn push_note(html: &mut String, summary: &PageSummary) {
     html.push_str("</p>\n");
 }
 
-fn push_counts(html: &mut String, counts: &Counts) {
+fn push_counts(html: &mut String, counts: &PageCounts) {
     let parts: Vec<String> = [
         (counts.ok, "read"),
         (counts.text_layer, "taken from the document’s own text"),

@@ -6,16 +6,16 @@ use super::{
     html::{push_data_url, push_plain, push_text},
     is_uncertain,
 };
-use crate::{image::preview::Preview, text::AssembledPage};
+use crate::{image::preview::PagePreview, text::AssembledPage};
 
 /// Where a page's picture comes from.
-pub enum Picture<'a> {
+pub enum FigureSource<'a> {
     /// There is none.
     None,
     /// It stands in the page itself.
-    Inline(&'a Preview),
+    Inline(&'a PagePreview),
     /// It lies beside, at a relative address.
-    Beside(&'a Preview, String),
+    Beside(&'a PagePreview, String),
 }
 
 /// Writes the page's picture with its boxes; nothing where there is neither.
@@ -23,11 +23,11 @@ pub fn push_figure(
     html: &mut String,
     page: &AssembledPage,
     summary: &PageSummary,
-    picture: &Picture<'_>,
+    picture: &FigureSource<'_>,
 ) {
     let size = summary.width_px.zip(summary.height_px);
     let boxes = size.filter(|&(width, height)| width > 0 && height > 0 && !page.lines.is_empty());
-    if boxes.is_none() && matches!(picture, Picture::None) {
+    if boxes.is_none() && matches!(picture, FigureSource::None) {
         return;
     }
     html.push_str("<figure><div>");
@@ -45,15 +45,15 @@ pub fn push_figure(
     html.push_str("</div></figure>\n");
 }
 
-fn push_picture(html: &mut String, page: u32, picture: &Picture<'_>) {
+fn push_picture(html: &mut String, page: u32, picture: &FigureSource<'_>) {
     let preview = match picture {
-        Picture::None => return,
-        Picture::Inline(preview) => {
+        FigureSource::None => return,
+        FigureSource::Inline(preview) => {
             html.push_str("<img src=\"");
             push_data_url(html, &preview.jpeg);
             preview
         }
-        Picture::Beside(preview, address) => {
+        FigureSource::Beside(preview, address) => {
             html.push_str("<img loading=\"lazy\" src=\"");
             push_text(html, address);
             preview

@@ -3,7 +3,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use recto_schemas::{Failure, LineRole, PageTiming};
+use recto_schemas::{LineRole, PageTiming, Reason};
 
 use super::*;
 use crate::{
@@ -84,22 +84,23 @@ fn paragraph(number: u32, texts: &[&str]) -> AssembledPage {
     page(number, texts, vec![block(BlockKind::Paragraph, all, "")])
 }
 
-fn picture() -> Preview {
-    Preview {
+fn picture() -> PagePreview {
+    PagePreview {
         jpeg: vec![0xFF, 0xD8, 0xFF, 0xD9],
         width: 1000,
         height: 1414,
     }
 }
 
-fn no_folder() -> Images<'static> {
-    Images::new(OsStr::new("unused"), |_, _| {
+fn no_folder() -> ReviewImages<'static> {
+    ReviewImages::new(OsStr::new("unused"), |_, _| {
         panic!("no image goes to a folder")
     })
 }
 
 fn written(title: &str, pages: &[(AssembledPage, PageSummary)]) -> String {
-    let mut review = Review::start(Vec::new(), title, pages.len() as u32, no_folder()).unwrap();
+    let mut review =
+        ReviewWriter::start(Vec::new(), title, pages.len() as u32, no_folder()).unwrap();
     for (page, summary) in pages {
         review.page(page, summary, Some(&picture())).unwrap();
     }
@@ -150,7 +151,7 @@ fn hostile_page(text: &str) -> (AssembledPage, PageSummary) {
     ];
     let mut summary = summary(1, PageOutcome::Ok);
     summary.engine = Some(text.to_owned());
-    summary.reason = Some(Failure {
+    summary.reason = Some(Reason {
         kind: text.to_owned(),
         message: text.to_owned(),
     });
@@ -236,13 +237,13 @@ fn each_line_and_its_box_lead_to_each_other() {
 fn images_of_long_documents_lie_beside() {
     let kept = RefCell::new(Vec::new());
     let images = || {
-        Images::new(OsStr::new("a b.images"), |name, content: &[u8]| {
+        ReviewImages::new(OsStr::new("a b.images"), |name, content: &[u8]| {
             kept.borrow_mut().push((name.to_owned(), content.len()));
             Ok(())
         })
     };
     let first = |pages| {
-        let mut review = Review::start(Vec::new(), "a", pages, images()).unwrap();
+        let mut review = ReviewWriter::start(Vec::new(), "a", pages, images()).unwrap();
         let (page, summary) = (paragraph(1, &["b"]), summary(1, PageOutcome::Ok));
         review.page(&page, &summary, Some(&picture())).unwrap();
         String::from_utf8(review.finish().unwrap()).unwrap()
@@ -265,7 +266,7 @@ fn images_of_long_documents_lie_beside() {
 fn the_folder_of_images_is_made_with_the_first() {
     let outside = tempfile::tempdir().unwrap();
     let folder = outside.path().join("ü.images");
-    let mut images = Images::in_folder(folder.clone());
+    let mut images = ReviewImages::in_folder(folder.clone());
     assert_eq!(images.folder, "%C3%BC.images");
     assert!(!folder.exists());
     (images.keep)("0001.jpg", b"one").unwrap();
@@ -277,7 +278,7 @@ fn the_folder_of_images_is_made_with_the_first() {
 fn failed_empty_and_uncertain_pages_say_so_and_are_listed() {
     let nothing = |number| page(number, &[], vec![]);
     let mut failed = summary(2, PageOutcome::Failed);
-    failed.reason = Some(Failure {
+    failed.reason = Some(Reason {
         kind: "page-timeout".to_owned(),
         message: "took longer than 20 s".to_owned(),
     });
@@ -348,7 +349,7 @@ fn a_page_is_written_when_it_comes() {
             Ok(())
         }
     }
-    let mut review = Review::start(Shared(&out), "a", 2, no_folder()).unwrap();
+    let mut review = ReviewWriter::start(Shared(&out), "a", 2, no_folder()).unwrap();
     review
         .page(
             &paragraph(1, &["first"]),

@@ -16,7 +16,7 @@ use aws_smithy_http_client::{
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-use super::super::{Cause, Result, StoreError};
+use super::super::{ErrorCause, Result, StoreError};
 use crate::cli::StoreArgs;
 
 /// The region that compatible stores take, and AWS's first.
@@ -78,7 +78,7 @@ fn loader(arguments: &StoreArgs) -> ConfigLoader {
 fn address(endpoint: &str) -> Result<&str> {
     let wrong = |why: &str| {
         let why = format!("--s3-endpoint: {why}; write http(s)://host:port");
-        StoreError::new("S3", Cause::NotConfigured(why))
+        StoreError::new("S3", ErrorCause::NotConfigured(why))
     };
     let url = url::Url::parse(endpoint).map_err(|_| wrong("not a URL"))?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -95,7 +95,7 @@ fn address(endpoint: &str) -> Result<&str> {
 async fn trust(loader: ConfigLoader, file: &Path) -> Result<ConfigLoader> {
     let wrong = |why: String| {
         let why = format!("--s3-ca-file: {why}");
-        StoreError::new(file.display(), Cause::NotConfigured(why))
+        StoreError::new(file.display(), ErrorCause::NotConfigured(why))
     };
     let pem = tokio::fs::read(file)
         .await
@@ -125,7 +125,7 @@ async fn trust(loader: ConfigLoader, file: &Path) -> Result<ConfigLoader> {
 
 /// Missing credentials are said at once and in plain words, not as the failure of the first request.
 async fn check_credentials(config: &aws_config::SdkConfig, address: &str) -> Result<()> {
-    let missing = |why: String| StoreError::new(address, Cause::NotConfigured(why));
+    let missing = |why: String| StoreError::new(address, ErrorCause::NotConfigured(why));
     let provider = config
         .credentials_provider()
         .ok_or_else(|| missing("no credentials".to_owned()))?;

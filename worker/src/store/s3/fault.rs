@@ -7,7 +7,7 @@ use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
 };
 
-use super::super::{Cause, StoreError};
+use super::super::{ErrorCause, StoreError};
 
 /// For `map_err`: what the failed call at a place means.
 pub(super) fn at<E>(at: &impl Display) -> impl FnOnce(SdkError<E, HttpResponse>) -> StoreError
@@ -28,7 +28,7 @@ pub(super) fn answer<E: ProvideErrorMetadata>(
     Some((answer.raw().status().as_u16(), code))
 }
 
-fn cause<E>(error: &SdkError<E, HttpResponse>) -> Cause
+fn cause<E>(error: &SdkError<E, HttpResponse>) -> ErrorCause
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -41,15 +41,15 @@ where
     }
     match error {
         SdkError::TimeoutError(_) => {
-            Cause::Unavailable("no answer in time (--s3-timeout)".to_owned())
+            ErrorCause::Unavailable("no answer in time (--s3-timeout)".to_owned())
         }
-        SdkError::ConstructionFailure(_) => Cause::BadRequest(innermost(error)),
-        _ => Cause::Unavailable(innermost(error)),
+        SdkError::ConstructionFailure(_) => ErrorCause::BadRequest(innermost(error)),
+        _ => ErrorCause::Unavailable(innermost(error)),
     }
 }
 
 /// What an answer means. `code` is empty where there is no body, as for HEAD.
-pub(super) fn refusal(status: u16, code: &str, message: &str) -> Cause {
+pub(super) fn refusal(status: u16, code: &str, message: &str) -> ErrorCause {
     let said = || match (code, message) {
         ("", _) => format!("HTTP {status}"),
         (code, "") => format!("HTTP {status} {code}"),
@@ -60,12 +60,12 @@ pub(super) fn refusal(status: u16, code: &str, message: &str) -> Cause {
         code => code.to_owned(),
     };
     match (status, code) {
-        (_, "NoSuchBucket") => Cause::NoSuchBucket,
-        (_, "NoSuchKey" | "NoSuchVersion" | "NotFound") => Cause::NoSuchObject,
+        (_, "NoSuchBucket") => ErrorCause::NoSuchBucket,
+        (_, "NoSuchKey" | "NoSuchVersion" | "NotFound") => ErrorCause::NoSuchObject,
         // The version is not one that this store could have given.
-        (400, "InvalidVersionId") => Cause::NoSuchObject,
+        (400, "InvalidVersionId") => ErrorCause::NoSuchObject,
         // A delete marker stands in its place.
-        (405, "MethodNotAllowed" | "") => Cause::NoSuchObject,
+        (405, "MethodNotAllowed" | "") => ErrorCause::NoSuchObject,
         (
             _,
             "InvalidAccessKeyId"
@@ -78,19 +78,19 @@ pub(super) fn refusal(status: u16, code: &str, message: &str) -> Cause {
             | "InvalidClientTokenId"
             | "UnrecognizedClientException"
             | "AuthorizationHeaderMalformed",
-        ) => Cause::BadCredentials { code: named() },
+        ) => ErrorCause::BadCredentials { code: named() },
         (
             _,
             "SlowDown" | "RequestTimeout" | "Throttling" | "ThrottlingException" | "InternalError",
-        ) => Cause::Unavailable(said()),
+        ) => ErrorCause::Unavailable(said()),
         // The answer to its end was lost, or someone has cleaned up: a new one will do.
-        (_, "NoSuchUpload") => Cause::Unavailable(said()),
-        (501, _) => Cause::BadRequest(said()),
-        (404, _) => Cause::NoSuchObject,
-        (401 | 403, _) => Cause::Denied { code: named() },
-        (412, _) => Cause::SourceChanged,
-        (408 | 429 | 500..=599, _) => Cause::Unavailable(said()),
-        _ => Cause::BadRequest(said()),
+        (_, "NoSuchUpload") => ErrorCause::Unavailable(said()),
+        (501, _) => ErrorCause::BadRequest(said()),
+        (404, _) => ErrorCause::NoSuchObject,
+        (401 | 403, _) => ErrorCause::Denied { code: named() },
+        (412, _) => ErrorCause::SourceChanged,
+        (408 | 429 | 500..=599, _) => ErrorCause::Unavailable(said()),
+        _ => ErrorCause::BadRequest(said()),
     }
 }
 

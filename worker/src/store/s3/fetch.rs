@@ -9,18 +9,20 @@ use tokio::{
     time,
 };
 
-use super::super::{Cause, Found, Location, Pin, Result, StoreError, back_off};
-use super::{S3, check_version, fault, object};
+use super::super::{
+    ErrorCause, ObjectMetadata, ObjectVersion, Result, StoreError, StoreUri, back_off,
+};
+use super::{S3Store, check_version, fault, object};
 
 /// Where the bytes go.
-pub(super) enum Target {
+pub(super) enum DownloadTarget {
     /// To a file.
     File(File),
     /// To memory: only where the caller's limit is small.
     Memory(Vec<u8>),
 }
 
-impl Target {
+impl DownloadTarget {
     pub(super) async fn file(path: &Path) -> io::Result<Self> {
         Ok(Self::File(File::create(path).await?))
     }
@@ -65,34 +67,34 @@ impl Target {
 }
 
 /// How far a download is.
-struct Download<'a> {
-    at: &'a Location,
+struct ObjectDownload<'a> {
+    at: &'a StoreUri,
     most_bytes: u64,
-    target: &'a mut Target,
+    target: &'a mut DownloadTarget,
     /// What the first answer said: later ones must be of the same object.
-    first: Option<Found>,
+    first: Option<ObjectMetadata>,
     /// Bytes in the target.
     done: u64,
 }
 
 /// Whether a body came to its end.
-enum Streamed {
+enum StreamEnd {
     Whole,
     /// And why not.
     Broken(String),
 }
 
-impl S3 {
+impl S3Store {
     /// Copies an object to `target`. A stream that breaks or stalls is taken up where it broke, as long as
     /// the object is still the same one, after a growing wait, as often as a request may be attempted.
     pub(super) async fn download(
         &self,
-        at: &Location,
-        pin: &Pin,
+        at: &StoreUri,
+        pin: &ObjectVersion,
         most_bytes: u64,
-        target: &mut Target,
-    ) -> Result<Found> {
-        let mut download = Download {
+        target: &mut DownloadTarget,
+    ) -> Result<ObjectMetadata> {
+        let mut download = ObjectDownload {
             at,
             most_bytes,
             target,
@@ -106,17 +108,17 @@ impl S3 {
             check_version(at, &pin, &found)?;
             pin = found.pin();
             match self.stream(&mut download, answer, found.bytes).await? {
-                Streamed::Whole => return Ok(found),
-                Streamed::Broken(why) if attempt >= self.attempts => {
-                    return Err(StoreError::new(at, Cause::Unavailable(why)));
+                StreamEnd::Whole => return Ok(found),
+                StreamEnd::Broken(why) if attempt >= self.attempts => {
+                    return Err(StoreError::new(at, ErrorCause::Unavailable(why)));
                 }
-                Streamed::Broken(_) => time::sleep(back_off(attempt)).await,
+                StreamEnd::Broken(_) => time::sleep(back_off(attempt)).await,
             }
         }
         unreachable!("attempts end")
     }
 
-    async fn get(&self, at: &Location, pin: &Pin, from: u64) -> Result<GetObjectOutput> {
+    async fn get(&self, at: &StoreUri, pin: &ObjectVersion, from: u64) -> Result<GetObjectOutput> {
         let (bucket, key) = object(at)?;
         self.client
             .get_object()
@@ -132,15 +134,15 @@ impl S3 {
 
     async fn stream(
         &self,
-        download: &mut Download<'_>,
+        download: &mut ObjectDownload<'_>,
         mut answer: GetObjectOutput,
         bytes: u64,
-    ) -> Result<Streamed> {
+    ) -> Result<StreamEnd> {
         let at = download.at;
         loop {
             let next = match time::timeout(self.timeout, answer.body.next()).await {
-                Err(_) => return Ok(Streamed::Broken("the stream stalled".to_owned())),
-                Ok(Some(Err(error))) => return Ok(Streamed::Broken(fault::innermost(&error))),
+                Err(_) => return Ok(StreamEnd::Broken("the stream stalled".to_owned())),
+                Ok(Some(Err(error))) => return Ok(StreamEnd::Broken(fault::innermost(&error))),
                 Ok(Some(Ok(next))) => next,
                 Ok(None) => break,
             };
@@ -152,16 +154,16 @@ impl S3 {
             .await
             .map_err(StoreError::local(at))?;
         Ok(if download.done == bytes {
-            Streamed::Whole
+            StreamEnd::Whole
         } else {
-            Streamed::Broken(format!("{} of {bytes} bytes came", download.done))
+            StreamEnd::Broken(format!("{} of {bytes} bytes came", download.done))
         })
     }
 }
 
-impl Download<'_> {
+impl ObjectDownload<'_> {
     /// Looks at the head of an answer: what object it is of, and where in it the body begins.
-    async fn begin(&mut self, answer: &GetObjectOutput) -> Result<Found> {
+    async fn begin(&mut self, answer: &GetObjectOutput) -> Result<ObjectMetadata> {
         let length = u64::try_from(answer.content_length().unwrap_or(0)).unwrap_or(0);
         // `bytes 100-199/200` where a part was asked for and given; the whole object otherwise.
         let from = answer
@@ -178,7 +180,7 @@ impl Download<'_> {
         if from != self.done {
             if from != 0 {
                 let why = "it gave another part than the one asked for".to_owned();
-                return Err(StoreError::new(self.at, Cause::Unavailable(why)));
+                return Err(StoreError::new(self.at, ErrorCause::Unavailable(why)));
             }
             self.target
                 .restart()
@@ -186,13 +188,13 @@ impl Download<'_> {
                 .map_err(StoreError::local(self.at))?;
             self.done = 0;
         }
-        let found = Found {
+        let found = ObjectMetadata {
             bytes: from.saturating_add(length),
             version_id: answer.version_id.clone(),
             etag: answer.e_tag.clone(),
         };
         if self.first.as_ref().is_some_and(|first| *first != found) {
-            return Err(StoreError::new(self.at, Cause::SourceChanged));
+            return Err(StoreError::new(self.at, ErrorCause::SourceChanged));
         }
         if found.bytes > self.most_bytes {
             return Err(self.too_large());
@@ -215,6 +217,6 @@ impl Download<'_> {
 
     fn too_large(&self) -> StoreError {
         let most_bytes = self.most_bytes;
-        StoreError::new(self.at, Cause::TooLarge { most_bytes })
+        StoreError::new(self.at, ErrorCause::TooLarge { most_bytes })
     }
 }

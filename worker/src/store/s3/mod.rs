@@ -1,6 +1,6 @@
 //! S3 and the stores that speak its language.
 //!
-//! **Conditional writes.** [`Condition::IfAbsent`] is `If-None-Match: *`. A store that does not know the
+//! **Conditional writes.** [`WriteCondition::IfAbsent`] is `If-None-Match: *`. A store that does not know the
 //! header (501, or 400 where the same write without it goes through) is looked at with HEAD before each
 //! write instead, and remembered. Between look and write another writer may write too; then the last one
 //! wins.
@@ -22,9 +22,10 @@ use std::{path::Path, sync::atomic::AtomicBool, time::Duration};
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 
-use self::fetch::Target;
+use self::fetch::DownloadTarget;
 use super::{
-    Cause, Condition, Entry, Found, Listing, Location, ObjectStore, Pin, Result, StoreError, Stored,
+    ErrorCause, ListPage, ListedObject, ObjectMetadata, ObjectStore, ObjectVersion, PutOutcome,
+    Result, StoreError, StoreUri, WriteCondition,
 };
 use crate::cli::StoreArgs;
 
@@ -32,7 +33,7 @@ use crate::cli::StoreArgs;
 const NO_VERSION: &str = "null";
 
 /// A client and what it has learnt about its store.
-pub(super) struct S3 {
+pub(super) struct S3Store {
     client: Client,
     /// What messages call the store where no object is meant.
     address: String,
@@ -43,7 +44,7 @@ pub(super) struct S3 {
     unconditional: AtomicBool,
 }
 
-impl S3 {
+impl S3Store {
     pub(super) async fn connect(arguments: &StoreArgs) -> Result<Self> {
         let (client, address) = connect::client(arguments).await?;
         Ok(Self {
@@ -57,36 +58,36 @@ impl S3 {
 }
 
 /// Bucket and key of an object.
-fn object(at: &Location) -> Result<(&str, &str)> {
+fn object(at: &StoreUri) -> Result<(&str, &str)> {
     match at {
-        Location::S3 { bucket, key } if !key.is_empty() => Ok((bucket, key)),
+        StoreUri::S3 { bucket, key } if !key.is_empty() => Ok((bucket, key)),
         _ => Err(StoreError::new(
             at,
-            Cause::BadRequest("it names no object; write s3://bucket/key".to_owned()),
+            ErrorCause::BadRequest("it names no object; write s3://bucket/key".to_owned()),
         )),
     }
 }
 
 /// Bucket and prefix.
-fn below(at: &Location) -> Result<(&str, &str)> {
+fn below(at: &StoreUri) -> Result<(&str, &str)> {
     match at {
-        Location::S3 { bucket, key } => Ok((bucket, key)),
-        Location::File { .. } => object(at),
+        StoreUri::S3 { bucket, key } => Ok((bucket, key)),
+        StoreUri::File { .. } => object(at),
     }
 }
 
 /// A store, or a bucket, without versions gives what is there now, whatever version is asked for.
-fn check_version(at: &Location, pin: &Pin, found: &Found) -> Result<()> {
+fn check_version(at: &StoreUri, pin: &ObjectVersion, found: &ObjectMetadata) -> Result<()> {
     let versioned = pin.version_id.as_deref().filter(|id| *id != NO_VERSION);
     if versioned.is_some() && versioned != found.version_id.as_deref() {
-        return Err(StoreError::new(at, Cause::SourceChanged));
+        return Err(StoreError::new(at, ErrorCause::SourceChanged));
     }
     Ok(())
 }
 
 #[async_trait]
-impl ObjectStore for S3 {
-    async fn stat(&self, at: &Location, pin: &Pin) -> Result<Found> {
+impl ObjectStore for S3Store {
+    async fn stat(&self, at: &StoreUri, pin: &ObjectVersion) -> Result<ObjectMetadata> {
         let (bucket, key) = object(at)?;
         let answer = self
             .client
@@ -98,7 +99,7 @@ impl ObjectStore for S3 {
             .send()
             .await
             .map_err(fault::at(at))?;
-        let found = Found {
+        let found = ObjectMetadata {
             bytes: answer
                 .content_length()
                 .and_then(|bytes| u64::try_from(bytes).ok())
@@ -110,8 +111,16 @@ impl ObjectStore for S3 {
         Ok(found)
     }
 
-    async fn fetch(&self, at: &Location, pin: &Pin, most_bytes: u64, to: &Path) -> Result<Found> {
-        let mut target = Target::file(to).await.map_err(StoreError::local(at))?;
+    async fn fetch(
+        &self,
+        at: &StoreUri,
+        pin: &ObjectVersion,
+        most_bytes: u64,
+        to: &Path,
+    ) -> Result<ObjectMetadata> {
+        let mut target = DownloadTarget::file(to)
+            .await
+            .map_err(StoreError::local(at))?;
         let fetched = self.download(at, pin, most_bytes, &mut target).await;
         if fetched.is_err() {
             // The first error is the one to tell.
@@ -120,29 +129,29 @@ impl ObjectStore for S3 {
         fetched
     }
 
-    async fn read(&self, at: &Location, most_bytes: u64) -> Result<Option<Vec<u8>>> {
-        let mut target = Target::Memory(Vec::new());
+    async fn read(&self, at: &StoreUri, most_bytes: u64) -> Result<Option<Vec<u8>>> {
+        let mut target = DownloadTarget::Memory(Vec::new());
         match self
-            .download(at, &Pin::default(), most_bytes, &mut target)
+            .download(at, &ObjectVersion::default(), most_bytes, &mut target)
             .await
         {
             Ok(_) => Ok(target.into_bytes()),
-            Err(error) if matches!(error.cause, Cause::NoSuchObject) => Ok(None),
+            Err(error) if matches!(error.cause, ErrorCause::NoSuchObject) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     async fn put(
         &self,
-        at: &Location,
+        at: &StoreUri,
         body: &Path,
         content_type: &str,
-        condition: Condition,
-    ) -> Result<Stored> {
+        condition: WriteCondition,
+    ) -> Result<PutOutcome> {
         self.upload(at, body, content_type, condition).await
     }
 
-    async fn list(&self, prefix: &Location, after: Option<&str>) -> Result<Listing> {
+    async fn list(&self, prefix: &StoreUri, after: Option<&str>) -> Result<ListPage> {
         let (bucket, key) = below(prefix)?;
         let answer = self
             .client
@@ -155,8 +164,8 @@ impl ObjectStore for S3 {
             .map_err(fault::at(prefix))?;
         let next = answer.next_continuation_token.clone();
         let entry = |object: aws_sdk_s3::types::Object| {
-            Some(Entry {
-                location: Location::S3 {
+            Some(ListedObject {
+                location: StoreUri::S3 {
                     bucket: bucket.to_owned(),
                     key: object.key?,
                 },
@@ -164,7 +173,7 @@ impl ObjectStore for S3 {
                 etag: object.e_tag,
             })
         };
-        Ok(Listing {
+        Ok(ListPage {
             entries: answer
                 .contents
                 .unwrap_or_default()
@@ -176,7 +185,7 @@ impl ObjectStore for S3 {
         })
     }
 
-    async fn probe(&self, at: Option<&Location>) -> Result<()> {
+    async fn probe(&self, at: Option<&StoreUri>) -> Result<()> {
         if let Some(at) = at {
             let (bucket, key) = below(at)?;
             let look = self.client.list_objects_v2().bucket(bucket).prefix(key);
@@ -187,7 +196,7 @@ impl ObjectStore for S3 {
             Ok(_) => Ok(()),
             Err(error) => match fault::at(&self.address)(error) {
                 // Who may not list the buckets has been known and answered.
-                error if matches!(error.cause, Cause::Denied { .. }) => Ok(()),
+                error if matches!(error.cause, ErrorCause::Denied { .. }) => Ok(()),
                 error => Err(error),
             },
         }

@@ -12,9 +12,10 @@ use aws_sdk_s3::{
 use tokio::{fs::File, io::AsyncReadExt as _, runtime::Handle, time};
 
 use super::super::{
-    Cause, Condition, Location, ObjectStore, Pin, Result, StoreError, Stored, back_off,
+    ErrorCause, ObjectStore, ObjectVersion, PutOutcome, Result, StoreError, StoreUri,
+    WriteCondition, back_off,
 };
-use super::{S3, fault, object};
+use super::{S3Store, fault, object};
 
 /// Size of a part, and the most that is sent in one piece. One part is in memory at a time.
 const PART_BYTES: u64 = 16 << 20;
@@ -27,15 +28,15 @@ const SLOWEST_UPLOAD: u64 = 64 << 10;
 
 /// What is written, where and when.
 #[derive(Clone, Copy)]
-struct Upload<'a> {
-    at: &'a Location,
+struct PutRequest<'a> {
+    at: &'a StoreUri,
     body: &'a Path,
     content_type: &'a str,
     if_absent: bool,
 }
 
 /// Why an object was not written.
-enum Refused {
+enum PutRejection {
     /// Something is there.
     Exists,
     /// Another writer is at it: what it comes to will be seen.
@@ -46,40 +47,40 @@ enum Refused {
     Failed(StoreError),
 }
 
-impl From<StoreError> for Refused {
+impl From<StoreError> for PutRejection {
     fn from(error: StoreError) -> Self {
         Self::Failed(error)
     }
 }
 
-impl S3 {
+impl S3Store {
     /// Writes an object, whole or not at all.
     pub(super) async fn upload(
         &self,
-        at: &Location,
+        at: &StoreUri,
         body: &Path,
         content_type: &str,
-        condition: Condition,
-    ) -> Result<Stored> {
-        let upload = Upload {
+        condition: WriteCondition,
+    ) -> Result<PutOutcome> {
+        let upload = PutRequest {
             at,
             body,
             content_type,
-            if_absent: condition == Condition::IfAbsent,
+            if_absent: condition == WriteCondition::IfAbsent,
         };
         if upload.if_absent && self.unconditional.load(Ordering::Relaxed) {
             return self.look_and_write(upload).await;
         }
         for attempt in 1..=self.attempts {
             match self.write(upload).await {
-                Ok(etag) => return Ok(Stored::Written { etag }),
-                Err(Refused::Exists) => return Ok(Stored::AlreadyThere),
-                Err(Refused::Conflict) => time::sleep(back_off(attempt)).await,
-                Err(Refused::Failed(error)) => return Err(error),
-                Err(Refused::Unknown) => {
+                Ok(etag) => return Ok(PutOutcome::Written { etag }),
+                Err(PutRejection::Exists) => return Ok(PutOutcome::AlreadyThere),
+                Err(PutRejection::Conflict) => time::sleep(back_off(attempt)).await,
+                Err(PutRejection::Failed(error)) => return Err(error),
+                Err(PutRejection::Unknown) => {
                     let stored = self.look_and_write(upload).await?;
                     // It went through without the condition: that was what was wrong.
-                    if matches!(stored, Stored::Written { .. }) {
+                    if matches!(stored, PutOutcome::Written { .. }) {
                         self.unconditional.store(true, Ordering::Relaxed);
                     }
                     return Ok(stored);
@@ -90,24 +91,26 @@ impl S3 {
     }
 
     /// For stores without conditional writes: a moment stays in which another writer may come.
-    async fn look_and_write(&self, upload: Upload<'_>) -> Result<Stored> {
-        match self.stat(upload.at, &Pin::default()).await {
-            Ok(_) => return Ok(Stored::AlreadyThere),
-            Err(error) if matches!(error.cause, Cause::NoSuchObject) => {}
+    async fn look_and_write(&self, upload: PutRequest<'_>) -> Result<PutOutcome> {
+        match self.stat(upload.at, &ObjectVersion::default()).await {
+            Ok(_) => return Ok(PutOutcome::AlreadyThere),
+            Err(error) if matches!(error.cause, ErrorCause::NoSuchObject) => {}
             Err(error) => return Err(error),
         }
-        let always = Upload {
+        let always = PutRequest {
             if_absent: false,
             ..upload
         };
         match self.write(always).await {
-            Ok(etag) => Ok(Stored::Written { etag }),
-            Err(Refused::Failed(error)) => Err(error),
-            Err(Refused::Exists | Refused::Conflict | Refused::Unknown) => Err(conflict(upload.at)),
+            Ok(etag) => Ok(PutOutcome::Written { etag }),
+            Err(PutRejection::Failed(error)) => Err(error),
+            Err(PutRejection::Exists | PutRejection::Conflict | PutRejection::Unknown) => {
+                Err(conflict(upload.at))
+            }
         }
     }
 
-    async fn write(&self, upload: Upload<'_>) -> Result<Option<String>, Refused> {
+    async fn write(&self, upload: PutRequest<'_>) -> Result<Option<String>, PutRejection> {
         let (mut file, bytes) = open(upload.body)
             .await
             .map_err(StoreError::local(upload.at))?;
@@ -122,9 +125,9 @@ impl S3 {
 
     async fn put_whole(
         &self,
-        upload: Upload<'_>,
+        upload: PutRequest<'_>,
         bytes: Vec<u8>,
-    ) -> Result<Option<String>, Refused> {
+    ) -> Result<Option<String>, PutRejection> {
         let (bucket, key) = object(upload.at)?;
         let deadline = self.deadline(bytes.len() as u64);
         let put = self
@@ -141,10 +144,10 @@ impl S3 {
 
     async fn put_in_parts(
         &self,
-        upload: Upload<'_>,
+        upload: PutRequest<'_>,
         mut file: File,
         bytes: u64,
-    ) -> Result<Option<String>, Refused> {
+    ) -> Result<Option<String>, PutRejection> {
         let (bucket, key) = object(upload.at)?;
         let begun = self
             .client
@@ -155,7 +158,7 @@ impl S3 {
             .send()
             .await
             .map_err(fault::at(upload.at))?;
-        let mut parts = Parts {
+        let mut parts = MultipartUpload {
             client: &self.client,
             bucket,
             key,
@@ -165,7 +168,7 @@ impl S3 {
         let written = self
             .send_parts(upload, &parts, &mut file, bytes)
             .await
-            .map_err(Refused::from);
+            .map_err(PutRejection::from);
         let ended = match written {
             Ok(sent) => self.complete(upload, &parts, sent, bytes).await,
             Err(error) => Err(error),
@@ -179,8 +182,8 @@ impl S3 {
 
     async fn send_parts(
         &self,
-        upload: Upload<'_>,
-        parts: &Parts<'_>,
+        upload: PutRequest<'_>,
+        parts: &MultipartUpload<'_>,
         file: &mut File,
         bytes: u64,
     ) -> Result<Vec<CompletedPart>> {
@@ -212,11 +215,11 @@ impl S3 {
 
     async fn complete(
         &self,
-        upload: Upload<'_>,
-        parts: &Parts<'_>,
+        upload: PutRequest<'_>,
+        parts: &MultipartUpload<'_>,
         sent: Vec<CompletedPart>,
         bytes: u64,
-    ) -> Result<Option<String>, Refused> {
+    ) -> Result<Option<String>, PutRejection> {
         let sent = CompletedMultipartUpload::builder().set_parts(Some(sent));
         let complete = self
             .client
@@ -244,22 +247,22 @@ impl S3 {
     }
 }
 
-fn conflict(at: &Location) -> StoreError {
+fn conflict(at: &StoreUri) -> StoreError {
     let why = "another writer is at the same object".to_owned();
-    StoreError::new(at, Cause::Unavailable(why))
+    StoreError::new(at, ErrorCause::Unavailable(why))
 }
 
-fn refused<E>(upload: Upload<'_>, error: SdkError<E, HttpResponse>) -> Refused
+fn refused<E>(upload: PutRequest<'_>, error: SdkError<E, HttpResponse>) -> PutRejection
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let status = fault::answer(&error).map(|(status, _)| status);
     let error = fault::at(upload.at)(error);
     match (status, &error.cause) {
-        (Some(412), _) if upload.if_absent => Refused::Exists,
-        (Some(409), _) => Refused::Conflict,
-        (Some(400 | 501), Cause::BadRequest(_)) if upload.if_absent => Refused::Unknown,
-        _ => Refused::Failed(error),
+        (Some(412), _) if upload.if_absent => PutRejection::Exists,
+        (Some(409), _) => PutRejection::Conflict,
+        (Some(400 | 501), ErrorCause::BadRequest(_)) if upload.if_absent => PutRejection::Unknown,
+        _ => PutRejection::Failed(error),
     }
 }
 
@@ -276,7 +279,7 @@ async fn next_part(file: &mut File, most_bytes: u64) -> std::io::Result<Vec<u8>>
 }
 
 /// Parts that the store keeps, and charges for, until they are put together or given up.
-struct Parts<'a> {
+struct MultipartUpload<'a> {
     client: &'a Client,
     bucket: &'a str,
     key: &'a str,
@@ -284,7 +287,7 @@ struct Parts<'a> {
     ended: bool,
 }
 
-impl Parts<'_> {
+impl MultipartUpload<'_> {
     /// Gives the parts up. If that fails too, the bucket's own rules have to remove them.
     fn abort(&self) -> impl Future<Output = ()> + Send + use<> {
         let abort = self
@@ -301,7 +304,7 @@ impl Parts<'_> {
     }
 }
 
-impl Drop for Parts<'_> {
+impl Drop for MultipartUpload<'_> {
     /// The call was given up in the middle.
     fn drop(&mut self) {
         if !self.ended

@@ -22,7 +22,7 @@ use super::*;
 
 /// A store in memory that fails as asked.
 #[derive(Default)]
-struct Fake {
+struct FakeServer {
     objects: HashMap<String, Vec<u8>>,
     parts: BTreeMap<u32, Vec<u8>>,
     aborted: bool,
@@ -36,7 +36,7 @@ struct Fake {
     requests: Vec<String>,
 }
 
-type Shared = Arc<Mutex<Fake>>;
+type SharedServer = Arc<Mutex<FakeServer>>;
 
 fn etag(bytes: &[u8]) -> String {
     format!(
@@ -50,7 +50,7 @@ fn refusal(status: StatusCode, code: &str) -> Response {
     (status, format!("<Error><Code>{code}</Code></Error>")).into_response()
 }
 
-async fn answer(State(fake): State<Shared>, request: Request) -> Response {
+async fn answer(State(fake): State<SharedServer>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
     let mut fake = fake.lock().unwrap();
@@ -80,7 +80,7 @@ async fn answer(State(fake): State<Shared>, request: Request) -> Response {
     }
 }
 
-impl Fake {
+impl FakeServer {
     fn part(&mut self, query: &str, body: Vec<u8>) -> Response {
         if self.refuses_parts {
             return refusal(StatusCode::FORBIDDEN, "AccessDenied");
@@ -153,7 +153,7 @@ impl Fake {
     }
 }
 
-async fn start(fake: Fake) -> (S3, Shared) {
+async fn start(fake: FakeServer) -> (S3Store, SharedServer) {
     let shared = Arc::new(Mutex::new(fake));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -170,7 +170,7 @@ async fn start(fake: Fake) -> (S3, Shared) {
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .retry_config(RetryConfig::disabled())
         .build();
-    let store = S3 {
+    let store = S3Store {
         client: Client::from_conf(config),
         address,
         timeout: Duration::from_millis(300),
@@ -180,11 +180,11 @@ async fn start(fake: Fake) -> (S3, Shared) {
     (store, shared)
 }
 
-fn at() -> Location {
+fn at() -> StoreUri {
     "s3://b/k".parse().unwrap()
 }
 
-async fn put(store: &S3, body: &Path, condition: Condition) -> Result<Stored> {
+async fn put(store: &S3Store, body: &Path, condition: WriteCondition) -> Result<PutOutcome> {
     store.put(&at(), body, "text/plain", condition).await
 }
 
@@ -192,17 +192,19 @@ fn numbers(count: usize) -> Vec<u8> {
     (0..count).map(|number| (number % 251) as u8).collect()
 }
 
-fn with_object(bytes: Vec<u8>) -> Fake {
-    Fake {
+fn with_object(bytes: Vec<u8>) -> FakeServer {
+    FakeServer {
         objects: HashMap::from([("/b/k".to_owned(), bytes)]),
-        ..Fake::default()
+        ..FakeServer::default()
     }
 }
 
-async fn fetch(store: &S3, most_bytes: u64) -> Result<Vec<u8>> {
+async fn fetch(store: &S3Store, most_bytes: u64) -> Result<Vec<u8>> {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("copy");
-    let fetched = store.fetch(&at(), &Pin::default(), most_bytes, &to).await;
+    let fetched = store
+        .fetch(&at(), &ObjectVersion::default(), most_bytes, &to)
+        .await;
     assert_eq!(
         fetched.is_ok(),
         to.exists(),
@@ -213,7 +215,7 @@ async fn fetch(store: &S3, most_bytes: u64) -> Result<Vec<u8>> {
 
 #[tokio::test]
 async fn a_stream_that_stalls_goes_on_where_it_stopped() {
-    let (store, fake) = start(Fake {
+    let (store, fake) = start(FakeServer {
         stalls_after: Some(400),
         ..with_object(numbers(1000))
     })
@@ -230,7 +232,7 @@ async fn a_stream_that_stalls_goes_on_where_it_stopped() {
 
 #[tokio::test]
 async fn an_object_replaced_under_the_download_is_not_mixed() {
-    let (store, _) = start(Fake {
+    let (store, _) = start(FakeServer {
         stalls_after: Some(400),
         replaced_by: Some(vec![7; 1000]),
         ..with_object(numbers(1000))
@@ -259,7 +261,7 @@ async fn an_object_over_the_limit_is_not_taken() {
 async fn a_version_that_the_store_does_not_keep_is_not_another_one() {
     let (store, _) = start(with_object(numbers(10))).await;
     for (version, known) in [("3HL4kqtJ", false), ("null", true)] {
-        let pin = Pin {
+        let pin = ObjectVersion {
             version_id: Some(version.to_owned()),
             etag: None,
         };
@@ -275,13 +277,13 @@ async fn a_version_that_the_store_does_not_keep_is_not_another_one() {
     }
 }
 
-async fn put_twice(fake: Fake) -> (Vec<Stored>, S3, Shared) {
+async fn put_twice(fake: FakeServer) -> (Vec<PutOutcome>, S3Store, SharedServer) {
     let (store, fake) = start(fake).await;
     let mut stored = Vec::new();
     for text in ["one", "two"] {
         let mut body = tempfile::NamedTempFile::new().unwrap();
         body.write_all(text.as_bytes()).unwrap();
-        let written = put(&store, body.path(), Condition::IfAbsent);
+        let written = put(&store, body.path(), WriteCondition::IfAbsent);
         stored.push(written.await.unwrap());
     }
     (stored, store, fake)
@@ -298,16 +300,16 @@ async fn the_first_writer_stays() {
         (Some(not_known), true),
         (Some(not_valid), true),
     ] {
-        let fake = Fake {
+        let fake = FakeServer {
             conditional,
-            ..Fake::default()
+            ..FakeServer::default()
         };
         let (stored, store, fake) = put_twice(fake).await;
         assert!(
-            matches!(stored[0], Stored::Written { .. }),
+            matches!(stored[0], PutOutcome::Written { .. }),
             "{conditional:?}"
         );
-        assert_eq!(stored[1], Stored::AlreadyThere, "{conditional:?}");
+        assert_eq!(stored[1], PutOutcome::AlreadyThere, "{conditional:?}");
         assert_eq!(fake.lock().unwrap().objects["/b/k"], b"one");
         let unconditional = store
             .unconditional
@@ -324,19 +326,19 @@ fn large_file() -> tempfile::NamedTempFile {
 
 #[tokio::test]
 async fn a_large_file_goes_in_parts() {
-    let (store, fake) = start(Fake::default()).await;
+    let (store, fake) = start(FakeServer::default()).await;
     let file = large_file();
     let body = file.path();
-    let written = put(&store, body, Condition::IfAbsent);
-    assert!(matches!(written.await.unwrap(), Stored::Written { .. }));
+    let written = put(&store, body, WriteCondition::IfAbsent);
+    assert!(matches!(written.await.unwrap(), PutOutcome::Written { .. }));
     {
         let fake = fake.lock().unwrap();
         assert_eq!(fake.parts.len(), 3);
         assert!(fake.objects["/b/k"] == numbers((33 << 20) + 5));
         assert!(!fake.aborted);
     }
-    let written = put(&store, body, Condition::IfAbsent);
-    assert_eq!(written.await.unwrap(), Stored::AlreadyThere);
+    let written = put(&store, body, WriteCondition::IfAbsent);
+    assert_eq!(written.await.unwrap(), PutOutcome::AlreadyThere);
     assert!(
         fake.lock().unwrap().aborted,
         "parts that nobody needs are given up"
@@ -345,14 +347,14 @@ async fn a_large_file_goes_in_parts() {
 
 #[tokio::test]
 async fn parts_of_a_failed_upload_are_given_up() {
-    let (store, fake) = start(Fake {
+    let (store, fake) = start(FakeServer {
         refuses_parts: true,
-        ..Fake::default()
+        ..FakeServer::default()
     })
     .await;
     let file = large_file();
     let body = file.path();
-    let written = put(&store, body, Condition::Always);
+    let written = put(&store, body, WriteCondition::Always);
     assert_eq!(written.await.unwrap_err().kind(), "access-denied");
     assert!(fake.lock().unwrap().aborted);
 }

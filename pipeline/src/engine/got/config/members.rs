@@ -13,7 +13,7 @@ use super::super::error::GotError;
 const MOST_BYTES: u64 = 4 << 20;
 
 /// An object in a configuration file.
-pub(super) struct Members<'a> {
+pub(super) struct ConfigReader<'a> {
     path: &'a Path,
     /// Where the object lies in the file, with a full stop at its end; empty for the file itself.
     at: String,
@@ -57,7 +57,7 @@ pub(super) fn wrong(path: &Path, message: impl Into<String>) -> GotError {
     }
 }
 
-impl<'a> Members<'a> {
+impl<'a> ConfigReader<'a> {
     /// The object that the file `path` is.
     pub(super) fn new(path: &'a Path, map: &'a Map<String, Value>) -> Self {
         let at = String::new();

@@ -16,8 +16,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use self::members::Members;
-use super::{error::GotError, weights::Files};
+use self::members::ConfigReader;
+use super::{error::GotError, weights::WeightFiles};
 
 /// The file that says which model a folder holds.
 pub(super) const FILE: &str = "config.json";
@@ -28,15 +28,15 @@ const IMAGE_TOKEN: usize = 151_859;
 
 /// A checkpoint's configuration.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Config {
+pub(super) struct CheckpointConfig {
     /// Which form it has.
-    pub(super) layout: Layout,
+    pub(super) layout: CheckpointLayout,
     /// The encoder.
-    pub(super) vision: Vision,
+    pub(super) vision: VisionConfig,
     /// The decoder.
-    pub(super) text: Text,
+    pub(super) text: TextConfig,
     /// How views are made.
-    pub(super) pixels: Pixels,
+    pub(super) pixels: ProcessorConfig,
     /// The token whose places the views' features take.
     pub(super) image_token: u32,
     /// How many such places a view has.
@@ -47,7 +47,7 @@ pub(super) struct Config {
 
 /// The forms a checkpoint comes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Layout {
+pub(super) enum CheckpointLayout {
     /// `got_ocr2`, as transformers saves it.
     Hub,
     /// `GOT`, as its authors published it.
@@ -56,7 +56,7 @@ pub(super) enum Layout {
 
 /// The encoder's sizes.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Vision {
+pub(super) struct VisionConfig {
     /// Values of a patch.
     pub(super) hidden: usize,
     /// Layers.
@@ -87,7 +87,7 @@ pub(super) struct Vision {
 
 /// The decoder's sizes.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Text {
+pub(super) struct TextConfig {
     /// Tokens.
     pub(super) vocab: usize,
     /// Values of a token.
@@ -108,14 +108,14 @@ pub(super) struct Text {
     pub(super) rope_theta: f64,
     /// Most tokens of a sequence.
     pub(super) positions: usize,
-    /// Whether the configuration says that the head is the embedding; `Weights::tied` knows what
+    /// Whether the configuration says that the head is the embedding; `CheckpointWeights::tied` knows what
     /// the files hold.
     pub(super) tied: bool,
 }
 
 /// Rows that a model was trained on in place of whole pages, each on a row of image tokens.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Rows {
+pub(super) struct RowConfig {
     /// Size of the type in pixels of the view.
     pub(super) em: f32,
     /// Rows that the encoder sees together; no more than a view has rows of image tokens.
@@ -124,7 +124,7 @@ pub(super) struct Rows {
 
 /// How a view is made of pixels.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Pixels {
+pub(super) struct ProcessorConfig {
     /// Width of a view in pixels.
     pub(super) width: u32,
     /// Height of a view in pixels.
@@ -136,14 +136,14 @@ pub(super) struct Pixels {
     /// What a value of 0 to 255 is multiplied by first.
     pub(super) rescale: f32,
     /// The rows that the model was trained on in place of whole pages.
-    pub(super) rows: Option<Rows>,
+    pub(super) rows: Option<RowConfig>,
     /// Least tiles of a page that is cut.
     pub(super) min_patches: u32,
     /// Most tiles of a page that is cut.
     pub(super) max_patches: u32,
 }
 
-impl Config {
+impl CheckpointConfig {
     /// Reads the configuration in `folder`.
     ///
     /// # Errors
@@ -154,7 +154,7 @@ impl Config {
             let error = std::io::ErrorKind::NotFound.into();
             return Err(GotError::File { path, error });
         };
-        let file = Members::new(&path, &map);
+        let file = ConfigReader::new(&path, &map);
         if file.get("quantization_config").is_some() {
             let message = "take the checkpoint with float32, float16 or bfloat16 weights";
             return Err(file.refuse("quantization_config", message));
@@ -172,7 +172,7 @@ impl Config {
     }
 }
 
-fn hub(folder: &Path, file: &Members<'_>) -> Result<Config, GotError> {
+fn hub(folder: &Path, file: &ConfigReader<'_>) -> Result<CheckpointConfig, GotError> {
     let (got, nothing) = (text::got_defaults(), Map::new());
     let text_members = file.object("text_config", &got)?;
     let vision_members = file.object("vision_config", &nothing)?;
@@ -190,8 +190,8 @@ fn hub(folder: &Path, file: &Members<'_>) -> Result<Config, GotError> {
         Some(ids) => Some(ids),
         None => text_members.ids("eos_token_id", text.vocab)?,
     };
-    Ok(Config {
-        layout: Layout::Hub,
+    Ok(CheckpointConfig {
+        layout: CheckpointLayout::Hub,
         image_token: image_token(file, name, text.vocab)?,
         image_tokens: image_tokens(&vision),
         eos: ends(folder, eos, text.vocab)?,
@@ -201,16 +201,16 @@ fn hub(folder: &Path, file: &Members<'_>) -> Result<Config, GotError> {
     })
 }
 
-fn original(folder: &Path, file: &Members<'_>) -> Result<Config, GotError> {
+fn original(folder: &Path, file: &ConfigReader<'_>) -> Result<CheckpointConfig, GotError> {
     let text = text::text(file, file.flag("tie_word_embeddings", false)?)?;
-    let vision = vision::original(&Files::open(folder)?)?;
+    let vision = vision::original(&WeightFiles::open(folder)?)?;
     let image_tokens = image_tokens(&vision);
     if file.size("image_token_len", image_tokens, 1..=1 << 20)? != image_tokens {
         let message = format!("the encoder's tensors make {image_tokens} of a view");
         return Err(file.refuse("image_token_len", &message));
     }
-    Ok(Config {
-        layout: Layout::Original,
+    Ok(CheckpointConfig {
+        layout: CheckpointLayout::Original,
         image_token: image_token(file, "im_patch_token", text.vocab)?,
         image_tokens,
         eos: ends(folder, file.ids("eos_token_id", text.vocab)?, text.vocab)?,
@@ -221,11 +221,11 @@ fn original(folder: &Path, file: &Members<'_>) -> Result<Config, GotError> {
 }
 
 /// Tokens of a view: two convolutions of stride two follow the patches.
-fn image_tokens(vision: &Vision) -> usize {
+fn image_tokens(vision: &VisionConfig) -> usize {
     (vision.image / vision.patch / 4).pow(2)
 }
 
-fn image_token(file: &Members<'_>, name: &str, vocab: usize) -> Result<u32, GotError> {
+fn image_token(file: &ConfigReader<'_>, name: &str, vocab: usize) -> Result<u32, GotError> {
     let id = file.size(name, IMAGE_TOKEN, 0..=vocab - 1)?;
     let fits = u32::try_from(id).ok().filter(|_| id < vocab);
     fits.ok_or_else(|| {
@@ -240,7 +240,7 @@ fn image_token(file: &Members<'_>, name: &str, vocab: usize) -> Result<u32, GotE
 fn ends(folder: &Path, eos: Option<Vec<u32>>, vocab: usize) -> Result<Vec<u32>, GotError> {
     let path = folder.join(GENERATION_FILE);
     let stated = match members::read(&path)? {
-        Some(map) => Members::new(&path, &map).ids("eos_token_id", vocab)?,
+        Some(map) => ConfigReader::new(&path, &map).ids("eos_token_id", vocab)?,
         None => None,
     };
     Ok(stated.or(eos).unwrap_or_default())

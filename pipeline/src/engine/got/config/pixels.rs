@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::{
-    Pixels, Rows, Vision, image_tokens,
-    members::{self, Members},
+    ProcessorConfig, RowConfig, VisionConfig, image_tokens,
+    members::{self, ConfigReader},
 };
 use crate::engine::got::error::GotError;
 
@@ -27,9 +27,9 @@ const ROWS_EM: (f64, f64) = (36.0, 512.0);
 const ORIGINAL_TILES: u32 = 6;
 
 /// What the original's code does with a view whose sides are `image` pixels.
-pub(super) fn original(image: usize) -> Pixels {
+pub(super) fn original(image: usize) -> ProcessorConfig {
     let side = u32::try_from(image).unwrap_or(u32::MAX);
-    Pixels {
+    ProcessorConfig {
         width: side,
         height: side,
         mean: MEAN,
@@ -42,17 +42,17 @@ pub(super) fn original(image: usize) -> Pixels {
 }
 
 /// What `processor_config.json` (newer) or `preprocessor_config.json` in `folder` says.
-pub(super) fn hub(folder: &Path, vision: &Vision) -> Result<Pixels, GotError> {
+pub(super) fn hub(folder: &Path, vision: &VisionConfig) -> Result<ProcessorConfig, GotError> {
     let newer_path = folder.join("processor_config.json");
     let path = folder.join("preprocessor_config.json");
     let older = members::read(&path)?;
     if let Some(map) = members::read(&newer_path)? {
-        let file = Members::new(&newer_path, &map);
+        let file = ConfigReader::new(&newer_path, &map);
         if file.get("image_processor").is_some() {
             let mut found = pixels(&file.object("image_processor", &map)?, vision)?;
             // Saving anew with transformers may put all but this into the newer file.
             if let (None, Some(map)) = (found.rows, &older) {
-                found.rows = rows(&Members::new(&path, map), vision)?;
+                found.rows = rows(&ConfigReader::new(&path, map), vision)?;
             }
             return Ok(found);
         }
@@ -62,10 +62,10 @@ pub(super) fn hub(folder: &Path, vision: &Vision) -> Result<Pixels, GotError> {
                        checkpoint's own into the folder";
         return Err(members::wrong(&path, message));
     };
-    pixels(&Members::new(&path, &map), vision)
+    pixels(&ConfigReader::new(&path, &map), vision)
 }
 
-fn pixels(members: &Members<'_>, vision: &Vision) -> Result<Pixels, GotError> {
+fn pixels(members: &ConfigReader<'_>, vision: &VisionConfig) -> Result<ProcessorConfig, GotError> {
     for step in ["do_resize", "do_rescale", "do_normalize"] {
         members.only(step, &[true.into()])?;
     }
@@ -84,7 +84,7 @@ fn pixels(members: &Members<'_>, vision: &Vision) -> Result<Pixels, GotError> {
     if std.iter().any(|value| *value <= 0.0) {
         return Err(members.refuse("image_std", "numbers above 0 would do"));
     }
-    Ok(Pixels {
+    Ok(ProcessorConfig {
         width,
         height,
         mean: channels(members, "image_mean", MEAN)?,
@@ -101,7 +101,7 @@ fn pixels(members: &Members<'_>, vision: &Vision) -> Result<Pixels, GotError> {
 }
 
 /// The rows, where `rows` asks for them: an addition of ours, which the reference's processor takes no notice of.
-fn rows(members: &Members<'_>, vision: &Vision) -> Result<Option<Rows>, GotError> {
+fn rows(members: &ConfigReader<'_>, vision: &VisionConfig) -> Result<Option<RowConfig>, GotError> {
     if members.get("rows").is_none() {
         return Ok(None);
     }
@@ -111,14 +111,14 @@ fn rows(members: &Members<'_>, vision: &Vision) -> Result<Option<Rows>, GotError
     let all = image_tokens(vision).isqrt().max(1);
     let per_view = rows.size("per_view", all, 1..=all)?;
     #[expect(clippy::cast_possible_truncation, reason = "a size of at most 512")]
-    Ok(Some(Rows {
+    Ok(Some(RowConfig {
         em: rows.positive("em", usual, most)? as f32,
         per_view: u32::try_from(per_view).unwrap_or(u32::MAX),
     }))
 }
 
 /// Width and height of a view, which the encoder takes in one size only.
-fn size(members: &Members<'_>, image: usize) -> Result<(u32, u32), GotError> {
+fn size(members: &ConfigReader<'_>, image: usize) -> Result<(u32, u32), GotError> {
     let nothing = Map::new();
     let size = members.object("size", &nothing)?;
     let side = |name| size.size(name, SIDE, 1..=MOST_SIDE);
@@ -134,7 +134,11 @@ fn size(members: &Members<'_>, image: usize) -> Result<(u32, u32), GotError> {
 }
 
 /// A small number for each of the three channels.
-fn channels(members: &Members<'_>, name: &str, default: [f32; 3]) -> Result<[f32; 3], GotError> {
+fn channels(
+    members: &ConfigReader<'_>,
+    name: &str,
+    default: [f32; 3],
+) -> Result<[f32; 3], GotError> {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "the reference computes in f32"

@@ -44,14 +44,14 @@ fn folder(change: impl FnOnce(&mut Value, &mut Value)) -> TempDir {
     folder
 }
 
-fn read(change: impl FnOnce(&mut Value, &mut Value)) -> Result<Config, String> {
-    Config::read(folder(change).path()).map_err(|error| error.to_string())
+fn read(change: impl FnOnce(&mut Value, &mut Value)) -> Result<CheckpointConfig, String> {
+    CheckpointConfig::read(folder(change).path()).map_err(|error| error.to_string())
 }
 
 #[test]
 fn sizes_come_from_the_files() {
     let config = read(|_, _| {}).unwrap();
-    assert_eq!(config.layout, Layout::Hub);
+    assert_eq!(config.layout, CheckpointLayout::Hub);
     assert_eq!(config.image_tokens, 16);
     assert_eq!((config.image_token, config.eos), (578, vec![362]));
     let text = config.text;
@@ -113,7 +113,7 @@ fn both_generations_of_the_hub_say_the_same() {
     let preprocessor = json!({"size": {"height": 128, "width": 128}, "do_convert_rgb": true});
     let path = folder.path().join("preprocessor_config.json");
     fs::write(path, preprocessor.to_string()).unwrap();
-    assert_eq!(Config::read(folder.path()).unwrap(), new);
+    assert_eq!(CheckpointConfig::read(folder.path()).unwrap(), new);
 }
 
 #[test]
@@ -122,14 +122,14 @@ fn rows_are_asked_for_by_either_file_of_the_processor() {
         let config = read(|_, processor| set(processor, "image_processor.rows", value));
         config.unwrap().pixels.rows
     };
-    let some = |em, per_view| Some(Rows { em, per_view });
+    let some = |em, per_view| Some(RowConfig { em, per_view });
     assert_eq!(rows(Value::Null), None);
     assert_eq!(rows(json!({})), some(36.0, 4));
     assert_eq!(rows(json!({"em": 30, "per_view": 2})), some(30.0, 2));
     let folder = folder(|_, _| {});
     let path = folder.path().join("preprocessor_config.json");
     fs::write(&path, r#"{"rows": {"em": 20.5}}"#).unwrap();
-    let config = Config::read(folder.path()).unwrap();
+    let config = CheckpointConfig::read(folder.path()).unwrap();
     assert_eq!(config.pixels.rows, some(20.5, 4));
 }
 
@@ -138,11 +138,16 @@ fn the_ends_of_an_answer_are_the_generation_files_first() {
     let folder = folder(|_, _| {});
     let path = folder.path().join("generation_config.json");
     fs::write(&path, r#"{"max_new_tokens": 2048}"#).unwrap();
-    assert_eq!(Config::read(folder.path()).unwrap().eos, [362]);
+    assert_eq!(CheckpointConfig::read(folder.path()).unwrap().eos, [362]);
     fs::write(&path, r#"{"eos_token_id": [362, 364]}"#).unwrap();
-    assert_eq!(Config::read(folder.path()).unwrap().eos, [362, 364]);
+    assert_eq!(
+        CheckpointConfig::read(folder.path()).unwrap().eos,
+        [362, 364]
+    );
     fs::write(&path, r#"{"eos_token_id": 579}"#).unwrap();
-    let error = Config::read(folder.path()).unwrap_err().to_string();
+    let error = CheckpointConfig::read(folder.path())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("generation_config.json") && error.contains("`eos_token_id` is 579"));
 }
 
@@ -287,25 +292,33 @@ fn set(config: &mut Value, member: &str, value: Value) {
 #[test]
 fn missing_and_damaged_files_are_named() {
     let folder = TempDir::new().unwrap();
-    let error = Config::read(folder.path()).unwrap_err().to_string();
+    let error = CheckpointConfig::read(folder.path())
+        .unwrap_err()
+        .to_string();
     assert!(
         error.contains("cannot read") && error.contains("config.json"),
         "{error}"
     );
     for text in ["", "[1]", "{\"a\": "] {
         fs::write(folder.path().join("config.json"), text).unwrap();
-        let error = Config::read(folder.path()).unwrap_err().to_string();
+        let error = CheckpointConfig::read(folder.path())
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains("config.json") && error.contains("JSON"),
             "{error}"
         );
     }
     let folder = self::folder(|_, processor| *processor = json!({}));
-    let error = Config::read(folder.path()).unwrap_err().to_string();
+    let error = CheckpointConfig::read(folder.path())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("preprocessor_config.json"), "{error}");
     let long = " ".repeat(5 << 20);
     fs::write(folder.path().join("config.json"), long).unwrap();
-    let error = Config::read(folder.path()).unwrap_err().to_string();
+    let error = CheckpointConfig::read(folder.path())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("bytes"), "{error}");
 }
 
@@ -328,7 +341,10 @@ fn original() -> Vec<Written> {
     tensors
 }
 
-fn read_original(tensors: &[Written], change: impl FnOnce(&mut Value)) -> Result<Config, String> {
+fn read_original(
+    tensors: &[Written],
+    change: impl FnOnce(&mut Value),
+) -> Result<CheckpointConfig, String> {
     let mut config = json!({
         "model_type": "GOT", "vocab_size": 579, "hidden_size": 64, "intermediate_size": 128,
         "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
@@ -339,14 +355,14 @@ fn read_original(tensors: &[Written], change: impl FnOnce(&mut Value)) -> Result
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
     store(&folder.path().join("model.safetensors"), tensors);
-    Config::read(folder.path()).map_err(|error| error.to_string())
+    CheckpointConfig::read(folder.path()).map_err(|error| error.to_string())
 }
 
 #[test]
 fn an_original_checkpoint_says_the_encoders_sizes_by_its_tensors() {
     let config = read_original(&original(), |_| {}).unwrap();
     let hub = read(|_, _| {}).unwrap();
-    assert_eq!(config.layout, Layout::Original);
+    assert_eq!(config.layout, CheckpointLayout::Original);
     assert_eq!((&config.vision, &config.text), (&hub.vision, &hub.text));
     assert_eq!((config.image_token, config.image_tokens), (578, 16));
     assert_eq!(config.pixels.mean, hub.pixels.mean);
@@ -391,10 +407,10 @@ fn contradictions_in_an_original_checkpoint_are_refused_by_name() {
 
 #[test]
 fn the_references_three_checkpoints_have_the_same_sizes() {
-    let read = |name| Config::read(&PathBuf::from(REFERENCE).join(name)).unwrap();
+    let read = |name| CheckpointConfig::read(&PathBuf::from(REFERENCE).join(name)).unwrap();
     let (new, old, original) = (read("hub-new"), read("hub-old"), read("original"));
     assert_eq!(new, old);
     assert_eq!((&new.text, &new.vision), (&original.text, &original.vision));
-    assert_eq!(original.layout, Layout::Original);
+    assert_eq!(original.layout, CheckpointLayout::Original);
     assert_eq!(new.eos, original.eos);
 }

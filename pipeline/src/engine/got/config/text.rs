@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Text, members::Members};
+use super::{TextConfig, members::ConfigReader};
 use crate::engine::got::error::GotError;
 
 /// Most tokens in a vocabulary.
@@ -35,14 +35,14 @@ pub(super) fn got_defaults() -> Map<String, Value> {
 }
 
 /// The sizes in `members`; what is missing is as `Qwen2Config` defaults it.
-pub(super) fn text(members: &Members<'_>, tied: bool) -> Result<Text, GotError> {
+pub(super) fn text(members: &ConfigReader<'_>, tied: bool) -> Result<TextConfig, GotError> {
     members.only("hidden_act", &["silu".into()])?;
     members.only("use_sliding_window", &[false.into()])?;
     full_attention(members)?;
     let hidden = members.size("hidden_size", 4096, 1..=MOST_HIDDEN)?;
     let layers = members.size("num_hidden_layers", 32, 1..=MOST_LAYERS)?;
     let (heads, kv_heads, head_dim) = heads(members, hidden)?;
-    Ok(Text {
+    Ok(TextConfig {
         vocab: members.size("vocab_size", 151_936, 1..=MOST_VOCAB)?,
         hidden,
         intermediate: members.size("intermediate_size", 22_016, 1..=MOST_INTERMEDIATE)?,
@@ -58,7 +58,7 @@ pub(super) fn text(members: &Members<'_>, tied: bool) -> Result<Text, GotError> 
 }
 
 /// Refuses layers that do not look at all tokens before them.
-fn full_attention(members: &Members<'_>) -> Result<(), GotError> {
+fn full_attention(members: &ConfigReader<'_>) -> Result<(), GotError> {
     let full = |value: &Value| {
         let list = value.as_array();
         list.is_some_and(|list| list.iter().all(|kind| kind == "full_attention"))
@@ -72,7 +72,7 @@ fn full_attention(members: &Members<'_>) -> Result<(), GotError> {
 }
 
 /// Heads, key/value heads, and values of a head.
-fn heads(members: &Members<'_>, hidden: usize) -> Result<(usize, usize, usize), GotError> {
+fn heads(members: &ConfigReader<'_>, hidden: usize) -> Result<(usize, usize, usize), GotError> {
     let heads = members.size("num_attention_heads", 32, 1..=MOST_HEADS)?;
     let same = members.is_null("num_key_value_heads");
     let default = if same { heads } else { 32 };
@@ -95,7 +95,7 @@ fn heads(members: &Members<'_>, hidden: usize) -> Result<(usize, usize, usize), 
 }
 
 /// The base of the rotary positions: `rope_parameters` or `rope_scaling` first, then the plain member.
-fn rope_theta(members: &Members<'_>) -> Result<f64, GotError> {
+fn rope_theta(members: &ConfigReader<'_>) -> Result<f64, GotError> {
     let plain = members.positive("rope_theta", DEFAULT_THETA, MOST_THETA)?;
     let (mut theta, nothing) = (None, Map::new());
     for name in ["rope_scaling", "rope_parameters"] {

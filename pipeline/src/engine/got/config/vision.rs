@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Vision, members::Members};
-use crate::engine::got::{error::GotError, weights::Files};
+use super::{VisionConfig, members::ConfigReader};
+use crate::engine::got::{error::GotError, weights::WeightFiles};
 
 /// Most values of a hidden state, and so on: several times SAM's largest encoder.
 const MOST_HIDDEN: usize = 1 << 14;
@@ -27,7 +27,7 @@ const PERCEPTRON: &str = "layers.0.mlp.lin1.weight";
 const NECK: &str = "neck.conv1.weight";
 
 /// The sizes in `vision_config`; what is missing is as `GotOcr2VisionConfig` defaults it.
-pub(super) fn hub(members: &Members<'_>) -> Result<Vision, GotError> {
+pub(super) fn hub(members: &ConfigReader<'_>) -> Result<VisionConfig, GotError> {
     members.only("model_type", &["got_ocr2_vision".into(), "".into()])?;
     members.only("hidden_act", &["gelu".into()])?;
     members.only("num_channels", &[3.into()])?;
@@ -44,7 +44,7 @@ pub(super) fn hub(members: &Members<'_>) -> Result<Vision, GotError> {
         let message = format!("it must be a multiple of {MERGED} times `patch_size`, {patch}");
         return Err(members.refuse("image_size", &message));
     }
-    Ok(Vision {
+    Ok(VisionConfig {
         hidden,
         layers,
         heads,
@@ -62,7 +62,7 @@ pub(super) fn hub(members: &Members<'_>) -> Result<Vision, GotError> {
 }
 
 /// The layers that look at the whole view, in rising order.
-fn global(members: &Members<'_>, layers: usize) -> Result<Vec<usize>, GotError> {
+fn global(members: &ConfigReader<'_>, layers: usize) -> Result<Vec<usize>, GotError> {
     const NAME: &str = "global_attn_indexes";
     /// The reference's default.
     const DEFAULT: [usize; 4] = [2, 5, 8, 11];
@@ -83,9 +83,9 @@ fn global(members: &Members<'_>, layers: usize) -> Result<Vec<usize>, GotError> 
 }
 
 /// The encoder's tensors by the last parts of their names.
-struct Tower<'a>(&'a Files);
+struct TowerShapes<'a>(&'a WeightFiles);
 
-impl Tower<'_> {
+impl TowerShapes<'_> {
     fn name(part: &str) -> String {
         format!("model.vision_tower.{part}")
     }
@@ -104,8 +104,8 @@ impl Tower<'_> {
 }
 
 /// The sizes of an encoder in the original layout, whose files say them by the tensors' shapes only.
-pub(super) fn original(files: &Files) -> Result<Vision, GotError> {
-    let tower = Tower(files);
+pub(super) fn original(files: &WeightFiles) -> Result<VisionConfig, GotError> {
+    let tower = TowerShapes(files);
     let [hidden, _, patch, across] = tower.shape(PATCHES)?;
     let [_, grid, columns, _] = tower.shape(POSITIONS)?;
     let [length, head] = tower.shape(RELATIVE)?;
@@ -141,7 +141,7 @@ pub(super) fn original(files: &Files) -> Result<Vision, GotError> {
         return Err(tower.refuse(RELATIVE, message));
     }
     let (layers, window, global) = windows(&tower, grid)?;
-    Ok(Vision {
+    Ok(VisionConfig {
         hidden,
         layers,
         heads: hidden / head,
@@ -160,7 +160,7 @@ pub(super) fn original(files: &Files) -> Result<Vision, GotError> {
 
 /// How many layers there are, the window, and the layers without one: a layer's relative positions
 /// are twice its window's side, less one.
-fn windows(tower: &Tower<'_>, grid: usize) -> Result<(usize, usize, Vec<usize>), GotError> {
+fn windows(tower: &TowerShapes<'_>, grid: usize) -> Result<(usize, usize, Vec<usize>), GotError> {
     let (mut window, mut global) = (None, Vec::new());
     let mut layers = 0;
     loop {

@@ -1,10 +1,10 @@
-//! [`TokenMarks`]: what tokens mean to the guard, found once from their texts.
+//! [`TokenClasses`]: what tokens mean to the guard, found once from their texts.
 
 use std::collections::HashMap;
 
 /// What a token does to the shape of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(super) enum TokenClass {
     /// Ends a row: `\\`, or the `|` at a line's end.
     RowBreak,
     /// Rules between rows: `\hline`.
@@ -19,12 +19,12 @@ pub(super) enum Mark {
 
 /// Which tokens end a text, and which shape tables and lines.
 #[derive(Clone, Debug, Default)]
-pub(in crate::engine::got) struct TokenMarks {
+pub(in crate::engine::got) struct TokenClasses {
     stop: Vec<u32>,
-    marks: HashMap<u32, Mark>,
+    marks: HashMap<u32, TokenClass>,
 }
 
-impl TokenMarks {
+impl TokenClasses {
     /// Marks for a vocabulary of ids and the texts they stand for, blanks as blanks; `stop` are the
     /// ids that end a text.
     pub(in crate::engine::got) fn new<S: AsRef<str>>(
@@ -47,11 +47,11 @@ impl TokenMarks {
 }
 
 /// How many tokens of each kind a unit has.
-pub(super) struct Share([usize; 5]);
+pub(super) struct ClassCounts([usize; 5]);
 
-impl Share {
+impl ClassCounts {
     /// Counts them.
-    pub(super) fn of(unit: &[u32], marks: &TokenMarks) -> Self {
+    pub(super) fn of(unit: &[u32], marks: &TokenClasses) -> Self {
         let mut counts = [0; 5];
         for mark in unit.iter().filter_map(|token| marks.marks.get(token)) {
             counts[*mark as usize] += 1;
@@ -60,24 +60,24 @@ impl Share {
     }
 
     /// Tokens of one kind.
-    pub(super) fn count(&self, mark: Mark) -> usize {
+    pub(super) fn count(&self, mark: TokenClass) -> usize {
         self.0[mark as usize]
     }
 }
 
-fn mark(text: &str) -> Option<Mark> {
+fn mark(text: &str) -> Option<TokenClass> {
     let word = text.trim();
     let ends_line = text.contains('\n');
     if text.contains(r"\\") || (ends_line && text.contains('|')) {
-        Some(Mark::RowBreak)
+        Some(TokenClass::RowBreak)
     } else if word.trim_start_matches('\\') == "hline" {
-        Some(Mark::RowRule)
+        Some(TokenClass::RowRule)
     } else if ends_line {
-        Some(Mark::LineEnd)
+        Some(TokenClass::LineEnd)
     } else if !word.is_empty() && word.chars().all(|c| matches!(c, '&' | '|' | ' ')) {
-        Some(Mark::Cell)
+        Some(TokenClass::Cell)
     } else if !text.is_empty() && text.chars().all(is_filler) {
-        Some(Mark::Filler)
+        Some(TokenClass::Filler)
     } else {
         None
     }
@@ -94,18 +94,18 @@ mod tests {
     #[test]
     fn texts_have_their_marks() {
         let cases = [
-            (r" \\", Some(Mark::RowBreak)),
-            (r"\\[", Some(Mark::RowBreak)),
-            (" |\n", Some(Mark::RowBreak)),
-            (r"\hline", Some(Mark::RowRule)),
-            ("hline", Some(Mark::RowRule)),
-            (" &", Some(Mark::Cell)),
-            ("|", Some(Mark::Cell)),
-            ("\n\n", Some(Mark::LineEnd)),
-            (".\n", Some(Mark::LineEnd)),
-            (" ", Some(Mark::Filler)),
-            ("........", Some(Mark::Filler)),
-            (" ___", Some(Mark::Filler)),
+            (r" \\", Some(TokenClass::RowBreak)),
+            (r"\\[", Some(TokenClass::RowBreak)),
+            (" |\n", Some(TokenClass::RowBreak)),
+            (r"\hline", Some(TokenClass::RowRule)),
+            ("hline", Some(TokenClass::RowRule)),
+            (" &", Some(TokenClass::Cell)),
+            ("|", Some(TokenClass::Cell)),
+            ("\n\n", Some(TokenClass::LineEnd)),
+            (".\n", Some(TokenClass::LineEnd)),
+            (" ", Some(TokenClass::Filler)),
+            ("........", Some(TokenClass::Filler)),
+            (" ___", Some(TokenClass::Filler)),
             (r"\begin", None),
             ("word", None),
             ("-1", None),
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn stop_ids_are_known() {
-        let marks = TokenMarks::new(&[7, 9], [(1, "a")]);
+        let marks = TokenClasses::new(&[7, 9], [(1, "a")]);
         assert!(marks.is_stop(7) && marks.is_stop(9) && !marks.is_stop(1));
     }
 }

@@ -1,4 +1,4 @@
-//! [`Guard`]: repetition, seen while decoding.
+//! [`RepetitionDetector`]: repetition, seen while decoding.
 //!
 //! A small model that loses its place writes the same thing for ever. The guard looks at the end of
 //! what was written after each token: for each period it knows for how long the text has equalled
@@ -12,9 +12,9 @@ mod ngram;
 
 use std::sync::Arc;
 
-pub(super) use marks::TokenMarks;
-use marks::{Mark, Share};
-pub(super) use ngram::NgramBlock;
+pub(super) use marks::TokenClasses;
+use marks::{ClassCounts, TokenClass};
+pub(super) use ngram::NoRepeatNgram;
 
 /// The longest unit that is looked for, in tokens: a long paragraph.
 const LONGEST_PERIOD: usize = 700;
@@ -48,7 +48,7 @@ const MOST_FILLER: usize = 160;
 
 /// A loop at the end of what was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Loop {
+pub(super) struct DetectedLoop {
     /// Where to cut, as an index into the tokens: the first token that repeats what stands a period
     /// before it. The first copy of the unit stays, all others go.
     pub(super) start: usize,
@@ -56,8 +56,8 @@ pub(super) struct Loop {
 
 /// Watches one sequence. A token costs [`LONGEST_PERIOD`] comparisons, about a microsecond.
 #[derive(Debug)]
-pub(super) struct Guard {
-    marks: Arc<TokenMarks>,
+pub(super) struct RepetitionDetector {
+    marks: Arc<TokenClasses>,
     most_equal_rows: usize,
     /// [`LONGEST_PERIOD`] places that equal no token, then all tokens so far.
     history: Vec<u32>,
@@ -67,10 +67,10 @@ pub(super) struct Guard {
     needed: Vec<u32>,
 }
 
-impl Guard {
+impl RepetitionDetector {
     /// A guard for a sequence that may hold a table of `most_equal_rows` equal rows, or of
     /// [`LEAST_EQUAL_ROWS`].
-    pub(super) fn new(marks: Arc<TokenMarks>, most_equal_rows: usize) -> Self {
+    pub(super) fn new(marks: Arc<TokenClasses>, most_equal_rows: usize) -> Self {
         let needed = (1..=LONGEST_PERIOD).rev().map(needed_run);
         Self {
             marks,
@@ -82,7 +82,7 @@ impl Guard {
     }
 
     /// Takes the next token in; says where the loop begins that it completes.
-    pub(super) fn push(&mut self, token: u32) -> Option<Loop> {
+    pub(super) fn push(&mut self, token: u32) -> Option<DetectedLoop> {
         let tail = &self.history[self.history.len() - LONGEST_PERIOD..];
         let mut suspect = false;
         for ((run, needed), before) in self.runs.iter_mut().zip(&self.needed).zip(tail) {
@@ -94,7 +94,7 @@ impl Guard {
     }
 
     /// The shortest unit that repeats more often than its kind may.
-    fn judge(&self) -> Option<Loop> {
+    fn judge(&self) -> Option<DetectedLoop> {
         // The longest stretch that was found honest: a period that covers no more of the text is only
         // a multiple of one that was judged.
         let mut honest = 0;
@@ -107,7 +107,7 @@ impl Guard {
             let unit = &self.history[self.history.len() - period..];
             if (run + period) / period > self.allowed_copies(unit) {
                 let tokens = self.history.len() - LONGEST_PERIOD;
-                return Some(Loop {
+                return Some(DetectedLoop {
                     start: tokens - run,
                 });
             }
@@ -118,20 +118,23 @@ impl Guard {
 
     /// Copies of this unit, the first included, that are no loop; 0 where it is an ordinary one.
     fn allowed_copies(&self, unit: &[u32]) -> usize {
-        let share = Share::of(unit, &self.marks);
-        let rows = match share.count(Mark::RowBreak) {
-            0 if share.count(Mark::Cell) > 0 => share.count(Mark::LineEnd),
-            0 => share.count(Mark::RowRule),
+        let share = ClassCounts::of(unit, &self.marks);
+        let rows = match share.count(TokenClass::RowBreak) {
+            0 if share.count(TokenClass::Cell) > 0 => share.count(TokenClass::LineEnd),
+            0 => share.count(TokenClass::RowRule),
             breaks => breaks,
         };
-        let (cells, lines) = (share.count(Mark::Cell), share.count(Mark::LineEnd));
+        let (cells, lines) = (
+            share.count(TokenClass::Cell),
+            share.count(TokenClass::LineEnd),
+        );
         if rows > 0 {
             self.most_equal_rows.div_ceil(rows)
         } else if cells > 0 {
             MOST_EQUAL_CELLS.div_ceil(cells)
         } else if lines > 0 && unit.len() <= lines * SHORT_LINE {
             MOST_EQUAL_LINES.div_ceil(lines)
-        } else if share.count(Mark::Filler) == unit.len() {
+        } else if share.count(TokenClass::Filler) == unit.len() {
             MOST_FILLER / unit.len()
         } else {
             0

@@ -1,4 +1,4 @@
-//! [`NgramBlock`]: no n-gram twice, as the reference's `no_repeat_ngram_size` (transformers'
+//! [`NoRepeatNgram`]: no n-gram twice, as the reference's `no_repeat_ngram_size` (transformers'
 //! `NoRepeatNGramLogitsProcessor`).
 
 use std::collections::HashMap;
@@ -6,14 +6,14 @@ use std::collections::HashMap;
 /// Knows the n-grams of one sequence, its prompt included, and which tokens would repeat one. Holds
 /// about `4 * n` bytes a token.
 #[derive(Debug)]
-pub(in crate::engine::got) struct NgramBlock {
+pub(in crate::engine::got) struct NoRepeatNgram {
     n: usize,
     tokens: Vec<u32>,
     /// What followed each `n - 1` tokens, each once.
     followers: HashMap<Vec<u32>, Vec<u32>>,
 }
 
-impl NgramBlock {
+impl NoRepeatNgram {
     /// A block for a sequence that begins with `prompt`; with an `n` of 0 nothing is blocked.
     pub(in crate::engine::got) fn new(n: usize, prompt: &[u32]) -> Self {
         let mut block = Self {
@@ -83,7 +83,7 @@ mod tests {
             .collect();
         for n in 1..6 {
             for prompt in [0, 1, 5, 50] {
-                let mut block = NgramBlock::new(n, &tokens[..prompt]);
+                let mut block = NoRepeatNgram::new(n, &tokens[..prompt]);
                 for at in prompt..tokens.len() {
                     let mut banned = block.banned().to_vec();
                     banned.sort_unstable();
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_run_of_image_tokens_bans_only_itself() {
-        let mut block = NgramBlock::new(3, &[9; 256]);
+        let mut block = NoRepeatNgram::new(3, &[9; 256]);
         assert_eq!(block.banned(), [9]);
         block.push(1);
         assert!(block.banned().is_empty());
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn zero_blocks_nothing() {
-        let mut block = NgramBlock::new(0, &[1, 1, 1]);
+        let mut block = NoRepeatNgram::new(0, &[1, 1, 1]);
         block.push(1);
         assert!(block.banned().is_empty());
     }

@@ -20,12 +20,12 @@ impl Words {
 }
 
 /// What the guard says on texts, and how many it took until then.
-fn seen(texts: &[&'static str], most_equal_rows: usize) -> Option<(Loop, usize)> {
+fn seen(texts: &[&'static str], most_equal_rows: usize) -> Option<(DetectedLoop, usize)> {
     let mut words = Words::default();
     let ids = words.ids(texts);
     let vocabulary = words.0.iter().enumerate().map(|(id, t)| (id as u32, *t));
-    let marks = Arc::new(TokenMarks::new(&[], vocabulary));
-    let mut guard = Guard::new(marks, most_equal_rows);
+    let marks = Arc::new(TokenClasses::new(&[], vocabulary));
+    let mut guard = RepetitionDetector::new(marks, most_equal_rows);
     ids.iter()
         .enumerate()
         .find_map(|(at, id)| Some((guard.push(*id)?, at + 1)))
@@ -119,11 +119,11 @@ fn noise(count: usize, words: u32, mut state: u32) -> Vec<u32> {
     (0..count).map(next).collect()
 }
 
-fn plain_guard() -> Guard {
-    Guard::new(Arc::new(TokenMarks::default()), 0)
+fn plain_guard() -> RepetitionDetector {
+    RepetitionDetector::new(Arc::new(TokenClasses::default()), 0)
 }
 
-fn first_loop(tokens: &[u32]) -> Option<(Loop, usize)> {
+fn first_loop(tokens: &[u32]) -> Option<(DetectedLoop, usize)> {
     let mut guard = plain_guard();
     tokens
         .iter()
@@ -169,8 +169,8 @@ fn text_that_does_not_repeat_is_never_cut() {
 fn the_worst_text_costs_little() {
     // Honest repetition without an end: each token is a suspect.
     let row = [1, 2, 3, 4];
-    let marks = TokenMarks::new(&[], [(4, "\\\\")]);
-    let mut guard = Guard::new(Arc::new(marks), 1_000_000);
+    let marks = TokenClasses::new(&[], [(4, "\\\\")]);
+    let mut guard = RepetitionDetector::new(Arc::new(marks), 1_000_000);
     let tokens = row.repeat(2048);
     let started = Instant::now();
     for token in &tokens {

@@ -205,7 +205,7 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 /// The best token of a row of scores, and the natural logarithm of its probability.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in super::super) struct Best {
+pub(in super::super) struct TopToken {
     /// Its index.
     pub(in super::super) index: usize,
     /// Natural logarithm of its share among all, banned ones included.
@@ -230,7 +230,7 @@ fastest! {
 }
 
 /// The first of the highest scores that is not banned; `None` where all are, or a score is not a number.
-pub(in super::super) fn best(scores: &[f32], banned: &[u32]) -> Option<Best> {
+pub(in super::super) fn best(scores: &[f32], banned: &[u32]) -> Option<TopToken> {
     let mut found: Option<(usize, f32)> = None;
     for (index, &score) in scores.iter().enumerate() {
         if found.is_none_or(|(_, best)| score > best) && !score.is_nan() {
@@ -242,7 +242,7 @@ pub(in super::super) fn best(scores: &[f32], banned: &[u32]) -> Option<Best> {
     }
     let (index, score) = found?;
     let logprob = score - log_sum_exp(scores);
-    logprob.is_finite().then_some(Best { index, logprob })
+    logprob.is_finite().then_some(TopToken { index, logprob })
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ const CHUNK: usize = 128;
 
 /// A view's places and heads.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Shape {
+pub(in super::super) struct WindowShape {
     /// Rows and columns of places.
     pub(in super::super) size: (usize, usize),
     /// Those of a window; all of them: one window over all.
@@ -27,7 +27,7 @@ pub(in super::super) struct Shape {
 
 /// What attention is computed from.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Inputs<'a> {
+pub(in super::super) struct AttentionInputs<'a> {
     /// Queries, keys and values: (views, rows, columns, 3 * heads * dim).
     pub(in super::super) qkv: &'a [f32],
     /// What they are at places that windows have beyond the view: 3 * heads * dim.
@@ -37,7 +37,7 @@ pub(in super::super) struct Inputs<'a> {
     pub(in super::super) relative: Option<(&'a [f32], &'a [f32])>,
 }
 
-impl Shape {
+impl WindowShape {
     /// Windows one below the other and side by side, the last ones perhaps reaching beyond the view.
     pub(in super::super) fn windows(&self) -> (usize, usize) {
         let (rows, columns) = self.size;
@@ -70,7 +70,7 @@ impl Shape {
 }
 
 /// Attention of each view; gives (views, rows, columns, heads * dim).
-pub(in super::super) fn attend(inputs: &Inputs<'_>, shape: &Shape) -> Vec<f32> {
+pub(in super::super) fn attend(inputs: &AttentionInputs<'_>, shape: &WindowShape) -> Vec<f32> {
     let places = shape.view();
     let views = inputs.qkv.len() / (places * 3 * shape.width());
     let ((down, across), heads) = (shape.windows(), shape.heads);
@@ -78,7 +78,7 @@ pub(in super::super) fn attend(inputs: &Inputs<'_>, shape: &Shape) -> Vec<f32> {
     // One task a window and head, each with a stretch of its own: (views, windows, heads, places, dim).
     let mut parts = vec![0.0f32; views * down * across * heads * task];
     parts.par_chunks_mut(task).enumerate().for_each_init(
-        || Scratch::new(shape),
+        || AttentionScratch::new(shape),
         |scratch, (index, part)| {
             let (window, head) = (index / heads, index % heads);
             let (view, window) = (window / (down * across), window % (down * across));
@@ -92,7 +92,7 @@ pub(in super::super) fn attend(inputs: &Inputs<'_>, shape: &Shape) -> Vec<f32> {
 }
 
 /// (views, windows, heads, places, dim) to (views, rows, columns, heads * dim).
-fn in_place(parts: &[f32], shape: &Shape, views: usize) -> Vec<f32> {
+fn in_place(parts: &[f32], shape: &WindowShape, views: usize) -> Vec<f32> {
     let (dim, heads, (down, across)) = (shape.dim, shape.heads, shape.windows());
     let ((rows, columns), (high, wide)) = (shape.size, shape.window);
     let row = columns * shape.width();
@@ -114,7 +114,7 @@ fn in_place(parts: &[f32], shape: &Shape, views: usize) -> Vec<f32> {
 }
 
 /// One thread's room for a window and head.
-struct Scratch {
+struct AttentionScratch {
     /// (places, dim) each.
     query: Vec<f32>,
     key: Vec<f32>,
@@ -129,8 +129,8 @@ struct Scratch {
     shares: [f32; CHUNK],
 }
 
-impl Scratch {
-    fn new(shape: &Shape) -> Self {
+impl AttentionScratch {
+    fn new(shape: &WindowShape) -> Self {
         let places = shape.places();
         let (down, across) = distances(shape);
         let room = |size: usize| vec![0.0f32; size];
@@ -149,7 +149,7 @@ impl Scratch {
         &mut self,
         qkv: &[f32],
         beyond: &[f32],
-        shape: &Shape,
+        shape: &WindowShape,
         (row, column): (usize, usize),
         head: usize,
     ) {
@@ -167,7 +167,7 @@ impl Scratch {
         }
     }
 
-    fn attend(&mut self, relative: Option<(&[f32], &[f32])>, shape: &Shape, out: &mut [f32]) {
+    fn attend(&mut self, relative: Option<(&[f32], &[f32])>, shape: &WindowShape, out: &mut [f32]) {
         let (dim, places, (high, wide)) = (shape.dim, shape.places(), shape.window);
         let (far_down, far_across) = distances(shape);
         let scale = 1.0 / (dim as f32).sqrt();
@@ -205,7 +205,7 @@ impl Scratch {
 }
 
 /// Distances between places of a window, down and across.
-fn distances(shape: &Shape) -> (usize, usize) {
+fn distances(shape: &WindowShape) -> (usize, usize) {
     (2 * shape.window.0 - 1, 2 * shape.window.1 - 1)
 }
 
@@ -237,7 +237,7 @@ mod tests {
     }
 
     /// The definition, one number after another, in 64 bits.
-    fn defined(inputs: &Inputs<'_>, shape: &Shape) -> Vec<f32> {
+    fn defined(inputs: &AttentionInputs<'_>, shape: &WindowShape) -> Vec<f32> {
         let ((rows, columns), (high, wide), dim) = (shape.size, shape.window, shape.dim);
         let width = shape.width();
         let at = |view: usize, y: usize, x: usize| {
@@ -293,7 +293,7 @@ mod tests {
             ((3, 11), (3, 11), true),
         ];
         for (size, window, relative) in cases {
-            let shape = Shape {
+            let shape = WindowShape {
                 size,
                 window,
                 heads: 2,
@@ -305,7 +305,7 @@ mod tests {
                 noise((2 * window.0 - 1) * 8, 3),
                 noise((2 * window.1 - 1) * 8, 4),
             );
-            let inputs = Inputs {
+            let inputs = AttentionInputs {
                 qkv: &qkv,
                 beyond: &beyond,
                 relative: relative.then_some((&down[..], &across[..])),

@@ -1,8 +1,8 @@
-//! [`Line`]: what stands on one line of a block, and its pieces, each short enough for a row of a view.
+//! [`InkLine`]: what stands on one line of a block, and its pieces, each short enough for a row of a view.
 
 use std::ops::Range;
 
-use super::sheet::{Area, Sheet, THIN, runs};
+use super::sheet::{InkMap, PixelArea, THIN, runs};
 
 /// Height from the highest to the lowest ink of a line that has both, as a share of its em.
 const HEIGHT_OF_EM: f32 = 0.93;
@@ -37,9 +37,9 @@ const ABOVE: f32 = 0.4;
 
 /// A line of a block.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Line {
+pub(super) struct InkLine {
     /// Where its ink is.
-    pub(super) area: Area,
+    pub(super) area: PixelArea,
     /// Size of its type, in pixels of the sheet.
     pub(super) em: f32,
     /// Whether a paragraph begins with it.
@@ -48,16 +48,16 @@ pub(super) struct Line {
 
 /// Ink of a line that stands together, and where it goes in a row.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Stretch {
+pub(super) struct InkSpan {
     /// Columns of the sheet.
     pub(super) x: Range<usize>,
     /// Pixels of the sheet from the row's start.
     pub(super) at: f32,
 }
 
-impl Sheet {
+impl InkMap {
     /// The lines of `block`, which has one column, from top to bottom; pictures are none.
-    pub(super) fn lines(&self, block: &Area) -> Vec<Line> {
+    pub(super) fn lines(&self, block: &PixelArea) -> Vec<InkLine> {
         let Some(content) = self.content(block) else {
             return Vec::new();
         };
@@ -70,7 +70,7 @@ impl Sheet {
             let y = content.y.start + band.start..content.y.start + band.end;
             let x = content.x.clone();
             areas.extend(
-                self.content(&Area { x, y })
+                self.content(&PixelArea { x, y })
                     .filter(|area| self.is_type(area)),
             );
         }
@@ -82,7 +82,7 @@ impl Sheet {
         heights.sort_by(f32::total_cmp);
         let usual = heights.get(heights.len() / 2).copied().unwrap_or(self.em);
         let begins = paragraphs(&areas, usual);
-        let line = |(area, begins): (Area, bool)| {
+        let line = |(area, begins): (PixelArea, bool)| {
             let height = area.y.len() as f32;
             let is_long = area.x.len() as f32 >= LONG * usual;
             let em = match is_long {
@@ -92,7 +92,7 @@ impl Sheet {
             // A short line is of the usual size, unless it is too high for that.
             let is_usual = !is_long && height <= 1.1 * usual;
             let em = if is_usual { usual } else { em };
-            Line { area, em, begins }
+            InkLine { area, em, begins }
         };
         areas.into_iter().zip(begins).map(line).collect()
     }
@@ -138,7 +138,7 @@ impl Sheet {
     }
 
     /// Whether ink is neither dirt nor a picture.
-    fn is_type(&self, area: &Area) -> bool {
+    fn is_type(&self, area: &PixelArea) -> bool {
         let ink: usize = self.rows(area).iter().sum();
         let (high, dense) = PICTURE;
         let is_picture = area.y.len() as f32 > high * self.em
@@ -148,7 +148,7 @@ impl Sheet {
 
     /// `line` in as many pieces as it takes for each to be at most `room` pixels of the sheet wide, as far as there
     /// are spaces; wide gaps are made narrow.
-    pub(super) fn pieces(&self, line: &Line, room: f32) -> Vec<Vec<Stretch>> {
+    pub(super) fn pieces(&self, line: &InkLine, room: f32) -> Vec<Vec<InkSpan>> {
         let columns = self.columns(&line.area);
         let ink: Vec<Range<usize>> = runs(&columns).collect();
         let (most, left) = (WIDE.0 * line.em, WIDE.1 * line.em);
@@ -174,13 +174,19 @@ impl Sheet {
     }
 
     /// Runs of ink with what white is kept between them.
-    fn stretches(&self, line: &Line, ink: &[Range<usize>], at: &[f32], most: f32) -> Vec<Stretch> {
-        let mut stretches: Vec<Stretch> = Vec::new();
+    fn stretches(
+        &self,
+        line: &InkLine,
+        ink: &[Range<usize>],
+        at: &[f32],
+        most: f32,
+    ) -> Vec<InkSpan> {
+        let mut stretches: Vec<InkSpan> = Vec::new();
         for (run, x) in ink.iter().zip(at) {
             let x_of = line.area.x.start + run.start..line.area.x.start + run.end;
             match stretches.last_mut() {
                 Some(last) if (x_of.start - last.x.end) as f32 <= most => last.x.end = x_of.end,
-                _ => stretches.push(Stretch {
+                _ => stretches.push(InkSpan {
                     x: x_of,
                     at: x - at[0],
                 }),
@@ -213,7 +219,7 @@ fn cuts(ink: &[Range<usize>], at: &[f32], width: f32, room: f32, em: f32) -> Vec
 }
 
 /// Which lines a paragraph begins with, by the white above or at their start.
-fn paragraphs(lines: &[Area], em: f32) -> Vec<bool> {
+fn paragraphs(lines: &[PixelArea], em: f32) -> Vec<bool> {
     let left = lines.iter().map(|line| line.x.start).min().unwrap_or(0);
     let above = |n: usize| lines[n].y.start.saturating_sub(lines[n - 1].y.end);
     let mut gaps: Vec<usize> = (1..lines.len()).map(above).collect();

@@ -1,4 +1,4 @@
-//! [`Look`]: how much text a page seems to have, and how small it is, without reading it.
+//! [`DensityEstimate`]: how much text a page seems to have, and how small it is, without reading it.
 //!
 //! The page is scaled down to about 100 dpi, ink is told from its surroundings, ruled lines are taken out, and
 //! what is left is cut into narrow strips down the page, so that columns and skewed lines do not run into each
@@ -37,7 +37,7 @@ const SMALL_SHARE: f32 = 0.3;
 
 /// What a page looks like.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Look {
+pub(super) struct DensityEstimate {
     /// Share of the page that is ink, pictures and ruled lines left out, 0 to 1.
     pub(super) ink: f32,
     /// Text lines one under the other, at the fullest place.
@@ -48,10 +48,10 @@ pub(super) struct Look {
     pub(super) tokens: usize,
 }
 
-impl Look {
+impl DensityEstimate {
     /// Looks at `page`; one with fewer pixels than its size says looks empty.
     pub(super) fn of(page: &PageImage) -> Self {
-        let Some((grey, factor)) = Grey::of(page) else {
+        let Some((grey, factor)) = GrayPage::of(page) else {
             return Self::default();
         };
         let mut ink = grey.ink();
@@ -77,12 +77,12 @@ impl Look {
 }
 
 /// The page in grey, scaled down.
-pub(super) struct Grey {
+pub(super) struct GrayPage {
     tones: Vec<u8>,
     pub(super) width: usize,
 }
 
-impl Grey {
+impl GrayPage {
     /// Averages squares of pixels; also gives their side.
     pub(super) fn of(page: &PageImage) -> Option<(Self, usize)> {
         let wanted = u64::from(page.width) * u64::from(page.height) * 3;
@@ -196,7 +196,7 @@ pub(super) fn erase_tall(ink: &mut [u8], width: usize, tall: &[(usize, usize, us
 }
 
 /// A piece of a text line, in one strip.
-struct Piece {
+struct LinePiece {
     /// Rows from its highest to its lowest ink.
     height: usize,
     /// Columns that have ink.
@@ -206,7 +206,7 @@ struct Piece {
 }
 
 /// The pieces of text lines in the strip that starts at column `left`.
-fn find_pieces(ink: &[u8], width: usize, left: usize, pieces: &mut Vec<Piece>) {
+fn find_pieces(ink: &[u8], width: usize, left: usize, pieces: &mut Vec<LinePiece>) {
     let right = (left + STRIP).min(width);
     let mut columns = [0u8; STRIP];
     let (mut height, mut count) = (0, 0);
@@ -225,7 +225,7 @@ fn find_pieces(ink: &[u8], width: usize, left: usize, pieces: &mut Vec<Piece>) {
             && 2 * inked >= height
             && (count as f32) < MOST_INK * (height * inked) as f32;
         if is_text {
-            pieces.push(Piece {
+            pieces.push(LinePiece {
                 height,
                 columns: inked,
                 ink: count,
@@ -237,7 +237,7 @@ fn find_pieces(ink: &[u8], width: usize, left: usize, pieces: &mut Vec<Piece>) {
 }
 
 /// The height that [`SMALL_SHARE`] of the text, by its width, does not exceed.
-fn small_height(pieces: &mut [Piece]) -> Option<f32> {
+fn small_height(pieces: &mut [LinePiece]) -> Option<f32> {
     pieces.sort_by_key(|piece| piece.height);
     let columns: usize = pieces.iter().map(|piece| piece.columns).sum();
     let wanted = columns as f32 * SMALL_SHARE;

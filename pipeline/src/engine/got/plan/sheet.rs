@@ -1,10 +1,10 @@
-//! [`Sheet`]: a page's ink, scaled down, without what is no type: specks, ruled lines, scanners' borders.
+//! [`InkMap`]: a page's ink, scaled down, without what is no type: specks, ruled lines, scanners' borders.
 //!
 //! A skewed page is straightened by moving its columns up and down. What is ink is said by [`super::look`]: what differs from the paper around it, whatever the paper's tone.
 
 use std::ops::Range;
 
-use super::look::{Grey, erase_across, erase_tall, tall_runs};
+use super::look::{GrayPage, erase_across, erase_tall, tall_runs};
 use crate::image::PageImage;
 
 /// Em of pages that show no type, in points.
@@ -37,13 +37,13 @@ const SHARPER: f32 = 1.02;
 
 /// A part of the sheet, in its pixels.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Area {
+pub(super) struct PixelArea {
     pub(super) x: Range<usize>,
     pub(super) y: Range<usize>,
 }
 
 /// A page's ink, scaled down.
-pub(super) struct Sheet {
+pub(super) struct InkMap {
     /// 1 for each pixel of ink that may be type, else 0.
     pub(super) text: Vec<u8>,
     /// The same with ruled lines across, which keep what stands above them from what stands below.
@@ -60,11 +60,11 @@ pub(super) struct Sheet {
     pub(super) slope: f32,
 }
 
-impl Sheet {
+impl InkMap {
     /// The ink of `page`, whose type has an em of `em` pixels where it has any; none where it has fewer pixels than
     /// its size says.
     pub(super) fn of(page: &PageImage, em: Option<f32>) -> Option<Self> {
-        let (grey, factor) = Grey::of(page)?;
+        let (grey, factor) = GrayPage::of(page)?;
         let width = grey.width;
         let mut ruled = without_specks(&grey.ink(), width);
         let slope = slope(&ruled, width);
@@ -92,8 +92,8 @@ impl Sheet {
     }
 
     /// All of it.
-    pub(super) fn whole(&self) -> Area {
-        Area {
+    pub(super) fn whole(&self) -> PixelArea {
+        PixelArea {
             x: 0..self.width,
             y: 0..self.height,
         }
@@ -135,14 +135,14 @@ impl Sheet {
         let from_edge = (x.start).min(self.width - x.end);
         let (x, y) = (x.clone(), y.clone());
         from_edge + x.len() <= BORDER && {
-            let inked = self.rows(&Area { x, y: y.clone() });
+            let inked = self.rows(&PixelArea { x, y: y.clone() });
             let inked = inked.iter().filter(|&&ink| ink > 0).count();
             from_edge <= EDGE || inked as f32 >= RAGGED * y.len() as f32
         }
     }
 
     /// Ink of each row of `area`.
-    pub(super) fn rows(&self, area: &Area) -> Vec<usize> {
+    pub(super) fn rows(&self, area: &PixelArea) -> Vec<usize> {
         area.y
             .clone()
             .map(|y| sum(&self.text[y * self.width..][area.x.clone()]))
@@ -150,7 +150,7 @@ impl Sheet {
     }
 
     /// Ink of each column of `area`.
-    pub(super) fn columns(&self, area: &Area) -> Vec<usize> {
+    pub(super) fn columns(&self, area: &PixelArea) -> Vec<usize> {
         let mut columns = vec![0; area.x.len()];
         for y in area.y.clone() {
             let row = &self.text[y * self.width..][area.x.clone()];
@@ -162,20 +162,20 @@ impl Sheet {
     }
 
     /// The part of `area` that has ink.
-    pub(super) fn content(&self, area: &Area) -> Option<Area> {
+    pub(super) fn content(&self, area: &PixelArea) -> Option<PixelArea> {
         let extent = |profile: &[usize], from: usize| {
             let first = profile.iter().position(|&ink| ink > 0)?;
             let last = profile.iter().rposition(|&ink| ink > 0)?;
             Some(from + first..from + last + 1)
         };
-        Some(Area {
+        Some(PixelArea {
             x: extent(&self.columns(area), area.x.start)?,
             y: extent(&self.rows(area), area.y.start)?,
         })
     }
 
     /// Rows of `area` that have ink, in runs with white between them: lines, where the page is not skewed.
-    pub(super) fn bands(&self, area: &Area) -> Vec<Range<usize>> {
+    pub(super) fn bands(&self, area: &PixelArea) -> Vec<Range<usize>> {
         let rows = self.rows(area);
         runs(&rows)
             .map(|run| area.y.start + run.start..area.y.start + run.end)
@@ -183,7 +183,7 @@ impl Sheet {
     }
 
     /// Columns of `line` that ink covers, spaces between words included.
-    pub(super) fn covered(&self, line: &Area) -> usize {
+    pub(super) fn covered(&self, line: &PixelArea) -> usize {
         let columns = self.columns(line);
         let mut covered = 0;
         let mut end = None;

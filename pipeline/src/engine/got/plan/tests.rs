@@ -1,10 +1,10 @@
 use std::ops::Range;
 
-use recto_schemas::{Color, GotOptions, PagesPerPass, Tiles};
+use recto_schemas::{GotOptions, PagesPerPass, RegionColor, TilePolicy};
 
 use super::*;
 
-const LIMITS: Limits = Limits {
+const LIMITS: PlanLimits = PlanLimits {
     view: (1024, 1024),
     min_tiles: 1,
     max_tiles: 12,
@@ -59,25 +59,25 @@ fn a4(lines: usize) -> Arc<PageImage> {
     page(1654, 2339, 200.0, lines, 33)
 }
 
-fn reason(pass: &Pass) -> &str {
+fn reason(pass: &InferenceUnit) -> &str {
     &pass.shape.tiling().reason
 }
 
-fn reasons(passes: &[Pass]) -> Vec<(usize, usize, &str)> {
+fn reasons(passes: &[InferenceUnit]) -> Vec<(usize, usize, &str)> {
     passes
         .iter()
         .map(|pass| (pass.first, pass.count, reason(pass)))
         .collect()
 }
 
-fn grid_of(passes: &[Pass]) -> (u32, u32) {
+fn grid_of(passes: &[InferenceUnit]) -> (u32, u32) {
     assert_eq!(passes.len(), 1);
     match &passes[0].shape {
-        Shape::Tiles(grid, tiling) => {
+        InputLayout::Tiles(grid, tiling) => {
             assert_eq!((grid.columns, grid.rows), (tiling.columns, tiling.rows));
             (grid.columns, grid.rows)
         }
-        Shape::Whole(_) => (1, 1),
+        InputLayout::Whole(_) => (1, 1),
         shape => panic!("one page is not read as {shape:?}"),
     }
 }
@@ -85,7 +85,7 @@ fn grid_of(passes: &[Pass]) -> (u32, u32) {
 #[test]
 fn a_look_counts_lines_and_measures_type() {
     for (lines, em) in [(10, 33), (40, 33), (50, 24), (20, 44)] {
-        let look = Look::of(&page(1654, 2339, 200.0, lines, em));
+        let look = DensityEstimate::of(&page(1654, 2339, 200.0, lines, em));
         assert_eq!(look.lines, lines, "{look:?}");
         let measured = look.em.unwrap();
         assert!((measured / em as f32 - 1.0).abs() < 0.2, "{em}: {look:?}");
@@ -106,16 +106,19 @@ fn a_look_leaves_out_ruled_lines_pictures_and_nothing() {
             }
         }
     }
-    let look = Look::of(&ruled);
+    let look = DensityEstimate::of(&ruled);
     assert!(look.tokens < 20, "{look:?}");
-    assert_eq!(Look::of(&PageImage::default()), Look::default());
+    assert_eq!(
+        DensityEstimate::of(&PageImage::default()),
+        DensityEstimate::default()
+    );
     let lying = PageImage {
         rgb: vec![0; 12],
         ..(*a4(0)).clone()
     };
-    assert_eq!(Look::of(&lying), Look::default());
+    assert_eq!(DensityEstimate::of(&lying), DensityEstimate::default());
     for (width, height) in [(1, 1), (1, 9000), (9000, 1), (33, 2)] {
-        Look::of(&page(width, height, f32::NAN, 0, 10));
+        DensityEstimate::of(&page(width, height, f32::NAN, 0, 10));
     }
 }
 
@@ -148,18 +151,24 @@ fn tiles_are_as_asked_and_no_more_than_allowed_or_fit() {
             max_tiles,
             ..GotOptions::default()
         };
-        let passes = plan(&[a4(45)], &options, &Limits { context, ..LIMITS });
+        let passes = plan(&[a4(45)], &options, &PlanLimits { context, ..LIMITS });
         (grid_of(&passes), reason(&passes[0]).to_owned())
     };
     let asked = "asked".to_owned();
-    assert_eq!(tiles(Tiles::Never, 12, 32_768), ((1, 1), asked.clone()));
-    assert_eq!(tiles(Tiles::Always, 12, 32_768), ((2, 3), asked.clone()));
-    assert_eq!(tiles(Tiles::Always, 2, 32_768), ((1, 2), asked));
+    assert_eq!(
+        tiles(TilePolicy::Never, 12, 32_768),
+        ((1, 1), asked.clone())
+    );
+    assert_eq!(
+        tiles(TilePolicy::Always, 12, 32_768),
+        ((2, 3), asked.clone())
+    );
+    assert_eq!(tiles(TilePolicy::Always, 2, 32_768), ((1, 2), asked));
     let fewer = "asked, fewer-tiles: context".to_owned();
     // Room for 4 views beside 4,096 new tokens, and for none.
     let room = 4096 + 40 + 4 * 256;
-    assert_eq!(tiles(Tiles::Always, 12, room), ((1, 2), fewer.clone()));
-    assert_eq!(tiles(Tiles::Always, 12, 100), ((1, 1), fewer));
+    assert_eq!(tiles(TilePolicy::Always, 12, room), ((1, 2), fewer.clone()));
+    assert_eq!(tiles(TilePolicy::Always, 12, 100), ((1, 1), fewer));
 }
 
 #[test]
@@ -172,19 +181,19 @@ fn short_pages_share_a_pass_and_long_ones_stand_alone() {
         passes.iter().map(|p| p.lines).collect::<Vec<_>>(),
         [16, 45, 24]
     );
-    assert!(matches!(passes[0].shape, Shape::Pages(_)));
+    assert!(matches!(passes[0].shape, InputLayout::Pages(_)));
 }
 
 #[test]
 fn a_pass_holds_what_the_model_and_the_context_take() {
     let pages = vec![a4(2); 11];
-    let counts = |options: &GotOptions, limits: &Limits| {
+    let counts = |options: &GotOptions, limits: &PlanLimits| {
         let passes = plan(&pages, options, limits);
         passes.iter().map(|p| p.count).collect::<Vec<_>>()
     };
     let options = GotOptions::default();
     assert_eq!(counts(&options, &LIMITS), [8, 3]);
-    let narrow = Limits {
+    let narrow = PlanLimits {
         context: 4096 + 40 + 5 * 256,
         ..LIMITS
     };
@@ -222,24 +231,28 @@ fn a_box_or_a_colour_takes_each_page_whole_and_alone() {
     let pages = [a4(2), page(1654, 2339, 200.0, 60, 15)];
     let boxed = GotOptions {
         region: Some([0, 0, 500, 500]),
-        tiles: Tiles::Always,
+        tiles: TilePolicy::Always,
         ..GotOptions::default()
     };
     let coloured = GotOptions {
-        color: Some(Color::Red),
+        color: Some(RegionColor::Red),
         pages_per_pass: PagesPerPass::Most(8),
         ..GotOptions::default()
     };
     for (options, reason) in [(boxed, "box"), (coloured, "color")] {
         let passes = plan(&pages, &options, &LIMITS);
         assert_eq!(reasons(&passes), [(0, 1, reason), (1, 1, reason)]);
-        assert!(passes.iter().all(|p| matches!(p.shape, Shape::Whole(_))));
+        assert!(
+            passes
+                .iter()
+                .all(|p| matches!(p.shape, InputLayout::Whole(_)))
+        );
     }
 }
 
 #[test]
 fn a_model_of_rows_gets_each_page_in_rows_unless_tiles_or_a_box_are_asked_for() {
-    let limits = Limits {
+    let limits = PlanLimits {
         rows: Some(RowSize {
             em: 36.0,
             pitch: 64,
@@ -257,19 +270,19 @@ fn a_model_of_rows_gets_each_page_in_rows_unless_tiles_or_a_box_are_asked_for() 
         let expected: Vec<_> = (0..4).map(|page| (page, 1, "rows")).collect();
         assert_eq!(reasons(&passes), expected);
         let views: Vec<u32> = passes.iter().map(|p| p.shape.tiling().rows).collect();
-        let rows: Vec<usize> = passes.iter().map(Pass::part_count).collect();
+        let rows: Vec<usize> = passes.iter().map(InferenceUnit::part_count).collect();
         // Each line is cut in two, and a view has 16 rows.
         assert_eq!(
             (&views[..], &rows[..]),
             (&[1, 1, 6, 0][..], &[16, 16, 90, 0][..])
         );
-        let Shape::Rows(sections, _) = &passes[2].shape else {
+        let InputLayout::Rows(sections, _) = &passes[2].shape else {
             panic!("{:?}", passes[2]);
         };
         let parts = passes[2].parts();
         assert_eq!(parts.len(), 90);
         for (index, part) in parts.iter().enumerate() {
-            let Shape::Row {
+            let InputLayout::Row {
                 section,
                 row,
                 count,
@@ -287,10 +300,10 @@ fn a_model_of_rows_gets_each_page_in_rows_unless_tiles_or_a_box_are_asked_for() 
     }
     let region = Some([0, 0, 500, 500]);
     let others = [
-        (Tiles::Never, None, None, "asked"),
-        (Tiles::Always, None, None, "asked"),
-        (Tiles::Auto, region, None, "box"),
-        (Tiles::Auto, None, Some(Color::Red), "color"),
+        (TilePolicy::Never, None, None, "asked"),
+        (TilePolicy::Always, None, None, "asked"),
+        (TilePolicy::Auto, region, None, "box"),
+        (TilePolicy::Auto, None, Some(RegionColor::Red), "color"),
     ];
     for (tiles, region, color, expected) in others {
         let options = GotOptions {

@@ -9,12 +9,12 @@ const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/reference
 
 const BOX: [u32; 4] = [12, 345, 678, 1000];
 
-fn config(name: &str) -> Config {
-    Config::read(&PathBuf::from(REFERENCE).join("checkpoints").join(name)).unwrap()
+fn config(name: &str) -> CheckpointConfig {
+    CheckpointConfig::read(&PathBuf::from(REFERENCE).join("checkpoints").join(name)).unwrap()
 }
 
-fn question(mode: Mode, ask: Ask) -> Question {
-    Question {
+fn question(mode: GotMode, ask: PromptImages) -> OcrPrompt {
+    OcrPrompt {
         mode,
         region: None,
         color: None,
@@ -24,17 +24,17 @@ fn question(mode: Mode, ask: Ask) -> Question {
 }
 
 /// Questions with the hub's words and the original's.
-fn table() -> Vec<(Question, &'static str, &'static str)> {
-    use Mode::{Format, Plain};
-    let with = |mode, color, region| Question {
+fn table() -> Vec<(OcrPrompt, &'static str, &'static str)> {
+    use GotMode::{Format, Plain};
+    let with = |mode, color, region| OcrPrompt {
         region,
         color,
-        ..question(mode, Ask::Page)
+        ..question(mode, PromptImages::Page)
     };
     vec![
-        (question(Plain, Ask::Page), " OCR: ", "OCR: "),
+        (question(Plain, PromptImages::Page), " OCR: ", "OCR: "),
         (
-            question(Format, Ask::Page),
+            question(Format, PromptImages::Page),
             " OCR with format: ",
             "OCR with format: ",
         ),
@@ -49,42 +49,42 @@ fn table() -> Vec<(Question, &'static str, &'static str)> {
             "[12, 345, 678, 1000] OCR with format: ",
         ),
         (
-            with(Plain, Some(Color::Red), None),
+            with(Plain, Some(RegionColor::Red), None),
             "[red]  OCR: ",
             "[red] OCR: ",
         ),
         (
-            with(Plain, Some(Color::Green), None),
+            with(Plain, Some(RegionColor::Green), None),
             "[green]  OCR: ",
             "[green] OCR: ",
         ),
         (
-            with(Format, Some(Color::Blue), None),
+            with(Format, Some(RegionColor::Blue), None),
             "[blue]  OCR with format: ",
             "[blue] OCR with format: ",
         ),
         (
-            with(Plain, Some(Color::Red), Some(BOX)),
+            with(Plain, Some(RegionColor::Red), Some(BOX)),
             "[red] [12, 345, 678, 1000] OCR: ",
             "[red] OCR: ",
         ),
         (
-            question(Plain, Ask::Tiles),
+            question(Plain, PromptImages::Tiles),
             " OCR upon the patch reference: ",
             "OCR upon the patch reference: ",
         ),
         (
-            question(Format, Ask::Tiles),
+            question(Format, PromptImages::Tiles),
             " OCR with format upon the patch reference: ",
             "OCR with format upon the patch reference: ",
         ),
         (
-            question(Plain, Ask::Pages(1)),
+            question(Plain, PromptImages::Pages(1)),
             " OCR across multi pages: ",
             "OCR across multi pages: ",
         ),
         (
-            question(Format, Ask::Pages(1)),
+            question(Format, PromptImages::Pages(1)),
             " OCR with format across multi pages: ",
             "OCR with format across multi pages: ",
         ),
@@ -114,11 +114,11 @@ fn every_image_token_has_its_place() {
     for name in ["hub-new", "original"] {
         let config = config(name);
         let folder = PathBuf::from(REFERENCE).join("checkpoints").join(name);
-        let tokens = Tokens::open(&folder, &config).unwrap();
+        let tokens = GotTokenizer::open(&folder, &config).unwrap();
         for views in [1, 3, 13] {
-            let question = Question {
+            let question = OcrPrompt {
                 image_tokens: views * config.image_tokens,
-                ..question(Mode::Format, Ask::Tiles)
+                ..question(GotMode::Format, PromptImages::Tiles)
             };
             let ids = question.ids(&tokens, &config).unwrap();
             let places = ids.iter().filter(|id| **id == config.image_token);
@@ -143,19 +143,19 @@ fn the_tokens_are_the_references() {
         let config = config(name);
         let views = &expected["sets"][case["set"].as_str().unwrap()]["views"];
         let views: usize = serde_json::from_value(views.clone()).unwrap();
-        let question = Question {
+        let question = OcrPrompt {
             mode: serde_json::from_value(member("mode")).unwrap(),
             region: serde_json::from_value(member("region")).unwrap(),
             color: serde_json::from_value(member("color")).unwrap(),
             ask: match case["set"].as_str().unwrap() {
-                "tiles" => Ask::Tiles,
-                "pages" => Ask::Pages(views),
-                _ => Ask::Page,
+                "tiles" => PromptImages::Tiles,
+                "pages" => PromptImages::Pages(views),
+                _ => PromptImages::Page,
             },
             image_tokens: views * config.image_tokens,
         };
         let folder = PathBuf::from(REFERENCE).join("checkpoints").join(name);
-        let tokens = Tokens::open(&folder, &config).unwrap();
+        let tokens = GotTokenizer::open(&folder, &config).unwrap();
         assert_eq!(
             question.text(&config),
             case["prompt"].as_str().unwrap(),

@@ -1,4 +1,4 @@
-//! [`Attempting`]: one attempt at a pass, from its pages to a sequence and back.
+//! [`AttemptRequest`]: one attempt at a pass, from its pages to a sequence and back.
 
 use std::{
     ops::Range,
@@ -6,19 +6,19 @@ use std::{
     time::Duration,
 };
 
-use recto_schemas::Mode;
+use recto_schemas::GotMode;
 
-use super::{Draft, Pass, Visit};
+use super::{Candidate, InferenceUnit, RequestReader};
 use crate::{
-    cancel::Cancel,
+    cancel::CancelToken,
     engine::{
         EngineError,
         got::{
-            config::Config,
-            plan::{Section, Shape},
-            prompt::{Ask, Question},
-            schedule::{Sequence, Written},
-            view::View,
+            config::CheckpointConfig,
+            plan::{InputLayout, StackedRows},
+            prompt::{OcrPrompt, PromptImages},
+            schedule::{Completion, Sequence},
+            view::InputImage,
         },
     },
     image::PageImage,
@@ -28,11 +28,11 @@ use crate::{
 const CANCEL_POLL: Duration = Duration::from_millis(50);
 
 /// One attempt at a pass.
-pub(super) struct Attempting<'a> {
-    pub(super) pass: &'a Pass,
+pub(super) struct AttemptRequest<'a> {
+    pub(super) pass: &'a InferenceUnit,
     /// How the pages are shown, which need not be as the pass was planned.
-    pub(super) shape: Shape,
-    pub(super) mode: Mode,
+    pub(super) shape: InputLayout,
+    pub(super) mode: GotMode,
     /// Tokens that the attempt goes on from.
     pub(super) before: &'a [u32],
     pub(super) max_new_tokens: usize,
@@ -40,9 +40,9 @@ pub(super) struct Attempting<'a> {
     pub(super) no_repeat_ngram: Option<usize>,
 }
 
-impl<'a> Attempting<'a> {
+impl<'a> AttemptRequest<'a> {
     /// As the document asks for it.
-    pub(super) fn asked(pass: &'a Pass, visit: &Visit<'_>) -> Self {
+    pub(super) fn asked(pass: &'a InferenceUnit, visit: &RequestReader<'_>) -> Self {
         Self {
             pass,
             shape: pass.shape.clone(),
@@ -56,36 +56,41 @@ impl<'a> Attempting<'a> {
 }
 
 /// An attempt that was handed to the scheduler. Dropping it frees its slot.
-pub(super) struct UnderWay {
-    mode: Mode,
-    shape: Shape,
+pub(super) struct PendingAttempt {
+    mode: GotMode,
+    shape: InputLayout,
     prompt: Vec<u32>,
-    written: mpsc::Receiver<Result<Written, EngineError>>,
-    cancel: Cancel,
+    written: mpsc::Receiver<Result<Completion, EngineError>>,
+    cancel: CancelToken,
 }
 
-impl Drop for UnderWay {
+impl Drop for PendingAttempt {
     fn drop(&mut self) {
         self.cancel.cancel();
     }
 }
 
-impl Visit<'_> {
+impl RequestReader<'_> {
     /// Makes an attempt's views and prompt, and hands it to the scheduler.
-    pub(super) fn submit(&self, attempt: &Attempting<'_>) -> Result<UnderWay, EngineError> {
+    pub(super) fn submit(
+        &self,
+        attempt: &AttemptRequest<'_>,
+    ) -> Result<PendingAttempt, EngineError> {
         let (pass, reader) = (attempt.pass, self.reader);
         let options = &self.options;
         let pages = &self.request.pages[pass.first..pass.first + pass.count];
         let views = self.views(pages, &attempt.shape);
         let part = part(&reader.config, &attempt.shape);
-        let question = Question {
+        let question = OcrPrompt {
             mode: attempt.mode,
             region: options.region,
             color: options.color,
             ask: match attempt.shape {
-                Shape::Whole(_) | Shape::Rows(..) | Shape::Row { .. } => Ask::Page,
-                Shape::Tiles(..) => Ask::Tiles,
-                Shape::Pages(_) => Ask::Pages(pass.count),
+                InputLayout::Whole(_) | InputLayout::Rows(..) | InputLayout::Row { .. } => {
+                    PromptImages::Page
+                }
+                InputLayout::Tiles(..) => PromptImages::Tiles,
+                InputLayout::Pages(_) => PromptImages::Pages(pass.count),
             },
             image_tokens: part
                 .clone()
@@ -107,7 +112,7 @@ impl Visit<'_> {
             no_repeat_ngram: attempt.no_repeat_ngram,
             cancel: cancel.clone(),
         })?;
-        Ok(UnderWay {
+        Ok(PendingAttempt {
             mode: attempt.mode,
             shape: attempt.shape.clone(),
             prompt,
@@ -116,21 +121,25 @@ impl Visit<'_> {
         })
     }
 
-    fn views(&self, pages: &[Arc<PageImage>], shape: &Shape) -> Vec<Arc<View>> {
+    fn views(&self, pages: &[Arc<PageImage>], shape: &InputLayout) -> Vec<Arc<InputImage>> {
         let pixels = &self.reader.config.pixels;
         let size = (pixels.width, pixels.height);
         let views = pages.iter().flat_map(|page| match shape {
-            Shape::Tiles(grid, _) => own(View::tiles(page, size, *grid)),
-            Shape::Rows(sections, _) => sections.iter().map(|s| self.sheet(page, s)).collect(),
-            Shape::Row { section, .. } => vec![self.sheet(page, section)],
-            Shape::Whole(_) | Shape::Pages(_) => own(vec![View::whole(page, size)]),
+            InputLayout::Tiles(grid, _) => own(InputImage::tiles(page, size, *grid)),
+            InputLayout::Rows(sections, _) => {
+                sections.iter().map(|s| self.sheet(page, s)).collect()
+            }
+            InputLayout::Row { section, .. } => vec![self.sheet(page, section)],
+            InputLayout::Whole(_) | InputLayout::Pages(_) => {
+                own(vec![InputImage::whole(page, size)])
+            }
         });
         views.collect()
     }
 
     /// The view of a section of `page`: the one that was made last where it is of the same section, so that the model
     /// encodes it once.
-    fn sheet(&self, page: &PageImage, section: &Arc<Section>) -> Arc<View> {
+    fn sheet(&self, page: &PageImage, section: &Arc<StackedRows>) -> Arc<InputImage> {
         let mut last = self.sheet.borrow_mut();
         if let Some((of, view)) = &*last
             && Arc::ptr_eq(of, section)
@@ -139,13 +148,13 @@ impl Visit<'_> {
         }
         let pixels = &self.reader.config.pixels;
         let size = (pixels.width, section.height);
-        let view = Arc::new(View::section(page, size, section));
+        let view = Arc::new(InputImage::section(page, size, section));
         *last = Some((Arc::clone(section), Arc::clone(&view)));
         view
     }
 
     /// Waits for what an attempt gives.
-    pub(super) fn wait(&self, under_way: UnderWay) -> Result<Draft, EngineError> {
+    pub(super) fn wait(&self, under_way: PendingAttempt) -> Result<Candidate, EngineError> {
         let written = loop {
             match under_way.written.recv_timeout(CANCEL_POLL) {
                 Ok(written) => break written?,
@@ -157,17 +166,17 @@ impl Visit<'_> {
             }
         };
         let (shape, prompt) = (under_way.shape.clone(), under_way.prompt.clone());
-        Ok(Draft::new(under_way.mode, shape, prompt, written))
+        Ok(Candidate::new(under_way.mode, shape, prompt, written))
     }
 }
 
-fn own(views: Vec<View>) -> Vec<Arc<View>> {
+fn own(views: Vec<InputImage>) -> Vec<Arc<InputImage>> {
     views.into_iter().map(Arc::new).collect()
 }
 
 /// Which of its view's image tokens a row has; none for all other shapes, which have all.
-fn part(config: &Config, shape: &Shape) -> Option<Range<usize>> {
-    let Shape::Row { row, .. } = shape else {
+fn part(config: &CheckpointConfig, shape: &InputLayout) -> Option<Range<usize>> {
+    let InputLayout::Row { row, .. } = shape else {
         return None;
     };
     let across = config.tokens_across();

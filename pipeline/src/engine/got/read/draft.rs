@@ -1,20 +1,20 @@
-//! [`Draft`]: what an attempt gave. [`Trail`]: what a page's attempts took so far.
+//! [`Candidate`]: what an attempt gave. [`AttemptLog`]: what a page's attempts took so far.
 
 use std::time::Duration;
 
-use recto_schemas::{Attempt, Decoding, Mode, Raw, Stop};
+use recto_schemas::{DecodingReport, FinishReason, GotMode, RawOutput, ReadAttempt};
 
 use crate::engine::got::{
-    plan::{Pass, Shape},
-    schedule::Written,
+    plan::{InferenceUnit, InputLayout},
+    schedule::Completion,
 };
 
 /// What one attempt gave.
 #[derive(Clone, Debug)]
-pub(super) struct Draft {
-    pub(super) mode: Mode,
+pub(super) struct Candidate {
+    pub(super) mode: GotMode,
     /// How the pages were shown.
-    pub(super) shape: Shape,
+    pub(super) shape: InputLayout,
     /// The prompt, without text that an attempt went on from.
     pub(super) prompt: Vec<u32>,
     /// The text's tokens, those that an attempt went on from included.
@@ -23,14 +23,19 @@ pub(super) struct Draft {
     pub(super) logprobs: Vec<f32>,
     /// Tokens decoded by this attempt, cut ones included.
     pub(super) steps: u32,
-    pub(super) stop: Stop,
+    pub(super) stop: FinishReason,
     pub(super) queued: Duration,
     pub(super) worked: Duration,
 }
 
-impl Draft {
+impl Candidate {
     /// What a sequence gave that followed `prompt`.
-    pub(super) fn new(mode: Mode, shape: Shape, prompt: Vec<u32>, written: Written) -> Self {
+    pub(super) fn new(
+        mode: GotMode,
+        shape: InputLayout,
+        prompt: Vec<u32>,
+        written: Completion,
+    ) -> Self {
         Self {
             mode,
             shape,
@@ -45,14 +50,14 @@ impl Draft {
     }
 
     /// What attempts at the parts of a page gave together; where there are none, an empty text in `mode`.
-    pub(super) fn joined(pass: &Pass, mode: Mode, parts: &[Self]) -> Self {
+    pub(super) fn joined(pass: &InferenceUnit, mode: GotMode, parts: &[Self]) -> Self {
         if let [draft] = parts {
             return draft.clone();
         }
-        let is_plain = |part: &Self| part.mode == Mode::Plain;
+        let is_plain = |part: &Self| part.mode == GotMode::Plain;
         let all_plain = !parts.is_empty() && parts.iter().all(is_plain);
         Self {
-            mode: if all_plain { Mode::Plain } else { mode },
+            mode: if all_plain { GotMode::Plain } else { mode },
             shape: pass.shape.clone(),
             prompt: parts.iter().flat_map(|part| part.prompt.clone()).collect(),
             tokens: parts.iter().flat_map(|part| part.tokens.clone()).collect(),
@@ -65,7 +70,7 @@ impl Draft {
                 .iter()
                 .map(|part| part.stop)
                 .max_by_key(|stop| badness(*stop))
-                .unwrap_or(Stop::End),
+                .unwrap_or(FinishReason::End),
             queued: parts
                 .iter()
                 .map(|part| part.queued)
@@ -89,8 +94,12 @@ impl Draft {
     }
 
     /// The manifest's account of the pass whose text this is.
-    pub(super) fn decoding(&self, pass: &Pass, attempts: Vec<Attempt>) -> Decoding {
-        Decoding {
+    pub(super) fn decoding(
+        &self,
+        pass: &InferenceUnit,
+        attempts: Vec<ReadAttempt>,
+    ) -> DecodingReport {
+        DecodingReport {
             mode: self.mode,
             tiling: self.shape.tiling().clone(),
             pages_in_pass: u32::try_from(pass.count).unwrap_or(u32::MAX),
@@ -103,8 +112,8 @@ impl Draft {
     }
 
     /// What the model was given and gave.
-    pub(super) fn raw(&self, text: String) -> Raw {
-        Raw {
+    pub(super) fn raw(&self, text: String) -> RawOutput {
+        RawOutput {
             prompt_ids: self.prompt.clone(),
             token_ids: self.tokens.clone(),
             text,
@@ -114,15 +123,15 @@ impl Draft {
 
 /// What a page's attempts took so far.
 #[derive(Clone, Debug)]
-pub(super) struct Trail {
-    pub(super) attempts: Vec<Attempt>,
+pub(super) struct AttemptLog {
+    pub(super) attempts: Vec<ReadAttempt>,
     pub(super) queued: Duration,
     pub(super) worked: Duration,
     /// Tokens decoded.
     pub(super) steps: u32,
 }
 
-impl Trail {
+impl AttemptLog {
     /// Nothing but the waiting.
     pub(super) fn new(queued: Duration) -> Self {
         Self {
@@ -134,7 +143,12 @@ impl Trail {
     }
 
     /// After a pass of `pages` pages that did not hold up; its time is shared among them.
-    pub(super) fn after_pass(queued: Duration, draft: &Draft, pages: usize, reason: &str) -> Self {
+    pub(super) fn after_pass(
+        queued: Duration,
+        draft: &Candidate,
+        pages: usize,
+        reason: &str,
+    ) -> Self {
         let pages = u32::try_from(pages).unwrap_or(u32::MAX).max(1);
         let mut trail = Self::new(queued + draft.queued);
         trail.worked = draft.worked / pages;
@@ -158,22 +172,22 @@ impl Trail {
     }
 
     /// This and what an attempt took.
-    pub(super) fn after(&self, draft: &Draft) -> Self {
+    pub(super) fn after(&self, draft: &Candidate) -> Self {
         let mut trail = self.clone();
         trail.took(draft);
         trail
     }
 
     /// Counts what an attempt took.
-    pub(super) fn took(&mut self, draft: &Draft) {
+    pub(super) fn took(&mut self, draft: &Candidate) {
         self.queued += draft.queued;
         self.worked += draft.worked;
         self.steps = self.steps.saturating_add(draft.steps);
     }
 
     /// Writes an attempt down.
-    pub(super) fn tried(&mut self, way: &str, draft: &Draft, rejected: Option<&str>) {
-        self.attempts.push(Attempt {
+    pub(super) fn tried(&mut self, way: &str, draft: &Candidate, rejected: Option<&str>) {
+        self.attempts.push(ReadAttempt {
             way: way.to_owned(),
             tokens: draft.steps,
             stop: draft.stop,
@@ -183,21 +197,21 @@ impl Trail {
 }
 
 /// Orders ends from the best to the worst.
-fn badness(stop: Stop) -> u8 {
+fn badness(stop: FinishReason) -> u8 {
     match stop {
-        Stop::End => 0,
-        Stop::Length => 1,
-        Stop::Time => 2,
-        Stop::Repetition => 3,
+        FinishReason::End => 0,
+        FinishReason::Length => 1,
+        FinishReason::Time => 2,
+        FinishReason::Repetition => 3,
     }
 }
 
 /// The word for an end that is none.
-pub(super) fn word(stop: Stop) -> &'static str {
+pub(super) fn word(stop: FinishReason) -> &'static str {
     match stop {
-        Stop::End => "end",
-        Stop::Length => "length",
-        Stop::Time => "time",
-        Stop::Repetition => "repetition",
+        FinishReason::End => "end",
+        FinishReason::Length => "length",
+        FinishReason::Time => "time",
+        FinishReason::Repetition => "repetition",
     }
 }

@@ -1,8 +1,8 @@
 //! [`join`]: what was read of a page's rows, made one text again.
 
-use recto_schemas::Mode;
+use recto_schemas::GotMode;
 
-use crate::engine::got::plan::Start;
+use crate::engine::got::plan::RowStart;
 
 /// What GOT writes around a heading.
 const HEADING: (&str, char) = ("\\section*{", '}');
@@ -11,13 +11,16 @@ const HEADING: (&str, char) = ("\\section*{", '}');
 ///
 /// In plain text every line of the page is one. In formatted text there is an empty line before a paragraph and around a
 /// heading, and words that were hyphenated at a line's end are whole again.
-pub(super) fn join<'a>(mode: Mode, texts: impl IntoIterator<Item = (Start, &'a str)>) -> String {
+pub(super) fn join<'a>(
+    mode: GotMode,
+    texts: impl IntoIterator<Item = (RowStart, &'a str)>,
+) -> String {
     let mut joined = String::new();
     let mut was_heading = false;
     for (start, text) in texts {
         let text = match mode {
-            Mode::Plain => text.trim_matches('\n'),
-            Mode::Format => text.trim(),
+            GotMode::Plain => text.trim_matches('\n'),
+            GotMode::Format => text.trim(),
         };
         if text.is_empty() {
             continue;
@@ -25,20 +28,20 @@ pub(super) fn join<'a>(mode: Mode, texts: impl IntoIterator<Item = (Start, &'a s
         let inside = text.strip_prefix(HEADING.0);
         match (mode, start) {
             _ if joined.is_empty() => {}
-            (Mode::Format, Start::Piece) if was_heading && inside.is_some() => {
+            (GotMode::Format, RowStart::Piece) if was_heading && inside.is_some() => {
                 joined.truncate(joined.trim_end_matches(HEADING.1).len());
                 joined.push(' ');
                 joined.push_str(inside.unwrap_or_default());
                 continue;
             }
-            (_, Start::Piece) => joined.push(' '),
-            (Mode::Plain, _) => joined.push('\n'),
-            (Mode::Format, Start::Paragraph) => joined.push_str("\n\n"),
-            (Mode::Format, Start::Line) if was_heading || inside.is_some() => {
+            (_, RowStart::Piece) => joined.push(' '),
+            (GotMode::Plain, _) => joined.push('\n'),
+            (GotMode::Format, RowStart::Paragraph) => joined.push_str("\n\n"),
+            (GotMode::Format, RowStart::Line) if was_heading || inside.is_some() => {
                 joined.push_str("\n\n")
             }
-            (Mode::Format, Start::Line) if is_cut_word(&joined, text) => drop(joined.pop()),
-            (Mode::Format, Start::Line) => joined.push('\n'),
+            (GotMode::Format, RowStart::Line) if is_cut_word(&joined, text) => drop(joined.pop()),
+            (GotMode::Format, RowStart::Line) => joined.push('\n'),
         }
         was_heading = inside.is_some();
         joined.push_str(text);
@@ -55,13 +58,13 @@ fn is_cut_word(text: &str, next: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use Start::{Line, Paragraph, Piece};
+    use RowStart::{Line, Paragraph, Piece};
 
     use super::*;
 
     #[test]
     fn formatted_text_goes_on_as_the_page_does() {
-        let cases: &[(&[(Start, &str)], &str)] = &[
+        let cases: &[(&[(RowStart, &str)], &str)] = &[
             (&[(Paragraph, "One."), (Paragraph, "Two.")], "One.\n\nTwo."),
             (&[(Line, "One."), (Line, "Two.")], "One.\nTwo."),
             (
@@ -95,7 +98,7 @@ mod tests {
         ];
         for (texts, expected) in cases {
             assert_eq!(
-                join(Mode::Format, texts.iter().copied()),
+                join(GotMode::Format, texts.iter().copied()),
                 *expected,
                 "{texts:?}"
             );
@@ -111,7 +114,7 @@ mod tests {
             (Piece, "and"),
             (Line, "Four"),
         ];
-        assert_eq!(join(Mode::Plain, texts), "one\ntwo-\n  three and\nFour");
-        assert_eq!(join(Mode::Plain, []), "");
+        assert_eq!(join(GotMode::Plain, texts), "one\ntwo-\n  three and\nFour");
+        assert_eq!(join(GotMode::Plain, []), "");
     }
 }

@@ -10,19 +10,20 @@
 //! the longest text that was cut is, and its page says `repetition`. Each row of a page that is cut into
 //! some climbs by itself, with a bound of its own; PP-OCR reads the page for all of them.
 
-use recto_schemas::{Attempt, EngineName, Mode, Stop, Tiles, Tiling};
+use recto_schemas::{EngineName, FinishReason, GotMode, PageTiling, ReadAttempt, TilePolicy};
 
 use super::{
-    Draft, Pass, Trail, Visit, attempt::Attempting, draft::word, second::lines, time_limit,
+    AttemptLog, Candidate, InferenceUnit, RequestReader, attempt::AttemptRequest, draft::word,
+    second::lines, time_limit,
 };
-use crate::engine::{EngineError, Reading, got::plan::Shape};
+use crate::engine::{EngineError, OcrResult, got::plan::InputLayout};
 
 /// Length of the runs of tokens that may not come again: what the original demo sets.
 const NO_REPEAT_NGRAM: usize = 20;
 
 /// A further attempt by the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rung {
+enum FallbackStep {
     NoRepeat,
     Whole,
     Plain,
@@ -33,20 +34,20 @@ enum Rung {
 /// All attempts at a page, the first and a pass of several pages included, have half of the most tokens
 /// of one attempt. Only where the first attempt wrote a long text before it repeated itself, that is where
 /// more than half of its tokens were kept, is there an eighth at least for the others.
-struct Budget {
+struct RetryBudget {
     left: usize,
 }
 
 /// The best attempt at a page or a row of one.
-pub(super) struct Best {
-    pub(super) draft: Draft,
+pub(super) struct BestCandidate {
+    pub(super) draft: Candidate,
     /// What all attempts at it took.
-    pub(super) trail: Trail,
+    pub(super) trail: AttemptLog,
     /// Which attempt it is where its text was cut, and so not kept if there is another way.
     pub(super) cut: Option<usize>,
 }
 
-impl Best {
+impl BestCandidate {
     /// Keeps it though its text was cut.
     pub(super) fn keep(&mut self) {
         if let Some(attempt) = self.cut.and_then(|cut| self.trail.attempts.get_mut(cut)) {
@@ -55,7 +56,7 @@ impl Best {
     }
 }
 
-impl Rung {
+impl FallbackStep {
     fn way(self) -> &'static str {
         match self {
             Self::NoRepeat => "no-repeat-ngram",
@@ -65,7 +66,7 @@ impl Rung {
     }
 }
 
-impl Budget {
+impl RetryBudget {
     /// What is left after `steps` in all and a first attempt of which `kept` of `first` were kept.
     fn new(most: usize, steps: u32, (kept, first): (usize, u32)) -> Self {
         let left = (most / 2).saturating_sub(steps as usize);
@@ -89,16 +90,16 @@ impl Budget {
     }
 }
 
-impl Visit<'_> {
+impl RequestReader<'_> {
     /// Reads a page, or a row of one, in other ways after `first`, which repeated itself.
     pub(super) fn climb(
         &self,
-        pass: &Pass,
-        first: Draft,
-        mut trail: Trail,
-    ) -> Result<Best, EngineError> {
+        pass: &InferenceUnit,
+        first: Candidate,
+        mut trail: AttemptLog,
+    ) -> Result<BestCandidate, EngineError> {
         let kept = (first.tokens.len(), first.steps);
-        let mut budget = Budget::new(self.options.max_new_tokens as usize, trail.steps, kept);
+        let mut budget = RetryBudget::new(self.options.max_new_tokens as usize, trail.steps, kept);
         trail.tried("single", &first, Some(word(first.stop)));
         // The longest text that was cut, and the attempt it is of.
         let mut longest = (first.clone(), trail.attempts.len() - 1);
@@ -112,7 +113,7 @@ impl Visit<'_> {
             if limit == 0 || time_left.is_zero() {
                 break;
             }
-            let attempt = Attempting {
+            let attempt = AttemptRequest {
                 max_new_tokens: limit,
                 time_limit: time_left,
                 ..self.attempting(rung, pass, &first)
@@ -125,76 +126,88 @@ impl Visit<'_> {
             };
             budget.spend(draft.steps);
             trail.took(&draft);
-            if rung == Rung::NoRepeat {
+            if rung == FallbackStep::NoRepeat {
                 draft = draft.after(&first);
             }
             let rejected = self.not_kept(&draft);
             trail.tried(rung.way(), &draft, rejected);
             if rejected.is_none() {
                 let cut = None;
-                return Ok(Best { draft, trail, cut });
+                return Ok(BestCandidate { draft, trail, cut });
             }
-            if draft.stop == Stop::Repetition && draft.tokens.len() > longest.0.tokens.len() {
+            if draft.stop == FinishReason::Repetition && draft.tokens.len() > longest.0.tokens.len()
+            {
                 longest = (draft, trail.attempts.len() - 1);
             }
         }
         let (draft, attempt) = longest;
         let cut = Some(attempt);
-        Ok(Best { draft, trail, cut })
+        Ok(BestCandidate { draft, trail, cut })
     }
 
     /// The attempts that make sense, in order.
-    fn rungs(&self, pass: &Pass) -> Vec<Rung> {
+    fn rungs(&self, pass: &InferenceUnit) -> Vec<FallbackStep> {
         let options = &self.options;
-        let tiled = matches!(pass.shape, Shape::Tiles(..)) && options.tiles == Tiles::Always;
-        let formatted = options.mode == Mode::Format;
+        let tiled =
+            matches!(pass.shape, InputLayout::Tiles(..)) && options.tiles == TilePolicy::Always;
+        let formatted = options.mode == GotMode::Format;
         [
-            (Rung::NoRepeat, true),
-            (Rung::Whole, tiled),
-            (Rung::Plain, formatted),
+            (FallbackStep::NoRepeat, true),
+            (FallbackStep::Whole, tiled),
+            (FallbackStep::Plain, formatted),
         ]
         .into_iter()
         .filter_map(|(rung, wanted)| wanted.then_some(rung))
         .collect()
     }
 
-    fn attempting<'a>(&self, rung: Rung, pass: &'a Pass, first: &'a Draft) -> Attempting<'a> {
-        let asked = Attempting::asked(pass, self);
+    fn attempting<'a>(
+        &self,
+        rung: FallbackStep,
+        pass: &'a InferenceUnit,
+        first: &'a Candidate,
+    ) -> AttemptRequest<'a> {
+        let asked = AttemptRequest::asked(pass, self);
         match rung {
-            Rung::NoRepeat => Attempting {
+            FallbackStep::NoRepeat => AttemptRequest {
                 before: &first.tokens,
                 no_repeat_ngram: Some(NO_REPEAT_NGRAM),
                 ..asked
             },
-            Rung::Whole => Attempting {
-                shape: Shape::Whole(Tiling {
+            FallbackStep::Whole => AttemptRequest {
+                shape: InputLayout::Whole(PageTiling {
                     columns: 1,
                     rows: 1,
                     reason: word(first.stop).to_owned(),
                 }),
                 ..asked
             },
-            Rung::Plain => Attempting {
-                mode: Mode::Plain,
+            FallbackStep::Plain => AttemptRequest {
+                mode: GotMode::Plain,
                 ..asked
             },
         }
     }
 
     /// Why a further attempt is not kept.
-    fn not_kept(&self, draft: &Draft) -> Option<&'static str> {
+    fn not_kept(&self, draft: &Candidate) -> Option<&'static str> {
         match draft.stop {
-            Stop::End if self.reader.tokens.decode(&draft.tokens).trim().is_empty() => {
+            FinishReason::End if self.reader.tokens.decode(&draft.tokens).trim().is_empty() => {
                 Some("empty")
             }
-            Stop::End => None,
+            FinishReason::End => None,
             stop => Some(word(stop)),
         }
     }
 
     /// PP-OCR's reading of a page in place of GOT's; none where it has none, or where only a part of the
     /// page was asked for.
-    pub(super) fn by_ppocr(&self, pass: &Pass, bests: &[Best], before: &Trail) -> Option<Reading> {
+    pub(super) fn by_ppocr(
+        &self,
+        pass: &InferenceUnit,
+        bests: &[BestCandidate],
+        before: &AttemptLog,
+    ) -> Option<OcrResult> {
         if self.is_partial() {
             return None;
         }
@@ -203,16 +216,16 @@ impl Visit<'_> {
             return None;
         }
         let (draft, mut trail) = self.joined(pass, bests, before);
-        trail.attempts.push(Attempt {
+        trail.attempts.push(ReadAttempt {
             way: "ppocr".to_owned(),
             tokens: 0,
-            stop: Stop::End,
+            stop: FinishReason::End,
             rejected: None,
         });
         let mut decoding = draft.decoding(pass, std::mem::take(&mut trail.attempts));
         (decoding.tokens, decoding.prompt_tokens) = (0, 0);
-        decoding.stop = Stop::End;
-        Some(Reading {
+        decoding.stop = FinishReason::End;
+        Some(OcrResult {
             first: pass.first,
             count: 1,
             engine: EngineName::Ppocr,
@@ -231,7 +244,7 @@ mod tests {
 
     #[test]
     fn attempts_share_half_of_the_tokens() {
-        let mut budget = Budget::new(4096, 300, (10, 300));
+        let mut budget = RetryBudget::new(4096, 300, (10, 300));
         assert_eq!(budget.share(2), 874);
         budget.spend(874);
         assert_eq!(budget.share(1), 874);
@@ -241,7 +254,7 @@ mod tests {
 
     #[test]
     fn only_a_long_text_before_the_loop_earns_more_than_half() {
-        assert_eq!(Budget::new(4096, 2500, (2300, 2500)).share(1), 512);
-        assert_eq!(Budget::new(4096, 2500, (1250, 2500)).share(1), 0);
+        assert_eq!(RetryBudget::new(4096, 2500, (2300, 2500)).share(1), 512);
+        assert_eq!(RetryBudget::new(4096, 2500, (1250, 2500)).share(1), 0);
     }
 }

@@ -22,26 +22,26 @@ mod words;
 
 use std::{cell::RefCell, sync::Arc, time::Duration};
 
-use recto_schemas::{EngineName, GotOptions, Stop, Verified};
+use recto_schemas::{CrossCheck, EngineName, FinishReason, GotOptions};
 
 use self::{
-    attempt::Attempting,
-    draft::{Draft, Trail},
+    attempt::AttemptRequest,
+    draft::{AttemptLog, Candidate},
     join::join,
-    ladder::Best,
-    second::{Second, Seen},
+    ladder::BestCandidate,
+    second::{CrossCheckEngine, CrossCheckResults},
 };
 use super::{
-    SecondReader,
-    config::Config,
-    plan::{Limits, Pass, RowSize, Section, Shape, Start, plan},
+    CrossCheckFactory,
+    config::CheckpointConfig,
+    plan::{InferenceUnit, InputLayout, PlanLimits, RowSize, RowStart, StackedRows, plan},
     schedule::Scheduler,
-    tokens::Tokens,
-    view::View,
+    tokens::GotTokenizer,
+    view::InputImage,
 };
 use crate::{
-    cancel::Cancel,
-    engine::{Answer, Content, EngineError, Reading, Request, StopReason},
+    cancel::CancelToken,
+    engine::{EngineError, EngineRequest, EngineResponse, OcrContent, OcrResult, StopReason},
 };
 
 /// Share of PP-OCR's words that a pass of several pages must have; below it, pages were probably skipped.
@@ -53,38 +53,38 @@ const AGREEING_WORDS: f32 = 0.5;
 pub(super) const QUESTION_TOKENS: usize = 300;
 
 /// What every request is read with.
-pub(super) struct Reader {
-    config: Config,
-    tokens: Tokens,
+pub(super) struct ReaderContext {
+    config: CheckpointConfig,
+    tokens: GotTokenizer,
     scheduler: Scheduler,
-    second: Second,
+    second: CrossCheckEngine,
     /// Most tokens one pass writes, whatever a document asks for.
     max_new_tokens: u32,
     /// Positions of a slot.
     context: usize,
     /// Raised when the engine ends.
-    stop: Cancel,
+    stop: CancelToken,
 }
 
-/// What a [`Reader`] is made of beside the model.
-pub(super) struct Parts {
-    pub(super) config: Config,
-    pub(super) tokens: Tokens,
-    pub(super) second: Option<SecondReader>,
+/// What a [`ReaderContext`] is made of beside the model.
+pub(super) struct GotParts {
+    pub(super) config: CheckpointConfig,
+    pub(super) tokens: GotTokenizer,
+    pub(super) second: Option<CrossCheckFactory>,
     pub(super) max_new_tokens: u32,
     pub(super) context: usize,
 }
 
-impl Reader {
-    pub(super) fn new(parts: Parts, scheduler: Scheduler) -> Self {
+impl ReaderContext {
+    pub(super) fn new(parts: GotParts, scheduler: Scheduler) -> Self {
         Self {
             config: parts.config,
             tokens: parts.tokens,
             scheduler,
-            second: Second::new(parts.second),
+            second: CrossCheckEngine::new(parts.second),
             max_new_tokens: parts.max_new_tokens,
             context: parts.context,
-            stop: Cancel::new(),
+            stop: CancelToken::new(),
         }
     }
 
@@ -99,10 +99,10 @@ impl Reader {
     }
 
     /// What the planner has to keep to.
-    fn limits(&self, options: &GotOptions) -> Limits {
+    fn limits(&self, options: &GotOptions) -> PlanLimits {
         let pixels = &self.config.pixels;
         let usual = GotOptions::default().max_tiles;
-        Limits {
+        PlanLimits {
             view: (pixels.width, pixels.height),
             min_tiles: pixels.min_patches,
             // The checkpoint's own figure is a default, which a document may raise.
@@ -128,15 +128,15 @@ impl Reader {
     ///
     /// # Errors
     /// Where the request was cancelled, the engine stops, or no page could be read.
-    pub(super) fn read(&self, request: &Request, queued: Duration) -> Answer {
+    pub(super) fn read(&self, request: &EngineRequest, queued: Duration) -> EngineResponse {
         let cancel = request.cancel.child_with(&self.stop);
         let mut options = request.options.got.clone();
         options.max_new_tokens = options.max_new_tokens.min(self.max_new_tokens);
-        let visit = Visit {
+        let visit = RequestReader {
             reader: self,
             request,
             options,
-            seen: Seen::new(&self.second, request, &cancel, time_limit(request, 1)),
+            seen: CrossCheckResults::new(&self.second, request, &cancel, time_limit(request, 1)),
             cancel: &cancel,
             queued,
             sheet: RefCell::default(),
@@ -149,30 +149,34 @@ impl Reader {
 }
 
 /// A request while it is read.
-struct Visit<'a> {
-    reader: &'a Reader,
-    request: &'a Request,
+struct RequestReader<'a> {
+    reader: &'a ReaderContext,
+    request: &'a EngineRequest,
     /// What the document asks for, within what the engine gives.
     options: GotOptions,
-    seen: Seen<'a>,
+    seen: CrossCheckResults<'a>,
     /// Up when nobody waits for the answer any more, or the engine ends.
-    cancel: &'a Cancel,
+    cancel: &'a CancelToken,
     /// How long it waited before anything was done.
     queued: Duration,
     /// The view of rows that was made last, which serves all of them.
-    sheet: RefCell<Option<(Arc<Section>, Arc<View>)>>,
+    sheet: RefCell<Option<(Arc<StackedRows>, Arc<InputImage>)>>,
 }
 
-impl Visit<'_> {
-    fn read(&self) -> Answer {
+impl RequestReader<'_> {
+    fn read(&self) -> EngineResponse {
         let limits = self.reader.limits(&self.options);
         let passes = plan(&self.request.pages, &self.options, &limits);
         self.gather(&passes, |pass, drafts| self.judge(pass, drafts))
     }
 
     /// Hands passes to the scheduler, all at once, and makes readings of what the parts of each give.
-    fn gather(&self, passes: &[Pass], read: impl Fn(&Pass, Vec<Draft>) -> Answer) -> Answer {
-        let submit = |part: &Pass| self.submit(&Attempting::asked(part, self));
+    fn gather(
+        &self,
+        passes: &[InferenceUnit],
+        read: impl Fn(&InferenceUnit, Vec<Candidate>) -> EngineResponse,
+    ) -> EngineResponse {
+        let submit = |part: &InferenceUnit| self.submit(&AttemptRequest::asked(part, self));
         let asked: Vec<Vec<_>> = passes
             .iter()
             .map(|pass| pass.parts().iter().map(submit).collect())
@@ -199,15 +203,15 @@ impl Visit<'_> {
     }
 
     /// Makes readings of what the parts of a pass gave.
-    fn judge(&self, pass: &Pass, drafts: Vec<Draft>) -> Answer {
-        let trail = Trail::new(self.queued);
+    fn judge(&self, pass: &InferenceUnit, drafts: Vec<Candidate>) -> EngineResponse {
+        let trail = AttemptLog::new(self.queued);
         if pass.count == 1 {
             return Ok(vec![self.single(pass, drafts, &trail)?]);
         }
-        let draft = Draft::joined(pass, self.options.mode, &drafts);
+        let draft = Candidate::joined(pass, self.options.mode, &drafts);
         let text = self.reader.tokens.decode(&draft.tokens);
         let share = match draft.stop {
-            Stop::End => self.share(pass, &text),
+            FinishReason::End => self.share(pass, &text),
             _ => None,
         };
         match rejected(&draft, &text, share) {
@@ -220,21 +224,21 @@ impl Visit<'_> {
     }
 
     /// Reads the pages of a pass again, each by itself.
-    fn singly(&self, pass: &Pass, draft: &Draft, reason: &str) -> Answer {
-        let Shape::Pages(tiling) = &pass.shape else {
+    fn singly(&self, pass: &InferenceUnit, draft: &Candidate, reason: &str) -> EngineResponse {
+        let InputLayout::Pages(tiling) = &pass.shape else {
             return Err(EngineError::Model(
                 "only pages can be read singly".to_owned(),
             ));
         };
-        let singles: Vec<Pass> = (pass.first..pass.first + pass.count)
-            .map(|first| Pass {
+        let singles: Vec<InferenceUnit> = (pass.first..pass.first + pass.count)
+            .map(|first| InferenceUnit {
                 first,
                 count: 1,
-                shape: Shape::Whole(tiling.clone()),
+                shape: InputLayout::Whole(tiling.clone()),
                 lines: pass.lines,
             })
             .collect();
-        let trail = Trail::after_pass(self.queued, draft, pass.count, reason);
+        let trail = AttemptLog::after_pass(self.queued, draft, pass.count, reason);
         self.gather(&singles, |single, drafts| {
             Ok(vec![self.single(single, drafts, &trail)?])
         })
@@ -243,10 +247,10 @@ impl Visit<'_> {
     /// Makes a reading of the first attempts at one page's parts, or of others where one repeated itself.
     fn single(
         &self,
-        pass: &Pass,
-        drafts: Vec<Draft>,
-        before: &Trail,
-    ) -> Result<Reading, EngineError> {
+        pass: &InferenceUnit,
+        drafts: Vec<Candidate>,
+        before: &AttemptLog,
+    ) -> Result<OcrResult, EngineError> {
         let parts = pass.parts();
         let mut bests = Vec::new();
         for (part, draft) in parts.iter().zip(drafts) {
@@ -257,8 +261,8 @@ impl Visit<'_> {
         {
             return Ok(reading);
         }
-        bests.iter_mut().for_each(Best::keep);
-        let texts: Vec<(Start, String)> = bests
+        bests.iter_mut().for_each(BestCandidate::keep);
+        let texts: Vec<(RowStart, String)> = bests
             .iter()
             .zip(&parts)
             .map(|(best, part)| self.text(best, part))
@@ -275,47 +279,63 @@ impl Visit<'_> {
     }
 
     /// The text of an attempt at a part of a page, and what it begins.
-    fn text(&self, best: &Best, part: &Pass) -> (Start, String) {
+    fn text(&self, best: &BestCandidate, part: &InferenceUnit) -> (RowStart, String) {
         let text = self.reader.tokens.decode(&best.draft.tokens);
         let start = match &part.shape {
-            Shape::Row { section, row, .. } => section.rows[*row].start,
-            _ => Start::Paragraph,
+            InputLayout::Row { section, row, .. } => section.rows[*row].start,
+            _ => RowStart::Paragraph,
         };
         (start, text)
     }
 
     /// The best attempt at a part of a page, of which `draft` is the first.
-    fn best(&self, part: &Pass, draft: Draft, before: &Trail) -> Result<Best, EngineError> {
+    fn best(
+        &self,
+        part: &InferenceUnit,
+        draft: Candidate,
+        before: &AttemptLog,
+    ) -> Result<BestCandidate, EngineError> {
         let mut trail = before.after(&draft);
-        if draft.stop == Stop::Repetition {
+        if draft.stop == FinishReason::Repetition {
             return self.climb(part, draft, trail);
         }
         if !trail.attempts.is_empty() {
             trail.tried("single", &draft, None);
         }
         let cut = None;
-        Ok(Best { draft, trail, cut })
+        Ok(BestCandidate { draft, trail, cut })
     }
 
     /// What the attempts at a page's parts gave and took together.
-    fn joined(&self, pass: &Pass, bests: &[Best], before: &Trail) -> (Draft, Trail) {
-        let drafts: Vec<Draft> = bests.iter().map(|best| best.draft.clone()).collect();
+    fn joined(
+        &self,
+        pass: &InferenceUnit,
+        bests: &[BestCandidate],
+        before: &AttemptLog,
+    ) -> (Candidate, AttemptLog) {
+        let drafts: Vec<Candidate> = bests.iter().map(|best| best.draft.clone()).collect();
         let trails = bests.iter().map(|best| &best.trail);
-        let draft = Draft::joined(pass, self.options.mode, &drafts);
-        (draft, Trail::joined(before, trails))
+        let draft = Candidate::joined(pass, self.options.mode, &drafts);
+        (draft, AttemptLog::joined(before, trails))
     }
 
     /// The reading that attempts gave whose text is `text`.
-    fn settle(&self, pass: &Pass, draft: &Draft, text: String, trail: Trail) -> Reading {
+    fn settle(
+        &self,
+        pass: &InferenceUnit,
+        draft: &Candidate,
+        text: String,
+        trail: AttemptLog,
+    ) -> OcrResult {
         let confidence = draft.confidence();
         let stop = match draft.stop {
-            Stop::End => StopReason::Complete,
-            Stop::Length | Stop::Time => StopReason::Length,
-            Stop::Repetition => StopReason::Repetition,
+            FinishReason::End => StopReason::Complete,
+            FinishReason::Length | FinishReason::Time => StopReason::Length,
+            FinishReason::Repetition => StopReason::Repetition,
         };
         let mut decoding = draft.decoding(pass, trail.attempts);
         decoding.verified = self.verified(pass, &text);
-        Reading {
+        OcrResult {
             first: pass.first,
             count: pass.count,
             engine: EngineName::Got,
@@ -325,7 +345,7 @@ impl Visit<'_> {
             stop,
             decoding: Some(decoding),
             raw: self.options.raw.then(|| draft.raw(text.clone())),
-            content: Content::Markup(text),
+            content: OcrContent::Markup(text),
             queued: trail.queued,
             worked: trail.worked,
         }
@@ -333,14 +353,14 @@ impl Visit<'_> {
 
     /// Longest time in which the model may write the text of `pass`. The rows of a page share its time, as far as they
     /// cannot all be written at once.
-    fn time_limit(&self, pass: &Pass) -> Duration {
+    fn time_limit(&self, pass: &InferenceUnit) -> Duration {
         let slots = self.reader.scheduler.slots().max(1);
         let turns = pass.part_count().div_ceil(slots).max(1);
         time_limit(self.request, pass.count) / u32::try_from(turns).unwrap_or(u32::MAX)
     }
 
     /// How PP-OCR's reading of the pages compares, where the document asks for that.
-    fn verified(&self, pass: &Pass, text: &str) -> Option<Verified> {
+    fn verified(&self, pass: &InferenceUnit, text: &str) -> Option<CrossCheck> {
         let pages = &self.request.pages[pass.first..pass.first + pass.count];
         if !pages
             .iter()
@@ -349,7 +369,7 @@ impl Visit<'_> {
             return None;
         }
         let agreement = self.share(pass, text)?;
-        Some(Verified {
+        Some(CrossCheck {
             agreement,
             disagrees: agreement < AGREEING_WORDS,
         })
@@ -357,7 +377,7 @@ impl Visit<'_> {
 
     /// Share of the words PP-OCR sees on the pages that `text` has; none where it was not asked or could
     /// not be, or where GOT was asked for a part of the page only.
-    fn share(&self, pass: &Pass, text: &str) -> Option<f32> {
+    fn share(&self, pass: &InferenceUnit, text: &str) -> Option<f32> {
         if self.is_partial() {
             return None;
         }
@@ -372,17 +392,19 @@ impl Visit<'_> {
 }
 
 /// Why a pass of several pages does not hold up.
-fn rejected(draft: &Draft, text: &str, share: Option<f32>) -> Option<&'static str> {
+fn rejected(draft: &Candidate, text: &str, share: Option<f32>) -> Option<&'static str> {
     match draft.stop {
-        Stop::End if text.trim().is_empty() => Some("empty"),
-        Stop::End if share.is_some_and(|share| share < ENOUGH_WORDS) => Some("too-few-words"),
-        Stop::End => None,
+        FinishReason::End if text.trim().is_empty() => Some("empty"),
+        FinishReason::End if share.is_some_and(|share| share < ENOUGH_WORDS) => {
+            Some("too-few-words")
+        }
+        FinishReason::End => None,
         stop => Some(draft::word(stop)),
     }
 }
 
 /// Longest time in which the model may write the text of `pages` pages.
-fn time_limit(request: &Request, pages: usize) -> Duration {
+fn time_limit(request: &EngineRequest, pages: usize) -> Duration {
     // Long enough for any page, short enough to add to any instant.
     const LONGEST_S: f64 = 86_400.0;
     let seconds = request.options.limits.read_timeout_s * pages as f64;

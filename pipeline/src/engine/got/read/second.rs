@@ -6,19 +6,21 @@ use std::{
 };
 
 use crate::{
-    cancel::Cancel,
-    engine::{Content, Engine, Reading, Request, Ticket, got::SecondReader},
-    page::Line,
+    cancel::CancelToken,
+    engine::{
+        Engine, EngineRequest, OcrContent, OcrResult, PendingResponse, got::CrossCheckFactory,
+    },
+    page::TextLine,
 };
 
 /// The second reader, made when it is first wanted.
-pub(super) struct Second {
-    make: Option<SecondReader>,
+pub(super) struct CrossCheckEngine {
+    make: Option<CrossCheckFactory>,
     made: OnceLock<Option<Arc<dyn Engine>>>,
 }
 
-impl Second {
-    pub(super) fn new(make: Option<SecondReader>) -> Self {
+impl CrossCheckEngine {
+    pub(super) fn new(make: Option<CrossCheckFactory>) -> Self {
         Self {
             make,
             made: OnceLock::new(),
@@ -35,20 +37,20 @@ impl Second {
 }
 
 /// What the second reader sees on the pages of one request.
-pub(super) struct Seen<'a> {
-    second: &'a Second,
-    request: &'a Request,
-    cancel: &'a Cancel,
+pub(super) struct CrossCheckResults<'a> {
+    second: &'a CrossCheckEngine,
+    request: &'a EngineRequest,
+    cancel: &'a CancelToken,
     patience: Duration,
-    pages: Vec<OnceLock<Option<Reading>>>,
+    pages: Vec<OnceLock<Option<OcrResult>>>,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> CrossCheckResults<'a> {
     /// Nothing seen so far; a page may take as long as `patience`.
     pub(super) fn new(
-        second: &'a Second,
-        request: &'a Request,
-        cancel: &'a Cancel,
+        second: &'a CrossCheckEngine,
+        request: &'a EngineRequest,
+        cancel: &'a CancelToken,
         patience: Duration,
     ) -> Self {
         let pages = request.pages.iter().map(|_| OnceLock::new()).collect();
@@ -62,7 +64,7 @@ impl<'a> Seen<'a> {
     }
 
     /// The reading of page `index` of the request; none where there is no second reader or it failed.
-    pub(super) fn reading(&self, index: usize) -> Option<&Reading> {
+    pub(super) fn reading(&self, index: usize) -> Option<&OcrResult> {
         self.look(index..index + 1);
         self.pages.get(index)?.get()?.as_ref()
     }
@@ -79,7 +81,7 @@ impl<'a> Seen<'a> {
 
     /// Reads the pages that have not been read, all at once.
     fn look(&self, pages: std::ops::Range<usize>) {
-        let asked: Vec<(usize, Option<Ticket>)> = pages
+        let asked: Vec<(usize, Option<PendingResponse>)> = pages
             .filter(|&index| self.pages.get(index).is_some_and(|p| p.get().is_none()))
             .map(|index| (index, self.ask(index)))
             .collect();
@@ -91,8 +93,8 @@ impl<'a> Seen<'a> {
         }
     }
 
-    fn ask(&self, index: usize) -> Option<Ticket> {
-        let request = Request {
+    fn ask(&self, index: usize) -> Option<PendingResponse> {
+        let request = EngineRequest {
             document: self.request.document,
             pages: vec![Arc::clone(&self.request.pages[index])],
             options: Arc::clone(&self.request.options),
@@ -103,9 +105,9 @@ impl<'a> Seen<'a> {
 }
 
 /// The lines of a reading.
-pub(super) fn lines(reading: &Reading) -> &[Line] {
+pub(super) fn lines(reading: &OcrResult) -> &[TextLine] {
     match &reading.content {
-        Content::Regions(lines) => lines,
-        Content::Markup(_) => &[],
+        OcrContent::Regions(lines) => lines,
+        OcrContent::Markup(_) => &[],
     }
 }

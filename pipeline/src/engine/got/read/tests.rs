@@ -12,20 +12,25 @@ use std::{
     time::Duration,
 };
 
-use recto_schemas::{EngineName, GotOptions, Mode, Options, PagesPerPass, Stop, Tiles};
+use recto_schemas::{
+    EngineName, FinishReason, GotMode, GotOptions, Options, PagesPerPass, TilePolicy,
+};
 
-use super::Parts;
+use super::GotParts;
 use crate::{
-    cancel::Cancel,
+    cancel::CancelToken,
     engine::{
-        Answer, Content, DocumentId, Engine, EngineError, Reading, Request, StopReason, Ticket,
-        fake::Fake,
+        DocumentId, Engine, EngineError, EngineRequest, EngineResponse, OcrContent, OcrResult,
+        PendingResponse, StopReason,
+        fake::FakeEngine,
         got::{
-            Got, Identity, SecondReader,
-            config::{Config, Layout, Pixels, Rows, Text, Vision},
-            model::{Choice, Model, Row},
-            tokens::Tokens,
-            view::View,
+            CrossCheckFactory, GotEngine, ModelIdentity,
+            config::{
+                CheckpointConfig, CheckpointLayout, ProcessorConfig, RowConfig, TextConfig, VisionConfig,
+            },
+            model::{GenerativeModel, DecodeInput, SampledToken},
+            tokens::GotTokenizer,
+            view::InputImage,
         },
     },
     image::PageImage,
@@ -83,11 +88,11 @@ struct Writer {
     /// Tokens chosen so far.
     steps: Arc<AtomicUsize>,
     /// Where it is set, the model stops after some tokens until this flag is up.
-    hold: Arc<OnceLock<Cancel>>,
+    hold: Arc<OnceLock<CancelToken>>,
 }
 
 impl Writer {
-    fn next(&mut self, slot: usize, banned: &[u32]) -> Choice {
+    fn next(&mut self, slot: usize, banned: &[u32]) -> SampledToken {
         let steps = self.steps.fetch_add(1, Ordering::SeqCst);
         while steps >= HELD_AT && self.hold.get().is_some_and(|flag| !flag.is_cancelled()) {
             thread::yield_now();
@@ -98,14 +103,14 @@ impl Writer {
         } else {
             wanted
         };
-        Choice {
+        SampledToken {
             token,
             logprob: LOGPROB,
         }
     }
 }
 
-impl Model for Writer {
+impl GenerativeModel for Writer {
     /// The shade of each row.
     type Image = Vec<u8>;
 
@@ -121,7 +126,7 @@ impl Model for Writer {
         4
     }
 
-    fn encode(&mut self, views: &[&View]) -> Result<Vec<Vec<u8>>, String> {
+    fn encode(&mut self, views: &[&InputImage]) -> Result<Vec<Vec<u8>>, String> {
         // Of a page of one shade that one, of a row the shade of its type, whose edges have others.
         let shade = |row: &[u8]| {
             let mut counts = [0usize; 256];
@@ -130,7 +135,7 @@ impl Model for Writer {
             let paper = most(0..256)?;
             u8::try_from(if paper == 255 { most(0..128)? } else { paper }).ok()
         };
-        let image = |view: &&View| {
+        let image = |view: &&InputImage| {
             let rows = view.rgb.chunks((view.width * PITCH * 3) as usize);
             rows.filter_map(shade).collect()
         };
@@ -149,7 +154,7 @@ impl Model for Writer {
         prompt: &[u32],
         images: &[&Vec<u8>],
         banned: &[u32],
-    ) -> Result<Choice, String> {
+    ) -> Result<SampledToken, String> {
         let shades: Vec<u8> = images.iter().map(|image| image[0]).collect();
         if shades.contains(&13) {
             return Err("unlucky".to_owned());
@@ -169,7 +174,7 @@ impl Model for Writer {
         Ok(self.next(slot, banned))
     }
 
-    fn step(&mut self, rows: &[Row<'_>]) -> Result<Vec<Choice>, String> {
+    fn step(&mut self, rows: &[DecodeInput<'_>]) -> Result<Vec<SampledToken>, String> {
         Ok(rows
             .iter()
             .map(|row| self.next(row.slot, row.banned))
@@ -179,10 +184,10 @@ impl Model for Writer {
 
 /// An engine around a [`Writer`].
 struct Bench {
-    got: Got,
+    got: GotEngine,
     encoded: Arc<AtomicUsize>,
     steps: Arc<AtomicUsize>,
-    hold: Arc<OnceLock<Cancel>>,
+    hold: Arc<OnceLock<CancelToken>>,
 }
 
 impl Bench {
@@ -190,16 +195,16 @@ impl Bench {
         Self::with(script, 4, None)
     }
 
-    fn with(script: Script, slots: usize, second: Option<SecondReader>) -> Self {
+    fn with(script: Script, slots: usize, second: Option<CrossCheckFactory>) -> Self {
         Self::with_config(config(), script, slots, second)
     }
 
     /// One whose model was trained on rows, four to a view.
-    fn of_rows(script: Script, second: Option<SecondReader>) -> Self {
+    fn of_rows(script: Script, second: Option<CrossCheckFactory>) -> Self {
         let mut config = config();
         let pixels = &mut config.pixels;
         (pixels.width, pixels.height) = (4 * PITCH, 4 * PITCH);
-        pixels.rows = Some(Rows {
+        pixels.rows = Some(RowConfig {
             em: 36.0,
             per_view: 4,
         });
@@ -208,15 +213,15 @@ impl Bench {
     }
 
     fn with_config(
-        config: Config,
+        config: CheckpointConfig,
         script: Script,
         slots: usize,
-        second: Option<SecondReader>,
+        second: Option<CrossCheckFactory>,
     ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("tokenizer.json"), tokenizer()).expect("writable");
-        let parts = Parts {
-            tokens: Tokens::open(folder.path(), &config).expect("a sound tokenizer"),
+        let parts = GotParts {
+            tokens: GotTokenizer::open(folder.path(), &config).expect("a sound tokenizer"),
             config,
             second,
             max_new_tokens: MOST,
@@ -232,16 +237,16 @@ impl Bench {
             steps: Arc::clone(&steps),
             hold: Arc::clone(&hold),
         };
-        let identity = Identity {
+        let identity = ModelIdentity {
             model: "writer".to_owned(),
             model_sha256: "0".repeat(64),
-            memory: crate::engine::Memory {
+            memory: crate::engine::EngineMemory {
                 weights_bytes: 0,
                 cache_bytes: 0,
             },
         };
         Self {
-            got: Got::with_model(identity, parts, model),
+            got: GotEngine::with_model(identity, parts, model),
             encoded,
             steps,
             hold,
@@ -249,7 +254,7 @@ impl Bench {
     }
 
     /// Holds the model after some tokens until `flag` is up.
-    fn hold(&self, flag: &Cancel) {
+    fn hold(&self, flag: &CancelToken) {
         self.hold.set(flag.clone()).expect("held once");
     }
 
@@ -260,8 +265,8 @@ impl Bench {
         }
     }
 
-    fn submit(&self, document: u64, shades: &[u8], options: GotOptions) -> Ticket {
-        self.try_submit(document, shades, options, &Cancel::new())
+    fn submit(&self, document: u64, shades: &[u8], options: GotOptions) -> PendingResponse {
+        self.try_submit(document, shades, options, &CancelToken::new())
             .expect("the engine takes requests")
     }
 
@@ -270,8 +275,8 @@ impl Bench {
         document: u64,
         shades: &[u8],
         got: GotOptions,
-        cancel: &Cancel,
-    ) -> Result<Ticket, EngineError> {
+        cancel: &CancelToken,
+    ) -> Result<PendingResponse, EngineError> {
         let pages = shades.iter().map(|&shade| page(shade));
         self.submit_pages(document, pages, got, cancel)
     }
@@ -281,9 +286,9 @@ impl Bench {
         document: u64,
         pages: impl IntoIterator<Item = PageImage>,
         got: GotOptions,
-        cancel: &Cancel,
-    ) -> Result<Ticket, EngineError> {
-        self.got.submit(Request {
+        cancel: &CancelToken,
+    ) -> Result<PendingResponse, EngineError> {
+        self.got.submit(EngineRequest {
             document: DocumentId(document),
             pages: pages.into_iter().map(Arc::new).collect(),
             options: Arc::new(Options {
@@ -295,7 +300,7 @@ impl Bench {
         })
     }
 
-    fn read(&self, shades: &[u8], options: GotOptions) -> Answer {
+    fn read(&self, shades: &[u8], options: GotOptions) -> EngineResponse {
         self.submit(1, shades, options).wait(PATIENCE)
     }
 }
@@ -331,9 +336,9 @@ fn sheet(shades: &[u8]) -> PageImage {
 }
 
 /// The readings of pages with lines of these shades, by a model that was trained on rows.
-fn read_sheets(bench: &Bench, sheets: &[&[u8]], got: GotOptions) -> Answer {
+fn read_sheets(bench: &Bench, sheets: &[&[u8]], got: GotOptions) -> EngineResponse {
     let pages = sheets.iter().map(|shades| sheet(shades));
-    let ticket = bench.submit_pages(1, pages, got, &Cancel::new());
+    let ticket = bench.submit_pages(1, pages, got, &CancelToken::new());
     ticket.expect("the engine takes requests").wait(PATIENCE)
 }
 
@@ -350,10 +355,10 @@ fn seen(shade: u8) -> String {
     format!("page of 40 by {}", 40 + u32::from(shade))
 }
 
-fn config() -> Config {
-    Config {
-        layout: Layout::Hub,
-        vision: Vision {
+fn config() -> CheckpointConfig {
+    CheckpointConfig {
+        layout: CheckpointLayout::Hub,
+        vision: VisionConfig {
             hidden: 8,
             layers: 1,
             heads: 1,
@@ -368,7 +373,7 @@ fn config() -> Config {
             qkv_bias: true,
             eps: 1e-6,
         },
-        text: Text {
+        text: TextConfig {
             vocab: 262,
             hidden: 8,
             intermediate: 8,
@@ -381,7 +386,7 @@ fn config() -> Config {
             positions: CONTEXT,
             tied: true,
         },
-        pixels: Pixels {
+        pixels: ProcessorConfig {
             width: 16,
             height: 16,
             mean: [0.5; 3],
@@ -438,15 +443,17 @@ fn tokenizer() -> String {
 }
 
 /// PP-OCR's stand-in, which says how large a page is.
-fn ppocr() -> Option<SecondReader> {
+fn ppocr() -> Option<CrossCheckFactory> {
     Some(Arc::new(|| {
-        Ok(Arc::new(Fake::new(1, 4, &|_| (Duration::ZERO, Ok(())))))
+        Ok(Arc::new(FakeEngine::new(1, 4, &|_| {
+            (Duration::ZERO, Ok(()))
+        })))
     }))
 }
 
 fn options() -> GotOptions {
     GotOptions {
-        tiles: Tiles::Never,
+        tiles: TilePolicy::Never,
         pages_per_pass: PagesPerPass::Most(1),
         max_new_tokens: MOST,
         ..GotOptions::default()
@@ -460,15 +467,15 @@ fn together(pages: u32) -> GotOptions {
     }
 }
 
-fn text(reading: &Reading) -> String {
+fn text(reading: &OcrResult) -> String {
     match &reading.content {
-        Content::Markup(text) => text.clone(),
-        Content::Regions(lines) => lines.iter().map(|line| line.text.as_str()).collect(),
+        OcrContent::Markup(text) => text.clone(),
+        OcrContent::Regions(lines) => lines.iter().map(|line| line.text.as_str()).collect(),
     }
 }
 
 /// Way, end and rejection of each attempt at a page.
-fn attempts(reading: &Reading) -> Vec<(&str, Stop, Option<&str>)> {
+fn attempts(reading: &OcrResult) -> Vec<(&str, FinishReason, Option<&str>)> {
     let decoding = reading.decoding.as_ref().expect("a decoder wrote it");
     let attempts = decoding.attempts.iter();
     attempts
@@ -500,7 +507,7 @@ fn a_page_is_read_with_its_confidence_and_account() {
     let confidence = reading.confidence.expect("text was written");
     assert!((confidence - LOGPROB.exp()).abs() < 1e-5, "{confidence}");
     let decoding = reading.decoding.as_ref().expect("a decoder wrote it");
-    assert_eq!(decoding.stop, Stop::End);
+    assert_eq!(decoding.stop, FinishReason::End);
     assert_eq!(decoding.tokens as usize, seen(7).len());
     assert_eq!(decoding.pages_in_pass, 1);
     assert!(decoding.attempts.is_empty() && decoding.verified.is_none());
@@ -543,8 +550,8 @@ fn pages_of_a_pass_with_too_few_words_are_read_singly() {
         assert_eq!((reading.first, reading.count), (index, 1));
         assert_eq!(text(reading), seen(index as u8 + 1));
         let tried = [
-            ("pass", Stop::End, Some("too-few-words")),
-            ("single", Stop::End, None),
+            ("pass", FinishReason::End, Some("too-few-words")),
+            ("single", FinishReason::End, None),
         ];
         assert_eq!(attempts(reading), tried);
     }
@@ -559,8 +566,8 @@ fn pages_of_a_pass_that_repeats_itself_are_read_singly() {
     let readings = bench.read(&[1, 2], together(2)).expect("read");
     assert_eq!(readings.len(), 2);
     let tried = [
-        ("pass", Stop::Repetition, Some("repetition")),
-        ("single", Stop::End, None),
+        ("pass", FinishReason::Repetition, Some("repetition")),
+        ("single", FinishReason::End, None),
     ];
     assert_eq!(attempts(&readings[1]), tried);
     assert_eq!(text(&readings[1]), seen(2));
@@ -575,14 +582,14 @@ fn pages_of_an_empty_pass_are_read_singly_without_a_second_reader() {
     let readings = bench.read(&[1, 2], together(2)).expect("read");
     assert_eq!(
         attempts(&readings[0])[0],
-        ("pass", Stop::End, Some("empty"))
+        ("pass", FinishReason::End, Some("empty"))
     );
     assert_eq!(text(&readings[0]), seen(1));
 }
 
 #[test]
 fn a_second_reader_that_cannot_be_made_leaves_passes_unchecked() {
-    let none: SecondReader = Arc::new(|| Err("no such file".to_owned()));
+    let none: CrossCheckFactory = Arc::new(|| Err("no such file".to_owned()));
     let bench = Bench::with(|asked| seen(asked.shades[0]), 4, Some(none));
     let verified = GotOptions {
         verify: 1.0,
@@ -607,8 +614,8 @@ fn a_loop_is_cut_and_goes_on_with_no_run_coming_again() {
     });
     let readings = bench.read(&[1], options()).expect("read");
     let tried = [
-        ("single", Stop::Repetition, Some("repetition")),
-        ("no-repeat-ngram", Stop::End, None),
+        ("single", FinishReason::Repetition, Some("repetition")),
+        ("no-repeat-ngram", FinishReason::End, None),
     ];
     assert_eq!(attempts(&readings[0]), tried);
     let text = text(&readings[0]);
@@ -632,8 +639,8 @@ fn plain_text_is_tried_where_formatted_text_repeats_itself() {
     assert_eq!(ways, ["single", "no-repeat-ngram", "plain"]);
     assert_eq!(text(&readings[0]), seen(1));
     let decoding = readings[0].decoding.as_ref().expect("a decoder wrote it");
-    assert_eq!(decoding.mode, Mode::Plain);
-    assert_eq!(decoding.stop, Stop::End);
+    assert_eq!(decoding.mode, GotMode::Plain);
+    assert_eq!(decoding.stop, FinishReason::End);
 }
 
 #[test]
@@ -643,8 +650,8 @@ fn a_tiled_page_is_tried_whole() {
         _ => forever(asked),
     });
     let tiled = GotOptions {
-        tiles: Tiles::Always,
-        mode: Mode::Plain,
+        tiles: TilePolicy::Always,
+        mode: GotMode::Plain,
         ..options()
     };
     let readings = bench.read(&[100], tiled).expect("read");
@@ -661,8 +668,11 @@ fn a_model_that_repeats_for_ever_gives_way_to_ppocr_within_half_of_the_tokens() 
     let reading = &readings[0];
     assert_eq!(reading.engine, EngineName::Ppocr);
     assert_eq!(text(reading), seen(1));
-    assert!(matches!(reading.content, Content::Regions(_)));
-    assert_eq!(attempts(reading).last(), Some(&("ppocr", Stop::End, None)));
+    assert!(matches!(reading.content, OcrContent::Regions(_)));
+    assert_eq!(
+        attempts(reading).last(),
+        Some(&("ppocr", FinishReason::End, None))
+    );
     let decoding = reading.decoding.as_ref().expect("attempts were made");
     let counted: u32 = decoding.attempts.iter().map(|a| a.tokens).sum();
     assert!(counted > 0 && counted <= MOST / 2, "{counted}");
@@ -687,7 +697,7 @@ fn without_ppocr_the_longest_text_that_was_cut_is_kept() {
     let kept = attempts(reading).into_iter().filter(|a| a.2.is_none());
     assert_eq!(
         kept.collect::<Vec<_>>(),
-        [("plain", Stop::Repetition, None)]
+        [("plain", FinishReason::Repetition, None)]
     );
 }
 
@@ -718,7 +728,10 @@ fn without_the_guard_a_loop_runs_to_the_most_tokens() {
     let readings = bench.read(&[1], unguarded).expect("read");
     assert_eq!(readings[0].stop, StopReason::Length);
     let decoding = readings[0].decoding.as_ref().expect("written");
-    assert_eq!((decoding.stop, decoding.tokens), (Stop::Length, 200));
+    assert_eq!(
+        (decoding.stop, decoding.tokens),
+        (FinishReason::Length, 200)
+    );
     assert!(decoding.attempts.is_empty());
 }
 
@@ -768,7 +781,7 @@ fn readings_are_compared_with_ppocr_where_asked() {
 fn an_empty_answer_has_no_confidence() {
     let bench = Bench::new(|_| String::new());
     let readings = bench.read(&[1], options()).expect("read");
-    assert_eq!(readings[0].content, Content::Markup(String::new()));
+    assert_eq!(readings[0].content, OcrContent::Markup(String::new()));
     assert_eq!(readings[0].confidence, None);
     assert_eq!(readings[0].stop, StopReason::Complete);
 }
@@ -822,7 +835,10 @@ fn rows_are_read_each_by_itself_and_joined() {
     );
     // Four rows to a view, each encoded once.
     assert_eq!(bench.encoded.load(Ordering::SeqCst), 3);
-    assert_eq!((decoding.pages_in_pass, decoding.stop), (1, Stop::End));
+    assert_eq!(
+        (decoding.pages_in_pass, decoding.stop),
+        (1, FinishReason::End)
+    );
     assert!(decoding.attempts.is_empty());
     // One hyphen fell away, and three line feeds were put in.
     assert_eq!(decoding.tokens as usize, joined.len() + 1 - 3);
@@ -831,7 +847,7 @@ fn rows_are_read_each_by_itself_and_joined() {
     assert_eq!(images, 5 * VIEW_TOKENS);
     assert_eq!(given.prompt_ids.len() as u32, decoding.prompt_tokens);
     let plain = GotOptions {
-        mode: Mode::Plain,
+        mode: GotMode::Plain,
         ..raw
     };
     let readings = read_sheets(&bench, &[&[30, 40]], plain).expect("read");
@@ -864,7 +880,7 @@ fn only_the_row_that_repeats_itself_is_read_otherwise() {
     ];
     assert_eq!(ways, tried);
     let decoding = reading.decoding.as_ref().expect("a decoder wrote it");
-    assert_eq!((decoding.mode, decoding.tiling.rows), (Mode::Format, 1));
+    assert_eq!((decoding.mode, decoding.tiling.rows), (GotMode::Format, 1));
 }
 
 #[test]
@@ -879,7 +895,7 @@ fn a_row_that_repeats_itself_for_ever_gives_the_page_to_ppocr() {
     assert_eq!(text(&readings[0]), "page of 200 by 310");
     assert_eq!(
         attempts(&readings[0]).last(),
-        Some(&("ppocr", Stop::End, None))
+        Some(&("ppocr", FinishReason::End, None))
     );
     assert_eq!(readings[1].engine, EngineName::Got);
     let bench = Bench::of_rows(script, None);
@@ -907,7 +923,7 @@ fn a_page_of_rows_fails_whole_and_alone() {
 fn a_page_without_rows_is_an_empty_text() {
     let bench = Bench::of_rows(sentence, ppocr());
     let readings = read_sheets(&bench, &[&[], &[40]], usual()).expect("read");
-    assert_eq!(readings[0].content, Content::Markup(String::new()));
+    assert_eq!(readings[0].content, OcrContent::Markup(String::new()));
     assert_eq!(readings[0].stop, StopReason::Complete);
     assert_eq!(readings[0].confidence, None);
     let decoding = readings[0].decoding.as_ref().expect("told all the same");
@@ -938,7 +954,7 @@ fn a_cancelled_request_frees_its_slot() {
         1,
         None,
     );
-    let cancel = Cancel::new();
+    let cancel = CancelToken::new();
     bench.hold(&cancel);
     let first = bench.try_submit(1, &[1], options(), &cancel).expect("open");
     bench.wait_held();
@@ -957,9 +973,9 @@ fn documents_read_at_once_get_what_they_get_alone() {
     };
     let shades: Vec<Vec<u8>> = (0..6u8).map(|n| vec![20 + n, 30 + n, 40 + n]).collect();
     let bench = Bench::with(script, 3, ppocr());
-    let timeless = |answer: Answer| -> Vec<Reading> {
+    let timeless = |answer: EngineResponse| -> Vec<OcrResult> {
         let readings = answer.expect("read").into_iter();
-        let timeless = |reading| Reading {
+        let timeless = |reading| OcrResult {
             queued: Duration::ZERO,
             worked: Duration::ZERO,
             ..reading
@@ -1001,17 +1017,17 @@ fn everybody_is_answered_when_the_engine_ends() {
 #[test]
 fn a_request_that_is_not_sound_is_refused() {
     let bench = Bench::new(all_seen);
-    let none = bench.try_submit(1, &[], options(), &Cancel::new());
+    let none = bench.try_submit(1, &[], options(), &CancelToken::new());
     assert!(matches!(none, Err(EngineError::Model(_))));
     let short = PageImage {
         rgb: vec![0; 5],
         ..page(1)
     };
-    let refused = bench.got.submit(Request {
+    let refused = bench.got.submit(EngineRequest {
         document: DocumentId(1),
         pages: vec![Arc::new(short)],
         options: Arc::default(),
-        cancel: Cancel::new(),
+        cancel: CancelToken::new(),
     });
     assert!(matches!(refused, Err(EngineError::Model(why)) if why.contains("has 5 bytes")));
 }

@@ -1,4 +1,4 @@
-//! [`Work`]: what the scheduler's thread has done, for metrics.
+//! [`SchedulerStats`]: what the scheduler's thread has done, for metrics.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -7,7 +7,7 @@ use std::{
 
 /// What was done since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::engine::got) struct Work {
+pub(in crate::engine::got) struct SchedulerStats {
     /// Encoder batches.
     pub(in crate::engine::got) encodes: u64,
     /// Views encoded.
@@ -32,9 +32,9 @@ pub(in crate::engine::got) struct Work {
     pub(in crate::engine::got) decoding: Duration,
 }
 
-/// The thread's side of [`Work`]. Times are in nanoseconds.
+/// The thread's side of [`SchedulerStats`]. Times are in nanoseconds.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(super) struct SchedulerCounters {
     pub(super) encodes: AtomicU64,
     pub(super) views: AtomicU64,
     pub(super) prefills: AtomicU64,
@@ -48,11 +48,11 @@ pub(super) struct Counters {
     pub(super) decoding_ns: AtomicU64,
 }
 
-impl Counters {
+impl SchedulerCounters {
     /// The numbers now.
-    pub(super) fn read(&self) -> Work {
+    pub(super) fn read(&self) -> SchedulerStats {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Work {
+        SchedulerStats {
             encodes: get(&self.encodes),
             views: get(&self.views),
             prefills: get(&self.prefills),

@@ -18,15 +18,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::Stop;
+use recto_schemas::FinishReason;
 
-use counters::Counters;
-pub(super) use counters::Work;
-use turns::Turns;
+use counters::SchedulerCounters;
+pub(super) use counters::SchedulerStats;
+use turns::SchedulerLoop;
 
-use super::{guard::TokenMarks, model::Model, view::View};
+use super::{guard::TokenClasses, model::GenerativeModel, view::InputImage};
 use crate::{
-    cancel::Cancel,
+    cancel::CancelToken,
     engine::{
         DocumentId, EngineError,
         queue::{FairQueue, PushError},
@@ -46,7 +46,7 @@ pub(super) struct Sequence {
     pub(super) prompt: Vec<u32>,
     /// The pictures that the image tokens stand for, in order. One that several sequences share is encoded once, as
     /// long as somebody holds it for the next.
-    pub(super) views: Vec<Arc<View>>,
+    pub(super) views: Vec<Arc<InputImage>>,
     /// Which of each view's image tokens the prompt has; all where none are named.
     pub(super) part: Option<Range<usize>>,
     /// Most tokens to write; the model's context may hold fewer.
@@ -60,21 +60,21 @@ pub(super) struct Sequence {
     /// No run of so many tokens may come twice, the prompt counted.
     pub(super) no_repeat_ngram: Option<usize>,
     /// Raised when nobody waits for the answer any more.
-    pub(super) cancel: Cancel,
+    pub(super) cancel: CancelToken,
 }
 
 /// What the model wrote.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Written {
+pub(super) struct Completion {
     /// The tokens, without the end token; only the first copy of what repeats where `stop` is
-    /// [`Stop::Repetition`].
+    /// [`FinishReason::Repetition`].
     pub(super) tokens: Vec<u32>,
     /// The natural logarithm of each one's probability.
     pub(super) logprobs: Vec<f32>,
     /// Tokens decoded: the end token and what was cut are counted.
     pub(super) steps: u32,
     /// Why it ended.
-    pub(super) stop: Stop,
+    pub(super) stop: FinishReason,
     /// From when it was submitted until its first view was encoded, or its prompt taken in where it
     /// has none.
     pub(super) queued: Duration,
@@ -83,25 +83,28 @@ pub(super) struct Written {
 }
 
 /// The answer to a sequence.
-pub(super) type Answer = Result<Written, EngineError>;
+pub(super) type SequenceResult = Result<Completion, EngineError>;
 
 /// The thread that owns the model. Dropping it stops the thread; what is unfinished is answered with
 /// [`EngineError::Stopped`].
 #[derive(Debug)]
 pub(super) struct Scheduler {
-    queue: Arc<FairQueue<Job>>,
-    counters: Arc<Counters>,
+    queue: Arc<FairQueue<QueuedSequence>>,
+    counters: Arc<SchedulerCounters>,
     slots: usize,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Scheduler {
     /// Starts a thread for the model.
-    pub(super) fn start<M: Model + Send + 'static>(model: M, marks: TokenMarks) -> Self {
+    pub(super) fn start<M: GenerativeModel + Send + 'static>(
+        model: M,
+        marks: TokenClasses,
+    ) -> Self {
         let slots = model.slots().max(1);
         let queue = Arc::new(FairQueue::new(slots.max(LEAST_QUEUE)));
-        let counters = Arc::new(Counters::default());
-        let turns = Turns::new(model, marks, Arc::clone(&queue), Arc::clone(&counters));
+        let counters = Arc::new(SchedulerCounters::default());
+        let turns = SchedulerLoop::new(model, marks, Arc::clone(&queue), Arc::clone(&counters));
         Self {
             queue,
             counters,
@@ -115,13 +118,16 @@ impl Scheduler {
     /// # Errors
     /// [`EngineError::Cancelled`] where its flag went up while it waited for a place,
     /// [`EngineError::Stopped`] where the thread has ended.
-    pub(super) fn submit(&self, sequence: Sequence) -> Result<mpsc::Receiver<Answer>, EngineError> {
+    pub(super) fn submit(
+        &self,
+        sequence: Sequence,
+    ) -> Result<mpsc::Receiver<SequenceResult>, EngineError> {
         let (sender, answer) = mpsc::sync_channel(1);
         let (document, cancel) = (sequence.document, sequence.cancel.clone());
-        let job = Job {
+        let job = QueuedSequence {
             sequence,
             submitted: Instant::now(),
-            reply: Reply(Some(sender)),
+            reply: CompletionSender(Some(sender)),
         };
         match self.queue.push(document, job, &cancel) {
             Ok(()) => Ok(answer),
@@ -142,7 +148,7 @@ impl Scheduler {
     }
 
     /// What was done since the start.
-    pub(super) fn work(&self) -> Work {
+    pub(super) fn work(&self) -> SchedulerStats {
         self.counters.read()
     }
 }
@@ -159,22 +165,22 @@ impl Drop for Scheduler {
 
 /// A sequence in the queue.
 #[derive(Debug)]
-struct Job {
+struct QueuedSequence {
     sequence: Sequence,
     submitted: Instant,
-    reply: Reply,
+    reply: CompletionSender,
 }
 
 /// Answers whoever waits for a sequence: with [`EngineError::Stopped`] where it is dropped.
 #[derive(Debug)]
-struct Reply(Option<mpsc::SyncSender<Answer>>);
+struct CompletionSender(Option<mpsc::SyncSender<SequenceResult>>);
 
-impl Reply {
-    fn send(mut self, answer: Answer) {
+impl CompletionSender {
+    fn send(mut self, answer: SequenceResult) {
         self.answer(answer);
     }
 
-    fn answer(&mut self, answer: Answer) {
+    fn answer(&mut self, answer: SequenceResult) {
         if let Some(sender) = self.0.take() {
             // Fails only where nobody waits any more.
             let _ = sender.try_send(answer);
@@ -182,7 +188,7 @@ impl Reply {
     }
 }
 
-impl Drop for Reply {
+impl Drop for CompletionSender {
     fn drop(&mut self) {
         self.answer(Err(EngineError::Stopped));
     }

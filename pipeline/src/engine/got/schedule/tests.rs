@@ -4,7 +4,7 @@ use std::{
 };
 
 use super::*;
-use crate::engine::got::model::{Choice, Row};
+use crate::engine::got::model::{DecodeInput, SampledToken};
 
 const STOP: u32 = 1000;
 /// The context of the fake model.
@@ -51,21 +51,21 @@ impl Fake {
         (self.hook)(&call)
     }
 
-    fn choose(&mut self, slot: usize, banned: &[u32]) -> Choice {
+    fn choose(&mut self, slot: usize, banned: &[u32]) -> SampledToken {
         let (name, past) = self.held[slot].as_mut().expect("a sequence is in it");
         let mut token = next_token(*name, past);
         while banned.contains(&token) {
             token += 1;
         }
         past.push(token);
-        Choice {
+        SampledToken {
             token,
             logprob: -0.5,
         }
     }
 }
 
-impl Model for Fake {
+impl GenerativeModel for Fake {
     type Image = u32;
 
     fn slots(&self) -> usize {
@@ -80,7 +80,7 @@ impl Model for Fake {
         self.batch
     }
 
-    fn encode(&mut self, views: &[&View]) -> Result<Vec<u32>, String> {
+    fn encode(&mut self, views: &[&InputImage]) -> Result<Vec<u32>, String> {
         assert!(!views.is_empty() && views.len() <= self.batch);
         let names: Vec<u32> = views.iter().map(|view| view.width).collect();
         self.record(Call::Encode(names.clone()))?;
@@ -98,21 +98,21 @@ impl Model for Fake {
         prompt: &[u32],
         images: &[&u32],
         banned: &[u32],
-    ) -> Result<Choice, String> {
+    ) -> Result<SampledToken, String> {
         let images = images.iter().map(|image| **image).collect();
         self.record(Call::Prefill(prompt[0], images))?;
         self.held[slot] = Some((prompt[0], Vec::new()));
         Ok(self.choose(slot, banned))
     }
 
-    fn step(&mut self, rows: &[Row<'_>]) -> Result<Vec<Choice>, String> {
+    fn step(&mut self, rows: &[DecodeInput<'_>]) -> Result<Vec<SampledToken>, String> {
         let slots: HashSet<usize> = rows.iter().map(|row| row.slot).collect();
         assert!(slots.len() == rows.len() && slots.iter().all(|slot| *slot < self.slots));
         for row in rows {
             let (_, past) = self.held[row.slot].as_ref().expect("a sequence is in it");
             assert_eq!(past.last(), Some(&row.token));
         }
-        let held = |row: &Row<'_>| self.held[row.slot].as_ref().map_or(0, |held| held.0);
+        let held = |row: &DecodeInput<'_>| self.held[row.slot].as_ref().map_or(0, |held| held.0);
         self.record(Call::Step(rows.iter().map(held).collect()))?;
         Ok(rows
             .iter()
@@ -136,14 +136,14 @@ impl Bench {
             calls: Arc::clone(&calls),
             hook,
         };
-        let marks = TokenMarks::new(&[STOP], (0..999).map(|id| (id, "x")));
+        let marks = TokenClasses::new(&[STOP], (0..999).map(|id| (id, "x")));
         Self {
             scheduler: Scheduler::start(model, marks),
             calls,
         }
     }
 
-    fn submit(&self, sequence: Sequence) -> mpsc::Receiver<Answer> {
+    fn submit(&self, sequence: Sequence) -> mpsc::Receiver<SequenceResult> {
         self.scheduler.submit(sequence).expect("it runs")
     }
 
@@ -205,7 +205,7 @@ fn gated() -> (Gate, Hook) {
 
 fn sequence(name: u32, views: &[u32]) -> Sequence {
     let view = |name: &u32| {
-        Arc::new(View {
+        Arc::new(InputImage {
             width: *name,
             height: 1,
             rgb: Vec::new(),
@@ -221,12 +221,12 @@ fn sequence(name: u32, views: &[u32]) -> Sequence {
         loop_guard: true,
         most_equal_rows: 100,
         no_repeat_ngram: None,
-        cancel: Cancel::new(),
+        cancel: CancelToken::new(),
     }
 }
 
 /// A sequence of a row of a view that others share.
-fn row(name: u32, view: &Arc<View>, row: usize) -> Sequence {
+fn row(name: u32, view: &Arc<InputImage>, row: usize) -> Sequence {
     Sequence {
         views: vec![Arc::clone(view)],
         part: Some(row * 10..row * 10 + 10),
@@ -234,7 +234,7 @@ fn row(name: u32, view: &Arc<View>, row: usize) -> Sequence {
     }
 }
 
-fn answer(receiver: &mpsc::Receiver<Answer>) -> Answer {
+fn answer(receiver: &mpsc::Receiver<SequenceResult>) -> SequenceResult {
     receiver.recv_timeout(WAIT).expect("an answer comes")
 }
 
@@ -255,7 +255,7 @@ fn a_sequence_is_encoded_taken_in_and_written() {
     let written = answer(&bench.submit(sequence(3, &[11, 12]))).expect("written");
     assert_eq!(written.tokens, expected(3, 99));
     assert_eq!(written.logprobs, [-0.5; 3]);
-    assert_eq!((written.steps, written.stop), (4, Stop::End));
+    assert_eq!((written.steps, written.stop), (4, FinishReason::End));
     assert_eq!(
         bench.calls(),
         [
@@ -280,7 +280,7 @@ fn a_sequence_is_encoded_taken_in_and_written() {
 fn an_empty_answer_is_an_answer() {
     let bench = Bench::new(1, 1, free());
     let written = answer(&bench.submit(sequence(0, &[1]))).expect("written");
-    assert_eq!((written.tokens.len(), written.stop), (0, Stop::End));
+    assert_eq!((written.tokens.len(), written.stop), (0, FinishReason::End));
 }
 
 #[test]
@@ -412,7 +412,7 @@ fn a_long_document_does_not_starve_a_short_one() {
 
 #[test]
 fn a_cancelled_sequence_leaves_at_the_next_step() {
-    let flag = Cancel::new();
+    let flag = CancelToken::new();
     let (raised, mut steps) = (flag.clone(), 0);
     let bench = Bench::new(
         1,
@@ -442,7 +442,7 @@ fn a_cancelled_sequence_leaves_the_queue_and_the_buffer() {
     let bench = Bench::new(1, 1, hook);
     let plug = bench.submit(sequence(3, &[99]));
     gate.reached();
-    let flag = Cancel::new();
+    let flag = CancelToken::new();
     let waiting: Vec<_> = (0..5)
         .map(|view| {
             let mut waiting = sequence(200, &[view]);
@@ -465,18 +465,21 @@ fn writing_ends_at_its_limits() {
     let mut few = sequence(200, &[1]);
     few.max_new_tokens = 5;
     let few = answer(&bench.submit(few)).expect("written");
-    assert_eq!((few.stop, few.tokens), (Stop::Length, expected(200, 5)));
+    assert_eq!(
+        (few.stop, few.tokens),
+        (FinishReason::Length, expected(200, 5))
+    );
 
     let mut full = sequence(200, &[1]);
     full.max_new_tokens = usize::MAX;
     full.prompt.resize(CONTEXT - 10, 999);
     let full = answer(&bench.submit(full)).expect("written");
-    assert_eq!((full.stop, full.tokens.len()), (Stop::Length, 10));
+    assert_eq!((full.stop, full.tokens.len()), (FinishReason::Length, 10));
 
     let mut late = sequence(200, &[1]);
     late.time_limit = Duration::ZERO;
     let late = answer(&bench.submit(late)).expect("written");
-    assert_eq!((late.stop, late.tokens.len()), (Stop::Time, 1));
+    assert_eq!((late.stop, late.tokens.len()), (FinishReason::Time, 1));
 }
 
 #[test]
@@ -499,14 +502,14 @@ fn a_prompt_without_place_for_an_answer_is_refused_with_the_numbers() {
 fn a_loop_is_cut_and_counted_unless_the_guard_is_off() {
     let bench = Bench::new(1, 1, free());
     let cut = answer(&bench.submit(sequence(100, &[1]))).expect("written");
-    assert_eq!((cut.stop, cut.tokens), (Stop::Repetition, vec![7]));
+    assert_eq!((cut.stop, cut.tokens), (FinishReason::Repetition, vec![7]));
     assert_eq!((cut.logprobs.len(), cut.steps), (1, 32));
     assert_eq!(bench.scheduler.work().loops, 1);
 
     let mut off = sequence(100, &[1]);
     off.loop_guard = false;
     let off = answer(&bench.submit(off)).expect("written");
-    assert_eq!((off.stop, off.tokens.len()), (Stop::Length, 400));
+    assert_eq!((off.stop, off.tokens.len()), (FinishReason::Length, 400));
 }
 
 #[test]
@@ -520,7 +523,7 @@ fn blocked_ngrams_are_not_written() {
     assert_eq!(pairs.iter().collect::<HashSet<_>>().len(), pairs.len());
     assert_eq!(
         (written.tokens[..4].to_vec(), written.stop),
-        (vec![7, 7, 8, 7], Stop::Length)
+        (vec![7, 7, 8, 7], FinishReason::Length)
     );
 
     // The prompt counts too: of single tokens, none of it comes again.

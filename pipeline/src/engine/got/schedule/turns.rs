@@ -1,4 +1,4 @@
-//! [`Turns`]: which work comes next.
+//! [`SchedulerLoop`]: which work comes next.
 //!
 //! Each turn is one decode step over all slots, one prompt taken into a free slot, or one encoder
 //! batch. While something decodes, every other turn is a decode step: others' encoding delays a
@@ -13,34 +13,34 @@ use std::{
     time::Instant,
 };
 
-use recto_schemas::Stop;
+use recto_schemas::FinishReason;
 
 use super::{
-    Job,
-    counters::{Counters, add, add_time},
-    writing::{Coming, Writing},
+    QueuedSequence,
+    counters::{SchedulerCounters, add, add_time},
+    writing::{RunningSequence, WaitingSequence},
 };
 use crate::engine::{
     EngineError,
     got::{
-        guard::TokenMarks,
-        model::{Choice, Model, Row},
-        view::View,
+        guard::TokenClasses,
+        model::{DecodeInput, GenerativeModel, SampledToken},
+        view::InputImage,
     },
     queue::FairQueue,
 };
 
 /// The model, and all sequences that are out of the queue.
-pub(super) struct Turns<M: Model> {
+pub(super) struct SchedulerLoop<M: GenerativeModel> {
     model: M,
-    marks: Arc<TokenMarks>,
-    queue: Arc<FairQueue<Job>>,
-    counters: Arc<Counters>,
+    marks: Arc<TokenClasses>,
+    queue: Arc<FairQueue<QueuedSequence>>,
+    counters: Arc<SchedulerCounters>,
     /// Being encoded or waiting for a slot, in the order in which they came.
-    coming: VecDeque<Coming<M::Image>>,
+    coming: VecDeque<WaitingSequence<M::Image>>,
     /// Views that somebody may hold for sequences to come, and what the encoder made of them.
-    encoded: Vec<(Arc<View>, M::Image)>,
-    slots: Vec<Option<Writing>>,
+    encoded: Vec<(Arc<InputImage>, M::Image)>,
+    slots: Vec<Option<RunningSequence>>,
     /// Views, encoded or not, that may be in `coming`; one sequence with more may pass alone. As many
     /// as refill half the slots, and a batch to encode meanwhile.
     room: usize,
@@ -49,12 +49,12 @@ pub(super) struct Turns<M: Model> {
     decode_owed: bool,
 }
 
-impl<M: Model> Turns<M> {
+impl<M: GenerativeModel> SchedulerLoop<M> {
     pub(super) fn new(
         model: M,
-        marks: TokenMarks,
-        queue: Arc<FairQueue<Job>>,
-        counters: Arc<Counters>,
+        marks: TokenClasses,
+        queue: Arc<FairQueue<QueuedSequence>>,
+        counters: Arc<SchedulerCounters>,
     ) -> Self {
         let slots = model.slots().max(1);
         let batch = model.encode_batch().max(1);
@@ -102,12 +102,12 @@ impl<M: Model> Turns<M> {
 
     /// Views in `coming`; a sequence without any counts for one.
     fn in_hand(&self) -> usize {
-        let views = |c: &Coming<M::Image>| c.pictures.len().max(1);
+        let views = |c: &WaitingSequence<M::Image>| c.pictures.len().max(1);
         self.coming.iter().map(views).sum()
     }
 
-    fn take_in(&mut self, job: Job) {
-        let coming = Coming::new(job, &self.marks, self.model.context());
+    fn take_in(&mut self, job: QueuedSequence) {
+        let coming = WaitingSequence::new(job, &self.marks, self.model.context());
         if let Some(mut coming) = coming {
             for (view, image) in &self.encoded {
                 coming.place(view, image);
@@ -118,7 +118,7 @@ impl<M: Model> Turns<M> {
 
     /// Answers all whose flag is up, wherever they are.
     fn drop_cancelled(&mut self) {
-        let cancelled = |job: &Job| job.sequence.cancel.is_cancelled();
+        let cancelled = |job: &QueuedSequence| job.sequence.cancel.is_cancelled();
         for job in self.queue.remove_if(cancelled) {
             job.reply.send(Err(EngineError::Cancelled));
         }
@@ -131,7 +131,11 @@ impl<M: Model> Turns<M> {
     }
 
     /// Answers all in `coming` that `unwanted` picks.
-    fn reject(&mut self, error: &EngineError, unwanted: impl Fn(&Coming<M::Image>) -> bool) {
+    fn reject(
+        &mut self,
+        error: &EngineError,
+        unwanted: impl Fn(&WaitingSequence<M::Image>) -> bool,
+    ) {
         for at in (0..self.coming.len()).rev() {
             if self.coming.get(at).is_some_and(&unwanted)
                 && let Some(gone) = self.coming.remove(at)
@@ -201,13 +205,14 @@ impl<M: Model> Turns<M> {
         if views.is_empty() || (views.len() < self.batch && !urgent) {
             return false;
         }
-        let waits = |coming: &Coming<M::Image>| views.iter().any(|view| coming.waits_for(view));
+        let waits =
+            |coming: &WaitingSequence<M::Image>| views.iter().any(|view| coming.waits_for(view));
         for coming in self.coming.iter_mut().filter(|coming| waits(coming)) {
             coming.begin_encoding();
         }
         let started = Instant::now();
         let images = guarded(|| {
-            let views: Vec<&View> = views.iter().map(AsRef::as_ref).collect();
+            let views: Vec<&InputImage> = views.iter().map(AsRef::as_ref).collect();
             same_count(self.model.encode(&views)?, views.len())
         });
         add_time(&self.counters.encoding_ns, started);
@@ -231,13 +236,13 @@ impl<M: Model> Turns<M> {
 
     /// Views that can be encoded now, each once. A sequence of more views than there is room for has room for all of
     /// its own.
-    fn encodable(&self) -> Vec<Arc<View>> {
+    fn encodable(&self) -> Vec<Arc<InputImage>> {
         let mut waiting = self.coming.iter().filter(|c| c.views().next().is_some());
         let first = waiting.next().map_or(0, |first| first.pictures.len());
         let encoded: usize = self.coming.iter().map(|c| c.images().count()).sum();
         let room = self.room.max(first).saturating_sub(encoded);
-        let mut views: Vec<Arc<View>> = Vec::new();
-        for view in self.coming.iter().flat_map(Coming::views) {
+        let mut views: Vec<Arc<InputImage>> = Vec::new();
+        for view in self.coming.iter().flat_map(WaitingSequence::views) {
             if views.len() < room.min(self.batch) && !views.iter().any(|v| Arc::ptr_eq(v, view)) {
                 views.push(Arc::clone(view));
             }
@@ -248,13 +253,13 @@ impl<M: Model> Turns<M> {
     /// One token more for each slot in use.
     fn decode(&mut self) {
         let started = Instant::now();
-        let rows: Vec<Row<'_>> = self
+        let rows: Vec<DecodeInput<'_>> = self
             .slots
             .iter()
             .enumerate()
             .filter_map(|(slot, writing)| {
                 let writing = writing.as_ref()?;
-                Some(Row {
+                Some(DecodeInput {
                     slot,
                     token: writing.last,
                     banned: writing.banned(),
@@ -281,7 +286,7 @@ impl<M: Model> Turns<M> {
     }
 
     /// Takes a slot's next token in, and frees the slot where that was the last.
-    fn accept(&mut self, slot: usize, choice: Choice) {
+    fn accept(&mut self, slot: usize, choice: SampledToken) {
         add(&self.counters.tokens, 1);
         let Some(stop) = self.slots[slot]
             .as_mut()
@@ -289,7 +294,7 @@ impl<M: Model> Turns<M> {
         else {
             return;
         };
-        if stop == Stop::Repetition {
+        if stop == FinishReason::Repetition {
             add(&self.counters.loops, 1);
         }
         if let Some(done) = self.slots[slot].take() {
@@ -298,7 +303,7 @@ impl<M: Model> Turns<M> {
     }
 }
 
-impl<M: Model> Drop for Turns<M> {
+impl<M: GenerativeModel> Drop for SchedulerLoop<M> {
     /// However the thread ends, nobody may wait for a place in a queue that nobody serves.
     fn drop(&mut self) {
         self.queue.close();

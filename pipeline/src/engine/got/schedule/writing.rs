@@ -1,4 +1,4 @@
-//! [`Coming`] and [`Writing`]: a sequence before it has a slot, and in one.
+//! [`WaitingSequence`] and [`RunningSequence`]: a sequence before it has a slot, and in one.
 
 use std::{
     ops::Range,
@@ -6,53 +6,53 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::Stop;
+use recto_schemas::FinishReason;
 
-use super::{Answer, Job, Reply, Written};
+use super::{Completion, CompletionSender, QueuedSequence, SequenceResult};
 use crate::{
-    cancel::Cancel,
+    cancel::CancelToken,
     engine::{
         EngineError,
         got::{
-            guard::{Guard, NgramBlock, TokenMarks},
-            model::Choice,
-            view::View,
+            guard::{NoRepeatNgram, RepetitionDetector, TokenClasses},
+            model::SampledToken,
+            view::InputImage,
         },
     },
 };
 
 /// A sequence that is being encoded, or waits for a slot.
-pub(super) struct Coming<I> {
+pub(super) struct WaitingSequence<I> {
     pub(super) prompt: Vec<u32>,
     /// Its pictures, in order.
-    pub(super) pictures: Vec<Picture<I>>,
+    pub(super) pictures: Vec<ImageState<I>>,
     /// Which of each picture's tokens its prompt has; all where none are named.
     pub(super) part: Option<Range<usize>>,
-    rules: Rules,
+    rules: SamplingParams,
     submitted: Instant,
     queued: Option<Duration>,
-    pub(super) cancel: Cancel,
-    reply: Reply,
+    pub(super) cancel: CancelToken,
+    reply: CompletionSender,
 }
 
 /// A view before and after the encoder.
-pub(super) enum Picture<I> {
-    View(Arc<View>),
+pub(super) enum ImageState<I> {
+    View(Arc<InputImage>),
     Image(I),
 }
 
 /// How an answer is written.
-struct Rules {
+struct SamplingParams {
     /// Most tokens, at least 1.
     most: usize,
     time_limit: Duration,
-    guard: Option<Guard>,
-    block: Option<NgramBlock>,
+    guard: Option<RepetitionDetector>,
+    block: Option<NoRepeatNgram>,
 }
 
 /// A sequence in a slot.
-pub(super) struct Writing {
-    rules: Rules,
+pub(super) struct RunningSequence {
+    rules: SamplingParams,
     started: Instant,
     queued: Duration,
     tokens: Vec<u32>,
@@ -60,15 +60,19 @@ pub(super) struct Writing {
     steps: u32,
     /// The token chosen last.
     pub(super) last: u32,
-    pub(super) cancel: Cancel,
-    reply: Reply,
+    pub(super) cancel: CancelToken,
+    reply: CompletionSender,
 }
 
-impl<I> Coming<I> {
+impl<I> WaitingSequence<I> {
     /// Takes a sequence out of the queue; answers it at once where its prompt leaves no place for an
     /// answer in `context` positions.
-    pub(super) fn new(job: Job, marks: &Arc<TokenMarks>, context: usize) -> Option<Self> {
-        let Job {
+    pub(super) fn new(
+        job: QueuedSequence,
+        marks: &Arc<TokenClasses>,
+        context: usize,
+    ) -> Option<Self> {
+        let QueuedSequence {
             sequence,
             submitted,
             reply,
@@ -83,9 +87,9 @@ impl<I> Coming<I> {
             reply.send(Err(EngineError::Model(text)));
             return None;
         }
-        let guard = || Guard::new(Arc::clone(marks), sequence.most_equal_rows);
-        let block = |n| NgramBlock::new(n, &sequence.prompt);
-        let rules = Rules {
+        let guard = || RepetitionDetector::new(Arc::clone(marks), sequence.most_equal_rows);
+        let block = |n| NoRepeatNgram::new(n, &sequence.prompt);
+        let rules = SamplingParams {
             most: sequence.max_new_tokens.clamp(1, place),
             time_limit: sequence.time_limit,
             guard: sequence.loop_guard.then(guard),
@@ -93,7 +97,7 @@ impl<I> Coming<I> {
         };
         Some(Self {
             prompt: sequence.prompt,
-            pictures: sequence.views.into_iter().map(Picture::View).collect(),
+            pictures: sequence.views.into_iter().map(ImageState::View).collect(),
             part: sequence.part,
             rules,
             submitted,
@@ -104,23 +108,23 @@ impl<I> Coming<I> {
     }
 
     /// Views that are still to be encoded, in order.
-    pub(super) fn views(&self) -> impl Iterator<Item = &Arc<View>> {
+    pub(super) fn views(&self) -> impl Iterator<Item = &Arc<InputImage>> {
         self.pictures.iter().filter_map(|picture| match picture {
-            Picture::View(view) => Some(view),
-            Picture::Image(_) => None,
+            ImageState::View(view) => Some(view),
+            ImageState::Image(_) => None,
         })
     }
 
     /// Encoded views, in order.
     pub(super) fn images(&self) -> impl Iterator<Item = &I> {
         self.pictures.iter().filter_map(|picture| match picture {
-            Picture::View(_) => None,
-            Picture::Image(image) => Some(image),
+            ImageState::View(_) => None,
+            ImageState::Image(image) => Some(image),
         })
     }
 
     /// Whether `view` is one of those that are still to be encoded.
-    pub(super) fn waits_for(&self, view: &Arc<View>) -> bool {
+    pub(super) fn waits_for(&self, view: &Arc<InputImage>) -> bool {
         self.views().any(|own| Arc::ptr_eq(own, view))
     }
 
@@ -130,13 +134,13 @@ impl<I> Coming<I> {
     }
 
     /// Puts an image wherever its view stands.
-    pub(super) fn place(&mut self, view: &Arc<View>, image: &I)
+    pub(super) fn place(&mut self, view: &Arc<InputImage>, image: &I)
     where
         I: Clone,
     {
         for picture in &mut self.pictures {
-            if matches!(picture, Picture::View(own) if Arc::ptr_eq(own, view)) {
-                *picture = Picture::Image(image.clone());
+            if matches!(picture, ImageState::View(own) if Arc::ptr_eq(own, view)) {
+                *picture = ImageState::Image(image.clone());
             }
         }
     }
@@ -147,9 +151,9 @@ impl<I> Coming<I> {
     }
 
     /// The sequence as it enters a slot; its images are no longer needed.
-    pub(super) fn begin(self, started: Instant) -> Writing {
+    pub(super) fn begin(self, started: Instant) -> RunningSequence {
         let queued = started.duration_since(self.submitted);
-        Writing {
+        RunningSequence {
             rules: self.rules,
             started,
             queued: self.queued.unwrap_or(queued),
@@ -163,28 +167,32 @@ impl<I> Coming<I> {
     }
 
     /// Ends it before it began.
-    pub(super) fn answer(self, answer: Answer) {
+    pub(super) fn answer(self, answer: SequenceResult) {
         self.reply.send(answer);
     }
 }
 
-impl Rules {
+impl SamplingParams {
     fn banned(&self) -> &[u32] {
-        self.block.as_ref().map_or(&[], NgramBlock::banned)
+        self.block.as_ref().map_or(&[], NoRepeatNgram::banned)
     }
 }
 
-impl Writing {
+impl RunningSequence {
     /// Tokens that may not come next.
     pub(super) fn banned(&self) -> &[u32] {
         self.rules.banned()
     }
 
     /// Takes the model's choice in; says why the sequence ends, where it does.
-    pub(super) fn accept(&mut self, choice: Choice, marks: &TokenMarks) -> Option<Stop> {
+    pub(super) fn accept(
+        &mut self,
+        choice: SampledToken,
+        marks: &TokenClasses,
+    ) -> Option<FinishReason> {
         self.steps = self.steps.saturating_add(1);
         if marks.is_stop(choice.token) {
-            return Some(Stop::End);
+            return Some(FinishReason::End);
         }
         self.last = choice.token;
         self.tokens.push(choice.token);
@@ -196,17 +204,17 @@ impl Writing {
         if let Some(repeated) = guard.and_then(|guard| guard.push(choice.token)) {
             self.tokens.truncate(repeated.start);
             self.logprobs.truncate(repeated.start);
-            return Some(Stop::Repetition);
+            return Some(FinishReason::Repetition);
         }
         if self.tokens.len() >= self.rules.most {
-            return Some(Stop::Length);
+            return Some(FinishReason::Length);
         }
-        (self.started.elapsed() >= self.rules.time_limit).then_some(Stop::Time)
+        (self.started.elapsed() >= self.rules.time_limit).then_some(FinishReason::Time)
     }
 
     /// Ends it with what was written.
-    pub(super) fn finish(self, stop: Stop) {
-        self.reply.send(Ok(Written {
+    pub(super) fn finish(self, stop: FinishReason) {
+        self.reply.send(Ok(Completion {
             tokens: self.tokens,
             logprobs: self.logprobs,
             steps: self.steps,
@@ -217,7 +225,7 @@ impl Writing {
     }
 
     /// Ends it without.
-    pub(super) fn answer(self, answer: Answer) {
+    pub(super) fn answer(self, answer: SequenceResult) {
         self.reply.send(answer);
     }
 }

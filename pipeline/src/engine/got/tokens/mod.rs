@@ -12,7 +12,7 @@ use std::{fs, io::Read as _, path::Path};
 use tokenizers::{DecoderWrapper, Tokenizer};
 
 use super::{
-    config::{Config, Layout},
+    config::{CheckpointConfig, CheckpointLayout},
     error::GotError,
 };
 
@@ -32,7 +32,7 @@ pub(super) const IMAGE_END: &str = "</img>";
 pub(super) const IMAGE: &str = "<imgpad>";
 
 /// A checkpoint's tokenizer.
-pub(super) struct Tokens {
+pub(super) struct GotTokenizer {
     tokenizer: Tokenizer,
     /// Tokens, special ones included: ids are below this.
     size: u32,
@@ -40,15 +40,15 @@ pub(super) struct Tokens {
     pub(super) stop: Vec<u32>,
 }
 
-impl Tokens {
+impl GotTokenizer {
     /// Reads the tokenizer in `folder`, whose configuration is `config`.
     ///
     /// # Errors
     /// The file is missing or damaged, or contradicts the configuration.
-    pub(super) fn open(folder: &Path, config: &Config) -> Result<Self, GotError> {
+    pub(super) fn open(folder: &Path, config: &CheckpointConfig) -> Result<Self, GotError> {
         let name = match config.layout {
-            Layout::Original => ORIGINAL_FILE,
-            Layout::Hub => HUB_FILE,
+            CheckpointLayout::Original => ORIGINAL_FILE,
+            CheckpointLayout::Hub => HUB_FILE,
         };
         let path = folder.join(name);
         let refuse = |message: String| GotError::Broken {
@@ -57,8 +57,8 @@ impl Tokens {
         };
         let content = read(&path)?;
         let tokenizer = match config.layout {
-            Layout::Original => tiktoken::tokenizer(&path, &content)?,
-            Layout::Hub => tokenizer(&content).map_err(refuse)?,
+            CheckpointLayout::Original => tiktoken::tokenizer(&path, &content)?,
+            CheckpointLayout::Hub => tokenizer(&content).map_err(refuse)?,
         };
         let end = checked(&tokenizer, config).map_err(refuse)?;
         let size = tokenizer.get_vocab(true).into_values().max();
@@ -140,7 +140,7 @@ fn tokenizer(content: &[u8]) -> Result<Tokenizer, String> {
 }
 
 /// Checks what is relied on, and gives the token that ends a turn.
-fn checked(tokenizer: &Tokenizer, config: &Config) -> Result<u32, String> {
+fn checked(tokenizer: &Tokenizer, config: &CheckpointConfig) -> Result<u32, String> {
     if !matches!(tokenizer.get_decoder(), Some(DecoderWrapper::ByteLevel(_))) {
         return Err("its `decoder` is not `ByteLevel`; take the checkpoint's own".to_owned());
     }

@@ -13,9 +13,9 @@ const REFERENCE: &str = concat!(
 /// Tokens of the little list below; special ones follow.
 const LIST: u32 = 256 + 5;
 
-fn reference(name: &str) -> (PathBuf, Config) {
+fn reference(name: &str) -> (PathBuf, CheckpointConfig) {
     let folder = PathBuf::from(REFERENCE).join(name);
-    let config = Config::read(&folder).unwrap();
+    let config = CheckpointConfig::read(&folder).unwrap();
     (folder, config)
 }
 
@@ -29,14 +29,14 @@ fn ranks() -> String {
         .collect()
 }
 
-fn original(list: &str) -> Result<Tokens, String> {
+fn original(list: &str) -> Result<GotTokenizer, String> {
     let (_, mut config) = reference("hub-new");
-    config.layout = Layout::Original;
+    config.layout = CheckpointLayout::Original;
     config.image_token = LIST + 216;
     config.eos = vec![LIST];
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join(ORIGINAL_FILE), list).unwrap();
-    Tokens::open(folder.path(), &config).map_err(|error| error.to_string())
+    GotTokenizer::open(folder.path(), &config).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -71,8 +71,8 @@ fn special_tokens_follow_the_list() {
 fn text_comes_back_and_parts_of_characters_are_marked() {
     let all = [
         original(&ranks()).unwrap(),
-        Tokens::open(&reference("hub-new").0, &reference("hub-new").1).unwrap(),
-        Tokens::open(&reference("original").0, &reference("original").1).unwrap(),
+        GotTokenizer::open(&reference("hub-new").0, &reference("hub-new").1).unwrap(),
+        GotTokenizer::open(&reference("original").0, &reference("original").1).unwrap(),
     ];
     let text =
         "\\begin{tabular}{|l|}\n\\hline 12 & 0,5 \\\\ é 字 \u{1F600}\t  <b> \r\n\\end{tabular}";
@@ -107,7 +107,7 @@ fn pieces_are_all_tokens_with_their_text() {
 fn both_forms_of_one_vocabulary_give_the_same_tokens() {
     let open = |name| {
         let (folder, config) = reference(name);
-        Tokens::open(&folder, &config).unwrap()
+        GotTokenizer::open(&folder, &config).unwrap()
     };
     let (new, old, original) = (open("hub-new"), open("hub-old"), open("original"));
     let texts = [
@@ -158,14 +158,16 @@ fn a_damaged_list_is_refused_with_what_is_wrong() {
 }
 
 /// The reference's `tokenizer.json`, changed by `change`, beside its configuration.
-fn hub(change: impl FnOnce(&mut serde_json::Value, &mut Config)) -> Result<Tokens, String> {
+fn hub(
+    change: impl FnOnce(&mut serde_json::Value, &mut CheckpointConfig),
+) -> Result<GotTokenizer, String> {
     let (folder, mut config) = reference("hub-new");
     let content = fs::read(folder.join(HUB_FILE)).unwrap();
     let mut tokenizer = serde_json::from_slice(&content).unwrap();
     change(&mut tokenizer, &mut config);
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join(HUB_FILE), tokenizer.to_string()).unwrap();
-    Tokens::open(folder.path(), &config).map_err(|error| error.to_string())
+    GotTokenizer::open(folder.path(), &config).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -196,7 +198,7 @@ fn a_tokenizer_that_does_not_fit_is_refused_with_what_is_wrong() {
             .contains("`<|im_end|>` is no token of its own")
     );
     let folder = TempDir::new().unwrap();
-    let error = Tokens::open(folder.path(), &reference("hub-new").1)
+    let error = GotTokenizer::open(folder.path(), &reference("hub-new").1)
         .err()
         .unwrap();
     assert!(error.to_string().contains("tokenizer.json"), "{error}");

@@ -32,7 +32,7 @@ const MOST_TOKENS: usize = 1 << 20;
 const MOST_TOKEN_BYTES: usize = 512;
 
 /// Byte strings by rank.
-type Ranks = Vec<Vec<u8>>;
+type BpeRanks = Vec<Vec<u8>>;
 
 /// The tokenizer that the list `text` of the file `path` describes.
 pub(super) fn tokenizer(path: &Path, text: &[u8]) -> Result<Tokenizer, GotError> {
@@ -45,7 +45,7 @@ pub(super) fn tokenizer(path: &Path, text: &[u8]) -> Result<Tokenizer, GotError>
 }
 
 /// Reads lines of `BASE64 RANK`. Ranks must be 0, 1, 2 … in any order, and every byte a token.
-fn ranks(text: &[u8]) -> Result<Ranks, String> {
+fn ranks(text: &[u8]) -> Result<BpeRanks, String> {
     let mut ranks = HashMap::new();
     for (line, content) in text.split(|byte| *byte == b'\n').enumerate() {
         let content = content.trim_ascii();
@@ -62,7 +62,7 @@ fn ranks(text: &[u8]) -> Result<Ranks, String> {
         }
     }
     let count = ranks.len();
-    let ranks: Ranks = (0..count)
+    let ranks: BpeRanks = (0..count)
         .map(|rank| {
             ranks
                 .remove(&rank)
@@ -91,7 +91,7 @@ fn entry(line: &[u8]) -> Option<(Vec<u8>, usize)> {
     fits.then_some((token, rank.trim().parse().ok()?))
 }
 
-fn build(ranks: &Ranks) -> tokenizers::Result<Tokenizer> {
+fn build(ranks: &BpeRanks) -> tokenizers::Result<Tokenizer> {
     let alphabet = alphabet();
     let written = |token: &[u8]| -> String {
         token
@@ -128,7 +128,7 @@ fn build(ranks: &Ranks) -> tokenizers::Result<Tokenizer> {
 
 /// The pairs that may be joined, in the order of what they make: every way to cut a token into two
 /// others. tiktoken joins the pair of the lowest rank first, so this order gives the same tokens.
-fn merges(ranks: &Ranks) -> Vec<(&[u8], &[u8])> {
+fn merges(ranks: &BpeRanks) -> Vec<(&[u8], &[u8])> {
     let rank_of: HashMap<&[u8], usize> = ranks.iter().map(Vec::as_slice).zip(0..).collect();
     let mut merges = Vec::new();
     for token in ranks {

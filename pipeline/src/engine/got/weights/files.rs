@@ -16,7 +16,7 @@ use safetensors::{
 };
 use serde_json::Value;
 
-use super::names::{FIRST, Naming};
+use super::names::{FIRST, KeyMap};
 use crate::engine::got::error::GotError;
 
 /// One file with all tensors.
@@ -30,14 +30,14 @@ const MOST_FILES: usize = 1000;
 const LENGTH_BYTES: usize = 8;
 
 /// The tensors of a checkpoint where they lie.
-pub(in crate::engine::got) struct Files {
-    files: Vec<File>,
+pub(in crate::engine::got) struct WeightFiles {
+    files: Vec<MappedFile>,
     /// Which file has the tensor of this name.
     at: HashMap<String, usize>,
-    naming: Naming,
+    naming: KeyMap,
 }
 
-struct File {
+struct MappedFile {
     path: PathBuf,
     map: Mmap,
     header: Metadata,
@@ -47,14 +47,14 @@ struct File {
 
 /// A tensor as it is stored.
 #[derive(Clone, Copy)]
-pub(super) struct Stored<'a> {
+pub(super) struct StoredTensor<'a> {
     pub(super) dtype: Dtype,
     pub(super) shape: &'a [usize],
     /// Little-endian values, at any alignment.
     pub(super) bytes: &'a [u8],
 }
 
-impl Files {
+impl WeightFiles {
     /// Maps the weight files in `folder`.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl Files {
         let mut files = Vec::new();
         let mut at = HashMap::new();
         for path in paths(folder)? {
-            let file = File::open(path)?;
+            let file = MappedFile::open(path)?;
             for name in file.header.offset_keys() {
                 match at.entry(name) {
                     Entry::Vacant(place) => _ = place.insert(files.len()),
@@ -75,22 +75,22 @@ impl Files {
             }
             files.push(file);
         }
-        let naming = Naming::ALL
+        let naming = KeyMap::ALL
             .into_iter()
             .find(|naming| at.contains_key(&naming.stored(FIRST)));
         let naming = naming.ok_or_else(|| GotError::Tensor {
             name: FIRST.to_owned(),
             message: format!(
                 "is missing, and so is `{}`, and `{}`; one of them is in every GOT checkpoint",
-                Naming::Old.stored(FIRST),
-                Naming::Original.stored(FIRST),
+                KeyMap::Old.stored(FIRST),
+                KeyMap::Original.stored(FIRST),
             ),
         })?;
         Ok(Self { files, at, naming })
     }
 
     /// How the tensors are named.
-    pub(super) fn naming(&self) -> Naming {
+    pub(super) fn naming(&self) -> KeyMap {
         self.naming
     }
 
@@ -116,18 +116,18 @@ impl Files {
     ///
     /// # Errors
     /// It is missing.
-    pub(super) fn stored(&self, name: &str) -> Result<Stored<'_>, GotError> {
+    pub(super) fn stored(&self, name: &str) -> Result<StoredTensor<'_>, GotError> {
         self.get(name)
             .ok_or_else(|| self.refuse(name, "is missing; take a complete checkpoint"))
     }
 
     /// The tensor `name` as it is stored, where it is.
-    pub(super) fn get(&self, name: &str) -> Option<Stored<'_>> {
+    pub(super) fn get(&self, name: &str) -> Option<StoredTensor<'_>> {
         let stored = self.naming.stored(name);
         let file = self.files.get(*self.at.get(&stored)?)?;
         let info = file.header.info(&stored)?;
         let (start, end) = info.data_offsets;
-        Some(Stored {
+        Some(StoredTensor {
             dtype: info.dtype,
             shape: &info.shape,
             bytes: file.map.get(file.data + start..file.data + end)?,
@@ -152,7 +152,7 @@ impl Files {
     }
 }
 
-impl File {
+impl MappedFile {
     fn open(path: PathBuf) -> Result<Self, GotError> {
         let map = map(&path)?;
         let (length, header) = SafeTensors::read_metadata(&map).map_err(|error| {
@@ -263,7 +263,7 @@ fn broken(path: &Path, message: impl Into<String>) -> GotError {
 }
 
 #[cfg(test)]
-impl Files {
+impl WeightFiles {
     /// What the tensors are called in the files.
     pub(super) fn names(&self) -> Vec<String> {
         self.at.keys().cloned().collect()

@@ -17,13 +17,13 @@ use rayon::prelude::*;
 use safetensors::tensor::Dtype;
 use sha2::{Digest, Sha256};
 
-pub(super) use self::files::Files;
+pub(super) use self::files::WeightFiles;
 use self::{
-    files::Stored,
-    names::{EMBEDDING, HEAD, Naming},
+    files::StoredTensor,
+    names::{EMBEDDING, HEAD, KeyMap},
 };
 use super::{
-    config::{Config, Layout},
+    config::{CheckpointConfig, CheckpointLayout},
     error::GotError,
 };
 
@@ -40,20 +40,21 @@ const OTHER_FILES: [&str; 6] = [
 const LEAST_VALUES: usize = 1 << 14;
 
 /// A checkpoint's tensors.
-pub(super) struct Weights {
-    files: Files,
+pub(super) struct CheckpointWeights {
+    files: WeightFiles,
     others: Vec<Mmap>,
     tied: bool,
 }
 
-impl Weights {
+impl CheckpointWeights {
     /// Opens the weights in `folder`, whose configuration is `config`.
     ///
     /// # Errors
     /// Files are missing or damaged, or are of another layout than the configuration's.
-    pub(super) fn open(folder: &Path, config: &Config) -> Result<Self, GotError> {
-        let files = Files::open(folder)?;
-        let fits = (config.layout == Layout::Original) == (files.naming() == Naming::Original);
+    pub(super) fn open(folder: &Path, config: &CheckpointConfig) -> Result<Self, GotError> {
+        let files = WeightFiles::open(folder)?;
+        let fits =
+            (config.layout == CheckpointLayout::Original) == (files.naming() == KeyMap::Original);
         if !fits {
             let message = "is not what `model_type` in config.json promises; `got_ocr2` is for names \
                            as transformers gives them, `GOT` for the original ones";
@@ -133,7 +134,7 @@ impl Weights {
 
 /// Whether the head is the embedding. As in the reference, what the configuration says yields to a
 /// head in the files that differs.
-fn is_tied(files: &Files, said: bool) -> Result<bool, GotError> {
+fn is_tied(files: &WeightFiles, said: bool) -> Result<bool, GotError> {
     match (files.get(HEAD), files.get(EMBEDDING)) {
         (None, _) if said => Ok(true),
         (None, _) => Err(files.refuse(
@@ -162,7 +163,7 @@ fn floating(dtype: Dtype) -> Option<DType> {
 /// `stored` in `dtype` on `device`. What is wanted in 32-bit floating point, as everything is on the
 /// CPU, is converted straight from the map, by all cores and without a copy in between.
 fn converted(
-    stored: Stored<'_>,
+    stored: StoredTensor<'_>,
     from: DType,
     dtype: DType,
     device: &Device,

@@ -6,7 +6,7 @@
 
 /// How the tensors of a checkpoint are named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Naming {
+pub(super) enum KeyMap {
     /// As transformers 5 has them in memory.
     New,
     /// As transformers 4.49 had them in memory, and 5.23 still saves them.
@@ -26,7 +26,7 @@ pub(super) const EMBEDDING: &str = "model.language_model.embed_tokens.weight";
 /// A tensor that every checkpoint has, by which its naming is told.
 pub(super) const FIRST: &str = "model.vision_tower.patch_embed.projection.weight";
 
-impl Naming {
+impl KeyMap {
     /// All namings.
     pub(super) const ALL: [Self; 3] = [Self::New, Self::Old, Self::Original];
 
@@ -180,9 +180,9 @@ mod tests {
             (HEAD, "language_model.lm_head.weight", "lm_head.weight"),
         ];
         for (inside, old, original) in table {
-            assert_eq!(Naming::New.stored(inside), inside);
-            assert_eq!(Naming::Old.stored(inside), old);
-            assert_eq!(Naming::Original.stored(inside), original);
+            assert_eq!(KeyMap::New.stored(inside), inside);
+            assert_eq!(KeyMap::Old.stored(inside), old);
+            assert_eq!(KeyMap::Original.stored(inside), original);
         }
     }
 }

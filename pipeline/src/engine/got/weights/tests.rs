@@ -55,43 +55,47 @@ pub(in crate::engine::got) fn store(path: &Path, tensors: &[Written]) {
 }
 
 /// The little checkpoint's tensors in `naming`.
-fn square(naming: Naming) -> Vec<Written> {
+fn square(naming: KeyMap) -> Vec<Written> {
     let tensors = NAMES.iter().zip([1.0, 10.0, 100.0]);
     tensors
         .map(|(name, first)| Written::square(&naming.stored(name), first))
         .collect()
 }
 
-fn config(layout: Layout, tied: bool) -> Config {
-    let mut config = Config::read(&PathBuf::from(REFERENCE).join("hub-new")).unwrap();
+fn config(layout: CheckpointLayout, tied: bool) -> CheckpointConfig {
+    let mut config = CheckpointConfig::read(&PathBuf::from(REFERENCE).join("hub-new")).unwrap();
     config.layout = layout;
     config.text.tied = tied;
     config
 }
 
-fn open(folder: &TempDir, layout: Layout, tied: bool) -> Result<Weights, String> {
-    Weights::open(folder.path(), &config(layout, tied)).map_err(|error| error.to_string())
+fn open(
+    folder: &TempDir,
+    layout: CheckpointLayout,
+    tied: bool,
+) -> Result<CheckpointWeights, String> {
+    CheckpointWeights::open(folder.path(), &config(layout, tied)).map_err(|error| error.to_string())
 }
 
-fn hub(tensors: &[Written], tied: bool) -> Result<Weights, String> {
+fn hub(tensors: &[Written], tied: bool) -> Result<CheckpointWeights, String> {
     let folder = TempDir::new().unwrap();
     store(&folder.path().join("model.safetensors"), tensors);
-    open(&folder, Layout::Hub, tied)
+    open(&folder, CheckpointLayout::Hub, tied)
 }
 
-fn values(weights: &Weights, name: &str) -> Vec<f32> {
+fn values(weights: &CheckpointWeights, name: &str) -> Vec<f32> {
     let tensor = weights.tensor(name, &[2, 2], DType::F32, &Device::Cpu);
     tensor.unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }
 
 #[test]
 fn each_layout_gives_the_same_tensors() {
-    for naming in Naming::ALL {
+    for naming in KeyMap::ALL {
         let folder = TempDir::new().unwrap();
         store(&folder.path().join("model.safetensors"), &square(naming));
         let layout = match naming {
-            Naming::Original => Layout::Original,
-            _ => Layout::Hub,
+            KeyMap::Original => CheckpointLayout::Original,
+            _ => CheckpointLayout::Hub,
         };
         let weights = open(&folder, layout, true).unwrap();
         for (name, first) in NAMES.iter().zip([1.0, 10.0, 100.0]) {
@@ -106,7 +110,7 @@ fn each_layout_gives_the_same_tensors() {
 #[test]
 fn shards_are_found_by_their_index() {
     let folder = TempDir::new().unwrap();
-    let mut tensors = square(Naming::Old);
+    let mut tensors = square(KeyMap::Old);
     let last = tensors.split_off(2);
     store(
         &folder.path().join("model-00001-of-00002.safetensors"),
@@ -121,7 +125,7 @@ fn shards_are_found_by_their_index() {
         "vision_tower.patch_embed.projection.weight": "model-00001-of-00002.safetensors",
         "language_model.model.norm.weight": "model-00002-of-00002.safetensors"}}"#;
     fs::write(&index, text).unwrap();
-    let weights = open(&folder, Layout::Hub, true).unwrap();
+    let weights = open(&folder, CheckpointLayout::Hub, true).unwrap();
     assert_eq!(values(&weights, NAMES[2]), [100.0, 101.0, 102.0, 103.0]);
 
     for name in [
@@ -133,7 +137,7 @@ fn shards_are_found_by_their_index() {
     ] {
         let text = text.replace("model-00002-of-00002.safetensors", name);
         fs::write(&index, text).unwrap();
-        let error = open(&folder, Layout::Hub, true).err().unwrap();
+        let error = open(&folder, CheckpointLayout::Hub, true).err().unwrap();
         assert!(
             error.contains("index.json") && error.contains(name),
             "{error}"
@@ -146,17 +150,17 @@ fn shards_are_found_by_their_index() {
         r#"{"weight_map": {"a": 1}}"#,
     ] {
         fs::write(&index, text).unwrap();
-        let error = open(&folder, Layout::Hub, true).err().unwrap();
+        let error = open(&folder, CheckpointLayout::Hub, true).err().unwrap();
         assert!(error.contains("model.safetensors.index.json"), "{error}");
     }
     fs::write(&index, r#"{"weight_map": {"a": "gone.safetensors"}}"#).unwrap();
-    let error = open(&folder, Layout::Hub, true).err().unwrap();
+    let error = open(&folder, CheckpointLayout::Hub, true).err().unwrap();
     assert!(error.contains("gone.safetensors"), "{error}");
     store(&folder.path().join("twice.safetensors"), &last);
     let text = r#"{"weight_map": {"a": "twice.safetensors",
                                   "b": "model-00002-of-00002.safetensors"}}"#;
     fs::write(&index, text).unwrap();
-    let error = open(&folder, Layout::Hub, true).err().unwrap();
+    let error = open(&folder, CheckpointLayout::Hub, true).err().unwrap();
     assert!(
         error.contains("language_model.model.norm.weight"),
         "{error}"
@@ -165,7 +169,7 @@ fn shards_are_found_by_their_index() {
 
 #[test]
 fn a_tensor_that_does_not_fit_names_itself_as_the_file_does() {
-    let weights = hub(&square(Naming::Old), true).unwrap();
+    let weights = hub(&square(KeyMap::Old), true).unwrap();
     let tensor = |name, shape: &[usize]| {
         let tensor = weights.tensor(name, shape, DType::F32, &Device::Cpu);
         tensor.unwrap_err().to_string()
@@ -182,7 +186,7 @@ fn a_tensor_that_does_not_fit_names_itself_as_the_file_does() {
         "{error}"
     );
     assert!(error.contains("[1, 4, 4, 2]"), "{error}");
-    let mut tensors = square(Naming::New);
+    let mut tensors = square(KeyMap::New);
     tensors.push(Written::new(
         "model.language_model.x",
         &[2],
@@ -205,7 +209,7 @@ fn every_type_converts_to_every_other() {
     let bf16s = numbers
         .map(|number| bf16::from_f32(number).to_le_bytes())
         .concat();
-    let mut tensors = square(Naming::New);
+    let mut tensors = square(KeyMap::New);
     for (name, dtype, bytes) in [
         ("a", Dtype::F32, f32s),
         ("b", Dtype::F16, f16s),
@@ -227,15 +231,15 @@ fn every_type_converts_to_every_other() {
 #[test]
 fn the_files_decide_whether_the_head_is_the_embedding() {
     let head = |first| {
-        let mut tensors = square(Naming::New);
+        let mut tensors = square(KeyMap::New);
         tensors.push(Written::square(HEAD, first));
         tensors
     };
-    assert!(hub(&square(Naming::New), true).unwrap().tied());
+    assert!(hub(&square(KeyMap::New), true).unwrap().tied());
     assert!(hub(&head(10.0), true).unwrap().tied());
     assert!(!hub(&head(11.0), true).unwrap().tied());
     assert!(!hub(&head(10.0), false).unwrap().tied());
-    let error = hub(&square(Naming::New), false).err().unwrap();
+    let error = hub(&square(KeyMap::New), false).err().unwrap();
     assert!(error.contains("`lm_head.weight`: is missing"), "{error}");
     assert!(error.contains("`tie_word_embeddings`"), "{error}");
     // Only the head was saved: it is the embedding too.
@@ -249,17 +253,17 @@ fn the_files_decide_whether_the_head_is_the_embedding() {
 #[test]
 fn a_folder_without_usable_weights_says_what_is_wanted() {
     let folder = TempDir::new().unwrap();
-    let error = open(&folder, Layout::Hub, true).err().unwrap();
+    let error = open(&folder, CheckpointLayout::Hub, true).err().unwrap();
     assert!(
         error.contains("cannot read") && error.contains("model.safetensors"),
         "{error}"
     );
     fs::write(folder.path().join("pytorch_model.bin"), b"x").unwrap();
-    let error = open(&folder, Layout::Hub, true).err().unwrap();
+    let error = open(&folder, CheckpointLayout::Hub, true).err().unwrap();
     assert!(error.contains("model.safetensors"), "{error}");
     assert!(error.contains("only `pytorch_model.bin`"), "{error}");
     let path = folder.path().join("model.safetensors");
-    store(&path, &square(Naming::New));
+    store(&path, &square(KeyMap::New));
     let whole = fs::read(&path).unwrap();
     for damaged in [
         &[] as &[u8],
@@ -268,20 +272,20 @@ fn a_folder_without_usable_weights_says_what_is_wanted() {
         &whole[..whole.len() - 1],
     ] {
         fs::write(&path, damaged).unwrap();
-        let error = open(&folder, Layout::Hub, true).err().unwrap();
+        let error = open(&folder, CheckpointLayout::Hub, true).err().unwrap();
         assert!(
             error.contains("model.safetensors") && error.contains("again"),
             "{error}"
         );
     }
     store(&path, &[Written::zeros("other", &[1])]);
-    let error = open(&folder, Layout::Hub, true).err().unwrap();
+    let error = open(&folder, CheckpointLayout::Hub, true).err().unwrap();
     assert!(
         error.contains("model.vision_tower_high.patch_embed.proj.weight"),
         "{error}"
     );
-    store(&path, &square(Naming::Original));
-    let error = open(&folder, Layout::Hub, true).err().unwrap();
+    store(&path, &square(KeyMap::Original));
+    let error = open(&folder, CheckpointLayout::Hub, true).err().unwrap();
     assert!(error.contains("`model_type`"), "{error}");
 }
 
@@ -290,7 +294,7 @@ fn a_folder_without_usable_weights_says_what_is_wanted() {
 fn the_checksum_is_that_of_the_files_in_a_row() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("model.safetensors");
-    store(&path, &square(Naming::New));
+    store(&path, &square(KeyMap::New));
     fs::write(folder.path().join("qwen.tiktoken"), b"second").unwrap();
     fs::write(folder.path().join("config.json"), b"first").unwrap();
     fs::write(folder.path().join("README.md"), b"no part of the model").unwrap();
@@ -298,7 +302,10 @@ fn the_checksum_is_that_of_the_files_in_a_row() {
     all.extend_from_slice(b"firstsecond");
     let digest = Sha256::digest(&all);
     let expected: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(open(&folder, Layout::Hub, true).unwrap().sha256(), expected);
+    assert_eq!(
+        open(&folder, CheckpointLayout::Hub, true).unwrap().sha256(),
+        expected
+    );
 }
 
 /// The reference's three checkpoints hold the same values: bfloat16, float32 in shards, float16.
@@ -306,13 +313,13 @@ fn the_checksum_is_that_of_the_files_in_a_row() {
 fn the_references_three_checkpoints_have_the_same_tensors() {
     let open = |name| {
         let folder = PathBuf::from(REFERENCE).join(name);
-        Weights::open(&folder, &Config::read(&folder).unwrap()).unwrap()
+        CheckpointWeights::open(&folder, &CheckpointConfig::read(&folder).unwrap()).unwrap()
     };
     let all = ["hub-new", "hub-old", "original"].map(open);
-    assert!(all.iter().all(Weights::tied));
+    assert!(all.iter().all(CheckpointWeights::tied));
     let first = &all[0];
     let names = first.files.names();
-    assert_eq!((names.len(), first.files.naming()), (81, Naming::Old));
+    assert_eq!((names.len(), first.files.naming()), (81, KeyMap::Old));
     for stored in names {
         let name = match stored.strip_prefix("language_model.model.") {
             Some(rest) => format!("model.language_model.{rest}"),

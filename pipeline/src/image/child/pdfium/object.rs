@@ -4,13 +4,13 @@
 
 use std::ffi::{c_ulong, c_void};
 
-use super::Library;
+use super::PdfiumLibrary;
 use crate::image::child::geometry::Affine;
 
 /// One object on a page; valid while the page is.
 #[derive(Clone, Copy)]
-pub(in crate::image::child) struct Object<'p> {
-    lib: Library,
+pub(in crate::image::child) struct PageObject<'p> {
+    lib: PdfiumLibrary,
     handle: *mut c_void,
     _page: std::marker::PhantomData<&'p ()>,
 }
@@ -25,8 +25,8 @@ pub(in crate::image::child) enum ObjectKind {
     Other,
 }
 
-impl<'p> Object<'p> {
-    pub(super) fn new(lib: Library, handle: *mut c_void) -> Option<Self> {
+impl<'p> PageObject<'p> {
+    pub(super) fn new(lib: PdfiumLibrary, handle: *mut c_void) -> Option<Self> {
         (!handle.is_null()).then_some(Self {
             lib,
             handle,
@@ -64,7 +64,7 @@ impl<'p> Object<'p> {
     }
 
     /// What a form draws, in order.
-    pub fn children(&self) -> impl Iterator<Item = Object<'p>> {
+    pub fn children(&self) -> impl Iterator<Item = PageObject<'p>> {
         let (lib, handle) = (self.lib, self.handle);
         // SAFETY: the page is loaded; gives -1 for other objects.
         let count = unsafe { lib.0.FPDFFormObj_CountObjects(handle.cast()) };
@@ -72,7 +72,7 @@ impl<'p> Object<'p> {
             // SAFETY: the page is loaded; an index out of range gives null.
             let child: *mut c_void =
                 unsafe { lib.0.FPDFFormObj_GetObject(handle.cast(), index) }.cast();
-            Object::new(lib, child)
+            PageObject::new(lib, child)
         })
     }
 

@@ -7,7 +7,7 @@ use std::{
     ptr,
 };
 
-use super::{Document, Object, TextPage};
+use super::{PageObject, PdfFile, TextPage};
 use crate::image::child::geometry::Affine;
 
 /// `FPDF_ANNOT`: draw annotations.
@@ -24,8 +24,8 @@ const FORMAT_RGB: c_int = 2;
 const PROBE: c_int = 1 << 20;
 
 /// A loaded page.
-pub(in crate::image::child) struct Page<'d> {
-    pub(super) document: &'d Document,
+pub(in crate::image::child) struct PdfPage<'d> {
+    pub(super) document: &'d PdfFile,
     pub(super) handle: *mut c_void,
 }
 
@@ -37,7 +37,7 @@ pub(in crate::image::child) enum AnnotationKind {
     Other,
 }
 
-impl<'d> Page<'d> {
+impl<'d> PdfPage<'d> {
     /// Width and height as displayed, in points.
     pub fn size(&self) -> (f32, f32) {
         let lib = self.document.lib.0;
@@ -151,7 +151,7 @@ impl<'d> Page<'d> {
     }
 
     /// The objects that stand on the page itself, in the order they are painted.
-    pub fn objects(&self) -> impl Iterator<Item = Object<'_>> {
+    pub fn objects(&self) -> impl Iterator<Item = PageObject<'_>> {
         let lib = self.document.lib;
         // SAFETY: the page is loaded.
         let count = unsafe { lib.0.FPDFPage_CountObjects(self.handle.cast()) };
@@ -159,7 +159,7 @@ impl<'d> Page<'d> {
             // SAFETY: the page is loaded; an index out of range gives null.
             let handle: *mut c_void =
                 unsafe { lib.0.FPDFPage_GetObject(self.handle.cast(), index) }.cast();
-            Object::new(lib, handle)
+            PageObject::new(lib, handle)
         })
     }
 
@@ -232,7 +232,7 @@ impl<'d> Page<'d> {
     }
 }
 
-impl Drop for Page<'_> {
+impl Drop for PdfPage<'_> {
     fn drop(&mut self) {
         // SAFETY: the page is loaded, and closed once; what borrows it is gone.
         unsafe {

@@ -4,12 +4,12 @@
 
 use std::ffi::{c_int, c_void};
 
-use super::{Library, Object};
+use super::{PageObject, PdfiumLibrary};
 use crate::image::child::geometry::Affine;
 
 /// A page's text.
 pub(in crate::image::child) struct TextPage<'p> {
-    pub(super) lib: Library,
+    pub(super) lib: PdfiumLibrary,
     pub(super) handle: *mut c_void,
     pub(super) _page: std::marker::PhantomData<&'p ()>,
 }
@@ -119,7 +119,7 @@ impl TextPage<'_> {
     }
 
     /// The text object that it is part of.
-    pub fn object(&self, index: u32) -> Option<Object<'_>> {
+    pub fn object(&self, index: u32) -> Option<PageObject<'_>> {
         // SAFETY: the text is loaded; made-up characters give null.
         let handle: *mut c_void = unsafe {
             self.lib
@@ -127,7 +127,7 @@ impl TextPage<'_> {
                 .FPDFText_GetTextObject(self.handle.cast(), at(index))
         }
         .cast();
-        Object::new(self.lib, handle)
+        PageObject::new(self.lib, handle)
     }
 }
 

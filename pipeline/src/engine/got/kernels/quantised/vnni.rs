@@ -8,10 +8,10 @@ use std::arch::x86_64::{
     _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_srli_epi16, _mm512_storeu_ps,
 };
 
-use super::{Bits, GROUP, PANEL, Part, QUAD, ROWS, Rows};
+use super::{ActivationRows, GROUP, PANEL, QUAD, ROWS, WeightBits, WeightPanel};
 
 /// Fills `out` (rows, PANEL), at most [`ROWS`] rows; says no where the processor has no VNNI.
-pub(super) fn block(part: &Part<'_>, x: &Rows<'_>, out: &mut [f32]) -> bool {
+pub(super) fn block(part: &WeightPanel<'_>, x: &ActivationRows<'_>, out: &mut [f32]) -> bool {
     let able = is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vnni");
@@ -25,22 +25,22 @@ pub(super) fn block(part: &Part<'_>, x: &Rows<'_>, out: &mut [f32]) -> bool {
     // SAFETY: the processor has what is needed, and the slices are as long as was just checked.
     unsafe {
         match (part.bits, rows) {
-            (Bits::Eight, 1) => rows_of::<1, false>(part, x, out),
-            (Bits::Eight, 2) => rows_of::<2, false>(part, x, out),
-            (Bits::Eight, 3) => rows_of::<3, false>(part, x, out),
-            (Bits::Eight, 4) => rows_of::<4, false>(part, x, out),
-            (Bits::Eight, 5) => rows_of::<5, false>(part, x, out),
-            (Bits::Eight, 6) => rows_of::<6, false>(part, x, out),
-            (Bits::Eight, 7) => rows_of::<7, false>(part, x, out),
-            (Bits::Eight, _) => rows_of::<8, false>(part, x, out),
-            (Bits::Four, 1) => rows_of::<1, true>(part, x, out),
-            (Bits::Four, 2) => rows_of::<2, true>(part, x, out),
-            (Bits::Four, 3) => rows_of::<3, true>(part, x, out),
-            (Bits::Four, 4) => rows_of::<4, true>(part, x, out),
-            (Bits::Four, 5) => rows_of::<5, true>(part, x, out),
-            (Bits::Four, 6) => rows_of::<6, true>(part, x, out),
-            (Bits::Four, 7) => rows_of::<7, true>(part, x, out),
-            (Bits::Four, _) => rows_of::<8, true>(part, x, out),
+            (WeightBits::Eight, 1) => rows_of::<1, false>(part, x, out),
+            (WeightBits::Eight, 2) => rows_of::<2, false>(part, x, out),
+            (WeightBits::Eight, 3) => rows_of::<3, false>(part, x, out),
+            (WeightBits::Eight, 4) => rows_of::<4, false>(part, x, out),
+            (WeightBits::Eight, 5) => rows_of::<5, false>(part, x, out),
+            (WeightBits::Eight, 6) => rows_of::<6, false>(part, x, out),
+            (WeightBits::Eight, 7) => rows_of::<7, false>(part, x, out),
+            (WeightBits::Eight, _) => rows_of::<8, false>(part, x, out),
+            (WeightBits::Four, 1) => rows_of::<1, true>(part, x, out),
+            (WeightBits::Four, 2) => rows_of::<2, true>(part, x, out),
+            (WeightBits::Four, 3) => rows_of::<3, true>(part, x, out),
+            (WeightBits::Four, 4) => rows_of::<4, true>(part, x, out),
+            (WeightBits::Four, 5) => rows_of::<5, true>(part, x, out),
+            (WeightBits::Four, 6) => rows_of::<6, true>(part, x, out),
+            (WeightBits::Four, 7) => rows_of::<7, true>(part, x, out),
+            (WeightBits::Four, _) => rows_of::<8, true>(part, x, out),
         }
     }
     true
@@ -52,8 +52,8 @@ pub(super) fn block(part: &Part<'_>, x: &Rows<'_>, out: &mut [f32]) -> bool {
 /// The slices hold `M` rows and a whole panel.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 unsafe fn rows_of<const M: usize, const FOUR: bool>(
-    part: &Part<'_>,
-    x: &Rows<'_>,
+    part: &WeightPanel<'_>,
+    x: &ActivationRows<'_>,
     out: &mut [f32],
 ) {
     let groups = part.scales.len() / PANEL;

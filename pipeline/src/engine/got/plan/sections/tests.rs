@@ -1,11 +1,11 @@
 use super::{
     super::{
-        look::Look,
+        look::DensityEstimate,
         tests::{draw_line, paper},
     },
     *,
 };
-use crate::engine::got::view::View;
+use crate::engine::got::view::InputImage;
 
 const WIDTH: u32 = 1024;
 const SIZE: RowSize = RowSize {
@@ -37,8 +37,8 @@ fn lines(across: Range<u32>, top: u32, count: u32, gap: u32) -> Vec<Line> {
 }
 
 /// The rows of all sections of a page.
-fn cut(page: &PageImage) -> Vec<Row> {
-    let sections = sections(page, Look::of(page).em, SIZE, WIDTH).expect("not too many");
+fn cut(page: &PageImage) -> Vec<TextRow> {
+    let sections = sections(page, DensityEstimate::of(page).em, SIZE, WIDTH).expect("not too many");
     for section in &sections {
         assert!(section.rows.len() <= 16);
         assert_sound(page, section, WIDTH);
@@ -49,7 +49,7 @@ fn cut(page: &PageImage) -> Vec<Row> {
         .collect()
 }
 
-fn assert_sound(page: &PageImage, section: &Section, width: u32) {
+fn assert_sound(page: &PageImage, section: &StackedRows, width: u32) {
     assert_eq!(section.height, SIZE.pitch * SIZE.per_view);
     for (index, row) in section.rows.iter().enumerate() {
         assert!(!row.patches.is_empty());
@@ -73,7 +73,7 @@ fn assert_sound(page: &PageImage, section: &Section, width: u32) {
 }
 
 /// The rows that show each line, from left to right; fails where a part of one is missing, or in two rows.
-fn places(rows: &[Row], lines: &[Line]) -> Vec<Vec<usize>> {
+fn places(rows: &[TextRow], lines: &[Line]) -> Vec<Vec<usize>> {
     let place = |(across, top): &Line| {
         let mut shown = Vec::new();
         for (at, row) in rows.iter().enumerate() {
@@ -143,7 +143,7 @@ fn long_lines_are_cut_between_words_into_pieces_of_about_one_width() {
         assert_eq!(place.len(), 2, "{places:?}");
     }
     for pair in rows.chunks_exact(2) {
-        assert_eq!(pair[1].start, Start::Piece);
+        assert_eq!(pair[1].start, RowStart::Piece);
         let (left, right) = (pair[0].patches[0], pair[1].patches[0]);
         assert!(left.width.abs_diff(right.width) < 250, "{pair:?}");
         let end = left.left + left.width;
@@ -157,11 +157,11 @@ fn long_lines_are_cut_between_words_into_pieces_of_about_one_width() {
 fn paragraphs_begin_after_a_gap_or_further_in() {
     let gaps = lines(160..900, 200, 15, 24);
     let rows = cut(&drawn(&gaps));
-    let begins = |rows: &[Row]| -> Vec<usize> {
+    let begins = |rows: &[TextRow]| -> Vec<usize> {
         let begins = rows
             .iter()
             .enumerate()
-            .filter(|(_, row)| row.start == Start::Paragraph);
+            .filter(|(_, row)| row.start == RowStart::Paragraph);
         begins.map(|(at, _)| at).collect()
     };
     assert_eq!(begins(&rows), [0, 5, 10]);
@@ -359,15 +359,15 @@ fn a_skewed_page_is_straightened() {
                 skewed.rgb[to..to + 3].copy_from_slice(&straight.rgb[from..from + 3]);
             }
         }
-        let em = Look::of(&skewed).em;
+        let em = DensityEstimate::of(&skewed).em;
         let sections = sections(&skewed, em, SIZE, WIDTH).expect("not too many");
         let found = sections[0].slope;
         assert!((found - slope).abs() < 0.002, "{slope}: {found}");
-        let rows: Vec<Row> = sections
+        let rows: Vec<TextRow> = sections
             .into_iter()
             .flat_map(|section| section.rows)
             .collect();
-        let starts = rows.iter().filter(|row| row.start != Start::Piece);
+        let starts = rows.iter().filter(|row| row.start != RowStart::Piece);
         assert_eq!(starts.count(), 40, "{slope}");
     }
 }
@@ -460,7 +460,7 @@ fn anything_at_all_is_cut_into_patches_of_the_page() {
             );
         }
         for section in &sections {
-            let view = View::section(&page, (width, section.height), section);
+            let view = InputImage::section(&page, (width, section.height), section);
             assert_eq!(view.width, width, "{round}");
         }
     }

@@ -1,0 +1,124 @@
+//! The other side: what a child process does, from its first limit to its last page.
+//!
+//! A child knows one document: the file on its standard input, read by offset because other children
+//! share it. Its standard output is the socket to the parent. It ends when the parent hangs up.
+
+mod confine;
+mod fax;
+mod fonts;
+mod geometry;
+mod pdf;
+mod pdfium;
+mod pictures;
+mod pread;
+mod source;
+mod tiff;
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    os::{fd::AsFd, unix::net::UnixStream},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use self::{pdfium::PdfiumLibrary, pread::PreadFile, source::DocumentFile};
+use super::protocol::{
+    ChildError, ChildReply, ChildRequest, EXIT_PANIC, EXIT_PROTOCOL, StartRequest, read_message,
+    write_message,
+};
+
+/// Runs a child until its parent hangs up; gives the exit code.
+pub fn main() -> i32 {
+    // What a panic says would name the document's contents; the exit code says enough.
+    std::panic::set_hook(Box::new(|_| {}));
+    match catch_unwind(AssertUnwindSafe(serve)) {
+        Ok(Ok(())) => 0,
+        Ok(Err(_)) => EXIT_PROTOCOL,
+        Err(_) => EXIT_PANIC,
+    }
+}
+
+fn serve() -> io::Result<()> {
+    let document = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut socket = UnixStream::from(io::stdout().as_fd().try_clone_to_owned()?);
+    let ChildRequest::Start(start) = read_message(&mut socket)? else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
+    let lib = match confine(&start) {
+        Ok(lib) => lib,
+        Err(fault) => return write_message(&mut socket, &ChildReply::Failed(fault)),
+    };
+    let opened = PreadFile::new(document)
+        .map_err(|e| ChildError::Io(e.to_string()))
+        .and_then(|reader| DocumentFile::open(lib, reader, &start));
+    let mut source = match opened {
+        Ok(source) => source,
+        Err(fault) => return write_message(&mut socket, &ChildReply::Failed(fault)),
+    };
+    write_message(&mut socket, &source.opened())?;
+    pages(&mut source, &mut socket, &start)
+}
+
+/// PDFium first, so that a tight limit shows as what it is; then limits, then no more files.
+fn confine(start: &StartRequest) -> Result<PdfiumLibrary, ChildError> {
+    let io = |e: io::Error| ChildError::Io(e.to_string());
+    confine::die_with(start.parent).map_err(io)?;
+    let lib =
+        PdfiumLibrary::load(&start.pdfium, &start.font_dirs).map_err(ChildError::PdfiumMissing)?;
+    confine::limit(start.max_raster_mib).map_err(io)?;
+    confine::allow_cpu(start.cpu_s);
+    // A kernel without Landlock still has all the other limits.
+    let _ = confine::shut_doors(&start.font_dirs);
+    Ok(lib)
+}
+
+/// Answers requests for pages. A page stays loaded from its inspection to its bitmap.
+fn pages(
+    source: &mut DocumentFile,
+    socket: &mut UnixStream,
+    start: &StartRequest,
+) -> io::Result<()> {
+    let mut next = next_request(socket)?;
+    while let Some(request) = next {
+        confine::allow_cpu(start.cpu_s);
+        let ChildRequest::Inspect { page } = request else {
+            return Err(io::ErrorKind::InvalidData.into());
+        };
+        let mut inspected = match source.inspect(page) {
+            Ok(inspected) => inspected,
+            Err(fault) => {
+                write_message(&mut *socket, &ChildReply::Failed(fault))?;
+                next = next_request(socket)?;
+                continue;
+            }
+        };
+        write_message(&mut *socket, &ChildReply::Facts(inspected.facts().clone()))?;
+        next = next_request(socket)?;
+        if let Some(ChildRequest::Render {
+            width,
+            height,
+            text,
+        }) = next
+        {
+            match inspected.render(width, height) {
+                Ok(pixels) => {
+                    let text = inspected.lines(width, height, text);
+                    write_message(&mut *socket, &ChildReply::Rendered { text })?;
+                    socket.write_all(&pixels)?;
+                }
+                Err(fault) => write_message(&mut *socket, &ChildReply::Failed(fault))?,
+            }
+            next = next_request(socket)?;
+        }
+    }
+    Ok(())
+}
+
+/// The next request; nothing where the parent hung up.
+fn next_request(socket: &mut UnixStream) -> io::Result<Option<ChildRequest>> {
+    match read_message(socket) {
+        Ok(request) => Ok(Some(request)),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
+}

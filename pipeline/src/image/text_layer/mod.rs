@@ -1,0 +1,443 @@
+//! Characters of a page's own text to lines.
+//!
+//! A document's text comes as characters with places, in the order they are drawn, which need not be the
+//! order they are read in. Characters that follow one another on a baseline become a run, runs that
+//! continue one another become a line, and a wide gap separates two lines, so that columns and table
+//! cells stay apart. Spaces come from gaps, because many documents draw none.
+
+use std::collections::HashMap;
+
+/// Stands for a space that PDFium made up: a hint, not a character of the document.
+pub(super) const HINTED_SPACE: char = '\u{200A}';
+
+/// One character, in points of the displayed page, y down.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Glyph {
+    /// What it means.
+    pub text: char,
+    /// Where it stands on its baseline.
+    pub origin: (f64, f64),
+    /// Where its line goes; a unit vector.
+    pub direction: (f64, f64),
+    /// Left, top, right and bottom around it, from one character to the next and as high as its font.
+    pub bounds: [f64; 4],
+    /// Size of its font.
+    pub size: f64,
+    /// Whether its font is bold.
+    pub bold: bool,
+}
+
+impl Glyph {
+    /// Whether its numbers can be reckoned with.
+    fn is_sane(&self) -> bool {
+        /// Far off any page, in points.
+        const FAR: f64 = 1e7;
+        let [left, top, right, bottom] = self.bounds;
+        let places = [self.origin.0, self.origin.1, left, top, right, bottom];
+        self.size > 0.0
+            && self.size < FAR
+            && places.iter().all(|place| place.abs() < FAR)
+            && (self.direction.0.hypot(self.direction.1) - 1.0).abs() < 0.01
+    }
+}
+
+/// One line, in points of the displayed page.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct LayerLine {
+    /// Its text.
+    pub text: String,
+    /// Its corners, clockwise from the text's top left.
+    pub quad: [(f64, f64); 4],
+    /// Size of most of its type.
+    pub size: f64,
+    /// Whether most of its type is bold.
+    pub bold: bool,
+}
+
+/// A gap that separates lines, in ems: wider than spaces in justified type, as narrow as between the columns of
+/// tables. Layout puts together again what stands on one baseline.
+const WIDE_GAP: f64 = 1.0;
+/// The same for runs that were not drawn one after another: columns may stand closer.
+const RUN_GAP: f64 = 0.8;
+/// How far a character may stand off its neighbour's baseline and still continue the line, in ems:
+/// indices and exponents do, the next line does not.
+const BASELINE_SHIFT: f64 = 0.5;
+/// The same for runs that were not drawn one after another.
+const RUN_BASELINE_SHIFT: f64 = 0.35;
+/// Type is an index's or exponent's where it is smaller than this share of its line's.
+const SMALL_TYPE: f64 = 0.85;
+/// How far a run may reach back over the line it continues, in ems.
+const OVERLAP: f64 = 0.3;
+/// A gap that is a space, in ems: narrow word spaces are a fifth of an em.
+const SPACE_GAP: f64 = 0.15;
+/// A gap that is a space where PDFium takes it for one.
+const SPACE_GAP_HINTED: f64 = 0.06;
+/// The same between Chinese, Japanese or Korean characters, whose boxes often stand apart.
+const SPACE_GAP_WIDE_SCRIPT: f64 = 0.6;
+/// Two directions are one where the cosine between them is above this (about 4 degrees).
+const SAME_DIRECTION: f64 = 0.9975;
+/// Height of the bands in which lines to continue are looked for, in points.
+const BAND: f64 = 4.0;
+
+/// PDFium's sign for a hyphen at the end of a line.
+const END_HYPHEN: char = '\u{2}';
+
+/// Gathers `glyphs`, in the order they are drawn, into lines in the order of their first character.
+pub(super) fn lines(glyphs: &[Glyph]) -> Vec<LayerLine> {
+    let runs = runs(glyphs);
+    join(runs).iter().filter_map(GlyphRun::line).collect()
+}
+
+/// A glyph in the frame of its line: `u` along the line, `v` down from one line to the next.
+#[derive(Clone, Debug)]
+struct PlacedGlyph {
+    text: char,
+    space: GlyphSpacing,
+    u: (f64, f64),
+    top: f64,
+    bottom: f64,
+    baseline: f64,
+    size: f64,
+    bold: bool,
+}
+
+/// What stands before a glyph besides its gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum GlyphSpacing {
+    None,
+    Hinted,
+    Drawn,
+}
+
+#[derive(Clone, Debug)]
+struct GlyphRun {
+    first: usize,
+    direction: (f64, f64),
+    /// Characters one below the other, as in vertical Chinese and Japanese.
+    stacked: bool,
+    glyphs: Vec<PlacedGlyph>,
+}
+
+fn runs(glyphs: &[Glyph]) -> Vec<GlyphRun> {
+    let mut runs: Vec<GlyphRun> = Vec::new();
+    let mut space = GlyphSpacing::None;
+    for (index, glyph) in glyphs.iter().enumerate() {
+        if glyph.text.is_whitespace() {
+            space = space.max(match glyph.text {
+                HINTED_SPACE => GlyphSpacing::Hinted,
+                _ => GlyphSpacing::Drawn,
+            });
+            continue;
+        }
+        if !glyph.is_sane() {
+            continue;
+        }
+        let mut placed = place(glyph, space);
+        space = GlyphSpacing::None;
+        if let Some(run) = runs.last_mut()
+            && run.takes(&placed, glyph.direction)
+        {
+            run.glyphs.push(placed);
+            continue;
+        }
+        placed.space = GlyphSpacing::None;
+        runs.push(GlyphRun {
+            first: index,
+            direction: glyph.direction,
+            stacked: false,
+            glyphs: vec![placed],
+        });
+    }
+    runs
+}
+
+fn place(glyph: &Glyph, space: GlyphSpacing) -> PlacedGlyph {
+    let (dx, dy) = glyph.direction;
+    let along = |(x, y): (f64, f64)| x * dx + y * dy;
+    let down = |(x, y): (f64, f64)| y * dx - x * dy;
+    let baseline = down(glyph.origin);
+    let [left, top, right, bottom] = glyph.bounds;
+    let corners = [(left, top), (right, top), (right, bottom), (left, bottom)];
+    let upright = dx.abs().max(dy.abs()) > 0.999;
+    let (u, high, low) = if upright {
+        let range = |f: &dyn Fn((f64, f64)) -> f64| {
+            corners
+                .iter()
+                .fold((f64::MAX, f64::MIN), |(low, high), &p| {
+                    (low.min(f(p)), high.max(f(p)))
+                })
+        };
+        let (high, low) = range(&down);
+        (range(&along), high, low)
+    } else {
+        // The box around a slanted character says little about its width.
+        let start = along(glyph.origin);
+        (
+            (start, start + 0.5 * glyph.size),
+            baseline - 0.8 * glyph.size,
+            baseline + 0.2 * glyph.size,
+        )
+    };
+    PlacedGlyph {
+        text: glyph.text,
+        space,
+        u,
+        // Fonts lie about their height.
+        top: high.clamp(baseline - 1.1 * glyph.size, baseline - 0.5 * glyph.size),
+        bottom: low.clamp(baseline, baseline + 0.35 * glyph.size),
+        baseline,
+        size: glyph.size,
+        bold: glyph.bold,
+    }
+}
+
+fn same_direction(a: (f64, f64), b: (f64, f64)) -> bool {
+    a.0 * b.0 + a.1 * b.1 > SAME_DIRECTION
+}
+
+impl GlyphRun {
+    /// Whether `next`, drawn right after the run, continues it.
+    fn takes(&mut self, next: &PlacedGlyph, direction: (f64, f64)) -> bool {
+        let Some(last) = self.glyphs.last() else {
+            return true;
+        };
+        if !same_direction(self.direction, direction) || last.text == END_HYPHEN {
+            return false;
+        }
+        let em = last.size.max(next.size);
+        let below = next.baseline - last.baseline;
+        if is_wide_script(last.text) && is_wide_script(next.text) {
+            let aside = (next.u.0 + next.u.1 - last.u.0 - last.u.1).abs() / 2.0;
+            let follows = aside < 0.25 * em && below > 0.7 * em && below < 1.6 * em;
+            if follows && (self.stacked || self.glyphs.len() == 1) {
+                self.stacked = true;
+                return true;
+            }
+        }
+        if self.stacked || below.abs() > BASELINE_SHIFT * em {
+            return false;
+        }
+        let gap = if is_right_to_left(last.text) && is_right_to_left(next.text) {
+            (last.u.0 - next.u.1).max(next.u.0 - last.u.1)
+        } else {
+            next.u.0 - last.u.1
+        };
+        // An accent may be drawn over the character before it.
+        let back = (last.u.1 - last.u.0) + OVERLAP * em;
+        gap < WIDE_GAP * em && gap > -back
+    }
+
+    fn start(&self) -> f64 {
+        self.glyphs.iter().fold(f64::MAX, |u, g| u.min(g.u.0))
+    }
+
+    fn end(&self) -> f64 {
+        self.glyphs.iter().fold(f64::MIN, |u, g| u.max(g.u.1))
+    }
+
+    fn baseline(&self) -> f64 {
+        middle(self.glyphs.iter().map(|g| g.baseline))
+    }
+
+    fn size(&self) -> f64 {
+        middle(self.glyphs.iter().map(|g| g.size))
+    }
+
+    fn line(&self) -> Option<LayerLine> {
+        let text = self.text();
+        if text.is_empty() {
+            return None;
+        }
+        let fold = |f: fn(f64, f64) -> f64, of: fn(&PlacedGlyph) -> f64| {
+            self.glyphs.iter().map(of).reduce(f).unwrap_or_default()
+        };
+        let (start, end) = (self.start(), self.end());
+        let top = fold(f64::min, |g| g.top);
+        let bottom = fold(f64::max, |g| g.bottom);
+        let (dx, dy) = self.direction;
+        let corner = |u: f64, v: f64| (u * dx - v * dy, u * dy + v * dx);
+        let bold = self.glyphs.iter().filter(|g| g.bold).count();
+        Some(LayerLine {
+            text,
+            quad: [
+                corner(start, top),
+                corner(end, top),
+                corner(end, bottom),
+                corner(start, bottom),
+            ],
+            size: self.size(),
+            bold: bold * 2 > self.glyphs.len(),
+        })
+    }
+
+    fn text(&self) -> String {
+        let usual = self.usual_gap();
+        let mut text = String::new();
+        let mut last: Option<&PlacedGlyph> = None;
+        for glyph in &self.glyphs {
+            if let Some(last) = last
+                && !self.stacked
+                && is_space(last, glyph, usual)
+                && !text.ends_with(' ')
+            {
+                text.push(' ');
+            }
+            push_normalised(&mut text, glyph.text);
+            last = Some(glyph);
+        }
+        end_hyphen(&mut text);
+        text.trim().to_owned()
+    }
+
+    /// The gap between characters of a word in this line, in ems: letter-spaced type has gaps everywhere,
+    /// so a quarter of the gaps sets what is usual.
+    fn usual_gap(&self) -> f64 {
+        let mut gaps: Vec<f64> = self
+            .glyphs
+            .windows(2)
+            .filter(|pair| pair[1].space != GlyphSpacing::Drawn)
+            .map(|pair| gap(&pair[0], &pair[1]) / pair[0].size.max(pair[1].size))
+            .collect();
+        if gaps.len() < 4 {
+            return 0.0;
+        }
+        gaps.sort_by(f64::total_cmp);
+        gaps[gaps.len() / 4].max(0.0)
+    }
+}
+
+/// Whether a space stands between two characters of a line.
+fn is_space(last: &PlacedGlyph, next: &PlacedGlyph, usual: f64) -> bool {
+    let em = last.size.max(next.size);
+    let gap = gap(last, next);
+    if is_wide_script(last.text) && is_wide_script(next.text) {
+        return gap > SPACE_GAP_WIDE_SCRIPT * em;
+    }
+    let least = match next.space {
+        GlyphSpacing::Drawn => return true,
+        GlyphSpacing::Hinted => SPACE_GAP_HINTED,
+        GlyphSpacing::None => SPACE_GAP,
+    };
+    gap > (least + 1.2 * usual) * em
+}
+
+fn gap(last: &PlacedGlyph, next: &PlacedGlyph) -> f64 {
+    (next.u.0 - last.u.1).max(last.u.0 - next.u.1)
+}
+
+/// Joins runs that continue one another without having been drawn one after another.
+fn join(mut runs: Vec<GlyphRun>) -> Vec<GlyphRun> {
+    runs.sort_by(|a, b| a.start().total_cmp(&b.start()));
+    let mut lines: Vec<GlyphRun> = Vec::new();
+    let mut bands: HashMap<(i64, i64), Vec<usize>> = HashMap::new();
+    for run in runs {
+        let em = run.size();
+        let baseline = run.baseline();
+        let angle = run.direction.1.atan2(run.direction.0);
+        // Nearly equal directions may round apart; such pieces stay apart.
+        let turn = (angle.to_degrees()).round() as i64;
+        // The line's type may be larger than the run's.
+        let reach = em.min(16.0 * BAND);
+        let first = ((baseline - reach) / BAND).floor() as i64;
+        let last = ((baseline + reach) / BAND).floor() as i64;
+        let best = (first..=last)
+            .filter_map(|band| bands.get(&(turn, band)))
+            .flatten()
+            .filter_map(|&index| {
+                let (place, gap) = continues(&lines[index], &run)?;
+                Some((index, place, gap))
+            })
+            .min_by(|a, b| a.2.total_cmp(&b.2));
+        if let Some((index, place, _)) = best {
+            let line = &mut lines[index];
+            line.first = line.first.min(run.first);
+            line.glyphs.splice(place..place, run.glyphs);
+        } else {
+            let band = (baseline / BAND).floor() as i64;
+            bands.entry((turn, band)).or_default().push(lines.len());
+            lines.push(run);
+        }
+    }
+    lines.sort_by_key(|line| line.first);
+    lines
+}
+
+/// Where in `line` the run belongs, and the gap before it: after its end, or, for indices and exponents that
+/// were drawn later, in a gap that was left for them.
+fn continues(line: &GlyphRun, run: &GlyphRun) -> Option<(usize, f64)> {
+    if line.stacked || run.stacked || !same_direction(line.direction, run.direction) {
+        return None;
+    }
+    let last = line.glyphs.last()?;
+    let first = run.glyphs.first()?;
+    if is_right_to_left(first.text) != is_right_to_left(last.text) || last.text == END_HYPHEN {
+        return None;
+    }
+    let em = line.size().max(run.size());
+    let small = run.size() < SMALL_TYPE * line.size();
+    let most_shift = if small {
+        BASELINE_SHIFT
+    } else {
+        RUN_BASELINE_SHIFT
+    };
+    if (run.baseline() - line.baseline()).abs() > most_shift * em {
+        return None;
+    }
+    let (start, end) = (run.start(), run.end());
+    let gap = start - line.end();
+    if gap < RUN_GAP * em && gap > -OVERLAP * em {
+        return Some((line.glyphs.len(), gap));
+    }
+    let slack = 0.1 * em;
+    let place = line
+        .glyphs
+        .windows(2)
+        .position(|pair| pair[0].u.1 < start + slack && end < pair[1].u.0 + slack)?;
+    (small && gap < 0.0).then_some((place + 1, 0.0))
+}
+
+fn middle(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// Appends `c` as a reader would type it: Latin ligatures apart, soft hyphens gone.
+fn push_normalised(text: &mut String, c: char) {
+    match c {
+        '\u{FB00}' => text.push_str("ff"),
+        '\u{FB01}' => text.push_str("fi"),
+        '\u{FB02}' => text.push_str("fl"),
+        '\u{FB03}' => text.push_str("ffi"),
+        '\u{FB04}' => text.push_str("ffl"),
+        '\u{FB05}' | '\u{FB06}' => text.push_str("st"),
+        // PDFium's sign for a hyphen at the end of a line, and the one that shows only there.
+        END_HYPHEN | '\u{AD}' => text.push('\u{AD}'),
+        // Joiners and direction marks say nothing here.
+        '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}' | '\u{FEFF}' => {}
+        c if c.is_control() => {}
+        c => text.push(c),
+    }
+}
+
+/// A soft hyphen shows at the end of a line and nowhere else.
+fn end_hyphen(text: &mut String) {
+    let ends = text.trim_end().ends_with('\u{AD}');
+    text.retain(|c| c != '\u{AD}');
+    if ends {
+        text.truncate(text.trim_end().len());
+        text.push('-');
+    }
+}
+
+fn is_right_to_left(c: char) -> bool {
+    matches!(c, '\u{590}'..='\u{8FF}' | '\u{FB1D}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFC}')
+}
+
+pub(super) fn is_wide_script(c: char) -> bool {
+    matches!(c, '\u{2E80}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7AF}' | '\u{F900}'..='\u{FAFF}'
+        | '\u{FE30}'..='\u{FE4F}' | '\u{FF00}'..='\u{FFEF}' | '\u{20000}'..='\u{3FFFF}')
+}
+
+#[cfg(test)]
+mod tests;

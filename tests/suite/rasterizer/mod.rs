@@ -1,0 +1,664 @@
+//! The rasterizer with real child processes: what a page becomes, and what becomes of documents that do harm.
+
+mod documents;
+
+use std::{
+    env, fs,
+    io::{Seek, Write},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use recto_pipeline::{
+    cancel::CancelToken,
+    image::{
+        PageImage,
+        facts::PageInspection,
+        rasterizer::{
+            OpenDocument, RasterError, RasterPage, Rasterizer, RasterizerConfig, RenderRequest,
+            TextLayerRequest,
+        },
+        sound::{TextSource, text_layer_verdict},
+    },
+};
+use recto_schemas::{DocumentLimits, TextLayer};
+
+use self::documents::FaxPage;
+
+/// The binary that the same build made, beside the test's own.
+fn recto() -> PathBuf {
+    let test = env::current_exe().expect("the test's path");
+    let dir = test
+        .parent()
+        .and_then(|deps| deps.parent())
+        .expect("target/PROFILE");
+    let recto = dir.join("recto");
+    assert!(
+        recto.exists(),
+        "{} is missing: run cargo build first",
+        recto.display()
+    );
+    recto
+}
+
+fn pdfium() -> PathBuf {
+    if let Some(path) = env::var_os("RECTO_PDFIUM") {
+        return path.into();
+    }
+    let cache = env::var_os("RECTO_CACHE")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| {
+            env::var_os("XDG_CACHE_HOME")
+                .map(PathBuf::from)
+                .unwrap_or_else(|| PathBuf::from(env::var_os("HOME").expect("HOME")).join(".cache"))
+                .join("recto")
+        });
+    cache.join("pdfium/libpdfium.so")
+}
+
+fn rasterizer(children: usize, pages_per_child: u32) -> Rasterizer {
+    Rasterizer::new(RasterizerConfig {
+        program: recto(),
+        pdfium: pdfium(),
+        children,
+        pages_per_child,
+        font_dirs: Vec::new(),
+    })
+    .expect("a rasterizer")
+}
+
+fn open<'r>(
+    rasterizer: &'r Rasterizer,
+    bytes: &[u8],
+    password: Option<&str>,
+    limits: &DocumentLimits,
+) -> Result<OpenDocument<'r>, RasterError> {
+    let mut file = tempfile::tempfile().expect("a file");
+    file.write_all(bytes).expect("room for it");
+    file.rewind().expect("its start");
+    rasterizer.open(file, password, limits, &CancelToken::new())
+}
+
+/// A point a pixel, with all text.
+fn plan(_: &PageInspection) -> RenderRequest {
+    RenderRequest {
+        dpi: 72.0,
+        max_side_px: 4000,
+        text: TextLayerRequest::All,
+    }
+}
+
+/// The first page of a document, at a point a pixel.
+fn first_page(bytes: &[u8]) -> Result<RasterPage, RasterError> {
+    let rasterizer = rasterizer(1, 100);
+    let document = open(&rasterizer, bytes, None, &DocumentLimits::default())?;
+    document.page(1, &plan, &CancelToken::new())
+}
+
+fn pixel(image: &PageImage, x: u32, y: u32) -> [u8; 3] {
+    let at = ((y * image.width + x) * 3) as usize;
+    image.rgb[at..at + 3].try_into().expect("three bytes")
+}
+
+const BLACK: [u8; 3] = [0; 3];
+const WHITE: [u8; 3] = [255; 3];
+
+#[test]
+fn a_turned_page_is_upright_and_its_text_lies_where_it_is_seen() {
+    // A red square in the lower left corner, and words to the right of it.
+    let content = b"1 0 0 rg 0 0 20 20 re f 0 g BT /F 12 Tf 30 5 Td (turned words) Tj ET";
+    let page = "/MediaBox[0 0 200 100]/Rotate 90/Resources<</Font<</F 5 0 R>>>>";
+    let page = first_page(&documents::page_with(page, content, &[])).unwrap();
+    assert_eq!((page.image.width, page.image.height), (100, 200));
+    assert_eq!(pixel(&page.image, 10, 10), [255, 0, 0], "RGB, not BGR");
+    assert_eq!(pixel(&page.image, 90, 10), WHITE);
+    let lines = page.text.unwrap();
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0].text, "turned words");
+    let [start, end, ..] = lines[0].quad.0;
+    // It runs from top to bottom, beginning 30 points down.
+    assert!(
+        (start.y - 30.0).abs() < 2.0 && end.y > start.y + 50.0,
+        "{:?}",
+        lines[0].quad
+    );
+    assert!((start.x - end.x).abs() < 0.5 && (5.0..25.0).contains(&start.x));
+    assert_eq!(lines[0].size, 12.0);
+}
+
+#[test]
+fn a_cropped_page_shows_and_tells_what_is_inside() {
+    let content =
+        b"0 g 100 50 10 10 re f BT /F 10 Tf 120 55 Td (inside) Tj -110 -50 Td (outside) Tj ET";
+    let page = "/MediaBox[0 0 200 100]/CropBox[100 50 200 100]/Resources<</Font<</F 5 0 R>>>>";
+    let page = first_page(&documents::page_with(page, content, &[])).unwrap();
+    assert_eq!((page.image.width, page.image.height), (100, 50));
+    assert_eq!(pixel(&page.image, 5, 45), BLACK);
+    let lines = page.text.unwrap();
+    assert_eq!(lines.len(), 1);
+    assert_eq!(lines[0].text, "inside");
+    assert!((lines[0].quad.0[0].x - 20.0).abs() < 1.0);
+}
+
+#[test]
+fn annotations_and_form_fields_show_as_in_a_viewer() {
+    let appearance = "<</Type/XObject/Subtype/Form/BBox[0 0 10 10]>>";
+    let draw: &[u8] = b"0 g 0 0 10 10 re f";
+    let bytes = documents::pdf(&[
+        (
+            "<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[6 0 R]>>>>",
+            None,
+        ),
+        ("<</Type/Pages/Kids[3 0 R]/Count 1>>", None),
+        (
+            "<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 50]/Contents 4 0 R/Annots[5 0 R 6 0 R 8 0 R]>>",
+            None,
+        ),
+        ("<<>>", Some(b" ")),
+        (
+            "<</Type/Annot/Subtype/Square/Rect[10 10 20 20]/F 4/AP<</N 7 0 R>>>>",
+            None,
+        ),
+        (
+            "<</Type/Annot/Subtype/Widget/FT/Tx/T(name)/V(Jane)/Rect[50 10 60 20]/F 4/AP<</N 7 0 R>>>>",
+            None,
+        ),
+        (appearance, Some(draw)),
+        (
+            "<</Type/Annot/Subtype/Square/Rect[80 10 90 20]/F 2/AP<</N 7 0 R>>>>",
+            None,
+        ),
+    ]);
+    let page = first_page(&bytes).unwrap();
+    assert_eq!(pixel(&page.image, 15, 35), BLACK, "the square");
+    assert_eq!(pixel(&page.image, 55, 35), BLACK, "the field");
+    assert_eq!(pixel(&page.image, 85, 35), WHITE, "hidden");
+    assert_eq!(page.facts.text.in_annotations, 1);
+}
+
+#[test]
+fn a_password_opens_and_its_lack_says_what_to_do() {
+    // Written with reportlab: 128-bit RC4, user password "open sesame".
+    let bytes = include_bytes!("encrypted.pdf");
+    let rasterizer = rasterizer(1, 100);
+    let limits = DocumentLimits::default();
+    let kind = |password| {
+        let error = open(&rasterizer, bytes, password, &limits).unwrap_err();
+        (error.kind(), error.to_string())
+    };
+    assert_eq!(
+        kind(None),
+        (
+            "encrypted",
+            "the document is encrypted; give its password with --password".to_owned()
+        )
+    );
+    assert_eq!(kind(Some("sesame")).0, "wrong-password");
+    let document = open(&rasterizer, bytes, Some("open sesame"), &limits).unwrap();
+    assert!(document.info().encrypted);
+    let page = document.page(1, &plan, &CancelToken::new()).unwrap();
+    assert_eq!(page.text.unwrap()[0].text, "secret words");
+}
+
+#[test]
+fn hidden_text_over_a_scan_is_seen_for_what_it_is() {
+    let image: (&str, Option<&[u8]>) = (
+        "<</Type/XObject/Subtype/Image/Width 2/Height 1/ColorSpace/DeviceGray/BitsPerComponent 8>>",
+        Some(&[200, 90]),
+    );
+    let page = "/MediaBox[0 0 200 100]/Resources<</Font<</F 5 0 R>>/XObject<</I 6 0 R>>>>";
+    let hidden = b"q 200 0 0 100 0 0 cm /I Do Q BT 3 Tr /F 12 Tf 20 50 Td (hidden words) Tj ET";
+    let under = b"BT /F 12 Tf 20 50 Td (covered words) Tj ET q 200 0 0 100 0 0 cm /I Do Q";
+    for (content, words) in [(&hidden[..], "hidden words"), (&under[..], "covered words")] {
+        let bytes = documents::page_with(page, content, &[image]);
+        let rasterizer = rasterizer(1, 100);
+        let document = open(&rasterizer, &bytes, None, &DocumentLimits::default()).unwrap();
+        let seen = document.page(1, &plan, &CancelToken::new()).unwrap();
+        assert_eq!(seen.facts.image_coverage, 1.0);
+        let TextSource::Read(reason) = text_layer_verdict(&seen.facts, TextLayer::Auto) else {
+            panic!("{words} were trusted: {:?}", seen.facts);
+        };
+        assert_eq!(reason.kind, "hidden-text-over-image");
+        assert_eq!(seen.text.unwrap()[0].text, words, "asked for with `always`");
+        let visible = |facts: &PageInspection| RenderRequest {
+            text: TextLayerRequest::Visible,
+            ..plan(facts)
+        };
+        let visible = document.page(1, &visible, &CancelToken::new()).unwrap();
+        assert_eq!(visible.text, Some(Vec::new()));
+    }
+}
+
+#[test]
+fn a_typeset_page_is_trusted() {
+    let content =
+        b"BT /F 12 Tf 20 60 Td (Plain words on a page,) Tj 0 -14 Td (in two lines.) Tj ET";
+    let page = first_page(&documents::pages(&[content])).unwrap();
+    assert!(matches!(
+        text_layer_verdict(&page.facts, TextLayer::Auto),
+        TextSource::Use(_)
+    ));
+    let texts: Vec<_> = page
+        .text
+        .unwrap()
+        .into_iter()
+        .map(|line| line.text)
+        .collect();
+    assert_eq!(texts, ["Plain words on a page,", "in two lines."]);
+}
+
+#[test]
+fn a_page_that_never_ends_is_stopped_and_the_next_one_comes() {
+    let rasterizer = rasterizer(1, 100);
+    let limits = DocumentLimits {
+        page_timeout_s: 1.5,
+        // It fills memory as it goes on.
+        max_raster_mib: 2_048,
+        ..DocumentLimits::default()
+    };
+    let document = open(&rasterizer, &documents::endless(), None, &limits).unwrap();
+    let start = Instant::now();
+    let error = document.page(1, &plan, &CancelToken::new()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the page took longer than 1.5 s and was stopped; raise --page-timeout"
+    );
+    assert_eq!(error.kind(), "page-timeout");
+    assert!(error.is_page_only());
+    assert!(start.elapsed() < Duration::from_secs(10));
+    let next = document.page(2, &plan, &CancelToken::new()).unwrap();
+    assert_eq!(pixel(&next.image, 100, 50), BLACK);
+}
+
+#[test]
+fn cancelling_does_not_wait_for_the_page() {
+    let rasterizer = rasterizer(1, 100);
+    let document = open(
+        &rasterizer,
+        &documents::endless(),
+        None,
+        &DocumentLimits::default(),
+    )
+    .unwrap();
+    let cancel = CancelToken::new();
+    let start = Instant::now();
+    let result = std::thread::scope(|scope| {
+        let page = scope.spawn(|| document.page(1, &plan, &cancel));
+        cancel.cancel();
+        page.join().unwrap()
+    });
+    assert_eq!(result.unwrap_err(), RasterError::Cancelled);
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn a_memory_bomb_ends_within_its_limit() {
+    let limits = DocumentLimits {
+        max_raster_mib: 300,
+        ..DocumentLimits::default()
+    };
+    let rasterizer = rasterizer(1, 100);
+    let document = open(&rasterizer, &documents::memory_bomb(), None, &limits).unwrap();
+    let error = document.page(1, &plan, &CancelToken::new()).unwrap_err();
+    assert_eq!(error, RasterError::OutOfMemory { limit_mib: 300 });
+    assert!(error.is_page_only());
+    // A limit that leaves no room for the bitmap says so, too.
+    let large = |facts: &PageInspection| RenderRequest {
+        max_side_px: 6000,
+        ..plan(facts)
+    };
+    let tight = DocumentLimits {
+        max_raster_mib: 64,
+        ..DocumentLimits::default()
+    };
+    let scan = documents::page_with("/MediaBox[0 0 6000 6000]", b"0 0 1 1 re f", &[]);
+    let outcome = open(&rasterizer, &scan, None, &tight)
+        .and_then(|document| document.page(1, &large, &CancelToken::new()));
+    assert_eq!(
+        outcome.unwrap_err(),
+        RasterError::OutOfMemory { limit_mib: 64 }
+    );
+}
+
+#[test]
+fn sizes_that_no_bitmap_can_show_have_a_reason() {
+    let page = |media_box: &str| {
+        let page = format!("/MediaBox[{media_box}]");
+        let bytes = documents::page_with(&page, b"0 0 1 1 re f", &[]);
+        let rasterizer = rasterizer(1, 100);
+        let document = open(&rasterizer, &bytes, None, &DocumentLimits::default()).unwrap();
+        let image_only = |_: &PageInspection| RenderRequest {
+            dpi: 200.0,
+            max_side_px: 20_000,
+            text: TextLayerRequest::None,
+        };
+        document
+            .page(1, &image_only, &CancelToken::new())
+            .map(|page| (page.image.width, page.image.height, page.warnings.len()))
+            .map_err(|error| error.kind())
+    };
+    assert_eq!(page("0 0 14400 14400"), Err("page-too-large"));
+    assert_eq!(page("0 0 1 100000"), Err("page-too-large"));
+    assert_eq!(page("0 0 1000000000 1000000000"), Err("page-too-large"));
+    // Without an area of its own a page has letter size, as in viewers.
+    assert_eq!(page("0 0 0 0"), Ok((1700, 2200, 0)));
+    let (width, height, warnings) = page("0 0 2384 3370").unwrap();
+    assert!(u64::from(width) * u64::from(height) <= 40_000_000);
+    assert_eq!(warnings, 1, "at a lower resolution, and said so");
+}
+
+#[test]
+fn faxes_decode_whatever_their_compression() {
+    let strip = documents::half_black_strip;
+    let reversed = |strip: Vec<u8>| strip.into_iter().map(u8::reverse_bits).collect::<Vec<_>>();
+    let fax = |compression, t4_options, strips| FaxPage {
+        compression,
+        t4_options,
+        photometric: 0,
+        fill_order: 1,
+        strips,
+    };
+    let bytes = documents::tiff(&[
+        fax(4, 0, vec![strip(4, false); 2]),
+        fax(3, 0, vec![strip(3, false); 2]),
+        fax(3, 1, vec![strip(3, true)]),
+        fax(2, 0, vec![strip(2, false)]),
+        FaxPage {
+            fill_order: 2,
+            ..fax(4, 0, vec![reversed(strip(4, false))])
+        },
+        FaxPage {
+            photometric: 1,
+            ..fax(4, 0, vec![strip(4, false)])
+        },
+    ]);
+    let rasterizer = rasterizer(1, 100);
+    let document = open(&rasterizer, &bytes, None, &DocumentLimits::default()).unwrap();
+    assert_eq!((document.info().format, document.info().pages), ("tiff", 6));
+    let native = |facts: &PageInspection| RenderRequest {
+        dpi: 600.0,
+        ..plan(facts)
+    };
+    for number in 1..=6 {
+        let page = document.page(number, &native, &CancelToken::new()).unwrap();
+        let height = if number <= 2 { 32 } else { 16 };
+        assert_eq!(
+            (page.image.width, page.image.height),
+            (128, height),
+            "never scaled up"
+        );
+        let (left, right) = if number == 6 {
+            (BLACK, WHITE)
+        } else {
+            (WHITE, BLACK)
+        };
+        for y in 0..height {
+            let row = [0, 63, 64, 127].map(|x| pixel(&page.image, x, y));
+            assert_eq!(row, [left, left, right, right], "page {number}, row {y}");
+        }
+    }
+}
+
+#[test]
+fn a_photo_stands_as_its_camera_says() {
+    // Left half black; taken with the camera on its side.
+    let image = image::RgbImage::from_fn(64, 32, |x, _| {
+        image::Rgb(if x < 32 { BLACK } else { WHITE })
+    });
+    let mut jpeg = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut jpeg, 95)
+        .encode_image(&image)
+        .unwrap();
+    let rasterizer = rasterizer(1, 100);
+    let native = |facts: &PageInspection| RenderRequest {
+        dpi: 600.0,
+        ..plan(facts)
+    };
+    let turned = documents::with_orientation(&jpeg, 6);
+    let document = open(&rasterizer, &turned, None, &DocumentLimits::default()).unwrap();
+    assert_eq!(document.info().format, "jpeg");
+    let page = document.page(1, &native, &CancelToken::new()).unwrap();
+    assert_eq!((page.image.width, page.image.height), (32, 64));
+    assert_eq!(page.image.dpi, 200.0, "assumed");
+    assert!(pixel(&page.image, 16, 8)[0] < 20, "the left is up");
+    assert!(pixel(&page.image, 16, 56)[0] > 235);
+}
+
+#[test]
+fn what_is_no_document_is_named_by_how_it_begins() {
+    let rasterizer = rasterizer(1, 100);
+    let tell = |bytes: &[u8]| {
+        let error = open(&rasterizer, bytes, None, &DocumentLimits::default()).unwrap_err();
+        assert!(RasterError::KINDS.contains(&error.kind()));
+        (error.kind(), error.to_string())
+    };
+    let cases: [(&[u8], &str, &str); 5] = [
+        (
+            b"",
+            "not-a-document",
+            "not a PDF, PNG, JPEG, TIFF or WebP: the file is empty",
+        ),
+        (
+            b"<html><body>404</body></html>",
+            "not-a-document",
+            "not a PDF, PNG, JPEG, TIFF or WebP: it starts with `<html><body>404<`",
+        ),
+        (
+            b"%PDF-1.7 and then nothing of the kind",
+            "damaged",
+            "the document is damaged: it begins like a PDF, but its objects cannot be found",
+        ),
+        (
+            b"PK\x03\x04\0\0\0\0",
+            "not-a-document",
+            "not a PDF, PNG, JPEG, TIFF or WebP: it starts with the bytes 50 4b 03 04 00 00 00 00",
+        ),
+        (
+            b"\x89PNG\r\n\x1a\n\0\0\0\x0DIHDR\0\0",
+            "damaged",
+            "the document is damaged: ",
+        ),
+    ];
+    for (bytes, kind, message) in cases {
+        let told = tell(bytes);
+        assert_eq!(told.0, kind);
+        assert!(told.1.starts_with(message), "{}", told.1);
+    }
+    let no_pages = documents::pdf(&[
+        ("<</Type/Catalog/Pages 2 0 R>>", None),
+        ("<</Type/Pages/Kids[]/Count 0>>", None),
+    ]);
+    assert_eq!(tell(&no_pages).0, "no-pages");
+    let limits = DocumentLimits {
+        max_document_bytes: 10,
+        ..DocumentLimits::default()
+    };
+    let error = open(&rasterizer, &no_pages, None, &limits).unwrap_err();
+    assert_eq!(error.kind(), "document-too-large");
+}
+
+#[test]
+fn a_picture_bomb_is_refused_before_it_is_decoded() {
+    // A PNG that claims 50,000 × 50,000 pixels and holds none.
+    let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\x0DIHDR".to_vec();
+    let head: [&[u8]; 3] = [
+        &50_000_u32.to_be_bytes(),
+        &50_000_u32.to_be_bytes(),
+        &[8, 2, 0, 0, 0],
+    ];
+    bytes.extend(head.concat());
+    bytes.extend(crc32(&bytes[12..]).to_be_bytes());
+    bytes.extend(b"\0\0\0\0IDAT\x35\xAF\x06\x1E");
+    let error = first_page(&bytes).unwrap_err();
+    assert_eq!(error.kind(), "page-too-large", "{error}");
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg())
+        })
+    })
+}
+
+#[test]
+fn several_documents_and_threads_share_few_children() {
+    let contents: Vec<String> = (0..30)
+        .map(|n| format!("BT /F 12 Tf 20 50 Td (page number {n}) Tj ET"))
+        .collect();
+    let contents: Vec<&[u8]> = contents.iter().map(String::as_bytes).collect();
+    let bytes = documents::pages(&contents);
+    // Children are replaced on the way, too.
+    let rasterizer = rasterizer(2, 7);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let document = open(&rasterizer, &bytes, None, &DocumentLimits::default()).unwrap();
+                let document = &document;
+                std::thread::scope(|scope| {
+                    for start in 0..3 {
+                        scope.spawn(move || {
+                            for number in (1 + start..=30).step_by(3) {
+                                let page =
+                                    document.page(number, &plan, &CancelToken::new()).unwrap();
+                                let text = page.text.unwrap();
+                                assert_eq!(text[0].text, format!("page number {}", number - 1));
+                            }
+                        });
+                    }
+                });
+            });
+        }
+    });
+}
+
+#[test]
+fn a_child_has_no_environment_and_little_reach() {
+    let rasterizer = rasterizer(1, 100);
+    let bytes = documents::pages(&[b"0 0 10 10 re f"]);
+    let document = open(&rasterizer, &bytes, None, &DocumentLimits::default()).unwrap();
+    let mut seen = 0;
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let dir = entry.path();
+        let Ok(status) = fs::read_to_string(dir.join("status")) else {
+            continue;
+        };
+        let parent = format!("PPid:\t{}\n", std::process::id());
+        let Ok(command) = fs::read(dir.join("cmdline")) else {
+            continue;
+        };
+        // Children of other tests run and end beside this one; all of them must be so.
+        if !status.contains(&parent) || !command.ends_with(b"raster-child\0") {
+            continue;
+        }
+        let (Ok(environment), Ok(limits)) = (
+            fs::read(dir.join("environ")),
+            fs::read_to_string(dir.join("limits")),
+        ) else {
+            continue;
+        };
+        if limits.is_empty() || !limits.contains("Max core file size") {
+            continue;
+        }
+        assert!(environment.is_empty(), "{}", environment.escape_ascii());
+        seen += 1;
+    }
+    assert!(seen > 0, "this document's child was not found");
+    drop(document);
+}
+
+#[test]
+fn a_missing_library_says_where_it_was_looked_for() {
+    let config = RasterizerConfig {
+        program: recto(),
+        pdfium: PathBuf::from("/nowhere/libpdfium.so"),
+        children: 1,
+        pages_per_child: 1,
+        font_dirs: Vec::new(),
+    };
+    let error = Rasterizer::new(config).unwrap_err();
+    assert_eq!(error.kind(), "pdfium-missing");
+    assert!(
+        error
+            .to_string()
+            .starts_with("pdfium was not found at /nowhere/libpdfium.so: "),
+        "{error}"
+    );
+    // A file that is no library fails where it is loaded.
+    let rasterizer = Rasterizer::new(RasterizerConfig {
+        program: recto(),
+        pdfium: PathBuf::from("/proc/self/cmdline"),
+        children: 1,
+        pages_per_child: 1,
+        font_dirs: Vec::new(),
+    })
+    .unwrap();
+    let error = open(&rasterizer, b"%PDF-1.7", None, &DocumentLimits::default()).unwrap_err();
+    assert_eq!(error.kind(), "pdfium-missing");
+}
+
+#[test]
+fn missing_fonts_are_said_and_where_they_were_looked_for() {
+    let font = "<</Type/Font/Subtype/TrueType/BaseFont/Garamond/Encoding/WinAnsiEncoding>>";
+    let page = "/MediaBox[0 0 200 100]/Resources<</Font<</F 5 0 R/G 6 0 R>>>>";
+    let bytes = documents::page_with(page, b"BT /G 12 Tf 20 50 Td (words) Tj ET", &[(font, None)]);
+    let empty = tempfile::tempdir().unwrap();
+    let rasterizer = Rasterizer::new(RasterizerConfig {
+        program: recto(),
+        pdfium: pdfium(),
+        children: 1,
+        pages_per_child: 10,
+        font_dirs: vec![empty.path().to_owned()],
+    })
+    .unwrap();
+    let document = open(&rasterizer, &bytes, None, &DocumentLimits::default()).unwrap();
+    let page = document.page(1, &plan, &CancelToken::new()).unwrap();
+    assert_eq!(page.warnings.len(), 1);
+    assert_eq!(page.warnings[0].kind, "fonts-missing");
+    assert!(
+        page.warnings[0]
+            .message
+            .contains(&empty.path().display().to_string())
+    );
+}
+
+#[test]
+fn hostile_documents_end_with_pages_or_a_reason() {
+    let Some(corpus) = env::var_os("RECTO_CORPUS") else {
+        eprintln!("skipped: RECTO_CORPUS is not set");
+        return;
+    };
+    let rasterizer = rasterizer(2, 100);
+    let limits = DocumentLimits {
+        page_timeout_s: 5.0,
+        ..DocumentLimits::default()
+    };
+    let cancel = CancelToken::new();
+    let mut documents = 0;
+    for entry in fs::read_dir(PathBuf::from(corpus).join("hostile")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|ending| ending != "pdf") {
+            continue;
+        }
+        documents += 1;
+        let file = fs::File::open(&path).unwrap();
+        let error = match rasterizer.open(file, None, &limits, &cancel) {
+            Ok(document) => document.page(1, &plan, &cancel).err(),
+            Err(error) => Some(error),
+        };
+        if let Some(error) = error {
+            let kind = error.kind();
+            assert!(
+                RasterError::KINDS.contains(&kind),
+                "{}: {kind}",
+                path.display()
+            );
+            assert!(
+                !matches!(kind, "crashed" | "io"),
+                "{}: {error}",
+                path.display()
+            );
+        }
+    }
+    assert!(documents > 200, "{documents}");
+}

@@ -1,0 +1,284 @@
+//! Which documents are meant, and what their results are called.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    document::media_type::{ENDINGS, is_document},
+    store::{StoreError, StoreUri},
+};
+
+/// One document to convert.
+#[derive(Debug)]
+pub(crate) struct Input {
+    /// Its file, `-` for standard input, or its URI.
+    pub(crate) path: PathBuf,
+    /// Where it is, if in an object store.
+    pub(crate) object: Option<StoreUri>,
+    /// What its results are called.
+    pub(crate) name: String,
+    /// Why it cannot be read, where that is known already.
+    pub(crate) error: Option<io::Error>,
+}
+
+impl Input {
+    /// The path as the person gave it.
+    pub(crate) fn uri(&self) -> String {
+        self.path.to_string_lossy().into_owned()
+    }
+
+    /// Whether it is standard input.
+    pub(crate) fn is_stdin(&self) -> bool {
+        self.path == Path::new("-")
+    }
+}
+
+/// The URI that a path really is.
+pub(crate) fn uri(path: &Path) -> Option<&str> {
+    path.to_str().filter(|text| text.starts_with("s3://"))
+}
+
+/// The documents that `paths` mean: files and objects as they are, directories and prefixes (`list` looks
+/// into those) with the documents below them in the order of their names. What cannot be looked at is an
+/// input with an error, not left out.
+pub(crate) fn expand(paths: &[PathBuf], list: &ListObjects<'_>) -> Vec<Input> {
+    let mut found = Vec::new();
+    for path in paths {
+        let before = found.len();
+        let folder = if let Some(uri) = uri(path) {
+            below(uri, list, &mut found)
+        } else if path.is_dir() {
+            walk(path, &mut found);
+            true
+        } else {
+            found.push((path.clone(), None));
+            false
+        };
+        if folder && found.len() == before {
+            let why = format!("no documents in it ({})", ENDINGS.join(", "));
+            found.push((
+                path.clone(),
+                Some(io::Error::new(io::ErrorKind::NotFound, why)),
+            ));
+        }
+    }
+    named(found)
+}
+
+/// One input for each path, whatever it is.
+pub(crate) fn files(paths: Vec<PathBuf>) -> Vec<Input> {
+    named(paths.into_iter().map(|path| (path, None)).collect())
+}
+
+/// Inputs with names that differ.
+fn named(found: Vec<(PathBuf, Option<io::Error>)>) -> Vec<Input> {
+    let names = names(
+        &found
+            .iter()
+            .map(|(path, _)| path.as_path())
+            .collect::<Vec<_>>(),
+    );
+    found
+        .into_iter()
+        .zip(names)
+        .map(|((path, error), name)| Input {
+            object: uri(&path)
+                .filter(|_| error.is_none())
+                .and_then(|uri| uri.parse().ok()),
+            path,
+            name,
+            error,
+        })
+        .collect()
+}
+
+/// Gives what an object store has below a prefix.
+pub(crate) type ListObjects<'a> = dyn Fn(&StoreUri) -> Result<Vec<StoreUri>, StoreError> + 'a;
+
+/// Adds the object that `uri` means, or the documents below it where it is a prefix; says which.
+fn below(uri: &str, list: &ListObjects<'_>, found: &mut Vec<(PathBuf, Option<io::Error>)>) -> bool {
+    let prefix: StoreUri = match uri.parse() {
+        Ok(location) => location,
+        Err(error) => {
+            found.push((PathBuf::from(uri), Some(io::Error::other(error))));
+            return false;
+        }
+    };
+    if !prefix.is_folder() {
+        found.push((PathBuf::from(uri), None));
+        return false;
+    }
+    match list(&prefix) {
+        Ok(objects) => {
+            let documents = objects.iter().filter(|object| !object.is_folder());
+            let paths = documents.map(|object| PathBuf::from(object.to_string()));
+            found.extend(
+                paths
+                    .filter(|path| is_document(path))
+                    .map(|path| (path, None)),
+            );
+        }
+        Err(error) => found.push((PathBuf::from(uri), Some(io::Error::other(error.cause)))),
+    }
+    true
+}
+
+fn walk(folder: &Path, found: &mut Vec<(PathBuf, Option<io::Error>)>) {
+    let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let mut entries = match entries {
+        Ok(entries) => entries,
+        Err(error) => return found.push((folder.to_owned(), Some(error))),
+    };
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        // A link to a directory could lead back up; one to a file is a file.
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            walk(&path, found);
+        } else if path.is_file() && is_document(&path) {
+            found.push((path, None));
+        }
+    }
+}
+
+/// A name for each path's results: the file name without its ending; with it where several share that;
+/// with a number where even that is taken.
+fn names(paths: &[&Path]) -> Vec<String> {
+    let text = |part: Option<&std::ffi::OsStr>| {
+        part.map_or_else(
+            || "document".to_owned(),
+            |part| part.to_string_lossy().into_owned(),
+        )
+    };
+    let stems: Vec<String> = paths
+        .iter()
+        .map(|path| {
+            if *path == Path::new("-") {
+                "stdin".to_owned()
+            } else {
+                text(path.file_stem())
+            }
+        })
+        .collect();
+    let mut shared: HashMap<&str, usize> = HashMap::new();
+    for stem in &stems {
+        *shared.entry(stem).or_default() += 1;
+    }
+    let mut taken: HashSet<String> = stems
+        .iter()
+        .filter(|stem| shared[stem.as_str()] == 1)
+        .cloned()
+        .collect();
+    let mut result = Vec::with_capacity(paths.len());
+    for (path, stem) in paths.iter().zip(&stems) {
+        if shared[stem.as_str()] == 1 {
+            result.push(stem.clone());
+            continue;
+        }
+        let full = text(path.file_name());
+        let numbered = (2..).map(|number| format!("{full}-{number}"));
+        let free = std::iter::once(full.clone())
+            .chain(numbered)
+            .find(|name| !taken.contains(name));
+        let free = free.expect("there is always a higher number");
+        taken.insert(free.clone());
+        result.push(free);
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_that_would_share_a_name_are_told_apart() {
+        let paths = [
+            "a.pdf",
+            "b/scan.pdf",
+            "b/scan.tif",
+            "c/scan.pdf",
+            "-",
+            ".hidden",
+        ]
+        .map(Path::new);
+        assert_eq!(
+            names(&paths),
+            [
+                "a",
+                "scan.pdf",
+                "scan.tif",
+                "scan.pdf-2",
+                "stdin",
+                ".hidden"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_directory_gives_its_documents_in_order_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("b")).unwrap();
+        for name in ["c.PDF", "a.tiff", "notes.txt", "b/x.webp"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let inputs = expand(
+            &[folder.path().to_owned(), PathBuf::from("missing.bin")],
+            &|_| Ok(Vec::new()),
+        );
+        let shown: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
+        assert_eq!(shown, ["a", "x", "c", "missing"]);
+    }
+
+    #[test]
+    fn a_directory_without_documents_is_an_input_that_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let inputs = expand(&[folder.path().to_owned()], &|_| Ok(Vec::new()));
+        assert!(
+            inputs[0]
+                .error
+                .as_ref()
+                .unwrap()
+                .to_string()
+                .starts_with("no documents in it")
+        );
+    }
+
+    #[test]
+    fn a_prefix_gives_its_documents_and_an_object_itself() {
+        let paths = ["s3://b/in/", "s3://b/letter", "s3://b:1/x"].map(PathBuf::from);
+        let inputs = expand(&paths, &|prefix| {
+            assert_eq!(prefix.to_string(), "s3://b/in/");
+            let keys = [
+                "in/",
+                "in/a#1.pdf",
+                "in/b/",
+                "in/b/c.TIF",
+                "in/d.txt",
+                "in/e.pdf/",
+            ];
+            let at = |key| format!("s3://b/{key}").parse().unwrap();
+            Ok(keys.map(at).into())
+        });
+        let uris: Vec<String> = inputs.iter().map(Input::uri).collect();
+        assert_eq!(
+            uris,
+            [
+                "s3://b/in/a#1.pdf",
+                "s3://b/in/b/c.TIF",
+                "s3://b/letter",
+                "s3://b:1/x"
+            ]
+        );
+        assert_eq!(inputs[0].name, "a#1");
+        assert!(
+            inputs[..3]
+                .iter()
+                .all(|i| i.object.is_some() && i.error.is_none())
+        );
+        assert!(inputs[3].error.is_some());
+    }
+}

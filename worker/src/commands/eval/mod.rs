@@ -1,0 +1,195 @@
+//! `recto eval`: documents whose text is known, read as `recto convert` reads them, and scored.
+
+// Which documents, and what is known to stand in them.
+mod data;
+// What was read of a document, and how it compares.
+mod reading;
+// The table on standard output.
+mod table;
+// Pictures of the worst cases.
+mod pictures;
+// What is left in the folder: the whole, or a part of it and how parts become the whole.
+mod results;
+
+use std::{path::Path, process::ExitCode, time::Instant};
+
+use anyhow::{Context, bail};
+use recto_pipeline::{cancel::CancelToken, eval::total, image::rasterizer::Rasterizer};
+use recto_schemas::{EvalCase, EvalChunk, EvalReport, ModelInfo, Options, Reason};
+
+use crate::{
+    cli::{EXIT_FAILED, EXIT_STOPPED, EvalArgs},
+    commands::convert::{self, ConvertReport, DocumentTarget, Input, ProgressDisplay, ReadContext},
+    models::loader,
+};
+use data::EvalSample;
+use pictures::CaseImages;
+use reading::{ComparisonOptions, Prediction};
+
+/// Where readings go, below the folder of results.
+const READINGS: &str = "readings";
+
+/// Evaluates, or puts the parts of an evaluation together.
+///
+/// # Errors
+/// What keeps everything from being evaluated: no data, no model, no folder for the results.
+pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
+    if arguments.chunk_idx >= arguments.num_chunks {
+        bail!(
+            "--chunk-idx {} of --num-chunks {}: the first is 0, the last {}",
+            arguments.chunk_idx,
+            arguments.num_chunks,
+            arguments.num_chunks - 1
+        );
+    }
+    let worst = usize::from(arguments.worst);
+    let Some(data) = &arguments.data else {
+        let (whole, pictures) = results::merged(&arguments.merge)?;
+        return ended(&whole, &arguments.out, worst, &pictures);
+    };
+    let cancel = convert::stop_on_signals()?;
+    let chunk = (arguments.chunk_idx, arguments.num_chunks);
+    let (samples, without) = data::samples(data, arguments.images.as_deref(), chunk)?;
+    if without > 0 && !arguments.run.quiet {
+        eprintln!("{without} without text beside them, left out");
+    }
+    let options = arguments.options();
+    let rasterizer = loader::rasterizer(&arguments.run.machine)?;
+    let Some((readings, engine)) = readings(arguments, &samples, &options, &rasterizer, &cancel)?
+    else {
+        return Ok(ExitCode::from(EXIT_STOPPED));
+    };
+    let comparing = ComparisonOptions {
+        as_is: arguments.as_is,
+        ignored: &arguments.ignore,
+        pages: options.pages.as_ref(),
+    };
+    let compared = samples.iter().zip(&readings);
+    let cases: Vec<EvalCase> = compared
+        .flat_map(|(sample, reading)| reading.against(sample, &comparing))
+        .collect();
+    let (engine, model) = engine.unzip();
+    let evaluation = EvalReport {
+        schema: EvalReport::SCHEMA.to_owned(),
+        data: data.to_string_lossy().into_owned(),
+        engine,
+        model,
+        as_is: arguments.as_is,
+        chunk: (arguments.num_chunks > 1).then_some(EvalChunk {
+            index: arguments.chunk_idx,
+            count: arguments.num_chunks,
+        }),
+        total: total(&cases),
+        cases,
+    };
+    let pictures = CaseImages::Drawn {
+        rasterizer: &rasterizer,
+        limits: &options.limits,
+        password: arguments.run.password.as_deref(),
+        cancel: &cancel,
+    };
+    ended(&evaluation, &arguments.out, worst, &pictures)
+}
+
+/// What read the documents, and its model.
+type EngineModel = (String, ModelInfo);
+
+/// A reading of each document, and what read them where something did here. `None` where the run was stopped.
+fn readings(
+    arguments: &EvalArgs,
+    samples: &[EvalSample],
+    options: &Options,
+    rasterizer: &Rasterizer,
+    cancel: &CancelToken,
+) -> anyhow::Result<Option<(Vec<Prediction>, Option<EngineModel>)>> {
+    if let Some(folder) = &arguments.predictions {
+        if !folder.is_dir() {
+            bail!("{}: no such folder of predictions", folder.display());
+        }
+        let predicted = samples.iter().map(|sample| predicted(folder, sample));
+        return Ok(Some((predicted.collect::<anyhow::Result<_>>()?, None)));
+    }
+    let folder = arguments.out.join(READINGS);
+    let Some(read_by) = convert_into(&folder, arguments, samples, options, rasterizer, cancel)?
+    else {
+        return Ok(None);
+    };
+    let converted = samples.iter().map(|sample| match &sample.refused {
+        Some(failure) => Ok(Prediction::failed(failure.clone())),
+        None => Prediction::converted(&folder, &sample.input.name),
+    });
+    Ok(Some((
+        converted.collect::<anyhow::Result<_>>()?,
+        Some(read_by),
+    )))
+}
+
+/// What something else has read of a document.
+fn predicted(folder: &Path, sample: &EvalSample) -> anyhow::Result<Prediction> {
+    if let Some(failure) = &sample.refused {
+        return Ok(Prediction::failed(failure.clone()));
+    }
+    Ok(match data::prediction(folder, sample)? {
+        Some((text, marks)) => Prediction::predicted(&text, marks),
+        None => Prediction::failed(Reason {
+            kind: "no-prediction".to_owned(),
+            message: format!(
+                "there is no {0}.md and no {0}.txt among the predictions",
+                sample.input.name
+            ),
+        }),
+    })
+}
+
+/// Converts the documents into `folder`, and says what read them. `None` where the run was stopped.
+fn convert_into(
+    folder: &Path,
+    arguments: &EvalArgs,
+    samples: &[EvalSample],
+    options: &Options,
+    rasterizer: &Rasterizer,
+    cancel: &CancelToken,
+) -> anyhow::Result<Option<EngineModel>> {
+    let started = Instant::now();
+    let mut options = options.clone();
+    let engine = convert::engine(&arguments.run, &mut options)?;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let context = ReadContext {
+        options: &options,
+        password: arguments.run.password.as_deref(),
+        engine: engine.as_ref(),
+        rasterizer,
+        objects: None,
+        destination: DocumentTarget::Folder(folder),
+        several: samples.len() > 1,
+    };
+    let read = samples.iter().filter(|sample| sample.refused.is_none());
+    let inputs: Vec<&Input> = read.map(|sample| &sample.input).collect();
+    let progress = ProgressDisplay::start(inputs.len(), arguments.run.quiet);
+    let ended = convert::convert_all(&inputs, &context, &progress, cancel);
+    let report = ConvertReport::new(&ended, inputs.len(), started, engine.as_ref());
+    progress.finish(&report, Some(folder), cancel.is_cancelled());
+    let info = engine.info();
+    let model = ModelInfo {
+        name: info.model.clone(),
+        sha256: info.model_sha256.clone(),
+    };
+    Ok((!cancel.is_cancelled()).then(|| (info.name.to_string(), model)))
+}
+
+/// Shows and keeps what an evaluation came to.
+fn ended(
+    evaluation: &EvalReport,
+    out: &Path,
+    worst: usize,
+    pictures: &CaseImages<'_>,
+) -> anyhow::Result<ExitCode> {
+    results::keep(evaluation, out, worst, pictures)
+        .with_context(|| format!("cannot write the results to {}", out.display()))?;
+    table::print(evaluation)?;
+    Ok(match evaluation.total.failed {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::from(EXIT_FAILED),
+    })
+}

@@ -1,0 +1,113 @@
+//! `recto queues`: makes the queues at the broker, and says how full they are.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use serde_json::json;
+
+use crate::{
+    broker::{
+        connection::connect,
+        error::BrokerError,
+        topology::{self, DeclareOutcome, QueueDepth, QueueRole, QueueSpec, QueueTopology},
+    },
+    cli::{BrokerArgs, EXIT_FAILED, QueuesCommand},
+};
+
+/// Runs `recto queues`.
+pub(crate) fn run(arguments: &QueuesCommand) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    match arguments {
+        QueuesCommand::Declare { broker, json } => runtime.block_on(declare(broker, *json)),
+        QueuesCommand::Status { broker, json } => runtime.block_on(status(broker, *json)),
+    }
+}
+
+async fn declare(broker: &BrokerArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let connection = connect(broker, "queues").await?;
+    let topology = QueueTopology::new(broker);
+    let seen = topology::ensure(&connection, &topology, true).await?;
+    let mut out = io::stdout().lock();
+    if json {
+        let queues = seen.iter().map(|(queue, presence)| {
+            json!({"queue": queue.name, "role": queue.role.word(), "made": *presence == DeclareOutcome::Made})
+        });
+        writeln!(out, "{}", json!({ "queues": queues.collect::<Vec<_>>() }))?;
+    } else {
+        let width = widest(seen.iter().map(|(queue, _)| queue));
+        for (QueueSpec { name, role, .. }, presence) in &seen {
+            let word = match presence {
+                DeclareOutcome::Found => "was there",
+                DeclareOutcome::Made => "made",
+            };
+            writeln!(out, "{name:width$}  {word:9}  {}", role.word())?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn status(broker: &BrokerArgs, json: bool) -> anyhow::Result<ExitCode> {
+    let connection = connect(broker, "queues").await?;
+    let topology = QueueTopology::new(broker);
+    let loads = topology::loads(&connection, &topology).await?;
+    let mut out = io::stdout().lock();
+    if json {
+        writeln!(out, "{}", as_json(&loads))?;
+    } else {
+        write!(out, "{}", as_table(&loads))?;
+    }
+    match loads.into_iter().find(|(_, load)| load.is_none()) {
+        None => Ok(ExitCode::SUCCESS),
+        Some((queue, _)) => {
+            let what = format!("queue {}", queue.name);
+            eprintln!("recto: {}", BrokerError::Missing { what });
+            Ok(ExitCode::from(EXIT_FAILED))
+        }
+    }
+}
+
+fn as_json(loads: &[(QueueSpec, Option<QueueDepth>)]) -> serde_json::Value {
+    let queues = loads.iter().map(|(queue, load)| {
+        json!({
+            "queue": queue.name,
+            "role": queue.role.word(),
+            "exists": load.is_some(),
+            "ready": load.map(|load| load.ready),
+            "consumers": load.map(|load| load.consumers),
+        })
+    });
+    json!({ "queues": queues.collect::<Vec<_>>() })
+}
+
+fn as_table(loads: &[(QueueSpec, Option<QueueDepth>)]) -> String {
+    let width = widest(loads.iter().map(|(queue, _)| queue));
+    let mut table = format!("{:width$}  {:>9}  {:>9}\n", "queue", "ready", "consumers");
+    for (queue, load) in loads {
+        let numbers = match load {
+            Some(load) => format!("{:>9}  {:>9}", load.ready, load.consumers),
+            None => "not there".to_owned(),
+        };
+        table += &format!("{:width$}  {numbers}\n", queue.name);
+    }
+    for (queue, load) in loads {
+        let dead = load.map_or(0, |load| load.ready);
+        if queue.role == QueueRole::Dead && dead > 0 {
+            let plural = if dead == 1 {
+                "1 dead letter waits"
+            } else {
+                &format!("{dead} dead letters wait")
+            };
+            table += &format!("\n{plural} in {} to be looked at\n", queue.name);
+        }
+    }
+    table
+}
+
+fn widest<'a>(queues: impl Iterator<Item = &'a QueueSpec>) -> usize {
+    queues
+        .map(|queue| queue.name.chars().count())
+        .max()
+        .unwrap_or(0)
+}

@@ -1,0 +1,147 @@
+//! How many documents have ended, and how. Each counts once: results come at least once.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+
+use recto_schemas::ResultState;
+
+use super::news::MessageOutcome;
+
+/// Documents whose messages are known again. A message comes again soon or not at all, and this many ids are some
+/// ten megabytes.
+const MOST_REMEMBERED: usize = 200_000;
+
+/// The documents so far.
+pub(super) struct ResultTally {
+    wanted: Option<u64>,
+    /// By state, in the order of `ResultState::ALL`.
+    states: [u64; ResultState::ALL.len()],
+    dead: BTreeMap<String, u64>,
+    known: HashSet<String>,
+    /// The known ones, oldest first.
+    order: VecDeque<String>,
+    most: usize,
+}
+
+impl ResultTally {
+    /// Counts up to `wanted`, or without an end.
+    pub(super) fn new(wanted: Option<u64>) -> Self {
+        let wanted_ids = usize::try_from(wanted.unwrap_or(0)).unwrap_or(usize::MAX);
+        Self {
+            wanted,
+            states: Default::default(),
+            dead: BTreeMap::new(),
+            known: HashSet::new(),
+            order: VecDeque::new(),
+            most: MOST_REMEMBERED.max(wanted_ids),
+        }
+    }
+
+    /// Whether this document was counted before.
+    pub(super) fn knows(&self, id: &str) -> bool {
+        self.known.contains(id)
+    }
+
+    /// Counts a document that is not known.
+    pub(super) fn add(&mut self, id: &str, end: &MessageOutcome) {
+        match end {
+            MessageOutcome::Result(state) => {
+                let at = ResultState::ALL.iter().position(|known| known == state);
+                self.states[at.expect("ALL has every state")] += 1;
+            }
+            MessageOutcome::Dead(kind) => *self.dead.entry(kind.clone()).or_default() += 1,
+        }
+        if self.order.len() == self.most
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        self.known.insert(id.to_owned());
+        self.order.push_back(id.to_owned());
+    }
+
+    /// Documents so far.
+    pub(super) fn count(&self) -> u64 {
+        self.states.iter().chain(self.dead.values()).sum()
+    }
+
+    /// Whether as many have come as were wanted.
+    pub(super) fn is_complete(&self) -> bool {
+        self.wanted.is_some_and(|wanted| self.count() >= wanted)
+    }
+
+    /// Whether every document so far has a result with pages.
+    pub(super) fn all_well(&self) -> bool {
+        self.of(ResultState::Failed) == 0 && self.dead.is_empty()
+    }
+
+    fn of(&self, wanted: ResultState) -> u64 {
+        let states = ResultState::ALL.iter().zip(&self.states);
+        states
+            .filter(|(state, _)| **state == wanted)
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    /// `300 of 300: 289 done, 4 partial, 7 dead-lettered (3 encrypted, 4 no-such-object)`.
+    pub(super) fn summary(&self) -> String {
+        let mut said = match (self.wanted, self.count()) {
+            (Some(wanted), count) => format!("{count} of {wanted}"),
+            (None, 1) => "1 document".to_owned(),
+            (None, count) => format!("{count} documents"),
+        };
+        let states = ResultState::ALL.map(ResultState::as_str).into_iter();
+        let mut parts: Vec<String> = states
+            .zip(self.states)
+            .filter(|(_, count)| *count > 0)
+            .map(|(state, count)| format!("{count} {state}"))
+            .collect();
+        if !self.dead.is_empty() {
+            let kinds = self
+                .dead
+                .iter()
+                .map(|(kind, count)| format!("{count} {kind}"));
+            let kinds: Vec<String> = kinds.collect();
+            let count: u64 = self.dead.values().sum();
+            parts.push(format!("{count} dead-lettered ({})", kinds.join(", ")));
+        }
+        if !parts.is_empty() {
+            said += &format!(": {}", parts.join(", "));
+        }
+        said
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dead(kind: &str) -> MessageOutcome {
+        MessageOutcome::Dead(kind.to_owned())
+    }
+
+    #[test]
+    fn the_summary_names_what_there_is() {
+        let mut tally = ResultTally::new(Some(5));
+        assert_eq!(tally.summary(), "0 of 5");
+        tally.add("1", &MessageOutcome::Result(ResultState::Done));
+        tally.add("2", &MessageOutcome::Result(ResultState::Partial));
+        assert!(tally.all_well() && !tally.is_complete());
+        tally.add("3", &dead("no-such-object"));
+        tally.add("4", &dead("encrypted"));
+        tally.add("5", &dead("encrypted"));
+        let wanted = "5 of 5: 1 done, 1 partial, 3 dead-lettered (2 encrypted, 1 no-such-object)";
+        assert_eq!(tally.summary(), wanted);
+        assert!(tally.is_complete() && !tally.all_well());
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let mut tally = ResultTally::new(None);
+        tally.most = 2;
+        for id in ["1", "2", "3"] {
+            tally.add(id, &MessageOutcome::Result(ResultState::Done));
+        }
+        assert!(!tally.knows("1") && tally.knows("2") && tally.knows("3"));
+        assert_eq!(tally.summary(), "3 documents: 3 done");
+    }
+}

@@ -1,0 +1,81 @@
+//! Copies of local files in the object store, for workers that do not see the files.
+
+use std::{
+    collections::HashSet,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use sha2::{Digest as _, Sha256};
+
+use super::inputs::LocalFile;
+use crate::{
+    document::media_type::content_type,
+    store::{ObjectStore as _, ObjectStores, PutOutcome, StoreError, StoreUri, WriteCondition},
+};
+
+/// Where local files are copied to.
+pub(super) struct FileUploader {
+    stores: Arc<ObjectStores>,
+    to: StoreUri,
+    /// Names given so far, 16 bytes each however long they are.
+    taken: Mutex<HashSet<[u8; 16]>>,
+}
+
+/// Why a file has no copy.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum UploadError {
+    /// Its place was given to another file.
+    #[error(
+        "another input of this run is copied to {0}; submit it by itself, to another --upload-to"
+    )]
+    Taken(StoreUri),
+    /// Its name makes no key.
+    #[error("cannot be copied under the name {0:?}; rename it")]
+    Name(String),
+    /// The store failed.
+    #[error("cannot be copied: {0}")]
+    Store(#[from] StoreError),
+}
+
+impl FileUploader {
+    pub(super) fn new(stores: Arc<ObjectStores>, to: StoreUri) -> Self {
+        Self {
+            stores,
+            to,
+            taken: Mutex::default(),
+        }
+    }
+
+    /// Where the copy of a file is to be. No two files get the same place.
+    pub(super) fn place(&self, file: &LocalFile) -> Result<StoreUri, UploadError> {
+        let place = self
+            .to
+            .join(&file.name)
+            .map_err(|_| UploadError::Name(file.name.clone()))?;
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&Sha256::digest(&file.name)[..16]);
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        match taken.insert(hash) {
+            true => Ok(place),
+            false => Err(UploadError::Taken(place)),
+        }
+    }
+
+    /// Copies a file and gives the copy's ETag.
+    pub(super) async fn copy(
+        &self,
+        file: &LocalFile,
+        place: &StoreUri,
+    ) -> Result<Option<String>, UploadError> {
+        let kind = content_type(Path::new(&file.name));
+        match self
+            .stores
+            .put(place, &file.path, kind, WriteCondition::Always)
+            .await?
+        {
+            PutOutcome::Written { etag } => Ok(etag),
+            PutOutcome::AlreadyThere => Ok(None),
+        }
+    }
+}

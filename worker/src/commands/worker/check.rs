@@ -1,0 +1,113 @@
+//! `recto worker --check`: every part tried, every problem told at once.
+
+use std::process::ExitCode;
+
+use tokio::time::timeout;
+
+use crate::{
+    broker::{connection::connect, topology, topology::QueueTopology},
+    cli::{EXIT_FAILED, WorkerArgs},
+    models::hub::ProgressReporter,
+    models::loader,
+    observe::admin::AdminServer,
+    os::scratch::ScratchDir,
+    store::{ObjectStore, ObjectStores},
+};
+
+/// Tries everything that a worker needs, says of each part how it is, and changes nothing on broker and store.
+pub(super) async fn check(arguments: &WorkerArgs) -> ExitCode {
+    println!("settings: {}", arguments.shown());
+    let checks = [
+        ("engine", engine(arguments)),
+        ("rasterizer", rasterizer(arguments)),
+        ("work folder", work(arguments)),
+        ("admin port", admin(arguments).await),
+        ("store", store(arguments).await),
+        ("broker", broker(arguments).await),
+    ];
+    let (count, mut wrong) = (checks.len(), 0);
+    for (part, found) in checks {
+        match found {
+            Ok(said) => println!("{part}: ok, {said}"),
+            Err(error) => {
+                wrong += 1;
+                println!("{part}: {error:#}");
+            }
+        }
+    }
+    match wrong {
+        0 => {
+            println!("all is well: `recto worker` can start");
+            ExitCode::SUCCESS
+        }
+        wrong => {
+            println!("{wrong} of {count} parts are not usable");
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+fn engine(arguments: &WorkerArgs) -> anyhow::Result<String> {
+    let engine = loader::engine(
+        arguments.engine.name(),
+        &arguments.machine,
+        &arguments.got(),
+        ProgressReporter::Person,
+    )?;
+    let info = engine.info();
+    Ok(format!("{} with {}", info.name, info.model))
+}
+
+fn rasterizer(arguments: &WorkerArgs) -> anyhow::Result<String> {
+    loader::rasterizer(&arguments.machine)?;
+    Ok("PDFium's library is there".to_owned())
+}
+
+fn work(arguments: &WorkerArgs) -> anyhow::Result<String> {
+    let work = ScratchDir::open(&arguments.work.base(), arguments.work.limit_bytes())?;
+    work.check(0)?;
+    Ok(format!("below {}", arguments.work.base().display()))
+}
+
+async fn admin(arguments: &WorkerArgs) -> anyhow::Result<String> {
+    match arguments.admin.admin_address.0 {
+        Some(address) => Ok(format!(
+            "{} is free",
+            AdminServer::bind(address).await?.address()
+        )),
+        None => Ok("none is wanted".to_owned()),
+    }
+}
+
+async fn store(arguments: &WorkerArgs) -> anyhow::Result<String> {
+    let stores = ObjectStores::new(&arguments.store, arguments.file_root.file_root.as_deref())?;
+    let probe = stores.probe(arguments.store_probe.as_ref());
+    match timeout(arguments.start_timeout, probe).await {
+        Ok(usable) => usable?,
+        Err(_) => anyhow::bail!("it does not answer"),
+    }
+    Ok("it answers and takes the credentials".to_owned())
+}
+
+async fn broker(arguments: &WorkerArgs) -> anyhow::Result<String> {
+    let connection = connect(&arguments.broker, "check").await?;
+    let topology = QueueTopology::new(&arguments.broker);
+    let missing: Vec<String> = topology::loads(&connection, &topology)
+        .await?
+        .into_iter()
+        .filter(|(_, load)| load.is_none())
+        .map(|(queue, _)| queue.name)
+        .collect();
+    match (missing.is_empty(), arguments.broker.declare) {
+        (true, _) => Ok(format!("{}, all queues are there", arguments.broker.amqp)),
+        (false, true) => Ok(format!(
+            "{}, {} will be made at the start",
+            arguments.broker.amqp,
+            missing.join(", ")
+        )),
+        (false, false) => anyhow::bail!(
+            "{} not there; `recto queues declare` makes them",
+            missing.join(", ")
+        ),
+    }
+}

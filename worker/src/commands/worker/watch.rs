@@ -1,0 +1,110 @@
+//! What goes on beside the jobs: looks at the store and the disk, and what a scrape shows.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use tokio::time::{interval, sleep, timeout_at};
+
+use crate::{
+    broker::connection::ExponentialBackoff,
+    cli::WorkerArgs,
+    consumer::{Shutdown, beating},
+    job::JobContext,
+    observe::admin::{HealthComponent, ScrapeFn, WorkerHealth},
+    os::allocator,
+    store::{ObjectStore, StoreUri},
+};
+
+/// Between two looks at the store.
+const STORE_EVERY: Duration = Duration::from_secs(30);
+/// Between two looks at the disk.
+const DISK_EVERY: Duration = Duration::from_secs(10);
+/// Between two looks whether the last job is done.
+const MEMORY_EVERY: Duration = Duration::from_secs(1);
+/// A disk with less room than this takes no document.
+const LEAST_DISK_BYTES: u64 = 16 << 20;
+
+/// Waits until the store answers, as long as starting may take.
+pub(super) async fn wait_for_store(
+    parts: &JobContext,
+    health: &WorkerHealth,
+    arguments: &WorkerArgs,
+    start_by: Instant,
+    drain: &Shutdown,
+) -> anyhow::Result<()> {
+    let mut backoff = ExponentialBackoff::default();
+    loop {
+        let probe = parts.stores.probe(arguments.store_probe.as_ref());
+        let probed = tokio::select! {
+            probed = beating(health, timeout_at(start_by.into(), probe)) => probed,
+            () = drain.stop.cancelled() => return Ok(()),
+        };
+        let error = match probed {
+            Ok(Ok(())) => {
+                health.set(HealthComponent::Store, Ok(()));
+                return Ok(());
+            }
+            Ok(Err(error)) => error,
+            Err(_) => bail!("the store is not usable: it does not answer"),
+        };
+        health.set(HealthComponent::Store, Err(error.to_string()));
+        let wait = backoff.next_wait();
+        if !error.is_transient() || Instant::now() + wait >= start_by {
+            return Err(error).context("the store is not usable");
+        }
+        tracing::warn!(%error, "no store yet");
+        tokio::select! {
+            () = beating(health, sleep(wait)) => {}
+            () = drain.stop.cancelled() => return Ok(()),
+        }
+    }
+}
+
+/// Looks at store and disk for as long as the worker lives.
+pub(super) async fn watch(
+    parts: Arc<JobContext>,
+    health: Arc<WorkerHealth>,
+    probe: Option<StoreUri>,
+) {
+    let (mut store, mut disk) = (interval(STORE_EVERY), interval(DISK_EVERY));
+    let mut memory_check = interval(MEMORY_EVERY);
+    let mut worked = false;
+    // The first look at each was at the start.
+    store.tick().await;
+    disk.tick().await;
+    loop {
+        tokio::select! {
+            _ = memory_check.tick() => {
+                let works = parts.metrics.jobs_in_flight() > 0;
+                if worked && !works {
+                    // It may take some milliseconds, which the runtime's threads do not have.
+                    let _ = tokio::task::spawn_blocking(allocator::give_back).await;
+                }
+                worked = works;
+            }
+            _ = store.tick() => {
+                let usable = parts.stores.probe(probe.as_ref()).await;
+                health.set(HealthComponent::Store, usable.map_err(|error| error.to_string()));
+            }
+            _ = disk.tick() => {
+                let room = parts.work.check(LEAST_DISK_BYTES.min(parts.work.limit_bytes()));
+                health.set(HealthComponent::Disk, room.map_err(|error| error.to_string()));
+            }
+        }
+    }
+}
+
+/// What `/metrics` shows.
+pub(super) fn scrape(parts: &Arc<JobContext>, health: &Arc<WorkerHealth>) -> ScrapeFn {
+    let (parts, health) = (Arc::clone(parts), Arc::clone(health));
+    Arc::new(move || {
+        let metrics = &parts.metrics;
+        metrics.observe_engine(parts.engine.usage());
+        metrics.work(parts.work.used_bytes(), parts.work.limit_bytes());
+        metrics.ready(health.ready());
+        metrics.encode()
+    })
+}

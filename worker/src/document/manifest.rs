@@ -1,0 +1,87 @@
+//! What a document's manifest says, whichever command read it.
+
+use std::{
+    fs::File,
+    io::{self, Read, Seek},
+};
+
+use recto_pipeline::{
+    engine::Engine,
+    read::{ReadError, ReadOutcome},
+};
+use recto_schemas::{
+    DocumentState, DocumentTiming, Manifest, ModelInfo, Options, PIPELINE_REVISION, PageCounts,
+    Reason, SourceInfo,
+};
+use sha2::{Digest, Sha256};
+
+/// The manifest of a reading, but for its pages and timing.
+pub(crate) fn manifest(
+    source: SourceInfo,
+    result: Result<ReadOutcome, ReadError>,
+    options: &Options,
+    engine: &dyn Engine,
+) -> Manifest {
+    let blank = blank(source, options, engine);
+    match result {
+        Ok(outcome) => Manifest {
+            state: outcome.state,
+            failure: outcome.failure,
+            format: Some(outcome.format),
+            counts: outcome.counts,
+            warnings: outcome.warnings,
+            ..blank
+        },
+        Err(error) => Manifest {
+            failure: Some(Reason {
+                kind: error.kind().to_owned(),
+                message: error.to_string(),
+            }),
+            ..blank
+        },
+    }
+}
+
+/// The manifest of a document that nothing was read of.
+pub(crate) fn blank(source: SourceInfo, options: &Options, engine: &dyn Engine) -> Manifest {
+    let engine = engine.info();
+    Manifest {
+        schema: Manifest::SCHEMA.to_owned(),
+        state: DocumentState::Failed,
+        failure: None,
+        source,
+        format: None,
+        engine: engine.name.to_string(),
+        model: ModelInfo {
+            name: engine.model.clone(),
+            sha256: engine.model_sha256.clone(),
+        },
+        pipeline_revision: PIPELINE_REVISION,
+        options: options.clone(),
+        identity: None,
+        job: None,
+        counts: PageCounts::default(),
+        warnings: Vec::new(),
+        pages: Vec::new(),
+        timing: DocumentTiming::default(),
+    }
+}
+
+/// SHA-256 of the whole file, 64 hexadecimal digits; the file stands at its start again.
+pub(crate) fn sha256(file: &mut File) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            read => hash.update(&buffer[..read]),
+        }
+    }
+    file.rewind()?;
+    Ok(hex(&hash.finalize()))
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

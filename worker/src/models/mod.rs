@@ -1,0 +1,4 @@
+//! Models and libraries: found on this machine or on the Hugging Face hub, and loaded.
+
+pub(crate) mod hub;
+pub(crate) mod loader;

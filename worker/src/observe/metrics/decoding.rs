@@ -1,0 +1,89 @@
+//! What an engine with a decoder counts: tokens, batches, and the attempts that pages took.
+
+use prometheus::{IntCounter, Registry, Result};
+use recto_pipeline::engine::DecodeUsage;
+use recto_schemas::DecodingReport;
+
+use super::{
+    MetricFamily, counter, counters,
+    labels::{AttemptMethod, MetricLabel, RejectionReason},
+};
+
+/// The decoder's series; they stay at zero where the engine has none.
+pub(super) struct DecodingMetrics {
+    steps: IntCounter,
+    rows: IntCounter,
+    tokens: IntCounter,
+    views: IntCounter,
+    loops: IntCounter,
+    attempts: MetricFamily<AttemptMethod, IntCounter>,
+    rejections: MetricFamily<RejectionReason, IntCounter>,
+}
+
+impl DecodingMetrics {
+    /// Makes all series, each at zero.
+    pub(super) fn new(registry: &Registry) -> Result<Self> {
+        let count = |name, help| counter(registry, name, help);
+        Ok(Self {
+            steps: count(
+                "recto_decode_steps_total",
+                "Turns in which every sequence of the batch got its next token.",
+            )?,
+            rows: count(
+                "recto_decode_rows_total",
+                "Sequences in those turns, added up; divided by the turns, the mean batch.",
+            )?,
+            tokens: count("recto_decode_tokens_total", "Tokens written.")?,
+            views: count(
+                "recto_encode_views_total",
+                "Views of pages that went through the vision encoder.",
+            )?,
+            loops: count(
+                "recto_decode_loops_total",
+                "Sequences cut because they repeated themselves.",
+            )?,
+            attempts: counters(
+                registry,
+                "recto_page_attempts_total",
+                "Attempts at reading pages, by the way of each.",
+            )?,
+            rejections: counters(
+                registry,
+                "recto_page_rejections_total",
+                "Attempts whose text was not kept, and why.",
+            )?,
+        })
+    }
+
+    /// What the decoder has done so far; to be told at each scrape.
+    pub(super) fn observe(&self, usage: &DecodeUsage) {
+        for (count, total) in [
+            (&self.steps, usage.steps),
+            (&self.rows, usage.rows),
+            (&self.tokens, usage.tokens),
+            (&self.views, usage.views),
+            (&self.loops, usage.loops),
+        ] {
+            count.inc_by(total.saturating_sub(count.get()));
+        }
+    }
+
+    /// What reading a page took.
+    pub(super) fn page(&self, decoding: &DecodingReport) {
+        if decoding.attempts.is_empty() {
+            let only = match decoding.pages_in_pass {
+                0 | 1 => AttemptMethod::Single,
+                _ => AttemptMethod::Pass,
+            };
+            self.attempts.of(only).inc();
+        }
+        for attempt in &decoding.attempts {
+            let way = AttemptMethod::named(&attempt.way).unwrap_or(AttemptMethod::Other);
+            self.attempts.of(way).inc();
+            if let Some(why) = &attempt.rejected {
+                let why = RejectionReason::named(why).unwrap_or(RejectionReason::Other);
+                self.rejections.of(why).inc();
+            }
+        }
+    }
+}

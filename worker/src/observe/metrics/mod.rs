@@ -1,0 +1,469 @@
+//! What a worker counts and measures, for Prometheus. Only this module knows the metrics' names.
+//!
+//! Callers say what happened in their own terms. Label values come from closed sets and all stand at zero from the
+//! start, so that a rate is right from the first event on and an alert never waits for a series to appear.
+
+// The closed sets of label values.
+mod labels;
+// What an engine with a decoder counts.
+mod decoding;
+
+use std::{
+    collections::BTreeMap,
+    marker::PhantomData,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use prometheus::{
+    Counter, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, Result, TextEncoder, core::Collector,
+    process_collector::ProcessCollector,
+};
+use recto_pipeline::engine::EngineUsage;
+use recto_schemas::PageSummary;
+
+use decoding::DecodingMetrics;
+pub(crate) use labels::{
+    ConfirmOutcome, DocumentEnd, JobStage, MetricLabel, PageEnd, ReconnectPeer, TransferDirection,
+};
+
+/// Upper bounds in seconds, from a small page to the longest document.
+const SECONDS: [f64; 17] = [
+    0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0,
+    1800.0, 3600.0,
+];
+
+/// What a kind is counted as that was not named at the start.
+const OTHER: &str = "other";
+
+/// The verdicts that have a counter of their own.
+const RETRY: &str = "retry";
+const DEAD_LETTER: &str = "dead-letter";
+
+/// Verdicts on a job, and for each the kinds it may have.
+pub(crate) type DispositionKinds<'a> = [(&'static str, &'a [&'static str])];
+
+/// What runs here.
+#[derive(Clone, Debug)]
+pub(crate) struct BuildInfo<'a> {
+    /// Version of this program.
+    pub(crate) version: &'a str,
+    /// Name of the engine.
+    pub(crate) engine: &'a str,
+    /// SHA-256 of its model's files, 64 hexadecimal digits.
+    pub(crate) model_sha256: &'a str,
+}
+
+/// A worker's metrics, in a registry of their own.
+pub(crate) struct Metrics {
+    registry: Registry,
+    jobs: BTreeMap<(&'static str, &'static str), IntCounter>,
+    retries: BTreeMap<&'static str, IntCounter>,
+    dead_letters: BTreeMap<&'static str, IntCounter>,
+    jobs_in_flight: IntGauge,
+    jobs_permits: IntGauge,
+    ready: IntGauge,
+    documents: MetricFamily<DocumentEnd, IntCounter>,
+    document_seconds: Histogram,
+    pages: MetricFamily<PageEnd, IntCounter>,
+    stage_seconds: MetricFamily<JobStage, Histogram>,
+    queue_wait_seconds: Histogram,
+    bytes: MetricFamily<TransferDirection, IntCounter>,
+    engine_lanes: IntGauge,
+    engine_busy_seconds: Counter,
+    /// How much of the engine's time is in the counter. Held while any of the engine's counters is raised.
+    engine_busy: Mutex<Duration>,
+    decoding: DecodingMetrics,
+    reconnects: MetricFamily<ReconnectPeer, IntCounter>,
+    confirms: MetricFamily<ConfirmOutcome, IntCounter>,
+    confirm_seconds: Histogram,
+    stale_settlements: IntCounter,
+    work_bytes: IntGauge,
+    work_limit_bytes: IntGauge,
+}
+
+impl Metrics {
+    /// Makes all series, each at zero. `verdicts` are all that [`Metrics::job`] will be told.
+    pub(crate) fn new(build: &BuildInfo<'_>, verdicts: &DispositionKinds<'_>) -> Result<Self> {
+        let registry = Registry::new();
+        let r = &registry;
+        r.register(Box::new(ProcessCollector::for_self()))?;
+        build_info(r, build)?;
+        Ok(Self {
+            jobs: jobs(r, verdicts)?,
+            retries: kinds(
+                r,
+                "recto_retries_total",
+                "Jobs put back to be tried again later.",
+                kinds_of(verdicts, RETRY),
+            )?,
+            dead_letters: kinds(
+                r,
+                "recto_dead_letters_total",
+                "Jobs given up and kept in the dead-letter queue.",
+                kinds_of(verdicts, DEAD_LETTER),
+            )?,
+            jobs_in_flight: gauge(r, "recto_jobs_in_flight", "Jobs being worked on.")?,
+            jobs_permits: gauge(
+                r,
+                "recto_jobs_permits",
+                "Most jobs that are worked on at once.",
+            )?,
+            ready: gauge(
+                r,
+                "recto_ready",
+                "1 while broker, store, engine and disk are usable and the worker is not draining.",
+            )?,
+            documents: counters(r, "recto_documents_total", "Documents by how they ended.")?,
+            document_seconds: histogram(
+                r,
+                "recto_document_seconds",
+                "Time of one job, from its delivery to its verdict.",
+            )?,
+            pages: counters(r, "recto_pages_total", "Pages by how they ended.")?,
+            stage_seconds: histograms(
+                r,
+                "recto_stage_seconds",
+                "Time by stage: fetch, read, store and publish of a document; raster, queue and engine of a page.",
+            )?,
+            queue_wait_seconds: histogram(
+                r,
+                "recto_queue_wait_seconds",
+                "Time from a job's submission to its delivery.",
+            )?,
+            bytes: counters(
+                r,
+                "recto_bytes_total",
+                "Bytes fetched from and stored in the store.",
+            )?,
+            engine_lanes: gauge(
+                r,
+                "recto_engine_lanes",
+                "Threads or devices that run the model.",
+            )?,
+            engine_busy_seconds: busy_seconds(r)?,
+            engine_busy: Mutex::default(),
+            decoding: DecodingMetrics::new(r)?,
+            reconnects: counters(
+                r,
+                "recto_reconnects_total",
+                "Connections made again after they were lost.",
+            )?,
+            confirms: counters(
+                r,
+                "recto_confirms_total",
+                "Published messages by what the broker said of them.",
+            )?,
+            confirm_seconds: histogram(
+                r,
+                "recto_confirm_seconds",
+                "Time from publishing a message to the broker's word on it.",
+            )?,
+            stale_settlements: counter(
+                r,
+                "recto_stale_settlements_total",
+                "Verdicts that came after their delivery's channel was gone; the broker delivers the job again.",
+            )?,
+            work_bytes: gauge(
+                r,
+                "recto_work_bytes",
+                "Bytes of the work folder that are in use.",
+            )?,
+            work_limit_bytes: gauge(
+                r,
+                "recto_work_limit_bytes",
+                "Bytes of the work folder that may be used.",
+            )?,
+            registry,
+        })
+    }
+
+    /// Everything in Prometheus' text format.
+    pub(crate) fn encode(&self) -> String {
+        TextEncoder::new()
+            .encode_to_string(&self.registry.gather())
+            .unwrap_or_else(|error| {
+                tracing::error!(%error, "the metrics cannot be written");
+                String::new()
+            })
+    }
+
+    /// A job has its verdict. A kind that was not named at the start counts as `other`.
+    pub(crate) fn job(&self, verdict: &str, kind: &str) {
+        let of = |kind| self.jobs.get(&(verdict, kind));
+        let Some(jobs) = of(kind).or_else(|| of(OTHER)) else {
+            tracing::error!(
+                verdict,
+                kind,
+                "a verdict without a metric; name it when the metrics are made"
+            );
+            return;
+        };
+        jobs.inc();
+        let own = match verdict {
+            RETRY => &self.retries,
+            DEAD_LETTER => &self.dead_letters,
+            _ => return,
+        };
+        if let Some(count) = own.get(kind).or_else(|| own.get(OTHER)) {
+            count.inc();
+        }
+    }
+
+    /// A job is being worked on until what this gives is dropped.
+    pub(crate) fn job_in_flight(&self) -> InFlight {
+        self.jobs_in_flight.inc();
+        InFlight(self.jobs_in_flight.clone())
+    }
+
+    /// Jobs that are being worked on.
+    pub(crate) fn jobs_in_flight(&self) -> i64 {
+        self.jobs_in_flight.get()
+    }
+
+    /// Most jobs at once.
+    pub(crate) fn permits(&self, jobs: usize) {
+        self.jobs_permits.set(whole(jobs as u64));
+    }
+
+    /// Whether the worker is ready, as `/readyz` says it.
+    pub(crate) fn ready(&self, ready: bool) {
+        self.ready.set(ready.into());
+    }
+
+    /// A document ended, so long after its delivery.
+    pub(crate) fn document(&self, end: DocumentEnd, took: Duration) {
+        self.documents.of(end).inc();
+        self.document_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A page ended.
+    pub(crate) fn page(&self, page: &PageSummary) {
+        self.pages.of(page.outcome.into()).inc();
+        if let Some(decoding) = &page.decoding {
+            self.decoding.page(decoding);
+        }
+        let timing = &page.timing;
+        for (stage, seconds) in [
+            (JobStage::Raster, timing.raster_s),
+            (JobStage::Queue, timing.queue_s),
+            (JobStage::Engine, timing.engine_s),
+        ] {
+            // A stage that the page did not go through would only pull the quantiles down.
+            if seconds > 0.0 {
+                self.stage_seconds.of(stage).observe(seconds);
+            }
+        }
+    }
+
+    /// So many pages of a document were not read, for it has more than are read from one.
+    pub(crate) fn pages_skipped(&self, pages: u32) {
+        self.pages.of(PageEnd::Skipped).inc_by(pages.into());
+    }
+
+    /// A stage took so long.
+    pub(crate) fn stage(&self, stage: JobStage, took: Duration) {
+        self.stage_seconds.of(stage).observe(took.as_secs_f64());
+    }
+
+    /// A job came so long after it was submitted.
+    pub(crate) fn queue_wait(&self, wait: Duration) {
+        self.queue_wait_seconds.observe(wait.as_secs_f64());
+    }
+
+    /// So many bytes went between store and worker.
+    pub(crate) fn bytes(&self, direction: TransferDirection, bytes: u64) {
+        self.bytes.of(direction).inc_by(bytes);
+    }
+
+    /// What the engine has done so far; to be told at each scrape.
+    pub(crate) fn observe_engine(&self, usage: EngineUsage) {
+        self.engine_lanes.set(usage.lanes.into());
+        let mut counted = self
+            .engine_busy
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(decode) = &usage.decode {
+            self.decoding.observe(decode);
+        }
+        if let Some(more) = usage.busy.checked_sub(*counted) {
+            self.engine_busy_seconds.inc_by(more.as_secs_f64());
+            *counted = usage.busy;
+        }
+    }
+
+    /// A connection was made again.
+    pub(crate) fn reconnected(&self, peer: ReconnectPeer) {
+        self.reconnects.of(peer).inc();
+    }
+
+    /// What the broker said of a published message, so long after it.
+    pub(crate) fn confirm(&self, outcome: ConfirmOutcome, took: Duration) {
+        self.confirms.of(outcome).inc();
+        self.confirm_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A verdict came after its delivery's channel was gone.
+    pub(crate) fn stale_settlement(&self) {
+        self.stale_settlements.inc();
+    }
+
+    /// How full the work folder is; to be told at each scrape.
+    pub(crate) fn work(&self, used_bytes: u64, limit_bytes: u64) {
+        self.work_bytes.set(whole(used_bytes));
+        self.work_limit_bytes.set(whole(limit_bytes));
+    }
+}
+
+/// A job that is being worked on.
+#[must_use]
+pub(crate) struct InFlight(IntGauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// One metric for each value of a label.
+struct MetricFamily<L, M> {
+    members: Vec<M>,
+    label: PhantomData<fn(L)>,
+}
+
+impl<L: MetricLabel, M> MetricFamily<L, M> {
+    fn new(member: impl Fn(&'static str) -> Result<M>) -> Result<Self> {
+        Ok(Self {
+            members: L::VALUES
+                .iter()
+                .map(|value| member(value))
+                .collect::<Result<_>>()?,
+            label: PhantomData,
+        })
+    }
+
+    fn of(&self, label: L) -> &M {
+        &self.members[label.index()]
+    }
+}
+
+fn jobs(
+    registry: &Registry,
+    verdicts: &DispositionKinds<'_>,
+) -> Result<BTreeMap<(&'static str, &'static str), IntCounter>> {
+    let all = registered(
+        registry,
+        IntCounterVec::new(
+            Opts::new("recto_jobs_total", "Jobs by verdict and kind."),
+            &["verdict", "kind"],
+        )?,
+    )?;
+    let pairs = verdicts
+        .iter()
+        .flat_map(|(verdict, kinds)| with_other(kinds).map(move |kind| (*verdict, kind)));
+    pairs
+        .map(|(verdict, kind)| {
+            let count = all.get_metric_with_label_values(&[verdict, kind])?;
+            Ok(((verdict, kind), count))
+        })
+        .collect()
+}
+
+fn kinds(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    kinds: &[&'static str],
+) -> Result<BTreeMap<&'static str, IntCounter>> {
+    let all = registered(
+        registry,
+        IntCounterVec::new(Opts::new(name, help), &["kind"])?,
+    )?;
+    with_other(kinds)
+        .map(|kind| Ok((kind, all.get_metric_with_label_values(&[kind])?)))
+        .collect()
+}
+
+fn kinds_of<'a>(verdicts: &DispositionKinds<'a>, wanted: &str) -> &'a [&'static str] {
+    verdicts
+        .iter()
+        .find(|(verdict, _)| *verdict == wanted)
+        .map_or(&[], |(_, kinds)| kinds)
+}
+
+fn with_other(kinds: &[&'static str]) -> impl Iterator<Item = &'static str> {
+    kinds.iter().copied().chain([OTHER])
+}
+
+fn build_info(registry: &Registry, build: &BuildInfo<'_>) -> Result<()> {
+    let info = registered(
+        registry,
+        IntGaugeVec::new(
+            Opts::new("recto_build_info", "1; what runs here is in the labels."),
+            &["version", "engine", "model_sha256"],
+        )?,
+    )?;
+    info.get_metric_with_label_values(&[build.version, build.engine, build.model_sha256])?
+        .set(1);
+    Ok(())
+}
+
+fn busy_seconds(registry: &Registry) -> Result<Counter> {
+    registered(
+        registry,
+        Counter::new(
+            "recto_engine_busy_seconds_total",
+            "Time the engine's lanes were at work, all of them together.",
+        )?,
+    )
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter> {
+    registered(registry, IntCounter::new(name, help)?)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge> {
+    registered(registry, IntGauge::new(name, help)?)
+}
+
+fn histogram(registry: &Registry, name: &str, help: &str) -> Result<Histogram> {
+    registered(registry, Histogram::with_opts(seconds(name, help))?)
+}
+
+fn counters<L: MetricLabel>(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+) -> Result<MetricFamily<L, IntCounter>> {
+    let all = registered(
+        registry,
+        IntCounterVec::new(Opts::new(name, help), &[L::KEY])?,
+    )?;
+    MetricFamily::new(|value| all.get_metric_with_label_values(&[value]))
+}
+
+fn histograms<L: MetricLabel>(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+) -> Result<MetricFamily<L, Histogram>> {
+    let all = registered(registry, HistogramVec::new(seconds(name, help), &[L::KEY])?)?;
+    MetricFamily::new(|value| all.get_metric_with_label_values(&[value]))
+}
+
+fn seconds(name: &str, help: &str) -> HistogramOpts {
+    HistogramOpts::new(name, help).buckets(SECONDS.to_vec())
+}
+
+fn registered<M: Collector + Clone + 'static>(registry: &Registry, metric: M) -> Result<M> {
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,299 @@
+use recto_pipeline::engine::DecodeUsage;
+use recto_schemas::{
+    DecodingReport, FinishReason, GotMode, PageOutcome, PageTiling, PageTiming, ReadAttempt,
+    ResultState,
+};
+
+use super::*;
+
+const VERDICTS: &DispositionKinds<'static> = &[
+    ("ack", &["done", "partial", "failed", "skipped"]),
+    ("dead-letter", &["encrypted", "crash-loop"]),
+    ("retry", &["store", "panic"]),
+    ("hand-back", &["drain"]),
+];
+
+fn metrics() -> Metrics {
+    let build = BuildInfo {
+        version: "1.2.3",
+        engine: "ppocr",
+        model_sha256: "abc",
+    };
+    Metrics::new(&build, VERDICTS).unwrap()
+}
+
+/// The value of one series, as a scrape shows it.
+fn value(metrics: &Metrics, series: &str) -> f64 {
+    let text = metrics.encode();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '))
+        .unwrap_or_else(|| panic!("no {series} in\n{text}"));
+    line.parse().unwrap()
+}
+
+fn page(outcome: PageOutcome, timing: PageTiming) -> PageSummary {
+    PageSummary {
+        page: 1,
+        outcome,
+        reason: None,
+        engine: None,
+        dpi: None,
+        width_px: None,
+        height_px: None,
+        rotation: 0,
+        confidence: None,
+        characters: 0,
+        decoding: None,
+        timing,
+    }
+}
+
+/// Tells every method something.
+fn all_told() -> Metrics {
+    let metrics = metrics();
+    let took = Duration::from_millis(1500);
+    for (verdict, kinds) in VERDICTS {
+        for kind in *kinds {
+            metrics.job(verdict, kind);
+        }
+    }
+    for state in ResultState::ALL {
+        metrics.document(state.into(), took);
+    }
+    for outcome in [
+        PageOutcome::Ok,
+        PageOutcome::Empty,
+        PageOutcome::TextLayer,
+        PageOutcome::Failed,
+    ] {
+        metrics.page(&page(outcome, PageTiming::default()));
+    }
+    metrics.pages_skipped(7);
+    for stage in [
+        JobStage::Fetch,
+        JobStage::Read,
+        JobStage::Store,
+        JobStage::Publish,
+    ] {
+        metrics.stage(stage, took);
+    }
+    for outcome in [
+        ConfirmOutcome::Confirmed,
+        ConfirmOutcome::Unroutable,
+        ConfirmOutcome::Nacked,
+        ConfirmOutcome::TimedOut,
+        ConfirmOutcome::BrokerLost,
+    ] {
+        metrics.confirm(outcome, took);
+    }
+    metrics.queue_wait(took);
+    metrics.bytes(TransferDirection::Fetched, 10);
+    metrics.bytes(TransferDirection::Stored, 20);
+    metrics.reconnected(ReconnectPeer::Broker);
+    metrics.stale_settlement();
+    metrics.permits(4);
+    metrics.ready(true);
+    metrics.work(5, u64::MAX);
+    metrics
+}
+
+/// All series of a scrape, without their values and without the process's own.
+fn series(metrics: &Metrics) -> Vec<String> {
+    let text = metrics.encode();
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .filter(|line| !line.starts_with("process_"))
+        .map(|line| line.rsplit_once(' ').unwrap().0.to_owned())
+        .collect()
+}
+
+#[test]
+fn all_series_are_there_before_anything_happened() {
+    assert_eq!(series(&metrics()), series(&all_told()));
+}
+
+#[test]
+fn what_callers_say_is_what_a_scrape_shows() {
+    let metrics = all_told();
+    for (series, expected) in [
+        (
+            r#"recto_jobs_total{kind="encrypted",verdict="dead-letter"}"#,
+            1.0,
+        ),
+        (r#"recto_jobs_total{kind="other",verdict="ack"}"#, 0.0),
+        (r#"recto_dead_letters_total{kind="crash-loop"}"#, 1.0),
+        (r#"recto_retries_total{kind="panic"}"#, 1.0),
+        (r#"recto_documents_total{state="skipped"}"#, 1.0),
+        ("recto_document_seconds_count", 4.0),
+        ("recto_document_seconds_sum", 6.0),
+        (r#"recto_pages_total{outcome="text-layer"}"#, 1.0),
+        (r#"recto_pages_total{outcome="skipped"}"#, 7.0),
+        (r#"recto_stage_seconds_count{stage="fetch"}"#, 1.0),
+        (r#"recto_queue_wait_seconds_bucket{le="1"}"#, 0.0),
+        (r#"recto_queue_wait_seconds_bucket{le="2.5"}"#, 1.0),
+        (r#"recto_bytes_total{direction="stored"}"#, 20.0),
+        (r#"recto_reconnects_total{peer="broker"}"#, 1.0),
+        (r#"recto_confirms_total{outcome="confirm-timeout"}"#, 1.0),
+        ("recto_confirm_seconds_count", 5.0),
+        ("recto_stale_settlements_total", 1.0),
+        ("recto_jobs_permits", 4.0),
+        ("recto_ready", 1.0),
+        ("recto_work_bytes", 5.0),
+        (
+            r#"recto_build_info{engine="ppocr",model_sha256="abc",version="1.2.3"}"#,
+            1.0,
+        ),
+    ] {
+        assert_eq!(value(&metrics, series), expected, "{series}");
+    }
+}
+
+#[test]
+fn a_page_counts_only_the_stages_it_went_through() {
+    let metrics = metrics();
+    metrics.page(&page(
+        PageOutcome::Empty,
+        PageTiming {
+            raster_s: 0.2,
+            queue_s: 0.0,
+            engine_s: 0.0,
+        },
+    ));
+    assert_eq!(
+        value(&metrics, r#"recto_stage_seconds_sum{stage="raster"}"#),
+        0.2
+    );
+    assert_eq!(
+        value(&metrics, r#"recto_stage_seconds_count{stage="engine"}"#),
+        0.0
+    );
+}
+
+#[test]
+fn a_kind_nobody_named_is_counted_but_makes_no_series() {
+    let metrics = metrics();
+    let before = series(&metrics);
+    metrics.job("retry", "what-is-this");
+    metrics.job("nonsense", "what-is-this");
+    assert_eq!(
+        value(
+            &metrics,
+            r#"recto_jobs_total{kind="other",verdict="retry"}"#
+        ),
+        1.0
+    );
+    assert_eq!(value(&metrics, r#"recto_retries_total{kind="other"}"#), 1.0);
+    assert_eq!(series(&metrics), before);
+}
+
+#[test]
+fn a_job_is_in_flight_until_its_guard_is_dropped() {
+    let metrics = metrics();
+    let first = metrics.job_in_flight();
+    let second = metrics.job_in_flight();
+    assert_eq!(value(&metrics, "recto_jobs_in_flight"), 2.0);
+    drop((first, second));
+    assert_eq!(value(&metrics, "recto_jobs_in_flight"), 0.0);
+}
+
+#[test]
+fn the_engines_time_is_counted_once_however_often_it_is_told() {
+    let metrics = metrics();
+    let busy = |seconds| EngineUsage {
+        lanes: 2,
+        busy: Duration::from_secs(seconds),
+        decode: None,
+    };
+    for seconds in [3, 3, 5, 4] {
+        metrics.observe_engine(busy(seconds));
+    }
+    assert_eq!(value(&metrics, "recto_engine_busy_seconds_total"), 5.0);
+    assert_eq!(value(&metrics, "recto_engine_lanes"), 2.0);
+}
+
+#[test]
+fn what_the_decoder_did_is_counted_once_however_often_it_is_told() {
+    let metrics = metrics();
+    let usage = |steps| EngineUsage {
+        decode: Some(DecodeUsage {
+            steps,
+            rows: 8 * steps,
+            tokens: 7 * steps,
+            views: 3,
+            loops: 1,
+            ..DecodeUsage::default()
+        }),
+        ..EngineUsage::default()
+    };
+    for steps in [10, 10, 25] {
+        metrics.observe_engine(usage(steps));
+    }
+    for (series, expected) in [
+        ("recto_decode_steps_total", 25.0),
+        ("recto_decode_rows_total", 200.0),
+        ("recto_decode_tokens_total", 175.0),
+        ("recto_encode_views_total", 3.0),
+        ("recto_decode_loops_total", 1.0),
+    ] {
+        assert_eq!(value(&metrics, series), expected, "{series}");
+    }
+}
+
+#[test]
+fn every_attempt_at_a_page_is_counted_by_its_way_and_its_end() {
+    let metrics = metrics();
+    let before = series(&metrics);
+    let attempt = |way: &str, rejected: Option<&str>| ReadAttempt {
+        way: way.to_owned(),
+        tokens: 5,
+        stop: FinishReason::End,
+        rejected: rejected.map(str::to_owned),
+    };
+    let read = |pages_in_pass, attempts| PageSummary {
+        decoding: Some(DecodingReport {
+            mode: GotMode::Format,
+            tiling: PageTiling {
+                columns: 1,
+                rows: 1,
+                reason: "ordinary".to_owned(),
+            },
+            pages_in_pass,
+            prompt_tokens: 286,
+            tokens: 5,
+            stop: FinishReason::End,
+            attempts,
+            verified: None,
+        }),
+        ..page(PageOutcome::Ok, PageTiming::default())
+    };
+    metrics.page(&read(1, Vec::new()));
+    metrics.page(&read(4, Vec::new()));
+    let ladder = vec![
+        attempt("pass", Some("too-few-words")),
+        attempt("single", Some("repetition")),
+        attempt("by-magic", Some("out of luck")),
+        attempt("ppocr", None),
+    ];
+    metrics.page(&read(1, ladder));
+    for (series, expected) in [
+        (r#"recto_page_attempts_total{way="pass"}"#, 2.0),
+        (r#"recto_page_attempts_total{way="single"}"#, 2.0),
+        (r#"recto_page_attempts_total{way="ppocr"}"#, 1.0),
+        (r#"recto_page_attempts_total{way="other"}"#, 1.0),
+        (r#"recto_page_rejections_total{reason="repetition"}"#, 1.0),
+        (
+            r#"recto_page_rejections_total{reason="too-few-words"}"#,
+            1.0,
+        ),
+        (r#"recto_page_rejections_total{reason="other"}"#, 1.0),
+    ] {
+        assert_eq!(value(&metrics, series), expected, "{series}");
+    }
+    assert_eq!(series(&metrics), before);
+}
+
+#[test]
+fn the_process_is_measured_too() {
+    assert!(value(&metrics(), "process_resident_memory_bytes") > 0.0);
+}

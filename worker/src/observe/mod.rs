@@ -1,0 +1,5 @@
+//! Logging, metrics and the admin port of a worker.
+
+pub(crate) mod admin;
+pub(crate) mod logging;
+pub(crate) mod metrics;
