@@ -1,6 +1,6 @@
 //! Jobs that cannot be done: each leaves the queue with its reason.
 
-use recto_schemas::{Job, DocumentPassword};
+use recto_schemas::{DocumentPassword, Job};
 
 use crate::support::{
     pdf, repository,

@@ -3,7 +3,7 @@
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use image::{
-    Limits, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Rgb, RgbImage, imageops,
+    DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage, imageops,
     metadata::Orientation,
 };
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pulldown_cmark::{Event, Parser as Reader, Options};
+use pulldown_cmark::{Event, Options, Parser as Reader};
 use recto_schemas::HeadersFooters;
 
 use super::*;

@@ -27,10 +27,15 @@ const MOST_BACK_OFF: Duration = Duration::from_secs(20);
 
 /// A client, and what messages call its store.
 pub(super) async fn client(arguments: &StoreArgs) -> Result<(Client, String)> {
-    let mut loader = loader(arguments);
-    if let Some(file) = &arguments.s3_ca_file {
-        loader = trust(loader, file).await?;
-    }
+    let tls = match &arguments.s3_ca_file {
+        Some(file) => tls_with(file).await?,
+        None => TlsContext::builder().build().map_err(no_tls)?,
+    };
+    let http = HttpBuilder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(tls)
+        .build_https();
+    let mut loader = loader(arguments).http_client(http);
     if let Some(endpoint) = &arguments.s3_endpoint {
         loader = loader.endpoint_url(address(endpoint)?);
     }
@@ -92,7 +97,7 @@ fn address(endpoint: &str) -> Result<&str> {
 
 /// Trusts the certificates of a file besides the system's. They are checked here, since the client takes
 /// their soundness for granted.
-async fn trust(loader: ConfigLoader, file: &Path) -> Result<ConfigLoader> {
+async fn tls_with(file: &Path) -> Result<TlsContext> {
     let wrong = |why: String| {
         let why = format!("--s3-ca-file: {why}");
         StoreError::new(file.display(), ErrorCause::NotConfigured(why))
@@ -112,15 +117,14 @@ async fn trust(loader: ConfigLoader, file: &Path) -> Result<ConfigLoader> {
             .add(certificate)
             .map_err(|error| wrong(format!("not a sound certificate: {error}")))?;
     }
-    let trusted = TlsContext::builder()
+    TlsContext::builder()
         .with_trust_store(TrustStore::default().with_pem_certificate(pem))
         .build()
-        .map_err(|error| wrong(error.to_string()))?;
-    let http = HttpBuilder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .tls_context(trusted)
-        .build_https();
-    Ok(loader.http_client(http))
+        .map_err(|error| wrong(error.to_string()))
+}
+
+fn no_tls(error: impl std::fmt::Display) -> StoreError {
+    StoreError::new("S3", ErrorCause::NotConfigured(format!("TLS: {error}")))
 }
 
 /// Missing credentials are said at once and in plain words, not as the failure of the first request.

@@ -26,9 +26,10 @@ use crate::{
         got::{
             CrossCheckFactory, GotEngine, ModelIdentity,
             config::{
-                CheckpointConfig, CheckpointLayout, ProcessorConfig, RowConfig, TextConfig, VisionConfig,
+                CheckpointConfig, CheckpointLayout, ProcessorConfig, RowConfig, TextConfig,
+                VisionConfig,
             },
-            model::{GenerativeModel, DecodeInput, SampledToken},
+            model::{DecodeInput, GenerativeModel, SampledToken},
             tokens::GotTokenizer,
             view::InputImage,
         },

@@ -8,7 +8,7 @@ use crate::{
         got::{
             fixtures::{ReferenceCase, ReferenceData, checkpoint},
             guard::TokenClasses,
-            schedule::{Scheduler, Sequence, Completion},
+            schedule::{Completion, Scheduler, Sequence},
         },
     },
 };
