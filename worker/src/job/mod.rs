@@ -3,7 +3,6 @@
 //! Every step may be repeated: work is found again by its identity, files are written over, and the manifest,
 //! which is stored last, says that all is there.
 
-// Why a job has no result, and the one list of words for it.
 pub(crate) mod failure;
 // A message's body: into a job, and into what may be shown of it.
 pub(crate) mod message;
@@ -19,6 +18,8 @@ mod read;
 mod keep;
 // The messages a job ends with.
 pub(crate) mod outcome;
+// What a worker does about a failure, by its kind.
+pub(crate) mod policy;
 // What becomes of a message.
 pub(crate) mod verdict;
 
@@ -28,7 +29,10 @@ use std::{
 };
 
 use recto_pipeline::{cancel::CancelToken, engine::Engine, image::rasterizer::Rasterizer};
-use recto_schemas::{DocumentState, Job, Manifest, ResultSource, ResultState, ResultTiming};
+use recto_schemas::{
+    DocumentState, FailureKind, FailureStage, Job, Manifest, ResultSource, ResultState,
+    ResultTiming,
+};
 use tracing::Instrument;
 
 use crate::{
@@ -37,7 +41,7 @@ use crate::{
     os::scratch::ScratchDir,
     store::{ObjectStore, ObjectStores, ObjectVersion},
 };
-use failure::{FailureStage, JobFailure};
+use failure::JobFailure;
 use place::{KeyedLock, OutputPath};
 use plan::{ValidatedJob, WorkerLimits};
 
@@ -136,7 +140,7 @@ async fn make(
         let message = format!("the document has {bytes} bytes and the limit is {limit}");
         return Err(JobFailure::new(
             FailureStage::Fetch,
-            "document-too-large",
+            FailureKind::DocumentTooLarge,
             message,
         ));
     }
@@ -147,7 +151,7 @@ async fn make(
         );
         return Err(JobFailure::new(
             FailureStage::Fetch,
-            "document-too-large",
+            FailureKind::DocumentTooLarge,
             message,
         ));
     }

@@ -5,14 +5,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use recto_schemas::{OutputUris, ResultSource};
+use recto_schemas::{FailureKind, FailureStage, OutputUris, ResultSource};
 use tokio::sync::OwnedMutexGuard;
 
-use super::{
-    failure::{FailureStage, JobFailure},
-    identity::Fingerprint,
-    plan::ValidatedJob,
-};
+use super::{failure::JobFailure, identity::Fingerprint, plan::ValidatedJob};
 use crate::store::{StoreUri, StoreUriError, source_folder};
 
 /// What results are called in their folder.
@@ -43,7 +39,7 @@ impl OutputPath {
         let folder = plan.output.join(&below).map_err(|error: StoreUriError| {
             JobFailure::new(
                 FailureStage::Parse,
-                "bad-message",
+                FailureKind::BadMessage,
                 format!("`output`: {error}"),
             )
         })?;

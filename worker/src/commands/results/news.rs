@@ -1,6 +1,9 @@
 //! What a message of the results or the dead-letter queue says of a document.
 
-use recto_schemas::{DeadLetter, Job, JobResult, Reason, ResultState, check_version};
+use recto_schemas::{
+    DeadLetter, FailureDetail, FailureKind, FailureStage, Job, JobResult, ResultState,
+    check_version,
+};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -30,7 +33,7 @@ pub(super) struct ResultMessage {
 pub(super) enum MessageOutcome {
     Result(ResultState),
     /// Without a result, of this kind.
-    Dead(String),
+    Dead(FailureKind),
 }
 
 impl ResultMessage {
@@ -90,12 +93,11 @@ fn of_broker(message: &InboundMessage) -> DeadLetter {
     let job = message::parse(&message.body).ok();
     let job = job.or_else(|| message::about(&message.body));
     let of = |word: fn(Job) -> Option<String>| job.clone().and_then(word);
-    let reason = message.died_of.as_deref().unwrap_or("delivery_limit");
     DeadLetter {
         schema: DeadLetter::SCHEMA.to_owned(),
         id: of(|job| Some(job.id)).filter(|id| !id.is_empty()),
-        stage: "deliver".to_owned(),
-        kind: reason.replace('_', "-"),
+        stage: FailureStage::Deliver,
+        kind: death_kind(message.died_of.as_deref()),
         message: "the broker itself gave it up".to_owned(),
         attempts: message.attempts,
         unsettled_deliveries: message.delivery_count,
@@ -104,6 +106,17 @@ fn of_broker(message: &InboundMessage) -> DeadLetter {
         traceparent: None,
         failed_at: String::new(),
         body: String::new(),
+    }
+}
+
+/// The kind that a reason of RabbitMQ's `x-death` header is.
+fn death_kind(reason: Option<&str>) -> FailureKind {
+    match reason {
+        None | Some("delivery_limit") => FailureKind::DeliveryLimit,
+        Some("rejected") => FailureKind::Rejected,
+        Some("expired") => FailureKind::Expired,
+        Some("maxlen") => FailureKind::Maxlen,
+        Some(_) => FailureKind::Other,
     }
 }
 
@@ -131,8 +144,10 @@ fn says(result: &JobResult) -> String {
     let outputs = &result.outputs;
     let place = outputs.markdown.as_ref().unwrap_or(&outputs.manifest);
     match (&result.error, result.state) {
-        (Some(Reason { kind, message }), ResultState::Failed) => format!("{kind}: {message}"),
-        (Some(Reason { kind, message }), _) => format!("{place} ({kind}: {message})"),
+        (Some(FailureDetail { kind, message }), ResultState::Failed) => {
+            format!("{kind}: {message}")
+        }
+        (Some(FailureDetail { kind, message }), _) => format!("{place} ({kind}: {message})"),
         (None, _) => place.clone(),
     }
 }
@@ -175,7 +190,7 @@ impl LineFormat {
         let width = self.uri_width;
         let figures = match &news.end {
             MessageOutcome::Result(_) => format!("{:>11}  {:>8}", news.pages, news.seconds),
-            MessageOutcome::Dead(kind) => format!("{:<21}", one_line(kind)),
+            MessageOutcome::Dead(kind) => format!("{kind:<21}"),
         };
         format!("{:<11}  {figures}  {uri:<width$}  {says}", news.end.word())
     }
@@ -260,7 +275,7 @@ mod tests {
             ..message(&job)
         };
         let news = ResultMessage::of_dead_letter(&given_up);
-        assert_eq!(news.end, MessageOutcome::Dead("delivery-limit".to_owned()));
+        assert_eq!(news.end, MessageOutcome::Dead(FailureKind::DeliveryLimit));
         assert_eq!((news.id.as_str(), news.batch.as_deref()), ("7", Some("b")));
         let shown = line(&news);
         assert!(shown.contains("  s3://b/a.pdf  "), "{shown}");

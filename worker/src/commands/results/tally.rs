@@ -15,7 +15,7 @@ pub(super) struct ResultTally {
     wanted: Option<u64>,
     /// By state, in the order of `ResultState::ALL`.
     states: [u64; ResultState::ALL.len()],
-    dead: BTreeMap<String, u64>,
+    dead: BTreeMap<&'static str, u64>,
     known: HashSet<String>,
     /// The known ones, oldest first.
     order: VecDeque<String>,
@@ -48,7 +48,7 @@ impl ResultTally {
                 let at = ResultState::ALL.iter().position(|known| known == state);
                 self.states[at.expect("ALL has every state")] += 1;
             }
-            MessageOutcome::Dead(kind) => *self.dead.entry(kind.clone()).or_default() += 1,
+            MessageOutcome::Dead(kind) => *self.dead.entry(kind.as_str()).or_default() += 1,
         }
         if self.order.len() == self.most
             && let Some(oldest) = self.order.pop_front()
@@ -113,10 +113,12 @@ impl ResultTally {
 
 #[cfg(test)]
 mod tests {
+    use recto_schemas::FailureKind;
+
     use super::*;
 
-    fn dead(kind: &str) -> MessageOutcome {
-        MessageOutcome::Dead(kind.to_owned())
+    fn dead(kind: FailureKind) -> MessageOutcome {
+        MessageOutcome::Dead(kind)
     }
 
     #[test]
@@ -126,9 +128,9 @@ mod tests {
         tally.add("1", &MessageOutcome::Result(ResultState::Done));
         tally.add("2", &MessageOutcome::Result(ResultState::Partial));
         assert!(tally.all_well() && !tally.is_complete());
-        tally.add("3", &dead("no-such-object"));
-        tally.add("4", &dead("encrypted"));
-        tally.add("5", &dead("encrypted"));
+        tally.add("3", &dead(FailureKind::NoSuchObject));
+        tally.add("4", &dead(FailureKind::Encrypted));
+        tally.add("5", &dead(FailureKind::Encrypted));
         let wanted = "5 of 5: 1 done, 1 partial, 3 dead-lettered (2 encrypted, 1 no-such-object)";
         assert_eq!(tally.summary(), wanted);
         assert!(tally.is_complete() && !tally.all_well());
