@@ -20,7 +20,7 @@ use super::{
     detect::detect,
     detectors::DetectorPool,
     geometry::LineBox,
-    orient::{lines_run_down, probe, skew_deg, stances, turned},
+    orient::{lines_run_down, probe, skew_deg, stances},
     recognise::{RecognizedText, recognise},
     weights::LineRecognizer,
 };
@@ -202,13 +202,13 @@ fn stand_up(
     let mut boxes = detect(&mut shared.detectors.borrow(), &image, pixels)?;
     if lines_run_down(&boxes) {
         rotation = 90;
-        image = Arc::new(turned(&original, rotation));
+        image = Arc::new(original.rotated(rotation));
         boxes = detect(&mut shared.detectors.borrow(), &image, pixels)?;
     }
     let mut probed = probe(lane, &image, &boxes)?;
     if probed.upside_down {
         rotation += 180;
-        image = Arc::new(turned(&original, rotation));
+        image = Arc::new(original.rotated(rotation));
         boxes = detect(&mut shared.detectors.borrow(), &image, pixels)?;
         probed.texts.clear();
     }

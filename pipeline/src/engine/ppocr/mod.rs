@@ -9,11 +9,9 @@ mod runtime;
 // The model's files.
 mod weights;
 // A page to the detector's input.
-mod resample;
+mod detector_input;
 // The rectangle of a line.
 mod geometry;
-// The connected parts of a mask.
-mod parts;
 // A page to its lines' boxes.
 mod detect;
 // The detectors that lanes share.
