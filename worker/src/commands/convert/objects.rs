@@ -4,7 +4,6 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use anyhow::Context;
@@ -12,7 +11,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use recto_pipeline::cancel::CancelToken;
 use tokio::{
     runtime::{Builder, Runtime},
-    time,
+    sync::oneshot,
 };
 
 use crate::{
@@ -30,9 +29,6 @@ const THREADS: usize = 2;
 
 /// Files of one result on their way at once: a review page has many small images.
 const FILES_AT_ONCE: usize = 4;
-
-/// How often a download looks whether the run was stopped.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The stores, and the threads that wait for them.
 pub(crate) struct BlockingStore {
@@ -90,15 +86,15 @@ impl BlockingStore {
             self.stores.fetch(at, &pin, most_bytes, copy.path()).await?;
             copy.reopen().map_err(local)
         };
-        let stopped = async {
-            while !cancel.is_cancelled() {
-                time::sleep(LOOK_EVERY).await;
-            }
-        };
+        let (sender, stopped) = oneshot::channel();
+        let _wakes = cancel.on_cancel(move || {
+            // Nobody waits any more if the download is done.
+            let _ = sender.send(());
+        });
         self.runtime.block_on(async {
             tokio::select! {
                 fetched = fetched => Some(fetched),
-                () = stopped => None,
+                Ok(()) = stopped => None,
             }
         })
     }
