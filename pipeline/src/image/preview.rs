@@ -1,4 +1,4 @@
-//! The small grey picture of a page that a review page shows.
+//! The small gray picture of a page that a review page shows.
 
 use image::{ExtendedColorType, GrayImage, ImageEncoder as _, codecs::jpeg::JpegEncoder, imageops};
 
@@ -8,7 +8,7 @@ use super::PageImage;
 const MAX_WIDTH: u32 = 1_000;
 /// Highest preview, in pixels: long receipts are scaled down further.
 const MAX_HEIGHT: u32 = 4_000;
-/// What a preview should take, in bytes.
+/// Size that a preview should have, in bytes.
 const WANTED_BYTES: usize = 100_000;
 /// JPEG qualities from the best to the floor, at which type is still readable, each with its size as
 /// a share of the best one's (measured on 35 scanned pages).
@@ -17,10 +17,10 @@ const QUALITIES: [(u8, f64); 4] = [(60, 1.0), (45, 0.88), (32, 0.77), (22, 0.69)
 const STRIP_ROWS: usize = 16;
 const STRIP_EVERY: usize = 4;
 
-/// A small grey JPEG of a page.
+/// A small gray JPEG of a page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PagePreview {
-    /// The JPEG file; empty where there was no image to make it from.
+    /// The JPEG file; empty if there was no image to make it from.
     pub jpeg: Vec<u8>,
     /// Width in pixels, at most 1,000.
     pub width: u32,
@@ -70,7 +70,7 @@ fn scaled_size(image: &PageImage, sideways: bool) -> (u32, u32) {
     (scaled(image.width), scaled(image.height))
 }
 
-/// Where a row or column of the large image goes: an index in the small one, the share that falls
+/// Target of a row or column of the large image: an index in the small one, the share that falls
 /// there, and the share that falls on the next.
 struct AreaShare {
     index: usize,
@@ -95,7 +95,7 @@ fn shares(from: u32, to: u32) -> Vec<AreaShare> {
         .collect()
 }
 
-/// Grey, by area averaging: each small pixel is the mean of what it covers.
+/// Gray, by area averaging: each small pixel is the mean of what it covers.
 fn shrink(image: &PageImage, width: u32, height: u32) -> GrayImage {
     let (columns, rows) = (shares(image.width, width), shares(image.height, height));
     let small_width = width as usize;
@@ -126,7 +126,7 @@ fn shrink(image: &PageImage, width: u32, height: u32) -> GrayImage {
     GrayImage::from_raw(width, height, grey).expect("one value for each pixel")
 }
 
-/// One row of pixels, grey by ITU-R BT.601 luma, averaged into `row`.
+/// One row of pixels, gray by ITU-R BT.601 luma, averaged into `row`.
 fn shrink_row(pixels: &[u8], columns: &[AreaShare], row: &mut [f32]) {
     row.fill(0.0);
     for (pixel, share) in pixels.chunks_exact(3).zip(columns) {
@@ -165,7 +165,7 @@ fn sampled_size(grey: &GrayImage, quality: u8) -> usize {
     (size as f64 * grey.as_raw().len() as f64 / sample.len() as f64) as usize
 }
 
-/// The JPEG of rows of `width` grey pixels.
+/// The JPEG of rows of `width` gray pixels.
 fn encode_at(grey: &[u8], width: u32, quality: u8) -> Vec<u8> {
     let mut jpeg = Vec::new();
     let height = (grey.len() / width as usize) as u32;

@@ -21,11 +21,11 @@ const MOST_LINES: usize = 2_000;
 /// One straight ruled line, horizontal or vertical, in pixels of the upright page image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RulingLine {
-    /// Where it lies: y of a horizontal line's middle, x of a vertical one's.
+    /// Its position: y of a horizontal line's middle, x of a vertical one's.
     pub at: f32,
-    /// Where it starts, along its direction.
+    /// Its start, along its direction.
     pub start: f32,
-    /// Where it ends, along its direction.
+    /// Its end, along its direction.
     pub end: f32,
 }
 
@@ -39,7 +39,7 @@ pub struct PageRulings {
 }
 
 /// Finds the ruled lines of `image`, whose lines are skewed by `skew_deg` (positive: falling to the right).
-/// They are given as they lie after the skew is taken out about the page's centre.
+/// They are given as they lie after the skew is taken out about the page's center.
 pub fn find(image: &PageImage, skew_deg: f32) -> PageRulings {
     let (width, height) = (image.width as usize, image.height as usize);
     let enough = width.checked_mul(height).and_then(|n| n.checked_mul(3));
@@ -85,7 +85,7 @@ pub fn find(image: &PageImage, skew_deg: f32) -> PageRulings {
     let level = |lines: Vec<RulingLine>, along: f32, off: f32, sin: f32| {
         let cos = skew.cos();
         let place = move |line: RulingLine| {
-            // A line through (along, at), its slope taken out about the centre.
+            // A line through (along, at), its slope taken out about the center.
             let slide = (line.at - off) * sin;
             RulingLine {
                 at: off + (line.at - off) * cos,

@@ -1,11 +1,11 @@
-//! What a file is by its ending: whether it is a document, and its content type.
+//! Media types by file name ending.
 
 use std::path::Path;
 
 /// Endings that make a file in a folder a document; a file named by itself may have any.
 pub(crate) const ENDINGS: [&str; 7] = ["pdf", "png", "jpg", "jpeg", "tif", "tiff", "webp"];
 
-/// Whether a path ends like a document.
+/// Returns true if a path ends like a document.
 pub(crate) fn is_document(path: &Path) -> bool {
     ending(path).is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }

@@ -1,4 +1,4 @@
-//! What is written for a document: Markdown, pages, review page and, last, the manifest.
+//! Outputs of a document: Markdown, pages, review page and, last, the manifest.
 //!
 //! Every file is written under a passing name and takes its own only when it is whole, the manifest
 //! after the others: where it stands, they stand.
@@ -25,7 +25,7 @@ pub(crate) struct ResultFolder {
     title: String,
     markdown: BufWriter<NamedTempFile>,
     pages: BufWriter<NamedTempFile>,
-    /// Where a review page is wanted: started when the page count is known.
+    /// The review page, if it is wanted: started when the page count is known.
     review: Option<Option<ReviewWriter<'static, BufWriter<NamedTempFile>>>>,
     any_text: bool,
     /// Bytes of the pages so far, about.

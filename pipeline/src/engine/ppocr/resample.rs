@@ -1,4 +1,4 @@
-//! A page as the detector takes it: scaled, normalised, one plane a channel.
+//! A page as the detector takes it: scaled, normalized, one plane a channel.
 
 use super::runtime::InputTensor;
 use crate::image::PageImage;
@@ -19,7 +19,7 @@ pub(super) fn detector_size(width: u32, height: u32, pixels: u32) -> (u32, u32) 
     (side(w), side(h))
 }
 
-/// Scales `image` to `width` × `height` and normalises it to −1…1.
+/// Scales `image` to `width` × `height` and normalizes it to −1…1.
 ///
 /// A triangle as wide as a target pixel, and at least as a source pixel, weighs the source: bilinear
 /// where it scales up, averaging where it scales down.

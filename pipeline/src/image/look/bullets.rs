@@ -10,13 +10,13 @@ use crate::{
 
 use super::{strip::LineStrip, weight::stroke};
 
-/// How far before a line's box a bullet may stand, in heights of the box...
+/// Largest distance of a bullet before a line's box, in heights of the box...
 const REACH: f32 = 2.4;
 /// ...and the white that has to be before it.
 const WHITE_BEFORE: f32 = 0.8;
-/// How far inside the line's box a bullet may begin.
+/// Largest distance inside the line's box at which a bullet may begin.
 const INSIDE: f32 = 0.35;
-/// How far inside the box the text is looked for.
+/// Distance inside the box to which the text is looked for.
 const TEXT_WITHIN: f32 = 1.5;
 /// White between a bullet and its text, at least.
 const LEAST_GAP: f32 = 0.15;
@@ -24,7 +24,7 @@ const LEAST_GAP: f32 = 0.15;
 const SIDES: std::ops::Range<f32> = 0.125..0.42;
 /// Smaller than this is a speck.
 const SPECK: f32 = 0.1;
-/// Where a bullet's middle lies, from the box's top: a full stop's is at 0.7.
+/// Range of a bullet's middle, from the box's top: a full stop's is at 0.7.
 const MIDDLE: std::ops::Range<f32> = 0.32..0.66;
 /// The share of its box that a bullet fills: a disc has 0.79.
 const LEAST_FILL: f32 = 0.62;
@@ -33,7 +33,7 @@ const STROKES: f32 = 1.5;
 /// Most groups of ink that are looked at before one line: more are no white.
 const MOST_GROUPS: usize = 64;
 
-/// What stands for a bullet in a text.
+/// The character for a bullet in a text.
 const BULLET: &str = "•";
 
 /// A bullet found before a line.
@@ -41,11 +41,11 @@ const BULLET: &str = "•";
 struct BulletMark {
     /// Index of the line.
     line: usize,
-    /// Where it is on the page.
+    /// Its place on the page.
     at: Point,
     /// Width, in pixels.
     side: f32,
-    /// How far its left edge is before the start of the line's box, in pixels.
+    /// Distance of its left edge before the start of the line's box, in pixels.
     ahead: f32,
     /// Height of the line's box, in pixels.
     height: f32,
@@ -75,7 +75,7 @@ pub(super) fn restore(lines: &mut Vec<TextLine>, strips: &[Option<LineStrip>], i
 }
 
 impl BulletMark {
-    /// Whether two bullets stand under one another and look alike.
+    /// Returns true if two bullets are under one another and look alike.
     fn stands_with(&self, other: &Self) -> bool {
         let alike = self.side.max(other.side) < 1.4 * self.side.min(other.side);
         let (dx, dy) = (
@@ -111,7 +111,7 @@ fn lengthened(quad: &Quad, by: f32) -> Quad {
     Quad([back(a), b, c, back(d)])
 }
 
-/// Whether a line is nothing but what a model made of the bullet.
+/// Returns true if a line is nothing but what a model made of the bullet.
 fn is_bullet_alone(line: &TextLine, bullet: &BulletMark) -> bool {
     let bounds = line.quad.bounds();
     let over = (bounds.left..=bounds.right).contains(&bullet.at.x)
@@ -198,7 +198,7 @@ fn is_round(group: &InkBlob, height: f32, least: f32) -> bool {
         && MIDDLE.contains(&middle)
 }
 
-/// The groups of ink in a strip, by their eight neighbours; `None` where there are too many.
+/// The groups of ink in a strip, by their eight neighbors; `None` if there are too many.
 fn groups(strip: &LineStrip) -> Option<Vec<InkBlob>> {
     let (width, height) = (strip.width, strip.height);
     let mut seen = vec![false; strip.ink.len()];

@@ -2,7 +2,7 @@
 
 use crate::page::TextLine;
 
-/// Takes out a full stop before a line's first word, and one that stands alone after the line's last.
+/// Takes out a full stop before a line's first word, and one that is alone after the line's last.
 pub(super) fn drop_stops(line: &mut TextLine) {
     if let Some(rest) = line.text.strip_prefix(". ")
         && rest.chars().next().is_some_and(char::is_alphanumeric)

@@ -1,4 +1,4 @@
-//! How heavy and how large a line's type is, beside that of most of the page.
+//! Weight and size of a line's type, beside that of most of the page.
 //!
 //! The mean width of strokes is their area over half of their outline. The height of type is that of small letters,
 //! seen as rows with much ink: boxes around lines are drawn too roughly to tell a heading from text.
@@ -33,18 +33,18 @@ enum LetterClass {
     Wide,
 }
 
-/// What was measured on one line, in pixels.
+/// Measures of one line, in pixels.
 #[derive(Clone, Copy, Debug)]
 struct TypeMeasure {
     letters: LetterClass,
     stroke: f32,
     height: f32,
-    /// Whether there are letters enough for the height to be believed.
+    /// True if there are letters enough for the height to be believed.
     sized: bool,
     characters: f64,
 }
 
-/// Sets the weight and the size of `lines` where their ink shows them.
+/// Sets the weight and the size of `lines` if their ink shows them.
 pub(super) fn measure(lines: &mut [TextLine], strips: &[Option<LineStrip>]) {
     let measures: Vec<Option<TypeMeasure>> = lines
         .iter()
