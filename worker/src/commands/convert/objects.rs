@@ -13,7 +13,7 @@ use tokio::{runtime::Handle, time};
 
 use crate::{
     cli::StoreArgs,
-    document::media_type::content_type,
+    document::media_type::media_type,
     document::output,
     store::{
         ErrorCause, ObjectStore as _, ObjectStores, ObjectVersion, StoreError, StoreUri,
@@ -103,7 +103,7 @@ impl BlockingStore {
         prefix: &StoreUri,
     ) -> Result<(), StoreError> {
         let manifest = format!("{name}.json");
-        let files = output::files(folder, &manifest)
+        let files = output::result_files(folder, &manifest)
             .map_err(|error| StoreError::new(prefix, error.into()))?;
         self.runtime.block_on(async {
             stream::iter(files)
@@ -124,7 +124,7 @@ impl BlockingStore {
             .put(
                 &at,
                 &path,
-                content_type(Path::new(&file)),
+                media_type(Path::new(&file)),
                 WriteCondition::Always,
             )
             .await
