@@ -19,11 +19,11 @@ use super::{
 /// One straight ruled line, horizontal or vertical, in pixels of the upright page image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RulingLine {
-    /// Where it lies: y of a horizontal line's middle, x of a vertical one's.
+    /// Its position: y of a horizontal line's middle, x of a vertical one's.
     pub at: f32,
-    /// Where it starts, along its direction.
+    /// Its start, along its direction.
     pub start: f32,
-    /// Where it ends, along its direction.
+    /// Its end, along its direction.
     pub end: f32,
 }
 

@@ -1,4 +1,4 @@
-//! A line's picture as the recogniser takes it: cut out by perspective, 48 pixels high, normalised.
+//! A line's picture as the recognizer takes it: cut out by perspective, 48 pixels high, normalized.
 
 use super::runtime::InputTensor;
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     page::{Point, Quad},
 };
 
-/// Height of the recogniser's input (the model's configuration).
+/// Height of the recognizer's input (the model's configuration).
 pub(super) const LINE_HEIGHT: usize = 48;
 /// Lines are made this much narrower than they are: reads as well, for less work. Measured on typed
 /// truth (18 ISRI pages at 200 dpi): word recall 0.991 at 1.0 and 0.85, 0.990 at 0.75.
@@ -19,7 +19,7 @@ const MIN_WIDTH: usize = 160;
 const MAX_WIDTH: usize = 3200;
 
 /// Cuts the line with these corners (clockwise from the text's top left) out of `image`, scales it to
-/// [`LINE_HEIGHT`] and normalises it to −1…1; the rest of the width is 0.
+/// [`LINE_HEIGHT`] and normalizes it to −1…1; the rest of the width is 0.
 pub(super) fn line_input(image: &PageImage, quad: &Quad) -> InputTensor {
     let [a, b, c, d] = quad.0;
     let side = |p: Point, q: Point| (q.x - p.x).hypot(q.y - p.y);

@@ -22,7 +22,7 @@ use crate::image::{
 const PIXEL_THRESHOLD: f32 = 0.3;
 /// Mean of the map from which a box counts (the model's configuration, `box_thresh`).
 const BOX_THRESHOLD: f32 = 0.5;
-/// How far a core is grown, times its area over its perimeter (the model's configuration).
+/// Distance by which a core is grown, times its area over its perimeter (the model's configuration).
 const GROW_RATIO: f32 = 1.6;
 /// Cores thinner than this many pixels of the map are specks.
 const MIN_CORE: f32 = 3.0;
@@ -62,7 +62,7 @@ fn from_top_to_bottom(a: &LineBox, b: &LineBox) -> Ordering {
     by_y.then(a.center.x.total_cmp(&b.center.x))
 }
 
-/// What the detector says about each pixel, 0 to 1, row by row.
+/// The detector's probability of each pixel, 0 to 1, row by row.
 struct ProbabilityMap<'a> {
     width: usize,
     values: &'a [f32],

@@ -23,7 +23,7 @@ const CLEAR_RATIO: f32 = 1.5;
 /// A line tells the page's skew from this ratio of width to height.
 const SKEW_RATIO: f32 = 5.0;
 
-/// Whether most of the lines, by their length, run up or down the page.
+/// Returns true if most of the lines, by their length, run up or down the page.
 pub(super) fn lines_run_down(boxes: &[LineBox]) -> bool {
     let (mut tall, mut wide) = (0.0f32, 0.0f32);
     for b in boxes {
@@ -36,11 +36,11 @@ pub(super) fn lines_run_down(boxes: &[LineBox]) -> bool {
     tall > 2.0 * wide
 }
 
-/// What [`probe`] found.
+/// The result of [`probe`].
 pub(super) struct OrientationProbe {
-    /// Whether the page stands on its head.
+    /// True if the page is on its head.
     pub(super) upside_down: bool,
-    /// What was read upright, by index into the boxes.
+    /// The text that was read upright, by index into the boxes.
     pub(super) texts: Vec<(usize, RecognizedText)>,
 }
 
@@ -100,7 +100,7 @@ fn mean_confidence<'a>(texts: impl Iterator<Item = &'a RecognizedText>) -> f32 {
     if count == 0 { 0.0 } else { sum / count as f32 }
 }
 
-/// The same corners for text that stands on its head.
+/// The same corners for text that is on its head.
 pub(super) fn half_turned(quad: Quad) -> Quad {
     let [a, b, c, d] = quad.0;
     Quad([c, d, a, b])
@@ -112,7 +112,7 @@ pub(super) fn skew_deg(boxes: &[LineBox]) -> f32 {
     skew_of_lines(long.map(|b| (b.angle_deg(), b.width)))
 }
 
-/// The ways in which the text of a box may stand on a page that is upright: as it lies, or along the
+/// The ways in which the text of a box may be on a page that is upright: as it lies, or along the
 /// side of a box taller than wide, read from below or from above.
 pub(super) fn stances(b: &LineBox) -> Vec<Quad> {
     let quad = b.quad();

@@ -10,7 +10,7 @@ use crate::{
     page::TextLine,
 };
 
-/// What stands on the page, from top to bottom and left to right.
+/// The page's text, from top to bottom and left to right.
 const LINES: [&str; 8] = [
     "Harvest Report 1987",
     "The orchard gave 412 crates of apples, nine more",
@@ -33,7 +33,7 @@ fn config() -> PpOcrConfig {
     PpOcrConfig::new(part("RECTO_ONNXRUNTIME", "onnxruntime/libonnxruntime.so"))
 }
 
-/// What `variable` names, else what `make setup` put into the cache.
+/// The file that `variable` names, else the one that `make setup` put into the cache.
 fn part(variable: &str, below_cache: &str) -> PathBuf {
     if let Some(path) = env::var_os(variable) {
         return path.into();

@@ -25,11 +25,11 @@ const BULLET: &str = "•";
 struct BulletMark {
     /// Index of the line.
     line: usize,
-    /// Where it is on the page.
+    /// Its place on the page.
     at: Point,
     /// Width, in pixels.
     side: f32,
-    /// How far its left edge is before the start of the line's box, in pixels.
+    /// Distance of its left edge before the start of the line's box, in pixels.
     ahead: f32,
     /// Height of the line's box, in pixels.
     height: f32,

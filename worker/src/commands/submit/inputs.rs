@@ -34,11 +34,11 @@ const LONGEST_LINE: u64 = 16 << 10;
 /// A document that is to become a job.
 #[derive(Debug)]
 pub(super) struct FoundDocument {
-    /// Where it is.
+    /// Its place.
     pub(super) location: StoreUri,
     /// Its ETag, where a listing told it.
     pub(super) etag: Option<String>,
-    /// What it is on this machine.
+    /// The file on this machine.
     pub(super) file: Option<LocalFile>,
 }
 
@@ -46,7 +46,7 @@ pub(super) struct FoundDocument {
 #[derive(Debug)]
 pub(super) struct LocalFile {
     pub(super) path: PathBuf,
-    /// What it is called below where it is copied to.
+    /// Its name below the upload prefix.
     pub(super) name: String,
 }
 
@@ -60,10 +60,10 @@ pub(super) struct InputError {
     pub(super) reason: String,
 }
 
-/// What looks for documents.
+/// A search for documents.
 pub(super) struct DocumentSearch {
     pub(super) stores: Arc<ObjectStores>,
-    /// What is below it is left out of listings: results of an earlier run are no documents.
+    /// Objects below it are left out of listings: results of an earlier run are no documents.
     pub(super) output: StoreUri,
 }
 
@@ -237,7 +237,7 @@ impl InputWalk<'_> {
         }
     }
 
-    /// The folder of the results, where it is one of those below `prefix`.
+    /// The folder of the results, if it is one of those below `prefix`.
     fn results_below(&self, prefix: &StoreUri) -> Option<String> {
         let folder = |at: &StoreUri| format!("{}/", at.to_string().trim_end_matches('/'));
         let (results, prefix) = (folder(&self.search.output), folder(prefix));
@@ -271,7 +271,7 @@ impl InputWalk<'_> {
     }
 }
 
-/// What a file or folder is called where it is copied to: a relative path as it was given, anything else by its
+/// The name of a file or folder below the upload prefix: a relative path as it was given, anything else by its
 /// last part.
 fn name(given: &Path, real: &Path) -> PathBuf {
     let mut name = PathBuf::new();
@@ -298,7 +298,7 @@ mod tests {
         store: StoreArgs,
     }
 
-    /// What is found, as `URI NAME` or `! INPUT REASON`.
+    /// The documents found, as `URI NAME` or `! INPUT REASON`.
     fn found(
         output: &str,
         look: impl FnOnce(&InputWalk<'_>) -> Result<(), ReceiverGone>,
