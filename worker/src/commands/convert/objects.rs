@@ -4,12 +4,11 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use recto_pipeline::cancel::CancelToken;
-use tokio::{runtime::Handle, time};
+use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
     cli::StoreArgs,
@@ -23,9 +22,6 @@ use crate::{
 
 /// Files of one result on their way at once: a review page has many small images.
 const FILES_AT_ONCE: usize = 4;
-
-/// How often a download looks whether the run was stopped.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The stores, and the threads that wait for them.
 pub(crate) struct BlockingStore {
@@ -81,15 +77,15 @@ impl BlockingStore {
             self.stores.fetch(at, &pin, most_bytes, copy.path()).await?;
             copy.reopen().map_err(local)
         };
-        let stopped = async {
-            while !cancel.is_cancelled() {
-                time::sleep(LOOK_EVERY).await;
-            }
-        };
+        let (sender, stopped) = oneshot::channel();
+        let _wakes = cancel.on_cancel(move || {
+            // Nobody waits any more if the download is done.
+            let _ = sender.send(());
+        });
         self.runtime.block_on(async {
             tokio::select! {
                 fetched = fetched => Some(fetched),
-                () = stopped => None,
+                Ok(()) = stopped => None,
             }
         })
     }
