@@ -228,9 +228,6 @@ mod tests {
         let bare = page([0; 5], 1.0, 0);
         assert!(verdict(&scan, TextLayer::Always).0);
         assert!(!verdict(&typeset, TextLayer::Never).0);
-        assert_eq!(
-            verdict(&bare, TextLayer::Always),
-            (false, "no-text-layer")
-        );
+        assert_eq!(verdict(&bare, TextLayer::Always), (false, "no-text-layer"));
     }
 }

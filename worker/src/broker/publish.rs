@@ -34,7 +34,7 @@ const PERSISTENT: u8 = 2;
 /// A short string's longest, in bytes (AMQP 0-9-1, 4.2.5.3).
 const LONGEST_SHORT_STRING: usize = 255;
 
-/// Why a message is not known to be safe with the broker.
+/// The reason why a message is not known to be safe with the broker.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PublishError {
     /// No queue takes it.
@@ -96,7 +96,7 @@ impl ConfirmObserver for NoopObserver {
     fn published(&self, _result: Result<(), &PublishError>, _took: Duration) {}
 }
 
-/// What goes along with a message.
+/// Properties of a message.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MessageProperties {
     pub(crate) message_id: Option<String>,
@@ -137,7 +137,7 @@ impl Publisher {
         }
     }
 
-    /// Whether it is of no more use: make a new connection and a new publisher. A broker that once
+    /// Returns true if it is of no more use: make a new connection and a new publisher. A broker that once
     /// did not confirm in time may be one that is gone without a word.
     pub(crate) fn is_broken(&self) -> bool {
         self.timed_out.load(Ordering::Relaxed) || !self.connection.status().connected()

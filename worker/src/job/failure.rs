@@ -7,10 +7,10 @@ use recto_schemas::{FailureKind, FailureStage};
 
 use crate::{broker::publish::PublishError, os::scratch::is_disk_full, store::StoreError};
 
-/// Why a job has no result.
+/// The reason why a job has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct JobFailure {
-    /// Where it failed.
+    /// The stage at which it failed.
     pub(crate) stage: FailureStage,
     /// The machine-readable code.
     pub(crate) kind: FailureKind,

@@ -1,4 +1,4 @@
-//! What becomes of a message: one pure table from how its job ended.
+//! Dispositions of messages: one pure table from the outcome of the job.
 
 use recto_schemas::ResultState;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::observe::metrics::{JobDisposition, MetricLabel};
 
-/// What becomes of a message.
+/// The disposition of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disposition {
     /// The result is stored and its message confirmed: the job leaves the queue.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     cli::WorkerArgs,
-    job::{JobContext, place::KeyedLock, plan::WorkerLimits, policy},
+    job::{JobContext, keyed_lock::KeyedLock, plan::WorkerLimits, policy},
     models::hub::ProgressReporter,
     models::loader,
     observe::metrics::{BuildInfo, Metrics},
@@ -34,7 +34,7 @@ pub(super) fn make(arguments: &WorkerArgs) -> anyhow::Result<JobContext> {
             limits: arguments.limits.limits(),
             got: arguments.got(),
         },
-        under_way: KeyedLock::default(),
+        results_in_flight: KeyedLock::default(),
         stores,
         engine,
         rasterizer,

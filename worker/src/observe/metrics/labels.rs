@@ -81,9 +81,9 @@ label! {
 }
 
 label! {
-    /// What the time goes into; the first four once a document, the last three once a page.
+    /// The stages that time is measured of; the first four once a document, the last three once a page.
     JobStage, "stage" {
-        /// From the store into the work folder.
+        /// From the store into the scratch directory.
         Fetch = "fetch",
         /// From opening the document to its last page.
         Read = "read",
@@ -111,7 +111,7 @@ label! {
 }
 
 label! {
-    /// What a worker is connected to and connects to again.
+    /// A peer that a worker is connected to and connects to again.
     ReconnectPeer, "peer" {
         /// RabbitMQ.
         Broker = "broker",
@@ -119,7 +119,7 @@ label! {
 }
 
 label! {
-    /// What the broker said of a published message.
+    /// The broker's answer to a published message.
     ConfirmOutcome, "outcome" {
         /// It has it.
         Confirmed = "confirmed",

@@ -1,11 +1,11 @@
-//! How much of one reader's words another one has too.
+//! The share of one engine's words that another one has too.
 
 use std::collections::HashMap;
 
 /// Shortest run of letters and digits that counts as a word; single ones are bullets and noise.
 const SHORTEST: usize = 2;
 
-/// Share of the words of `wanted` that `text` has too, each as often as it stands there, 0 to 1; 1 where
+/// Share of the words of `wanted` that `text` has too, each as often as it is there, 0 to 1; 1 where
 /// there are none.
 ///
 /// Words are runs of at least two letters or digits in lower case, and single characters of scripts
@@ -54,7 +54,7 @@ fn words(text: &str, mut take: impl FnMut(String)) {
     }
 }
 
-/// Whether a character is a word of its own: Chinese and Japanese scripts.
+/// Returns true if a character is a word of its own: Chinese and Japanese scripts.
 fn stands_alone(c: char) -> bool {
     matches!(c,
         '\u{3040}'..='\u{30ff}' // Hiragana and Katakana
