@@ -1,16 +1,15 @@
 //! Attempt at an inference unit: from its pages to a sequence, and back to a candidate.
 
-use std::{
-    ops::Range,
-    sync::{Arc, mpsc},
-    time::Duration,
-};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use recto_schemas::GotMode;
 
 use super::{Candidate, InferenceUnit, RequestReader};
 use crate::{
-    cancel::CancelToken,
+    cancel::{
+        CancelToken,
+        oneshot::{OneshotError, OneshotReceiver},
+    },
     engine::{
         EngineError,
         got::{
@@ -23,9 +22,6 @@ use crate::{
     },
     image::PageImage,
 };
-
-/// Interval at which a waiting thread checks for cancellation.
-const CANCEL_POLL: Duration = Duration::from_millis(50);
 
 /// One attempt at an inference unit.
 pub(super) struct AttemptRequest<'a> {
@@ -60,7 +56,7 @@ pub(super) struct PendingAttempt {
     mode: GotMode,
     layout: InputLayout,
     prompt: Vec<u32>,
-    completion: mpsc::Receiver<Result<Completion, EngineError>>,
+    completion: OneshotReceiver<Result<Completion, EngineError>>,
     cancel: CancelToken,
 }
 
@@ -157,16 +153,11 @@ impl RequestReader<'_> {
 
     /// Waits for the result of an attempt.
     pub(super) fn wait(&self, pending: PendingAttempt) -> Result<Candidate, EngineError> {
-        let completion = loop {
-            match pending.completion.recv_timeout(CANCEL_POLL) {
-                Ok(completion) => break completion?,
-                Err(mpsc::RecvTimeoutError::Disconnected) => return Err(EngineError::Stopped),
-                Err(mpsc::RecvTimeoutError::Timeout) if self.cancel.is_cancelled() => {
-                    return Err(EngineError::Cancelled);
-                }
-                Err(mpsc::RecvTimeoutError::Timeout) => {}
-            }
-        };
+        let received = pending.completion.recv(self.cancel, None);
+        let completion = received.map_err(|error| match error {
+            OneshotError::Cancelled => EngineError::Cancelled,
+            OneshotError::Closed | OneshotError::Timeout => EngineError::Stopped,
+        })??;
         let (layout, prompt) = (pending.layout.clone(), pending.prompt.clone());
         Ok(Candidate::new(pending.mode, layout, prompt, completion))
     }

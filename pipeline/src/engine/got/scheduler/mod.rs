@@ -12,7 +12,7 @@ mod stats;
 
 use std::{
     ops::Range,
-    sync::{Arc, mpsc},
+    sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -25,7 +25,10 @@ pub(super) use stats::SchedulerStats;
 
 use super::{input_image::InputImage, model::GenerativeModel, repetition::TokenClasses};
 use crate::{
-    cancel::CancelToken,
+    cancel::{
+        CancelToken,
+        oneshot::{self, OneshotReceiver, OneshotSender},
+    },
     engine::{
         DocumentId, EngineError,
         queue::{FairQueue, PushError},
@@ -124,8 +127,8 @@ impl Scheduler {
     pub(super) fn submit(
         &self,
         sequence: Sequence,
-    ) -> Result<mpsc::Receiver<SequenceResult>, EngineError> {
-        let (sender, answer) = mpsc::sync_channel(1);
+    ) -> Result<OneshotReceiver<SequenceResult>, EngineError> {
+        let (sender, answer) = oneshot::channel();
         let (document, cancel) = (sequence.document, sequence.cancel.clone());
         let queued_sequence = QueuedSequence {
             sequence,
@@ -176,7 +179,7 @@ struct QueuedSequence {
 
 /// Sender of a sequence's result, which sends [`EngineError::Stopped`] if it is dropped.
 #[derive(Debug)]
-struct CompletionSender(Option<mpsc::SyncSender<SequenceResult>>);
+struct CompletionSender(Option<OneshotSender<SequenceResult>>);
 
 impl CompletionSender {
     fn send(mut self, answer: SequenceResult) {
@@ -185,8 +188,7 @@ impl CompletionSender {
 
     fn answer(&mut self, answer: SequenceResult) {
         if let Some(sender) = self.0.take() {
-            // Fails only if nobody waits any more.
-            let _ = sender.try_send(answer);
+            sender.send(answer);
         }
     }
 }
