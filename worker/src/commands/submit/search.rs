@@ -1,6 +1,6 @@
-//! From what a person names to single documents, a few at a time: a listing may have millions.
+//! Search for the documents that the inputs name, a few at a time: a listing may have millions.
 //!
-//! Looking at folders and at standard input blocks, so it has a thread of its own.
+//! Reading folders and standard input blocks, so it has a thread of its own.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -25,20 +25,20 @@ use crate::{
     store::{ObjectStore as _, ObjectStores, StoreError, StoreUri},
 };
 
-/// Found documents that wait to be queued. Enough that a listing's next part comes while they go.
-const MOST_WAITING: usize = 256;
+/// Maximum documents that wait to be queued: enough that a listing's next part comes while they are queued.
+const MAX_WAITING: usize = 256;
 
-/// The longest line of a list, in bytes: a key has at most 1024, a path 4096.
-const LONGEST_LINE: u64 = 16 << 10;
+/// Maximum length of a list's line, in bytes: a key has at most 1024, a path 4096.
+const MAX_LINE_BYTES: u64 = 16 << 10;
 
 /// A document that is to become a job.
 #[derive(Debug)]
 pub(super) struct FoundDocument {
-    /// Its place.
+    /// Its URI.
     pub(super) location: StoreUri,
-    /// Its ETag, where a listing told it.
+    /// Its ETag, if a listing gave it.
     pub(super) etag: Option<String>,
-    /// The file on this machine.
+    /// Its file, if it is on this machine.
     pub(super) file: Option<LocalFile>,
 }
 
@@ -46,11 +46,11 @@ pub(super) struct FoundDocument {
 #[derive(Debug)]
 pub(super) struct LocalFile {
     pub(super) path: PathBuf,
-    /// Its name below the upload prefix.
+    /// The name of its copy below the folder that it is copied to.
     pub(super) name: String,
 }
 
-/// A document, or what a person has to know about an input that is none.
+/// A document, or an input that is none.
 pub(super) type SearchItem = Result<FoundDocument, InputError>;
 
 /// An input that cannot be read or listed.
@@ -63,26 +63,26 @@ pub(super) struct InputError {
 /// A search for documents.
 pub(super) struct DocumentSearch {
     pub(super) stores: Arc<ObjectStores>,
-    /// Objects below it are left out of listings: results of an earlier run are no documents.
+    /// The folder of the results, which is left out: results of an earlier run are no documents.
     pub(super) output: StoreUri,
 }
 
-/// The receiver of found documents has gone.
+/// The receiver of documents was dropped.
 struct ReceiverGone;
 
 impl DocumentSearch {
-    /// Looks for the documents that `inputs` mean, in their order.
+    /// Starts to search for the documents of `inputs`, in their order.
     pub(super) fn start(self, inputs: Vec<PathBuf>) -> (Receiver<SearchItem>, JoinHandle<()>) {
-        let (sender, receiver) = mpsc::channel(MOST_WAITING);
+        let (sender, receiver) = mpsc::channel(MAX_WAITING);
         let runtime = Handle::current();
         let task = tokio::task::spawn_blocking(move || {
-            let looking = InputWalk {
+            let walk = InputWalk {
                 search: &self,
                 runtime,
                 sender,
             };
-            // Where nobody wants to know any more, there is nothing left to do.
-            let _ = looking.at_all(inputs);
+            // If the receiver was dropped, nothing is left to do.
+            let _ = walk.inputs(inputs);
         });
         (receiver, task)
     }
@@ -95,66 +95,66 @@ struct InputWalk<'a> {
 }
 
 impl InputWalk<'_> {
-    fn at_all(&self, inputs: Vec<PathBuf>) -> Result<(), ReceiverGone> {
+    fn inputs(&self, inputs: Vec<PathBuf>) -> Result<(), ReceiverGone> {
         for input in inputs {
             match input.as_os_str() == "-" {
-                true => self.at_list(io::stdin().lock())?,
-                false => self.at(&input)?,
+                true => self.list(io::stdin().lock())?,
+                false => self.input(&input)?,
             }
         }
         Ok(())
     }
 
-    /// At a list, one input a line; empty lines and `#` comments are none.
-    fn at_list(&self, mut list: impl BufRead) -> Result<(), ReceiverGone> {
+    /// Searches a list with one input a line; empty lines and `#` comments are skipped.
+    fn list(&self, mut list: impl BufRead) -> Result<(), ReceiverGone> {
         for number in 1.. {
             let mut line = Vec::new();
-            let trouble = match list
+            let problem = match list
                 .by_ref()
-                .take(LONGEST_LINE)
+                .take(MAX_LINE_BYTES)
                 .read_until(b'\n', &mut line)
             {
                 Ok(0) => return Ok(()),
-                Ok(bytes) if bytes as u64 == LONGEST_LINE && !line.ends_with(b"\n") => {
+                Ok(bytes) if bytes as u64 == MAX_LINE_BYTES && !line.ends_with(b"\n") => {
                     "is too long to be a path; the list is not read further".to_owned()
                 }
                 Ok(_) => {
                     let end = line.trim_ascii_end().len();
                     line.truncate(end);
                     if end > 0 && line[0] != b'#' {
-                        self.at(Path::new(&OsString::from_vec(line)))?;
+                        self.input(Path::new(&OsString::from_vec(line)))?;
                     }
                     continue;
                 }
                 Err(error) => format!("cannot be read: {error}"),
             };
-            return self.trouble("-", format!("line {number} {trouble}"));
+            return self.error("-", format!("line {number} {problem}"));
         }
         Ok(())
     }
 
-    fn at(&self, input: &Path) -> Result<(), ReceiverGone> {
+    fn input(&self, input: &Path) -> Result<(), ReceiverGone> {
         let Some(uri) = input.to_str().filter(|text| text.contains("://")) else {
-            return self.at_path(input, input);
+            return self.path(input, input);
         };
         match uri.parse::<StoreUri>() {
-            Err(error) => self.trouble(uri, error.to_string()),
-            Ok(prefix @ StoreUri::S3 { .. }) if prefix.is_folder() => self.below(&prefix),
+            Err(error) => self.error(uri, error.to_string()),
+            Ok(prefix @ StoreUri::S3 { .. }) if prefix.is_folder() => self.prefix(&prefix),
             Ok(location @ StoreUri::S3 { .. }) => self.document(location, None, None),
-            // It may be there for workers only.
+            // It may exist on the workers' machines only.
             Ok(StoreUri::File { path }) if !Path::new(&path).exists() => {
                 self.document(StoreUri::File { path }, None, None)
             }
-            Ok(StoreUri::File { path }) => self.at_path(input, Path::new(&path)),
+            Ok(StoreUri::File { path }) => self.path(input, Path::new(&path)),
         }
     }
 
-    /// At a file, or at a folder with the documents below it.
-    fn at_path(&self, input: &Path, path: &Path) -> Result<(), ReceiverGone> {
+    /// Searches a file, or a folder with the documents below it.
+    fn path(&self, input: &Path, path: &Path) -> Result<(), ReceiverGone> {
         let input = input.to_string_lossy();
         let real = match fs::canonicalize(path) {
             Ok(real) => real,
-            Err(error) => return self.trouble(&input, error.to_string()),
+            Err(error) => return self.error(&input, error.to_string()),
         };
         let name = name(path, &real);
         if !real.is_dir() {
@@ -169,13 +169,13 @@ impl InputWalk<'_> {
                     self.file(&path, &name.join(below))?;
                 }
                 Err(WalkError { folder, error }) => {
-                    self.trouble(&folder.to_string_lossy(), error.to_string())?;
+                    self.error(&folder.to_string_lossy(), error.to_string())?;
                 }
             }
         }
         match any {
             true => Ok(()),
-            false => self.nothing(&input),
+            false => self.no_documents(&input),
         }
     }
 
@@ -188,14 +188,14 @@ impl InputWalk<'_> {
     }
 
     fn file(&self, path: &Path, name: &Path) -> Result<(), ReceiverGone> {
-        let shown = path.to_string_lossy();
+        let given = path.to_string_lossy();
         let real = match fs::canonicalize(path) {
             Ok(real) => real,
-            Err(error) => return self.trouble(&shown, error.to_string()),
+            Err(error) => return self.error(&given, error.to_string()),
         };
         let (Some(text), Some(name)) = (real.to_str(), name.to_str()) else {
             let reason = "the path is not UTF-8; rename it";
-            return self.trouble(&shown, reason.to_owned());
+            return self.error(&given, reason.to_owned());
         };
         let location = StoreUri::File {
             path: text.to_owned(),
@@ -204,16 +204,17 @@ impl InputWalk<'_> {
         self.document(location, None, Some(LocalFile { path: real, name }))
     }
 
-    /// At an object store's prefix.
-    fn below(&self, prefix: &StoreUri) -> Result<(), ReceiverGone> {
+    /// Searches a prefix of an object store.
+    fn prefix(&self, prefix: &StoreUri) -> Result<(), ReceiverGone> {
         let results = self.results_below(prefix);
-        let (mut after, mut any) = (None::<String>, false);
+        let mut after = None::<String>;
+        let mut any = false;
         loop {
             let listed = self.search.stores.list(prefix, after.as_deref());
             let listing = match self.runtime.block_on(listed) {
                 Ok(listing) => listing,
                 Err(StoreError { cause, .. }) => {
-                    return self.trouble(&prefix.to_string(), cause.to_string());
+                    return self.error(&prefix.to_string(), cause.to_string());
                 }
             };
             for entry in listing.entries {
@@ -233,19 +234,19 @@ impl InputWalk<'_> {
         }
         match any {
             true => Ok(()),
-            false => self.nothing(&prefix.to_string()),
+            false => self.no_documents(&prefix.to_string()),
         }
     }
 
-    /// The folder of the results, if it is one of those below `prefix`.
+    /// The folder of the results, if it is below `prefix`.
     fn results_below(&self, prefix: &StoreUri) -> Option<String> {
         let folder = |at: &StoreUri| format!("{}/", at.to_string().trim_end_matches('/'));
         let (results, prefix) = (folder(&self.search.output), folder(prefix));
         (results != prefix && results.starts_with(&prefix)).then_some(results)
     }
 
-    fn nothing(&self, input: &str) -> Result<(), ReceiverGone> {
-        self.trouble(input, no_documents())
+    fn no_documents(&self, input: &str) -> Result<(), ReceiverGone> {
+        self.error(input, no_documents())
     }
 
     fn document(
@@ -261,7 +262,7 @@ impl InputWalk<'_> {
         }))
     }
 
-    fn trouble(&self, input: &str, reason: String) -> Result<(), ReceiverGone> {
+    fn error(&self, input: &str, reason: String) -> Result<(), ReceiverGone> {
         let input = input.to_owned();
         self.send(Err(InputError { input, reason }))
     }
@@ -271,8 +272,7 @@ impl InputWalk<'_> {
     }
 }
 
-/// The name of a file or folder below the upload prefix: a relative path as it was given, anything else by its
-/// last part.
+/// The name of the copy of a file or folder: a relative path as it was given, of any other path the last part.
 fn name(given: &Path, real: &Path) -> PathBuf {
     let mut name = PathBuf::new();
     for component in given.components() {
@@ -298,10 +298,10 @@ mod tests {
         store: StoreArgs,
     }
 
-    /// The documents found, as `URI NAME` or `! INPUT REASON`.
+    /// The items that a search gives, as `URI NAME` or `! INPUT REASON`.
     fn found(
         output: &str,
-        look: impl FnOnce(&InputWalk<'_>) -> Result<(), ReceiverGone>,
+        run: impl FnOnce(&InputWalk<'_>) -> Result<(), ReceiverGone>,
     ) -> Vec<String> {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let stores = ObjectStores::new(&SearchCli::parse_from(["recto"]).store, None).unwrap();
@@ -310,20 +310,20 @@ mod tests {
             output: output.parse().unwrap(),
         };
         let (sender, mut receiver) = mpsc::channel(100);
-        let looking = InputWalk {
+        let walk = InputWalk {
             search: &search,
             runtime: runtime.handle().clone(),
             sender,
         };
-        assert!(look(&looking).is_ok());
-        drop(looking);
+        assert!(run(&walk).is_ok());
+        drop(walk);
         std::iter::from_fn(|| receiver.blocking_recv())
             .map(|found| match found {
                 Ok(document) => {
                     let name = document.file.map_or(String::new(), |file| file.name);
                     format!("{} {name}", document.location)
                 }
-                Err(trouble) => format!("! {} {}", trouble.input, trouble.reason),
+                Err(error) => format!("! {} {}", error.input, error.reason),
             })
             .collect()
     }
@@ -347,8 +347,11 @@ mod tests {
             format!("{uri}/b/1.tif {last}/b/1.tif"),
             format!("{uri}/b/2.PDF {last}/b/2.PDF"),
         ];
-        assert_eq!(found(&format!("{uri}/out"), |look| look.at(&root)), wanted);
-        let by_uri = found(&format!("{uri}/out"), |look| look.at(Path::new(&uri)));
+        assert_eq!(
+            found(&format!("{uri}/out"), |walk| walk.input(&root)),
+            wanted
+        );
+        let by_uri = found(&format!("{uri}/out"), |walk| walk.input(Path::new(&uri)));
         assert_eq!(by_uri, wanted);
     }
 
@@ -356,7 +359,7 @@ mod tests {
     fn a_list_has_an_input_a_line() {
         let list =
             "# letters\n\ns3://b/a b#1.pdf\r\n  \nfile:///not/here.pdf\nhttp://x/y\n/not/here.pdf";
-        let seen = found("s3://b/out", |look| look.at_list(list.as_bytes()));
+        let seen = found("s3://b/out", |walk| walk.list(list.as_bytes()));
         assert_eq!(seen[..2], ["s3://b/a b#1.pdf ", "file:///not/here.pdf "]);
         assert!(
             seen[2].starts_with("! http://x/y not an object's URI"),
@@ -367,8 +370,8 @@ mod tests {
             "{seen:?}"
         );
 
-        let endless = [b's'; 2 * LONGEST_LINE as usize];
-        let seen = found("s3://b/out", |look| look.at_list(&endless[..]));
+        let endless = [b's'; 2 * MAX_LINE_BYTES as usize];
+        let seen = found("s3://b/out", |walk| walk.list(&endless[..]));
         assert!(seen[0].starts_with("! - line 1 is too long"), "{seen:?}");
         assert_eq!(seen.len(), 1);
     }
@@ -376,7 +379,7 @@ mod tests {
     #[test]
     fn what_holds_no_document_is_said() {
         let folder = tempfile::tempdir().unwrap();
-        let seen = found("s3://b/out", |look| look.at(folder.path()));
+        let seen = found("s3://b/out", |walk| walk.input(folder.path()));
         assert!(seen[0].contains("no documents in it (pdf,"), "{seen:?}");
     }
 

@@ -1,4 +1,4 @@
-//! Meaning of S3's errors: decided by HTTP status and error codes, never by their texts.
+//! Errors of S3 calls, sorted by HTTP status and S3's error codes, never by their texts.
 
 use std::{error::Error, fmt::Display};
 
@@ -9,7 +9,7 @@ use aws_sdk_s3::{
 
 use super::super::{ErrorCause, StoreError};
 
-/// For `map_err`: what the failed call at a place means.
+/// For `map_err`: the error of a failed call.
 pub(super) fn at<E>(at: &impl Display) -> impl FnOnce(SdkError<E, HttpResponse>) -> StoreError
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -17,7 +17,7 @@ where
     move |error| StoreError::new(at, cause(&error))
 }
 
-/// Status and code of an answer that says no; nothing if there was no answer.
+/// Status and code of an error answer; `None` if there was no answer.
 pub(super) fn answer<E: ProvideErrorMetadata>(
     error: &SdkError<E, HttpResponse>,
 ) -> Option<(u16, &str)> {
@@ -37,7 +37,7 @@ where
             SdkError::ServiceError(answer) => answer.err().message().unwrap_or_default(),
             _ => "",
         };
-        return refusal(status, code, message);
+        return answer_cause(status, code, message);
     }
     match error {
         SdkError::TimeoutError(_) => {
@@ -48,9 +48,9 @@ where
     }
 }
 
-/// The meaning of an answer. `code` is empty if there is no body, as for HEAD.
-pub(super) fn refusal(status: u16, code: &str, message: &str) -> ErrorCause {
-    let said = || match (code, message) {
+/// The cause that an error answer tells of. `code` is empty if there is no body, as for HEAD.
+pub(super) fn answer_cause(status: u16, code: &str, message: &str) -> ErrorCause {
+    let text = || match (code, message) {
         ("", _) => format!("HTTP {status}"),
         (code, "") => format!("HTTP {status} {code}"),
         (code, message) => format!("HTTP {status} {code}: {message}"),
@@ -62,9 +62,9 @@ pub(super) fn refusal(status: u16, code: &str, message: &str) -> ErrorCause {
     match (status, code) {
         (_, "NoSuchBucket") => ErrorCause::NoSuchBucket,
         (_, "NoSuchKey" | "NoSuchVersion" | "NotFound") => ErrorCause::NoSuchObject,
-        // The version is not one that this store could have given.
+        // No store gives such a version, so no object has it.
         (400, "InvalidVersionId") => ErrorCause::NoSuchObject,
-        // A delete marker is in its place.
+        // The object is deleted: its current version is a delete marker.
         (405, "MethodNotAllowed" | "") => ErrorCause::NoSuchObject,
         (
             _,
@@ -82,19 +82,19 @@ pub(super) fn refusal(status: u16, code: &str, message: &str) -> ErrorCause {
         (
             _,
             "SlowDown" | "RequestTimeout" | "Throttling" | "ThrottlingException" | "InternalError",
-        ) => ErrorCause::Unavailable(said()),
-        // The answer to its end was lost, or someone has cleaned up: a new one will do.
-        (_, "NoSuchUpload") => ErrorCause::Unavailable(said()),
-        (501, _) => ErrorCause::BadRequest(said()),
+        ) => ErrorCause::Unavailable(text()),
+        // The answer to its completion was lost, or someone has cleaned up: a new upload helps.
+        (_, "NoSuchUpload") => ErrorCause::Unavailable(text()),
+        (501, _) => ErrorCause::BadRequest(text()),
         (404, _) => ErrorCause::NoSuchObject,
         (401 | 403, _) => ErrorCause::Denied { code: named() },
         (412, _) => ErrorCause::SourceChanged,
-        (408 | 429 | 500..=599, _) => ErrorCause::Unavailable(said()),
-        _ => ErrorCause::BadRequest(said()),
+        (408 | 429 | 500..=599, _) => ErrorCause::Unavailable(text()),
+        _ => ErrorCause::BadRequest(text()),
     }
 }
 
-/// The innermost cause of an error: the layers above it only say that something failed.
+/// The innermost source of an error: the layers above it only say that something failed.
 pub(super) fn innermost(error: &dyn Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
@@ -132,7 +132,7 @@ mod tests {
             (400, "InvalidArgument", "bad-request", false),
             (301, "PermanentRedirect", "bad-request", false),
         ] {
-            let cause = refusal(status, code, "");
+            let cause = answer_cause(status, code, "");
             assert_eq!(
                 (cause.kind(), cause.is_transient()),
                 (kind, transient),

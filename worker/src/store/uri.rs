@@ -1,6 +1,6 @@
-//! An object's URI: `s3://bucket/key` or `file:///absolute/path`.
+//! URIs of objects: `s3://bucket/key` or `file:///absolute/path`.
 //!
-//! An S3 key is the raw text after the bucket: spaces, `#`, `?`, `%` and any other character stand for
+//! An S3 key is the raw text after the bucket: spaces, `#`, `?`, `%` and any other character mean
 //! themselves. A `file:` URI is percent-encoded as usual.
 
 use std::{
@@ -12,12 +12,12 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 /// Longest segment of a source folder, in bytes: file systems take 255, and a few are left for endings.
-const MOST_SEGMENT_BYTES: usize = 200;
+const MAX_SEGMENT_BYTES: usize = 200;
 
-/// Longest source folder, in bytes: an S3 key may have 1024, and prefix, identity and name come to it.
-const MOST_FOLDER_BYTES: usize = 600;
+/// Longest source folder, in bytes: an S3 key may have 1024, and prefix, fingerprint and name are added.
+const MAX_FOLDER_BYTES: usize = 600;
 
-/// A place in an object store: an object, or a prefix below which objects are.
+/// An object of a store, or a prefix that objects are below.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum StoreUri {
     /// In a bucket. The key is empty if the whole bucket is meant.
@@ -34,7 +34,7 @@ pub(crate) enum StoreUri {
     },
 }
 
-/// The error of a text that is no URI of an object.
+/// A text is not the URI of an object.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub(crate) enum StoreUriError {
     /// Neither of the two schemes.
@@ -58,11 +58,11 @@ pub(crate) enum StoreUriError {
 }
 
 impl StoreUri {
-    /// The place `below` this one, which is taken as a folder. It is never outside: `below` is parts
-    /// with a slash between, none empty, `.` or `..`.
+    /// The URI `below` this one, which is taken as a folder. It is never outside: `below` is parts
+    /// with a slash between them, none empty, `.` or `..`.
     ///
     /// # Errors
-    /// Where `below` is anything else.
+    /// `below` is anything else.
     pub(crate) fn join(&self, below: &str) -> Result<Self, StoreUriError> {
         for segment in below.split('/') {
             if matches!(segment, "" | "." | "..") {
@@ -86,7 +86,7 @@ impl StoreUri {
         })
     }
 
-    /// The last part of the path: what a person calls the object.
+    /// The last part of the path, which is the object's name for a person.
     pub(crate) fn name(&self) -> &str {
         let whole = match self {
             Self::S3 { key, .. } => key,
@@ -121,7 +121,7 @@ fn s3(rest: &str) -> Result<StoreUri, StoreUriError> {
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
     let known = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
     if bucket.is_empty() || !bucket.chars().all(known) {
-        // What has an `@` or a `:` in it could be a password.
+        // A text with an `@` or a `:` in it could be a password.
         let shown = if bucket.contains(['@', ':']) {
             "…"
         } else {
@@ -184,7 +184,7 @@ impl fmt::Display for StoreUri {
     }
 }
 
-/// The `<source key>` part of a result's place: the S3 key, or the path below `file_root`, each part made
+/// The `<source key>` part of an output path: the S3 key, or the path below `file_root`, each part made
 /// safe for a folder's name. Different sources of one bucket, or one root, never share a folder.
 ///
 /// `%` and control characters are percent-encoded, and so are parts that are empty (`%2F`), `.` or `..`.
@@ -198,10 +198,10 @@ pub(crate) fn source_folder(source: &StoreUri, file_root: Option<&str>) -> Strin
             .unwrap_or_else(|| path.trim_start_matches('/')),
     };
     let folder = whole.split('/').map(segment).collect::<Vec<_>>().join("/");
-    if folder.len() <= MOST_FOLDER_BYTES {
+    if folder.len() <= MAX_FOLDER_BYTES {
         return folder;
     }
-    format!("{}%~{}", cut(&folder, MOST_FOLDER_BYTES), hash(whole))
+    format!("{}%~{}", cut(&folder, MAX_FOLDER_BYTES), hash(whole))
 }
 
 fn segment(segment: &str) -> String {
@@ -211,17 +211,17 @@ fn segment(segment: &str) -> String {
         ".." => "%2E%2E".to_owned(),
         _ => encoded(segment, |letter| letter.is_control() || letter == '%'),
     };
-    if safe.len() <= MOST_SEGMENT_BYTES {
+    if safe.len() <= MAX_SEGMENT_BYTES {
         return safe;
     }
     let hash = hash(segment);
-    let kept = cut(&safe, MOST_SEGMENT_BYTES - hash.len() - 2);
+    let kept = cut(&safe, MAX_SEGMENT_BYTES - hash.len() - 2);
     format!("{kept}%~{hash}")
 }
 
-/// The first bytes of a text, no character and no `%xx` cut in two.
-fn cut(text: &str, most_bytes: usize) -> &str {
-    let kept = &text[..text.floor_char_boundary(most_bytes)];
+/// The first bytes of a text. No character and no `%xx` is cut in two.
+fn cut(text: &str, max_bytes: usize) -> &str {
+    let kept = &text[..text.floor_char_boundary(max_bytes)];
     let open = kept
         .rfind('%')
         .filter(|at| kept.len() - at < 3)
@@ -385,13 +385,13 @@ mod tests {
     fn long_keys_are_shortened_and_stay_apart() {
         let long = |end: &str| source_folder(&s3_key(&format!("{}{end}", "é%".repeat(150))), None);
         assert_ne!(long("a"), long("b"));
-        assert!(long("a").len() <= MOST_SEGMENT_BYTES);
+        assert!(long("a").len() <= MAX_SEGMENT_BYTES);
         let deep = |end: &str| {
             let key = format!("{}{end}", "0123456789/".repeat(90));
             source_folder(&s3_key(&key), None)
         };
         assert_ne!(deep("a"), deep("b"));
-        assert!(deep("a").len() < MOST_FOLDER_BYTES + 40);
+        assert!(deep("a").len() < MAX_FOLDER_BYTES + 40);
         assert!(at("s3://b/p").join(&deep("a")).is_ok());
     }
 }

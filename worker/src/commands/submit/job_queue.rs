@@ -1,4 +1,4 @@
-//! Jobs into their queue: each confirmed by the broker, or known not to be.
+//! Publisher of jobs: each is confirmed by the broker, or known not to be.
 
 use std::{
     sync::Arc,
@@ -19,42 +19,42 @@ use crate::{
     cli::BrokerArgs,
 };
 
-/// Attempts to reach a broker that was lost: some twenty seconds, in which it can start again.
+/// Attempts to reach a lost broker: some twenty seconds, in which it can restart.
 const RECONNECTS: u32 = 5;
 
-/// The way to the jobs queue.
+/// The jobs queue of a broker.
 pub(super) struct JobQueue {
     broker: BrokerArgs,
     topology: QueueTopology,
-    line: Mutex<QueueConnection>,
+    connection: Mutex<QueueConnection>,
 }
 
 enum QueueConnection {
     Up(Arc<Publisher>, Arc<Connection>),
-    /// Nothing goes any more, and why.
-    Gone(Arc<str>),
+    /// No more jobs can be queued, for this reason.
+    Lost(Arc<str>),
 }
 
-/// The reason why a job is not known to be in the queue.
+/// A job is not known to be in the queue.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum QueueError {
-    /// It is not there.
+    /// It is not in the queue.
     #[error("not queued: {0}")]
-    Not(String),
-    /// It may be there.
+    NotQueued(String),
+    /// It may be in the queue.
     #[error("not confirmed, it may be queued or not: {0}")]
-    Unsure(PublishError),
+    Unconfirmed(PublishError),
 }
 
 impl JobQueue {
-    /// Connects; makes the queues where the one for jobs is missing and `--declare` allows it.
+    /// Connects. Declares the queues if the one for jobs is missing and `--declare` allows it.
     pub(super) async fn open(broker: &BrokerArgs) -> Result<Self, BrokerError> {
         let topology = QueueTopology::new(broker);
-        let line = Mutex::new(line(broker, &topology).await?);
+        let connection = Mutex::new(open(broker, &topology).await?);
         Ok(Self {
             broker: broker.clone(),
             topology,
-            line,
+            connection,
         })
     }
 
@@ -63,61 +63,63 @@ impl JobQueue {
         &self.topology.jobs
     }
 
-    /// Queues a job and waits until the broker has it safe. Where the broker goes away meanwhile it is sent again,
-    /// with its id: a job that comes twice is worked on once.
+    /// Queues a job and waits until the broker confirms it. If the broker is lost meanwhile it is sent again, with its id:
+    /// a job that comes twice is done once.
     pub(super) async fn send(&self, job: &Job) -> Result<(), QueueError> {
-        let body = serde_json::to_vec(job).expect("jobs have nothing that JSON has not");
-        let mut unsure = None;
+        let body = serde_json::to_vec(job).expect("a job is JSON");
+        let mut unconfirmed = None;
         for _ in 0..2 {
             let publisher = match self.publisher().await {
                 Ok(publisher) => publisher,
                 Err(reason) => {
-                    return Err(unsure.map_or(QueueError::Not(reason), QueueError::Unsure));
+                    return Err(
+                        unconfirmed.map_or(QueueError::NotQueued(reason), QueueError::Unconfirmed)
+                    );
                 }
             };
             let sent = publisher.publish("", self.name(), &body, properties(job));
             match sent.await {
                 Ok(()) => return Ok(()),
                 Err(error @ (PublishError::Lost { .. } | PublishError::ConfirmTimeout { .. })) => {
-                    unsure = Some(error);
+                    unconfirmed = Some(error);
                 }
                 Err(error @ PublishError::Nacked { .. }) => {
-                    return Err(QueueError::Not(error.to_string()));
+                    return Err(QueueError::NotQueued(error.to_string()));
                 }
                 Err(error @ PublishError::Unroutable { .. }) => {
                     let reason = error.to_string();
-                    // What comes after it has nowhere to go either.
-                    *self.line.lock().await = QueueConnection::Gone(reason.as_str().into());
-                    return Err(QueueError::Not(reason));
+                    // The jobs after it have no queue either.
+                    *self.connection.lock().await = QueueConnection::Lost(reason.as_str().into());
+                    return Err(QueueError::NotQueued(reason));
                 }
             }
         }
-        match unsure {
-            Some(error) => Err(QueueError::Unsure(error)),
+        match unconfirmed {
+            Some(error) => Err(QueueError::Unconfirmed(error)),
             None => unreachable!("both attempts ended in an error"),
         }
     }
 
-    /// A publisher that works, on a new connection if need be; all jobs wait for one attempt.
+    /// A working publisher, on a new connection if necessary; all jobs wait for one attempt.
     async fn publisher(&self) -> Result<Arc<Publisher>, String> {
-        let mut line = self.line.lock().await;
-        match &*line {
+        let mut current = self.connection.lock().await;
+        match &*current {
             QueueConnection::Up(publisher, _) if !publisher.is_broken() => {
                 return Ok(Arc::clone(publisher));
             }
             QueueConnection::Up(..) => {}
-            QueueConnection::Gone(reason) => return Err(reason.to_string()),
+            QueueConnection::Lost(reason) => return Err(reason.to_string()),
         }
         eprintln!("recto: lost the broker; connecting again");
         match self.reconnect().await {
             Ok(QueueConnection::Up(publisher, connection)) => {
-                *line = QueueConnection::Up(Arc::clone(&publisher), connection);
+                *current = QueueConnection::Up(Arc::clone(&publisher), connection);
                 Ok(publisher)
             }
-            Ok(QueueConnection::Gone(reason)) => Err(reason.to_string()),
+            Ok(QueueConnection::Lost(reason)) => Err(reason.to_string()),
             Err(error) => {
                 let reason = error.to_string();
-                *line = QueueConnection::Gone(reason.as_str().into());
+                *current = QueueConnection::Lost(reason.as_str().into());
                 Err(reason)
             }
         }
@@ -127,32 +129,32 @@ impl JobQueue {
         let mut backoff = ExponentialBackoff::default();
         for _ in 1..RECONNECTS {
             sleep(backoff.next_wait()).await;
-            match line(&self.broker, &self.topology).await {
+            match open(&self.broker, &self.topology).await {
                 Err(error) if error.is_transient() => {}
                 settled => return settled,
             }
         }
-        line(&self.broker, &self.topology).await
+        open(&self.broker, &self.topology).await
     }
 
-    /// Ends the connection in order, as far as the broker takes part.
+    /// Closes the connection.
     pub(super) async fn close(self) {
-        if let QueueConnection::Up(_, connection) = self.line.into_inner() {
+        if let QueueConnection::Up(_, connection) = self.connection.into_inner() {
             close(&connection).await;
         }
     }
 }
 
-async fn line(
+async fn open(
     broker: &BrokerArgs,
     topology: &QueueTopology,
 ) -> Result<QueueConnection, BrokerError> {
     let connection = Arc::new(connect(broker, "submit").await?);
     let loads = topology::loads(&connection, topology).await?;
-    let there = |(queue, load): &(topology::QueueSpec, _)| {
-        queue.role == QueueRole::Jobs && Option::is_some(load)
-    };
-    if !loads.iter().any(there) {
+    let mut jobs = loads
+        .iter()
+        .filter(|(queue, _)| queue.role == QueueRole::Jobs);
+    if !jobs.any(|(_, depth)| depth.is_some()) {
         topology::ensure(&connection, topology, broker.declare).await?;
     }
     let (sender, observer) = (Arc::clone(&connection), Arc::new(NoopObserver));

@@ -1,4 +1,4 @@
-//! The client: endpoint, region, credentials, certificates, timeouts.
+//! S3 client: endpoint, region, credentials, certificates, timeouts.
 
 use std::{path::Path, time::Duration};
 
@@ -22,10 +22,10 @@ use crate::cli::StoreArgs;
 /// The region that compatible stores take, and AWS's first.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// Longest wait between two attempts.
-const MOST_BACK_OFF: Duration = Duration::from_secs(20);
+/// Maximum wait between two attempts.
+const MAX_BACKOFF: Duration = Duration::from_secs(20);
 
-/// A client, and what messages call its store.
+/// A client, and the store's name for messages.
 pub(super) async fn client(arguments: &StoreArgs) -> Result<(Client, String)> {
     let tls = match &arguments.s3_ca_file {
         Some(file) => tls_with(file).await?,
@@ -48,7 +48,7 @@ pub(super) async fn client(arguments: &StoreArgs) -> Result<(Client, String)> {
     Ok((Client::from_conf(config), address))
 }
 
-/// Longest wait for a connection, an answer or its next byte.
+/// Timeout of a connection, an answer or its next byte.
 pub(super) fn timeout(arguments: &StoreArgs) -> Duration {
     Duration::try_from_secs_f64(arguments.s3_timeout).unwrap_or(Duration::MAX)
 }
@@ -64,14 +64,14 @@ fn loader(arguments: &StoreArgs) -> ConfigLoader {
             TimeoutConfig::builder()
                 .connect_timeout(timeout)
                 .read_timeout(timeout)
-                // An answer whose body does not come; downloads have a watch of their own.
+                // Ends a call whose answer has no body; downloads watch for bytes themselves.
                 .operation_attempt_timeout(timeout.saturating_mul(2))
                 .build(),
         )
         .retry_config(
             RetryConfig::standard()
                 .with_max_attempts(arguments.s3_attempts)
-                .with_max_backoff(MOST_BACK_OFF),
+                .with_max_backoff(MAX_BACKOFF),
         )
         // Downloads watch for the next byte themselves, uploads have a deadline.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
@@ -79,7 +79,7 @@ fn loader(arguments: &StoreArgs) -> ConfigLoader {
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
 }
 
-/// The endpoint, as long as it is one. What is wrong is not shown: it could hold a password.
+/// Checks the endpoint. A wrong one is not shown: it could hold a password.
 fn address(endpoint: &str) -> Result<&str> {
     let wrong = |why: &str| {
         let why = format!("--s3-endpoint: {why}; write http(s)://host:port");
@@ -95,8 +95,7 @@ fn address(endpoint: &str) -> Result<&str> {
     Ok(endpoint)
 }
 
-/// Trusts the certificates of a file besides the system's. They are checked here, since the client takes
-/// their soundness for granted.
+/// Trusts the certificates of a file besides the system's. They are checked here, because the client does not.
 async fn tls_with(file: &Path) -> Result<TlsContext> {
     let wrong = |why: String| {
         let why = format!("--s3-ca-file: {why}");
@@ -127,7 +126,7 @@ fn no_tls(error: impl std::fmt::Display) -> StoreError {
     StoreError::new("S3", ErrorCause::NotConfigured(format!("TLS: {error}")))
 }
 
-/// Missing credentials are said at once and in plain words, not as the failure of the first request.
+/// Reports missing credentials at once and in plain words, not as the failure of the first request.
 async fn check_credentials(config: &aws_config::SdkConfig, address: &str) -> Result<()> {
     let missing = |why: String| StoreError::new(address, ErrorCause::NotConfigured(why));
     let provider = config
@@ -135,9 +134,9 @@ async fn check_credentials(config: &aws_config::SdkConfig, address: &str) -> Res
         .ok_or_else(|| missing("no credentials".to_owned()))?;
     let error = match provider.provide_credentials().await {
         Ok(_) => return Ok(()),
-        Err(error) => super::fault::innermost(&error),
+        Err(error) => super::errors::innermost(&error),
     };
-    // Several lines are the list of all places without any: the advice says as much.
+    // Several lines list every place without credentials: the advice covers that.
     let why = match error.contains('\n') {
         true => String::new(),
         false => format!(" ({error})"),

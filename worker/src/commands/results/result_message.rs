@@ -1,44 +1,44 @@
-//! Messages of the results and dead-letter queues.
+//! Messages of the results and the dead-letter queue, and the lines that are printed for them.
 
 use recto_schemas::{DeadLetter, Job, JobResult, Reason, ResultState, check_version};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::{broker::consume::InboundMessage, job::message, os::terminal::one_line};
+use crate::{broker::consume::InboundMessage, job::message, os::terminal::escape_controls};
 
-/// Widest URI that lines are aligned by, in characters.
-const MOST_ALIGNED: usize = 60;
+/// Maximum width that URIs are aligned to, in characters.
+const MAX_URI_WIDTH: usize = 60;
 
-/// The outcome of a document, as a message told it.
+/// The end of a document's job, out of a message.
 #[derive(Debug)]
 pub(super) struct ResultMessage {
-    /// The job's, or what stands for it: the same again whenever the message comes again.
+    /// The job's `id`, or a hash of the message: the same whenever the message comes again.
     pub(super) id: String,
     pub(super) batch: Option<String>,
-    pub(super) end: MessageOutcome,
+    pub(super) outcome: MessageOutcome,
     uri: String,
     pages: String,
     seconds: String,
-    /// The Markdown's URI, the error, or both.
-    says: String,
-    /// The message as it may be shown, on one line.
-    raw: String,
+    /// The Markdown's URI, the failure, or both.
+    details: String,
+    /// The message without secrets, on one line.
+    json: String,
 }
 
-/// The outcome of a document.
+/// The outcome of a document's job.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum MessageOutcome {
     Result(ResultState),
-    /// Without a result, of this kind.
-    Dead(String),
+    /// A dead letter with this kind of failure.
+    DeadLetter(String),
 }
 
 impl ResultMessage {
-    /// Parses a result.
+    /// Reads a result.
     ///
     /// # Errors
-    /// Why the message is none.
-    pub(super) fn of_result(message: &InboundMessage) -> Result<Self, String> {
+    /// The reason why the message is not a result.
+    pub(super) fn from_result(message: &InboundMessage) -> Result<Self, String> {
         let value: Value = serde_json::from_slice(&message.body).map_err(|e| e.to_string())?;
         let version = value
             .get("schema")
@@ -49,44 +49,44 @@ impl ResultMessage {
         Ok(Self {
             pages: pages(&result),
             seconds: seconds(&result),
-            says: says(&result),
-            raw: raw(&message.body),
+            details: details(&result),
+            json: single_line(&message.body),
             id: result.id,
             batch: result.batch,
-            end: MessageOutcome::Result(result.state),
+            outcome: MessageOutcome::Result(result.state),
             uri: result.source.uri,
         })
     }
 
-    /// Parses a dead letter: a worker's, or a job that the broker itself moved there.
-    pub(super) fn of_dead_letter(message: &InboundMessage) -> Self {
+    /// Reads a dead letter: a worker's, or a job that the broker itself moved there.
+    pub(super) fn from_dead_letter(message: &InboundMessage) -> Self {
         let (letter, body) = match serde_json::from_slice::<DeadLetter>(&message.body) {
             Ok(letter) => {
                 let body = letter.body.clone().into_bytes();
                 (letter, body)
             }
-            Err(_) => (of_broker(message), message.body.clone()),
+            Err(_) => (broker_dead_letter(message), message.body.clone()),
         };
         let job = message::parse(&body).ok();
         let uri = job.map_or_else(|| "(no job)".to_owned(), |job| job.source.uri);
-        // The line names it already.
-        let says = letter.message.strip_prefix(&format!("{uri}: "));
+        // The line has the URI already.
+        let details = letter.message.strip_prefix(&format!("{uri}: "));
         let id = letter.id.or_else(|| message.message_id.clone());
         Self {
             id: id.unwrap_or_else(|| hash(&message.body)),
             batch: letter.batch,
             pages: String::new(),
             seconds: String::new(),
-            says: says.unwrap_or(&letter.message).to_owned(),
+            details: details.unwrap_or(&letter.message).to_owned(),
             uri,
-            raw: message::without_secrets(&message.body),
-            end: MessageOutcome::Dead(letter.kind),
+            json: message::without_secrets(&message.body),
+            outcome: MessageOutcome::DeadLetter(letter.kind),
         }
     }
 }
 
-/// The letter that a worker would have written.
-fn of_broker(message: &InboundMessage) -> DeadLetter {
+/// The dead letter that a worker would have written.
+fn broker_dead_letter(message: &InboundMessage) -> DeadLetter {
     let job = message::parse(&message.body).ok();
     let job = job.or_else(|| message::about(&message.body));
     let of = |word: fn(Job) -> Option<String>| job.clone().and_then(word);
@@ -117,7 +117,7 @@ fn pages(result: &JobResult) -> String {
     }
 }
 
-/// The time of the work, where this job did it.
+/// The time of the work, if this job did it.
 fn seconds(result: &JobResult) -> String {
     let timing = &result.timing;
     let parts = [timing.fetch_s, timing.read_s, timing.store_s];
@@ -127,7 +127,7 @@ fn seconds(result: &JobResult) -> String {
     }
 }
 
-fn says(result: &JobResult) -> String {
+fn details(result: &JobResult) -> String {
     let outputs = &result.outputs;
     let place = outputs.markdown.as_ref().unwrap_or(&outputs.manifest);
     match (&result.error, result.state) {
@@ -138,14 +138,14 @@ fn says(result: &JobResult) -> String {
 }
 
 /// The message on one line.
-fn raw(body: &[u8]) -> String {
+fn single_line(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     if !text.contains(char::is_control) {
         return text.into_owned();
     }
     match serde_json::from_slice::<Value>(body) {
         Ok(value) => value.to_string(),
-        Err(_) => one_line(&text).into_owned(),
+        Err(_) => escape_controls(&text).into_owned(),
     }
 }
 
@@ -154,7 +154,7 @@ fn hash(body: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Lines for a person or for a program.
+/// Formats lines for a person or for a program.
 pub(super) struct LineFormat {
     json: bool,
     uri_width: usize,
@@ -166,18 +166,22 @@ impl LineFormat {
     }
 
     /// The line of one document. URIs are as wide as the widest so far.
-    pub(super) fn line(&mut self, news: &ResultMessage) -> String {
+    pub(super) fn line(&mut self, message: &ResultMessage) -> String {
         if self.json {
-            return news.raw.clone();
+            return message.json.clone();
         }
-        let (uri, says) = (one_line(&news.uri), one_line(&news.says));
-        self.uri_width = self.uri_width.max(uri.chars().count().min(MOST_ALIGNED));
+        let uri = escape_controls(&message.uri);
+        let details = escape_controls(&message.details);
+        self.uri_width = self.uri_width.max(uri.chars().count().min(MAX_URI_WIDTH));
         let width = self.uri_width;
-        let figures = match &news.end {
-            MessageOutcome::Result(_) => format!("{:>11}  {:>8}", news.pages, news.seconds),
-            MessageOutcome::Dead(kind) => format!("{:<21}", one_line(kind)),
+        let figures = match &message.outcome {
+            MessageOutcome::Result(_) => format!("{:>11}  {:>8}", message.pages, message.seconds),
+            MessageOutcome::DeadLetter(kind) => format!("{:<21}", escape_controls(kind)),
         };
-        format!("{:<11}  {figures}  {uri:<width$}  {says}", news.end.word())
+        format!(
+            "{:<11}  {figures}  {uri:<width$}  {details}",
+            message.outcome.word()
+        )
     }
 }
 
@@ -185,7 +189,7 @@ impl MessageOutcome {
     fn word(&self) -> &'static str {
         match self {
             Self::Result(state) => state.as_str(),
-            Self::Dead(_) => "dead-letter",
+            Self::DeadLetter(_) => "dead-letter",
         }
     }
 }
@@ -208,14 +212,14 @@ mod tests {
         serde_json::from_str(fixture).unwrap()
     }
 
-    fn line(news: &ResultMessage) -> String {
-        LineFormat::new(false).line(news)
+    fn line(message: &ResultMessage) -> String {
+        LineFormat::new(false).line(message)
     }
 
     #[test]
-    fn a_result_is_one_line() {
-        let news = ResultMessage::of_result(&message(&result())).unwrap();
-        let line = line(&news);
+    fn a_result_is_escape_controls() {
+        let found = ResultMessage::from_result(&message(&result())).unwrap();
+        let line = line(&found);
         assert!(line.starts_with("partial  "), "{line}");
         assert!(
             line.contains(" pages  ") && line.contains("document.md"),
@@ -224,9 +228,13 @@ mod tests {
 
         let mut evil = result();
         evil["source"]["uri"] = json!("s3://b/a\n\u{1b}[2J.pdf");
-        let news = ResultMessage::of_result(&message(&evil)).unwrap();
-        assert!(!self::line(&news).contains(char::is_control));
-        assert!(!LineFormat::new(true).line(&news).contains(char::is_control));
+        let found = ResultMessage::from_result(&message(&evil)).unwrap();
+        assert!(!self::line(&found).contains(char::is_control));
+        assert!(
+            !LineFormat::new(true)
+                .line(&found)
+                .contains(char::is_control)
+        );
     }
 
     #[test]
@@ -234,7 +242,10 @@ mod tests {
         let mut newer = result();
         newer["schema"] = json!("recto.result/v2");
         for body in [newer, json!({}), json!("text")] {
-            assert!(ResultMessage::of_result(&message(&body)).is_err(), "{body}");
+            assert!(
+                ResultMessage::from_result(&message(&body)).is_err(),
+                "{body}"
+            );
         }
     }
 
@@ -246,30 +257,39 @@ mod tests {
             "kind": "encrypted", "message": "needs a password", "attempts": 0,
             "unsettled_deliveries": 0, "batch": "b", "failed_at": "2026-01-01T00:00:00Z",
             "body": job.to_string()});
-        let news = ResultMessage::of_dead_letter(&message(&letter));
-        assert_eq!((news.id.as_str(), news.batch.as_deref()), ("7", Some("b")));
-        let shown = line(&news);
+        let found = ResultMessage::from_dead_letter(&message(&letter));
+        assert_eq!(
+            (found.id.as_str(), found.batch.as_deref()),
+            ("7", Some("b"))
+        );
+        let shown = line(&found);
         assert!(shown.starts_with("dead-letter  encrypted  "), "{shown}");
         assert!(
             shown.ends_with("  s3://b/a.pdf  needs a password"),
             "{shown}"
         );
 
-        let given_up = InboundMessage {
+        let dropped_by_broker = InboundMessage {
             died_of: Some("delivery_limit".to_owned()),
             ..message(&job)
         };
-        let news = ResultMessage::of_dead_letter(&given_up);
-        assert_eq!(news.end, MessageOutcome::Dead("delivery-limit".to_owned()));
-        assert_eq!((news.id.as_str(), news.batch.as_deref()), ("7", Some("b")));
-        let shown = line(&news);
+        let found = ResultMessage::from_dead_letter(&dropped_by_broker);
+        assert_eq!(
+            found.outcome,
+            MessageOutcome::DeadLetter("delivery-limit".to_owned())
+        );
+        assert_eq!(
+            (found.id.as_str(), found.batch.as_deref()),
+            ("7", Some("b"))
+        );
+        let shown = line(&found);
         assert!(shown.contains("  s3://b/a.pdf  "), "{shown}");
-        assert!(!LineFormat::new(true).line(&news).contains("hush"));
+        assert!(!LineFormat::new(true).line(&found).contains("hush"));
     }
 
     #[test]
     fn a_dead_letter_without_a_job_is_told_apart_by_its_content() {
-        let of = |text: &str| ResultMessage::of_dead_letter(&message(&json!(text))).id;
+        let of = |text: &str| ResultMessage::from_dead_letter(&message(&json!(text))).id;
         assert_ne!(of("a"), of("b"));
         assert_eq!(of("a"), of("a"));
     }

@@ -1,7 +1,7 @@
-//! Folders with a lock in them. Whoever holds the lock owns the folder; one whose lock is free is a dead worker's.
+//! Lock files of worker directories. Whoever holds the lock owns the directory; if the lock is free, its worker is dead.
 //!
-//! The base may be `/tmp`, where others write too: only folders of our name pattern and our user are looked at, and no
-//! symbolic link is followed.
+//! The base may be `/tmp`, where others write too: only directories with our name pattern and of our user are looked at,
+//! and no symbolic link is followed.
 
 use std::{
     fs::{self, DirBuilder, Metadata},
@@ -23,26 +23,26 @@ use rustix::{
 const PREFIX: &str = "recto-worker-";
 const LOCK: &str = "lock";
 
-/// Names that are tried before giving up; only a worker that cleans up in that very moment takes one away.
+/// Names that are tried before giving up: only a worker that cleans up at that very moment removes one.
 const ATTEMPTS: u32 = 8;
 
-/// A folder of this process. Removed, with everything in it, when dropped.
+/// A directory of this process. Removed, with everything in it, when dropped.
 #[derive(Debug)]
 pub(super) struct LockedDir {
     path: PathBuf,
-    /// Held until the folder is gone.
+    /// Held until the directory is gone.
     _lock: OwnedFd,
 }
 
 impl LockedDir {
-    /// Makes `BASE/recto-worker-PID-RANDOM/lock` and locks it.
+    /// Creates `BASE/recto-worker-PID-RANDOM/lock` and locks it.
     pub(super) fn create(base: &Path) -> io::Result<Self> {
         for _ in 0..ATTEMPTS {
             let path = base.join(new_name());
             create_private(&path)?;
             match lock(&path, OFlags::EXCL) {
                 Ok(Some(lock)) => return Ok(Self { path, _lock: lock }),
-                // A worker that cleans up saw the folder before it had its lock, and removes it.
+                // A worker that cleans up saw the directory before it was locked, and removes it.
                 Ok(None) => {}
                 Err(error)
                     if matches!(
@@ -56,17 +56,15 @@ impl LockedDir {
             }
         }
         Err(io::Error::other(
-            "other workers keep removing the new folder; start again",
+            "other workers keep removing the new directory; start again",
         ))
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
-}
 
-impl LockedDir {
-    /// Removes the folder now.
+    /// Removes the directory now.
     pub(super) fn remove(&self) {
         remove(&self.path);
     }
@@ -78,14 +76,14 @@ impl Drop for LockedDir {
     }
 }
 
-/// Removes the folders of dead workers in `base`.
+/// Removes the directories of dead workers in `base`.
 pub(super) fn remove_leftovers(base: &Path) -> io::Result<()> {
     for entry in fs::read_dir(base)? {
         let entry = entry?;
         let path = entry.path();
-        // One that another worker removes right now is not a reason to stop.
+        // One that another worker removes right now is no reason to stop.
         if !entry.file_name().to_str().is_some_and(is_ours)
-            || !entry.metadata().is_ok_and(|about| is_own_folder(&about))
+            || !entry.metadata().is_ok_and(|metadata| is_own_dir(&metadata))
         {
             continue;
         }
@@ -94,51 +92,51 @@ pub(super) fn remove_leftovers(base: &Path) -> io::Result<()> {
             Ok(None) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => tracing::warn!(
-                work.folder = %path.display(), %error,
-                "cannot tell whether this is a dead worker's; it stays"
+                scratch.path = %path.display(), %error,
+                "cannot tell if this directory is a dead worker's; it stays"
             ),
         }
     }
     Ok(())
 }
 
-/// Under another name first: whoever made it and comes only now to lock it must not find it any more.
+/// Renames it first: a worker that has just created it and is about to lock it must not find it any more.
 fn remove_leftover(base: &Path, path: &Path) {
-    let passing = base.join(new_name());
-    match fs::rename(path, &passing) {
+    let renamed = base.join(new_name());
+    match fs::rename(path, &renamed) {
         Ok(()) => {
-            remove(&passing);
-            tracing::info!(work.folder = %path.display(), "removed what a dead worker left");
+            remove(&renamed);
+            tracing::info!(scratch.path = %path.display(), "removed the directory of a dead worker");
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => {
-            tracing::warn!(work.folder = %path.display(), %error, "cannot remove this folder; it stays");
+            tracing::warn!(scratch.path = %path.display(), %error, "cannot remove this directory; it stays");
         }
     }
 }
 
-/// Makes a folder that only this user can look into: documents are nobody else's business.
+/// Creates a directory that only this user can look into: documents are private.
 pub(super) fn create_private(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)
 }
 
-/// Removes a folder with everything in it, without following links.
+/// Removes a directory with everything in it, without following links.
 pub(super) fn remove(path: &Path) {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!(work.folder = %path.display(), %error, "cannot remove this folder; it stays");
+            tracing::warn!(scratch.path = %path.display(), %error, "cannot remove this directory; it stays");
         }
         _ => {}
     }
 }
 
-/// Takes the lock of a folder, or gives `None` if somebody has it or took the folder away meanwhile.
+/// Takes the lock of a directory. `None` if somebody else has it or removed the directory meanwhile.
 fn lock(path: &Path, flags: OFlags) -> io::Result<Option<OwnedFd>> {
-    // Nothing that is started from here may inherit the lock and keep it after this process died.
+    // No child process may inherit the lock and keep it after this process died.
     let common = OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let folder = open(path, common | OFlags::DIRECTORY, Mode::empty())?;
+    let dir = open(path, common | OFlags::DIRECTORY, Mode::empty())?;
     let lock = openat(
-        &folder,
+        &dir,
         LOCK,
         common | flags | OFlags::CREATE | OFlags::RDWR,
         Mode::RUSR | Mode::WUSR,
@@ -148,15 +146,16 @@ fn lock(path: &Path, flags: OFlags) -> io::Result<Option<OwnedFd>> {
         Err(Errno::WOULDBLOCK) => return Ok(None),
         Err(error) => return Err(error.into()),
     }
-    let (held, there) = (fstat(&lock)?, fs::symlink_metadata(path.join(LOCK))?);
-    Ok((held.st_ino == there.ino() && held.st_dev == there.dev()).then_some(lock))
+    // The file may have been replaced between opening and locking it; then the lock is worth nothing.
+    let (held, found) = (fstat(&lock)?, fs::symlink_metadata(path.join(LOCK))?);
+    Ok((held.st_ino == found.ino() && held.st_dev == found.dev()).then_some(lock))
 }
 
 fn new_name() -> String {
     format!("{PREFIX}{}-{:016x}", process::id(), rand::random::<u64>())
 }
 
-/// `recto-worker-`, a process id, `-` and 16 hexadecimal digits.
+/// Returns true for `recto-worker-`, a process id, `-` and 16 hexadecimal digits.
 fn is_ours(name: &str) -> bool {
     let Some((pid, random)) = name
         .strip_prefix(PREFIX)
@@ -173,6 +172,6 @@ fn is_ours(name: &str) -> bool {
             .all(|byte| digit(byte) || (b'a'..=b'f').contains(&byte))
 }
 
-fn is_own_folder(about: &Metadata) -> bool {
-    about.is_dir() && about.uid() == geteuid().as_raw()
+fn is_own_dir(metadata: &Metadata) -> bool {
+    metadata.is_dir() && metadata.uid() == geteuid().as_raw()
 }

@@ -1,4 +1,4 @@
-//! A draft of the jobs of a run: the parts that all have in common, and one job of it.
+//! Job template: the members that all jobs of a run have in common.
 
 use recto_schemas::{DocumentPassword, Job, JobSource};
 
@@ -8,7 +8,7 @@ use crate::{cli::SubmitArgs, job::outcome::now, store::StoreUri};
 pub(super) struct JobTemplate(Job);
 
 impl JobTemplate {
-    /// The draft that the command line asks for.
+    /// The template of a command line.
     pub(super) fn new(arguments: &SubmitArgs) -> Self {
         let engine = arguments.engine.map(|engine| engine.name());
         let limits = arguments.limits.limits();
@@ -48,8 +48,8 @@ impl JobTemplate {
     }
 }
 
-/// A job as it may be shown.
-pub(super) fn shown(job: &Job) -> String {
+/// A job as JSON without its password.
+pub(super) fn redacted_json(job: &Job) -> String {
     let job = Job {
         password: job
             .password
@@ -57,5 +57,5 @@ pub(super) fn shown(job: &Job) -> String {
             .then(|| DocumentPassword::new("***".to_owned())),
         ..job.clone()
     };
-    serde_json::to_string(&job).expect("jobs have nothing that JSON has not")
+    serde_json::to_string(&job).expect("a job is JSON")
 }
