@@ -1,19 +1,13 @@
-//! A document's pages as bitmaps, and as the text they carry.
+//! Images of pages, from the document's bytes to the bitmap that an engine reads, and the text that a page brings along.
 //!
 //! Everything that touches a document's bytes runs in child processes of the same binary
 //! ([`crate::image::child`]); this side owns the deadlines ([`crate::image::rasterizer`]).
 
-// The pool of child processes: documents in, pages out, deadlines kept.
 pub mod rasterizer;
-// The other side: what a child process does, from its first limit to its last page.
 pub mod child;
-// What a child saw of a page before any bitmap is made.
-pub mod facts;
-// Whether a page's own text may stand for reading its image.
-pub mod sound;
-// What parent and child say to each other.
 mod protocol;
-// Characters of a page's own text to lines.
+pub mod inspection;
+pub mod text_layer_policy;
 mod text_layer;
 // Whether anything stands on a page.
 pub mod ink;
@@ -38,7 +32,7 @@ pub struct PageImage {
 }
 
 impl PageImage {
-    /// Whether the size is what it says: bitmaps come from outside.
+    /// Checks that the size fits the pixels: bitmaps come from outside.
     ///
     /// # Errors
     /// What is wrong with it, in words.
