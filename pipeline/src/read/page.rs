@@ -9,9 +9,10 @@ use recto_schemas::{
 use crate::{
     engine::{OcrContent, OcrResult, StopReason},
     image::{
-        PageImage, ink, look,
+        PageImage, blank_page,
         preview::{self, PagePreview},
         rulings::{self, PageRulings},
+        typography,
     },
     page::TextLine,
     text::PageContent,
@@ -98,7 +99,11 @@ impl PageState {
 
     /// Has the page read by the engine, unless nothing is drawn on it: then it is empty.
     pub(super) fn request_ocr(&mut self, reason: Reason) {
-        if self.image.as_ref().is_some_and(|image| ink::has_ink(image)) {
+        if self
+            .image
+            .as_ref()
+            .is_some_and(|image| blank_page::has_ink(image))
+        {
             self.ocr_reason = Some(reason);
         }
     }
@@ -192,11 +197,11 @@ impl PageState {
             OcrContent::Regions(lines) => {
                 let upright = match rotation {
                     0 => Cow::Borrowed(image),
-                    turn => Cow::Owned(image.turned(turn)),
+                    turn => Cow::Owned(image.rotated(turn)),
                 };
                 // A text layer says itself how its type looks.
                 if origin == TextOrigin::Ocr {
-                    look::complete(lines, &upright);
+                    typography::annotate(lines, &upright);
                 }
                 self.content.rulings = rulings::find(&upright, self.content.skew_deg);
                 lines

@@ -12,7 +12,7 @@ use crate::image::{
     protocol::{ChildError, ChildReply, DocumentFormat, StartRequest, TextLayerRequest, WireLine},
 };
 
-/// How far into a file a PDF's header may stand (ISO 32000-1, Annex H, note 13).
+/// Bytes of a file within which a PDF's header may begin (ISO 32000-1, Annex H, note 13).
 const PDF_HEADER_WITHIN: usize = 1024;
 /// Bytes shown of a file that is no document.
 const SHOWN_BYTES: usize = 16;
@@ -120,7 +120,7 @@ impl Inspected<'_> {
         }
     }
 
-    /// Its text where it is wanted, in pixels of a bitmap of that size; pictures have none.
+    /// Its text if it is wanted, in pixels of a bitmap of that size; pictures have none.
     pub fn lines(&self, width: u32, height: u32, wish: TextLayerRequest) -> Option<Vec<WireLine>> {
         match &self.page {
             InspectedPage::Pdf(page) => page.lines(width, height, wish),
@@ -149,7 +149,7 @@ fn format(head: &[u8]) -> Option<DocumentFormat> {
         .then_some(DocumentFormat::Pdf)
 }
 
-/// How a file that is no document begins, for people.
+/// The first bytes of a file that is no document, for people.
 fn beginning(head: &[u8]) -> String {
     if head.is_empty() {
         return "the file is empty".to_owned();
