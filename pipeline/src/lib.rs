@@ -54,6 +54,8 @@
 pub mod cancel;
 // What a page is made of: boxes and lines.
 pub mod page;
+// Medians.
+mod statistics;
 // A document's pages as bitmaps and as the text they carry: child processes, limits, ink, rulings.
 pub mod image;
 // The [`Engine`](engine::Engine) trait, its fair queue, and the engines.
