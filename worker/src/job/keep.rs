@@ -7,7 +7,7 @@ use recto_schemas::{FailureKind, FailureStage, Manifest, check_version};
 use super::{
     JobContext,
     failure::JobFailure,
-    place::{NAME, OutputPath},
+    output_path::{NAME, OutputPath},
     read::WrittenResult,
 };
 use crate::{

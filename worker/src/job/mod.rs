@@ -5,13 +5,13 @@
 
 pub(crate) mod failure;
 // A message's body: into a job, and into what may be shown of it.
-pub(crate) mod message;
+pub(crate) mod parse;
 // What a job asks for, checked against what this worker may do.
 pub(crate) mod plan;
 // What makes a result the result of its document and options.
 mod identity;
 // Where a result is kept.
-pub(crate) mod place;
+pub(crate) mod output_path;
 // Who works on it in this process.
 pub(crate) mod keyed_lock;
 // From the document's bytes to its files in the work folder.
@@ -19,13 +19,14 @@ mod read;
 // From the work folder to the store, the manifest last.
 mod keep;
 // The messages a job ends with.
-pub(crate) mod outcome;
+pub(crate) mod messages;
 // What a worker does about a failure, by its kind.
 pub(crate) mod policy;
 // What becomes of a message.
-pub(crate) mod verdict;
+pub(crate) mod disposition;
 
 use std::{
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -45,7 +46,7 @@ use crate::{
 };
 use failure::JobFailure;
 use keyed_lock::KeyedLock;
-use place::OutputPath;
+use output_path::OutputPath;
 use plan::{ValidatedJob, WorkerLimits};
 
 /// What jobs are done with; one for the whole process.
@@ -67,55 +68,57 @@ pub(crate) struct JobOutcome {
     /// As it is stored.
     pub(crate) manifest: Manifest,
     pub(crate) source: ResultSource,
-    pub(crate) place: OutputPath,
+    pub(crate) output_path: OutputPath,
     /// `queue_s` is not known here.
     pub(crate) timing: ResultTiming,
-    /// Whether this call read the document.
+    /// True if this call read the document.
     pub(crate) read_now: bool,
 }
 
-/// Does a job. Where its result is stored already, nothing is read.
+/// A job whose source version and output path are known.
+struct LocatedJob {
+    valid: ValidatedJob,
+    source: ResultSource,
+    output_path: OutputPath,
+}
+
+/// Does a job. If its result is stored already, nothing is read. Dropping the future cancels the reading.
 ///
 /// # Errors
 /// [`JobFailure`] with its stage and kind; then no manifest is stored.
-pub(crate) async fn run(
-    parts: &Arc<JobContext>,
-    job: &Job,
-    cancel: &CancelToken,
-) -> Result<JobOutcome, JobFailure> {
-    let (plan, source, place) = locate(parts, job).await?;
-    // A job that came again while it is still at work here waits, and finds its result.
-    let _turn = parts.results_in_flight.lock(&place.folder()).await;
-    let stored = keep::stored(parts, &place).await?;
-    let again = job.force && stored.as_ref().is_some_and(|m| !is_by(m, job));
-    if let (Some(manifest), false) = (stored, again) {
-        return Ok(before(job, manifest, source, place));
+pub(crate) async fn run(context: &Arc<JobContext>, job: &Job) -> Result<JobOutcome, JobFailure> {
+    let located = locate(context, job).await?;
+    // The same job may be in flight here, or another one with the same output path: this one waits, and finds its
+    // result.
+    let results = &context.results_in_flight;
+    let _turn = results.lock(&located.output_path.folder()).await;
+    let stored = keep::stored(context, &located.output_path).await?;
+    let replace = job.force && stored.as_ref().is_some_and(|m| !is_by(m, job));
+    if let (Some(manifest), false) = (stored, replace) {
+        return Ok(stored_before(job, manifest, located));
     }
-    make(parts, job, plan, (source, place), (again, cancel)).await
+    make(context, job, located, replace).await
 }
 
-/// The job's stored result, where there is one. Reads nothing.
+/// The job's stored result, if there is one. Reads nothing.
 ///
 /// # Errors
 /// As [`run`].
 pub(crate) async fn stored(
-    parts: &JobContext,
+    context: &JobContext,
     job: &Job,
 ) -> Result<Option<JobOutcome>, JobFailure> {
-    let (_, source, place) = locate(parts, job).await?;
-    let stored = keep::stored(parts, &place).await?;
-    Ok(stored.map(|manifest| before(job, manifest, source, place)))
+    let located = locate(context, job).await?;
+    let stored = keep::stored(context, &located.output_path).await?;
+    Ok(stored.map(|manifest| stored_before(job, manifest, located)))
 }
 
-/// What the job asks for, which version of the document is meant, and where its result is kept.
-async fn locate(
-    parts: &JobContext,
-    job: &Job,
-) -> Result<(ValidatedJob, ResultSource, OutputPath), JobFailure> {
-    let plan = ValidatedJob::new(job, &parts.bounds, parts.engine.as_ref())?;
-    let found = parts
+/// Validates the job, and pins the version of the document that its result will be of.
+async fn locate(context: &JobContext, job: &Job) -> Result<LocatedJob, JobFailure> {
+    let valid = ValidatedJob::new(job, &context.bounds, context.engine.as_ref())?;
+    let found = context
         .stores
-        .stat(&plan.source, &plan.pin)
+        .stat(&valid.source, &valid.pin)
         .await
         .map_err(|error| JobFailure::store(FailureStage::Fetch, &error))?;
     let source = ResultSource {
@@ -124,89 +127,55 @@ async fn locate(
         etag: found.etag,
         bytes: Some(found.bytes),
     };
-    let root = parts.stores.file_root().map(|root| root.to_string_lossy());
-    let model = &parts.engine.info().model_sha256;
-    let place = OutputPath::new(&plan, &source, model, root.as_deref())?;
-    Ok((plan, source, place))
+    let root = context.stores.file_root();
+    let root = root.map(|root| root.to_string_lossy());
+    let model = &context.engine.info().model_sha256;
+    let output_path = OutputPath::new(&valid, &source, model, root.as_deref())?;
+    Ok(LocatedJob {
+        valid,
+        source,
+        output_path,
+    })
 }
 
-/// Fetches, reads and stores.
+/// Fetches, reads and publishes; `replace` puts the result in the place of an earlier one.
 async fn make(
-    parts: &Arc<JobContext>,
+    context: &Arc<JobContext>,
     job: &Job,
-    plan: ValidatedJob,
-    (source, place): (ResultSource, OutputPath),
-    (replace, cancel): (bool, &CancelToken),
+    located: LocatedJob,
+    replace: bool,
 ) -> Result<JobOutcome, JobFailure> {
-    let limit = plan.options.limits.max_document_bytes;
-    let bytes = source.bytes.unwrap_or(0);
-    if bytes > limit {
-        let message = format!("the document has {bytes} bytes and the limit is {limit}");
-        return Err(JobFailure::new(
-            FailureStage::Fetch,
-            FailureKind::DocumentTooLarge,
-            message,
-        ));
-    }
-    let cap = parts.work.limit_bytes();
-    if bytes > cap {
-        let message = format!(
-            "the document has {bytes} bytes and the work folder {cap}; raise --work-megabytes"
-        );
-        return Err(JobFailure::new(
-            FailureStage::Fetch,
-            FailureKind::DocumentTooLarge,
-            message,
-        ));
-    }
-    let folder = parts
+    check_size(context, &located)?;
+    let folder = context
         .work
-        .job_dir(bytes)
+        .job_dir(located.source.bytes.unwrap_or(0))
         .map_err(|error| JobFailure::work(FailureStage::Fetch, &error.into()))?;
-
-    let (fetched, fetch_s) = timed(parts, JobStage::Fetch, async {
-        let file = folder.path().join("source");
-        let pin = ObjectVersion {
-            version_id: source.version_id.clone(),
-            etag: source.etag.clone(),
-        };
-        parts
-            .stores
-            .fetch(&plan.source, &pin, limit, &file)
-            .await
-            .map(|_| file)
-            .map_err(|error| JobFailure::store(FailureStage::Fetch, &error))
-    })
-    .await;
-    let file = fetched?;
-    parts.metrics.bytes(TransferDirection::Fetched, bytes);
-
+    let fetch = fetch(context, &located, folder.path().join("source"));
+    let (fetched, fetch_s) = timed(context, JobStage::Fetch, fetch).await;
     let reading = read::ReadTask {
-        file,
+        file: fetched?,
         folder,
-        source: source.clone(),
+        source: located.source.clone(),
         password: job.password.clone(),
-        options: plan.options,
-        identity: place.identity().as_str().to_owned(),
+        options: located.valid.options.clone(),
+        identity: located.output_path.identity().as_str().to_owned(),
         job: job.id.clone(),
     };
-    let (written, read_s) = timed(parts, JobStage::Read, reading.run(parts, cancel)).await;
+    let cancel = CancelToken::new();
+    let read = reading.run(context, &cancel);
+    let (written, read_s) = timed(context, JobStage::Read, read).await;
     let written = written?;
     let skipped = written.manifest.counts.skipped;
-    parts.metrics.pages_skipped(skipped);
+    context.metrics.pages_skipped(skipped);
 
-    let (kept, store_s) = timed(
-        parts,
-        JobStage::Store,
-        keep::keep(parts, &written, &place, replace),
-    )
-    .await;
-    match kept? {
+    let publish = keep::keep(context, &written, &located.output_path, replace);
+    let (published, store_s) = timed(context, JobStage::Store, publish).await;
+    match published? {
         keep::PublishedResult::Ours => Ok(JobOutcome {
             state: state(written.manifest.state),
             manifest: written.manifest,
-            source,
-            place,
+            source: located.source,
+            output_path: located.output_path,
             timing: ResultTiming {
                 queue_s: None,
                 fetch_s: Some(fetch_s),
@@ -216,20 +185,60 @@ async fn make(
             read_now: true,
         }),
         // Another worker was faster; its manifest is the one that counts.
-        keep::PublishedResult::Anothers(manifest) => Ok(before(job, *manifest, source, place)),
+        keep::PublishedResult::Anothers(manifest) => Ok(stored_before(job, *manifest, located)),
     }
 }
 
-/// The job's result was stored before.
-fn before(job: &Job, manifest: Manifest, source: ResultSource, place: OutputPath) -> JobOutcome {
+/// Refuses a document that is larger than its limit, or than the scratch directory.
+fn check_size(context: &JobContext, located: &LocatedJob) -> Result<(), JobFailure> {
+    let bytes = located.source.bytes.unwrap_or(0);
+    let limit = located.valid.options.limits.max_document_bytes;
+    let scratch = context.work.limit_bytes();
+    let message = if bytes > limit {
+        format!("the document has {bytes} bytes and the limit is {limit}")
+    } else if bytes > scratch {
+        format!(
+            "the document has {bytes} bytes and the scratch directory {scratch}; raise --work-megabytes"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(JobFailure::new(
+        FailureStage::Fetch,
+        FailureKind::DocumentTooLarge,
+        message,
+    ))
+}
+
+/// Fetches the pinned version of the document to `file`.
+async fn fetch(
+    context: &JobContext,
+    located: &LocatedJob,
+    file: PathBuf,
+) -> Result<PathBuf, JobFailure> {
+    let pin = ObjectVersion {
+        version_id: located.source.version_id.clone(),
+        etag: located.source.etag.clone(),
+    };
+    let limit = located.valid.options.limits.max_document_bytes;
+    let source = &located.valid.source;
+    let fetched = context.stores.fetch(source, &pin, limit, &file).await;
+    fetched.map_err(|error| JobFailure::store(FailureStage::Fetch, &error))?;
+    let bytes = located.source.bytes.unwrap_or(0);
+    context.metrics.bytes(TransferDirection::Fetched, bytes);
+    Ok(file)
+}
+
+/// The outcome of a job whose result was stored before.
+fn stored_before(job: &Job, manifest: Manifest, located: LocatedJob) -> JobOutcome {
     JobOutcome {
         state: if is_by(&manifest, job) {
             state(manifest.state)
         } else {
             ResultState::Skipped
         },
-        source,
-        place,
+        source: located.source,
+        output_path: located.output_path,
         timing: ResultTiming {
             read_s: Some(manifest.timing.wall_s),
             ..ResultTiming::default()
@@ -252,10 +261,14 @@ fn state(document: DocumentState) -> ResultState {
 }
 
 /// Runs a stage in a span of its own; gives its seconds too.
-async fn timed<T>(parts: &JobContext, stage: JobStage, work: impl Future<Output = T>) -> (T, f64) {
+async fn timed<T>(
+    context: &JobContext,
+    stage: JobStage,
+    work: impl Future<Output = T>,
+) -> (T, f64) {
     let started = Instant::now();
     let result = work.instrument(logging::stage_span(stage)).await;
     let took: Duration = started.elapsed();
-    parts.metrics.stage(stage, took);
+    context.metrics.stage(stage, took);
     (result, took.as_secs_f64())
 }

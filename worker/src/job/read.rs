@@ -20,7 +20,7 @@ use recto_schemas::{
 use super::{
     JobContext,
     failure::JobFailure,
-    place::NAME,
+    output_path::NAME,
     policy::{PageFault, policy},
 };
 use crate::{
