@@ -3,7 +3,8 @@
 use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use recto_schemas::{
-    Options, PageOutcome, PageSummary, PageTiming, RawOutput, ReadWarning, Reason, TextLayer,
+    FailureDetail, FailureKind, Options, PageOutcome, PageSummary, PageTiming, RawOutput,
+    ReadWarning, Reason, TextLayer, TextReason, WarningKind,
 };
 
 use crate::{
@@ -230,11 +231,10 @@ impl PageProcessor<'_> {
     ) -> ProcessedPage {
         let mut carried = self.carried(page, PageOutcome::Ok, raster, image, 0);
         carried.summary.engine = Some(engine_name(self.engine));
-        carried.summary.reason = Some(Reason {
-            kind: "read-with-previous".to_owned(),
-            message: "its text stands with the page before it, which was read together with it"
-                .to_owned(),
-        });
+        carried.summary.reason = Some(Reason::new(
+            TextReason::ReadWithPrevious,
+            "its text stands with the page before it, which was read together with it",
+        ));
         carried
     }
 
@@ -264,50 +264,44 @@ impl PageProcessor<'_> {
         carried
     }
 
-    fn failed(&self, page: u32, failure: Reason) -> ProcessedPage {
+    fn failed(&self, page: u32, failure: FailureDetail) -> ProcessedPage {
         let mut carried = blank(page, PageOutcome::Failed);
         carried.fail(failure);
         carried
     }
 
-    fn raster_failure(&self, error: &RasterError) -> Reason {
+    fn raster_failure(&self, error: &RasterError) -> FailureDetail {
         if self.out_of_time() {
             return self.document_timeout();
         }
-        Reason {
-            kind: error.kind().to_owned(),
-            message: error.to_string(),
-        }
+        FailureDetail::new(error.kind(), error.to_string())
     }
 
-    fn engine_failure(&self, error: &EngineError) -> Reason {
+    fn engine_failure(&self, error: &EngineError) -> FailureDetail {
         if self.out_of_time() {
             return self.document_timeout();
         }
         let kind = match error {
-            EngineError::Cancelled => "cancelled",
-            EngineError::Stopped => "engine-stopped",
-            EngineError::Timeout => "document-timeout",
-            EngineError::Model(_) => "engine-failed",
+            EngineError::Cancelled => FailureKind::Cancelled,
+            EngineError::Stopped => FailureKind::EngineStopped,
+            EngineError::Timeout => FailureKind::DocumentTimeout,
+            EngineError::Model(_) => FailureKind::EngineFailed,
         };
-        Reason {
-            kind: kind.to_owned(),
-            message: error.to_string(),
-        }
+        FailureDetail::new(kind, error.to_string())
     }
 
     fn out_of_time(&self) -> bool {
         Instant::now() >= self.deadline
     }
 
-    fn document_timeout(&self) -> Reason {
-        Reason {
-            kind: "document-timeout".to_owned(),
-            message: format!(
+    fn document_timeout(&self) -> FailureDetail {
+        FailureDetail::new(
+            FailureKind::DocumentTimeout,
+            format!(
                 "not read within the document's {} s; raise --document-timeout",
                 self.options.limits.document_timeout_s
             ),
-        }
+        )
     }
 }
 
@@ -320,34 +314,32 @@ impl ProcessedPage {
         }
         if reading.stop == StopReason::Repetition {
             self.summary.outcome = PageOutcome::Failed;
-            self.fail(Reason {
-                kind: "repetition".to_owned(),
-                message:
-                    "the text repeated itself from its start, and no other way of reading helped"
-                        .to_owned(),
-            });
+            self.fail(FailureDetail::new(
+                FailureKind::Repetition,
+                "the text repeated itself from its start, and no other way of reading helped",
+            ));
         } else {
             self.summary.outcome = PageOutcome::Empty;
-            self.summary.reason = Some(Reason {
-                kind: "empty-answer".to_owned(),
-                message: "something stands on the page, but the model wrote nothing".to_owned(),
-            });
+            self.summary.reason = Some(Reason::new(
+                TextReason::EmptyAnswer,
+                "something stands on the page, but the model wrote nothing",
+            ));
         }
         true
     }
 
-    fn fail(&mut self, failure: Reason) {
-        self.content.failure = Some(failure.kind.clone());
-        self.summary.reason = Some(failure);
+    fn fail(&mut self, failure: FailureDetail) {
+        self.content.failure = Some(failure.kind);
+        self.summary.reason = Some(failure.into());
     }
 }
 
 /// What a person should know of a page's text.
 fn doubts(reading: &OcrResult) -> Vec<ReadWarning> {
     let mut doubts = Vec::new();
-    let mut doubt = |kind: &str, message: &str| {
+    let mut doubt = |kind: WarningKind, message: &str| {
         doubts.push(ReadWarning {
-            kind: kind.to_owned(),
+            kind,
             message: message.to_owned(),
             first_page: None,
             pages: 0,
@@ -356,13 +348,13 @@ fn doubts(reading: &OcrResult) -> Vec<ReadWarning> {
     let verified = reading.decoding.as_ref().and_then(|d| d.verified);
     if verified.is_some_and(|verified| verified.disagrees) {
         doubt(
-            "engines-disagree",
+            WarningKind::EnginesDisagree,
             "PP-OCR read mostly other words on these pages; compare them with the document",
         );
     }
     if reading.stop != StopReason::Complete {
         doubt(
-            "text-cut-short",
+            WarningKind::TextCutShort,
             "the text of these pages ends before its end; `decoding.stop` of the page says why",
         );
     }
@@ -475,7 +467,7 @@ mod tests {
         }
     }
 
-    fn kinds(reading: &OcrResult) -> Vec<String> {
+    fn kinds(reading: &OcrResult) -> Vec<WarningKind> {
         let doubts = doubts(reading).into_iter();
         doubts.map(|warning| warning.kind).collect()
     }
@@ -489,7 +481,7 @@ mod tests {
         assert!(page.has_no_text(&written(" \n", StopReason::Complete, None)));
         assert_eq!(page.summary.outcome, PageOutcome::Empty);
         let reason = page.summary.reason.expect("said");
-        assert_eq!(reason.kind, "empty-answer");
+        assert_eq!(reason.kind.as_str(), "empty-answer");
         assert_eq!(page.content.failure, None);
     }
 
@@ -498,7 +490,7 @@ mod tests {
         let mut page = blank(1, PageOutcome::Ok);
         assert!(page.has_no_text(&written("", StopReason::Repetition, None)));
         assert_eq!(page.summary.outcome, PageOutcome::Failed);
-        assert_eq!(page.content.failure.as_deref(), Some("repetition"));
+        assert_eq!(page.content.failure, Some(FailureKind::Repetition));
     }
 
     #[test]
@@ -508,9 +500,9 @@ mod tests {
         assert!(kinds(&written("a", complete, Some(0.9))).is_empty());
         assert_eq!(
             kinds(&written("a", complete, Some(0.2))),
-            ["engines-disagree"]
+            [WarningKind::EnginesDisagree]
         );
         let cut = written("a", StopReason::Length, None);
-        assert_eq!(kinds(&cut), ["text-cut-short"]);
+        assert_eq!(kinds(&cut), [WarningKind::TextCutShort]);
     }
 }

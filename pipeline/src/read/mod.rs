@@ -25,7 +25,8 @@ use std::{
 };
 
 use recto_schemas::{
-    DocumentState, Options, PageCounts, PageRecord, PageSummary, ReadWarning, Reason,
+    DocumentState, FailureDetail, FailureKind, Options, PageCounts, PageRecord, PageSummary,
+    ReadWarning,
 };
 
 use crate::{
@@ -89,7 +90,7 @@ pub struct ReadOutcome {
     /// How it ended.
     pub state: DocumentState,
     /// Why it was cut short, where it was.
-    pub failure: Option<Reason>,
+    pub failure: Option<FailureDetail>,
     /// Its format, such as `pdf`.
     pub format: String,
     /// Pages by outcome.
@@ -121,13 +122,13 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// A word for programs, from a closed set.
-    pub fn kind(&self) -> &'static str {
+    /// The machine-readable code.
+    pub fn kind(&self) -> FailureKind {
         match self {
             Self::Document(error) => error.kind(),
-            Self::NoSuchPage { .. } => "no-such-page",
-            Self::Sink(_) => "result-not-written",
-            Self::Cancelled => "cancelled",
+            Self::NoSuchPage { .. } => FailureKind::NoSuchPage,
+            Self::Sink(_) => FailureKind::ResultNotWritten,
+            Self::Cancelled => FailureKind::Cancelled,
         }
     }
 }
@@ -211,9 +212,9 @@ impl PageSelection {
         })
     }
 
-    fn failure(&self, document: &OpenDocument<'_>, options: &Options) -> Option<Reason> {
-        (self.skipped > 0).then(|| Reason {
-            kind: "page-limit".to_owned(),
+    fn failure(&self, document: &OpenDocument<'_>, options: &Options) -> Option<FailureDetail> {
+        (self.skipped > 0).then(|| FailureDetail {
+            kind: FailureKind::PageLimit,
             message: format!(
                 "the document has {} pages, {} after the first {} were not read; raise --max-pages",
                 document.info().pages,

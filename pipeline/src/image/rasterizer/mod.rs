@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::{DocumentLimits, ReadWarning};
+use recto_schemas::{DocumentLimits, ReadWarning, WarningKind};
 
 pub use self::error::RasterError;
 use self::{
@@ -412,7 +412,7 @@ impl OpenDocument<'_> {
         Some(ReadWarning {
             first_page: None,
             pages: 0,
-            kind: "fonts-missing".to_owned(),
+            kind: WarningKind::FontsMissing,
             message: format!(
                 "the document uses fonts that it does not hold, and there are none to take their                  place in {}; install some (such as fonts-dejavu and fonts-noto-cjk), or text may                  be missing from pages",
                 dirs.join(", ")

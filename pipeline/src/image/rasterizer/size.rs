@@ -1,6 +1,6 @@
 //! How large a bitmap becomes: the plan's wish, held to the limits before any memory is taken.
 
-use recto_schemas::{DocumentLimits, ReadWarning};
+use recto_schemas::{DocumentLimits, ReadWarning, WarningKind};
 
 use super::{RasterError, RenderRequest, TextLayerRequest};
 use crate::image::facts::PageInspection;
@@ -100,7 +100,7 @@ fn warning(
     Some(ReadWarning {
         first_page: None,
         pages: 0,
-        kind: "dpi-lowered".to_owned(),
+        kind: WarningKind::DpiLowered,
         message,
     })
 }
@@ -190,7 +190,7 @@ mod tests {
         ];
         for (facts, side, message) in cases {
             let error = bitmap_size(&facts, &plan(200.0, side), &limits).unwrap_err();
-            assert_eq!(error.kind(), "page-too-large");
+            assert_eq!(error.kind(), recto_schemas::FailureKind::PageTooLarge);
             assert_eq!(error.to_string(), message);
         }
         // Drawings of that size have large type; what an engine makes no use of is no loss.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use recto_schemas::{DecodingReport, FinishReason, GotMode, RawOutput, ReadAttempt};
+use recto_schemas::{
+    AttemptKind, DecodingReport, FinishReason, GotMode, RawOutput, ReadAttempt, RejectionKind,
+};
 
 use crate::engine::got::{
     plan::{InferenceUnit, InputLayout},
@@ -147,13 +149,13 @@ impl AttemptLog {
         queued: Duration,
         draft: &Candidate,
         pages: usize,
-        reason: &str,
+        reason: RejectionKind,
     ) -> Self {
         let pages = u32::try_from(pages).unwrap_or(u32::MAX).max(1);
         let mut trail = Self::new(queued + draft.queued);
         trail.worked = draft.worked / pages;
         trail.steps = draft.steps;
-        trail.tried("pass", draft, Some(reason));
+        trail.tried(AttemptKind::Pass, draft, Some(reason));
         trail
     }
 
@@ -186,12 +188,17 @@ impl AttemptLog {
     }
 
     /// Writes an attempt down.
-    pub(super) fn tried(&mut self, way: &str, draft: &Candidate, rejected: Option<&str>) {
+    pub(super) fn tried(
+        &mut self,
+        way: AttemptKind,
+        draft: &Candidate,
+        rejected: Option<RejectionKind>,
+    ) {
         self.attempts.push(ReadAttempt {
-            way: way.to_owned(),
+            way,
             tokens: draft.steps,
             stop: draft.stop,
-            rejected: rejected.map(str::to_owned),
+            rejected,
         });
     }
 }
@@ -206,12 +213,12 @@ fn badness(stop: FinishReason) -> u8 {
     }
 }
 
-/// The word for an end that is none.
-pub(super) fn word(stop: FinishReason) -> &'static str {
+/// Why a text that ended so is not kept; none for one that came to its end.
+pub(super) fn cut_short(stop: FinishReason) -> Option<RejectionKind> {
     match stop {
-        FinishReason::End => "end",
-        FinishReason::Length => "length",
-        FinishReason::Time => "time",
-        FinishReason::Repetition => "repetition",
+        FinishReason::End => None,
+        FinishReason::Length => Some(RejectionKind::Length),
+        FinishReason::Time => Some(RejectionKind::Time),
+        FinishReason::Repetition => Some(RejectionKind::Repetition),
     }
 }

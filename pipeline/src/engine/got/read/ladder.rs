@@ -10,10 +10,13 @@
 //! the longest text that was cut is, and its page says `repetition`. Each row of a page that is cut into
 //! some climbs by itself, with a bound of its own; PP-OCR reads the page for all of them.
 
-use recto_schemas::{EngineName, FinishReason, GotMode, PageTiling, ReadAttempt, TilePolicy};
+use recto_schemas::{
+    AttemptKind, EngineName, FinishReason, GotMode, PageTiling, ReadAttempt, RejectionKind,
+    TilePolicy,
+};
 
 use super::{
-    AttemptLog, Candidate, InferenceUnit, RequestReader, attempt::AttemptRequest, draft::word,
+    AttemptLog, Candidate, InferenceUnit, RequestReader, attempt::AttemptRequest, draft::cut_short,
     second::lines, time_limit,
 };
 use crate::engine::{EngineError, OcrResult, got::plan::InputLayout};
@@ -57,11 +60,11 @@ impl BestCandidate {
 }
 
 impl FallbackStep {
-    fn way(self) -> &'static str {
+    fn way(self) -> AttemptKind {
         match self {
-            Self::NoRepeat => "no-repeat-ngram",
-            Self::Whole => "whole",
-            Self::Plain => "plain",
+            Self::NoRepeat => AttemptKind::NoRepeatNgram,
+            Self::Whole => AttemptKind::Whole,
+            Self::Plain => AttemptKind::Plain,
         }
     }
 }
@@ -100,7 +103,7 @@ impl RequestReader<'_> {
     ) -> Result<BestCandidate, EngineError> {
         let kept = (first.tokens.len(), first.steps);
         let mut budget = RetryBudget::new(self.options.max_new_tokens as usize, trail.steps, kept);
-        trail.tried("single", &first, Some(word(first.stop)));
+        trail.tried(AttemptKind::Single, &first, cut_short(first.stop));
         // The longest text that was cut, and the attempt it is of.
         let mut longest = (first.clone(), trail.attempts.len() - 1);
         let rungs = self.rungs(pass);
@@ -178,7 +181,7 @@ impl RequestReader<'_> {
                 shape: InputLayout::Whole(PageTiling {
                     columns: 1,
                     rows: 1,
-                    reason: word(first.stop).to_owned(),
+                    reason: first.stop.as_str().to_owned(),
                 }),
                 ..asked
             },
@@ -190,13 +193,12 @@ impl RequestReader<'_> {
     }
 
     /// Why a further attempt is not kept.
-    fn not_kept(&self, draft: &Candidate) -> Option<&'static str> {
+    fn not_kept(&self, draft: &Candidate) -> Option<RejectionKind> {
         match draft.stop {
             FinishReason::End if self.reader.tokens.decode(&draft.tokens).trim().is_empty() => {
-                Some("empty")
+                Some(RejectionKind::Empty)
             }
-            FinishReason::End => None,
-            stop => Some(word(stop)),
+            stop => cut_short(stop),
         }
     }
 
@@ -217,7 +219,7 @@ impl RequestReader<'_> {
         }
         let (draft, mut trail) = self.joined(pass, bests, before);
         trail.attempts.push(ReadAttempt {
-            way: "ppocr".to_owned(),
+            way: AttemptKind::Ppocr,
             tokens: 0,
             stop: FinishReason::End,
             rejected: None,

@@ -22,7 +22,7 @@ mod words;
 
 use std::{cell::RefCell, sync::Arc, time::Duration};
 
-use recto_schemas::{CrossCheck, EngineName, FinishReason, GotOptions};
+use recto_schemas::{AttemptKind, CrossCheck, EngineName, FinishReason, GotOptions, RejectionKind};
 
 use self::{
     attempt::AttemptRequest,
@@ -224,7 +224,12 @@ impl RequestReader<'_> {
     }
 
     /// Reads the pages of a pass again, each by itself.
-    fn singly(&self, pass: &InferenceUnit, draft: &Candidate, reason: &str) -> EngineResponse {
+    fn singly(
+        &self,
+        pass: &InferenceUnit,
+        draft: &Candidate,
+        reason: RejectionKind,
+    ) -> EngineResponse {
         let InputLayout::Pages(tiling) = &pass.shape else {
             return Err(EngineError::Model(
                 "only pages can be read singly".to_owned(),
@@ -300,7 +305,7 @@ impl RequestReader<'_> {
             return self.climb(part, draft, trail);
         }
         if !trail.attempts.is_empty() {
-            trail.tried("single", &draft, None);
+            trail.tried(AttemptKind::Single, &draft, None);
         }
         let cut = None;
         Ok(BestCandidate { draft, trail, cut })
@@ -392,14 +397,13 @@ impl RequestReader<'_> {
 }
 
 /// Why a pass of several pages does not hold up.
-fn rejected(draft: &Candidate, text: &str, share: Option<f32>) -> Option<&'static str> {
+fn rejected(draft: &Candidate, text: &str, share: Option<f32>) -> Option<RejectionKind> {
     match draft.stop {
-        FinishReason::End if text.trim().is_empty() => Some("empty"),
+        FinishReason::End if text.trim().is_empty() => Some(RejectionKind::Empty),
         FinishReason::End if share.is_some_and(|share| share < ENOUGH_WORDS) => {
-            Some("too-few-words")
+            Some(RejectionKind::TooFewWords)
         }
-        FinishReason::End => None,
-        stop => Some(draft::word(stop)),
+        stop => draft::cut_short(stop),
     }
 }
 
