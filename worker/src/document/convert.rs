@@ -330,7 +330,7 @@ impl Reading {
         let mut output = target
             .open(&context.options)
             .map_err(|error| context.not_written(error, source.clone()))?;
-        let input = read::DocumentInput {
+        let input = read::Input {
             file,
             password: context.password.as_ref().map(DocumentPassword::reveal),
             rasterizer: &context.rasterizer,

@@ -56,8 +56,8 @@ impl StoreTarget {
             return Ok(Published::Anothers(Box::new(manifest)));
         }
         let manifest = format!("{}.{}", self.name.stem, MANIFEST.0);
-        let files = result_files(&self.name.folder, &manifest)
-            .map_err(StoreError::local(&self.folder))?;
+        let files =
+            result_files(&self.name.folder, &manifest).map_err(StoreError::local(&self.folder))?;
         stream::iter(files)
             .map(|(file, path)| self.put(file, path, WriteCondition::Always, observer))
             .buffer_unordered(self.files_at_once)

@@ -228,7 +228,8 @@ impl ConvertRun {
             OutputTarget::Store { stores, folder } => {
                 // Made here first, and removed at the end of this function.
                 let made_in = tempfile::tempdir();
-                let made_in = made_in.map_err(|error| self.context.not_written(error, info.clone()))?;
+                let made_in =
+                    made_in.map_err(|error| self.context.not_written(error, info.clone()))?;
                 let target = DocumentTarget::Store(StoreTarget {
                     stores: Arc::clone(stores),
                     folder: folder.clone(),
