@@ -1,17 +1,15 @@
 //! Publishing of a result to a store: its files, then the manifest, whose presence says that all of them are there.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use recto_schemas::{Manifest, check_version};
 
 use super::{
-    convert::ConvertObserver,
     media_type::media_type,
-    output::{MANIFEST, ResultName, result_files},
+    observer::ConvertObserver,
+    output::{MANIFEST, result_files},
+    target::StoreTarget,
 };
 use crate::store::{
     ErrorCause, ObjectStore as _, ObjectStores, PutOutcome, StoreError, StoreUri, WriteCondition,
@@ -20,22 +18,8 @@ use crate::store::{
 /// Maximum bytes of a manifest that is read: some 300 for each of a great many pages.
 const MAX_MANIFEST_BYTES: u64 = 64 << 20;
 
-/// The place of a result in a store.
-pub(crate) struct StoreTarget {
-    /// The store.
-    pub(crate) stores: Arc<ObjectStores>,
-    /// The folder in the store.
-    pub(crate) folder: StoreUri,
-    /// The result's name, and the folder of this machine that it is made in.
-    pub(crate) name: ResultName,
-    /// The condition of the manifest. With [`WriteCondition::IfAbsent`] a result that another worker has published stays.
-    pub(crate) condition: WriteCondition,
-    /// Files that are written at the same time.
-    pub(crate) files_at_once: usize,
-}
-
 /// The result that is in the store.
-pub(super) enum Published {
+pub(super) enum PublishedResult {
     /// This one.
     Ours,
     /// That of another worker, which was faster.
@@ -47,13 +31,13 @@ impl StoreTarget {
     pub(super) async fn publish(
         &self,
         observer: &dyn ConvertObserver,
-    ) -> Result<Published, StoreError> {
+    ) -> Result<PublishedResult, StoreError> {
         // While this worker was reading another one may have finished: its files must not be overwritten, since they
         // belong to its manifest. The condition below comes too late for that, after the files.
         if self.condition == WriteCondition::IfAbsent
             && let Some(manifest) = self.stored().await?
         {
-            return Ok(Published::Anothers(Box::new(manifest)));
+            return Ok(PublishedResult::Anothers(Box::new(manifest)));
         }
         let manifest = format!("{}.{}", self.name.stem, MANIFEST.0);
         let files =
@@ -65,10 +49,10 @@ impl StoreTarget {
             .await?;
         let path = self.name.folder.join(&manifest);
         match self.put(manifest, path, self.condition, observer).await? {
-            PutOutcome::Written { .. } => Ok(Published::Ours),
+            PutOutcome::Written { .. } => Ok(PublishedResult::Ours),
             // The other worker's state is the job's outcome, so its manifest is read.
             PutOutcome::AlreadyExists => match self.stored().await? {
-                Some(manifest) => Ok(Published::Anothers(Box::new(manifest))),
+                Some(manifest) => Ok(PublishedResult::Anothers(Box::new(manifest))),
                 None => {
                     let why = "it says that the manifest exists and does not give it".to_owned();
                     let cause = ErrorCause::Unavailable(why);

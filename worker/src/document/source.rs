@@ -12,11 +12,19 @@ use recto_schemas::SourceInfo;
 use tempfile::NamedTempFile;
 use tokio::sync::oneshot;
 
-use super::{convert::ConvertError, manifest};
+use super::{error::ConvertError, manifest};
 use crate::store::{ObjectStore as _, ObjectStores, ObjectVersion, StoreError, StoreUri};
 
 /// The source of a document.
-pub(crate) enum DocumentSource {
+pub(crate) struct DocumentSource {
+    /// Its entry in the manifest; size and hash are added when it is read.
+    pub(crate) info: SourceInfo,
+    /// Its place.
+    pub(crate) place: SourcePlace,
+}
+
+/// The place of a document.
+pub(crate) enum SourcePlace {
     /// A file, or a pipe.
     Path(PathBuf),
     /// Standard input.
@@ -55,7 +63,7 @@ pub(super) enum ObjectCopy {
     Kept(PathBuf),
 }
 
-impl DocumentSource {
+impl SourcePlace {
     /// Downloads the document if it is an object. Nothing else is touched yet.
     pub(super) async fn download(
         self,

@@ -23,8 +23,8 @@ use recto_schemas::{
 
 use crate::{
     document::{
-        self, ConvertContext, DocumentSource, DocumentTarget, ObjectSource, Requester, StoreTarget,
-        output::ResultName, stored_manifest,
+        self, ConvertContext, DocumentSource, DocumentTarget, ObjectSource, Requester, SourcePlace,
+        StoreTarget, output::ResultName, stored_manifest,
     },
     observe::metrics::Metrics,
     os::scratch::{JobDir, ScratchDir},
@@ -205,7 +205,7 @@ async fn make(
         },
         files_at_once: 1,
     });
-    let object = DocumentSource::Object(ObjectSource {
+    let object = SourcePlace::Object(ObjectSource {
         stores: Arc::clone(&parts.stores),
         uri: located.plan.source.clone(),
         version: ObjectVersion {
@@ -227,14 +227,17 @@ async fn make(
         observer: Arc::new(JobObserver::new(&parts.metrics, dir, source.bytes)),
         cancel: cancel.clone(),
     };
-    let info = SourceInfo {
-        uri: source.uri,
-        version_id: source.version_id,
-        etag: source.etag,
-        bytes: source.bytes,
-        sha256: None,
+    let document = DocumentSource {
+        info: SourceInfo {
+            uri: source.uri,
+            version_id: source.version_id,
+            etag: source.etag,
+            bytes: source.bytes,
+            sha256: None,
+        },
+        place: object,
     };
-    let converted = document::convert(object, info, target, &Arc::new(context))
+    let converted = document::convert(document, target, &Arc::new(context))
         .await
         .map_err(|error| JobFailure::convert(&error))?;
     if !converted.is_ours {

@@ -7,9 +7,11 @@ use std::{
     sync::Arc,
 };
 
+use recto_schemas::SourceInfo;
+
 use crate::{
     document::{
-        DocumentSource, ObjectSource,
+        DocumentSource, ObjectSource, SourcePlace,
         media_type::{is_document, no_documents},
         output::ResultName,
         walk::{DocumentWalk, WalkError},
@@ -48,19 +50,29 @@ impl InputDocument {
 
     /// Its source; without stores everything is a file of this machine.
     pub(super) fn source(&self, stores: Option<&Arc<ObjectStores>>) -> DocumentSource {
+        DocumentSource {
+            info: SourceInfo {
+                uri: self.uri(),
+                ..SourceInfo::default()
+            },
+            place: self.place(stores),
+        }
+    }
+
+    fn place(&self, stores: Option<&Arc<ObjectStores>>) -> SourcePlace {
         if let Some(error) = &self.error {
             // Errors of the system cannot be cloned.
-            return DocumentSource::Unreadable(io::Error::new(error.kind(), error.to_string()));
+            return SourcePlace::Unreadable(io::Error::new(error.kind(), error.to_string()));
         }
         match (&self.object, stores) {
-            (Some(uri), Some(stores)) => DocumentSource::Object(ObjectSource {
+            (Some(uri), Some(stores)) => SourcePlace::Object(ObjectSource {
                 stores: Arc::clone(stores),
                 uri: uri.clone(),
                 version: ObjectVersion::default(),
                 copy: None,
             }),
-            _ if self.path == Path::new("-") => DocumentSource::Stdin,
-            _ => DocumentSource::Path(self.path.clone()),
+            _ if self.path == Path::new("-") => SourcePlace::Stdin,
+            _ => SourcePlace::Path(self.path.clone()),
         }
     }
 }

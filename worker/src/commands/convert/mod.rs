@@ -9,7 +9,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
 use anyhow::Context as _;
 use futures_util::{StreamExt as _, stream};
 use recto_pipeline::{cancel::CancelToken, engine::Engine};
-use recto_schemas::{DocumentPassword, Options, SourceInfo};
+use recto_schemas::{DocumentPassword, Options};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
@@ -213,10 +213,6 @@ impl ConvertRun {
         input: &InputDocument,
         is_alone: bool,
     ) -> Result<ConvertedDocument, ConvertError> {
-        let info = SourceInfo {
-            uri: input.uri(),
-            ..SourceInfo::default()
-        };
         let source = input.source(self.stores.as_ref());
         let target = match &self.target {
             OutputTarget::Stdout => {
@@ -228,8 +224,8 @@ impl ConvertRun {
             OutputTarget::Store { stores, folder } => {
                 // Made here first, and removed at the end of this function.
                 let made_in = tempfile::tempdir();
-                let made_in =
-                    made_in.map_err(|error| self.context.not_written(error, info.clone()))?;
+                let made_in = made_in
+                    .map_err(|error| self.context.not_written(error, source.info.clone()))?;
                 let target = DocumentTarget::Store(StoreTarget {
                     stores: Arc::clone(stores),
                     folder: folder.clone(),
@@ -237,9 +233,9 @@ impl ConvertRun {
                     condition: WriteCondition::Always,
                     files_at_once: FILES_AT_ONCE,
                 });
-                return document::convert(source, info, target, &self.context).await;
+                return document::convert(source, target, &self.context).await;
             }
         };
-        document::convert(source, info, target, &self.context).await
+        document::convert(source, target, &self.context).await
     }
 }
