@@ -1,18 +1,18 @@
-//! A document's pages as bitmaps, and as the text they carry.
+//! Images of pages, from the document's bytes to the bitmap that an engine reads, and the text that a page brings along.
 //!
 //! Everything that touches a document's bytes runs in child processes of the same binary
 //! ([`crate::image::child`]); this side owns the deadlines ([`crate::image::rasterizer`]).
 
 pub mod rasterizer;
 pub mod child;
-pub mod facts;
-pub mod sound;
 mod protocol;
+pub mod inspection;
+pub mod text_layer_policy;
 mod text_layer;
 
-// The basics of pixels, on which all that follows stands.
+// Pixel operations that all readers of page images share.
 pub(crate) mod luma;
-mod histogram;
+pub(crate) mod histogram;
 pub(crate) mod background;
 pub(crate) mod binary;
 pub(crate) mod components;
@@ -20,7 +20,7 @@ pub(crate) mod resample;
 pub(crate) mod skew;
 mod tuning;
 
-// What is told from them.
+// Findings about a page from its pixels.
 pub mod blank_page;
 pub mod rulings;
 pub mod typography;
@@ -40,7 +40,7 @@ pub struct PageImage {
 }
 
 impl PageImage {
-    /// Checks that there are as many bytes as the size says: bitmaps come from outside.
+    /// Checks that the size fits the pixels: bitmaps come from outside.
     ///
     /// # Errors
     /// If there are not; the text says what is wrong.

@@ -68,7 +68,7 @@ impl ReadTask {
         let mut output = target
             .open(&context.options)
             .map_err(|error| context.not_written(error, source.clone()))?;
-        let input = read::Input {
+        let input = read::DocumentInput {
             file,
             password: context.password.as_ref().map(DocumentPassword::reveal),
             rasterizer: &context.rasterizer,

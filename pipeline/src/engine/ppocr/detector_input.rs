@@ -1,24 +1,23 @@
 //! The detector's input: a page scaled and normalized, one plane a channel.
 
-use super::runtime::InputTensor;
+use super::{
+    runtime::InputTensor,
+    tuning::detector::{ALIGN_PX, MAX_ENLARGEMENT, MAX_SIDE_PX, MIN_PIXELS},
+};
 use crate::image::{
     PageImage,
     resample::scale::{ScalePlan, triangle_taps},
 };
 
-/// The detector's sides are multiples of this.
-const ALIGN: u32 = 32;
-/// Pages smaller than so many pixels are scaled up, at most to double, so that their lines are seen.
-const MIN_PIXELS: f32 = 736.0 * 736.0;
-/// The longest side that the detector is given.
-const MAX_SIDE: f32 = 4096.0;
-
 /// Width and height of a page for the detector, with at most about `pixels` pixels.
 pub(super) fn detector_size(width: u32, height: u32, pixels: u32) -> (u32, u32) {
     let (w, h) = (width.max(1) as f32, height.max(1) as f32);
     let target = (w * h).clamp(MIN_PIXELS.min(pixels as f32), pixels as f32);
-    let scale = (target / (w * h)).sqrt().min(2.0).min(MAX_SIDE / w.max(h));
-    let side = |length: f32| ((length * scale / ALIGN as f32).round() as u32).max(1) * ALIGN;
+    let scale = (target / (w * h))
+        .sqrt()
+        .min(MAX_ENLARGEMENT)
+        .min(MAX_SIDE_PX / w.max(h));
+    let side = |length: f32| ((length * scale / ALIGN_PX as f32).round() as u32).max(1) * ALIGN_PX;
     (side(w), side(h))
 }
 
@@ -50,6 +49,7 @@ pub(super) fn detector_input(image: &PageImage, width: u32, height: u32) -> Inpu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::fixtures::{hash, scan};
 
     fn image(width: u32, height: u32, value: impl Fn(u32, u32) -> u8) -> PageImage {
         let pixel = |i: u32| [value(i % width, i / width); 3];
@@ -110,5 +110,21 @@ mod tests {
     fn an_edge_stays_in_its_place() {
         let input = detector_input(&image(128, 64, |x, _| if x < 64 { 0 } else { 255 }), 64, 32);
         assert!(at(&input, 1, 10, 30) < -0.9 && at(&input, 1, 10, 33) > 0.9);
+    }
+
+    #[test]
+    fn pages_scale_to_the_same_bits_on_every_machine() {
+        let cases = [
+            ((200, 150), (64, 96), 0x8949_05cb_ace9_e21f),
+            ((60, 90), (128, 160), 0x46ad_b42c_2435_3643),
+            ((331, 77), (96, 96), 0x8c8e_867b_7971_69b3),
+            ((1, 300), (32, 512), 0x370b_ba2f_e5bb_8225),
+            ((900, 700), (640, 512), 0x93aa_b199_1ef8_a6b3),
+        ];
+        for (from, to, expected) in cases {
+            let input = detector_input(&scan(from.0, from.1, 5), to.0, to.1);
+            let bytes = input.values.iter().flat_map(|v| v.to_bits().to_le_bytes());
+            assert_eq!(hash(bytes), expected, "{from:?} to {to:?}");
+        }
     }
 }

@@ -1,20 +1,20 @@
-//! A PDF's pages: what is on them, their bitmaps, their text.
+//! Pages of a PDF: their inspection, bitmaps and text.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    confine, fonts,
+    fonts,
     geometry::Affine,
     pdfium::{
         AnnotationKind, ObjectKind, OpenError, PageObject, PdfFile, PdfPage, PdfiumLibrary,
         TextPage,
     },
     pread::PreadFile,
+    sandbox,
 };
 use crate::image::{
-    facts::{PageInspection, TextInspection},
-    protocol::{ChildError, WireLine},
-    rasterizer::TextLayerRequest,
+    inspection::{PageInspection, TextInspection},
+    protocol::{ChildError, TextLayerRequest, WireLine},
     text_layer::{self, Glyph},
 };
 
@@ -52,14 +52,14 @@ pub(super) fn open(
     })
 }
 
-/// A page that was inspected, and may be rendered.
-pub(super) struct Inspected<'d> {
+/// A page that is loaded and inspected, and may be rendered.
+pub(super) struct LoadedPdfPage<'d> {
     page: PdfPage<'d>,
     size: (f32, f32),
     glyphs: Vec<SeenGlyph>,
 }
 
-/// A character, and whether a viewer shows it.
+/// A character; `shown` is true if a viewer shows it.
 struct SeenGlyph {
     glyph: Glyph,
     shown: bool,
@@ -112,10 +112,10 @@ struct ObjectWalk {
 pub(super) fn inspect(
     document: &PdfFile,
     index: u32,
-) -> Result<(PageInspection, Inspected<'_>), ChildError> {
-    confine::forget_out_of_memory();
+) -> Result<(PageInspection, LoadedPdfPage<'_>), ChildError> {
+    sandbox::forget_out_of_memory();
     let page = document.page(index).ok_or_else(|| {
-        if confine::out_of_memory() {
+        if sandbox::out_of_memory() {
             ChildError::OutOfMemory
         } else {
             ChildError::PageDamaged(
@@ -145,24 +145,24 @@ pub(super) fn inspect(
     if let Some(characters) = page.text() {
         glyphs = read_text(&characters, &walk, &mut text);
     }
-    if confine::out_of_memory() {
+    if sandbox::out_of_memory() {
         return Err(ChildError::OutOfMemory);
     }
-    let facts = PageInspection {
+    let inspection = PageInspection {
         width_pt: size.0,
         height_pt: size.1,
         image_coverage: walk.coverage(),
         image_dpi: walk.image_dpi(),
-        picture_px: None,
+        image_px: None,
         paths: walk.paths,
         substituted_fonts: u32::try_from(walk.substituted.len()).unwrap_or(u32::MAX),
         text,
     };
-    let inspected = Inspected { page, size, glyphs };
-    Ok((facts, inspected))
+    let inspected = LoadedPdfPage { page, size, glyphs };
+    Ok((inspection, inspected))
 }
 
-impl Inspected<'_> {
+impl LoadedPdfPage<'_> {
     /// Draws the page.
     pub fn render(&self, width: u32, height: u32) -> Result<Vec<u8>, ChildError> {
         let bytes = usize::try_from(u64::from(width) * u64::from(height) * 3)
@@ -172,9 +172,9 @@ impl Inspected<'_> {
             .try_reserve_exact(bytes)
             .map_err(|_| ChildError::OutOfMemory)?;
         buffer.resize(bytes, 0xFF);
-        confine::forget_out_of_memory();
+        sandbox::forget_out_of_memory();
         let drawn = self.page.render_rgb(&mut buffer, width, height);
-        if confine::out_of_memory() {
+        if sandbox::out_of_memory() {
             return Err(ChildError::OutOfMemory);
         }
         if !drawn {
@@ -184,8 +184,13 @@ impl Inspected<'_> {
     }
 
     /// The page's text, in pixels of a bitmap of that size.
-    pub fn lines(&self, width: u32, height: u32, wish: TextLayerRequest) -> Option<Vec<WireLine>> {
-        let all = match wish {
+    pub fn lines(
+        &self,
+        width: u32,
+        height: u32,
+        request: TextLayerRequest,
+    ) -> Option<Vec<WireLine>> {
+        let all = match request {
             TextLayerRequest::None => return None,
             TextLayerRequest::Visible => false,
             TextLayerRequest::All => true,
@@ -339,7 +344,11 @@ fn annotations_with_text(page: &PdfPage<'_>) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-fn read_text(text: &TextPage<'_>, walk: &ObjectWalk, facts: &mut TextInspection) -> Vec<SeenGlyph> {
+fn read_text(
+    text: &TextPage<'_>,
+    walk: &ObjectWalk,
+    inspection: &mut TextInspection,
+) -> Vec<SeenGlyph> {
     let mut glyphs = Vec::new();
     let mut high_surrogate = None;
     for index in 0..text.count().min(MAX_CHARACTERS) {
@@ -378,10 +387,10 @@ fn read_text(text: &TextPage<'_>, walk: &ObjectWalk, facts: &mut TextInspection)
         let hidden = seen.is_some_and(|seen| seen.hidden);
         let covered = !hidden && seen.is_some_and(|seen| is_covered(&glyph, seen, &walk.images));
         let unmapped = is_unmapped(code) && !text.is_hyphen(index) || text.has_map_error(index);
-        facts.characters += 1;
-        facts.hidden += u32::from(hidden);
-        facts.covered += u32::from(covered);
-        facts.unmapped += u32::from(unmapped);
+        inspection.characters += 1;
+        inspection.hidden += u32::from(hidden);
+        inspection.covered += u32::from(covered);
+        inspection.unmapped += u32::from(unmapped);
         glyphs.push(SeenGlyph {
             glyph,
             shown: !hidden && !covered,
@@ -412,7 +421,8 @@ fn glyph(text: &TextPage<'_>, index: u32, code: u32, to_display: &Affine) -> Opt
     })
 }
 
-fn on_page([left, top, right, bottom]: &[f64; 4], (width, height): (f64, f64)) -> bool {
+fn on_page([left, top, right, bottom]: &[f64; 4], page_size: (f64, f64)) -> bool {
+    let (width, height) = page_size;
     let (x, y) = ((left + right) / 2.0, (top + bottom) / 2.0);
     (0.0..=width).contains(&x) && (0.0..=height).contains(&y)
 }
