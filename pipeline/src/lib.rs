@@ -7,11 +7,14 @@
 pub mod cancel;
 // What a page is made of: boxes and lines.
 pub mod page;
+mod script;
+mod dehyphenate;
+mod edit_distance;
 // A document's pages as bitmaps and as the text they carry: child processes, limits, ink, rulings.
 pub mod image;
 // The [`Engine`](engine::Engine) trait, its fair queue, and the engines.
 pub mod engine;
-// Lines to reading order, blocks, Markdown and the review page.
+pub mod layout;
 pub mod text;
 // [`read`](read::read): the whole way of a document.
 pub mod read;

@@ -10,7 +10,8 @@ use std::collections::HashSet;
 
 use recto_schemas::GotMeasures;
 
-use super::{bleu::bleu, distance::edit_distance, meteor::meteor, words::cut_like};
+use super::{bleu::bleu, meteor::meteor, words::cut_like};
+use crate::edit_distance::edit_distance;
 
 /// The measures of one page. `None` where one of the texts is empty or has no word: the script leaves such pages out
 /// of its means.

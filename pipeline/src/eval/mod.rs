@@ -3,8 +3,6 @@
 //! [`score`] gives character and word error rates and the measures that GOT-OCR 2.0's evaluation prints; [`fold`] makes
 //! alike what should not count; [`worst_page`] shows the worst cases beside their images. Pure: texts in, numbers out.
 
-// Edit distance of long texts.
-mod distance;
 // A text's words.
 mod words;
 // Stems of English words, as nltk makes them.
@@ -24,7 +22,7 @@ use std::collections::HashSet;
 
 use recto_schemas::{ErrorRate, EvalCase, EvalTotal, GotMeasures};
 
-pub use distance::edit_distance;
+pub use crate::edit_distance::edit_distance;
 pub use fold::{MarkupSyntax, fold};
 pub use got::got_measures;
 pub use worst::{WorstCase, worst_page};

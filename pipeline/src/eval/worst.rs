@@ -1,7 +1,7 @@
 //! The page that shows the worst cases: each page's image beside truth and reading, differences marked, in one file
 //! that loads nothing.
 //!
-//! All text is untrusted: it is escaped, and the page's own `OcrContent-Security-Policy` lets nothing but its style and
+//! All text is untrusted: it is escaped, and the page's own `Content-Security-Policy` lets nothing but its style and
 //! its images through.
 
 use std::time::{Duration, Instant};

@@ -3,9 +3,11 @@
 use recto_schemas::HeadersFooters;
 
 use super::{
-    Block, BlockKind, Cell, Table,
     escape::{EscapeContext, escape},
-    rich,
+    inline_text,
+};
+use crate::layout::{
+    block::{Block, BlockKind, Cell, Table},
     tables::is_amount,
 };
 
@@ -53,7 +55,7 @@ impl MarkdownWriter {
         let text = match &block.kind {
             BlockKind::Heading(level) => heading(*level, block),
             BlockKind::Table(table) => table_text(table),
-            BlockKind::Formula => rich::formula(&block.text),
+            BlockKind::Formula => inline_text::formula(&block.text),
             BlockKind::ListItem { mark, .. } => {
                 let text = lines(block, EscapeContext::Heading).join(" ");
                 format!("{} {text}", escape(mark, EscapeContext::Block))
@@ -110,7 +112,7 @@ impl MarkdownWriter {
 
 /// The lines of a block's text.
 fn lines(block: &Block, place: EscapeContext) -> Vec<String> {
-    rich::markdown(&block.text, &block.spans, place)
+    inline_text::markdown(&block.text, &block.spans, place)
 }
 
 /// The sign and number of a mark that Markdown knows: `-`, `3.`, `3)`.
@@ -183,8 +185,9 @@ fn grid(table: &Table) -> Option<Vec<Vec<&Cell>>> {
 
 fn pipe_table(head: bool, grid: &[Vec<&Cell>]) -> String {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let text =
-        |cell: &&Cell| rich::markdown(&cell.text, &cell.spans, EscapeContext::Cell).join("<br>");
+    let text = |cell: &&Cell| {
+        inline_text::markdown(&cell.text, &cell.spans, EscapeContext::Cell).join("<br>")
+    };
     let cells = |row: &Vec<&Cell>| line(row.iter().map(text).collect());
     let (named, rows) = grid.split_at(usize::from(head));
     let columns = grid.first().map_or(0, Vec::len);
@@ -229,7 +232,7 @@ fn html_table(table: &Table) -> String {
             if cell.rows > 1 {
                 out.push_str(&format!(" rowspan=\"{}\"", cell.rows));
             }
-            let text = rich::html(&cell.text, &cell.spans).join("<br>");
+            let text = inline_text::html(&cell.text, &cell.spans).join("<br>");
             out.push_str(&format!(">{text}</{name}>"));
         }
         out.push_str("</tr>\n");

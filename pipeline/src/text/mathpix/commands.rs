@@ -2,12 +2,12 @@
 
 use super::{
     BraceGroup, ListState, MathpixParser,
-    formula::{self, mend},
+    latex_repair::{self, repair},
     names::{self, CommandMeaning, EnvironmentKind},
     scan,
     table::TableBuilder,
 };
-use crate::text::{BlockKind, SpanKind};
+use crate::layout::block::{BlockKind, SpanKind};
 
 /// Deepest list.
 const MOST_DEPTH: usize = 6;
@@ -51,7 +51,7 @@ impl MathpixParser<'_> {
     fn formula(&mut self, display: bool) {
         let in_table = self.table.as_ref().is_some_and(|table| !table.bars);
         let stretch = scan::formula(self.src, self.at, display, in_table);
-        let latex = mend(&self.src[self.at..stretch.end]);
+        let latex = repair(&self.src[self.at..stretch.end]);
         self.at = stretch.next;
         self.put_formula(latex, display);
     }
@@ -76,7 +76,7 @@ impl MathpixParser<'_> {
             self.at += 1;
             return self.push('$');
         };
-        let latex = mend(&self.src[self.at + open..stretch.end]);
+        let latex = repair(&self.src[self.at + open..stretch.end]);
         self.at = stretch.next + open - 1;
         self.put_formula(latex, display);
     }
@@ -289,7 +289,7 @@ impl MathpixParser<'_> {
                 let stretch = scan::environment(src, self.at, &name);
                 let inside = &src[self.at..stretch.end];
                 self.at = stretch.next;
-                self.put_formula(formula::environment(&name, inside), true);
+                self.put_formula(latex_repair::environment(&name, inside), true);
             }
             EnvironmentKind::List(counts) => {
                 self.start_block(BlockKind::Paragraph);

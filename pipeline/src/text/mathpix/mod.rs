@@ -1,28 +1,25 @@
 //! Mathpix Markdown, as GOT writes it, to blocks: LaTeX's commands and tables become headings, paragraphs, lists,
-//! tables; formulas are taken out and mended; what is not known stays as it is written.
+//! tables; formulas are taken out and repaired; an unknown command stays as it is written.
 //!
 //! The text is a model's: commands may be cut off, doubled or unbalanced. One pass with a stack of its own, no
 //! recursion; whatever is open ends with its paragraph.
 
-// Where formulas, environments and arguments end.
 mod scan;
-// What commands and environments mean.
 mod names;
-// Formulas, mended.
-mod formula;
-// Tables while they are read.
+mod latex_repair;
 mod table;
-// What backslashes begin.
 mod commands;
-// What may begin a line: lists, headings, Markdown's tables.
 mod starts;
 
 use self::table::TableBuilder;
-use super::{
-    Block, BlockKind, SpanKind, TextSpan,
-    join::{HyphenatedWords, is_unspaced, join_line},
-    marks::ListMarker,
-    rich::InlineText,
+use super::inline_text::InlineText;
+use crate::{
+    dehyphenate::{HyphenatedWords, join_line},
+    layout::{
+        block::{Block, BlockKind, SpanKind, TextSpan},
+        list_markers::ListMarker,
+    },
+    script::is_unspaced,
 };
 
 /// The blocks of a page that was read as markup.

@@ -1,6 +1,6 @@
 //! What the commands and environments of LaTeX mean here.
 
-use crate::text::SpanKind;
+use crate::layout::block::SpanKind;
 
 /// What a command does with the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

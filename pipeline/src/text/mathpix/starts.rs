@@ -1,9 +1,9 @@
 //! What may begin a line: the items of a list, a heading, a table with bars.
 
 use super::{MathpixParser, table::TableBuilder};
-use crate::text::{
-    BlockKind,
-    marks::{ListMarker, ListMarkerKind, mark},
+use crate::layout::{
+    block::BlockKind,
+    list_markers::{ListMarker, ListMarkerKind, list_marker},
 };
 
 /// Lines within which a neighbouring mark is looked for.
@@ -16,7 +16,7 @@ pub(super) fn marks(src: &str) -> Vec<(usize, ListMarker)> {
     for (number, line) in src.split_inclusive('\n').enumerate() {
         let text = line.trim_start();
         let start = at + line.len() - text.len();
-        found.extend(mark(text.trim_end()).map(|mark| (number, start, mark)));
+        found.extend(list_marker(text.trim_end()).map(|mark| (number, start, mark)));
         at += line.len();
     }
     let kept: Vec<bool> = (0..found.len()).map(|i| is_sure(&found, i)).collect();
@@ -37,7 +37,7 @@ fn is_sure(found: &[(usize, usize, ListMarker)], i: usize) -> bool {
     match this.kind {
         ListMarkerKind::Bullet => true,
         ListMarkerKind::Dash => others.any(|other| other.text == this.text),
-        ListMarkerKind::Count { .. } => others.any(|other| this.neighbours(other)),
+        ListMarkerKind::Count { .. } => others.any(|other| this.is_next_to(other)),
     }
 }
 

@@ -1,6 +1,12 @@
 //! A table while it is read: cells, rows, what spans.
 
-use crate::text::{Cell, Table, rich::InlineText, tables::has_head};
+use crate::{
+    layout::{
+        block::{Cell, Table},
+        tables::has_header_row,
+    },
+    text::inline_text::InlineText,
+};
 
 /// Most columns or rows that a cell may span.
 const MOST_SPAN: u32 = 100;
@@ -104,7 +110,7 @@ impl TableBuilder {
         table.head = table.rows.len() > 1
             && (self.bars
                 || first && all + 1 < table.rows.len()
-                || (first || all == 0) && has_head(&table));
+                || (first || all == 0) && has_header_row(&table));
         Some(table)
     }
 }

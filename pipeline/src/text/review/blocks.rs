@@ -6,7 +6,10 @@ use super::{
     math::RenderedFormulas,
     overlay::push_classes,
 };
-use crate::text::{AssembledPage, Block, BlockKind, Cell, SpanKind, Table, TextSpan};
+use crate::{
+    layout::block::{Block, BlockKind, Cell, SpanKind, Table, TextSpan},
+    text::AssembledPage,
+};
 
 /// Writes the page's blocks.
 pub fn push_blocks(html: &mut String, page: &AssembledPage) {

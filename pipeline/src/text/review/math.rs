@@ -4,7 +4,10 @@ use std::{collections::HashMap, thread};
 
 use math_core::{LatexToMathML, MathCoreConfig, MathDisplay};
 
-use crate::text::{AssembledPage, Block, BlockKind, SpanKind, TextSpan};
+use crate::{
+    layout::block::{Block, BlockKind, SpanKind, TextSpan},
+    text::AssembledPage,
+};
 
 /// Longest formula that is drawn, in bytes; a longer one shows as its source.
 const LONGEST: usize = 3_000;

@@ -3,7 +3,7 @@
 //!
 //! Written page by page as pages are ready; of a page that is written, only its number is kept. All
 //! text comes from documents and is untrusted: it is escaped, and the page's own
-//! `OcrContent-Security-Policy` lets nothing but its style and its images through.
+//! `Content-Security-Policy` lets nothing but its style and its images through.
 
 // Escaping, addresses, style, and the head of a page that loads nothing.
 pub(crate) mod html;

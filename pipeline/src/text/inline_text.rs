@@ -1,9 +1,7 @@
 //! Text with its math and emphasis: made piece by piece, and said in Markdown and in HTML.
 
-use super::{
-    SpanKind, TextSpan,
-    escape::{EscapeContext, escape, escape_html},
-};
+use super::escape::{EscapeContext, escape, escape_html};
+use crate::layout::block::{SpanKind, TextSpan};
 
 /// Stands for a span while the text around it is escaped: neither a letter nor a space nor markup.
 const STAND_IN: char = '\u{fffc}';
