@@ -42,8 +42,7 @@ pub(crate) use worker::WorkerArgs;
 
 /// Some inputs failed.
 pub(crate) const EXIT_FAILED: u8 = 1;
-/// Stopped by a signal, as shells say it.
-pub(crate) const EXIT_STOPPED: u8 = 130;
+pub(crate) use crate::os::signals::EXIT_STOPPED;
 
 /// Turns archives of PDFs and page images into Markdown.
 #[derive(Debug, Parser)]

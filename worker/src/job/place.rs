@@ -1,12 +1,6 @@
-//! [`OutputPath`]: where a result is kept; [`KeyedLock`]: who works on it in this process.
-
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
-};
+//! [`OutputPath`]: the place of a result in the store.
 
 use recto_schemas::{OutputUris, ResultSource};
-use tokio::sync::OwnedMutexGuard;
 
 use super::{
     failure::{FailureStage, JobFailure},
@@ -50,6 +44,11 @@ impl OutputPath {
         Ok(Self { folder, identity })
     }
 
+    /// The folder's URI: what else is kept there is another result of the same document and options.
+    pub(super) fn folder(&self) -> String {
+        self.folder.to_string()
+    }
+
     pub(crate) fn identity(&self) -> &Fingerprint {
         &self.identity
     }
@@ -68,26 +67,5 @@ impl OutputPath {
             pages: any_page.then(|| uri("pages.jsonl")),
             html: (any_page && html).then(|| uri("html")),
         }
-    }
-}
-
-/// Results that are being made in this process: each by one job at a time.
-#[derive(Debug, Default)]
-pub(crate) struct KeyedLock(Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>);
-
-impl KeyedLock {
-    /// Waits until no other job makes the result of this place.
-    pub(super) async fn enter(&self, place: &OutputPath) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            map.retain(|_, lock| lock.strong_count() > 0);
-            let known = map.get(&place.folder.to_string()).and_then(Weak::upgrade);
-            known.unwrap_or_else(|| {
-                let lock = Arc::new(tokio::sync::Mutex::new(()));
-                map.insert(place.folder.to_string(), Arc::downgrade(&lock));
-                lock
-            })
-        };
-        lock.lock_owned().await
     }
 }

@@ -7,13 +7,9 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use recto_pipeline::cancel::CancelToken;
-use tokio::{
-    runtime::{Builder, Runtime},
-    time,
-};
+use tokio::{runtime::Handle, time};
 
 use crate::{
     cli::StoreArgs,
@@ -25,9 +21,6 @@ use crate::{
     },
 };
 
-/// Threads that wait for the network; the documents of a run share them.
-const THREADS: usize = 2;
-
 /// Files of one result on their way at once: a review page has many small images.
 const FILES_AT_ONCE: usize = 4;
 
@@ -36,20 +29,18 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The stores, and the threads that wait for them.
 pub(crate) struct BlockingStore {
-    runtime: Runtime,
+    runtime: Handle,
     stores: ObjectStores,
 }
 
 impl BlockingStore {
     /// Nothing is asked yet.
     pub(super) fn new(arguments: &StoreArgs) -> anyhow::Result<Self> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .enable_all()
-            .build()
-            .context("cannot start the threads for the store")?;
         let stores = ObjectStores::new(arguments, None)?;
-        Ok(Self { runtime, stores })
+        Ok(Self {
+            runtime: Handle::current(),
+            stores,
+        })
     }
 
     /// Whether results can go to `prefix`, as far as a look shows it: better known before hours of work.

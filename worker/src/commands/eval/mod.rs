@@ -47,7 +47,9 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
         let (whole, pictures) = results::merged(&arguments.merge)?;
         return ended(&whole, &arguments.out, worst, &pictures);
     };
-    let cancel = convert::stop_on_signals()?;
+    let runtime = convert::runtime()?;
+    let _entered = runtime.enter();
+    let cancel = convert::cancel_on_signal()?;
     let chunk = (arguments.chunk_idx, arguments.num_chunks);
     let (samples, without) = data::samples(data, arguments.images.as_deref(), chunk)?;
     if without > 0 && !arguments.run.quiet {

@@ -76,7 +76,10 @@ enum ConnectionEnd {
 }
 
 async fn follow(arguments: &ResultArgs) -> anyhow::Result<ExitCode> {
-    let stop = signals::on_signals()?;
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    signals::on_first_signal(signals::TERMINAL, move |_| stopped.cancel())
+        .context("cannot listen for signals")?;
     let deadline = arguments.timeout.map(|time| Instant::now() + time);
     let mut follower = ResultFollower {
         arguments,

@@ -19,6 +19,7 @@ use std::{
 use anyhow::Context;
 use futures_util::{StreamExt as _, stream};
 use recto_schemas::Job;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     cli::{EXIT_FAILED, EXIT_STOPPED, SubmitArgs},
@@ -50,7 +51,10 @@ pub(crate) fn run(arguments: &SubmitArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn submit(arguments: &SubmitArgs) -> anyhow::Result<ExitCode> {
-    let stop = signals::on_signals()?;
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    signals::on_first_signal(signals::TERMINAL, move |_| stopped.cancel())
+        .context("cannot listen for signals")?;
     let stores = Arc::new(ObjectStores::new(&arguments.store, None)?);
     let upload = arguments.upload_to.clone();
     let way = SubmitPipeline {

@@ -17,18 +17,17 @@ use std::{
 };
 
 use anyhow::Context;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::{RwLock, Semaphore},
-};
+use tokio::sync::{RwLock, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use crate::{
     broker::topology::QueueTopology,
-    cli::{EXIT_FAILED, EXIT_STOPPED, WorkerArgs},
-    consumer::{self, ConsumerContext, FailureBackoff, InFlightJobs, ResultPublisher, Shutdown},
+    cli::{EXIT_FAILED, WorkerArgs},
+    consumer::{self, ConsumerContext, FailureBackoff, ResultPublisher, Shutdown},
+    job::keyed_lock::KeyedLock,
     observe::admin::{AdminServer, HealthComponent, WorkerHealth},
     observe::logging,
+    os::signals,
 };
 
 /// The consumer's loop goes round every second; connecting takes up to two time-outs of the broker's.
@@ -63,7 +62,7 @@ async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
         LONGEST_SILENCE + 2 * arguments.broker.amqp_timeout,
     ));
     let drain = Shutdown::new(arguments.drain_timeout);
-    stop_on_signals(&drain, &health)?;
+    drain_on_signal(&drain, &health)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "recto worker starts");
     tracing::info!(settings = arguments.shown(), "settings");
 
@@ -97,7 +96,7 @@ async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
         outlet: ResultPublisher::new(arguments.broker.clone(), Arc::clone(&parts.metrics)),
         health,
         jobs: arguments.jobs,
-        at_work: InFlightJobs::default(),
+        jobs_in_flight: KeyedLock::default(),
         trouble: FailureBackoff::default(),
         permits: Arc::new(Semaphore::new(usize::from(arguments.jobs))),
         alone: Arc::new(RwLock::new(())),
@@ -117,32 +116,17 @@ async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The first signal drains, the second one ends the process at once.
-fn stop_on_signals(drain: &Shutdown, health: &Arc<WorkerHealth>) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
+/// The first signal drains.
+fn drain_on_signal(drain: &Shutdown, health: &Arc<WorkerHealth>) -> anyhow::Result<()> {
     let (drain, health) = (drain.clone(), Arc::clone(health));
-    tokio::spawn(async move {
-        for count in 0.. {
-            let name = tokio::select! {
-                _ = terminate.recv() => "SIGTERM",
-                _ = interrupt.recv() => "SIGINT",
-            };
-            if count > 0 {
-                tracing::warn!(
-                    signal = name,
-                    "second signal: ends at once; the broker delivers what is under way again"
-                );
-                std::process::exit(i32::from(EXIT_STOPPED));
-            }
-            tracing::info!(
-                signal = name,
-                deadline_s = drain.deadline.as_secs_f64(),
-                "drains: no more jobs; those under way have until the deadline"
-            );
-            health.drain();
-            drain.stop.cancel();
-        }
-    });
-    Ok(())
+    signals::on_first_signal(signals::SERVICE, move |name| {
+        tracing::info!(
+            signal = name,
+            deadline_s = drain.deadline.as_secs_f64(),
+            "drains: no more jobs; those under way have until the deadline"
+        );
+        health.drain();
+        drain.stop.cancel();
+    })
+    .context("cannot listen for signals")
 }

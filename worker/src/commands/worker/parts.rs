@@ -7,7 +7,7 @@ use crate::{
     job::{
         JobContext,
         failure::{KINDS, Retryability},
-        place::KeyedLock,
+        keyed_lock::KeyedLock,
         plan::WorkerLimits,
         verdict::Disposition,
     },
@@ -40,7 +40,7 @@ pub(super) fn make(arguments: &WorkerArgs) -> anyhow::Result<JobContext> {
             limits: arguments.limits.limits(),
             got: arguments.got(),
         },
-        under_way: KeyedLock::default(),
+        results_in_flight: KeyedLock::default(),
         stores,
         engine,
         rasterizer,
