@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     layout::block::{Block, BlockKind, Cell, SpanKind, Table, TextSpan},
+    script::is_unspaced,
     text::AssembledPage,
 };
 
@@ -188,17 +189,7 @@ fn joint(before: &str, after: &str) -> &'static str {
     let mut ending = before.chars().rev();
     match (ending.next(), ending.next(), after.chars().next()) {
         (Some('-' | '\u{AD}' | '\u{2010}'), Some(c), _) if c.is_alphabetic() => "<wbr>",
-        (Some(last), _, Some(first)) if is_spaceless(last) && is_spaceless(first) => "",
+        (Some(last), _, Some(first)) if is_unspaced(last) && is_unspaced(first) => "",
         _ => "\n",
     }
-}
-
-/// Whether `c` is of a script that puts no spaces between words.
-fn is_spaceless(c: char) -> bool {
-    matches!(c,
-        '\u{2E80}'..='\u{9FFF}' // radicals, kana, Han
-        | '\u{F900}'..='\u{FAFF}' // Han, compatibility
-        | '\u{FE30}'..='\u{FE4F}' // vertical punctuation
-        | '\u{FF00}'..='\u{FFEF}' // full width
-        | '\u{20000}'..='\u{3FFFF}') // Han, rare
 }
