@@ -1,7 +1,9 @@
 //! Dehyphenation: lines of one paragraph joined, with spaces between words, without the hyphens that only a line's end
 //! has put there, and without spaces in scripts that have none.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::LazyLock};
+
+use regex::Regex;
 
 use crate::script::is_unspaced;
 
@@ -95,6 +97,35 @@ pub(crate) fn continues_word(text: &str, next: &str) -> bool {
     let capitals =
         before.is_some_and(char::is_uppercase) && next.chars().take(2).all(char::is_uppercase);
     cut && before.is_some_and(char::is_alphabetic) && (lowercase || capitals)
+}
+
+/// Returns true if the last word of `text` is cut by a hyphen that is there only because the line ended, as far as the
+/// two lines tell.
+pub(crate) fn is_cut_word(text: &str, next: &str) -> bool {
+    text.ends_with('-') && is_line_end_hyphen(text, next, &HyphenatedWords::default())
+}
+
+/// The text without line-end hyphens before a lower-case letter.
+///
+/// Only for scoring: the rule is that of the corpus's scoring script and knows no words, so that both sides of a comparison
+/// lose the same hyphens and figures can be laid beside the script's.
+pub(crate) fn rejoin_for_scoring(text: &str) -> String {
+    static HYPHEN: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"-[ \t]*\n\s*").expect("the pattern is valid"));
+    let mut joined = String::with_capacity(text.len());
+    let mut taken = 0;
+    for found in HYPHEN.find_iter(text) {
+        let before = text[..found.start()].chars().next_back();
+        let after = text[found.end()..].chars().next();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+            && after.is_some_and(|c| c.is_ascii_lowercase())
+        {
+            joined.push_str(&text[taken..found.start()]);
+            taken = found.end();
+        }
+    }
+    joined.push_str(&text[taken..]);
+    joined
 }
 
 #[cfg(test)]

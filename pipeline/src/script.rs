@@ -23,33 +23,33 @@ enum Script {
 
 /// The scripts by Unicode block, in order.
 const TABLE: [(RangeInclusive<char>, Script); 27] = [
-    ('\u{1100}'..='\u{11ff}', Script::Hangul),       // Hangul Jamo
-    ('\u{2e80}'..='\u{2fdf}', Script::Han),          // radicals
-    ('\u{2ff0}'..='\u{3004}', Script::CjkSymbols),   // description characters, punctuation
-    ('\u{3005}'..='\u{3007}', Script::Han),          // iteration mark, closing mark, zero
-    ('\u{3008}'..='\u{303f}', Script::CjkSymbols),   // punctuation
-    ('\u{3040}'..='\u{30ff}', Script::Kana),         // Hiragana, Katakana
-    ('\u{3100}'..='\u{312f}', Script::Bopomofo),     // Bopomofo
-    ('\u{3130}'..='\u{318f}', Script::Hangul),       // Hangul Compatibility Jamo
-    ('\u{3190}'..='\u{319f}', Script::CjkSymbols),   // Kanbun
-    ('\u{31a0}'..='\u{31bf}', Script::Bopomofo),     // Bopomofo Extended
-    ('\u{31c0}'..='\u{31ef}', Script::Han),          // CJK Strokes
-    ('\u{31f0}'..='\u{31ff}', Script::Kana),         // Katakana Phonetic Extensions
-    ('\u{3200}'..='\u{33ff}', Script::CjkSymbols),   // enclosed characters, squared words
-    ('\u{3400}'..='\u{4dbf}', Script::Han),          // Extension A
-    ('\u{4e00}'..='\u{9fff}', Script::Han),          // Unified Ideographs
-    ('\u{a960}'..='\u{a97f}', Script::Hangul),       // Hangul Jamo Extended-A
-    ('\u{ac00}'..='\u{d7ff}', Script::Hangul),       // Hangul Syllables, Jamo Extended-B
-    ('\u{f900}'..='\u{faff}', Script::Han),          // Compatibility Ideographs
-    ('\u{fe10}'..='\u{fe1f}', Script::CjkSymbols),   // Vertical Forms
-    ('\u{fe30}'..='\u{fe4f}', Script::CjkSymbols),   // Compatibility Forms
-    ('\u{ff00}'..='\u{ff64}', Script::CjkSymbols),   // full-width forms, half-width punctuation
-    ('\u{ff65}'..='\u{ff9f}', Script::Kana),         // half-width katakana
-    ('\u{ffa0}'..='\u{ffdf}', Script::Hangul),       // half-width Hangul
-    ('\u{ffe0}'..='\u{ffef}', Script::CjkSymbols),   // full-width signs
-    ('\u{1aff0}'..='\u{1b16f}', Script::Kana),       // Kana Extended, Kana Supplement
+    ('\u{1100}'..='\u{11ff}', Script::Hangul), // Hangul Jamo
+    ('\u{2e80}'..='\u{2fdf}', Script::Han),    // radicals
+    ('\u{2ff0}'..='\u{3004}', Script::CjkSymbols), // description characters, punctuation
+    ('\u{3005}'..='\u{3007}', Script::Han),    // iteration mark, closing mark, zero
+    ('\u{3008}'..='\u{303f}', Script::CjkSymbols), // punctuation
+    ('\u{3040}'..='\u{30ff}', Script::Kana),   // Hiragana, Katakana
+    ('\u{3100}'..='\u{312f}', Script::Bopomofo), // Bopomofo
+    ('\u{3130}'..='\u{318f}', Script::Hangul), // Hangul Compatibility Jamo
+    ('\u{3190}'..='\u{319f}', Script::CjkSymbols), // Kanbun
+    ('\u{31a0}'..='\u{31bf}', Script::Bopomofo), // Bopomofo Extended
+    ('\u{31c0}'..='\u{31ef}', Script::Han),    // CJK Strokes
+    ('\u{31f0}'..='\u{31ff}', Script::Kana),   // Katakana Phonetic Extensions
+    ('\u{3200}'..='\u{33ff}', Script::CjkSymbols), // enclosed characters, squared words
+    ('\u{3400}'..='\u{4dbf}', Script::Han),    // Extension A
+    ('\u{4e00}'..='\u{9fff}', Script::Han),    // Unified Ideographs
+    ('\u{a960}'..='\u{a97f}', Script::Hangul), // Hangul Jamo Extended-A
+    ('\u{ac00}'..='\u{d7ff}', Script::Hangul), // Hangul Syllables, Jamo Extended-B
+    ('\u{f900}'..='\u{faff}', Script::Han),    // Compatibility Ideographs
+    ('\u{fe10}'..='\u{fe1f}', Script::CjkSymbols), // Vertical Forms
+    ('\u{fe30}'..='\u{fe4f}', Script::CjkSymbols), // Compatibility Forms
+    ('\u{ff00}'..='\u{ff64}', Script::CjkSymbols), // full-width forms, half-width punctuation
+    ('\u{ff65}'..='\u{ff9f}', Script::Kana),   // half-width katakana
+    ('\u{ffa0}'..='\u{ffdf}', Script::Hangul), // half-width Hangul
+    ('\u{ffe0}'..='\u{ffef}', Script::CjkSymbols), // full-width signs
+    ('\u{1aff0}'..='\u{1b16f}', Script::Kana), // Kana Extended, Kana Supplement
     ('\u{1f200}'..='\u{1f2ff}', Script::CjkSymbols), // Enclosed Ideographic Supplement
-    ('\u{20000}'..='\u{3ffff}', Script::Han),        // Extensions B and further
+    ('\u{20000}'..='\u{3ffff}', Script::Han),  // Extensions B and further
 ];
 
 /// The ideographs that the script of GOT's evaluation looks for: those of Unicode 1.1. Its figures can be laid beside
@@ -75,7 +75,10 @@ pub(crate) fn is_square(c: char) -> bool {
 
 /// Returns true if the character counts as a word of its own: a letter of a script without spaces.
 pub(crate) fn is_word(c: char) -> bool {
-    matches!(script(c), Some(Script::Han | Script::Kana | Script::Bopomofo)) && c.is_alphanumeric()
+    matches!(
+        script(c),
+        Some(Script::Han | Script::Kana | Script::Bopomofo)
+    ) && c.is_alphanumeric()
 }
 
 /// Returns true if the script of GOT's evaluation takes the character for Chinese.
@@ -89,7 +92,11 @@ mod tests {
 
     #[test]
     fn the_table_is_in_order() {
-        assert!(TABLE.windows(2).all(|pair| pair[0].0.end() < pair[1].0.start()));
+        assert!(
+            TABLE
+                .windows(2)
+                .all(|pair| pair[0].0.end() < pair[1].0.start())
+        );
         assert!(TABLE.iter().all(|(range, _)| !range.is_empty()));
     }
 

@@ -1,8 +1,8 @@
-//! What is made alike in truth and reading before they are compared: how a text is set, not what it says.
+//! Text normalization before reference and prediction are compared: the way a text is set goes, the words stay.
 //!
-//! In this order: Markdown's marks go, where the text has them (comments, HTML tags, entities, rules under table heads,
+//! In this order: Markdown's marks go, if the text has them (comments, HTML tags, entities, rules under table heads,
 //! signs of headings, lists and quotations, bars of tables, bold, backslashes); characters that stand for "cannot be
-//! said" go, where the truth has such; typographic quotes, dashes, ligatures and no-break spaces become plain ones;
+//! said" go, if the truth has such; typographic quotes, dashes, ligatures and no-break spaces become plain ones;
 //! words that were hyphenated at a line's end are rejoined; white space becomes single spaces.
 
 use std::sync::LazyLock;
@@ -11,19 +11,20 @@ use recto_schemas::HeadersFooters;
 use regex::{Captures, Regex};
 
 use crate::{
+    dehyphenate::rejoin_for_scoring,
     engine::OcrContent,
     image::rulings::PageRulings,
     text::{PageContent, assemble::DocumentAssembler},
 };
 
-/// What a text's marks mean.
+/// The meaning of a text's marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MarkupSyntax {
     /// Nothing: each is a character of the text.
     Plain,
-    /// What they mean in Markdown.
+    /// Markdown.
     Markdown,
-    /// What they mean in Mathpix Markdown, as GOT writes it: read as GOT's readings are, so that both sides say a heading, a
+    /// Mathpix Markdown, as GOT writes it: read as GOT's output is, so that both sides say a heading, a
     /// table or a formula the same way.
     Mathpix,
 }
@@ -47,7 +48,7 @@ pub fn fold(text: &str, marks: MarkupSyntax, ignored: &str) -> String {
             c => plain.push(c),
         }
     }
-    let joined = rejoined(&plain);
+    let joined = rejoin_for_scoring(&plain);
     let words: Vec<&str> = joined.split_whitespace().collect();
     words.join(" ")
 }
@@ -70,7 +71,7 @@ fn markdown_of(mathpix: &str) -> String {
 
 /// Markdown as its reader sees it, near enough to compare texts.
 fn without_marks(text: &str) -> String {
-    /// What is taken out, and what stands there instead.
+    /// Patterns that are taken out, and the text in their place.
     static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         [
             (r"(?s)<!--.*?-->", " "),
@@ -129,26 +130,6 @@ fn without_entities(text: &str) -> String {
         letter.map_or_else(|| found[0].to_owned(), String::from)
     };
     ENTITY.replace_all(text, meant).into_owned()
-}
-
-/// The text without hyphens that a line's end has put into a word: those before a small letter.
-fn rejoined(text: &str) -> String {
-    static HYPHEN: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"-[ \t]*\n\s*").expect("it is right"));
-    let mut joined = String::with_capacity(text.len());
-    let mut taken = 0;
-    for found in HYPHEN.find_iter(text) {
-        let before = text[..found.start()].chars().next_back();
-        let after = text[found.end()..].chars().next();
-        if before.is_some_and(|c| c.is_alphanumeric() || c == '_')
-            && after.is_some_and(|c| c.is_ascii_lowercase())
-        {
-            joined.push_str(&text[taken..found.start()]);
-            taken = found.end();
-        }
-    }
-    joined.push_str(&text[taken..]);
-    joined
 }
 
 #[cfg(test)]

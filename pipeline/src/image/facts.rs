@@ -1,9 +1,9 @@
-//! What a child saw of a page before any bitmap is made; [`sound`](crate::image::sound) and the caller's plan
+//! A child's inspection of a page before any bitmap is made; [`sound`](crate::image::sound) and the caller's plan
 //! decide on it.
 
 use serde::{Deserialize, Serialize};
 
-/// What a child saw of one page.
+/// A child's inspection of one page.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PageInspection {
     /// Width as displayed, after `/Rotate` or EXIF orientation, in points (1/72 inch).
@@ -25,7 +25,7 @@ pub struct PageInspection {
     pub text: TextInspection,
 }
 
-/// What a child saw of a page's own text. Counts leave out white space and what stands off the page.
+/// A child's inspection of a page's own text. Counts leave out white space and text off the page.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextInspection {
     /// Characters on the page.

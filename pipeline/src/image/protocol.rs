@@ -1,4 +1,4 @@
-//! What parent and child say to each other: a length, then JSON; after `ChildReply::Rendered` the pixels.
+//! Messages between parent and child: a length, then JSON; after `ChildReply::Rendered` the pixels.
 //!
 //! The child works on hostile bytes, so the parent believes nothing it says: lengths are checked before
 //! memory is taken, numbers before they are used, and the size of a bitmap is the parent's own word.
@@ -43,7 +43,7 @@ pub(super) enum ChildRequest {
     },
 }
 
-/// What a child needs to know once.
+/// Settings that a child needs once.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct StartRequest {
     /// Process id of the parent, to notice that it died before the child could ask to die with it.
@@ -65,14 +65,14 @@ pub(super) struct StartRequest {
 pub(super) enum ChildReply {
     /// The document is open.
     Opened {
-        /// What it is.
+        /// Its kind.
         format: DocumentFormat,
         /// Pages it has.
         pages: u32,
-        /// Whether it is encrypted.
+        /// True if it is encrypted.
         encrypted: bool,
     },
-    /// What is on the page.
+    /// The inspection of a page.
     Facts(PageInspection),
     /// The bitmap; `width * height * 3` bytes of RGB follow.
     Rendered {
@@ -106,7 +106,7 @@ impl DocumentFormat {
     }
 }
 
-/// Why a child could not do something.
+/// The reason why a child could not do something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum ChildError {
     NotADocument(String),

@@ -3,9 +3,10 @@
 use super::{
     gutters::{ColumnCut, Gutter},
     layout_item::LayoutItem,
-    placed_line::{PlacedLine, median, weighted_median, weighted_quantile},
+    placed_line::PlacedLine,
     tuning::reading_order as tuning,
 };
+use crate::statistics::{median, weighted_median, weighted_quantile};
 
 /// Measures of a whole page that its parts are judged by.
 pub(crate) struct PageGeometry {

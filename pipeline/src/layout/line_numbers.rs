@@ -1,9 +1,7 @@
 //! Line numbers in a page's margin, as legal papers have them: a column of its own, read before the text.
 
-use super::{
-    placed_line::{PlacedLine, median},
-    tuning::line_numbers as tuning,
-};
+use super::{placed_line::PlacedLine, tuning::line_numbers as tuning};
+use crate::statistics::median;
 
 /// Takes the line numbers out of `lines`, in order; none if the page has none.
 pub(crate) fn take_line_numbers<'a>(

@@ -3,12 +3,12 @@
 use super::{
     baselines::{RowGap, TextRow},
     list_markers::ListMarker,
-    placed_line::weighted_median,
     tuning::paragraphs as tuning,
 };
 use crate::{
     dehyphenate::{HyphenatedWords, continues_word, join_line},
     script::is_unspaced,
+    statistics::weighted_median,
 };
 
 /// Rows that belong together.

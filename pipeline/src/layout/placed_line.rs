@@ -4,6 +4,7 @@ use super::tuning::placed_line as tuning;
 use crate::{
     page::{Point, Quad, Rect, TextLine},
     script::is_unspaced,
+    statistics::weighted_median,
 };
 
 /// One line of a page. Coordinates are pixels after taking the skew out.
@@ -147,25 +148,4 @@ fn is_sideways(line: &PlacedLine) -> bool {
 pub(crate) fn common_size<'a>(lines: impl Iterator<Item = &'a PlacedLine<'a>>) -> Option<f32> {
     let sizes = lines.map(|line| (line.size, line.text.chars().count() as f64));
     weighted_median(sizes.collect())
-}
-
-/// The value with half of the weight on either side.
-pub(crate) fn weighted_median(values: Vec<(f32, f64)>) -> Option<f32> {
-    weighted_quantile(values, 0.5)
-}
-
-/// The value with that share of the weight, 0 to 1, at or below it.
-pub(crate) fn weighted_quantile(mut values: Vec<(f32, f64)>, share: f64) -> Option<f32> {
-    values.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let goal = values.iter().map(|value| value.1).sum::<f64>() * share;
-    let mut passed = 0.0;
-    values.into_iter().find_map(|(value, weight)| {
-        passed += weight;
-        (passed >= goal).then_some(value)
-    })
-}
-
-/// The middle one of `values`.
-pub(crate) fn median(values: impl Iterator<Item = f32>) -> Option<f32> {
-    weighted_median(values.map(|value| (value, 1.0)).collect())
 }

@@ -13,13 +13,13 @@ use crate::{
         StopReason,
     },
     image::{
-        PageImage,
+        PageImage, blank_page,
         facts::PageInspection,
-        ink, look,
         preview::{self, PagePreview},
         rasterizer::{OpenDocument, RasterError, RasterPage, RenderRequest, TextLayerRequest},
         rulings::{self, PageRulings},
         sound::{self, TextSource},
+        typography,
     },
     page::TextLine,
     text::PageContent,
@@ -108,7 +108,7 @@ impl PageProcessor<'_> {
             (TextSource::Use(why), Some(lines)) if !lines.is_empty() => {
                 PreparedPage::Done(Box::new(self.own_text((page, why), raster, lines)))
             }
-            _ if !ink::has_ink(&raster.image) => {
+            _ if !blank_page::has_ink(&raster.image) => {
                 PreparedPage::Done(Box::new(self.empty(page, raster)))
             }
             (TextSource::Use(why) | TextSource::Read(why), _) => {
@@ -210,9 +210,9 @@ impl PageProcessor<'_> {
             OcrContent::Regions(lines) => {
                 let upright = match reading.rotation {
                     0 => Cow::Borrowed(image),
-                    turn => Cow::Owned(image.turned(turn)),
+                    turn => Cow::Owned(image.rotated(turn)),
                 };
-                look::complete(lines, &upright);
+                typography::annotate(lines, &upright);
                 carried.content.rulings = rulings::find(&upright, reading.skew_deg);
                 characters(lines)
             }

@@ -1,4 +1,4 @@
-//! From the work folder to the store: the files, then the manifest, whose presence says that all is there.
+//! From the scratch directory to the store: the files, then the manifest, whose presence says that all is there.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use super::{
     read::WrittenResult,
 };
 use crate::{
-    document::media_type::content_type,
+    document::media_type::media_type,
     document::output,
     observe::metrics::TransferDirection,
     store::{ObjectStore, PutOutcome, StoreUri, WriteCondition},
@@ -28,7 +28,7 @@ pub(super) enum PublishedResult {
     Anothers(Box<Manifest>),
 }
 
-/// The manifest stored for the place, where there is one that this version reads.
+/// The manifest stored for the place, if there is one that this version reads.
 pub(super) async fn stored(
     parts: &JobContext,
     place: &OutputPath,
@@ -69,7 +69,7 @@ pub(super) async fn keep(
     }
     let results = written.results();
     let manifest = format!("{NAME}.json");
-    let mut files = output::files(&results, &manifest)
+    let mut files = output::result_files(&results, &manifest)
         .map_err(|error| JobFailure::work(FailureStage::Store, &error))?;
     // The manifest is the last.
     files.push((manifest.clone(), results.join(&manifest)));
@@ -83,7 +83,7 @@ pub(super) async fn keep(
         let bytes = path.metadata().map_or(0, |about| about.len());
         let stored = parts
             .stores
-            .put(&to, &path, content_type(Path::new(&name)), condition)
+            .put(&to, &path, media_type(Path::new(&name)), condition)
             .await
             .map_err(failed)?;
         if matches!(stored, PutOutcome::AlreadyThere) {

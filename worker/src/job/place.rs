@@ -1,13 +1,16 @@
 //! [`OutputPath`]: the place of a result in the store.
 
-use recto_schemas::{OutputUris, ResultSource};
+use recto_schemas::{Manifest, OutputUris, ResultSource};
 
 use super::{
     failure::{FailureStage, JobFailure},
     identity::Fingerprint,
     plan::ValidatedJob,
 };
-use crate::store::{StoreUri, StoreUriError, source_folder};
+use crate::{
+    document::output::{FORMATS, MANIFEST},
+    store::{StoreUri, StoreUriError, source_folder},
+};
 
 /// What results are called in their folder.
 pub(super) const NAME: &str = "document";
@@ -58,14 +61,21 @@ impl OutputPath {
         self.folder.join(below)
     }
 
-    /// URIs of what is stored for a document that has pages or not, with a review page or not.
-    pub(crate) fn outputs(&self, any_page: bool, html: bool) -> OutputUris {
+    /// URIs of what is stored for a document. One without any page has only its manifest.
+    pub(crate) fn outputs(&self, manifest: &Manifest) -> OutputUris {
         let uri = |ending: &str| format!("{}/{NAME}.{ending}", self.folder);
-        OutputUris {
-            manifest: uri("json"),
-            markdown: any_page.then(|| uri("md")),
-            pages: any_page.then(|| uri("pages.jsonl")),
-            html: (any_page && html).then(|| uri("html")),
+        let mut uris = OutputUris {
+            manifest: uri(MANIFEST.0),
+            ..OutputUris::default()
+        };
+        if !manifest.pages.is_empty() {
+            for format in FORMATS
+                .iter()
+                .filter(|format| (format.is_wanted)(&manifest.options))
+            {
+                *(format.uri)(&mut uris) = Some(uri(format.ending));
+            }
         }
+        uris
     }
 }

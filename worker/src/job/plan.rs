@@ -9,14 +9,14 @@ use crate::{
     store::{ObjectVersion, StoreUri},
 };
 
-/// What no job may go beyond, and what it gets where it leaves it open.
+/// Limits that no job may exceed, and defaults for what it leaves open.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkerLimits {
     pub(crate) limits: DocumentLimits,
     pub(crate) got: GotSettings,
 }
 
-/// What a job asks for.
+/// A job, checked against the worker's limits.
 #[derive(Clone, Debug)]
 pub(crate) struct ValidatedJob {
     pub(crate) source: StoreUri,
@@ -77,7 +77,7 @@ impl ValidatedJob {
     }
 }
 
-/// What the schema says of numbers, which their types do not.
+/// Checks the ranges of the schema, which types do not express.
 fn in_range(options: &Options) -> Result<(), &'static str> {
     let limits = &options.limits;
     let seconds = [
@@ -100,7 +100,7 @@ fn in_range(options: &Options) -> Result<(), &'static str> {
     options.got.check()
 }
 
-/// Whether this worker runs GOT as the job wants it.
+/// Returns true if this worker runs GOT as the job wants it.
 fn runs(wanted: &GotOptions, here: &GotSettings) -> Result<(), String> {
     let elsewhere = |what: &str, wanted: &str, here: &str| {
         format!(

@@ -1,4 +1,4 @@
-//! From the document's bytes to its files in the work folder, on threads of its own.
+//! From the document's bytes to its files in the scratch directory, on threads of its own.
 
 use std::{
     fs::File,
@@ -20,7 +20,10 @@ use super::{
     place::NAME,
 };
 use crate::{
-    document::manifest, document::output::ResultFolder, observe::logging, os::scratch::JobDir,
+    document::manifest,
+    document::output::{ResultFolder, ResultName},
+    observe::logging,
+    os::scratch::JobDir,
 };
 
 /// A fetched document, and what to do with it.
@@ -83,16 +86,13 @@ impl ReadTask {
             bytes: self.source.bytes,
             sha256: Some(manifest::sha256(&mut file).map_err(work)?),
         };
-        let results = results(self.folder.path());
-        let title = self
-            .source
-            .uri
-            .rsplit('/')
-            .next()
-            .unwrap_or(NAME)
-            .to_owned();
-        let mut output =
-            ResultFolder::create(&results, NAME, &title, self.options.html).map_err(work)?;
+        let title = self.source.uri.rsplit('/').next().unwrap_or(NAME);
+        let name = ResultName {
+            folder: results(self.folder.path()),
+            stem: NAME.to_owned(),
+            title: title.to_owned(),
+        };
+        let mut output = ResultFolder::create(name, &self.options).map_err(work)?;
         let outcome = {
             let mut sink = ObservedSink {
                 output: &mut output,
@@ -131,7 +131,7 @@ impl ReadTask {
 /// Reasons of lost pages that are this machine's fault, never the document's.
 const OURS: [&str; 3] = ["engine-stopped", "pdfium-missing", "io"];
 
-/// Where this machine broke down, the pages it lost are no result.
+/// Refuses a result whose pages were lost because this machine broke down.
 fn machine_stands(manifest: &Manifest) -> Result<(), JobFailure> {
     let mut reasons = manifest.pages.iter().filter_map(|page| {
         let failed = page.outcome == PageOutcome::Failed;
@@ -160,7 +160,7 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// A sink that counts, logs and holds the document to the work folder's cap.
+/// A sink that counts, logs and holds the document to the scratch directory's cap.
 struct ObservedSink<'a> {
     output: &'a mut ResultFolder,
     parts: &'a JobContext,
@@ -175,9 +175,9 @@ impl PageSink for ObservedSink<'_> {
     fn page(&mut self, page: PageResult) -> io::Result<()> {
         self.parts.metrics.page(&page.summary);
         logging::page(&page.summary);
-        let written = self.output.written();
+        let written = self.output.written_bytes();
         self.output.page(page)?;
-        let more = self.output.written().saturating_sub(written);
+        let more = self.output.written_bytes().saturating_sub(written);
         self.folder.reservation.grow(more).map_err(io::Error::from)
     }
 }

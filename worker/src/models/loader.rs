@@ -1,4 +1,4 @@
-//! Where the cache, PDFium, ONNX Runtime and the models are, and what is made of them.
+//! Loading of PDFium, ONNX Runtime and the models from the cache.
 
 use std::{env, path::PathBuf, sync::Arc, thread};
 

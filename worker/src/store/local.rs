@@ -18,7 +18,7 @@ use super::{
     Result, StoreError, StoreUri, WriteCondition,
 };
 
-/// What passing files are called, so that a listing can leave them out.
+/// Prefix of temporary files, so that a listing can leave them out.
 const PASSING: &str = ".recto-";
 
 /// The folder.

@@ -1,4 +1,4 @@
-//! Where an object is: `s3://bucket/key` or `file:///absolute/path`.
+//! An object's URI: `s3://bucket/key` or `file:///absolute/path`.
 //!
 //! An S3 key is the raw text after the bucket: spaces, `#`, `?`, `%` and any other character stand for
 //! themselves. A `file:` URI is percent-encoded as usual.
@@ -20,7 +20,7 @@ const MOST_FOLDER_BYTES: usize = 600;
 /// A place in an object store: an object, or a prefix below which objects are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum StoreUri {
-    /// In a bucket. The key is empty where the whole bucket is meant.
+    /// In a bucket. The key is empty if the whole bucket is meant.
     S3 {
         /// The bucket's name.
         bucket: String,
@@ -34,7 +34,7 @@ pub(crate) enum StoreUri {
     },
 }
 
-/// Why a text is no location.
+/// The error of a text that is no URI of an object.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub(crate) enum StoreUriError {
     /// Neither of the two schemes.
@@ -95,7 +95,7 @@ impl StoreUri {
         whole.rsplit('/').next().unwrap_or_default()
     }
 
-    /// Whether it is written as a folder: with a slash at the end, or as a bucket alone.
+    /// Returns true if it is written as a folder: with a slash at the end, or as a bucket alone.
     pub(crate) fn is_folder(&self) -> bool {
         self.name().is_empty()
     }

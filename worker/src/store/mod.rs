@@ -1,4 +1,4 @@
-//! Where documents come from and results go: S3, or a folder of this machine that stands for it.
+//! The object store of documents and results: S3, or a folder of this machine in its place.
 //!
 //! [`ObjectStores`] sends each call to the store that its URI names. Both stores promise the same:
 //!
@@ -34,7 +34,7 @@ use s3::S3Store;
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 
-/// What an object must still be. Empty: whatever is there now.
+/// The version that an object must still have. Empty: whatever is there now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ObjectVersion {
     /// The version, where the bucket keeps versions.
@@ -43,7 +43,7 @@ pub(crate) struct ObjectVersion {
     pub(crate) etag: Option<String>,
 }
 
-/// What an object is.
+/// Metadata of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ObjectMetadata {
     /// Its size.
@@ -69,11 +69,11 @@ impl ObjectMetadata {
 pub(crate) enum WriteCondition {
     /// Whatever is there is replaced.
     Always,
-    /// What is there stays.
+    /// An existing object stays.
     IfAbsent,
 }
 
-/// What became of a write.
+/// The outcome of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PutOutcome {
     /// The object is what was given.
@@ -88,7 +88,7 @@ pub(crate) enum PutOutcome {
 /// One object of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListedObject {
-    /// Where it is.
+    /// Its place.
     pub(crate) location: StoreUri,
     /// Its size.
     pub(crate) bytes: u64,
@@ -108,7 +108,7 @@ pub(crate) struct ListPage {
 /// A place for objects.
 #[async_trait]
 pub(crate) trait ObjectStore: Send + Sync {
-    /// What is there.
+    /// Metadata of the object at `at`.
     async fn stat(&self, at: &StoreUri, pin: &ObjectVersion) -> Result<ObjectMetadata>;
 
     /// Copies an object to the file `to`, which is made or replaced, and removed again on an error. No
@@ -121,7 +121,7 @@ pub(crate) trait ObjectStore: Send + Sync {
         to: &Path,
     ) -> Result<ObjectMetadata>;
 
-    /// A small object whole; `None` where there is none.
+    /// A small object whole; `None` if there is none.
     async fn read(&self, at: &StoreUri, most_bytes: u64) -> Result<Option<Vec<u8>>>;
 
     /// Writes an object out of the file `body`, which stays as it is meanwhile, whole or not at all.
@@ -133,10 +133,10 @@ pub(crate) trait ObjectStore: Send + Sync {
         condition: WriteCondition,
     ) -> Result<PutOutcome>;
 
-    /// What begins with `prefix`, `after` what an earlier call gave. A local prefix is a folder.
+    /// Objects that begin with `prefix`, `after` the last one of an earlier call. A local prefix is a folder.
     async fn list(&self, prefix: &StoreUri, after: Option<&str>) -> Result<ListPage>;
 
-    /// Whether the store answers and takes the credentials: by a look below `at` where one is given.
+    /// Returns true if the store answers and takes the credentials: by a look below `at` if one is given.
     async fn probe(&self, at: Option<&StoreUri>) -> Result<()>;
 }
 
@@ -221,7 +221,7 @@ impl ObjectStore for ObjectStores {
         self.of(prefix).await?.list(prefix, after).await
     }
 
-    /// Without a place: the local folder where there is one, and S3 unless there is a local folder and
+    /// Without a place: the local folder if there is one, and S3 unless there is a local folder and
     /// nothing has asked for S3 so far.
     async fn probe(&self, at: Option<&StoreUri>) -> Result<()> {
         if let Some(at) = at {

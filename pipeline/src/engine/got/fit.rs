@@ -1,4 +1,4 @@
-//! What a model and its cache take, and what there is: a batch that does not fit is refused when the engine
+//! Memory of a model and its cache beside the memory there is: a batch that does not fit is refused when the engine
 //! starts, not by the system in the middle of a night.
 
 use std::fs;
@@ -14,10 +14,10 @@ use super::{
 };
 use crate::engine::EngineMemory;
 
-/// What reading itself takes beside weights and cache: views, patches, rows of a long prompt.
+/// Memory of reading itself beside weights and cache: views, patches, rows of a long prompt.
 const WORKING_BYTES: u64 = 1 << 30;
 
-/// What a model loaded so takes, its cache full.
+/// Memory of a model loaded so, its cache full.
 pub(super) fn memory(config: &CheckpointConfig, wish: &LoadOptions) -> EngineMemory {
     EngineMemory {
         weights_bytes: weights_bytes(config, wish),
@@ -33,7 +33,7 @@ fn cache_bytes(config: &CheckpointConfig, wish: &LoadOptions, slots: usize) -> u
     }
 }
 
-/// How many numbers a checkpoint's parts have; what else there is, biases and normalisations, is less than a
+/// Parameter counts of a checkpoint's parts; all else, biases and normalizations, is less than a
 /// hundredth.
 struct ParameterCounts {
     /// Encoder and projector.
@@ -136,7 +136,7 @@ fn fitted_in(
     )))
 }
 
-/// Free memory of a device in bytes; `None` where it cannot be known.
+/// Free memory of a device in bytes; `None` if it cannot be known.
 fn free(device: &Device) -> Option<u64> {
     if device.is_cpu() {
         let limit = cgroup_free();
@@ -151,7 +151,7 @@ fn free(device: &Device) -> Option<u64> {
     None
 }
 
-/// What the system can give without swapping.
+/// Memory that the system can give without swapping.
 fn available() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let line = text
@@ -161,13 +161,13 @@ fn available() -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// What a container's limit leaves.
+/// Memory that a container's limit leaves.
 fn cgroup_free() -> Option<u64> {
     let number = |name: &str| -> Option<u64> {
         let text = fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?;
         text.trim().parse().ok()
     };
-    // `max` where there is no limit.
+    // `max` if there is no limit.
     Some(number("memory.max")?.saturating_sub(number("memory.current")?))
 }
 

@@ -73,12 +73,12 @@ impl<'a> WeightLoader<'a> {
         Ok(Linear::new(weight, bias, bits)?)
     }
 
-    /// What the tensors are in.
+    /// The tensors' number format.
     pub(super) fn dtype(&self) -> DType {
         self.dtype
     }
 
-    /// Where they are.
+    /// Their device.
     pub(super) fn device(&self) -> &'a Device {
         self.device
     }

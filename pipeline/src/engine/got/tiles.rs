@@ -3,7 +3,7 @@
 //! The reference's `get_optimal_tiled_canvas`, with its order of candidates and its comparisons in 64-bit
 //! floating point: another order would choose another grid where two fit equally well.
 
-/// How many tiles a page is cut into.
+/// Number of tiles that a page is cut into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TileGrid {
     /// Tiles side by side.

@@ -19,7 +19,7 @@ pub(super) struct LineBox {
 }
 
 impl LineBox {
-    /// A rectangle whose sides run along `along` and across it; `None` where that has no direction or
+    /// A rectangle whose sides run along `along` and across it; `None` if that has no direction or
     /// a number is not finite. Width and height are swapped where `along` points up or down.
     pub(super) fn new(center: Point, along: Point, width: f32, height: f32) -> Option<Self> {
         let length = along.x.hypot(along.y);
@@ -121,7 +121,7 @@ impl LineBox {
         self.along.y.atan2(self.along.x).to_degrees()
     }
 
-    /// Whether it is too short for its angle to mean anything: the page's own is better.
+    /// Returns true if it is too short for its angle to mean anything: the page's own is better.
     pub(super) fn is_short(&self) -> bool {
         self.width.max(self.height) < SHORT_RATIO * self.width.min(self.height)
     }

@@ -20,7 +20,7 @@ use super::{
     detect::detect,
     detectors::DetectorPool,
     geometry::LineBox,
-    orient::{lines_run_down, probe, skew_deg, stances, turned},
+    orient::{lines_run_down, probe, skew_deg, stances},
     recognise::{RecognizedText, recognise},
     weights::LineRecognizer,
 };
@@ -36,7 +36,7 @@ use crate::{
 /// Lines that go to a lane at a time.
 const CHUNK: usize = 6;
 
-/// What all lanes share.
+/// State that all workers share.
 pub(super) struct PpOcrContext {
     pub(super) config: PpOcrConfig,
     pub(super) queue: FairQueue<WorkItem>,
@@ -103,7 +103,7 @@ impl PendingRequest {
         }
     }
 
-    /// Whether nobody waits for the rest any more.
+    /// Returns true if nobody waits for the rest any more.
     fn is_over(&self) -> bool {
         if self.request.cancel.is_cancelled() {
             self.answer(Err(EngineError::Cancelled));
@@ -202,13 +202,13 @@ fn stand_up(
     let mut boxes = detect(&mut shared.detectors.borrow(), &image, pixels)?;
     if lines_run_down(&boxes) {
         rotation = 90;
-        image = Arc::new(turned(&original, rotation));
+        image = Arc::new(original.rotated(rotation));
         boxes = detect(&mut shared.detectors.borrow(), &image, pixels)?;
     }
     let mut probed = probe(lane, &image, &boxes)?;
     if probed.upside_down {
         rotation += 180;
-        image = Arc::new(turned(&original, rotation));
+        image = Arc::new(original.rotated(rotation));
         boxes = detect(&mut shared.detectors.borrow(), &image, pixels)?;
         probed.texts.clear();
     }
@@ -263,7 +263,7 @@ fn read_lines(
     }
 }
 
-/// The line, where it reads surely enough and is not empty.
+/// The line, if it reads surely enough and is not empty.
 fn line_of(shared: &PpOcrContext, text: RecognizedText, quad: Quad) -> Option<TextLine> {
     if text.text.is_empty() || text.confidence < shared.config.text_score {
         return None;

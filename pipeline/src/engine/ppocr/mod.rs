@@ -1,4 +1,4 @@
-//! PP-OCR: a detector finds the lines of a page, a recogniser reads them one by one.
+//! PP-OCR: a detector finds the lines of a page, a recognizer reads them one by one.
 //!
 //! The networks are PP-OCRv6's own ONNX files, run in this process by ONNX Runtime.
 
@@ -9,18 +9,16 @@ mod runtime;
 // The model's files.
 mod weights;
 // A page to the detector's input.
-mod resample;
+mod detector_input;
 // The rectangle of a line.
 mod geometry;
-// The connected parts of a mask.
-mod parts;
 // A page to its lines' boxes.
 mod detect;
 // The detectors that lanes share.
 mod detectors;
 // Which way up a page stands.
 mod orient;
-// A line's box to the recogniser's input.
+// A line's box to the recognizer's input.
 mod crop;
 // A line's picture to its text.
 mod recognise;
@@ -71,7 +69,7 @@ impl PpOcr {
     /// Loads [`DETECTOR_FILE`] and [`RECOGNISER_FILE`] from `folder` and starts the threads.
     ///
     /// # Errors
-    /// Where the runtime or a file is missing, or is not what it should be.
+    /// If the runtime or a file is missing, or is not what it should be.
     pub fn load(folder: &Path, config: PpOcrConfig) -> Result<Self, LoadError> {
         let weights = ModelFiles::read(folder, &config.runtime)?;
         let lanes = config.lanes.max(1);

@@ -8,7 +8,7 @@ use super::{
     weights::LineRecognizer,
 };
 use crate::{
-    image::PageImage,
+    image::{PageImage, skew::skew_of_lines},
     page::{Point, Quad},
 };
 
@@ -23,7 +23,7 @@ const CLEAR_RATIO: f32 = 1.5;
 /// A line tells the page's skew from this ratio of width to height.
 const SKEW_RATIO: f32 = 5.0;
 
-/// Whether most of the lines, by their length, run up or down the page.
+/// Returns true if most of the lines, by their length, run up or down the page.
 pub(super) fn lines_run_down(boxes: &[LineBox]) -> bool {
     let (mut tall, mut wide) = (0.0f32, 0.0f32);
     for b in boxes {
@@ -36,11 +36,11 @@ pub(super) fn lines_run_down(boxes: &[LineBox]) -> bool {
     tall > 2.0 * wide
 }
 
-/// What [`probe`] found.
+/// The result of [`probe`].
 pub(super) struct OrientationProbe {
-    /// Whether the page stands on its head.
+    /// True if the page is on its head.
     pub(super) upside_down: bool,
-    /// What was read upright, by index into the boxes.
+    /// The text that was read upright, by index into the boxes.
     pub(super) texts: Vec<(usize, RecognizedText)>,
 }
 
@@ -100,58 +100,19 @@ fn mean_confidence<'a>(texts: impl Iterator<Item = &'a RecognizedText>) -> f32 {
     if count == 0 { 0.0 } else { sum / count as f32 }
 }
 
-/// The same corners for text that stands on its head.
+/// The same corners for text that is on its head.
 pub(super) fn half_turned(quad: Quad) -> Quad {
     let [a, b, c, d] = quad.0;
     Quad([c, d, a, b])
 }
 
-/// Skew of the lines in degrees, positive where they fall to the right: the median of the long ones,
-/// weighted by length; 0 without any.
+/// Skew of the lines in degrees, positive if they fall to the right, by the long ones; 0 without any.
 pub(super) fn skew_deg(boxes: &[LineBox]) -> f32 {
-    let mut angles: Vec<(f32, f32)> = boxes
-        .iter()
-        .filter(|b| b.width > SKEW_RATIO * b.height)
-        .map(|b| (b.angle_deg(), b.width))
-        .collect();
-    angles.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let half: f32 = angles.iter().map(|a| a.1).sum::<f32>() / 2.0;
-    let mut seen = 0.0;
-    for (angle, weight) in angles {
-        seen += weight;
-        if seen >= half {
-            return angle;
-        }
-    }
-    0.0
+    let long = boxes.iter().filter(|b| b.width > SKEW_RATIO * b.height);
+    skew_of_lines(long.map(|b| (b.angle_deg(), b.width)))
 }
 
-/// `image` turned clockwise by `degrees`: 90, 180 or 270; anything else leaves it as it is.
-pub(super) fn turned(image: &PageImage, degrees: u16) -> PageImage {
-    let (w, h) = (image.width as usize, image.height as usize);
-    let (width, height) = if degrees % 180 == 90 { (h, w) } else { (w, h) };
-    let mut rgb = Vec::with_capacity(image.rgb.len());
-    for y in 0..height {
-        for x in 0..width {
-            let (sx, sy) = match degrees {
-                90 => (y, h - 1 - x),
-                180 => (w - 1 - x, h - 1 - y),
-                270 => (w - 1 - y, x),
-                _ => (x, y),
-            };
-            let at = (sy * w + sx) * 3;
-            rgb.extend_from_slice(&image.rgb[at..at + 3]);
-        }
-    }
-    PageImage {
-        width: width as u32,
-        height: height as u32,
-        dpi: image.dpi,
-        rgb,
-    }
-}
-
-/// The ways in which the text of a box may stand on a page that is upright: as it lies, or along the
+/// The ways in which the text of a box may be on a page that is upright: as it lies, or along the
 /// side of a box taller than wide, read from below or from above.
 pub(super) fn stances(b: &LineBox) -> Vec<Quad> {
     let quad = b.quad();
@@ -204,23 +165,6 @@ mod tests {
         ]);
         assert!((skew_deg(&page) - 3.0).abs() < 0.11, "{}", skew_deg(&page));
         assert_eq!(skew_deg(&[]), 0.0);
-    }
-
-    #[test]
-    fn four_quarter_turns_give_the_page_back() {
-        let rgb: Vec<u8> = (0..2 * 3 * 3).collect();
-        let image = PageImage {
-            width: 2,
-            height: 3,
-            dpi: 100.0,
-            rgb,
-        };
-        let once = turned(&image, 90);
-        assert_eq!((once.width, once.height), (3, 2));
-        // The bottom left pixel comes to the top left.
-        assert_eq!(once.rgb[..3], image.rgb[12..15]);
-        assert_eq!(turned(&turned(&once, 90), 180), image);
-        assert_eq!(turned(&once, 270), image);
     }
 
     #[test]

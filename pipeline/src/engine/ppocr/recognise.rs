@@ -1,6 +1,6 @@
-//! The recogniser: a line's picture to its text.
+//! The recognizer: a line's picture to its text.
 //!
-//! Each line runs alone: its text cannot depend on its neighbours, and nothing is wasted on padding.
+//! Each line runs alone: its text cannot depend on its neighbors, and nothing is wasted on padding.
 
 use super::{crop::line_input, weights::LineRecognizer};
 use crate::{image::PageImage, page::Quad};
@@ -8,14 +8,14 @@ use crate::{image::PageImage, page::Quad};
 /// Class of the CTC blank.
 const BLANK: usize = 0;
 
-/// What the recogniser read on a line.
+/// The recognizer's text of a line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct RecognizedText {
     /// The characters.
     pub(super) text: String,
-    /// Mean confidence over them, 0 to 1; 0 where there are none.
+    /// Mean confidence over them, 0 to 1; 0 if there are none.
     pub(super) confidence: f32,
-    /// How many classes were read.
+    /// Number of classes that were read.
     pub(super) classes: usize,
 }
 

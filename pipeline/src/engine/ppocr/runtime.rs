@@ -49,7 +49,7 @@ pub(super) fn runtime(library: &Path) -> Result<Environment, LoadError> {
     Ok(environment)
 }
 
-/// What goes into a network: values of the shape (1, channels, height, width).
+/// A network's input: values of the shape (1, channels, height, width).
 pub(super) struct InputTensor {
     pub(super) channels: usize,
     pub(super) height: usize,

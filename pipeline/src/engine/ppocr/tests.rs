@@ -10,7 +10,7 @@ use crate::{
     page::TextLine,
 };
 
-/// What stands on the page, from top to bottom and left to right.
+/// The page's text, from top to bottom and left to right.
 const LINES: [&str; 8] = [
     "Harvest Report 1987",
     "The orchard gave 412 crates of apples, nine more",
@@ -33,7 +33,7 @@ fn config() -> PpOcrConfig {
     PpOcrConfig::new(part("RECTO_ONNXRUNTIME", "onnxruntime/libonnxruntime.so"))
 }
 
-/// What `variable` names, else what `make setup` put into the cache.
+/// The file that `variable` names, else the one that `make setup` put into the cache.
 fn part(variable: &str, below_cache: &str) -> PathBuf {
     if let Some(path) = env::var_os(variable) {
         return path.into();
@@ -136,7 +136,7 @@ fn boxes_lie_on_their_lines() {
 #[test]
 fn turned_pages_read_the_same_and_say_how_they_were_turned() {
     for turn in [90, 180, 270] {
-        let reading = read(3, orient::turned(&page(), turn));
+        let reading = read(3, page().rotated(turn));
         assert_eq!(reading.rotation, 360 - turn);
         assert_eq!(texts(&reading), LINES, "turned by {turn}");
     }
@@ -147,7 +147,7 @@ fn a_reading_does_not_depend_on_what_else_is_read() {
     let alone = read(4, page());
     let others: Vec<_> = (5..9)
         .map(|document| {
-            let other = orient::turned(&page(), if document % 2 == 0 { 90 } else { 0 });
+            let other = page().rotated(if document % 2 == 0 { 90 } else { 0 });
             engine()
                 .submit(request(document, vec![other]))
                 .expect("it runs")

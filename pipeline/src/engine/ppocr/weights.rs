@@ -1,4 +1,4 @@
-//! The model's files: the two networks as ONNX, and the character list inside the recogniser's.
+//! The model's files: the two networks as ONNX, and the character list inside the recognizer's.
 
 use std::{
     fmt::Write as _,
@@ -13,12 +13,12 @@ use super::runtime::{OnnxNetwork, runtime};
 
 /// File name of the detector.
 pub const DETECTOR_FILE: &str = "PP-OCRv6_det_small.onnx";
-/// File name of the recogniser.
+/// File name of the recognizer.
 pub const RECOGNISER_FILE: &str = "PP-OCRv6_rec_small.onnx";
-/// The recogniser's metadata field with its characters, one a line.
+/// The recognizer's metadata field with its characters, one a line.
 const CHARACTERS_FIELD: &str = "character";
 
-/// Why the model could not be loaded.
+/// The reason why the model could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The library that runs the networks is not there, or is not one that can be used.
@@ -29,7 +29,7 @@ pub enum LoadError {
     Runtime {
         /// The library.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error in it.
         reason: String,
     },
     /// A file is not there, or cannot be read.
@@ -40,7 +40,7 @@ pub enum LoadError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A file is there but is no network that can be run.
@@ -51,7 +51,7 @@ pub enum LoadError {
     Invalid {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error in it.
         reason: String,
     },
 }
@@ -61,7 +61,7 @@ pub(super) struct ModelFiles {
     runtime: Environment,
     detector: (PathBuf, Vec<u8>),
     recogniser: (PathBuf, Vec<u8>),
-    /// SHA-256 of the detector's file and the recogniser's, one after the other.
+    /// SHA-256 of the detector's file and the recognizer's, one after the other.
     pub(super) sha256: String,
 }
 
@@ -105,7 +105,7 @@ impl ModelFiles {
         OnnxNetwork::load(&self.runtime, onnx, gives_back).map_err(|reason| invalid(path, reason))
     }
 
-    /// Makes the recogniser ready for one thread.
+    /// Makes the recognizer ready for one thread.
     pub(super) fn lane(&self) -> Result<LineRecognizer, LoadError> {
         let recogniser = self.network(&self.recogniser, false)?;
         let list = recogniser
@@ -118,7 +118,7 @@ impl ModelFiles {
     }
 }
 
-/// What one thread of the engine owns: a recogniser of its own, so that it does not wait for another.
+/// The recognizer of one thread of the engine, its own, so that it does not wait for another.
 pub(super) struct LineRecognizer {
     pub(super) recogniser: OnnxNetwork,
     /// The text of each class but the blank (class 0): class `i` is `characters[i - 1]`.

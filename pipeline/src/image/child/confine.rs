@@ -1,4 +1,4 @@
-//! What a child gives up before it looks at a document.
+//! The sandbox of a child: rights that it gives up before it looks at a document.
 
 use std::{io, path::PathBuf};
 
@@ -15,7 +15,7 @@ use super::super::protocol::EXIT_OUT_OF_MEMORY;
 /// Open files a child needs: document, socket, null, and a font or two.
 const MAX_OPEN_FILES: u64 = 32;
 
-/// Dies with the parent from now on; fails where it is dead already.
+/// Dies with the parent from now on; fails if it is dead already.
 pub(super) fn die_with(parent: u32) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let now = getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
@@ -121,7 +121,7 @@ pub(super) fn forget_out_of_memory() {
     unsafe { *libc::__errno_location() = 0 }
 }
 
-/// Whether the last failed call failed for want of memory: PDFium goes on without what it could not
+/// Returns true if the last failed call failed for want of memory: PDFium goes on without what it could not
 /// hold, and would show a page without its image as if it were whole.
 pub(super) fn out_of_memory() -> bool {
     io::Error::last_os_error().raw_os_error() == Some(libc::ENOMEM)

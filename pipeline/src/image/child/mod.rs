@@ -114,7 +114,7 @@ fn pages(
     Ok(())
 }
 
-/// The next request; nothing where the parent hung up.
+/// The next request; nothing if the parent hung up.
 fn next_request(socket: &mut UnixStream) -> io::Result<Option<ChildRequest>> {
     match read_message(socket) {
         Ok(request) => Ok(Some(request)),

@@ -18,7 +18,7 @@ use crate::image::{
     text_layer::{self, Glyph},
 };
 
-/// How deep forms within forms are looked into.
+/// Depth to which forms within forms are looked into.
 const MAX_FORM_DEPTH: u32 = 12;
 /// Page objects looked at: more say nothing new, and take time.
 const MAX_OBJECTS: u32 = 200_000;
@@ -89,14 +89,14 @@ struct SeenImage {
     pixels: Option<(u32, u32)>,
 }
 
-/// What is known of a text object, once for all its characters.
+/// Properties of a text object, once for all its characters.
 struct SeenText {
     order: u32,
     hidden: bool,
     bold: bool,
 }
 
-/// What walking a page's objects finds.
+/// Findings of a walk over a page's objects.
 struct ObjectWalk {
     to_display: Affine,
     size: (f64, f64),
@@ -426,7 +426,7 @@ fn is_covered(glyph: &Glyph, seen: &SeenText, images: &[SeenImage]) -> bool {
     })
 }
 
-/// Whether a code says nothing about the character: none at all, control codes, U+FFFD, private use and
+/// Returns true if a code says nothing about the character: none at all, control codes, U+FFFD, private use and
 /// noncharacters.
 fn is_unmapped(code: u32) -> bool {
     matches!(code, 0..=0x1F | 0x7F..=0x9F | 0xFFFD | 0xE000..=0xF8FF | 0xF_0000.. | 0xFFFE | 0xFFFF)

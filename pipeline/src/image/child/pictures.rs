@@ -27,14 +27,14 @@ pub(super) struct ImageFile {
     max_bytes: u64,
 }
 
-/// What a picture's head tells.
+/// The header of an image file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct ImageHeader {
     /// Size as stored, in pixels.
     pub size: (u32, u32),
     /// Resolution as stored, in dots per inch across and down.
     pub dpi: Option<(f64, f64)>,
-    /// How it must be turned to be seen upright.
+    /// The turn that shows it upright.
     pub orientation: Orientation,
 }
 
@@ -70,7 +70,7 @@ impl ImageFile {
         reader.into_decoder().map_err(|e| fault(&e))
     }
 
-    /// What is known of it without decoding it.
+    /// Inspects it without decoding it.
     pub fn inspect(&self) -> Result<PageInspection, ChildError> {
         let mut decoder = self.decoder()?;
         let head = ImageHeader {
@@ -191,7 +191,7 @@ fn fault(error: &image::ImageError) -> ChildError {
     }
 }
 
-/// The `pHYs` chunk, which stands before the first `IDAT` (PNG specification, 11.3.4.3).
+/// The `pHYs` chunk, which is before the first `IDAT` (PNG specification, 11.3.4.3).
 fn png_dpi(mut reader: PreadFile) -> Option<(f64, f64)> {
     /// Chunks looked at.
     const MAX_CHUNKS: u32 = 64;

@@ -13,7 +13,7 @@ use crate::image::{
     rasterizer::TextLayerRequest,
 };
 
-/// How far into a file a PDF's header may stand (ISO 32000-1, Annex H, note 13).
+/// Bytes of a file within which a PDF's header may begin (ISO 32000-1, Annex H, note 13).
 const PDF_HEADER_WITHIN: usize = 1024;
 /// Bytes shown of a file that is no document.
 const SHOWN_BYTES: usize = 16;
@@ -107,7 +107,7 @@ impl DocumentFile {
 }
 
 impl Inspected<'_> {
-    /// What is on the page.
+    /// The inspection of a page.
     pub fn facts(&self) -> &PageInspection {
         &self.facts
     }
@@ -121,7 +121,7 @@ impl Inspected<'_> {
         }
     }
 
-    /// Its text where it is wanted, in pixels of a bitmap of that size; pictures have none.
+    /// Its text if it is wanted, in pixels of a bitmap of that size; pictures have none.
     pub fn lines(&self, width: u32, height: u32, wish: TextLayerRequest) -> Option<Vec<WireLine>> {
         match &self.page {
             InspectedPage::Pdf(page) => page.lines(width, height, wish),
@@ -150,7 +150,7 @@ fn format(head: &[u8]) -> Option<DocumentFormat> {
         .then_some(DocumentFormat::Pdf)
 }
 
-/// How a file that is no document begins, for people.
+/// The first bytes of a file that is no document, for people.
 fn beginning(head: &[u8]) -> String {
     if head.is_empty() {
         return "the file is empty".to_owned();

@@ -64,12 +64,12 @@ impl TiffFile {
         })
     }
 
-    /// How many pages there are.
+    /// Number of pages.
     pub fn pages(&self) -> u32 {
         u32::try_from(self.pages.len()).unwrap_or(u32::MAX)
     }
 
-    /// What is known of the zero-based page without decoding it.
+    /// Inspects the zero-based page without decoding it.
     pub fn inspect(&mut self, index: u32) -> Result<PageInspection, ChildError> {
         self.head(index)?.facts()
     }

@@ -1,4 +1,4 @@
-//! What a child says, made safe to go on with: a child may be in the hands of the document it reads.
+//! Validation of a child's replies: a child may be in the hands of the document it reads.
 
 use crate::{
     image::{facts::PageInspection, protocol::WireLine},

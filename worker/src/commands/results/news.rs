@@ -1,4 +1,4 @@
-//! What a message of the results or the dead-letter queue says of a document.
+//! Messages of the results and dead-letter queues.
 
 use recto_schemas::{DeadLetter, Job, JobResult, Reason, ResultState, check_version};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::{broker::consume::InboundMessage, job::message, os::terminal::one_lin
 /// Widest URI that lines are aligned by, in characters.
 const MOST_ALIGNED: usize = 60;
 
-/// How a document ended, as a message told it.
+/// The outcome of a document, as a message told it.
 #[derive(Debug)]
 pub(super) struct ResultMessage {
     /// The job's, or what stands for it: the same again whenever the message comes again.
@@ -19,13 +19,13 @@ pub(super) struct ResultMessage {
     uri: String,
     pages: String,
     seconds: String,
-    /// Where the Markdown is, what went wrong, or both.
+    /// The Markdown's URI, the error, or both.
     says: String,
     /// The message as it may be shown, on one line.
     raw: String,
 }
 
-/// How a document ended.
+/// The outcome of a document.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum MessageOutcome {
     Result(ResultState),
@@ -34,7 +34,7 @@ pub(super) enum MessageOutcome {
 }
 
 impl ResultMessage {
-    /// What a result says.
+    /// Parses a result.
     ///
     /// # Errors
     /// Why the message is none.
@@ -58,7 +58,7 @@ impl ResultMessage {
         })
     }
 
-    /// What a dead letter says: a worker's, or a job that the broker itself moved there.
+    /// Parses a dead letter: a worker's, or a job that the broker itself moved there.
     pub(super) fn of_dead_letter(message: &InboundMessage) -> Self {
         let (letter, body) = match serde_json::from_slice::<DeadLetter>(&message.body) {
             Ok(letter) => {

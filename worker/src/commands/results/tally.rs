@@ -1,4 +1,4 @@
-//! How many documents have ended, and how. Each counts once: results come at least once.
+//! A tally of documents by outcome. Each counts once: results come at least once.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
@@ -36,7 +36,7 @@ impl ResultTally {
         }
     }
 
-    /// Whether this document was counted before.
+    /// Returns true if this document was counted before.
     pub(super) fn knows(&self, id: &str) -> bool {
         self.known.contains(id)
     }
@@ -64,12 +64,12 @@ impl ResultTally {
         self.states.iter().chain(self.dead.values()).sum()
     }
 
-    /// Whether as many have come as were wanted.
+    /// Returns true if as many have come as were wanted.
     pub(super) fn is_complete(&self) -> bool {
         self.wanted.is_some_and(|wanted| self.count() >= wanted)
     }
 
-    /// Whether every document so far has a result with pages.
+    /// Returns true if every document so far has a result with pages.
     pub(super) fn all_well(&self) -> bool {
         self.of(ResultState::Failed) == 0 && self.dead.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What all jobs of a run have in common, and one job of it.
+//! A draft of the jobs of a run: the parts that all have in common, and one job of it.
 
 use recto_schemas::{DocumentPassword, Job, JobSource};
 
@@ -8,7 +8,7 @@ use crate::{cli::SubmitArgs, job::outcome::now, store::StoreUri};
 pub(super) struct JobTemplate(Job);
 
 impl JobTemplate {
-    /// What the command line asks for.
+    /// The draft that the command line asks for.
     pub(super) fn new(arguments: &SubmitArgs) -> Self {
         let engine = arguments.engine.map(|engine| engine.name());
         let limits = arguments.limits.limits();

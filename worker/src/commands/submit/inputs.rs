@@ -18,7 +18,10 @@ use tokio::{
 };
 
 use crate::{
-    document::media_type::{ENDINGS, is_document},
+    document::{
+        media_type::{is_document, no_documents},
+        walk::{DocumentWalk, WalkError},
+    },
     store::{ObjectStore as _, ObjectStores, StoreError, StoreUri},
 };
 
@@ -31,11 +34,11 @@ const LONGEST_LINE: u64 = 16 << 10;
 /// A document that is to become a job.
 #[derive(Debug)]
 pub(super) struct FoundDocument {
-    /// Where it is.
+    /// Its place.
     pub(super) location: StoreUri,
     /// Its ETag, where a listing told it.
     pub(super) etag: Option<String>,
-    /// What it is on this machine.
+    /// The file on this machine.
     pub(super) file: Option<LocalFile>,
 }
 
@@ -43,7 +46,7 @@ pub(super) struct FoundDocument {
 #[derive(Debug)]
 pub(super) struct LocalFile {
     pub(super) path: PathBuf,
-    /// What it is called below where it is copied to.
+    /// Its name below the upload prefix.
     pub(super) name: String,
 }
 
@@ -57,10 +60,10 @@ pub(super) struct InputError {
     pub(super) reason: String,
 }
 
-/// What looks for documents.
+/// A search for documents.
 pub(super) struct DocumentSearch {
     pub(super) stores: Arc<ObjectStores>,
-    /// What is below it is left out of listings: results of an earlier run are no documents.
+    /// Objects below it are left out of listings: results of an earlier run are no documents.
     pub(super) output: StoreUri,
 }
 
@@ -157,43 +160,30 @@ impl InputWalk<'_> {
         if !real.is_dir() {
             return self.file(&real, &name);
         }
-        match self.walk(&real, &name)? {
-            0 => self.nothing(&input),
-            _ => Ok(()),
-        }
-    }
-
-    /// Finds what is below a folder, by name, and says how much. The names of one folder are held.
-    fn walk(&self, folder: &Path, name: &Path) -> Result<u64, ReceiverGone> {
-        let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-        let mut entries = match entries {
-            Ok(entries) => entries,
-            Err(error) => {
-                self.trouble(&folder.to_string_lossy(), error.to_string())?;
-                return Ok(1);
-            }
-        };
-        entries.sort_by_key(fs::DirEntry::file_name);
-        let mut count = 0;
-        for entry in entries {
-            let (path, name) = (entry.path(), name.join(entry.file_name()));
-            // A link to a folder could lead back up; one to a file is a file.
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                if !self.is_output(&path) {
-                    count += self.walk(&path, &name)?;
+        let mut any = false;
+        for entry in DocumentWalk::new(&real, self.output_folder()) {
+            any = true;
+            match entry {
+                Ok(path) => {
+                    let below = path.strip_prefix(&real).unwrap_or(&path);
+                    self.file(&path, &name.join(below))?;
                 }
-            } else if path.is_file() && is_document(&path) {
-                self.file(&path, &name)?;
-                count += 1;
+                Err(WalkError { folder, error }) => {
+                    self.trouble(&folder.to_string_lossy(), error.to_string())?;
+                }
             }
         }
-        Ok(count)
+        match any {
+            true => Ok(()),
+            false => self.nothing(&input),
+        }
     }
 
-    fn is_output(&self, folder: &Path) -> bool {
+    /// The folder of the results, if it is on this machine.
+    fn output_folder(&self) -> Option<&Path> {
         match &self.search.output {
-            StoreUri::File { path } => Path::new(path) == folder,
-            StoreUri::S3 { .. } => false,
+            StoreUri::File { path } => Some(Path::new(path)),
+            StoreUri::S3 { .. } => None,
         }
     }
 
@@ -247,7 +237,7 @@ impl InputWalk<'_> {
         }
     }
 
-    /// The folder of the results, where it is one of those below `prefix`.
+    /// The folder of the results, if it is one of those below `prefix`.
     fn results_below(&self, prefix: &StoreUri) -> Option<String> {
         let folder = |at: &StoreUri| format!("{}/", at.to_string().trim_end_matches('/'));
         let (results, prefix) = (folder(&self.search.output), folder(prefix));
@@ -255,10 +245,7 @@ impl InputWalk<'_> {
     }
 
     fn nothing(&self, input: &str) -> Result<(), ReceiverGone> {
-        self.trouble(
-            input,
-            format!("no documents in it ({})", ENDINGS.join(", ")),
-        )
+        self.trouble(input, no_documents())
     }
 
     fn document(
@@ -284,7 +271,7 @@ impl InputWalk<'_> {
     }
 }
 
-/// What a file or folder is called where it is copied to: a relative path as it was given, anything else by its
+/// The name of a file or folder below the upload prefix: a relative path as it was given, anything else by its
 /// last part.
 fn name(given: &Path, real: &Path) -> PathBuf {
     let mut name = PathBuf::new();
@@ -311,7 +298,7 @@ mod tests {
         store: StoreArgs,
     }
 
-    /// What is found, as `URI NAME` or `! INPUT REASON`.
+    /// The documents found, as `URI NAME` or `! INPUT REASON`.
     fn found(
         output: &str,
         look: impl FnOnce(&InputWalk<'_>) -> Result<(), ReceiverGone>,

@@ -19,7 +19,7 @@ use crate::{
     cli::BrokerArgs,
 };
 
-/// Attempts to reach a broker that was lost: some twenty seconds, in which it can start anew.
+/// Attempts to reach a broker that was lost: some twenty seconds, in which it can start again.
 const RECONNECTS: u32 = 5;
 
 /// The way to the jobs queue.
@@ -35,7 +35,7 @@ enum QueueConnection {
     Gone(Arc<str>),
 }
 
-/// Why a job is not known to be in the queue.
+/// The reason why a job is not known to be in the queue.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum QueueError {
     /// It is not there.

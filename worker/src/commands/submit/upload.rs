@@ -10,11 +10,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::inputs::LocalFile;
 use crate::{
-    document::media_type::content_type,
+    document::media_type::media_type,
     store::{ObjectStore as _, ObjectStores, PutOutcome, StoreError, StoreUri, WriteCondition},
 };
 
-/// Where local files are copied to.
+/// The prefix that local files are copied to.
 pub(super) struct FileUploader {
     stores: Arc<ObjectStores>,
     to: StoreUri,
@@ -22,7 +22,7 @@ pub(super) struct FileUploader {
     taken: Mutex<HashSet<[u8; 16]>>,
 }
 
-/// Why a file has no copy.
+/// The reason why a file has no copy.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum UploadError {
     /// Its place was given to another file.
@@ -47,7 +47,7 @@ impl FileUploader {
         }
     }
 
-    /// Where the copy of a file is to be. No two files get the same place.
+    /// The URI of a file's copy. No two files get the same.
     pub(super) fn place(&self, file: &LocalFile) -> Result<StoreUri, UploadError> {
         let place = self
             .to
@@ -68,7 +68,7 @@ impl FileUploader {
         file: &LocalFile,
         place: &StoreUri,
     ) -> Result<Option<String>, UploadError> {
-        let kind = content_type(Path::new(&file.name));
+        let kind = media_type(Path::new(&file.name));
         match self
             .stores
             .put(place, &file.path, kind, WriteCondition::Always)

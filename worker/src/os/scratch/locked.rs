@@ -132,7 +132,7 @@ pub(super) fn remove(path: &Path) {
     }
 }
 
-/// Takes the lock of a folder, or gives `None` where somebody has it or took the folder away meanwhile.
+/// Takes the lock of a folder, or gives `None` if somebody has it or took the folder away meanwhile.
 fn lock(path: &Path, flags: OFlags) -> io::Result<Option<OwnedFd>> {
     // Nothing that is started from here may inherit the lock and keep it after this process died.
     let common = OFlags::CLOEXEC | OFlags::NOFOLLOW;

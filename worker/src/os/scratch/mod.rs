@@ -1,4 +1,4 @@
-//! The work folder: where documents and results lie while a job runs, with a cap on its bytes.
+//! The scratch directory: where documents and results lie while a job runs, with a cap on its bytes.
 //!
 //! Each worker has a folder of its own under a base that several may share, and holds a lock in it while it lives.
 //! So a worker that starts can tell the folders of dead ones from those in use, and removes the dead ones'. All calls
@@ -21,7 +21,7 @@ use rustix::fs::statvfs;
 
 use locked::LockedDir;
 
-/// Why there is no room. All of it passes: the job is tried again.
+/// The reason why there is no room. All of them pass: the job is tried again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ScratchError {
     /// The worker's own cap.
@@ -47,15 +47,15 @@ pub(crate) enum ScratchError {
         wanted_bytes: u64,
         /// Bytes that are free.
         free_bytes: u64,
-        /// The work folder.
+        /// The scratch directory.
         path: PathBuf,
     },
-    /// The work folder cannot be used.
+    /// The scratch directory cannot be used.
     #[error("cannot use the work folder {}: {error}; look at its disk and permissions or set --work-dir", path.display())]
     Io {
         /// The folder.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
 }
@@ -104,7 +104,7 @@ impl ScratchDir {
         })
     }
 
-    /// Where it is.
+    /// Its place.
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -124,7 +124,7 @@ impl ScratchDir {
         self.bytes.limit
     }
 
-    /// Whether `wanted_bytes` more could be reserved and would fit on the disk: what readiness asks.
+    /// Returns true if `wanted_bytes` more could be reserved and would fit on the disk: what readiness asks.
     pub(crate) fn check(&self, wanted_bytes: u64) -> Result<(), ScratchError> {
         self.check_disk(wanted_bytes)?;
         self.reserve(wanted_bytes).map(drop)
@@ -160,7 +160,7 @@ impl ScratchDir {
         Ok(JobDir { path, reservation })
     }
 
-    /// Whether the disk has `wanted_bytes` free for this user.
+    /// Returns true if the disk has `wanted_bytes` free for this user.
     pub(crate) fn check_disk(&self, wanted_bytes: u64) -> Result<(), ScratchError> {
         let disk = statvfs(self.path()).map_err(|error| ScratchError::Io {
             path: self.path().to_owned(),
@@ -178,7 +178,7 @@ impl ScratchDir {
     }
 }
 
-/// A share of the work folder's bytes. Given back when dropped.
+/// A share of the scratch directory's bytes. Given back when dropped.
 #[derive(Debug)]
 pub(crate) struct ByteReservation {
     of: Arc<ByteBudget>,
@@ -220,7 +220,7 @@ pub(crate) struct JobDir {
 }
 
 impl JobDir {
-    /// Where it is.
+    /// Its place.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -232,7 +232,7 @@ impl Drop for JobDir {
     }
 }
 
-/// Whether an error says that there is no room: on the disk, in the user's share or in a file.
+/// Returns true if an error says that there is no room: on the disk, in the user's share or in a file.
 pub(crate) fn is_disk_full(error: &io::Error) -> bool {
     let full = matches!(
         error.kind(),

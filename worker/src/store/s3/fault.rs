@@ -1,4 +1,4 @@
-//! What the store's refusals mean: decided by HTTP status and S3's error codes, never by their texts.
+//! Meaning of S3's errors: decided by HTTP status and error codes, never by their texts.
 
 use std::{error::Error, fmt::Display};
 
@@ -17,7 +17,7 @@ where
     move |error| StoreError::new(at, cause(&error))
 }
 
-/// Status and code of an answer that says no; nothing where there was no answer.
+/// Status and code of an answer that says no; nothing if there was no answer.
 pub(super) fn answer<E: ProvideErrorMetadata>(
     error: &SdkError<E, HttpResponse>,
 ) -> Option<(u16, &str)> {
@@ -48,7 +48,7 @@ where
     }
 }
 
-/// What an answer means. `code` is empty where there is no body, as for HEAD.
+/// The meaning of an answer. `code` is empty if there is no body, as for HEAD.
 pub(super) fn refusal(status: u16, code: &str, message: &str) -> ErrorCause {
     let said = || match (code, message) {
         ("", _) => format!("HTTP {status}"),
@@ -64,7 +64,7 @@ pub(super) fn refusal(status: u16, code: &str, message: &str) -> ErrorCause {
         (_, "NoSuchKey" | "NoSuchVersion" | "NotFound") => ErrorCause::NoSuchObject,
         // The version is not one that this store could have given.
         (400, "InvalidVersionId") => ErrorCause::NoSuchObject,
-        // A delete marker stands in its place.
+        // A delete marker is in its place.
         (405, "MethodNotAllowed" | "") => ErrorCause::NoSuchObject,
         (
             _,
@@ -94,7 +94,7 @@ pub(super) fn refusal(status: u16, code: &str, message: &str) -> ErrorCause {
     }
 }
 
-/// What lies at the bottom of an error: the layers above it only say that something failed.
+/// The innermost cause of an error: the layers above it only say that something failed.
 pub(super) fn innermost(error: &dyn Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {

@@ -14,11 +14,11 @@ use super::super::{
 };
 use super::{S3Store, check_version, fault, object};
 
-/// Where the bytes go.
+/// The target of the bytes.
 pub(super) enum DownloadTarget {
     /// To a file.
     File(File),
-    /// To memory: only where the caller's limit is small.
+    /// To memory: only if the caller's limit is small.
     Memory(Vec<u8>),
 }
 
@@ -66,18 +66,18 @@ impl DownloadTarget {
     }
 }
 
-/// How far a download is.
+/// The state of a download.
 struct ObjectDownload<'a> {
     at: &'a StoreUri,
     most_bytes: u64,
     target: &'a mut DownloadTarget,
-    /// What the first answer said: later ones must be of the same object.
+    /// Metadata of the first answer: later ones must be of the same object.
     first: Option<ObjectMetadata>,
     /// Bytes in the target.
     done: u64,
 }
 
-/// Whether a body came to its end.
+/// True if a body came to its end.
 enum StreamEnd {
     Whole,
     /// And why not.
@@ -165,7 +165,7 @@ impl ObjectDownload<'_> {
     /// Looks at the head of an answer: what object it is of, and where in it the body begins.
     async fn begin(&mut self, answer: &GetObjectOutput) -> Result<ObjectMetadata> {
         let length = u64::try_from(answer.content_length().unwrap_or(0)).unwrap_or(0);
-        // `bytes 100-199/200` where a part was asked for and given; the whole object otherwise.
+        // `bytes 100-199/200` if a part was asked for and given; the whole object otherwise.
         let from = answer
             .content_range()
             .and_then(|range| {

@@ -35,12 +35,12 @@ const NO_VERSION: &str = "null";
 /// A client and what it has learnt about its store.
 pub(super) struct S3Store {
     client: Client,
-    /// What messages call the store where no object is meant.
+    /// The store's name in messages if no object is meant.
     address: String,
     /// Longest wait for an answer, or for its next byte.
     timeout: Duration,
     attempts: u32,
-    /// Whether the store has turned out not to know `If-None-Match`.
+    /// True if the store has turned out not to know `If-None-Match`.
     unconditional: AtomicBool,
 }
 

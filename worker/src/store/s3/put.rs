@@ -26,7 +26,7 @@ const MOST_PARTS: u64 = 10_000;
 /// The slowest upload that is still one, in bytes a second: the deadline of a part comes from it.
 const SLOWEST_UPLOAD: u64 = 64 << 10;
 
-/// What is written, where and when.
+/// A write: the content, the target and the condition.
 #[derive(Clone, Copy)]
 struct PutRequest<'a> {
     at: &'a StoreUri,
@@ -35,7 +35,7 @@ struct PutRequest<'a> {
     if_absent: bool,
 }
 
-/// Why an object was not written.
+/// The reason why an object was not written.
 enum PutRejection {
     /// Something is there.
     Exists,

@@ -1,4 +1,4 @@
-//! What no real store does on demand: streams that stall, headers that are not known, writers that meet.
+//! Tests of what no real store does on demand: streams that stall, headers that are not known, writers that meet.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -30,7 +30,7 @@ struct FakeServer {
     conditional: Option<(StatusCode, u32)>,
     /// Each answer to GET stalls after so many bytes.
     stalls_after: Option<usize>,
-    /// What is there after the first GET instead.
+    /// The content after the first GET instead.
     replaced_by: Option<Vec<u8>>,
     refuses_parts: bool,
     requests: Vec<String>,

@@ -15,12 +15,12 @@ const MOST_BYTES: u64 = 4 << 20;
 /// An object in a configuration file.
 pub(super) struct ConfigReader<'a> {
     path: &'a Path,
-    /// Where the object lies in the file, with a full stop at its end; empty for the file itself.
+    /// The object's path in the file, with a full stop at its end; empty for the file itself.
     at: String,
     map: &'a Map<String, Value>,
 }
 
-/// The object that `path` holds; none where there is no such file.
+/// The object that `path` holds; none if there is no such file.
 pub(super) fn read(path: &Path) -> Result<Option<Map<String, Value>>, GotError> {
     let failed = |error| GotError::File {
         path: path.to_owned(),
@@ -69,7 +69,7 @@ impl<'a> ConfigReader<'a> {
         self.map.get(name).filter(|value| !value.is_null())
     }
 
-    /// Whether the member is there and null.
+    /// Returns true if the member is there and null.
     pub(super) fn is_null(&self, name: &str) -> bool {
         self.map.get(name).is_some_and(Value::is_null)
     }
@@ -90,7 +90,7 @@ impl<'a> ConfigReader<'a> {
         wrong(self.path, format!("`{at}{name}` {found}; {would_do}"))
     }
 
-    /// An object inside this one; `default` where it is missing or null.
+    /// An object inside this one; `default` if it is missing or null.
     pub(super) fn object(
         &self,
         name: &str,
@@ -193,7 +193,7 @@ impl<'a> ConfigReader<'a> {
         }
     }
 
-    /// Token ids below `vocab`, from one number or a list; none where the member is missing.
+    /// Token ids below `vocab`, from one number or a list; none if the member is missing.
     pub(super) fn ids(&self, name: &str, vocab: usize) -> Result<Option<Vec<u32>>, GotError> {
         let id = |value| -> Result<u32, GotError> {
             let id = self.in_range(name, value, &(0..=vocab.saturating_sub(1)))?;

@@ -1,4 +1,4 @@
-//! How a view is made of pixels: what the reference's image processor holds.
+//! Settings of the reference's image processor, with which a view is made of pixels.
 
 use std::path::Path;
 
@@ -26,7 +26,7 @@ const ROWS_EM: (f64, f64) = (36.0, 512.0);
 /// Most tiles of a page in the original's demo (`run_ocr_2.0_crop.py`).
 const ORIGINAL_TILES: u32 = 6;
 
-/// What the original's code does with a view whose sides are `image` pixels.
+/// The original code's settings for a view whose sides are `image` pixels.
 pub(super) fn original(image: usize) -> ProcessorConfig {
     let side = u32::try_from(image).unwrap_or(u32::MAX);
     ProcessorConfig {
@@ -41,7 +41,7 @@ pub(super) fn original(image: usize) -> ProcessorConfig {
     }
 }
 
-/// What `processor_config.json` (newer) or `preprocessor_config.json` in `folder` says.
+/// The settings of `processor_config.json` (newer) or `preprocessor_config.json` in `folder`.
 pub(super) fn hub(folder: &Path, vision: &VisionConfig) -> Result<ProcessorConfig, GotError> {
     let newer_path = folder.join("processor_config.json");
     let path = folder.join("preprocessor_config.json");
@@ -50,7 +50,7 @@ pub(super) fn hub(folder: &Path, vision: &VisionConfig) -> Result<ProcessorConfi
         let file = ConfigReader::new(&newer_path, &map);
         if file.get("image_processor").is_some() {
             let mut found = pixels(&file.object("image_processor", &map)?, vision)?;
-            // Saving anew with transformers may put all but this into the newer file.
+            // Saving again with transformers may put all but this into the newer file.
             if let (None, Some(map)) = (found.rows, &older) {
                 found.rows = rows(&ConfigReader::new(&path, map), vision)?;
             }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-/// What a token does to the shape of a page.
+/// The class of a token: its part in the shape of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TokenClass {
     /// Ends a row: `\\`, or the `|` at a line's end.
@@ -40,13 +40,13 @@ impl TokenClasses {
         }
     }
 
-    /// Whether the token ends a text.
+    /// Returns true if the token ends a text.
     pub(in crate::engine::got) fn is_stop(&self, token: u32) -> bool {
         self.stop.contains(&token)
     }
 }
 
-/// How many tokens of each kind a unit has.
+/// Number of tokens of each class in a unit.
 pub(super) struct ClassCounts([usize; 5]);
 
 impl ClassCounts {

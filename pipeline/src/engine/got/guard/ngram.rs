@@ -9,7 +9,7 @@ use std::collections::HashMap;
 pub(in crate::engine::got) struct NoRepeatNgram {
     n: usize,
     tokens: Vec<u32>,
-    /// What followed each `n - 1` tokens, each once.
+    /// The tokens that followed each `n - 1` tokens, each once.
     followers: HashMap<Vec<u32>, Vec<u32>>,
 }
 
@@ -41,7 +41,7 @@ impl NoRepeatNgram {
         self.tokens.push(token);
     }
 
-    /// Tokens that would complete an n-gram that stands in the sequence already, each once.
+    /// Tokens that would complete an n-gram that is in the sequence already, each once.
     pub(in crate::engine::got) fn banned(&self) -> &[u32] {
         prefix(&self.tokens, self.n)
             .and_then(|prefix| self.followers.get(prefix))
@@ -59,7 +59,7 @@ fn prefix(tokens: &[u32], n: usize) -> Option<&[u32]> {
 mod tests {
     use super::*;
 
-    /// As the reference does it: every window anew.
+    /// As the reference does it: every window again.
     fn by_windows(n: usize, tokens: &[u32]) -> Vec<u32> {
         if tokens.len() < n {
             return Vec::new();

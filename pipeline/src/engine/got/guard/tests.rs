@@ -19,7 +19,7 @@ impl Words {
     }
 }
 
-/// What the guard says on texts, and how many it took until then.
+/// The detector's findings on texts, and the number of texts it took until then.
 fn seen(texts: &[&'static str], most_equal_rows: usize) -> Option<(DetectedLoop, usize)> {
     let mut words = Words::default();
     let ids = words.ids(texts);

@@ -25,14 +25,14 @@ pub(in super::super) struct WindowShape {
     pub(in super::super) dim: usize,
 }
 
-/// What attention is computed from.
+/// Inputs of attention.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct AttentionInputs<'a> {
     /// Queries, keys and values: (views, rows, columns, 3 * heads * dim).
     pub(in super::super) qkv: &'a [f32],
-    /// What they are at places that windows have beyond the view: 3 * heads * dim.
+    /// Their values at places that windows have beyond the view: 3 * heads * dim.
     pub(in super::super) beyond: &'a [f32],
-    /// Relative positions down, (2 * a window's rows - 1, dim), and across, the same of columns, where the model has
+    /// Relative positions down, (2 * a window's rows - 1, dim), and across, the same of columns, if the model has
     /// them.
     pub(in super::super) relative: Option<(&'a [f32], &'a [f32])>,
 }

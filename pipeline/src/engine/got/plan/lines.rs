@@ -1,4 +1,4 @@
-//! [`InkLine`]: what stands on one line of a block, and its pieces, each short enough for a row of a view.
+//! [`InkLine`]: what is on one line of a block, and its pieces, each short enough for a row of a view.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ const LEAST_OF_EM: f32 = 0.8;
 const LONG: f32 = 10.0;
 /// Ems above which a line is several that touch, or a picture.
 const TALL: f32 = 1.55;
-/// Where the foot of a line among several that touch is looked for, in ems from its top, and where it is expected.
+/// Range in which the foot of a line among several that touch is looked for, in ems from its top, and its expected place.
 const FOOT: (f32, f32, f32) = (0.7, 1.2, 1.9);
 /// Ink where lines touch, as a share of what they have on the average.
 const TOUCHING: f32 = 0.45;
@@ -28,7 +28,7 @@ const SPACE: f32 = 0.12;
 const BEST_SPACE: f32 = 0.6;
 /// Share of a row that pieces are to fill, so that there is a choice of spaces.
 const FILL: f32 = 0.92;
-/// How far from its place a line may be cut, as a share of a piece.
+/// Largest distance from its place at which a line may be cut, as a share of a piece.
 const REACH: f32 = 0.25;
 /// Ems by which a paragraph's first line begins further in.
 const INDENT: Range<f32> = 0.7..4.5;
@@ -38,11 +38,11 @@ const ABOVE: f32 = 0.4;
 /// A line of a block.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct InkLine {
-    /// Where its ink is.
+    /// The area of its ink.
     pub(super) area: PixelArea,
     /// Size of its type, in pixels of the sheet.
     pub(super) em: f32,
-    /// Whether a paragraph begins with it.
+    /// True if a paragraph begins with it.
     pub(super) begins: bool,
 }
 
@@ -137,7 +137,7 @@ impl InkMap {
         whole
     }
 
-    /// Whether ink is neither dirt nor a picture.
+    /// Returns true if ink is neither dirt nor a picture.
     fn is_type(&self, area: &PixelArea) -> bool {
         let ink: usize = self.rows(area).iter().sum();
         let (high, dense) = PICTURE;
@@ -196,7 +196,7 @@ impl InkMap {
     }
 }
 
-/// How many runs of ink the pieces end before, for a line of `width` with run n at `at[n]`.
+/// Numbers of runs of ink before which the pieces end, for a line of `width` with run n at `at[n]`.
 fn cuts(ink: &[Range<usize>], at: &[f32], width: f32, room: f32, em: f32) -> Vec<usize> {
     let pieces = if width <= room {
         1

@@ -15,7 +15,7 @@ const LEAST_SIDE: u32 = 1_000;
 const MOST_SIDE: u32 = 5_000;
 /// Side in pixels of the cells whose median tone is taken for the paper.
 const CELL: usize = 32;
-/// Least difference between ink and paper, in grey levels of 255: thin strokes grow pale when scaled down.
+/// Least difference between ink and paper, in gray levels of 255: thin strokes grow pale when scaled down.
 const CONTRAST: u8 = 40;
 /// Runs of ink longer than this, in pixels, are ruled lines, bars or pictures.
 const LONGEST_STROKE: usize = 60;
@@ -35,14 +35,14 @@ const CHARACTERS_PER_TOKEN: f32 = 3.5;
 /// The share of the text that is as small as what counts as small, so that footnotes alone do not.
 const SMALL_SHARE: f32 = 0.3;
 
-/// What a page looks like.
+/// Density of a page's text.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct DensityEstimate {
     /// Share of the page that is ink, pictures and ruled lines left out, 0 to 1.
     pub(super) ink: f32,
     /// Text lines one under the other, at the fullest place.
     pub(super) lines: usize,
-    /// The em of the smaller type, in pixels of the page; absent where there is no text.
+    /// The em of the smaller type, in pixels of the page; absent if there is no text.
     pub(super) em: Option<f32>,
     /// Tokens that its text may have; within 40 % on most pages.
     pub(super) tokens: usize,
@@ -76,7 +76,7 @@ impl DensityEstimate {
     }
 }
 
-/// The page in grey, scaled down.
+/// The page in gray, scaled down.
 pub(super) struct GrayPage {
     tones: Vec<u8>,
     pub(super) width: usize,

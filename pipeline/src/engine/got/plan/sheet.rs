@@ -11,7 +11,7 @@ use crate::image::PageImage;
 const USUAL_POINTS: f32 = 11.0;
 /// Runs of ink longer than this, in pixels of the sheet (an inch and a half), are ruled lines or borders.
 const LONGEST_STROKE: usize = 150;
-/// Neighbours, of eight, without which a dark pixel is a speck.
+/// Neighbors, of eight, without which a dark pixel is a speck.
 const NEIGHBOURS: u8 = 2;
 /// Ink of a run of columns or rows below which it is dirt, in square ems: a digit has twice as much.
 const DIRT: f32 = 0.08;
@@ -21,7 +21,7 @@ const SPARSE: f32 = 1.2;
 pub(super) const THIN: f32 = 0.3;
 /// Columns of ink at the very edge of the page that are no wider, in pixels of the sheet, are a scanner's border.
 const BORDER: usize = 35;
-/// How near that edge they begin.
+/// Largest distance from that edge at which they begin.
 const EDGE: usize = 3;
 /// Share of the page's height that a border's ragged side goes down, and a column of numbers does not.
 const RAGGED: f32 = 0.4;
@@ -32,7 +32,7 @@ const STRIP: usize = 24;
 const STEEPEST: i32 = 60;
 const SLOPE: f32 = 0.001;
 const WIDE_STEP: i32 = 4;
-/// How much sharper lines must be for a page to count as skewed.
+/// Factor by which lines must be sharper for a page to count as skewed.
 const SHARPER: f32 = 1.02;
 
 /// A part of the sheet, in its pixels.
@@ -46,7 +46,7 @@ pub(super) struct PixelArea {
 pub(super) struct InkMap {
     /// 1 for each pixel of ink that may be type, else 0.
     pub(super) text: Vec<u8>,
-    /// The same with ruled lines across, which keep what stands above them from what stands below.
+    /// The same with ruled lines across, which keep what is above them from what is below.
     pub(super) ruled: Vec<u8>,
     pub(super) width: usize,
     pub(super) height: usize,
@@ -56,12 +56,12 @@ pub(super) struct InkMap {
     pub(super) page: (u32, u32),
     /// Em of the page's type, in pixels of the sheet.
     pub(super) em: f32,
-    /// How far lines go down on the page for each pixel to the right; the sheet's are straight.
+    /// Slope of the page's lines, in pixels down for each to the right; the map's are straight.
     pub(super) slope: f32,
 }
 
 impl InkMap {
-    /// The ink of `page`, whose type has an em of `em` pixels where it has any; none where it has fewer pixels than
+    /// The ink of `page`, whose type has an em of `em` pixels if it has any; none if it has fewer pixels than
     /// its size says.
     pub(super) fn of(page: &PageImage, em: Option<f32>) -> Option<Self> {
         let (grey, factor) = GrayPage::of(page)?;
@@ -123,13 +123,13 @@ impl InkMap {
         }
     }
 
-    /// Whether a run of rows or columns has less ink than a letter.
+    /// Returns true if a run of rows or columns has less ink than a letter.
     pub(super) fn is_sparse(&self, run: &Range<usize>, ink: usize) -> bool {
         let ink = ink as f32;
         ink < DIRT * self.em * self.em || ink < SPARSE * run.len() as f32
     }
 
-    /// Whether the columns `x` are what a scanner saw beside the page: at its very edge, or beside a bar along the
+    /// Returns true if the columns `x` are what a scanner saw beside the page: at its very edge, or beside a bar along the
     /// edge that was taken out as a ruled line, which leaves its ragged side.
     fn is_border(&self, x: &Range<usize>, y: &Range<usize>) -> bool {
         let from_edge = (x.start).min(self.width - x.end);
@@ -174,7 +174,7 @@ impl InkMap {
         })
     }
 
-    /// Rows of `area` that have ink, in runs with white between them: lines, where the page is not skewed.
+    /// Rows of `area` that have ink, in runs with white between them: lines, if the page is not skewed.
     pub(super) fn bands(&self, area: &PixelArea) -> Vec<Range<usize>> {
         let rows = self.rows(area);
         runs(&rows)
@@ -196,7 +196,7 @@ impl InkMap {
     }
 }
 
-/// How the lines of `ink` slope: the slope at which rows differ most in how much ink they have; 0 where that is no
+/// The slope of the lines of `ink`, at which rows differ most in the amount of ink; 0 if that is no
 /// sharper than as it is.
 fn slope(ink: &[u8], width: usize) -> f32 {
     let height = ink.len() / width;
@@ -250,7 +250,7 @@ fn straightened(ink: &[u8], width: usize, slope: f32) -> Vec<u8> {
     straight
 }
 
-/// The ink that has enough neighbours.
+/// The ink that has enough neighbors.
 fn without_specks(ink: &[u8], width: usize) -> Vec<u8> {
     let height = ink.len() / width;
     let mut kept = vec![0; ink.len()];
@@ -266,7 +266,7 @@ fn without_specks(ink: &[u8], width: usize) -> Vec<u8> {
     kept
 }
 
-/// Where `profile` has ink, without runs at either end that are dirt, given their place and their ink.
+/// The range in which `profile` has ink, without runs at either end that are noise, given their place and their ink.
 fn without_dirt(profile: &[usize], is_dirt: impl Fn(&Range<usize>, usize) -> bool) -> Range<usize> {
     let is_type = |run: &Range<usize>| !is_dirt(run, profile[run.clone()].iter().sum());
     let inked: Vec<Range<usize>> = runs(profile).collect();

@@ -7,7 +7,7 @@ const PIXELS: usize = 4096;
 /// Start and factor of the FNV-1a hash.
 const FNV: (u64, u64) = (0xcbf2_9ce4_8422_2325, 0x0100_0000_01b3);
 
-/// Whether a page is among the `share` (0 to 1) of all pages, going by what stands on it.
+/// Returns true if a page is among the `share` (0 to 1) of all pages, going by what is on it.
 pub(super) fn chosen(page: &PageImage, share: f64) -> bool {
     if share >= 1.0 {
         return true;

@@ -27,7 +27,7 @@ impl CrossCheckEngine {
         }
     }
 
-    /// The engine; none where none was configured or it could not be made. What it would have checked
+    /// The engine; none if none was configured or it could not be made. What it would have checked
     /// goes unchecked then, and the manifest has no `verified` and no attempt by it.
     fn engine(&self) -> Option<&Arc<dyn Engine>> {
         self.made
@@ -36,7 +36,7 @@ impl CrossCheckEngine {
     }
 }
 
-/// What the second reader sees on the pages of one request.
+/// The second engine's readings of the pages of one request.
 pub(super) struct CrossCheckResults<'a> {
     second: &'a CrossCheckEngine,
     request: &'a EngineRequest,
@@ -63,13 +63,13 @@ impl<'a> CrossCheckResults<'a> {
         }
     }
 
-    /// The reading of page `index` of the request; none where there is no second reader or it failed.
+    /// The reading of page `index` of the request; none if there is no second reader or it failed.
     pub(super) fn reading(&self, index: usize) -> Option<&OcrResult> {
         self.look(index..index + 1);
         self.pages.get(index)?.get()?.as_ref()
     }
 
-    /// The texts of all lines on some pages; none where a page could not be read.
+    /// The texts of all lines on some pages; none if a page could not be read.
     pub(super) fn texts(&self, pages: std::ops::Range<usize>) -> Option<Vec<&str>> {
         self.look(pages.clone());
         let mut texts = Vec::new();

@@ -1,11 +1,13 @@
-//! How much of one reader's words another one has too.
+//! The share of one engine's words that another one has too.
 
 use std::collections::HashMap;
+
+use crate::script::is_word;
 
 /// Shortest run of letters and digits that counts as a word; single ones are bullets and noise.
 const SHORTEST: usize = 2;
 
-/// Share of the words of `wanted` that `text` has too, each as often as it stands there, 0 to 1; 1 where
+/// Share of the words of `wanted` that `text` has too, each as often as it is there, 0 to 1; 1 where
 /// there are none.
 ///
 /// Words are runs of at least two letters or digits in lower case, and single characters of scripts
@@ -38,7 +40,7 @@ fn words(text: &str, mut take: impl FnMut(String)) {
     let mut word = String::new();
     let mut length = 0;
     for c in text.chars().chain([' ']) {
-        if c.is_alphanumeric() && !stands_alone(c) {
+        if c.is_alphanumeric() && !is_word(c) {
             word.extend(c.to_lowercase());
             length += 1;
             continue;
@@ -48,21 +50,10 @@ fn words(text: &str, mut take: impl FnMut(String)) {
         }
         word.clear();
         length = 0;
-        if stands_alone(c) {
+        if is_word(c) {
             take(c.to_string());
         }
     }
-}
-
-/// Whether a character is a word of its own: Chinese and Japanese scripts.
-fn stands_alone(c: char) -> bool {
-    matches!(c,
-        '\u{3040}'..='\u{30ff}' // Hiragana and Katakana
-        | '\u{3400}'..='\u{4dbf}' // ideographs, extension A
-        | '\u{4e00}'..='\u{9fff}' // ideographs
-        | '\u{f900}'..='\u{faff}' // compatibility ideographs
-        | '\u{20000}'..='\u{323af}' // ideographs, extensions B to H
-    )
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What was done since the start.
+/// Counters since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::engine::got) struct SchedulerStats {
     /// Encoder batches.

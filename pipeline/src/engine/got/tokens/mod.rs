@@ -28,7 +28,7 @@ pub(super) const TURN_START: &str = "<|im_start|>";
 /// Around a prompt's views.
 pub(super) const IMAGE_START: &str = "<img>";
 pub(super) const IMAGE_END: &str = "</img>";
-/// Where a view's features go.
+/// The token whose place a view's features take.
 pub(super) const IMAGE: &str = "<imgpad>";
 
 /// A checkpoint's tokenizer.

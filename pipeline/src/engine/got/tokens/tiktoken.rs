@@ -23,7 +23,7 @@ use tokenizers::{
 
 use crate::engine::got::error::GotError;
 
-/// How text is cut before it is merged.
+/// The pattern by which text is cut before it is merged.
 const PATTERN: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 /// Spare special tokens between the two groups of named ones.
 const EXTRAS: usize = 205;
@@ -159,7 +159,7 @@ fn specials() -> impl Iterator<Item = String> {
     named(&first).into_iter().chain(extras).chain(named(&last))
 }
 
-/// The character that stands for each byte in byte-level BPE: itself where it can be seen in
+/// The character that stands for each byte in byte-level BPE: itself if it can be seen in
 /// Latin-1, else one from 256 up.
 fn alphabet() -> [char; 256] {
     let mut next = 256;

@@ -41,7 +41,7 @@ struct MappedFile {
     path: PathBuf,
     map: Mmap,
     header: Metadata,
-    /// Where the data begin.
+    /// The begin of the data.
     data: usize,
 }
 
@@ -89,12 +89,12 @@ impl WeightFiles {
         Ok(Self { files, at, naming })
     }
 
-    /// How the tensors are named.
+    /// The naming of the tensors.
     pub(super) fn naming(&self) -> KeyMap {
         self.naming
     }
 
-    /// Whether there is a tensor `name`, as it is called inside.
+    /// Returns true if there is a tensor `name`, as it is called inside.
     pub(in crate::engine::got) fn has(&self, name: &str) -> bool {
         self.at.contains_key(&self.naming.stored(name))
     }
@@ -121,7 +121,7 @@ impl WeightFiles {
             .ok_or_else(|| self.refuse(name, "is missing; take a complete checkpoint"))
     }
 
-    /// The tensor `name` as it is stored, where it is.
+    /// The tensor `name` as it is stored, if it is.
     pub(super) fn get(&self, name: &str) -> Option<StoredTensor<'_>> {
         let stored = self.naming.stored(name);
         let file = self.files.get(*self.at.get(&stored)?)?;
@@ -249,7 +249,7 @@ fn shards(index: &Path) -> Result<BTreeSet<String>, GotError> {
     Ok(files)
 }
 
-/// Whether `name` is a weight file's name and no path.
+/// Returns true if `name` is a weight file's name and no path.
 fn is_plain(name: &str) -> bool {
     name.ends_with(".safetensors") && !name.contains(['/', '\\', '\0']) && !name.starts_with('.')
 }
@@ -264,7 +264,7 @@ fn broken(path: &Path, message: impl Into<String>) -> GotError {
 
 #[cfg(test)]
 impl WeightFiles {
-    /// What the tensors are called in the files.
+    /// The tensors' names in the files.
     pub(super) fn names(&self) -> Vec<String> {
         self.at.keys().cloned().collect()
     }

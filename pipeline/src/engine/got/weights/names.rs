@@ -1,10 +1,10 @@
-//! What a tensor is called in each form a checkpoint comes in.
+//! Names of tensors in each layout of a checkpoint.
 //!
 //! Inside, tensors have the names that they have in memory in transformers 5, which some versions
 //! also write. The others follow its renaming of what 4.49 had in memory, which most versions write
 //! to this day, and its `convert_got_ocr2_weights_to_hf.py`.
 
-/// How the tensors of a checkpoint are named.
+/// The naming of a checkpoint's tensors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyMap {
     /// As transformers 5 has them in memory.
@@ -15,7 +15,7 @@ pub(super) enum KeyMap {
     Original,
 }
 
-/// Where the parts of the network start, as they are named inside.
+/// Prefixes of the parts of the network, as they are named inside.
 const TOWER: &str = "model.vision_tower.";
 const PROJECTOR: &str = "model.multi_modal_projector.";
 const DECODER: &str = "model.language_model.";
@@ -30,7 +30,7 @@ impl KeyMap {
     /// All namings.
     pub(super) const ALL: [Self; 3] = [Self::New, Self::Old, Self::Original];
 
-    /// What the file calls the tensor that is called `name` inside.
+    /// The file's name of the tensor that is called `name` inside.
     pub(super) fn stored(self, name: &str) -> String {
         match self {
             Self::New => name.to_owned(),

@@ -34,7 +34,7 @@ pub(in super::super) enum WeightBits {
 }
 
 impl WeightBits {
-    /// What is added to a weight so that it has no sign.
+    /// The offset that is added to a weight so that it has no sign.
     fn offset(self) -> i32 {
         match self {
             Self::Eight => 128,
@@ -218,7 +218,7 @@ fn whole(x: f32) -> f32 {
     (x + ROUND) - ROUND
 }
 
-/// `1 / scale`, or nothing where all is nothing.
+/// `1 / scale`, or nothing if all is nothing.
 #[inline(always)]
 fn inverse(scale: f32) -> f32 {
     if scale == 0.0 { 0.0 } else { 1.0 / scale }
@@ -304,7 +304,7 @@ fastest! {
     }
 }
 
-/// What a group of one row and one output brings, times its scales, in the order of the groups.
+/// The sum of each group of one row and one output, times its scales, in the order of the groups.
 fn portable_block(part: &WeightPanel<'_>, x: &ActivationRows<'_>, out: &mut [f32]) {
     let groups = part.scales.len() / PANEL;
     for (row, out) in out.chunks_exact_mut(PANEL).enumerate() {

@@ -56,10 +56,10 @@ pub(in crate::engine::got) struct RowSize {
     pub(in crate::engine::got) per_view: u32,
 }
 
-/// What one view shows of a page: rows one under the other, each on a row of image tokens.
+/// The part of a page that one view shows: rows one under the other, each on a row of image tokens.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::engine::got) struct StackedRows {
-    /// How far the page's lines go down for each pixel to the right; they turn about its middle column.
+    /// Slope of the page's lines, in pixels down for each to the right; they turn about its middle column.
     pub(in crate::engine::got) slope: f32,
     /// Height of the view in pixels, whether or not rows fill it.
     pub(in crate::engine::got) height: u32,
@@ -70,13 +70,13 @@ pub(in crate::engine::got) struct StackedRows {
 /// A line or a piece of one.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::engine::got) struct TextRow {
-    /// What it begins.
+    /// The unit that it begins.
     pub(in crate::engine::got) start: RowStart,
-    /// What it shows, from left to right.
+    /// The patches that it shows, from left to right.
     pub(in crate::engine::got) patches: Vec<RowPatch>,
 }
 
-/// What a row begins.
+/// The unit that a row begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine::got) enum RowStart {
     /// Nothing: it goes on with the line of the row before it.
@@ -107,9 +107,9 @@ pub(in crate::engine::got) struct RowPatch {
 }
 
 /// The lines of `page` in reading order, in rows of `size` in views that are `width` pixels wide; `em` is that of the
-/// page's type in pixels, where it has any.
+/// page's type in pixels, if it has any.
 ///
-/// A page without ink has none. `None` where there would be too many.
+/// A page without ink has none. `None` if there would be too many.
 pub(super) fn sections(
     page: &PageImage,
     em: Option<f32>,
@@ -143,7 +143,7 @@ pub(super) fn sections(
     (rows.len() <= MOST_ROWS).then_some(sections)
 }
 
-/// What stands beside a gutter.
+/// The lines beside a gutter.
 struct GutterSide {
     lines: usize,
     /// The middle of each run of rows with ink.
@@ -192,7 +192,7 @@ impl InkMap {
         }
     }
 
-    /// How many of `bands`, from the first on, a gutter inside `content` goes down through, and its middle; none
+    /// Number of `bands`, from the first on, that a gutter inside `content` goes down through, and its middle; none
     /// where it has no prose on both sides.
     fn gutter(&self, content: &PixelArea, bands: &[Range<usize>]) -> Option<(usize, usize)> {
         let mut inked = vec![0u8; content.x.len()];
@@ -221,7 +221,7 @@ impl InkMap {
         Some((count, content.x.start + middle))
     }
 
-    /// Whether what stands on both sides of `white` pixels is columns of text.
+    /// Returns true if what is on both sides of `white` pixels is columns of text.
     fn are_columns(&self, left: &GutterSide, white: usize, right: &GutterSide) -> bool {
         let ems = white as f32 / self.em;
         let is_river = ems * (left.lines.min(right.lines) as f32) < RIVER;
@@ -231,7 +231,7 @@ impl InkMap {
         is_text && !is_river && !is_table
     }
 
-    /// Whether most lines on the side that has fewer have one beside them on the other side.
+    /// Returns true if most lines on the side that has fewer have one beside them on the other side.
     fn are_level(&self, a: &GutterSide, b: &GutterSide) -> bool {
         let (few, many) = if a.middles.len() < b.middles.len() {
             (a, b)
@@ -246,7 +246,7 @@ impl InkMap {
         level as f32 >= LEVEL.0 * few.middles.len() as f32
     }
 
-    /// Stretches without ink that are wide enough for a gutter, where there is room for a column on either side.
+    /// Stretches without ink that are wide enough for a gutter, if there is room for a column on either side.
     fn white(&self, inked: &[u8]) -> Vec<Range<usize>> {
         let column = (COLUMN * self.em) as usize;
         let room = column..inked.len().saturating_sub(column).max(column);
@@ -263,7 +263,7 @@ impl InkMap {
         white
     }
 
-    /// The lines of `area`; none where it is too small for a column.
+    /// The lines of `area`; none if it is too small for a column.
     fn prose(&self, area: &PixelArea) -> Option<GutterSide> {
         if (area.y.len() as f32) < self.em * COLUMN_LINES as f32 {
             return None;
@@ -336,7 +336,7 @@ impl InkMap {
         rows
     }
 
-    /// What is cut out for `ink` and `around` pixels of the sheet on all sides, so that at `scale` the left edge of the
+    /// The patch that is cut out for `ink` and `around` pixels of the map on all sides, so that at `scale` the left edge of the
     /// ink and its middle are at `at` in the view.
     fn patch(&self, ink: &PixelArea, scale: f32, at: (f32, f32), around: f32) -> RowPatch {
         let factor = self.factor as f32;

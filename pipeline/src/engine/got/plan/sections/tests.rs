@@ -15,7 +15,7 @@ const SIZE: RowSize = RowSize {
 };
 /// Em of what is drawn: 12 points at 200 dpi.
 const EM: u32 = 33;
-/// Pixels of the view for one of the page, where the type is as drawn.
+/// Pixels of the view for one of the page, if the type is as drawn.
 const SCALE: f32 = 36.0 / 32.0;
 
 /// A line as it is drawn: from left to right, and its top.
@@ -72,7 +72,7 @@ fn assert_sound(page: &PageImage, section: &StackedRows, width: u32) {
     }
 }
 
-/// The rows that show each line, from left to right; fails where a part of one is missing, or in two rows.
+/// The rows that show each line, from left to right; fails if a part of one is missing, or in two rows.
 fn places(rows: &[TextRow], lines: &[Line]) -> Vec<Vec<usize>> {
     let place = |(across, top): &Line| {
         let mut shown = Vec::new();

@@ -68,7 +68,7 @@ fn tells_bold_and_large_type_from_text() {
     let mut lines = body(&mut page);
     lines.push(page.line((100, 20), 5, LETTERS));
     lines.push(page.line((100, 500), 4, 22));
-    complete(&mut lines, &page.0);
+    annotate(&mut lines, &page.0);
     let bold: Vec<Option<bool>> = lines.iter().map(|line| line.bold).collect();
     assert_eq!(bold[..6], [Some(false); 6]);
     assert_eq!((bold[6], lines[6].size), (Some(true), 40.0));
@@ -79,7 +79,7 @@ fn tells_bold_and_large_type_from_text() {
 fn says_nothing_of_a_page_with_few_lines() {
     let mut page = Page::new();
     let mut lines = vec![page.line((100, 100), 5, LETTERS)];
-    complete(&mut lines, &page.0);
+    annotate(&mut lines, &page.0);
     assert_eq!(lines[0].bold, None);
 }
 
@@ -101,7 +101,7 @@ fn puts_bullets_before_the_items_of_a_list() {
         .into(),
         ..lines[0].clone()
     });
-    complete(&mut lines, &page.0);
+    annotate(&mut lines, &page.0);
     let marked: Vec<bool> = lines
         .iter()
         .map(|line| line.text.starts_with("• small"))
@@ -123,7 +123,7 @@ fn one_blob_specks_borders_and_letters_are_no_bullets() {
         page.ink((60, 100 + 60 * i + 12), (4, 18));
     }
     let before = lines.clone();
-    complete(&mut lines, &page.0);
+    annotate(&mut lines, &page.0);
     let texts = |lines: &[TextLine]| lines.iter().map(|l| l.text.clone()).collect::<Vec<_>>();
     assert_eq!(texts(&lines), texts(&before));
 }
@@ -141,8 +141,8 @@ fn survives_what_is_no_line() {
     }
     .into();
     lines[2].quad.0 = Default::default();
-    complete(&mut lines, &page.0);
+    annotate(&mut lines, &page.0);
     assert_eq!(lines.len(), 6);
     page.0.rgb.clear();
-    complete(&mut lines, &page.0);
+    annotate(&mut lines, &page.0);
 }

@@ -1,9 +1,9 @@
-//! Specks that a model took for full stops.
+//! Stray periods: specks that a model took for full stops.
 
 use crate::page::TextLine;
 
-/// Takes out a full stop before a line's first word, and one that stands alone after the line's last.
-pub(super) fn drop_stops(line: &mut TextLine) {
+/// Removes a full stop before a line's first word, and one alone after the line's last.
+pub(super) fn remove(line: &mut TextLine) {
     if let Some(rest) = line.text.strip_prefix(". ")
         && rest.chars().next().is_some_and(char::is_alphanumeric)
     {
@@ -22,7 +22,7 @@ pub(super) fn drop_stops(line: &mut TextLine) {
 mod tests {
     use super::*;
 
-    fn dropped(text: &str) -> String {
+    fn without(text: &str) -> String {
         let mut line = TextLine {
             text: text.to_owned(),
             quad: Default::default(),
@@ -30,24 +30,24 @@ mod tests {
             size: 20.0,
             bold: None,
         };
-        drop_stops(&mut line);
+        remove(&mut line);
         line.text
     }
 
     #[test]
-    fn drops_stops_that_stand_alone() {
+    fn removes_stops_that_stand_alone() {
         assert_eq!(
-            dropped(". Other accessions were:"),
+            without(". Other accessions were:"),
             "Other accessions were:"
         );
-        assert_eq!(dropped("that is large enough. ."), "that is large enough.");
-        assert_eq!(dropped("one word ."), "one word");
+        assert_eq!(without("that is large enough. ."), "that is large enough.");
+        assert_eq!(without("one word ."), "one word");
     }
 
     #[test]
     fn keeps_leaders_ellipses_and_numbers() {
         for text in ["Contents . . .", "and so on...", ".5 litres", "...", "."] {
-            assert_eq!(dropped(text), text);
+            assert_eq!(without(text), text);
         }
     }
 }

@@ -1,39 +1,23 @@
 //! Bullets before lines: models read the words and leave the bullets out.
 //!
 //! A bullet is a round or square blob, alone in the white to the left of a line, half-way up its small letters. One
-//! may be a speck or an ornament; two under one another before lines of text are a list's.
+//! may be a speck or an ornament; two below one another before lines of text are a list's.
 
+use super::{strip::LineStrip, weight::stroke};
 use crate::{
-    image::PageImage,
+    image::{
+        PageImage,
+        components::{PixelRun, components},
+        tuning::typography::{
+            ALIKE, BULLET_MARGIN, INSIDE, MAX_BESIDE, MAX_BESIDE_SLOPE, MAX_GROUPS, MIDDLE,
+            MIN_BELOW, MIN_BULLET_PX, MIN_FILL, MIN_GAP, REACH, SCRAP, SIDES, SPECK, STROKES,
+            TEXT_BEFORE, TEXT_WITHIN, WHITE_BEFORE,
+        },
+    },
     page::{Point, Quad, TextLine},
 };
 
-use super::{strip::LineStrip, weight::stroke};
-
-/// How far before a line's box a bullet may stand, in heights of the box...
-const REACH: f32 = 2.4;
-/// ...and the white that has to be before it.
-const WHITE_BEFORE: f32 = 0.8;
-/// How far inside the line's box a bullet may begin.
-const INSIDE: f32 = 0.35;
-/// How far inside the box the text is looked for.
-const TEXT_WITHIN: f32 = 1.5;
-/// White between a bullet and its text, at least.
-const LEAST_GAP: f32 = 0.15;
-/// A bullet's width and height, in heights of the box: a full stop has 0.1, a small letter 0.4.
-const SIDES: std::ops::Range<f32> = 0.125..0.42;
-/// Smaller than this is a speck.
-const SPECK: f32 = 0.1;
-/// Where a bullet's middle lies, from the box's top: a full stop's is at 0.7.
-const MIDDLE: std::ops::Range<f32> = 0.32..0.66;
-/// The share of its box that a bullet fills: a disc has 0.79.
-const LEAST_FILL: f32 = 0.62;
-/// A bullet is this many times as wide as the strokes of letters.
-const STROKES: f32 = 1.5;
-/// Most groups of ink that are looked at before one line: more are no white.
-const MOST_GROUPS: usize = 64;
-
-/// What stands for a bullet in a text.
+/// The character for a bullet in a text.
 const BULLET: &str = "•";
 
 /// A bullet found before a line.
@@ -41,11 +25,11 @@ const BULLET: &str = "•";
 struct BulletMark {
     /// Index of the line.
     line: usize,
-    /// Where it is on the page.
+    /// Its place on the page.
     at: Point,
     /// Width, in pixels.
     side: f32,
-    /// How far its left edge is before the start of the line's box, in pixels.
+    /// Distance of its left edge before the start of the line's box, in pixels.
     ahead: f32,
     /// Height of the line's box, in pixels.
     height: f32,
@@ -62,30 +46,30 @@ pub(super) fn restore(lines: &mut Vec<TextLine>, strips: &[Option<LineStrip>], i
         .collect();
     let sure: Vec<BulletMark> = found
         .iter()
-        .filter(|this| found.iter().any(|other| this.stands_with(other)))
+        .filter(|this| found.iter().any(|other| this.matches(other)))
         .copied()
         .collect();
     for bullet in &sure {
         if let Some(line) = lines.get_mut(bullet.line) {
             line.text = marked(&line.text);
-            line.quad = lengthened(&line.quad, bullet.ahead + 0.1 * bullet.height);
+            line.quad = lengthened(&line.quad, bullet.ahead + BULLET_MARGIN * bullet.height);
         }
     }
     lines.retain(|line| !sure.iter().any(|bullet| is_bullet_alone(line, bullet)));
 }
 
 impl BulletMark {
-    /// Whether two bullets stand under one another and look alike.
-    fn stands_with(&self, other: &Self) -> bool {
-        let alike = self.side.max(other.side) < 1.4 * self.side.min(other.side);
+    /// Returns true if two bullets are below one another and look alike.
+    fn matches(&self, other: &Self) -> bool {
+        let alike = self.side.max(other.side) < ALIKE * self.side.min(other.side);
         let (dx, dy) = (
             (self.at.x - other.at.x).abs(),
             (self.at.y - other.at.y).abs(),
         );
         self.line != other.line
             && alike
-            && dy > 0.5 * self.height
-            && dx < 0.5 * self.height + 0.05 * dy
+            && dy > MIN_BELOW * self.height
+            && dx < MAX_BESIDE * self.height + MAX_BESIDE_SLOPE * dy
     }
 }
 
@@ -111,7 +95,7 @@ fn lengthened(quad: &Quad, by: f32) -> Quad {
     Quad([back(a), b, c, back(d)])
 }
 
-/// Whether a line is nothing but what a model made of the bullet.
+/// Returns true if a line is nothing but what a model made of the bullet.
 fn is_bullet_alone(line: &TextLine, bullet: &BulletMark) -> bool {
     let bounds = line.quad.bounds();
     let over = (bounds.left..=bounds.right).contains(&bullet.at.x)
@@ -130,6 +114,21 @@ struct InkBlob {
 }
 
 impl InkBlob {
+    /// The blob of a component's runs, of which there is at least one.
+    fn of(runs: &[PixelRun]) -> Self {
+        let (left, right) = (
+            runs.iter().map(|run| run.first),
+            runs.iter().map(|run| run.last),
+        );
+        Self {
+            left: left.min().unwrap_or(0),
+            right: right.max().map_or(0, |last| last + 1),
+            top: runs.first().map_or(0, |run| run.y),
+            bottom: runs.last().map_or(0, |run| run.y + 1),
+            area: runs.iter().map(|run| run.last + 1 - run.first).sum(),
+        }
+    }
+
     fn width(&self) -> f32 {
         (self.right - self.left) as f32
     }
@@ -139,19 +138,24 @@ impl InkBlob {
     }
 }
 
+/// Looks for a bullet before the line with that number and those corners.
 fn find(line: usize, quad: &Quad, strip: &LineStrip, image: &PageImage) -> Option<BulletMark> {
-    let height = strip.height as f32;
+    let height = strip.height() as f32;
     let before = REACH + WHITE_BEFORE;
     let area = strip.before(image, quad, before, TEXT_WITHIN)?;
     let start = before * height;
-    let mut groups = groups(&area)?;
+    let groups = components(&area.ink);
+    if groups.len() > MAX_GROUPS {
+        return None;
+    }
+    let mut groups: Vec<InkBlob> = groups.iter().map(|runs| InkBlob::of(runs)).collect();
     groups.retain(|group| {
-        let cut = group.top == 0 || group.bottom == area.height;
-        let scrap = cut && group.height() < 0.3 * height;
+        let cut = group.top == 0 || group.bottom == area.height();
+        let scrap = cut && group.height() < SCRAP * height;
         !scrap && group.width().max(group.height()) >= SPECK * height
     });
     groups.sort_by_key(|group| group.left);
-    let least = 1.5_f32.max(STROKES * stroke(strip)?);
+    let least = MIN_BULLET_PX.max(STROKES * stroke(strip)?);
     let at = groups.iter().position(|group| {
         (group.left as f32) < start + INSIDE * height && is_round(group, height, least)
     })?;
@@ -161,7 +165,7 @@ fn find(line: usize, quad: &Quad, strip: &LineStrip, image: &PageImage) -> Optio
         .iter()
         .all(|group| group.right as f32 <= left - WHITE_BEFORE * height);
     let text = groups.get(at + 1)?.left as f32;
-    let near_text = text > start - 0.3 * height && text - right >= LEAST_GAP * height;
+    let near_text = text > start - TEXT_BEFORE * height && text - right >= MIN_GAP * height;
     if !white || !near_text || left < WHITE_BEFORE * height {
         return None;
     }
@@ -193,51 +197,7 @@ fn is_round(group: &InkBlob, height: f32, least: f32) -> bool {
     SIDES.contains(&(w / height))
         && SIDES.contains(&(h / height))
         && w.min(h) >= least
-        && w.max(h) <= 1.4 * w.min(h)
-        && group.area as f32 >= LEAST_FILL * w * h
+        && w.max(h) <= ALIKE * w.min(h)
+        && group.area as f32 >= MIN_FILL * w * h
         && MIDDLE.contains(&middle)
-}
-
-/// The groups of ink in a strip, by their eight neighbours; `None` where there are too many.
-fn groups(strip: &LineStrip) -> Option<Vec<InkBlob>> {
-    let (width, height) = (strip.width, strip.height);
-    let mut seen = vec![false; strip.ink.len()];
-    let mut groups = Vec::new();
-    let mut todo = Vec::new();
-    for start in 0..strip.ink.len() {
-        if !strip.ink[start] || seen[start] {
-            continue;
-        }
-        if groups.len() >= MOST_GROUPS {
-            return None;
-        }
-        let (x, y) = (start % width, start / width);
-        let mut group = InkBlob {
-            left: x,
-            right: x + 1,
-            top: y,
-            bottom: y + 1,
-            area: 0,
-        };
-        seen[start] = true;
-        todo.push(start);
-        while let Some(at) = todo.pop() {
-            let (x, y) = (at % width, at / width);
-            group.area += 1;
-            group.left = group.left.min(x);
-            group.right = group.right.max(x + 1);
-            group.top = group.top.min(y);
-            group.bottom = group.bottom.max(y + 1);
-            for ny in y.saturating_sub(1)..(y + 2).min(height) {
-                for nx in x.saturating_sub(1)..(x + 2).min(width) {
-                    let next = ny * width + nx;
-                    if strip.ink[next] && !std::mem::replace(&mut seen[next], true) {
-                        todo.push(next);
-                    }
-                }
-            }
-        }
-        groups.push(group);
-    }
-    Some(groups)
 }
