@@ -18,7 +18,7 @@ pub struct EvalReport {
     /// The engine's model; absent where finished texts were scored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelInfo>,
-    /// Whether texts were compared as they stand, without folding.
+    /// True if texts were compared as they are, without normalizing them.
     pub as_is: bool,
     /// Which part of the documents this is; absent where it is all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,14 +43,14 @@ pub struct EvalChunk {
     pub count: u32,
 }
 
-/// One truth and its reading: a page, or a document where the truth does not tell its pages apart.
+/// One reference and its prediction: a page, or a document where the reference does not tell its pages apart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EvalCase {
     /// The document's place in the data, from 0; a document's pages share it.
     pub index: u64,
     /// The document as the data names it.
     pub name: String,
-    /// One-based page, where the truth tells pages apart.
+    /// One-based page, where the reference tells pages apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<u32>,
     /// Where the document was found.
@@ -58,18 +58,18 @@ pub struct EvalCase {
     /// Clockwise degrees by which the page was turned to stand upright: 0, 90, 180 or 270.
     #[serde(default)]
     pub rotation: u16,
-    /// Why there is no reading, or not all of it; what is missing counts as read as nothing.
+    /// Why there is no prediction, or not all of it; what is missing counts as read as nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Reason>,
-    /// The truth, as it was compared.
-    pub truth: String,
-    /// The reading, as it was compared.
-    pub reading: String,
+    /// The reference, as it was compared.
+    pub reference: String,
+    /// The prediction, as it was compared.
+    pub prediction: String,
     /// Characters put in, left out or changed.
     pub characters: ErrorRate,
     /// Words put in, left out or changed.
     pub words: ErrorRate,
-    /// The measures of GOT's evaluation; absent where truth or reading is empty: it leaves such pages out.
+    /// The measures of GOT's evaluation; absent where reference or prediction is empty: it leaves such pages out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub got: Option<GotMeasures>,
 }
@@ -79,14 +79,14 @@ pub struct EvalCase {
 pub struct ErrorRate {
     /// How many.
     pub errors: u64,
-    /// How many characters or words the truth has.
+    /// How many characters or words the reference has.
     pub of: u64,
-    /// Errors over what the truth has, at least 1; above 1 where more was read than is there.
+    /// Errors over what the reference has, at least 1; above 1 where more was read than is there.
     pub rate: f64,
 }
 
-/// What GOT-OCR 2.0's evaluation computes for a text, or the means of it. By its script the truth is judged against the
-/// reading, so that `precision` and `recall` have each other's usual meaning.
+/// What GOT-OCR 2.0's evaluation computes for a text, or the means of it. By its script the reference is judged against the
+/// prediction, so that `precision` and `recall` have each other's usual meaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GotMeasures {
     /// Sequences of one to four words in common, 0 to 1.
@@ -95,9 +95,9 @@ pub struct GotMeasures {
     pub meteor: f64,
     /// F1 over the sets of words, 0 to 1.
     pub f_measure: f64,
-    /// Share of the truth's different words that were read, 0 to 1.
+    /// Share of the reference's different words that were read, 0 to 1.
     pub precision: f64,
-    /// Share of the different words that were read which the truth has, 0 to 1.
+    /// Share of the different words that were read which the reference has, 0 to 1.
     pub recall: f64,
     /// Edit distance over the length of the longer text in characters, 0 to 1.
     pub edit_dist: f64,
@@ -110,7 +110,7 @@ pub struct EvalTotal {
     pub documents: u64,
     /// Texts that were compared.
     pub cases: u64,
-    /// Texts without a reading, or without all of it.
+    /// Texts without a prediction, or without all of it.
     pub failed: u64,
     /// All errors over all characters.
     pub characters: ErrorRate,
@@ -118,7 +118,7 @@ pub struct EvalTotal {
     pub words: ErrorRate,
     /// How many cases GOT's measures are means of.
     pub got_cases: u64,
-    /// The means of GOT's measures; absent where there is no case with truth and reading.
+    /// The means of GOT's measures; absent where there is no case with reference and prediction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub got: Option<GotMeasures>,
 }

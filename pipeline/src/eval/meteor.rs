@@ -1,7 +1,7 @@
 //! METEOR (Lavie and Agarwal, 2007) of one text against one reference, as nltk's `meteor_score` computes it, but for
 //! synonyms: words match that are equal, without regard to case, or have the same stem. nltk also takes words of one
 //! meaning for equal, which needs WordNet's data; without it nltk gives the values given here. In a comparison of
-//! readings of the same page the difference is small: a misread word is seldom a synonym.
+//! predictions of the same page the difference is small: a misread word is seldom a synonym.
 
 use std::collections::HashMap;
 

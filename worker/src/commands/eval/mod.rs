@@ -3,7 +3,7 @@
 // Which documents, and what is known to stand in them.
 mod data;
 // What was read of a document, and how it compares.
-mod reading;
+mod prediction;
 // The table on standard output.
 mod table;
 // Pictures of the worst cases.
@@ -24,10 +24,10 @@ use crate::{
 };
 use data::EvalSample;
 use pictures::CaseImages;
-use reading::{ComparisonOptions, Prediction};
+use prediction::{ComparisonOptions, Prediction};
 
-/// Where readings go, below the folder of results.
-const READINGS: &str = "readings";
+/// Where predictions go, below the folder of results.
+const PREDICTIONS: &str = "predictions";
 
 /// Evaluates, or puts the parts of an evaluation together.
 ///
@@ -57,7 +57,8 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
     }
     let options = arguments.options();
     let rasterizer = loader::rasterizer(&arguments.run.machine)?;
-    let Some((readings, engine)) = readings(arguments, &samples, &options, &rasterizer, &cancel)?
+    let Some((predictions, engine)) =
+        predictions(arguments, &samples, &options, &rasterizer, &cancel)?
     else {
         return Ok(ExitCode::from(EXIT_STOPPED));
     };
@@ -66,9 +67,9 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
         ignored: &arguments.ignore,
         pages: options.pages.as_ref(),
     };
-    let compared = samples.iter().zip(&readings);
+    let compared = samples.iter().zip(&predictions);
     let cases: Vec<EvalCase> = compared
-        .flat_map(|(sample, reading)| reading.against(sample, &comparing))
+        .flat_map(|(sample, prediction)| prediction.against(sample, &comparing))
         .collect();
     let (engine, model) = engine.unzip();
     let evaluation = EvalReport {
@@ -96,8 +97,8 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
 /// What read the documents, and its model.
 type EngineModel = (String, ModelInfo);
 
-/// A reading of each document, and what read them where something did here. `None` where the run was stopped.
-fn readings(
+/// A prediction of each document, and what read them where something did here. `None` where the run was stopped.
+fn predictions(
     arguments: &EvalArgs,
     samples: &[EvalSample],
     options: &Options,
@@ -111,7 +112,7 @@ fn readings(
         let predicted = samples.iter().map(|sample| predicted(folder, sample));
         return Ok(Some((predicted.collect::<anyhow::Result<_>>()?, None)));
     }
-    let folder = arguments.out.join(READINGS);
+    let folder = arguments.out.join(PREDICTIONS);
     let Some(read_by) = convert_into(&folder, arguments, samples, options, rasterizer, cancel)?
     else {
         return Ok(None);

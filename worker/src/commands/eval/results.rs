@@ -16,7 +16,7 @@ use recto_schemas::{EvalCase, EvalReport, check_version};
 use super::{
     data::limited,
     pictures::{CaseImages, file_name},
-    reading::scored,
+    prediction::scored,
 };
 use crate::document::output;
 

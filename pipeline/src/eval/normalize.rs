@@ -2,7 +2,7 @@
 //!
 //! In this order: Markdown's marks go, if the text has them (comments, HTML tags, entities, rules under table heads,
 //! signs of headings, lists and quotations, bars of tables, bold, backslashes); characters that stand for "cannot be
-//! said" go, if the truth has such; typographic quotes, dashes, ligatures and no-break spaces become plain ones;
+//! said" go, if the reference has such; typographic quotes, dashes, ligatures and no-break spaces become plain ones;
 //! words that were hyphenated at a line's end are rejoined; white space becomes single spaces.
 
 use std::sync::LazyLock;
@@ -30,7 +30,7 @@ pub enum MarkupSyntax {
 }
 
 /// The text as it is compared; characters of `ignored` are left out.
-pub fn fold(text: &str, marks: MarkupSyntax, ignored: &str) -> String {
+pub fn normalize(text: &str, marks: MarkupSyntax, ignored: &str) -> String {
     let text = match marks {
         MarkupSyntax::Plain => text.to_owned(),
         MarkupSyntax::Markdown => without_marks(text),
@@ -141,7 +141,7 @@ mod tests {
         let markdown = "<!-- page 1 -->\n\n# Annual *Report*\n\n- **first** item\n- second\\_one\n\n\
              | Item | Price |\n| --- | ---: |\n| Ink \\| pens | 4 |\n\n<table><tr><td>a</td><td>b&amp;c</td></tr></table>\n";
         assert_eq!(
-            fold(markdown, MarkupSyntax::Markdown, ""),
+            normalize(markdown, MarkupSyntax::Markdown, ""),
             "Annual *Report* first item second_one Item Price Ink pens 4 a b&c"
         );
     }
@@ -150,7 +150,7 @@ mod tests {
     fn what_got_is_trained_on_is_read_as_what_got_writes() {
         let mathpix = "\\section*{Results}\n\n\\begin{tabular}{|l|l|}\n\\hline Item & Price \\\\\n\\hline Ink & 4 \\\\\n\\hline\n\\end{tabular}";
         assert_eq!(
-            fold(mathpix, MarkupSyntax::Mathpix, ""),
+            normalize(mathpix, MarkupSyntax::Mathpix, ""),
             "Results Item Price Ink 4"
         );
     }
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn plain_text_keeps_its_signs() {
         assert_eq!(
-            fold("# 3 | **4** &amp; <b>", MarkupSyntax::Plain, ""),
+            normalize("# 3 | **4** &amp; <b>", MarkupSyntax::Plain, ""),
             "# 3 | **4** &amp; <b>"
         );
     }
@@ -167,9 +167,9 @@ mod tests {
     fn how_a_text_is_set_does_not_count() {
         let set = "\u{201c}It\u{2019}s a calcula-\n  tion\u{201d}\u{a0}\u{2014} of\tO-\nXFORD\u{2026} ~ \u{fb01}n";
         assert_eq!(
-            fold(set, MarkupSyntax::Plain, "~"),
+            normalize(set, MarkupSyntax::Plain, "~"),
             "\"It's a calculation\" - of O- XFORD\u{2026} fin"
         );
-        assert_eq!(fold("a ~ b", MarkupSyntax::Plain, ""), "a ~ b");
+        assert_eq!(normalize("a ~ b", MarkupSyntax::Plain, ""), "a ~ b");
     }
 }
