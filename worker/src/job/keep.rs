@@ -86,7 +86,7 @@ pub(super) async fn keep(
             .put(&to, &path, media_type(Path::new(&name)), condition)
             .await
             .map_err(failed)?;
-        if matches!(stored, PutOutcome::AlreadyThere) {
+        if matches!(stored, PutOutcome::AlreadyExists) {
             return match self::stored(parts, place).await? {
                 Some(manifest) => Ok(PublishedResult::Anothers(Box::new(manifest))),
                 None => Err(JobFailure::new(

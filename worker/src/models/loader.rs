@@ -61,10 +61,10 @@ fn got(
         name: checkpoint.name,
         dtype: Some(settings.dtype),
         device: settings.device.clone(),
-        batch: settings.batch.map(|batch| batch as usize),
+        batch_size: settings.batch.map(|batch| batch as usize),
         max_new_tokens: settings.max_new_tokens as usize,
         threads: machine.threads.map(usize::from),
-        reader: Some(Arc::new(move || {
+        cross_check: Some(Arc::new(move || {
             ppocr(&second).map_err(|error| format!("{error:#}"))
         })),
     };

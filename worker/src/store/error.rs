@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use thiserror::Error;
 
-use super::location::StoreUriError;
+use super::uri::StoreUriError;
 
 /// Every kind that [`StoreError::kind`] gives, in the order of [`ErrorCause`].
 #[cfg(test)]

@@ -81,7 +81,7 @@ pub(super) async fn watch(
                 let works = parts.metrics.jobs_in_flight() > 0;
                 if worked && !works {
                     // It may take some milliseconds, which the runtime's threads do not have.
-                    let _ = tokio::task::spawn_blocking(allocator::give_back).await;
+                    let _ = tokio::task::spawn_blocking(allocator::trim).await;
                 }
                 worked = works;
             }

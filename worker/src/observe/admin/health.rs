@@ -60,7 +60,7 @@ impl WorkerHealth {
 
     /// Says that a part is usable, or why not. The reason is shown to anybody: no secrets.
     pub(crate) fn set(&self, part: HealthComponent, state: Result<(), String>) {
-        self.state().parts[part as usize] = state.map_err(|reason| one_line(&reason));
+        self.state().parts[part as usize] = state.map_err(|reason| escape_controls(&reason));
     }
 
     /// From now on the worker takes no jobs and is not ready.
@@ -119,7 +119,7 @@ impl WorkerHealth {
     }
 }
 
-fn one_line(reason: &str) -> String {
+fn escape_controls(reason: &str) -> String {
     let clean = |letter: char| if letter.is_control() { ' ' } else { letter };
     reason.chars().map(clean).take(REASON).collect()
 }
