@@ -13,7 +13,7 @@ use recto_schemas::GotMeasures;
 use super::{bleu::bleu, meteor::meteor, words::cut_like};
 use crate::edit_distance::edit_distance;
 
-/// The measures of one page. `None` where one of the texts is empty or has no word: the script leaves such pages out
+/// The measures of one page. `None` if one of the texts is empty or has no word: the script leaves such pages out
 /// of its means.
 pub fn got_measures(reference: &str, prediction: &str) -> Option<GotMeasures> {
     let cut = cut_like(reference, prediction);

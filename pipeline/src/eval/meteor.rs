@@ -32,7 +32,7 @@ pub(super) fn meteor(reference: &[&str], candidate: &[&str]) -> f64 {
     (1.0 - GAMMA * (pieces as f64 / matched).powi(BETA)) * mean
 }
 
-/// A word and where it stands.
+/// A word and its place.
 type IndexedWord = (usize, String);
 
 /// Which word of the candidate goes with which of the reference, in the candidate's order: equal words first, then of

@@ -1,21 +1,14 @@
-//! How well a text was read: a prediction against the reference.
+//! Evaluation of a text that was read: a prediction against its reference.
 //!
 //! [`score`] gives character and word error rates and the measures that GOT-OCR 2.0's evaluation prints; [`normalize`] makes
 //! alike what should not count; [`worst_page`] shows the worst cases beside their images. Pure: texts in, numbers out.
 
-// A text's words.
 mod words;
-// Stems of English words, as nltk makes them.
 mod porter;
-// BLEU, as nltk computes it.
 mod bleu;
-// METEOR, as nltk computes it without synonyms.
 mod meteor;
-// What GOT's evaluation prints.
 mod got;
-// What is made alike before texts are compared.
 mod normalize;
-// The worst cases, to look at.
 mod worst;
 
 use std::collections::HashSet;
@@ -27,14 +20,14 @@ pub use got::got_measures;
 pub use normalize::{MarkupSyntax, normalize};
 pub use worst::{WorstCase, worst_page};
 
-/// How well one text was read.
+/// The scores of one text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TextScores {
-    /// Characters put in, left out or changed, over the reference's, white space counted.
+    /// Characters inserted, deleted or substituted, over the reference's, white space counted.
     pub characters: ErrorRate,
-    /// The same of words; where there is Chinese, words are what jieba makes of the text.
+    /// The same of words; if there is Chinese, words are what jieba makes of the text.
     pub words: ErrorRate,
-    /// What GOT's evaluation computes; `None` where one of the texts is empty.
+    /// The measures of GOT's evaluation; `None` if one of the texts is empty.
     pub got: Option<GotMeasures>,
 }
 

@@ -78,7 +78,7 @@ fn without_marks(text: &str) -> String {
             (r"<(?:br|/tr|/p|/td|/th|/li|/h\d)\b[^>]*>", " "),
             (r"</?[a-zA-Z][^>]*>", ""),
         ]
-        .map(compiled)
+        .map(|(pattern, replacement)| compiled(pattern, replacement))
         .into()
     });
     static AFTER_ENTITIES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
@@ -89,7 +89,7 @@ fn without_marks(text: &str) -> String {
             (r"\*\*|__", ""),
             (r"\\([\\`*_{}\[\]()#+.!<>|~$-])", "$1"),
         ]
-        .map(compiled)
+        .map(|(pattern, replacement)| compiled(pattern, replacement))
         .into()
     });
     let mut text = text.to_owned();
@@ -103,8 +103,9 @@ fn without_marks(text: &str) -> String {
     text
 }
 
-fn compiled((rule, instead): (&str, &'static str)) -> (Regex, &'static str) {
-    (Regex::new(rule).expect("the rule is right"), instead)
+fn compiled(pattern: &str, replacement: &'static str) -> (Regex, &'static str) {
+    let pattern = Regex::new(pattern).expect("the pattern is valid");
+    (pattern, replacement)
 }
 
 /// The entities that Recto and common tools write, as the characters they stand for.

@@ -1,5 +1,5 @@
-//! The page that shows the worst cases: each page's image beside reference and prediction, differences marked, in one file
-//! that loads nothing.
+//! The page of the worst cases: each page's image beside reference and prediction, differences marked, in one file that
+//! loads nothing.
 //!
 //! All text is untrusted: it is escaped, and the page's own `Content-Security-Policy` lets nothing but its style and
 //! its images through.
@@ -11,18 +11,18 @@ use similar::{Algorithm, DiffTag, capture_diff_slices_deadline};
 
 use crate::text::review::html::{opened, push_args, push_data_url, push_plain, push_text};
 
-/// How long the words of one case may be compared; then the rest shows as one difference.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest time for the words of one case; then the rest shows as one difference.
+const COMPARE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Most characters shown of a text: more is no page but a book.
-const MOST_CHARACTERS: usize = 20_000;
+const MAX_CHARACTERS: usize = 20_000;
 
 /// A case that is shown.
 #[derive(Clone, Debug)]
 pub struct WorstCase<'a> {
     /// The case.
     pub case: &'a EvalCase,
-    /// Its page as a JPEG file, where there is one.
+    /// Its page as a JPEG file, if there is one.
     pub jpeg: Option<Vec<u8>>,
 }
 
@@ -92,7 +92,7 @@ fn push_texts(html: &mut String, reference: &str, prediction: &str) {
     let (prediction, prediction_cut) = shortened(prediction);
     let words = |text| str::split_whitespace(text).collect::<Vec<_>>();
     let (wanted, read) = (words(reference), words(prediction));
-    let deadline = Some(Instant::now() + PATIENCE);
+    let deadline = Some(Instant::now() + COMPARE_TIMEOUT);
     let steps = capture_diff_slices_deadline(Algorithm::Myers, &wanted, &read, deadline);
     let same = |tag| tag == DiffTag::Equal;
     let pieces = steps.iter();
@@ -130,7 +130,7 @@ fn push_words<'a>(
 
 /// The start of a long text, and whether more follows.
 fn shortened(text: &str) -> (&str, bool) {
-    match text.char_indices().nth(MOST_CHARACTERS) {
+    match text.char_indices().nth(MAX_CHARACTERS) {
         Some((end, _)) => (&text[..end], true),
         None => (text, false),
     }
@@ -176,8 +176,8 @@ mod tests {
 
     #[test]
     fn a_book_is_shown_from_its_start() {
-        let book = "word ".repeat(MOST_CHARACTERS);
+        let book = "word ".repeat(MAX_CHARACTERS);
         let html = page(&case(&book, ""), None);
-        assert!(html.len() < 3 * MOST_CHARACTERS && html.contains("and so on"));
+        assert!(html.len() < 3 * MAX_CHARACTERS && html.contains("and so on"));
     }
 }

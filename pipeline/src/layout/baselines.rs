@@ -1,4 +1,4 @@
-//! Baselines: placed lines that stand on one baseline make a row of text.
+//! Baselines: placed lines on one baseline make a row of text.
 
 use super::{
     placed_line::{PlacedLine, common_size},
@@ -24,9 +24,9 @@ pub(crate) struct TextRow<'a> {
 /// White space between two neighboring lines of a row, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct RowGap {
-    /// Where the line before it ends.
+    /// Right edge of the line before it.
     pub left: f32,
-    /// Where the line after it begins.
+    /// Left edge of the line after it.
     pub right: f32,
 }
 
@@ -113,7 +113,7 @@ fn center_y(rect: &Rect) -> f32 {
     (rect.top + rect.bottom) / 2.0
 }
 
-/// Returns true if `line` stands on the baseline of a row and beside what is already there.
+/// Returns true if `line` is on the baseline of a row and beside what is already there.
 fn belongs(core: &Rect, row: &[PlacedLine], line: &PlacedLine) -> bool {
     let shared = core.bottom.min(line.rect.bottom) - core.top.max(line.rect.top);
     let lower = core.height().min(line.rect.height()).max(1.0);

@@ -116,7 +116,7 @@ impl<'s> BlockBuilder<'s> {
         self.push_text(&lines, texts.join("\n"));
     }
 
-    /// Writes a table, its cells' lines numbered as they stand on the page.
+    /// Writes a table, its cells' lines numbered among those of the page.
     fn push_table(&mut self, mut table: Table, lines: &[PlacedLine]) {
         let first = self.out.lines.len();
         for cell in table.rows.iter_mut().flatten() {

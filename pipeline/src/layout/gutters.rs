@@ -45,7 +45,7 @@ impl Gutter {
     }
 }
 
-/// A gutter to cut along, and the items that stand in its way.
+/// A gutter to cut along, and the items in its way.
 #[derive(Clone, Debug)]
 pub(crate) struct ColumnCut {
     /// The gutter.

@@ -66,7 +66,7 @@ pub(crate) fn page_edges(number: u32, height: f32, lines: &PlacedLines) -> PageE
             ..PageEdges::default()
         };
     };
-    // Without a page size, the text's own extent stands in.
+    // Without a page size, the text's own extent is taken.
     let (top, height) = if height > 0.0 && height.is_finite() {
         (0.0, height)
     } else {
@@ -165,7 +165,7 @@ pub(crate) fn running_lines(this: &PageEdges, neighbors: &[&PageEdges]) -> Vec<(
         for (i, row) in rows.iter().enumerate() {
             let runs = last.is_some_and(|last| i <= last);
             let counting = numbers_in_sequence(row, this.number, others);
-            // A number alone at the foot is the page's, unless it stands right below a column of others.
+            // A number alone at the foot is the page's, unless it is right below a column of others.
             let foot = i == 0
                 && role == LineRole::Footer
                 && row.lone_number

@@ -16,7 +16,7 @@ pub(crate) struct HeadingStyles {
     sizes: BTreeMap<u32, u64>,
     /// Sizes that headings had, with their levels.
     levels: Vec<(f32, u8)>,
-    /// Level of headings that stand out by little: as large as the text, or nearly.
+    /// Level of headings that differ little from the text: as large as the text, or nearly.
     least: Option<u8>,
     /// Characters in bold type.
     bold_characters: usize,
@@ -49,7 +49,7 @@ impl HeadingStyles {
         })
     }
 
-    /// Returns true if bold type stands out. Some fonts call all of their type bold: then it says nothing.
+    /// Returns true if bold type tells headings. Some fonts call all of their type bold: then it says nothing.
     fn bold_tells(&self) -> bool {
         !tuning::MUCH_BOLD.is_reached(self.bold_characters, self.characters)
     }
@@ -79,7 +79,7 @@ impl HeadingStyles {
         level
     }
 
-    /// The level of headings that stand out by little: right under the title, or below sections if there are any.
+    /// The level of headings that differ little from the text: right under the title, or below sections if there are any.
     fn least(&mut self) -> u8 {
         let has = |level| self.levels.iter().any(|(_, known)| *known == level);
         *self

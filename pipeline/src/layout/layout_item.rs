@@ -21,8 +21,8 @@ impl<'a> LayoutItem<'a> {
         }
     }
 
-    /// How far its box may lie beyond its ink to the left and right, in ems: boxes that a model finds are drawn with a
-    /// margin, which would close narrow gutters.
+    /// The margin of its box left and right of its ink, in ems: boxes that a model finds are drawn with one, which would
+    /// close narrow gutters.
     pub fn margin(&self) -> f32 {
         match self {
             Self::Text(line) if line.is_ocr => tuning::OCR_BOX_MARGIN_EM,

@@ -54,7 +54,7 @@ fn counts_on(column: &[PlacedLine]) -> bool {
 }
 
 /// Returns true if what is beside the numbers is running text. A table's rows may be numbered too: there the text is
-/// short and stands in several columns.
+/// short and set in several columns.
 fn is_running_text(text: &[PlacedLine], column: &[PlacedLine], edge: f32, em: f32) -> bool {
     let long = text
         .iter()

@@ -7,7 +7,7 @@ use super::tuning::list_markers as tuning;
 pub(crate) struct ListMarker {
     /// As printed, such as `•`, `3.` or `(a)`.
     pub text: String,
-    /// Where the text after it starts, in bytes.
+    /// Start of the text after it, in bytes.
     pub rest: usize,
     /// Its kind.
     pub kind: ListMarkerKind,

@@ -1,7 +1,7 @@
 //! Lines of one page to blocks in reading order, the same way for lines that a model read and for lines of a
 //! document's own text.
 //!
-//! A page goes through the modules in the order in which they stand below; [`lay_out`] is the way from end to end.
+//! A page goes through the modules in the order below; [`lay_out`] is the way from end to end.
 
 pub mod block;
 pub(crate) mod tuning;
@@ -37,7 +37,7 @@ pub(crate) use self::headings::HeadingStyles;
 pub(crate) struct ClassifiedLines<'a> {
     /// Running headers, from top to bottom.
     pub headers: Vec<(PlacedLine<'a>, LineRole)>,
-    /// What the page is about.
+    /// The text of the page.
     pub body: Vec<PlacedLine<'a>>,
     /// Running footers, from top to bottom.
     pub footers: Vec<(PlacedLine<'a>, LineRole)>,

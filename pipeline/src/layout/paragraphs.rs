@@ -18,7 +18,7 @@ pub(crate) struct Paragraph<'a> {
     pub rows: Vec<TextRow<'a>>,
     /// Its list marker, if it is an item of a list.
     pub marker: Option<ListMarker>,
-    /// True if it stands in the middle of its column, off both margins.
+    /// True if it is in the middle of its column, off both margins.
     pub centered: bool,
     /// White space above, in ems; large at the column's top.
     pub space_above: f32,
@@ -186,7 +186,7 @@ impl ColumnMetrics {
             && ends_sentence(&above.text)
     }
 
-    /// Returns true if row `i - 1` ends where the first word of row `i` would still have fitted: whoever set the text
+    /// Returns true if row `i - 1` ends although the first word of row `i` would still have fitted: whoever set the text
     /// would have put it there.
     fn ends_short(&self, rows: &[TextRow], first: usize, i: usize) -> bool {
         let (above, below) = (&rows[i - 1], &rows[i]);
@@ -269,7 +269,7 @@ impl ColumnMetrics {
         large && close && (centered || (above.rect.left - below.rect.left).abs() < self.em)
     }
 
-    /// Returns true if the row stands in the middle of the column, off both margins.
+    /// Returns true if the row is in the middle of the column, off both margins.
     fn centers(&self, row: &TextRow) -> bool {
         let (before, after) = (row.rect.left - self.left, self.right - row.rect.right);
         before > tuning::CENTERED_MARGIN_EM * self.em
@@ -279,7 +279,7 @@ impl ColumnMetrics {
     }
 }
 
-/// Puts numbers that stand between two lines, such as raised references, at the end of the line above.
+/// Puts numbers between two lines, such as raised references, at the end of the line above.
 pub(crate) fn merge_interlinear(rows: Vec<TextRow>, em: f32) -> Vec<TextRow> {
     let centers: Vec<f32> = rows.iter().map(TextRow::center_y).collect();
     let mut merged: Vec<TextRow> = Vec::with_capacity(rows.len());

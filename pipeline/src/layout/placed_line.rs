@@ -18,7 +18,7 @@ pub(crate) struct PlacedLine<'a> {
     pub rect: Rect,
     /// Height of its type in pixels, above 0.
     pub size: f32,
-    /// Whether its type is bold, if that is known.
+    /// True if its type is bold; `None` if that is not known.
     pub bold: Option<bool>,
     /// True if a model read it from an image, so that its box is drawn with a margin.
     pub is_ocr: bool,

@@ -72,7 +72,7 @@ fn best_cut(items: &[LayoutItem], page: &PageGeometry) -> Option<ColumnCut> {
     })
 }
 
-/// Lengthens a gutter downwards over islands: lines, such as a caption or a quotation, that stand in it with text to
+/// Lengthens a gutter downwards over islands: lines, such as a caption or a quotation, in it with text to
 /// their left and right, and white strip again below. Without this, a pull quote would end both columns.
 fn bridge(items: &[LayoutItem], mut gutter: Gutter, em: f32) -> ColumnCut {
     let mut islands = Vec::new();

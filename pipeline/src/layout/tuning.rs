@@ -184,7 +184,7 @@ pub(crate) mod reading_order {
     pub(crate) const OCR_BOX_MARGIN_EM: f32 = 0.25;
     /// The same of a box from a document's own text.
     pub(crate) const TEXT_BOX_MARGIN_EM: f32 = 0.1;
-    /// How often a page may be cut within a cut.
+    /// Most cuts within one another.
     pub(crate) const MAX_CUT_DEPTH: u32 = 10;
     /// Fewest items that are cut.
     pub(crate) const MIN_CUT_ITEMS: usize = 4;

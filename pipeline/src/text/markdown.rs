@@ -1,4 +1,4 @@
-//! Blocks to Markdown: CommonMark with GitHub's tables.
+//! Markdown writer: blocks to CommonMark with GitHub's tables.
 
 use recto_schemas::HeadersFooters;
 
@@ -12,14 +12,14 @@ use crate::layout::{
 };
 
 /// The Markdown of a page's blocks.
-pub(crate) fn page(blocks: &[Block], furniture: HeadersFooters) -> String {
+pub(crate) fn page(blocks: &[Block], headers_footers: HeadersFooters) -> String {
     let mut writer = MarkdownWriter::default();
     for block in blocks {
         let dropped = matches!(
             block.kind,
             BlockKind::Header | BlockKind::Footer | BlockKind::PageNumber
         );
-        if !(dropped && furniture == HeadersFooters::Drop) {
+        if !(dropped && headers_footers == HeadersFooters::Drop) {
             writer.block(block);
         }
     }
@@ -152,13 +152,13 @@ fn table_text(table: &Table) -> String {
 
 /// Most places of a table that is looked at as a grid. One with more, which only broken text has, is written as
 /// HTML, cell by cell: its longest row times its rows would grow without bound.
-const MOST_PLACES: usize = 20_000;
+const MAX_PLACES: usize = 20_000;
 
 /// The cells of a table that Markdown can say, row by row: each place has a cell, and only empty ones span.
 fn grid(table: &Table) -> Option<Vec<Vec<&Cell>>> {
     let width = |row: &Vec<Cell>| row.iter().map(|cell| cell.columns as usize).sum();
     let columns: usize = table.rows.iter().map(width).max().unwrap_or(0);
-    if columns.saturating_mul(table.rows.len()) > MOST_PLACES {
+    if columns.saturating_mul(table.rows.len()) > MAX_PLACES {
         return None;
     }
     let mut grid: Vec<Vec<Option<&Cell>>> = vec![vec![None; columns]; table.rows.len()];
@@ -207,7 +207,7 @@ fn pipe_table(head: bool, grid: &[Vec<&Cell>]) -> String {
     out
 }
 
-/// Whether more than half of a column's cells are numbers, so that they stand right.
+/// Returns true if more than half of a column's cells are numbers, so that they are aligned right.
 fn is_numeric(rows: &[Vec<&Cell>], column: usize) -> bool {
     let filled = || {
         rows.iter()

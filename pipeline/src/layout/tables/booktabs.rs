@@ -174,7 +174,7 @@ fn table<'a>(
         {
             continue;
         }
-        // A line that names a part of the table stands over all of its columns.
+        // A line that names a part of the table spans all of its columns.
         if let ([_], Some(label)) = (&row[..], cells.iter().find(|cell| cell.columns > 1)) {
             cells = vec![Cell {
                 columns: columns.len() as u32,
@@ -217,7 +217,7 @@ fn continue_cell(above: &mut [Cell], row: &[Cell], hyphenated: &HyphenatedWords)
     }
 }
 
-/// Where the columns lie: by the rows with most cells first, as others may span.
+/// The extents of the columns, by the rows with most cells first, as cells of others may span.
 fn table_columns(cells: &[Vec<RowCell>], em: f32) -> Option<Vec<ColumnExtent>> {
     let mut fullest: Vec<&Vec<RowCell>> = cells.iter().collect();
     fullest.sort_by_key(|row| std::cmp::Reverse(row.len()));

@@ -39,11 +39,11 @@ pub(crate) fn take_lattice_tables<'a>(
 struct LatticeGrid {
     across: Vec<RulingLine>,
     down: Vec<RulingLine>,
-    /// Where its columns begin and end, from left to right.
+    /// The edges of its columns, from left to right.
     xs: Vec<f32>,
-    /// Where its rows begin and end, from top to bottom.
+    /// The edges of its rows, from top to bottom.
     ys: Vec<f32>,
-    /// How far lines may be off, in pixels.
+    /// Distance of lines that still meet, in pixels.
     slack: f32,
 }
 

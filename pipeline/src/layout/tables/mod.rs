@@ -41,7 +41,7 @@ fn empty_cell() -> Cell {
 }
 
 /// The text of a cell that is `width` pixels wide: its rows joined if they run on, on lines of their own if they end on
-/// purpose, which is where the next row's first word would still have fitted.
+/// purpose: there the next row's first word would still have fitted.
 fn cell_text(rows: &[TextRow], width: f32, em: f32, hyphenated: &HyphenatedWords) -> String {
     let mut text = String::new();
     let mut line = String::new();

@@ -1,4 +1,4 @@
-//! Row cells: a row of text cut where the white between its lines is wide, and the columns that such cells stand in.
+//! Row cells: the parts of a row of text with wide white between them, and the columns of such cells.
 
 use super::tuning::cells as tuning;
 use crate::layout::{
@@ -6,7 +6,7 @@ use crate::layout::{
     placed_line::PlacedLine,
 };
 
-/// Lines that stand close together: a cell's part of a row.
+/// Lines close together: a cell's part of a row.
 #[derive(Clone, Debug)]
 pub(super) struct RowCell<'a> {
     /// Left edge, in pixels.
@@ -34,7 +34,7 @@ impl RowCell<'_> {
     }
 }
 
-/// Where a column begins and ends, in pixels.
+/// The edges of a column, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct ColumnExtent {
     /// Left edge.
@@ -52,7 +52,7 @@ impl ColumnExtent {
         }
     }
 
-    /// Returns true if the cell stands over or under it, if only in part.
+    /// Returns true if the cell is over or under it, if only in part.
     pub fn meets(&self, cell: &RowCell) -> bool {
         cell.left < self.right && self.left < cell.right
     }

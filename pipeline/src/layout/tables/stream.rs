@@ -80,7 +80,7 @@ pub(crate) fn stream_tables<'a>(
 }
 
 impl CellRows<'_, '_> {
-    /// The end of the table that may begin at row `start`, and where its columns lie.
+    /// The end of the table that may begin at row `start`, and the extents of its columns.
     fn extent(&self, start: usize) -> (usize, Vec<ColumnExtent>) {
         let mut columns: Vec<ColumnExtent> =
             self.cells[start].iter().map(ColumnExtent::of).collect();
@@ -104,7 +104,7 @@ impl CellRows<'_, '_> {
     }
 
     /// The first row of the table below the rows `above`: the last of them if it names the columns, that is, if each of
-    /// its cells stands over one of them.
+    /// its cells is over one of them.
     fn with_header(&self, above: Range<usize>, columns: &[ColumnExtent]) -> usize {
         let at = above.end;
         let Some(header) = above.last() else {

@@ -11,7 +11,7 @@ pub(crate) mod cells {
     pub(crate) const CELL_GAP_OCR_EM: f32 = 0.5;
     /// Gap between a currency sign and its amount in one cell.
     pub(crate) const CURRENCY_GAP_EM: f32 = 5.0;
-    /// How far a cell may stand beside its column.
+    /// Distance of a cell from its column.
     pub(crate) const COLUMN_SLACK_EM: f32 = 0.4;
     /// Least white between two columns.
     pub(crate) const COLUMN_APART_EM: f32 = 0.5;
@@ -33,17 +33,17 @@ pub(crate) mod lattice {
     pub(crate) const MAX_COLUMNS: usize = 40;
     /// Most rows of a grid.
     pub(crate) const MAX_ROWS: usize = 200;
-    /// How far ruled lines that meet may be apart.
+    /// Distance of ruled lines that meet.
     pub(crate) const SLACK_EM: f32 = 0.45;
     /// The same, at least.
     pub(crate) const MIN_SLACK_PX: f32 = 4.0;
-    /// How far the ends that bound an open side may scatter, in slacks.
+    /// Scatter of the ends that bound an open side, in slacks.
     pub(crate) const OPEN_SIDE_SLACK: f32 = 2.0;
-    /// How far lines across reach beyond the outermost vertical line of an open side, in slacks.
+    /// Length of lines across beyond the outermost vertical line of an open side, in slacks.
     pub(crate) const OPEN_SIDE_BEYOND: f32 = 4.0;
     /// The share of a cell's side that a ruled line must cover to bound it.
     pub(crate) const COVERED: f32 = 0.6;
-    /// How far text may reach over its cell's right edge.
+    /// Width of text over its cell's right edge.
     pub(crate) const CELL_OVERHANG_EM: f32 = 2.5;
     /// Fewest cells with text.
     pub(crate) const MIN_FILLED_CELLS: usize = 4;
@@ -63,9 +63,9 @@ pub(crate) mod booktabs {
     pub(crate) const MAX_RULES: usize = 200;
     /// Least length of a rule.
     pub(crate) const MIN_RULE_EM: f32 = 8.0;
-    /// How far the ends of rules of one length may be apart.
+    /// Distance of the ends of rules of one length.
     pub(crate) const SAME_END_EM: f32 = 1.2;
-    /// How far above and below the rules further rows are looked for: the next line of text.
+    /// Height above and below the rules in which further rows are looked for: the next line of text.
     pub(crate) const OUTSIDE_EM: f32 = 1.8;
     /// Longest row without cells, in characters: longer is running text.
     pub(crate) const MAX_SINGLE_CHARACTERS: usize = 60;
@@ -89,7 +89,7 @@ pub(crate) mod stream {
     pub(crate) const HEADER_SPACE_EM: f32 = 1.5;
     /// The part of a stretch without a table after which another is looked for: one in so many of its rows.
     pub(crate) const RETRY_ONE_IN: usize = 8;
-    /// How far a cell's center may lie outside its column: rounding, no more.
+    /// Distance of a cell's center from its column: rounding, no more.
     pub(crate) const EDGE_SLACK_PX: f32 = 0.1;
     /// Share of rows with two cells in one column above which the columns are wrong.
     pub(crate) const CROWDED_ROWS: CountShare = CountShare::of(1, 6);

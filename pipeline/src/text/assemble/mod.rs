@@ -165,7 +165,7 @@ fn classify<'a>(
     classified
 }
 
-/// A reason fit to stand in an HTML comment, which two hyphens might end.
+/// A reason as words of an HTML comment, which two hyphens might end.
 fn comment_word(reason: &str) -> String {
     let parts = reason.split(|c: char| !c.is_alphanumeric());
     let words = parts.filter(|part| !part.is_empty());

@@ -1,5 +1,5 @@
-//! A formula as a model wrote it to one that renderers take: what is opened is closed, comments and dollar signs
-//! inside are made harmless, line ends are spaces.
+//! LaTeX repair: a formula as a model wrote it becomes one that renderers take. Open groups are closed, comments and
+//! dollar signs inside are made harmless, line ends are spaces.
 
 /// `latex` mended, on one line. Nothing that shows is taken away.
 pub(super) fn repair(latex: &str) -> String {
@@ -34,7 +34,7 @@ pub(super) fn environment(name: &str, inside: &str) -> String {
     repair(&format!("\\begin{{{inner}}}{inside}\\end{{{inner}}}"))
 }
 
-/// For each byte with a brace whether another one pairs with it: for an opening one, where.
+/// For each byte with a brace the place of the brace that pairs with it, if there is one.
 fn pairs(latex: &str) -> Vec<Option<usize>> {
     let mut pairs = vec![None; latex.len()];
     let mut open = Vec::new();
@@ -59,7 +59,7 @@ fn pairs(latex: &str) -> Vec<Option<usize>> {
 enum LatexGroupKind<'a> {
     /// The whole formula.
     All,
-    /// A brace, and where it stands if it is closed later.
+    /// A brace, and its place if it is closed later.
     Brace(Option<usize>),
     Left,
     Environment(&'a str),
@@ -165,7 +165,7 @@ impl<'a> LatexRepair<'a> {
         }
     }
 
-    /// Returns true if a brace is open, as that of `\text` is, in which math may stand.
+    /// Returns true if a brace is open, as that of `\text` is, in which math may be.
     fn in_text(&self) -> bool {
         matches!(self.open.last(), Some(open) if matches!(open.kind, LatexGroupKind::Brace(_)))
     }

@@ -34,7 +34,7 @@ pub(crate) fn blocks(markup: &str) -> Vec<Block> {
     parser.blocks
 }
 
-/// What a closing brace ends.
+/// A group that a closing brace ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BraceGroup {
     /// A brace that is text.
@@ -56,7 +56,7 @@ enum BraceGroup {
 /// An open list.
 #[derive(Debug)]
 struct ListState {
-    /// The last number; `None` where its items are not counted.
+    /// The last number; `None` if its items are not counted.
     number: Option<u32>,
 }
 
@@ -68,7 +68,7 @@ struct MathpixParser<'a> {
     kind: BlockKind,
     rich: InlineText,
     groups: Vec<BraceGroup>,
-    /// Whether the block ends with its line: a heading whose brace is not closed.
+    /// True if the block ends with its line: a heading whose brace is not closed.
     one_line: bool,
     /// Groups that ended with their paragraph, whose braces are still to come.
     owed: usize,
@@ -78,7 +78,7 @@ struct MathpixParser<'a> {
     table: Option<TableBuilder>,
     /// Words hyphenated inside lines.
     seen: HyphenatedWords,
-    /// The marks at the start of lines, by where the lines start.
+    /// The markers at the start of lines, with the starts of the lines.
     marks: Vec<(usize, ListMarker)>,
 }
 
@@ -100,7 +100,7 @@ impl<'a> MathpixParser<'a> {
             lists: Vec::new(),
             table: None,
             seen,
-            marks: starts::marks(src),
+            marks: starts::line_markers(src),
         }
     }
 
@@ -172,7 +172,7 @@ impl<'a> MathpixParser<'a> {
         self.text().push_str(words, style);
     }
 
-    /// The end of a line in the source: of a paragraph where the next line is blank, else a space or nothing.
+    /// The end of a line in the source: of a paragraph if the next line is blank, else a space or nothing.
     fn newline(&mut self) {
         if self.bars() {
             return self.end_bars();
@@ -227,7 +227,7 @@ impl<'a> MathpixParser<'a> {
         }
     }
 
-    /// Two stars: bold type begins or ends where Markdown would have it so.
+    /// Two stars: bold type begins or ends, by the rules of Markdown.
     fn star(&mut self) -> bool {
         let rest = self.rest();
         let mut after = rest[2..].chars();
@@ -253,7 +253,7 @@ impl<'a> MathpixParser<'a> {
         true
     }
 
-    /// Whether two stars come near in the same paragraph.
+    /// Returns true if two stars come soon in the same paragraph.
     fn stars_close(&self, at: usize) -> bool {
         let near = self.src.as_bytes()[at..].windows(2).take(400);
         near.take_while(|pair| pair != b"\n\n")

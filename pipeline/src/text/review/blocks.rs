@@ -103,7 +103,7 @@ fn push_cell(
     push_plain(html, format_args!("</{name}>"));
 }
 
-/// Writes lines as they were read, with spaces between, or breaks where `text` has them.
+/// Writes lines as they were read, with spaces between, or breaks if `text` has them.
 fn push_lines(html: &mut String, page: &AssembledPage, lines: &[usize], text: &str) {
     let mut before = None;
     for &index in lines {
@@ -172,7 +172,7 @@ fn push_broken(html: &mut String, text: &str) {
     }
 }
 
-/// Writes a formula, or its source where it cannot be drawn.
+/// Writes a formula, or its source if it cannot be drawn.
 fn push_formula(html: &mut String, latex: &str, display: bool, formulas: &RenderedFormulas) {
     if let Some(mathml) = formulas.get(latex, display) {
         html.push_str(mathml);
@@ -183,8 +183,7 @@ fn push_formula(html: &mut String, latex: &str, display: bool, formulas: &Render
     }
 }
 
-/// What stands between two lines: a place to break after a hyphen, nothing between Chinese and
-/// Japanese, else a space.
+/// The joint of two lines: a place to break after a hyphen, nothing between Chinese and Japanese, else a space.
 fn joint(before: &str, after: &str) -> &'static str {
     let mut ending = before.chars().rev();
     match (ending.next(), ending.next(), after.chars().next()) {

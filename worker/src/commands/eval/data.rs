@@ -1,4 +1,4 @@
-//! Which documents are evaluated, and what is known to be in them.
+//! Documents that are evaluated, and the text that is known to be in them.
 
 use std::{
     fs::{self, File},
@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use recto_pipeline::eval::MarkupSyntax;
-use recto_schemas::Reason;
+use recto_schemas::{EvalChunk, Reason};
 use serde::Deserialize;
 
 use crate::commands::convert::{self, Input};
@@ -83,14 +83,14 @@ const BESIDE: [(&str, ReferenceFormat); 3] = [
     ("txt", ReferenceFormat::Plain),
 ];
 
-/// The documents of chunk `index` of `count`, in order, with their reference; and how many documents have none.
+/// The documents of `chunk`, in order, with their reference; and the number of documents without one.
 ///
 /// # Errors
-/// What is wrong with the data: it cannot be read, is no dataset, has no document with text.
+/// The data cannot be used: it cannot be read, is no dataset, has no document with text.
 pub(super) fn samples(
     data: &Path,
     images: Option<&Path>,
-    (index, count): (u32, u32),
+    chunk: EvalChunk,
 ) -> anyhow::Result<(Vec<EvalSample>, usize)> {
     let (found, without) = match data.is_dir() {
         true => folder(data)?,
@@ -100,8 +100,8 @@ pub(super) fn samples(
         }
     };
     let all = found.len();
-    let part = |chunk: u32| (all as u128 * u128::from(chunk) / u128::from(count)) as usize;
-    let (start, end) = (part(index), part(index + 1));
+    let part = |index: u32| (all as u128 * u128::from(index) / u128::from(chunk.count)) as usize;
+    let (start, end) = (part(chunk.index), part(chunk.index + 1));
     let chosen = found.into_iter().enumerate().skip(start).take(end - start);
     let samples = chosen.map(|(index, found)| {
         Ok(EvalSample {
@@ -309,15 +309,29 @@ mod tests {
             fs::write(folder.path().join(format!("{number}.txt")), "text").unwrap();
         }
         fs::write(folder.path().join("untold.png"), "").unwrap();
-        let (all, without) = samples(folder.path(), None, (0, 1)).unwrap();
+        let (all, without) =
+            samples(folder.path(), None, EvalChunk { index: 0, count: 1 }).unwrap();
         assert_eq!((all.len(), without), (7, 1));
         let parts: Vec<EvalSample> = (0..3)
-            .flat_map(|index| samples(folder.path(), None, (index, 3)).unwrap().0)
+            .flat_map(|index| {
+                samples(folder.path(), None, EvalChunk { index, count: 3 })
+                    .unwrap()
+                    .0
+            })
             .collect();
         assert_eq!(names(&parts), names(&all));
         let places: Vec<u64> = parts.iter().map(|sample| sample.index).collect();
         assert_eq!(places, [0, 1, 2, 3, 4, 5, 6]);
-        let more = samples(folder.path(), None, (3, 20)).unwrap().0;
+        let more = samples(
+            folder.path(),
+            None,
+            EvalChunk {
+                index: 3,
+                count: 20,
+            },
+        )
+        .unwrap()
+        .0;
         assert!(
             more.len() <= 1,
             "more chunks than documents leave some empty"
@@ -340,7 +354,7 @@ mod tests {
             entry(inside.to_str().unwrap(), "<image>\nOCR with format: "),
         ]);
         fs::write(&path, entries.to_string()).unwrap();
-        let (found, _) = samples(&path, None, (0, 1)).unwrap();
+        let (found, _) = samples(&path, None, EvalChunk { index: 0, count: 1 }).unwrap();
         let refused: Vec<bool> = found.iter().map(|s| s.refused.is_some()).collect();
         assert_eq!(refused, [false, true, true, false]);
         assert_eq!(found[0].input.path, folder.path().join("a.png"));
@@ -364,7 +378,9 @@ mod tests {
             ),
         ] {
             fs::write(&path, text).unwrap();
-            let error = samples(&path, None, (0, 1)).err().unwrap();
+            let error = samples(&path, None, EvalChunk { index: 0, count: 1 })
+                .err()
+                .unwrap();
             assert!(format!("{error:#}").contains(wanted), "{error:#}");
         }
     }

@@ -1,14 +1,9 @@
 //! `recto eval`: documents whose text is known, read as `recto convert` reads them, and scored.
 
-// Which documents, and what is known to stand in them.
 mod data;
-// What was read of a document, and how it compares.
 mod prediction;
-// The table on standard output.
 mod table;
-// Pictures of the worst cases.
 mod pictures;
-// What is left in the folder: the whole, or a part of it and how parts become the whole.
 mod results;
 
 use std::{path::Path, process::ExitCode, time::Instant};
@@ -26,7 +21,7 @@ use data::EvalSample;
 use pictures::CaseImages;
 use prediction::{ComparisonOptions, Prediction};
 
-/// Where predictions go, below the folder of results.
+/// The folder of predictions, below that of results.
 const PREDICTIONS: &str = "predictions";
 
 /// Evaluates, or puts the parts of an evaluation together.
@@ -50,7 +45,10 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
     let runtime = convert::runtime()?;
     let _entered = runtime.enter();
     let cancel = convert::cancel_on_signal()?;
-    let chunk = (arguments.chunk_idx, arguments.num_chunks);
+    let chunk = EvalChunk {
+        index: arguments.chunk_idx,
+        count: arguments.num_chunks,
+    };
     let (samples, without) = data::samples(data, arguments.images.as_deref(), chunk)?;
     if without > 0 && !arguments.run.quiet {
         eprintln!("{without} without text beside them, left out");
@@ -78,10 +76,7 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
         engine,
         model,
         as_is: arguments.as_is,
-        chunk: (arguments.num_chunks > 1).then_some(EvalChunk {
-            index: arguments.chunk_idx,
-            count: arguments.num_chunks,
-        }),
+        chunk: (chunk.count > 1).then_some(chunk),
         total: total(&cases),
         cases,
     };
@@ -94,7 +89,7 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
     ended(&evaluation, &arguments.out, worst, &pictures)
 }
 
-/// What read the documents, and its model.
+/// The engine that read the documents, and its model.
 type EngineModel = (String, ModelInfo);
 
 /// A prediction of each document, and what read them where something did here. `None` where the run was stopped.
@@ -127,7 +122,7 @@ fn predictions(
     )))
 }
 
-/// What something else has read of a document.
+/// The prediction of another tool for a document.
 fn predicted(folder: &Path, sample: &EvalSample) -> anyhow::Result<Prediction> {
     if let Some(failure) = &sample.refused {
         return Ok(Prediction::failed(failure.clone()));

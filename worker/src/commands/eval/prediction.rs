@@ -11,11 +11,11 @@ use super::data::{EvalSample, ReferenceContent};
 /// Options of the comparison.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ComparisonOptions<'a> {
-    /// As they stand.
+    /// True if they are not normalized.
     pub(super) as_is: bool,
     /// Characters that are left out.
     pub(super) ignored: &'a str,
-    /// The only pages that are compared, where not all are.
+    /// The only pages that are compared; `None` for all.
     pub(super) pages: Option<&'a PageRanges>,
 }
 
@@ -88,8 +88,7 @@ impl Prediction {
         Ok(prediction)
     }
 
-    /// The document's cases, scored: one for each page of the reference, or one where reference or prediction are not told apart by
-    /// page.
+    /// The document's cases, scored: one for each page of the reference, or one if reference or prediction have no pages.
     pub(super) fn against(
         &self,
         sample: &EvalSample,
