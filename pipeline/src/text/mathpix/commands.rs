@@ -328,7 +328,7 @@ impl MathpixParser<'_> {
     }
 
     fn end(&mut self) -> bool {
-        let Some(place) = self.name().and_then(names::place) else {
+        let Some(place) = self.name().and_then(names::environment_kind) else {
             return false;
         };
         match place {
