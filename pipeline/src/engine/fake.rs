@@ -137,6 +137,6 @@ fn describe(index: usize, page: &PageImage) -> OcrResult {
         decoding: None,
         raw: None,
         queued: Duration::ZERO,
-        worked: Duration::ZERO,
+        inference_time: Duration::ZERO,
     }
 }

@@ -35,7 +35,7 @@ pub(crate) trait Measurement: Copy {
 
 /// Nothing is measured.
 impl Measurement for () {
-    fn joined(self, (): Self) -> Self {}
+    fn joined(self, _other: Self) -> Self {}
 }
 
 /// Finds connected components row by row.

@@ -120,7 +120,7 @@ impl PageState {
         self.summary.outcome = PageOutcome::Ok;
         self.summary.rotation = result.rotation;
         self.summary.timing.queue_s = result.queued.as_secs_f64();
-        self.summary.timing.engine_s = result.worked.as_secs_f64();
+        self.summary.timing.engine_s = result.inference_time.as_secs_f64();
         self.raw = result.raw;
         match (is_empty, result.stop) {
             (false, _) => {
@@ -284,7 +284,7 @@ mod tests {
             decoding: Some(decoding),
             raw: None,
             queued: Duration::ZERO,
-            worked: Duration::ZERO,
+            inference_time: Duration::ZERO,
         }
     }
 

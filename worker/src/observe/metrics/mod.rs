@@ -70,7 +70,7 @@ pub(crate) struct Metrics {
     stage_seconds: MetricFamily<JobStage, Histogram>,
     queue_wait_seconds: Histogram,
     bytes: MetricFamily<TransferDirection, IntCounter>,
-    engine_lanes: IntGauge,
+    engine_workers: IntGauge,
     engine_busy_seconds: Counter,
     /// The engine's time that is in the counter. Held while any of the engine's counters is raised.
     engine_busy: Mutex<Duration>,
@@ -137,9 +137,9 @@ impl Metrics {
                 "recto_bytes_total",
                 "Bytes fetched from and stored in the store.",
             )?,
-            engine_lanes: gauge(
+            engine_workers: gauge(
                 r,
-                "recto_engine_lanes",
+                "recto_engine_workers",
                 "Threads or devices that run the model.",
             )?,
             engine_busy_seconds: busy_seconds(r)?,
@@ -279,7 +279,7 @@ impl Metrics {
 
     /// Takes over the engine's counters; to be called at each scrape.
     pub(crate) fn observe_engine(&self, usage: EngineUsage) {
-        self.engine_lanes.set(usage.lanes.into());
+        self.engine_workers.set(usage.workers.into());
         let mut counted = self
             .engine_busy
             .lock()
@@ -414,7 +414,7 @@ fn busy_seconds(registry: &Registry) -> Result<Counter> {
         registry,
         Counter::new(
             "recto_engine_busy_seconds_total",
-            "Time the engine's lanes were at work, all of them together.",
+            "Time the engine's workers were at work, all of them together.",
         )?,
     )
 }

@@ -201,7 +201,7 @@ fn a_job_is_in_flight_until_its_guard_is_dropped() {
 fn the_engines_time_is_counted_once_however_often_it_is_told() {
     let metrics = metrics();
     let busy = |seconds| EngineUsage {
-        lanes: 2,
+        workers: 2,
         busy: Duration::from_secs(seconds),
         decode: None,
     };
@@ -209,7 +209,7 @@ fn the_engines_time_is_counted_once_however_often_it_is_told() {
         metrics.observe_engine(busy(seconds));
     }
     assert_eq!(value(&metrics, "recto_engine_busy_seconds_total"), 5.0);
-    assert_eq!(value(&metrics, "recto_engine_lanes"), 2.0);
+    assert_eq!(value(&metrics, "recto_engine_workers"), 2.0);
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(super) struct Candidate {
     pub(super) steps: u32,
     pub(super) stop: FinishReason,
     pub(super) queued: Duration,
-    pub(super) worked: Duration,
+    pub(super) inference_time: Duration,
 }
 
 impl Candidate {
@@ -45,7 +45,7 @@ impl Candidate {
             steps: completion.steps,
             stop: completion.stop,
             queued: completion.queued,
-            worked: completion.worked,
+            inference_time: completion.inference_time,
         }
     }
 
@@ -76,7 +76,7 @@ impl Candidate {
                 .map(|part| part.queued)
                 .max()
                 .unwrap_or_default(),
-            worked: parts.iter().map(|part| part.worked).sum(),
+            inference_time: parts.iter().map(|part| part.inference_time).sum(),
         }
     }
 
@@ -126,7 +126,7 @@ impl Candidate {
 pub(super) struct AttemptLog {
     pub(super) attempts: Vec<ReadAttempt>,
     pub(super) queued: Duration,
-    pub(super) worked: Duration,
+    pub(super) inference_time: Duration,
     /// Tokens decoded.
     pub(super) steps: u32,
 }
@@ -137,7 +137,7 @@ impl AttemptLog {
         Self {
             attempts: Vec::new(),
             queued,
-            worked: Duration::ZERO,
+            inference_time: Duration::ZERO,
             steps: 0,
         }
     }
@@ -151,7 +151,7 @@ impl AttemptLog {
     ) -> Self {
         let pages = u32::try_from(pages).unwrap_or(u32::MAX).max(1);
         let mut log = Self::new(queued + candidate.queued);
-        log.worked = candidate.worked / pages;
+        log.inference_time = candidate.inference_time / pages;
         log.steps = candidate.steps;
         log.record("pass", candidate, Some(reason));
         log
@@ -165,7 +165,7 @@ impl AttemptLog {
             all.attempts
                 .extend_from_slice(&part.attempts[before.attempts.len()..]);
             all.queued = all.queued.max(part.queued);
-            all.worked += part.worked - before.worked;
+            all.inference_time += part.inference_time - before.inference_time;
             all.steps = all.steps.saturating_add(part.steps - before.steps);
         }
         all
@@ -181,7 +181,7 @@ impl AttemptLog {
     /// Adds the cost of an attempt.
     pub(super) fn add_cost(&mut self, candidate: &Candidate) {
         self.queued += candidate.queued;
-        self.worked += candidate.worked;
+        self.inference_time += candidate.inference_time;
         self.steps = self.steps.saturating_add(candidate.steps);
     }
 

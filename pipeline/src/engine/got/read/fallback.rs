@@ -118,7 +118,8 @@ impl RequestReader<'_> {
             let limit = budget.share(fallback_steps.len() - index);
             // Rows run their chains one after the other.
             let parts = u32::try_from(unit.part_count()).unwrap_or(u32::MAX);
-            let time_left = time_limit(self.request, unit.count).saturating_sub(log.worked) / parts;
+            let time_left =
+                time_limit(self.request, unit.count).saturating_sub(log.inference_time) / parts;
             if limit == 0 || time_left.is_zero() {
                 break;
             }
@@ -257,7 +258,7 @@ impl RequestReader<'_> {
             decoding: Some(decoding),
             raw: None,
             queued: log.queued,
-            worked: log.worked + cross_check.worked,
+            inference_time: log.inference_time + cross_check.inference_time,
             ..cross_check.clone()
         })
     }

@@ -360,7 +360,7 @@ impl RequestReader<'_> {
             raw: self.options.raw.then(|| candidate.raw(text.clone())),
             content: OcrContent::Markup(text),
             queued: log.queued,
-            worked: log.worked,
+            inference_time: log.inference_time,
         }
     }
 

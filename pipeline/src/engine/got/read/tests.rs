@@ -979,7 +979,7 @@ fn documents_read_at_once_get_what_they_get_alone() {
         let readings = answer.expect("read").into_iter();
         let timeless = |reading| OcrResult {
             queued: Duration::ZERO,
-            worked: Duration::ZERO,
+            inference_time: Duration::ZERO,
             ..reading
         };
         readings.map(timeless).collect()
