@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ModelInfo, Reason};
+use crate::{FailureDetail, ModelInfo};
 
 /// The result of an evaluation: `eval.json`, or one part of it, which holds the same for its part of the documents.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,7 +60,7 @@ pub struct EvalCase {
     pub rotation: u16,
     /// The reason if there is no prediction, or not all of it; a missing page counts as an empty prediction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Reason>,
+    pub failure: Option<FailureDetail>,
     /// The reference, as it was compared.
     pub reference: String,
     /// The prediction, as it was compared.

@@ -7,7 +7,7 @@ mod escape;
 mod markdown;
 pub mod review;
 
-use recto_schemas::LineRecord;
+use recto_schemas::{FailureKind, LineRecord};
 
 use crate::{engine::OcrContent, image::rulings::PageRulings, layout::block::Block};
 
@@ -26,8 +26,8 @@ pub struct PageContent {
     pub content: OcrContent,
     /// Its ruled lines, in the same coordinates as the lines, after taking the skew out.
     pub rulings: PageRulings,
-    /// The reason of a failed page, in a word such as `page-timeout`; the Markdown gives it in the page's place.
-    pub failure: Option<String>,
+    /// The reason of a failed page; the Markdown gives it in the page's place.
+    pub failure: Option<FailureKind>,
 }
 
 /// One page, assembled.

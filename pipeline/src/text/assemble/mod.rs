@@ -22,8 +22,6 @@ use crate::{
 const PAGES_AHEAD: usize = 2;
 /// Pages before a page that it is compared with.
 const PAGES_BEHIND: usize = 2;
-/// Most words of a failure's reason in the Markdown.
-const MAX_REASON_WORDS: usize = 12;
 
 /// Takes pages in order and gives them back in order, a few pages later, when their running headers are known.
 #[derive(Debug)]
@@ -106,10 +104,7 @@ impl DocumentAssembler {
     fn assembled(&self, page: &PageContent, layout: PageLayout) -> AssembledPage {
         let number = page.number;
         let mut markdown = match &page.failure {
-            Some(reason) => format!(
-                "<!-- page {number}: failed ({}) -->\n",
-                comment_word(reason)
-            ),
+            Some(kind) => format!("<!-- page {number}: failed ({kind}) -->\n"),
             None if self.page_markers => format!("<!-- page {number} -->\n"),
             None => String::new(),
         };
@@ -163,13 +158,6 @@ fn classify<'a>(
         }
     }
     classified
-}
-
-/// A reason as words of an HTML comment, which two hyphens might end.
-fn comment_word(reason: &str) -> String {
-    let parts = reason.split(|c: char| !c.is_alphanumeric());
-    let words = parts.filter(|part| !part.is_empty());
-    words.take(MAX_REASON_WORDS).collect::<Vec<_>>().join("-")
 }
 
 #[cfg(test)]
