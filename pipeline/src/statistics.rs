@@ -2,8 +2,8 @@
 
 use std::{iter::Sum, ops::Add};
 
-/// The value with half of the weight on either side; of two, the smaller one. `None` without values. Each value comes with
-/// its weight.
+/// The value with half of the weight on either side; of two, the smaller one. `None` without
+/// values. Each value comes with its weight.
 pub(crate) fn weighted_median<W>(mut values: Vec<(f32, W)>) -> Option<f32>
 where
     W: Copy + Default + PartialOrd + Add<Output = W> + Sum<W>,

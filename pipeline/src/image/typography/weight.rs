@@ -1,7 +1,8 @@
 //! Weight and size of a line's type, beside those of most of the page.
 //!
-//! The mean width of strokes is their area over half of their outline. The height of type is that of small letters,
-//! seen as rows with much ink: boxes around lines are drawn too roughly to tell a heading from text.
+//! The mean width of strokes is their area over half of their outline. The height of type is that
+//! of small letters, seen as rows with much ink: boxes around lines are drawn too roughly to tell a
+//! heading from text.
 
 use super::strip::LineStrip;
 use crate::{
@@ -108,8 +109,8 @@ impl TypeMeasure {
     }
 }
 
-/// The mean width of strokes, in pixels: for long strokes, twice their area over their outline, which pixels make
-/// longer by 4 to pi.
+/// The mean width of strokes, in pixels: for long strokes, twice their area over their outline,
+/// which pixels make longer by 4 to pi.
 pub(super) fn stroke(strip: &LineStrip) -> Option<f32> {
     let (ink, width) = (&strip.ink.pixels, strip.ink.width);
     let changes =
@@ -124,8 +125,9 @@ pub(super) fn stroke(strip: &LineStrip) -> Option<f32> {
     (area > 0 && outline > 0.0).then(|| 2.0 * area as f32 / outline)
 }
 
-/// The height of letters, in pixels: of small ones, rows with more than half as much ink as the fullest sixth of the
-/// rows; of wide ones, which have strokes at any height, all rows but those with next to none.
+/// The height of letters, in pixels: of small ones, rows with more than half as much ink as the
+/// fullest sixth of the rows; of wide ones, which have strokes at any height, all rows but those
+/// with next to none.
 fn body(strip: &LineStrip, letters: LetterClass) -> Option<f32> {
     let rows = strip.ink.rows();
     let counts: Vec<usize> = rows
