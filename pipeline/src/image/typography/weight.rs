@@ -6,15 +6,13 @@
 
 use super::strip::LineStrip;
 use crate::{
-    image::{
-        text_layer::is_wide_script,
-        tuning::typography::{
-            BELIEVED_SIZES, BOLD, BOLD_FOR_SIZE, FULLEST_PART, MIN_BODY_ROWS, MIN_LETTERS,
-            MIN_LETTERS_FOR_SIZE, MIN_LINES, MOSTLY_SMALL_TENTHS, SAME_SIZE, SMALL_BODY_PART,
-            SMALL_TO_CAPITALS, WIDE_BODY_PART,
-        },
+    image::tuning::typography::{
+        BELIEVED_SIZES, BOLD, BOLD_FOR_SIZE, FULLEST_PART, MIN_BODY_ROWS, MIN_LETTERS,
+        MIN_LETTERS_FOR_SIZE, MIN_LINES, MOSTLY_SMALL_TENTHS, SAME_SIZE, SMALL_BODY_PART,
+        SMALL_TO_CAPITALS, WIDE_BODY_PART,
     },
     page::TextLine,
+    script::is_square,
     statistics::weighted_median,
 };
 
@@ -87,7 +85,7 @@ fn set(lines: &mut [TextLine], measures: &[(usize, TypeMeasure)]) {
 impl TypeMeasure {
     fn of(text: &str, strip: &LineStrip) -> Option<Self> {
         let count = |test: fn(char) -> bool| text.chars().filter(|&c| test(c)).count();
-        let (wide, small) = (count(is_wide_script), count(char::is_lowercase));
+        let (wide, small) = (count(is_square), count(char::is_lowercase));
         let (capitals, all) = (count(char::is_uppercase), count(char::is_alphanumeric));
         let (letters, scale) = if wide >= 2 && wide * 2 > all {
             (LetterClass::Wide, 1.0)
