@@ -1,59 +1,47 @@
-//! One job: message → plan → fetch → read → store → result. Settling the message is the consumer's.
+//! One job: message → validate → fetch → read → store → result. Settling the message is the consumer's.
 //!
-//! Every step may be repeated: work is found again by its identity, files are written over, and the manifest,
-//! which is stored last, says that all is there.
+//! Every step may be repeated: a result is found again by its fingerprint, files are written over, and the manifest,
+//! which is stored last, says that all of them are there.
 
-pub(crate) mod failure;
-// A message's body: into a job, and into what may be shown of it.
 pub(crate) mod parse;
-// What a job asks for, checked against what this worker may do.
 pub(crate) mod plan;
-// What makes a result the result of its document and options.
 mod identity;
-// Where a result is kept.
 pub(crate) mod output_path;
-// Who works on it in this process.
 pub(crate) mod keyed_lock;
-// From the document's bytes to its files in the work folder.
-mod read;
-// From the work folder to the store, the manifest last.
-mod keep;
-// The messages a job ends with.
+mod observer;
 pub(crate) mod messages;
-// What a worker does about a failure, by its kind.
+pub(crate) mod failure;
 pub(crate) mod policy;
-// What becomes of a message.
 pub(crate) mod disposition;
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use recto_pipeline::{cancel::CancelToken, engine::Engine, image::rasterizer::Rasterizer};
 use recto_schemas::{
-    DocumentState, FailureKind, FailureStage, Job, Manifest, ResultSource, ResultState,
-    ResultTiming,
+    FailureKind, FailureStage, Job, Manifest, ResultSource, ResultState, ResultTiming, SourceInfo,
 };
-use tracing::Instrument;
 
 use crate::{
-    observe::logging,
-    observe::metrics::{JobStage, Metrics, TransferDirection},
-    os::scratch::ScratchDir,
-    store::{ObjectStore, ObjectStores, ObjectVersion},
+    document::{
+        self, ConvertContext, DocumentSource, DocumentTarget, ObjectSource, Requester, SourcePlace,
+        StoreTarget, output::ResultName, stored_manifest,
+    },
+    observe::metrics::Metrics,
+    os::scratch::{JobDir, ScratchDir},
+    store::{ObjectStore as _, ObjectStores, ObjectVersion, WriteCondition},
 };
 use failure::JobFailure;
 use keyed_lock::KeyedLock;
-use output_path::OutputPath;
+use observer::JobObserver;
+use output_path::{NAME, OutputPath};
 use plan::{ValidatedJob, WorkerLimits};
+use policy::{PageFault, policy};
 
-/// What jobs are done with; one for the whole process.
+/// Everything that jobs are done with; one for the whole process.
 pub(crate) struct JobContext {
-    pub(crate) stores: ObjectStores,
+    pub(crate) stores: Arc<ObjectStores>,
     pub(crate) engine: Arc<dyn Engine>,
-    pub(crate) rasterizer: Rasterizer,
+    pub(crate) rasterizer: Arc<Rasterizer>,
     pub(crate) work: ScratchDir,
     pub(crate) bounds: WorkerLimits,
     pub(crate) metrics: Arc<Metrics>,
@@ -65,42 +53,34 @@ pub(crate) struct JobContext {
 #[derive(Debug)]
 pub(crate) struct JobOutcome {
     pub(crate) state: ResultState,
-    /// As it is stored.
+    /// The manifest in the store.
     pub(crate) manifest: Manifest,
     pub(crate) source: ResultSource,
     pub(crate) output_path: OutputPath,
-    /// `queue_s` is not known here.
+    /// Where the time went; `queue_s` is not known here.
     pub(crate) timing: ResultTiming,
     /// True if this call read the document.
     pub(crate) read_now: bool,
-}
-
-/// A job whose source version and output path are known.
-struct LocatedJob {
-    valid: ValidatedJob,
-    source: ResultSource,
-    output_path: OutputPath,
 }
 
 /// Does a job. If its result is stored already, nothing is read. Dropping the future cancels the reading.
 ///
 /// # Errors
 /// [`JobFailure`] with its stage and kind; then no manifest is stored.
-pub(crate) async fn run(context: &Arc<JobContext>, job: &Job) -> Result<JobOutcome, JobFailure> {
+pub(crate) async fn run(context: &JobContext, job: &Job) -> Result<JobOutcome, JobFailure> {
     let located = locate(context, job).await?;
-    // The same job may be in flight here, or another one with the same output path: this one waits, and finds its
-    // result.
-    let results = &context.results_in_flight;
-    let _turn = results.lock(&located.output_path.folder()).await;
-    let stored = keep::stored(context, &located.output_path).await?;
+    let folder = located.output_path.folder().to_string();
+    // A job for a result that is being made here waits, and finds it.
+    let _lock = context.results_in_flight.lock(&folder).await;
+    let stored = located.stored_manifest(context).await?;
     let replace = job.force && stored.as_ref().is_some_and(|m| !is_by(m, job));
-    if let (Some(manifest), false) = (stored, replace) {
-        return Ok(stored_before(job, manifest, located));
+    match stored {
+        Some(manifest) if !replace => Ok(located.stored_before(job, manifest)),
+        _ => make(context, job, located, replace).await,
     }
-    make(context, job, located, replace).await
 }
 
-/// The job's stored result, if there is one. Reads nothing.
+/// The job's stored result, if there is one. Reads no document.
 ///
 /// # Errors
 /// As [`run`].
@@ -109,11 +89,19 @@ pub(crate) async fn stored(
     job: &Job,
 ) -> Result<Option<JobOutcome>, JobFailure> {
     let located = locate(context, job).await?;
-    let stored = keep::stored(context, &located.output_path).await?;
-    Ok(stored.map(|manifest| stored_before(job, manifest, located)))
+    let stored = located.stored_manifest(context).await?;
+    Ok(stored.map(|manifest| located.stored_before(job, manifest)))
 }
 
-/// Validates the job, and pins the version of the document that its result will be of.
+/// A job whose document was found.
+struct LocatedJob {
+    valid: ValidatedJob,
+    /// The version of the document that is meant.
+    source: ResultSource,
+    /// The place of its result.
+    output_path: OutputPath,
+}
+
 async fn locate(context: &JobContext, job: &Job) -> Result<LocatedJob, JobFailure> {
     let valid = ValidatedJob::new(job, &context.bounds, context.engine.as_ref())?;
     let found = context
@@ -127,8 +115,10 @@ async fn locate(context: &JobContext, job: &Job) -> Result<LocatedJob, JobFailur
         etag: found.etag,
         bytes: Some(found.bytes),
     };
-    let root = context.stores.file_root();
-    let root = root.map(|root| root.to_string_lossy());
+    let root = context
+        .stores
+        .file_root()
+        .map(|root| root.to_string_lossy());
     let model = &context.engine.info().model_sha256;
     let output_path = OutputPath::new(&valid, &source, model, root.as_deref())?;
     Ok(LocatedJob {
@@ -138,137 +128,131 @@ async fn locate(context: &JobContext, job: &Job) -> Result<LocatedJob, JobFailur
     })
 }
 
-/// Fetches, reads and publishes; `replace` puts the result in the place of an earlier one.
+impl LocatedJob {
+    async fn stored_manifest(&self, context: &JobContext) -> Result<Option<Manifest>, JobFailure> {
+        stored_manifest(&context.stores, self.output_path.folder(), NAME)
+            .await
+            .map_err(|error| JobFailure::store(FailureStage::Store, &error))
+    }
+
+    /// The outcome of a job whose result was stored before.
+    fn stored_before(self, job: &Job, manifest: Manifest) -> JobOutcome {
+        JobOutcome {
+            state: match is_by(&manifest, job) {
+                true => manifest.state.into(),
+                false => ResultState::Skipped,
+            },
+            source: self.source,
+            output_path: self.output_path,
+            timing: ResultTiming {
+                read_s: Some(manifest.timing.wall_s),
+                ..ResultTiming::default()
+            },
+            manifest,
+            read_now: false,
+        }
+    }
+
+    /// A directory for the document and its result.
+    fn scratch_dir(&self, context: &JobContext) -> Result<JobDir, JobFailure> {
+        let too_large = |message| {
+            let kind = FailureKind::DocumentTooLarge;
+            Err(JobFailure::new(FailureStage::Fetch, kind, message))
+        };
+        let bytes = self.source.bytes.unwrap_or(0);
+        let max_bytes = self.valid.options.limits.max_document_bytes;
+        if bytes > max_bytes {
+            return too_large(format!(
+                "the document has {bytes} bytes and the limit is {max_bytes}"
+            ));
+        }
+        let scratch_bytes = context.work.limit_bytes();
+        if bytes > scratch_bytes {
+            return too_large(format!(
+                "the document has {bytes} bytes and the scratch directory {scratch_bytes}; raise --scratch-size"
+            ));
+        }
+        context
+            .work
+            .job_dir(bytes)
+            .map_err(|error| JobFailure::work(FailureStage::Fetch, &error.into()))
+    }
+}
+
+/// Fetches, reads and stores.
 async fn make(
-    context: &Arc<JobContext>,
+    context: &JobContext,
     job: &Job,
     located: LocatedJob,
     replace: bool,
 ) -> Result<JobOutcome, JobFailure> {
-    check_size(context, &located)?;
-    let folder = context
-        .work
-        .job_dir(located.source.bytes.unwrap_or(0))
-        .map_err(|error| JobFailure::work(FailureStage::Fetch, &error.into()))?;
-    let fetch = fetch(context, &located, folder.path().join("source"));
-    let (fetched, fetch_s) = timed(context, JobStage::Fetch, fetch).await;
-    let reading = read::ReadTask {
-        file: fetched?,
-        folder,
-        source: located.source.clone(),
-        password: job.password.clone(),
-        options: located.valid.options.clone(),
-        identity: located.output_path.identity().as_str().to_owned(),
-        job: job.id.clone(),
-    };
-    let cancel = CancelToken::new();
-    let read = reading.run(context, &cancel);
-    let (written, read_s) = timed(context, JobStage::Read, read).await;
-    let written = written?;
-    let skipped = written.manifest.counts.skipped;
-    context.metrics.pages_skipped(skipped);
-
-    let publish = keep::keep(context, &written, &located.output_path, replace);
-    let (published, store_s) = timed(context, JobStage::Store, publish).await;
-    match published? {
-        keep::PublishedResult::Ours => Ok(JobOutcome {
-            state: state(written.manifest.state),
-            manifest: written.manifest,
-            source: located.source,
-            output_path: located.output_path,
-            timing: ResultTiming {
-                queue_s: None,
-                fetch_s: Some(fetch_s),
-                read_s: Some(read_s),
-                store_s: Some(store_s),
-            },
-            read_now: true,
-        }),
-        // Another worker was faster; its manifest is the one that counts.
-        keep::PublishedResult::Anothers(manifest) => Ok(stored_before(job, *manifest, located)),
-    }
-}
-
-/// Refuses a document that is larger than its limit, or than the scratch directory.
-fn check_size(context: &JobContext, located: &LocatedJob) -> Result<(), JobFailure> {
-    let bytes = located.source.bytes.unwrap_or(0);
-    let limit = located.valid.options.limits.max_document_bytes;
-    let scratch = context.work.limit_bytes();
-    let message = if bytes > limit {
-        format!("the document has {bytes} bytes and the limit is {limit}")
-    } else if bytes > scratch {
-        format!(
-            "the document has {bytes} bytes and the scratch directory {scratch}; raise --work-megabytes"
-        )
-    } else {
-        return Ok(());
-    };
-    Err(JobFailure::new(
-        FailureStage::Fetch,
-        FailureKind::DocumentTooLarge,
-        message,
-    ))
-}
-
-/// Fetches the pinned version of the document to `file`.
-async fn fetch(
-    context: &JobContext,
-    located: &LocatedJob,
-    file: PathBuf,
-) -> Result<PathBuf, JobFailure> {
-    let pin = ObjectVersion {
-        version_id: located.source.version_id.clone(),
-        etag: located.source.etag.clone(),
-    };
-    let limit = located.valid.options.limits.max_document_bytes;
-    let source = &located.valid.source;
-    let fetched = context.stores.fetch(source, &pin, limit, &file).await;
-    fetched.map_err(|error| JobFailure::store(FailureStage::Fetch, &error))?;
-    let bytes = located.source.bytes.unwrap_or(0);
-    context.metrics.bytes(TransferDirection::Fetched, bytes);
-    Ok(file)
-}
-
-/// The outcome of a job whose result was stored before.
-fn stored_before(job: &Job, manifest: Manifest, located: LocatedJob) -> JobOutcome {
-    JobOutcome {
-        state: if is_by(&manifest, job) {
-            state(manifest.state)
-        } else {
-            ResultState::Skipped
+    let dir = located.scratch_dir(context)?;
+    let source = located.source.clone();
+    let title = source.uri.rsplit('/').next().unwrap_or(NAME);
+    let target = DocumentTarget::Store(StoreTarget {
+        stores: Arc::clone(&context.stores),
+        folder: located.output_path.folder().clone(),
+        name: ResultName {
+            folder: dir.path().join("results"),
+            stem: NAME.to_owned(),
+            title: title.to_owned(),
         },
+        condition: match replace {
+            true => WriteCondition::Always,
+            false => WriteCondition::IfAbsent,
+        },
+        files_at_once: 1,
+    });
+    let object = SourcePlace::Object(ObjectSource {
+        stores: Arc::clone(&context.stores),
+        uri: located.valid.source.clone(),
+        version: ObjectVersion {
+            version_id: source.version_id.clone(),
+            etag: source.etag.clone(),
+        },
+        copy: Some(dir.path().join("source")),
+    });
+    let convert_context = ConvertContext {
+        engine: Arc::clone(&context.engine),
+        rasterizer: Arc::clone(&context.rasterizer),
+        options: located.valid.options.clone(),
+        password: job.password.clone(),
+        requester: Requester::Job {
+            id: job.id.clone(),
+            fingerprint: located.output_path.identity().as_str().to_owned(),
+            is_machine_fault: |kind| policy(kind).page_fault == PageFault::Machine,
+        },
+        observer: Arc::new(JobObserver::new(&context.metrics, dir, source.bytes)),
+        // Dropping this future cancels the reading.
+        cancel: CancelToken::new(),
+    };
+    let document = DocumentSource {
+        info: SourceInfo {
+            uri: source.uri,
+            version_id: source.version_id,
+            etag: source.etag,
+            bytes: source.bytes,
+            sha256: None,
+        },
+        place: object,
+    };
+    let converted = document::convert(document, target, &Arc::new(convert_context))
+        .await
+        .map_err(|error| JobFailure::convert(&error))?;
+    if !converted.is_ours {
+        // Another worker was faster; its manifest is the one that counts.
+        return Ok(located.stored_before(job, converted.manifest));
+    }
+    Ok(JobOutcome {
+        state: converted.manifest.state.into(),
+        manifest: converted.manifest,
         source: located.source,
         output_path: located.output_path,
-        timing: ResultTiming {
-            read_s: Some(manifest.timing.wall_s),
-            ..ResultTiming::default()
-        },
-        manifest,
-        read_now: false,
-    }
+        timing: converted.timing,
+        read_now: true,
+    })
 }
 
 fn is_by(manifest: &Manifest, job: &Job) -> bool {
     manifest.job.as_deref() == Some(job.id.as_str())
-}
-
-fn state(document: DocumentState) -> ResultState {
-    match document {
-        DocumentState::Done => ResultState::Done,
-        DocumentState::Partial => ResultState::Partial,
-        DocumentState::Failed => ResultState::Failed,
-    }
-}
-
-/// Runs a stage in a span of its own; gives its seconds too.
-async fn timed<T>(
-    context: &JobContext,
-    stage: JobStage,
-    work: impl Future<Output = T>,
-) -> (T, f64) {
-    let started = Instant::now();
-    let result = work.instrument(logging::stage_span(stage)).await;
-    let took: Duration = started.elapsed();
-    context.metrics.stage(stage, took);
-    (result, took.as_secs_f64())
 }
