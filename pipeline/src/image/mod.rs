@@ -1,13 +1,13 @@
-//! A document's pages as bitmaps, and as the text they carry.
+//! Images of pages, from the document's bytes to the bitmap that an engine reads, and the text that a page brings along.
 //!
 //! Everything that touches a document's bytes runs in child processes of the same binary
 //! ([`crate::image::child`]); this side owns the deadlines ([`crate::image::rasterizer`]).
 
 pub mod rasterizer;
 pub mod child;
-pub mod facts;
-pub mod sound;
 mod protocol;
+pub mod inspection;
+pub mod text_layer_policy;
 mod text_layer;
 
 // The basics of pixels, on which all that follows stands.
@@ -40,7 +40,7 @@ pub struct PageImage {
 }
 
 impl PageImage {
-    /// Checks that there are as many bytes as the size says: bitmaps come from outside.
+    /// Checks that the size fits the pixels: bitmaps come from outside.
     ///
     /// # Errors
     /// If there are not; the text says what is wrong.

@@ -99,7 +99,7 @@ impl ReadTask {
                 parts,
                 folder: &mut self.folder,
             };
-            let input = read::Input {
+            let input = read::DocumentInput {
                 file,
                 password: self.password.as_ref().map(DocumentPassword::reveal),
                 rasterizer: &parts.rasterizer,

@@ -117,7 +117,7 @@ fn ppocr(machine: &MachineArgs) -> anyhow::Result<Arc<dyn Engine>> {
         None => cache(machine)?.join("onnxruntime/libonnxruntime.so"),
     };
     let config = PpOcrConfig {
-        lanes: machine.threads.map_or_else(cores, usize::from),
+        workers: machine.threads.map_or_else(cores, usize::from),
         ..PpOcrConfig::new(runtime)
     };
     Ok(Arc::new(PpOcr::load(&models(machine)?, config)?))

@@ -9,25 +9,15 @@ use std::cmp::Ordering;
 use super::{
     detector_input::{detector_input, detector_size},
     geometry::{LineBox, convex_hull, rectangle_along, smallest_rectangle},
-    orient::skew_deg,
+    orientation::skew_deg,
     runtime::OnnxNetwork,
+    tuning::detector::{BOX_THRESHOLD, GROW_RATIO, MAX_BOXES, MIN_CORE_PX, PIXEL_THRESHOLD},
 };
 use crate::image::{
     PageImage,
     binary::BinaryImage,
     components::{PixelRun, components},
 };
-
-/// The map's value from which a pixel belongs to a line (the model's configuration, `thresh`).
-const PIXEL_THRESHOLD: f32 = 0.3;
-/// Mean of the map from which a box counts (the model's configuration, `box_thresh`).
-const BOX_THRESHOLD: f32 = 0.5;
-/// Distance by which a core is grown, times its area over its perimeter (the model's configuration).
-const GROW_RATIO: f32 = 1.6;
-/// Cores thinner than this many pixels of the map are specks.
-const MIN_CORE: f32 = 3.0;
-/// Most boxes of a page, against maps that are all specks.
-const MAX_BOXES: usize = 5000;
 
 /// Finds the lines of `image`, in its own pixels, from top to bottom.
 pub(super) fn detect(
@@ -51,7 +41,7 @@ pub(super) fn detect(
     let mut boxes: Vec<LineBox> = boxes
         .into_iter()
         .map(|b| b.scaled(scale_x, scale_y))
-        .filter(|b| b.width > MIN_CORE && b.height > MIN_CORE)
+        .filter(|b| b.width > MIN_CORE_PX && b.height > MIN_CORE_PX)
         .collect();
     boxes.sort_by(from_top_to_bottom);
     Ok(boxes)
@@ -78,7 +68,7 @@ fn boxes_of_map(map: &ProbabilityMap<'_>) -> Vec<LineBox> {
     let cores: Vec<(LineBox, &[(i32, i32)])> = hulls
         .iter()
         .filter_map(|hull| Some((smallest_rectangle(hull)?, hull.as_slice())))
-        .filter(|(core, _)| core.width.min(core.height) >= MIN_CORE)
+        .filter(|(core, _)| core.width.min(core.height) >= MIN_CORE_PX)
         .filter(|(core, _)| mean_inside(map, core) >= BOX_THRESHOLD)
         .collect();
     let all: Vec<LineBox> = cores.iter().map(|(core, _)| *core).collect();

@@ -1,24 +1,23 @@
 //! The detector's input: a page scaled and normalized, one plane a channel.
 
-use super::runtime::InputTensor;
+use super::{
+    runtime::InputTensor,
+    tuning::detector::{ALIGN_PX, MAX_ENLARGEMENT, MAX_SIDE_PX, MIN_PIXELS},
+};
 use crate::image::{
     PageImage,
     resample::scale::{ScalePlan, triangle_taps},
 };
 
-/// The detector's sides are multiples of this.
-const ALIGN: u32 = 32;
-/// Pages smaller than so many pixels are scaled up, at most to double, so that their lines are seen.
-const MIN_PIXELS: f32 = 736.0 * 736.0;
-/// The longest side that the detector is given.
-const MAX_SIDE: f32 = 4096.0;
-
 /// Width and height of a page for the detector, with at most about `pixels` pixels.
 pub(super) fn detector_size(width: u32, height: u32, pixels: u32) -> (u32, u32) {
     let (w, h) = (width.max(1) as f32, height.max(1) as f32);
     let target = (w * h).clamp(MIN_PIXELS.min(pixels as f32), pixels as f32);
-    let scale = (target / (w * h)).sqrt().min(2.0).min(MAX_SIDE / w.max(h));
-    let side = |length: f32| ((length * scale / ALIGN as f32).round() as u32).max(1) * ALIGN;
+    let scale = (target / (w * h))
+        .sqrt()
+        .min(MAX_ENLARGEMENT)
+        .min(MAX_SIDE_PX / w.max(h));
+    let side = |length: f32| ((length * scale / ALIGN_PX as f32).round() as u32).max(1) * ALIGN_PX;
     (side(w), side(h))
 }
 

@@ -54,8 +54,11 @@ fn engine() -> &'static PpOcr {
     ENGINE.get_or_init(|| start(2))
 }
 
-fn start(lanes: usize) -> PpOcr {
-    let config = PpOcrConfig { lanes, ..config() };
+fn start(workers: usize) -> PpOcr {
+    let config = PpOcrConfig {
+        workers,
+        ..config()
+    };
     PpOcr::load(&models(), config).unwrap_or_else(|e| panic!("no model to test with: {e}"))
 }
 
@@ -160,11 +163,11 @@ fn a_reading_does_not_depend_on_what_else_is_read() {
 
 #[test]
 fn a_line_alone_reads_as_among_others() {
-    let weights = ModelFiles::read(&models(), &config().runtime).expect("it is there");
-    let mut lane = weights.lane().expect("it loads");
+    let files = ModelFiles::read(&models(), &config().runtime).expect("it is there");
+    let mut recognizer = files.recognizer().expect("it loads");
     let page = page();
     for line in lines(&read(10, page.clone())) {
-        let alone = recognise::recognise(&mut lane, &page, &line.quad).expect("it reads");
+        let alone = recognize::recognize(&mut recognizer, &page, &line.quad).expect("it reads");
         assert_eq!(
             (alone.text, Some(alone.confidence)),
             (line.text.clone(), line.confidence)
@@ -267,7 +270,7 @@ fn a_missing_model_says_what_to_do() {
         text.contains(DETECTOR_FILE) && text.contains("make setup"),
         "{text}"
     );
-    for name in [DETECTOR_FILE, RECOGNISER_FILE] {
+    for name in [DETECTOR_FILE, RECOGNIZER_FILE] {
         std::fs::write(empty.path().join(name), b"not a network").expect("writes");
     }
     let Err(error) = PpOcr::load(empty.path(), config()) else {

@@ -1,16 +1,15 @@
 //! The document of a child, whatever its format. Formats are told by their first bytes, never by name.
 
 use super::{
+    image_file::ImageFile,
     pdf,
     pdfium::{PdfFile, PdfiumLibrary},
-    pictures::ImageFile,
     pread::PreadFile,
     tiff::TiffFile,
 };
 use crate::image::{
-    facts::PageInspection,
-    protocol::{ChildError, ChildReply, DocumentFormat, StartRequest, WireLine},
-    rasterizer::TextLayerRequest,
+    inspection::PageInspection,
+    protocol::{ChildError, ChildReply, DocumentFormat, StartRequest, TextLayerRequest, WireLine},
 };
 
 /// Bytes of a file within which a PDF's header may begin (ISO 32000-1, Annex H, note 13).
@@ -29,7 +28,7 @@ pub(super) enum DocumentFile {
 
 /// A page that was inspected, and may be rendered.
 pub(super) struct Inspected<'s> {
-    facts: PageInspection,
+    inspection: PageInspection,
     page: InspectedPage<'s>,
 }
 
@@ -94,22 +93,22 @@ impl DocumentFile {
         let index = page
             .checked_sub(1)
             .ok_or_else(|| ChildError::PageDamaged("pages are counted from 1".to_owned()))?;
-        let (facts, page) = match self {
+        let (inspection, page) = match self {
             Self::Pdf(document) => {
-                let (facts, page) = pdf::inspect(document, index)?;
-                (facts, InspectedPage::Pdf(page))
+                let (inspection, page) = pdf::inspect(document, index)?;
+                (inspection, InspectedPage::Pdf(page))
             }
             Self::Picture(picture, _) => (picture.inspect()?, InspectedPage::Picture(picture)),
             Self::Tiff(tiff) => (tiff.inspect(index)?, InspectedPage::Tiff(tiff, index)),
         };
-        Ok(Inspected { facts, page })
+        Ok(Inspected { inspection, page })
     }
 }
 
 impl Inspected<'_> {
-    /// The inspection of a page.
-    pub fn facts(&self) -> &PageInspection {
-        &self.facts
+    /// What is on the page.
+    pub fn inspection(&self) -> &PageInspection {
+        &self.inspection
     }
 
     /// Its bitmap, `width * height * 3` bytes of RGB.

@@ -290,7 +290,7 @@ fn read(
     (progress, cancel): (&ProgressDisplay, &CancelToken),
 ) -> Result<ReadOutcome, ReadError> {
     let mut watched = ProgressSink { sink, progress };
-    let input = read::Input {
+    let input = read::DocumentInput {
         file,
         password: context.password,
         rasterizer: context.rasterizer,

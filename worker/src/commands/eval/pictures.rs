@@ -51,13 +51,13 @@ impl CaseImages<'_> {
             } => {
                 let file = File::open(&case.path).ok()?;
                 let document = rasterizer.open(file, *password, limits, cancel).ok()?;
-                let plan = RenderRequest {
+                let request = RenderRequest {
                     dpi: DPI,
                     max_side_px: LONGEST_SIDE_PX,
-                    text: TextLayerRequest::None,
+                    text_layer: TextLayerRequest::None,
                 };
                 let page = case.page.unwrap_or(1);
-                let drawn = document.page(page, &|_| plan, cancel).ok()?;
+                let drawn = document.inspect(page, cancel).ok()?.render(&request).ok()?;
                 let jpeg = preview::preview(&drawn.image, case.rotation).jpeg;
                 (!jpeg.is_empty()).then_some(jpeg)
             }

@@ -21,7 +21,7 @@
 
 use recto_schemas::{Reason, TextLayer};
 
-use super::facts::{PageInspection, TextInspection};
+use super::inspection::{PageInspection, TextInspection};
 
 /// Share of characters without a meaning from which text is not trusted.
 const MOST_UNMAPPED: f32 = 0.02;
@@ -41,27 +41,27 @@ const BESIDE_A_LARGE_IMAGE: u32 = 200;
 const MANY_PATHS: u32 = 300;
 const BESIDE_MANY_PATHS: u32 = 100;
 
-/// Where a page's text is to come from, and why.
+/// The source of a page's text, and the reason for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TextSource {
-    /// Take the page's own text.
-    Use(Reason),
-    /// Read its image.
-    Read(Reason),
+    /// The page's own text.
+    TextLayer(Reason),
+    /// Its image, read by the engine.
+    Ocr(Reason),
 }
 
-/// Decides where a page's text is to come from.
-pub fn text_layer_verdict(facts: &PageInspection, choice: TextLayer) -> TextSource {
-    let text = &facts.text;
+/// Chooses the source of a page's text.
+pub fn text_source(inspection: &PageInspection, choice: TextLayer) -> TextSource {
+    let text = &inspection.text;
     match choice {
         TextLayer::Never => read("text-layer-never", "--text-layer never was asked for"),
         _ if text.characters == 0 => read("no-text-layer", "the page has no text of its own"),
-        TextLayer::Always => TextSource::Use(reason(
+        TextLayer::Always => TextSource::TextLayer(reason(
             "text-layer-always",
             "--text-layer always was asked for",
         )),
-        TextLayer::Auto => doubt(facts).unwrap_or_else(|| {
-            TextSource::Use(reason(
+        TextLayer::Auto => doubt(inspection).unwrap_or_else(|| {
+            TextSource::TextLayer(reason(
                 "sound-text-layer",
                 "the page's own text is visible and mapped to Unicode",
             ))
@@ -69,12 +69,12 @@ pub fn text_layer_verdict(facts: &PageInspection, choice: TextLayer) -> TextSour
     }
 }
 
-fn doubt(facts: &PageInspection) -> Option<TextSource> {
-    let text = &facts.text;
+fn doubt(inspection: &PageInspection) -> Option<TextSource> {
+    let text = &inspection.text;
     let unseen = text.hidden.saturating_add(text.covered);
     let share = |part: u32| part as f32 / text.characters.max(1) as f32;
     let seen = TextInspection::visible(text);
-    let whole_page = facts.image_coverage > WHOLE_PAGE;
+    let whole_page = inspection.image_coverage > WHOLE_PAGE;
     let doubt = if share(text.unmapped) > MOST_UNMAPPED {
         read(
             "unmapped-characters",
@@ -99,13 +99,13 @@ fn doubt(facts: &PageInspection) -> Option<TextSource> {
             "form fields or notes show text that is not in the page's own",
         )
     } else if (whole_page && seen < MORE_THAN_A_STAMP)
-        || (facts.image_coverage > LARGE_IMAGE && seen < BESIDE_A_LARGE_IMAGE)
+        || (inspection.image_coverage > LARGE_IMAGE && seen < BESIDE_A_LARGE_IMAGE)
     {
         read(
             "image-may-hold-text",
             "images cover much of the page, and there is little text beside them",
         )
-    } else if facts.paths > MANY_PATHS && seen < BESIDE_MANY_PATHS {
+    } else if inspection.paths > MANY_PATHS && seen < BESIDE_MANY_PATHS {
         read(
             "drawn-text",
             "much is drawn on the page, which may be outlines of letters",
@@ -117,7 +117,7 @@ fn doubt(facts: &PageInspection) -> Option<TextSource> {
 }
 
 fn read(kind: &str, message: &str) -> TextSource {
-    TextSource::Read(reason(kind, message))
+    TextSource::Ocr(reason(kind, message))
 }
 
 fn reason(kind: &str, message: &str) -> Reason {
@@ -151,10 +151,10 @@ mod tests {
         }
     }
 
-    fn verdict(facts: &PageInspection, choice: TextLayer) -> (bool, String) {
-        match text_layer_verdict(facts, choice) {
-            TextSource::Use(reason) => (true, reason.kind),
-            TextSource::Read(reason) => (false, reason.kind),
+    fn verdict(inspection: &PageInspection, choice: TextLayer) -> (bool, String) {
+        match text_source(inspection, choice) {
+            TextSource::TextLayer(reason) => (true, reason.kind),
+            TextSource::Ocr(reason) => (false, reason.kind),
         }
     }
 
@@ -217,9 +217,13 @@ mod tests {
             // Letters as outlines, with a page number as text.
             (page([3, 0, 0, 0, 0], 0.0, 2400), false, "drawn-text"),
         ];
-        for (facts, uses, kind) in cases {
+        for (inspection, uses, kind) in cases {
             let expected = (uses, kind.to_owned());
-            assert_eq!(verdict(&facts, TextLayer::Auto), expected, "{facts:?}");
+            assert_eq!(
+                verdict(&inspection, TextLayer::Auto),
+                expected,
+                "{inspection:?}"
+            );
         }
     }
 

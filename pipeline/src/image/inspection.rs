@@ -16,7 +16,7 @@ pub struct PageInspection {
     /// no single image covers most of the page.
     pub image_dpi: Option<f32>,
     /// Size as displayed in pixels, for pictures; `None` for PDF pages, which have no size of their own.
-    pub picture_px: Option<(u32, u32)>,
+    pub image_px: Option<(u32, u32)>,
     /// Drawn lines, curves and areas.
     pub paths: u32,
     /// Fonts that are neither in the document nor built into PDFium, so that substitutes are drawn.

@@ -9,7 +9,7 @@ use image::{
 
 use super::pread::PreadFile;
 use crate::image::{
-    facts::PageInspection,
+    inspection::PageInspection,
     protocol::{ChildError, DocumentFormat},
 };
 
@@ -81,7 +81,7 @@ impl ImageFile {
         if decoder.total_bytes() > self.max_bytes {
             return Err(too_large(head.size));
         }
-        head.facts()
+        head.inspection()
     }
 
     /// Decodes it, upright, to a bitmap of that size.
@@ -107,7 +107,7 @@ impl ImageFile {
 impl ImageHeader {
     /// The page that the picture is. Where its pixels are not square, the coarser direction counts as
     /// stretched to the finer one.
-    pub fn facts(&self) -> Result<PageInspection, ChildError> {
+    pub fn inspection(&self) -> Result<PageInspection, ChildError> {
         let (mut width, mut height) = (f64::from(self.size.0), f64::from(self.size.1));
         if width < 1.0 || height < 1.0 {
             return Err(ChildError::PageDamaged(
@@ -128,7 +128,7 @@ impl ImageHeader {
             height_pt: (height / dpi * 72.0) as f32,
             image_coverage: 1.0,
             image_dpi: Some(dpi as f32),
-            picture_px: Some((width as u32, height as u32)),
+            image_px: Some((width as u32, height as u32)),
             ..PageInspection::default()
         })
     }
@@ -261,25 +261,25 @@ mod tests {
             (Some((1.0, 1.0)), (918.0, 1188.0, (2550, 3300))),
         ];
         for (dpi, (width, height, pixels)) in cases {
-            let facts = head((2550, 3300), dpi, upright).facts().unwrap();
+            let inspection = head((2550, 3300), dpi, upright).inspection().unwrap();
             assert_eq!(
-                (facts.width_pt, facts.height_pt),
+                (inspection.width_pt, inspection.height_pt),
                 (width, height),
                 "{dpi:?}"
             );
-            assert_eq!(facts.picture_px, Some(pixels));
+            assert_eq!(inspection.image_px, Some(pixels));
         }
     }
 
     #[test]
     fn fax_pixels_become_square_and_turned_pictures_upright() {
         let fax = head((1728, 1078), Some((204.0, 98.0)), Orientation::NoTransforms);
-        let facts = fax.facts().unwrap();
-        assert_eq!(facts.picture_px, Some((1728, 2244)));
-        assert_eq!(facts.width_pt.round(), 610.0);
-        assert_eq!(facts.height_pt.round(), 792.0);
+        let inspection = fax.inspection().unwrap();
+        assert_eq!(inspection.image_px, Some((1728, 2244)));
+        assert_eq!(inspection.width_pt.round(), 610.0);
+        assert_eq!(inspection.height_pt.round(), 792.0);
         let turned = head((300, 200), Some((300.0, 300.0)), Orientation::Rotate90);
-        assert_eq!(turned.facts().unwrap().picture_px, Some((200, 300)));
+        assert_eq!(turned.inspection().unwrap().image_px, Some((200, 300)));
     }
 
     #[test]

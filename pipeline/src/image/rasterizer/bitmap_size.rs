@@ -1,9 +1,9 @@
-//! How large a bitmap becomes: the plan's wish, held to the limits before any memory is taken.
+//! Size of a page's bitmap: the request, held to the limits before any memory is allocated.
 
 use recto_schemas::{DocumentLimits, ReadWarning};
 
 use super::{RasterError, RenderRequest, TextLayerRequest};
-use crate::image::facts::PageInspection;
+use crate::image::inspection::PageInspection;
 
 /// Below this resolution type of ordinary size cannot be read; the lowest that may be asked for
 /// ([`recto_schemas::Options::dpi`]).
@@ -15,6 +15,9 @@ const MAX_SIDE_PX: f64 = 32_767.0;
 /// Sizes that a page can have, in points. PDF allows 14,400; broken documents claim anything.
 const MAX_SIDE_PT: f32 = 1e6;
 
+/// Share of the wanted resolution below which a bitmap's was lowered, not only rounded.
+const ROUNDING: f64 = 0.999;
+
 /// Size and resolution of a bitmap.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct BitmapSize {
@@ -24,13 +27,22 @@ pub(super) struct BitmapSize {
     pub warning: Option<ReadWarning>,
 }
 
+/// The resolution of a bitmap, and two that it might have had.
+struct Resolutions {
+    dpi: f64,
+    /// Without the pixel limit.
+    wanted: f64,
+    /// Without the limit on the longest side either.
+    preferred: f64,
+}
+
 /// The size of the bitmap of a page.
 pub(super) fn bitmap_size(
-    facts: &PageInspection,
-    plan: &RenderRequest,
+    inspection: &PageInspection,
+    request: &RenderRequest,
     limits: &DocumentLimits,
 ) -> Result<BitmapSize, RasterError> {
-    let (width_pt, height_pt) = (facts.width_pt, facts.height_pt);
+    let (width_pt, height_pt) = (inspection.width_pt, inspection.height_pt);
     let possible = |side: f32| side > 0.0 && side < MAX_SIDE_PT;
     if !possible(width_pt) || !possible(height_pt) {
         return Err(RasterError::PageTooLarge(format!(
@@ -38,23 +50,23 @@ pub(super) fn bitmap_size(
         )));
     }
     let inches = (f64::from(width_pt) / 72.0, f64::from(height_pt) / 72.0);
-    let mut wish = f64::from(plan.dpi).max(1.0);
-    if let Some((width, height)) = facts.picture_px {
+    let mut preferred = f64::from(request.dpi).max(1.0);
+    if let Some((width, height)) = inspection.image_px {
         // A picture has all its pixels at its own resolution.
         let own = (f64::from(width) / inches.0).max(f64::from(height) / inches.1);
-        wish = wish.min(own);
+        preferred = preferred.min(own);
     }
     let longest = inches.0.max(inches.1);
-    let side = f64::from(plan.max_side_px).clamp(1.0, MAX_SIDE_PX);
-    let wanted = wish.min(side / longest);
+    let side = f64::from(request.max_side_px).clamp(1.0, MAX_SIDE_PX);
+    let wanted = preferred.min(side / longest);
     let most = limits.max_page_pixels as f64;
     let dpi = wanted.min((most / (inches.0 * inches.1)).sqrt());
     // Text of the page's own needs no bitmap that can be read, and a picture is what it is.
-    if plan.text == TextLayerRequest::None && facts.picture_px.is_none() {
+    if request.text_layer == TextLayerRequest::None && inspection.image_px.is_none() {
         let lowered_by_limit = dpi < wanted && dpi < LEAST_READABLE_DPI;
         let shortest = inches.0.min(inches.1) * dpi;
-        if lowered_by_limit || (dpi < wish && shortest < LEAST_SIDE_PX) {
-            return Err(unreadable(facts, dpi, lowered_by_limit));
+        if lowered_by_limit || (dpi < preferred && shortest < LEAST_SIDE_PX) {
+            return Err(unreadable(inspection, dpi, lowered_by_limit));
         }
     }
     let pixels = |inches: f64| (inches * dpi).round().clamp(1.0, MAX_SIDE_PX) as u32;
@@ -72,27 +84,40 @@ pub(super) fn bitmap_size(
         height,
         // More digits are noise from sizes that are told in points.
         dpi: ((dpi * 100.0).round() / 100.0) as f32,
-        warning: warning(facts, (dpi, wanted, wish), limits),
+        warning: warning(
+            inspection,
+            &Resolutions {
+                dpi,
+                wanted,
+                preferred,
+            },
+            limits,
+        ),
     })
 }
 
 fn warning(
-    facts: &PageInspection,
-    (dpi, wanted, wish): (f64, f64, f64),
+    inspection: &PageInspection,
+    resolutions: &Resolutions,
     limits: &DocumentLimits,
 ) -> Option<ReadWarning> {
-    let message = if dpi < wanted * 0.999 {
+    let &Resolutions {
+        dpi,
+        wanted,
+        preferred,
+    } = resolutions;
+    let message = if dpi < wanted * ROUNDING {
         format!(
             "rasterized at {dpi:.0} instead of {wanted:.0} dpi, to stay within \
              --max-megapixels {}",
             limits.max_page_pixels as f64 / 1e6
         )
-    } else if dpi < wish && dpi < LEAST_READABLE_DPI {
+    } else if dpi < preferred && dpi < LEAST_READABLE_DPI {
         format!(
             "rasterized at {dpi:.0} dpi, because the page is {:.0} × {:.0} inches; small type may \
              be lost",
-            facts.width_pt / 72.0,
-            facts.height_pt / 72.0
+            inspection.width_pt / 72.0,
+            inspection.height_pt / 72.0
         )
     } else {
         return None;
@@ -105,7 +130,7 @@ fn warning(
     })
 }
 
-fn unreadable(facts: &PageInspection, dpi: f64, by_pixels: bool) -> RasterError {
+fn unreadable(inspection: &PageInspection, dpi: f64, by_pixels: bool) -> RasterError {
     let advice = if by_pixels {
         "; raise --max-megapixels"
     } else {
@@ -113,7 +138,7 @@ fn unreadable(facts: &PageInspection, dpi: f64, by_pixels: bool) -> RasterError 
     };
     RasterError::PageTooLarge(format!(
         "the page is {} × {} points; a bitmap of it would have {dpi:.1} dpi, too few to read{advice}",
-        facts.width_pt, facts.height_pt,
+        inspection.width_pt, inspection.height_pt,
     ))
 }
 
@@ -129,16 +154,16 @@ mod tests {
         }
     }
 
-    fn plan(dpi: f32, max_side_px: u32) -> RenderRequest {
+    fn request(dpi: f32, max_side_px: u32) -> RenderRequest {
         RenderRequest {
             dpi,
             max_side_px,
-            text: TextLayerRequest::None,
+            text_layer: TextLayerRequest::None,
         }
     }
 
-    fn size(facts: &PageInspection, plan: &RenderRequest) -> (u32, u32, u32, bool) {
-        let size = bitmap_size(facts, plan, &DocumentLimits::default()).unwrap();
+    fn size(inspection: &PageInspection, request: &RenderRequest) -> (u32, u32, u32, bool) {
+        let size = bitmap_size(inspection, request, &DocumentLimits::default()).unwrap();
         (
             size.width,
             size.height,
@@ -150,14 +175,14 @@ mod tests {
     #[test]
     fn ordinary_pages_get_the_resolution_that_is_wanted() {
         let a4 = page(595.0, 842.0);
-        assert_eq!(size(&a4, &plan(200.0, 4000)), (1653, 2339, 200, false));
-        assert_eq!(size(&a4, &plan(200.0, 1000)), (707, 1000, 86, false));
+        assert_eq!(size(&a4, &request(200.0, 4000)), (1653, 2339, 200, false));
+        assert_eq!(size(&a4, &request(200.0, 1000)), (707, 1000, 86, false));
     }
 
     #[test]
     fn posters_are_lowered_to_the_pixel_limit_and_say_so() {
         let a0 = page(2384.0, 3370.0);
-        let (width, height, dpi, warned) = size(&a0, &plan(200.0, 20_000));
+        let (width, height, dpi, warned) = size(&a0, &request(200.0, 20_000));
         assert!(u64::from(width) * u64::from(height) <= 40_000_000);
         assert_eq!((dpi, warned), (161, true));
     }
@@ -188,28 +213,29 @@ mod tests {
                 "the page claims to be 1000000000 × 5 points",
             ),
         ];
-        for (facts, side, message) in cases {
-            let error = bitmap_size(&facts, &plan(200.0, side), &limits).unwrap_err();
+        for (inspection, side, message) in cases {
+            let error = bitmap_size(&inspection, &request(200.0, side), &limits).unwrap_err();
             assert_eq!(error.kind(), "page-too-large");
             assert_eq!(error.to_string(), message);
         }
         // Drawings of that size have large type; what an engine makes no use of is no loss.
-        let drawing = bitmap_size(&page(10_976.0, 7_102.0), &plan(200.0, 4000), &limits).unwrap();
+        let drawing =
+            bitmap_size(&page(10_976.0, 7_102.0), &request(200.0, 4000), &limits).unwrap();
         assert_eq!(drawing.width, 4000);
         assert_eq!(
             drawing.warning.unwrap().message,
             "rasterized at 26 dpi, because the page is 152 × 99 inches; small type may be lost"
         );
         // What the person asked for is readable to them.
-        assert!(bitmap_size(&page(595.0, 842.0), &plan(20.0, 4000), &limits).is_ok());
+        assert!(bitmap_size(&page(595.0, 842.0), &request(20.0, 4000), &limits).is_ok());
     }
 
     #[test]
     fn a_page_with_text_of_its_own_may_have_any_bitmap() {
-        let mut plan = plan(200.0, 4000);
-        plan.text = TextLayerRequest::Visible;
+        let mut request = request(200.0, 4000);
+        request.text_layer = TextLayerRequest::Visible;
         assert_eq!(
-            size(&page(14_400.0, 14_400.0), &plan),
+            size(&page(14_400.0, 14_400.0), &request),
             (4000, 4000, 20, true)
         );
     }
@@ -217,9 +243,12 @@ mod tests {
     #[test]
     fn pictures_are_never_scaled_up() {
         let mut picture = page(612.0, 792.0);
-        picture.picture_px = Some((850, 1100));
-        assert_eq!(size(&picture, &plan(300.0, 4000)), (850, 1100, 100, false));
-        assert_eq!(size(&picture, &plan(50.0, 4000)), (425, 550, 50, false));
+        picture.image_px = Some((850, 1100));
+        assert_eq!(
+            size(&picture, &request(300.0, 4000)),
+            (850, 1100, 100, false)
+        );
+        assert_eq!(size(&picture, &request(50.0, 4000)), (425, 550, 50, false));
     }
 
     #[test]
@@ -228,14 +257,14 @@ mod tests {
             max_page_pixels: 10,
             ..DocumentLimits::default()
         };
-        let mut plan = plan(1200.0, u32::MAX);
-        plan.text = TextLayerRequest::All;
-        for facts in [
+        let mut request = request(1200.0, u32::MAX);
+        request.text_layer = TextLayerRequest::All;
+        for inspection in [
             page(999_999.0, 0.001),
             page(3.0, 3.0),
             page(900_000.0, 900_000.0),
         ] {
-            let size = bitmap_size(&facts, &plan, &limits).unwrap();
+            let size = bitmap_size(&inspection, &request, &limits).unwrap();
             assert!(size.width >= 1 && size.height >= 1);
             assert!(size.width * size.height <= 10, "{size:?}");
         }

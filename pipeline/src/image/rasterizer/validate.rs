@@ -1,7 +1,7 @@
 //! Validation of a child's replies: a child may be in the hands of the document it reads.
 
 use crate::{
-    image::{facts::PageInspection, protocol::WireLine},
+    image::{inspection::PageInspection, protocol::WireLine},
     page::{Point, Quad, TextLine},
 };
 
@@ -18,11 +18,13 @@ pub(super) fn sentence(text: &str) -> String {
         .collect()
 }
 
-/// Facts whose numbers are what they claim to be.
-pub(super) fn facts(mut facts: PageInspection) -> PageInspection {
-    facts.image_coverage = number(facts.image_coverage).clamp(0.0, 1.0);
-    facts.image_dpi = facts.image_dpi.filter(|dpi| dpi.is_finite() && *dpi > 0.0);
-    facts
+/// An inspection whose numbers are in their ranges.
+pub(super) fn inspection(mut inspection: PageInspection) -> PageInspection {
+    inspection.image_coverage = number(inspection.image_coverage).clamp(0.0, 1.0);
+    inspection.image_dpi = inspection
+        .image_dpi
+        .filter(|dpi| dpi.is_finite() && *dpi > 0.0);
+    inspection
 }
 
 /// Lines that lie on the bitmap and hold text.

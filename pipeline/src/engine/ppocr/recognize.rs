@@ -2,7 +2,7 @@
 //!
 //! Each line runs alone: its text cannot depend on its neighbors, and nothing is wasted on padding.
 
-use super::{crop::line_input, weights::LineRecognizer};
+use super::{crop::line_input, model_files::LineRecognizer};
 use crate::{image::PageImage, page::Quad};
 
 /// Class of the CTC blank.
@@ -20,22 +20,22 @@ pub(super) struct RecognizedText {
 }
 
 /// Reads the line with these corners, clockwise from the text's top left.
-pub(super) fn recognise(
-    lane: &mut LineRecognizer,
+pub(super) fn recognize(
+    recognizer: &mut LineRecognizer,
     image: &PageImage,
     quad: &Quad,
 ) -> Result<RecognizedText, String> {
-    let characters = &lane.characters;
+    let characters = &recognizer.characters;
     let take = |shape: &[usize], values: &[f32]| match *shape {
         [1, _, classes] if classes == characters.len() + 1 => {
             Ok(decode(values.chunks_exact(classes).map(best), characters))
         }
         _ => Err(format!(
-            "the recogniser gave the shape {shape:?} for {} characters",
+            "the recognizer gave the shape {shape:?} for {} characters",
             characters.len()
         )),
     };
-    lane.recogniser.run(&line_input(image, quad), take)
+    recognizer.network.run(&line_input(image, quad), take)
 }
 
 /// The best class of a step.

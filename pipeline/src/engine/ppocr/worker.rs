@@ -1,8 +1,8 @@
-//! The engine's threads, and the steps in which they read a page.
+//! The engine's workers, and the steps in which they read a page.
 //!
-//! A lane is a thread that runs whole networks by itself: several small jobs at a time use cores
-//! better than several threads at one. A page's first step finds its lines and turns it upright; its
-//! lines then go back into the queue in chunks, ahead of other pages, so that all lanes share them.
+//! A worker is a thread that runs whole networks by itself: several small items at a time use cores
+//! better than several threads at one. A page's first step finds its lines and rotates it upright; its
+//! lines then go back into the queue in chunks, ahead of other pages, so that all workers share them.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -18,11 +18,12 @@ use recto_schemas::EngineName;
 use super::{
     config::PpOcrConfig,
     detect::detect,
-    detectors::DetectorPool,
+    detector_pool::DetectorPool,
     geometry::LineBox,
-    orient::{lines_run_down, probe, skew_deg, stances},
-    recognise::{RecognizedText, recognise},
-    weights::LineRecognizer,
+    model_files::LineRecognizer,
+    orientation::{lines_run_down, orientation_candidates, probe, skew_deg},
+    recognize::{RecognizedText, recognize},
+    tuning::workers::LINES_PER_ITEM,
 };
 use crate::{
     engine::{
@@ -33,19 +34,16 @@ use crate::{
     page::{Quad, TextLine},
 };
 
-/// Lines that go to a lane at a time.
-const CHUNK: usize = 6;
-
 /// State that all workers share.
 pub(super) struct PpOcrContext {
     pub(super) config: PpOcrConfig,
     pub(super) queue: FairQueue<WorkItem>,
-    /// Nanoseconds at work, all lanes together.
     pub(super) detectors: DetectorPool,
+    /// Nanoseconds at work, all workers together.
     pub(super) busy_ns: AtomicU64,
 }
 
-/// A piece of work for a lane.
+/// A piece of work for a worker.
 pub(super) enum WorkItem {
     /// Find the lines of a request's next page.
     Page(Arc<PendingRequest>),
@@ -53,22 +51,22 @@ pub(super) enum WorkItem {
     Lines(Arc<PendingPage>, Vec<usize>),
 }
 
-/// A request on its way.
+/// A request of which not all pages are read.
 pub(super) struct PendingRequest {
-    request: EngineRequest,
+    engine_request: EngineRequest,
     submitted: Instant,
     state: Mutex<RequestState>,
 }
 
 struct RequestState {
-    reply: Option<ResponseSender>,
-    readings: Vec<OcrResult>,
+    sender: Option<ResponseSender>,
+    results: Vec<OcrResult>,
     queued: Option<Duration>,
 }
 
 /// A page whose lines are being read.
 pub(super) struct PendingPage {
-    job: Arc<PendingRequest>,
+    request: Arc<PendingRequest>,
     image: Arc<PageImage>,
     rotation: u16,
     boxes: Vec<LineBox>,
@@ -78,111 +76,113 @@ pub(super) struct PendingPage {
 struct PageState {
     lines: Vec<Option<TextLine>>,
     /// Lines that are still to be read.
-    left: usize,
+    remaining: usize,
     worked: Duration,
 }
 
 impl PendingRequest {
-    pub(super) fn new(request: EngineRequest, reply: ResponseSender) -> Self {
+    pub(super) fn new(request: EngineRequest, sender: ResponseSender) -> Self {
         let state = RequestState {
-            reply: Some(reply),
-            readings: Vec::new(),
+            sender: Some(sender),
+            results: Vec::new(),
             queued: None,
         };
         Self {
-            request,
+            engine_request: request,
             submitted: Instant::now(),
             state: Mutex::new(state),
         }
     }
 
     /// Answers the request, once.
-    fn answer(&self, answer: EngineResponse) {
-        if let Some(reply) = lock(&self.state).reply.take() {
-            reply.send(answer);
+    fn answer(&self, response: EngineResponse) {
+        if let Some(sender) = lock(&self.state).sender.take() {
+            sender.send(response);
         }
     }
 
     /// Returns true if nobody waits for the rest any more.
     fn is_over(&self) -> bool {
-        if self.request.cancel.is_cancelled() {
+        if self.engine_request.cancel.is_cancelled() {
             self.answer(Err(EngineError::Cancelled));
         }
-        lock(&self.state).reply.is_none()
+        lock(&self.state).sender.is_none()
     }
 }
 
 /// Works until the queue is closed.
-pub(super) fn run(shared: &PpOcrContext, mut lane: LineRecognizer) {
-    while let Some(step) = shared.queue.pop() {
+pub(super) fn run(context: &PpOcrContext, mut recognizer: LineRecognizer) {
+    while let Some(item) = context.queue.pop() {
         let start = Instant::now();
-        let job = Arc::clone(match &step {
-            WorkItem::Page(job) => job,
-            WorkItem::Lines(page, _) => &page.job,
+        let request = Arc::clone(match &item {
+            WorkItem::Page(request) => request,
+            WorkItem::Lines(page, _) => &page.request,
         });
-        if !job.is_over() {
-            let done = catch_unwind(AssertUnwindSafe(|| match step {
-                WorkItem::Page(job) => begin_page(shared, &mut lane, &job),
-                WorkItem::Lines(page, lines) => read_lines(shared, &mut lane, &page, &lines),
+        if !request.is_over() {
+            let done = catch_unwind(AssertUnwindSafe(|| match item {
+                WorkItem::Page(request) => begin_page(context, &mut recognizer, &request),
+                WorkItem::Lines(page, lines) => read_lines(context, &mut recognizer, &page, &lines),
             }));
             match done {
                 Ok(Ok(())) => {}
-                Ok(Err(reason)) => job.answer(Err(EngineError::Model(reason))),
-                Err(_) => job.answer(Err(EngineError::Model("it panicked".to_owned()))),
+                Ok(Err(reason)) => request.answer(Err(EngineError::Model(reason))),
+                Err(_) => request.answer(Err(EngineError::Model("it panicked".to_owned()))),
             }
         }
         let spent = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        shared.busy_ns.fetch_add(spent, Ordering::Relaxed);
+        context.busy_ns.fetch_add(spent, Ordering::Relaxed);
     }
 }
 
-/// Finds the lines of the job's next page, turns it upright, and hands its lines out.
+/// Finds the lines of a request's next page, rotates it upright, and hands its lines out.
 fn begin_page(
-    shared: &PpOcrContext,
-    lane: &mut LineRecognizer,
-    job: &Arc<PendingRequest>,
+    context: &PpOcrContext,
+    recognizer: &mut LineRecognizer,
+    request: &Arc<PendingRequest>,
 ) -> Result<(), String> {
     let start = Instant::now();
     let index = {
-        let mut state = lock(&job.state);
-        state.queued.get_or_insert_with(|| job.submitted.elapsed());
-        state.readings.len()
+        let mut state = lock(&request.state);
+        state
+            .queued
+            .get_or_insert_with(|| request.submitted.elapsed());
+        state.results.len()
     };
-    let Some(image) = job.request.pages.get(index) else {
+    let Some(image) = request.engine_request.pages.get(index) else {
         return Err(format!("the request has no page {index}"));
     };
     image.check()?;
-    let upright = stand_up(shared, lane, Arc::clone(image))?;
+    let upright = correct_orientation(context, recognizer, Arc::clone(image))?;
     let count = upright.boxes.len();
     let mut lines = vec![None; count];
-    let mut left: Vec<usize> = (0..count).collect();
+    let mut unread: Vec<usize> = (0..count).collect();
     for (i, text) in upright.texts {
-        lines[i] = line_of(shared, text, upright.boxes[i].quad());
-        left.retain(|other| *other != i);
+        lines[i] = line_of(context, text, upright.boxes[i].quad());
+        unread.retain(|other| *other != i);
     }
     let page = Arc::new(PendingPage {
-        job: Arc::clone(job),
+        request: Arc::clone(request),
         image: upright.image,
         rotation: upright.rotation,
         boxes: upright.boxes,
         state: Mutex::new(PageState {
             lines,
-            left: left.len(),
+            remaining: unread.len(),
             worked: start.elapsed(),
         }),
     });
-    if left.is_empty() {
-        return finish_page(shared, &page);
+    if unread.is_empty() {
+        return finish_page(context, &page);
     }
-    for chunk in left.chunks(CHUNK) {
-        shared
+    for chunk in unread.chunks(LINES_PER_ITEM) {
+        context
             .queue
             .push_next(WorkItem::Lines(Arc::clone(&page), chunk.to_vec()));
     }
     Ok(())
 }
 
-/// A page that stands upright.
+/// A page that is upright.
 struct UprightPage {
     image: Arc<PageImage>,
     rotation: u16,
@@ -191,25 +191,25 @@ struct UprightPage {
     texts: Vec<(usize, RecognizedText)>,
 }
 
-/// Finds lines and turns the page until they stand upright.
-fn stand_up(
-    shared: &PpOcrContext,
-    lane: &mut LineRecognizer,
+/// Finds lines and rotates the page until they are upright.
+fn correct_orientation(
+    context: &PpOcrContext,
+    recognizer: &mut LineRecognizer,
     image: Arc<PageImage>,
 ) -> Result<UprightPage, String> {
-    let pixels = shared.config.detector_pixels;
+    let pixels = context.config.detector_pixels;
     let (original, mut image, mut rotation) = (Arc::clone(&image), image, 0u16);
-    let mut boxes = detect(&mut shared.detectors.borrow(), &image, pixels)?;
+    let mut boxes = detect(&mut context.detectors.take(), &image, pixels)?;
     if lines_run_down(&boxes) {
         rotation = 90;
         image = Arc::new(original.rotated(rotation));
-        boxes = detect(&mut shared.detectors.borrow(), &image, pixels)?;
+        boxes = detect(&mut context.detectors.take(), &image, pixels)?;
     }
-    let mut probed = probe(lane, &image, &boxes)?;
+    let mut probed = probe(recognizer, &image, &boxes)?;
     if probed.upside_down {
         rotation += 180;
         image = Arc::new(original.rotated(rotation));
-        boxes = detect(&mut shared.detectors.borrow(), &image, pixels)?;
+        boxes = detect(&mut context.detectors.take(), &image, pixels)?;
         probed.texts.clear();
     }
     Ok(UprightPage {
@@ -222,20 +222,20 @@ fn stand_up(
 
 /// Reads some lines of a page; whoever reads the last finishes the page.
 fn read_lines(
-    shared: &PpOcrContext,
-    lane: &mut LineRecognizer,
+    context: &PpOcrContext,
+    recognizer: &mut LineRecognizer,
     page: &Arc<PendingPage>,
     indices: &[usize],
 ) -> Result<(), String> {
     let start = Instant::now();
     let mut read = Vec::with_capacity(indices.len());
     for &i in indices {
-        if page.job.is_over() {
+        if page.request.is_over() {
             return Ok(());
         }
         let mut found: Option<(RecognizedText, Quad)> = None;
-        for quad in stances(&page.boxes[i]) {
-            let text = recognise(lane, &page.image, &quad)?;
+        for quad in orientation_candidates(&page.boxes[i]) {
+            let text = recognize(recognizer, &page.image, &quad)?;
             if found
                 .as_ref()
                 .is_none_or(|(best, _)| text.confidence > best.confidence)
@@ -245,27 +245,27 @@ fn read_lines(
         }
         read.push((
             i,
-            found.and_then(|(text, quad)| line_of(shared, text, quad)),
+            found.and_then(|(text, quad)| line_of(context, text, quad)),
         ));
     }
     let mut state = lock(&page.state);
     for (i, line) in read {
         state.lines[i] = line;
     }
-    state.left -= indices.len();
+    state.remaining -= indices.len();
     state.worked += start.elapsed();
-    let last = state.left == 0;
+    let last = state.remaining == 0;
     drop(state);
     if last {
-        finish_page(shared, page)
+        finish_page(context, page)
     } else {
         Ok(())
     }
 }
 
 /// The line, if it reads surely enough and is not empty.
-fn line_of(shared: &PpOcrContext, text: RecognizedText, quad: Quad) -> Option<TextLine> {
-    if text.text.is_empty() || text.confidence < shared.config.text_score {
+fn line_of(context: &PpOcrContext, text: RecognizedText, quad: Quad) -> Option<TextLine> {
+    if text.text.is_empty() || text.confidence < context.config.text_score {
         return None;
     }
     let [a, _, _, d] = quad.0;
@@ -278,17 +278,17 @@ fn line_of(shared: &PpOcrContext, text: RecognizedText, quad: Quad) -> Option<Te
     })
 }
 
-/// Makes the page's reading; answers the request after its last page, else goes on with its next.
-fn finish_page(shared: &PpOcrContext, page: &PendingPage) -> Result<(), String> {
+/// Makes the page's result; answers the request after its last page, else goes on with its next.
+fn finish_page(context: &PpOcrContext, page: &PendingPage) -> Result<(), String> {
     let (lines, worked) = {
         let mut state = lock(&page.state);
         (std::mem::take(&mut state.lines), state.worked)
     };
     let lines: Vec<TextLine> = lines.into_iter().flatten().collect();
-    let job = &page.job;
-    let mut state = lock(&job.state);
-    let reading = OcrResult {
-        first: state.readings.len(),
+    let request = &page.request;
+    let mut state = lock(&request.state);
+    let result = OcrResult {
+        first: state.results.len(),
         count: 1,
         engine: EngineName::Ppocr,
         confidence: mean_confidence(&lines),
@@ -301,18 +301,18 @@ fn finish_page(shared: &PpOcrContext, page: &PendingPage) -> Result<(), String> 
         queued: state.queued.unwrap_or_default(),
         worked,
     };
-    state.readings.push(reading);
-    let complete = state.readings.len() == job.request.pages.len();
-    let readings = if complete {
-        std::mem::take(&mut state.readings)
+    state.results.push(result);
+    let complete = state.results.len() == request.engine_request.pages.len();
+    let results = if complete {
+        std::mem::take(&mut state.results)
     } else {
         Vec::new()
     };
     drop(state);
     if complete {
-        job.answer(Ok(readings));
+        request.answer(Ok(results));
     } else {
-        shared.queue.push_next(WorkItem::Page(Arc::clone(job)));
+        context.queue.push_next(WorkItem::Page(Arc::clone(request)));
     }
     Ok(())
 }

@@ -1,27 +1,17 @@
-//! Which way up a page stands, by evidence: the shapes of its boxes, and how surely a few lines read.
+//! The orientation of a page, by evidence: the shapes of its boxes, and how surely a few lines read.
 
 use std::cmp::Ordering;
 
 use super::{
     geometry::LineBox,
-    recognise::{RecognizedText, recognise},
-    weights::LineRecognizer,
+    model_files::LineRecognizer,
+    recognize::{RecognizedText, recognize},
+    tuning::orientation::{CLEAR_RATIO, MARGIN, MOSTLY_DOWN, PROBES, SKEW_RATIO, SURE, TALL_RATIO},
 };
 use crate::{
     image::{PageImage, skew::skew_of_lines},
     page::{Point, Quad},
 };
-
-/// Lines that are read to tell up from down.
-const PROBES: usize = 6;
-/// Lines that read as surely as this stand upright.
-const SURE: f32 = 0.9;
-/// The other way up must read surer by so much: upright on doubt.
-const MARGIN: f32 = 0.05;
-/// A box is taller than wide (or the other way) only from this ratio.
-const CLEAR_RATIO: f32 = 1.5;
-/// A line tells the page's skew from this ratio of width to height.
-const SKEW_RATIO: f32 = 5.0;
 
 /// Returns true if most of the lines, by their length, run up or down the page.
 pub(super) fn lines_run_down(boxes: &[LineBox]) -> bool {
@@ -33,42 +23,47 @@ pub(super) fn lines_run_down(boxes: &[LineBox]) -> bool {
             wide += b.width;
         }
     }
-    tall > 2.0 * wide
+    tall > MOSTLY_DOWN * wide
 }
 
 /// The result of [`probe`].
 pub(super) struct OrientationProbe {
-    /// True if the page is on its head.
+    /// True if the page is upside down.
     pub(super) upside_down: bool,
     /// The text that was read upright, by index into the boxes.
     pub(super) texts: Vec<(usize, RecognizedText)>,
 }
 
-/// Reads a few long lines as they stand, and turned around where they do not read well.
+/// Reads a few long lines as they are, and upside down if they do not read well: the way that reads surer is up.
+///
 pub(super) fn probe(
-    lane: &mut LineRecognizer,
+    recognizer: &mut LineRecognizer,
     image: &PageImage,
     boxes: &[LineBox],
 ) -> Result<OrientationProbe, String> {
-    let chosen = spread(boxes);
+    let chosen = probe_lines(boxes);
     let mut texts = Vec::with_capacity(chosen.len());
     for &i in &chosen {
-        texts.push((i, recognise(lane, image, &boxes[i].quad())?));
+        texts.push((i, recognize(recognizer, image, &boxes[i].quad())?));
     }
     let upright = mean_confidence(texts.iter().map(|(_, text)| text));
     let mut upside_down = false;
     if !chosen.is_empty() && upright < SURE {
-        let mut turned = Vec::with_capacity(chosen.len());
+        let mut reversed = Vec::with_capacity(chosen.len());
         for &i in &chosen {
-            turned.push(recognise(lane, image, &half_turned(boxes[i].quad()))?);
+            reversed.push(recognize(
+                recognizer,
+                image,
+                &rotated_by_180(boxes[i].quad()),
+            )?);
         }
-        upside_down = mean_confidence(turned.iter()) > upright + MARGIN;
+        upside_down = mean_confidence(reversed.iter()) > upright + MARGIN;
     }
     Ok(OrientationProbe { upside_down, texts })
 }
 
 /// The longest line of each of [`PROBES`] bands of the page, from top to bottom.
-fn spread(boxes: &[LineBox]) -> Vec<usize> {
+fn probe_lines(boxes: &[LineBox]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..boxes.len())
         .filter(|i| boxes[*i].width > boxes[*i].height)
         .collect();
@@ -100,8 +95,8 @@ fn mean_confidence<'a>(texts: impl Iterator<Item = &'a RecognizedText>) -> f32 {
     if count == 0 { 0.0 } else { sum / count as f32 }
 }
 
-/// The same corners for text that is on its head.
-pub(super) fn half_turned(quad: Quad) -> Quad {
+/// The same corners for text that is upside down.
+fn rotated_by_180(quad: Quad) -> Quad {
     let [a, b, c, d] = quad.0;
     Quad([c, d, a, b])
 }
@@ -114,14 +109,14 @@ pub(super) fn skew_deg(boxes: &[LineBox]) -> f32 {
 
 /// The ways in which the text of a box may be on a page that is upright: as it lies, or along the
 /// side of a box taller than wide, read from below or from above.
-pub(super) fn stances(b: &LineBox) -> Vec<Quad> {
+pub(super) fn orientation_candidates(b: &LineBox) -> Vec<Quad> {
     let quad = b.quad();
     let [p0, p1, p2, p3]: [Point; 4] = quad.0;
     if b.height < CLEAR_RATIO * b.width {
         return vec![quad];
     }
     let sideways = [Quad([p3, p0, p1, p2]), Quad([p1, p2, p3, p0])];
-    if b.height < 2.0 * CLEAR_RATIO * b.width {
+    if b.height < TALL_RATIO * b.width {
         vec![quad, sideways[0], sideways[1]]
     } else {
         sideways.to_vec()
@@ -169,8 +164,17 @@ mod tests {
 
     #[test]
     fn tall_boxes_are_tried_sideways_and_wide_ones_are_not() {
-        assert_eq!(stances(&boxes(&[(300.0, 30.0, 0.0)])[0]).len(), 1);
-        assert_eq!(stances(&boxes(&[(30.0, 60.0, 0.0)])[0]).len(), 3);
-        assert_eq!(stances(&boxes(&[(30.0, 300.0, 0.0)])[0]).len(), 2);
+        assert_eq!(
+            orientation_candidates(&boxes(&[(300.0, 30.0, 0.0)])[0]).len(),
+            1
+        );
+        assert_eq!(
+            orientation_candidates(&boxes(&[(30.0, 60.0, 0.0)])[0]).len(),
+            3
+        );
+        assert_eq!(
+            orientation_candidates(&boxes(&[(30.0, 300.0, 0.0)])[0]).len(),
+            2
+        );
     }
 }

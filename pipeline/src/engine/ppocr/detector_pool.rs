@@ -1,7 +1,7 @@
-//! [`DetectorPool`]: the detectors that all lanes share.
+//! The pool of detectors that all workers share.
 //!
-//! A detector wants some 200 MB while it runs, and a lane detects for about an eighth of its time; so
-//! there are fewer detectors than lanes, and a lane waits for one.
+//! A detector wants some 200 MB while it runs, and a worker detects for about an eighth of its time; so
+//! there are fewer detectors than workers, and a worker waits for one.
 
 use std::{
     ops::{Deref, DerefMut},
@@ -10,25 +10,22 @@ use std::{
 
 use super::runtime::OnnxNetwork;
 
-/// Lanes that one detector serves. At an eighth of the time each, it is free half of the time.
-pub(super) const LANES_PER_DETECTOR: usize = 4;
-
-/// Detectors to be had one at a time.
+/// Detectors that are lent one at a time.
 pub(super) struct DetectorPool {
     free: Mutex<Vec<OnnxNetwork>>,
     returned: Condvar,
 }
 
-/// A detector for the time being; it goes back when this is dropped.
+/// A detector on loan; it goes back to the pool when this is dropped.
 pub(super) struct PooledDetector<'a> {
-    detectors: &'a DetectorPool,
+    pool: &'a DetectorPool,
     network: Option<OnnxNetwork>,
 }
 
 impl DetectorPool {
-    /// At least one.
+    /// A pool of `networks`, at least one.
     pub(super) fn new(networks: Vec<OnnxNetwork>) -> Self {
-        assert!(!networks.is_empty(), "lanes would wait for ever");
+        assert!(!networks.is_empty(), "workers would wait for ever");
         Self {
             free: Mutex::new(networks),
             returned: Condvar::new(),
@@ -36,12 +33,12 @@ impl DetectorPool {
     }
 
     /// Waits for a free detector.
-    pub(super) fn borrow(&self) -> PooledDetector<'_> {
+    pub(super) fn take(&self) -> PooledDetector<'_> {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(network) = free.pop() {
                 return PooledDetector {
-                    detectors: self,
+                    pool: self,
                     network: Some(network),
                 };
             }
@@ -74,11 +71,11 @@ impl DerefMut for PooledDetector<'_> {
 impl Drop for PooledDetector<'_> {
     fn drop(&mut self) {
         let mut free = self
-            .detectors
+            .pool
             .free
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         free.extend(self.network.take());
-        self.detectors.returned.notify_one();
+        self.pool.returned.notify_one();
     }
 }

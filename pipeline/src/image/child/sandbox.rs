@@ -15,8 +15,8 @@ use super::super::protocol::EXIT_OUT_OF_MEMORY;
 /// Open files a child needs: document, socket, null, and a font or two.
 const MAX_OPEN_FILES: u64 = 32;
 
-/// Dies with the parent from now on; fails if it is dead already.
-pub(super) fn die_with(parent: u32) -> io::Result<()> {
+/// Dies with the parent from now on; fails where it is dead already.
+pub(super) fn set_parent_death_signal(parent: u32) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let now = getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
     if now != Some(parent) {
@@ -67,7 +67,7 @@ pub(super) fn allow_cpu(seconds: u64) {
 }
 
 /// Shuts the file system but for reading `font_dirs`, and the network, as far as the kernel can.
-pub(super) fn shut_doors(font_dirs: &[PathBuf]) -> Result<RulesetStatus, RulesetError> {
+pub(super) fn restrict_filesystem(font_dirs: &[PathBuf]) -> Result<RulesetStatus, RulesetError> {
     let abi = ABI::V6;
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
@@ -144,7 +144,7 @@ mod tests {
             scope
                 .spawn(|| {
                     let dirs = [fonts.path().to_owned(), "/nowhere".into()];
-                    if shut_doors(&dirs).unwrap() == RulesetStatus::NotEnforced {
+                    if restrict_filesystem(&dirs).unwrap() == RulesetStatus::NotEnforced {
                         return None;
                     }
                     let read = |dir: &tempfile::TempDir| fs::read(dir.path().join("file"));

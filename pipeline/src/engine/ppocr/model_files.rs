@@ -9,58 +9,29 @@ use std::{
 use ort::environment::Environment;
 use sha2::{Digest, Sha256};
 
-use super::runtime::{OnnxNetwork, runtime};
+use super::{
+    error::LoadError,
+    runtime::{OnnxNetwork, runtime},
+};
 
 /// File name of the detector.
 pub const DETECTOR_FILE: &str = "PP-OCRv6_det_small.onnx";
 /// File name of the recognizer.
-pub const RECOGNISER_FILE: &str = "PP-OCRv6_rec_small.onnx";
+pub const RECOGNIZER_FILE: &str = "PP-OCRv6_rec_small.onnx";
 /// The recognizer's metadata field with its characters, one a line.
 const CHARACTERS_FIELD: &str = "character";
 
-/// The reason why the model could not be loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The library that runs the networks is not there, or is not one that can be used.
-    #[error(
-        "cannot load ONNX Runtime from {path}: {reason}; run `make setup` to fetch it, or set \
-         RECTO_ONNXRUNTIME to its library"
-    )]
-    Runtime {
-        /// The library.
-        path: PathBuf,
-        /// The error in it.
-        reason: String,
-    },
-    /// A file is not there, or cannot be read.
-    #[error(
-        "cannot read the model file {path}: {source}; run `make setup` to fetch the models, or set \
-         RECTO_MODELS to the folder that holds them"
-    )]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        source: std::io::Error,
-    },
-    /// A file is there but is no network that can be run.
-    #[error(
-        "the model file {path} does not load: {reason}; delete it and run `make setup`, or set \
-         RECTO_MODELS to a folder with PP-OCRv6 models"
-    )]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// The error in it.
-        reason: String,
-    },
+/// A network as it lies in its file.
+struct OnnxFile {
+    path: PathBuf,
+    bytes: Vec<u8>,
 }
 
 /// The two networks as they lie in their files.
 pub(super) struct ModelFiles {
     runtime: Environment,
-    detector: (PathBuf, Vec<u8>),
-    recogniser: (PathBuf, Vec<u8>),
+    detector: OnnxFile,
+    recognizer: OnnxFile,
     /// SHA-256 of the detector's file and the recognizer's, one after the other.
     pub(super) sha256: String,
 }
@@ -77,9 +48,9 @@ impl ModelFiles {
                 source,
             })?;
             hash.update(&bytes);
-            Ok((path, bytes))
+            Ok(OnnxFile { path, bytes })
         };
-        let (detector, recogniser) = (read(DETECTOR_FILE)?, read(RECOGNISER_FILE)?);
+        let (detector, recognizer) = (read(DETECTOR_FILE)?, read(RECOGNIZER_FILE)?);
         let sha256 = hash.finalize().iter().fold(String::new(), |mut hex, byte| {
             let _ = write!(hex, "{byte:02x}");
             hex
@@ -87,7 +58,7 @@ impl ModelFiles {
         Ok(Self {
             runtime,
             detector,
-            recogniser,
+            recognizer,
             sha256,
         })
     }
@@ -97,30 +68,27 @@ impl ModelFiles {
         self.network(&self.detector, true)
     }
 
-    fn network(
-        &self,
-        (path, onnx): &(PathBuf, Vec<u8>),
-        gives_back: bool,
-    ) -> Result<OnnxNetwork, LoadError> {
-        OnnxNetwork::load(&self.runtime, onnx, gives_back).map_err(|reason| invalid(path, reason))
+    fn network(&self, file: &OnnxFile, frees_memory: bool) -> Result<OnnxNetwork, LoadError> {
+        OnnxNetwork::load(&self.runtime, &file.bytes, frees_memory)
+            .map_err(|reason| invalid(&file.path, reason))
     }
 
-    /// Makes the recognizer ready for one thread.
-    pub(super) fn lane(&self) -> Result<LineRecognizer, LoadError> {
-        let recogniser = self.network(&self.recogniser, false)?;
-        let list = recogniser
+    /// A recognizer of its own.
+    pub(super) fn recognizer(&self) -> Result<LineRecognizer, LoadError> {
+        let recognizer = self.network(&self.recognizer, false)?;
+        let list = recognizer
             .metadata(CHARACTERS_FIELD)
-            .ok_or_else(|| invalid(&self.recogniser.0, "it names no characters".to_owned()))?;
+            .ok_or_else(|| invalid(&self.recognizer.path, "it names no characters".to_owned()))?;
         Ok(LineRecognizer {
-            recogniser,
+            network: recognizer,
             characters: parse_characters(&list),
         })
     }
 }
 
-/// The recognizer of one thread of the engine, its own, so that it does not wait for another.
+/// The recognizer of one worker: its own, so that it does not wait for another.
 pub(super) struct LineRecognizer {
-    pub(super) recogniser: OnnxNetwork,
+    pub(super) network: OnnxNetwork,
     /// The text of each class but the blank (class 0): class `i` is `characters[i - 1]`.
     pub(super) characters: Vec<String>,
 }
