@@ -54,7 +54,6 @@
 pub mod cancel;
 // What a page is made of: boxes and lines.
 pub mod page;
-// Medians.
 mod statistics;
 // A document's pages as bitmaps and as the text they carry: child processes, limits, ink, rulings.
 pub mod image;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ModelInfo, Reason};
+use crate::{FailureDetail, ModelInfo};
 
 /// What an evaluation came to: `eval.json`, or one part of it, which holds the same for its part of the documents.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -60,7 +60,7 @@ pub struct EvalCase {
     pub rotation: u16,
     /// Why there is no reading, or not all of it; what is missing counts as read as nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Reason>,
+    pub failure: Option<FailureDetail>,
     /// The truth, as it was compared.
     pub truth: String,
     /// The reading, as it was compared.

@@ -16,7 +16,7 @@ use super::{
     },
 };
 
-/// Returns true if `image` has any ink: marks that stand out from the paper, more than specks and noise.
+/// Returns true if `image` has any ink: marks that differ from the paper, more than specks and noise.
 ///
 /// Also true for an image with fewer pixels than its size says: that is for others to refuse.
 pub fn has_ink(image: &PageImage) -> bool {
@@ -182,7 +182,7 @@ mod tests {
         /// About normal, mean 0, standard deviation 1: the sum of twelve uniform values.
         fn normal(&mut self) -> f32 {
             (0..12)
-                .map(|_| (self.next() % 1000) as f32 / 1000.0)
+                .map(|_| (self.number() % 1000) as f32 / 1000.0)
                 .sum::<f32>()
                 - 6.0
         }

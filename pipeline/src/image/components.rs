@@ -35,7 +35,7 @@ pub(crate) trait Measurement: Copy {
 
 /// Nothing is measured.
 impl Measurement for () {
-    fn joined(self, (): Self) -> Self {}
+    fn joined(self, _other: Self) -> Self {}
 }
 
 /// Finds connected components row by row.
@@ -57,12 +57,12 @@ impl<M: Measurement> ComponentFinder<M> {
         }
     }
 
-    /// How many runs were added.
+    /// The number of runs that were added.
     pub(crate) fn run_count(&self) -> usize {
         self.parents.len()
     }
 
-    /// Adds the runs of the next row from left to right, each with what is measured of it.
+    /// Adds the runs of the next row from left to right, each with its measurement.
     pub(crate) fn add_row(&mut self, runs: impl IntoIterator<Item = (PixelRun, M)>) {
         let above = std::mem::take(&mut self.above);
         let mut candidates = above.iter().peekable();
@@ -115,7 +115,7 @@ impl<M: Measurement> ComponentFinder<M> {
         })
     }
 
-    /// What was measured of each component.
+    /// The measurements of the components, by their first pixel from top to bottom.
     pub(crate) fn measurements(&self) -> impl Iterator<Item = &M> {
         let of_runs = self.measurements.iter().zip(&self.parents).enumerate();
         of_runs

@@ -6,8 +6,8 @@ use super::PageImage;
 pub(crate) struct Xorshift(pub(crate) u64);
 
 impl Xorshift {
-    /// The next number.
-    pub(crate) fn next(&mut self) -> u64 {
+    /// The next number, of 53 bits.
+    pub(crate) fn number(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -16,7 +16,7 @@ impl Xorshift {
 
     /// A number below `end`.
     pub(crate) fn below(&mut self, end: u32) -> u32 {
-        (self.next() % u64::from(end.max(1))) as u32
+        (self.number() % u64::from(end.max(1))) as u32
     }
 }
 
@@ -64,7 +64,7 @@ fn fill(image: &mut PageImage, corner: (u32, u32), size: (u32, u32), tone: [u8; 
 }
 
 /// A picture that a script can make too, to be scaled by Pillow.
-pub(crate) fn pillow_picture(width: u32, height: u32) -> PageImage {
+pub(crate) fn pillow_page(width: u32, height: u32) -> PageImage {
     let value = |x: u64, y: u64, channel: u64| {
         let n = x * 7_919 + y * 104_729 + channel * 1_299_709;
         ((n * n) >> 5) as u8

@@ -1,6 +1,6 @@
 //! Histograms of luma, from which medians and other ranks of many pixels are read.
 
-/// How often luma values occur, in `BINS` bins of equal width (a power of two, at most 256).
+/// Counts of luma values, in `BINS` bins of equal width (a power of two, at most 256).
 #[derive(Clone)]
 pub(crate) struct LumaHistogram<const BINS: usize> {
     counts: [u32; BINS],

@@ -11,10 +11,13 @@ pub(crate) struct LumaWeights {
     bits: u32,
 }
 
-/// Weights for telling ink from paper. Blue weighs more than the eye gives it, so that yellow stands out from white.
+/// Weights for telling ink from paper. Blue weighs more than the eye gives it, so that yellow differs from white.
 pub(crate) const INK_LUMA: LumaWeights = LumaWeights::new(1, 2, 1, 2);
 /// Weights for pictures that people look at: ITU-R BT.601.
 pub(crate) const BT601_LUMA: LumaWeights = LumaWeights::new(77, 150, 29, 8);
+
+/// Weights for patches of a page that GOT reads in gray: near BT.601's.
+pub(crate) const PATCH_LUMA: LumaWeights = LumaWeights::new(2, 5, 1, 3);
 
 impl LumaWeights {
     const fn new(red: u16, green: u16, blue: u16, bits: u32) -> Self {
@@ -64,8 +67,8 @@ impl LumaPlane {
         })
     }
 
-    /// The luma of `image`, each value the mean of a square of `side` by `side` pixels, rounded down; what is left over
-    /// at the right and below is left out.
+    /// The luma of `image`, each value the mean of a square of `side` by `side` pixels, rounded down; pixels left over
+    /// at the right and below are left out.
     pub(crate) fn reduced(image: &PageImage, side: usize) -> Option<Self> {
         if side <= 1 {
             return Self::of(image);
@@ -112,7 +115,7 @@ mod tests {
 
     #[test]
     fn white_is_255_and_black_0_by_all_weights() {
-        for weights in [INK_LUMA, BT601_LUMA] {
+        for weights in [INK_LUMA, BT601_LUMA, PATCH_LUMA] {
             assert_eq!((weights.of(&[255; 3]), weights.of(&[0; 3])), (255, 0));
             assert_eq!(weights.exact(&[255; 3]), 255.0);
         }

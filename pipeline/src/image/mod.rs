@@ -10,9 +10,9 @@ pub mod inspection;
 pub mod text_layer_policy;
 mod text_layer;
 
-// The basics of pixels, on which all that follows stands.
+// Pixel operations that all readers of page images share.
 pub(crate) mod luma;
-mod histogram;
+pub(crate) mod histogram;
 pub(crate) mod background;
 pub(crate) mod binary;
 pub(crate) mod components;
@@ -20,7 +20,7 @@ pub(crate) mod resample;
 pub(crate) mod skew;
 mod tuning;
 
-// What is told from them.
+// Findings about a page from its pixels.
 pub mod blank_page;
 pub mod rulings;
 pub mod typography;

@@ -120,6 +120,7 @@ fn encode_at(gray: &[u8], width: u32, quality: u8) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::fixtures::{hash, scan};
 
     fn page(width: u32, height: u32, tone: impl Fn(u32, u32) -> [u8; 3]) -> PageImage {
         let rgb = (0..height)
@@ -219,5 +220,20 @@ mod tests {
         image.rgb.truncate(299);
         assert!(preview(&image, 0).jpeg.is_empty());
         assert!(preview(&page(0, 10, |_, _| [0; 3]), 0).jpeg.is_empty());
+    }
+
+    #[test]
+    fn pages_shrink_to_the_same_bytes_on_every_machine() {
+        let cases = [
+            ((200, 150), (200, 150), 0x0933_4c9a_943e_1556),
+            ((1100, 90), (1000, 82), 0xddfa_4cdf_f593_627a),
+            ((1654, 933), (1000, 564), 0x7534_ccfd_101d_4985),
+            ((3001, 40), (1000, 13), 0xb7aa_8dce_699d_15cd),
+            ((1, 4500), (1, 4000), 0x1de8_6d8d_a1cf_3964),
+        ];
+        for (from, to, expected) in cases {
+            let small = shrink(&scan(from.0, from.1, 6), to.0, to.1);
+            assert_eq!(hash(small.into_raw()), expected, "{from:?} to {to:?}");
+        }
     }
 }

@@ -263,7 +263,7 @@ impl RulingCandidate {
         self.moment += (run.end - run.start) * run.row;
     }
 
-    /// Mean thickness, in pixels, or its whole spread where that is out of proportion.
+    /// Mean thickness, in pixels, or its whole spread if that is out of proportion.
     fn thickness(&self) -> f32 {
         let mean = self.area / (self.end - self.start).max(1.0);
         let spread = self.last - self.first + 1.0;

@@ -10,7 +10,7 @@ const STEEPEST: i32 = 60;
 const SLOPE_STEP: f32 = 0.001;
 /// Steps of the first search; the second one looks between two of them.
 const WIDE_STEP: i32 = 4;
-/// How much sharper lines must be, as a factor, for a page to count as skewed.
+/// The factor by which lines must be sharper for a page to count as skewed. By eye.
 const SHARPER: f64 = 1.02f32 as f64;
 
 /// The skew of lines in degrees, positive if they fall to the right: the median of their angles, weighted by length; 0
@@ -41,7 +41,7 @@ pub(crate) fn slope_of_ink(ink: &[u8], width: usize) -> f32 {
         let mut rows = vec![0u32; height];
         for (index, strip) in strips.iter().enumerate() {
             let x = (index * STRIP_PX + STRIP_PX / 2) as f32;
-            let shift = drop_at(step as f32 * SLOPE_STEP, x, width);
+            let shift = skew_offset(step as f32 * SLOPE_STEP, x, width);
             let (to, from) = ((-shift).max(0) as usize, shift.max(0) as usize);
             let rows = rows.iter_mut().skip(to);
             rows.zip(strip.iter().skip(from))
@@ -63,6 +63,6 @@ pub(crate) fn slope_of_ink(ink: &[u8], width: usize) -> f32 {
 }
 
 /// Pixels by which a line of that slope is lower at column `x` than in the middle of a page `width` pixels wide.
-pub(crate) fn drop_at(slope: f32, x: f32, width: usize) -> isize {
+pub(crate) fn skew_offset(slope: f32, x: f32, width: usize) -> isize {
     (slope * (x - width as f32 / 2.0)).round() as isize
 }

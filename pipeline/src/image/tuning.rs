@@ -1,4 +1,4 @@
-//! The numbers by which pages are judged from their pixels, with their units and where they come from.
+//! The numbers by which pages are judged from their pixels, with units and origins.
 //!
 //! "By eye" means: chosen on scanned and typed pages until both what must be found and what must not were told apart; the
 //! unit tests beside each use hold such pages.
@@ -57,7 +57,7 @@ pub(super) mod rulings {
     pub(crate) const MIN_BLOCKS: usize = 3;
     /// Rows that may be missing between two runs of one line, in pixels.
     pub(crate) const MAX_ROW_GAP: f32 = 3.0;
-    /// What may be missing between two runs along a line, in blocks.
+    /// The gap that may be between two runs along a line, in blocks.
     pub(crate) const MAX_GAP_BLOCKS: f32 = 2.5;
     /// Shortest horizontal line, in inches. By eye: a short word underlined.
     pub(crate) const MIN_ACROSS_IN: f32 = 0.4;
@@ -124,15 +124,15 @@ pub(super) mod typography {
     /// Fewest rows of a body that can be measured.
     pub(crate) const MIN_BODY_ROWS: usize = 4;
 
-    /// How far before a line's box a bullet may be...
+    /// The distance before a line's box within which a bullet may be...
     pub(crate) const REACH: f32 = 2.4;
     /// ...and the white that has to be before it.
     pub(crate) const WHITE_BEFORE: f32 = 0.8;
-    /// How far inside the line's box a bullet may begin.
+    /// The distance inside the line's box within which a bullet may begin.
     pub(crate) const INSIDE: f32 = 0.35;
-    /// How far inside the box the text is looked for.
+    /// The distance inside the box within which its text is looked for.
     pub(crate) const TEXT_WITHIN: f32 = 1.5;
-    /// How far before the box its text may begin.
+    /// The distance before the box within which its text may begin.
     pub(crate) const TEXT_BEFORE: f32 = 0.3;
     /// White between a bullet and its text, at least.
     pub(crate) const MIN_GAP: f32 = 0.15;
@@ -140,9 +140,9 @@ pub(super) mod typography {
     pub(crate) const SIDES: Range<f32> = 0.125..0.42;
     /// Smaller than this is a speck.
     pub(crate) const SPECK: f32 = 0.1;
-    /// What the strip's edge cuts off is a scrap of another line if it is lower than this.
+    /// Ink that the strip's edge cuts off is a scrap of another line if it is lower than this.
     pub(crate) const SCRAP: f32 = 0.3;
-    /// How far a bullet's middle is below the box's top: a full stop's is at 0.7.
+    /// The distance of a bullet's middle below the box's top: a full stop's is 0.7.
     pub(crate) const MIDDLE: Range<f32> = 0.32..0.66;
     /// The share of its own box that a bullet fills: a disc has 0.79.
     pub(crate) const MIN_FILL: f32 = 0.62;

@@ -32,7 +32,7 @@ pub mod review;
 
 use std::ops::Range;
 
-use recto_schemas::LineRecord;
+use recto_schemas::{FailureKind, LineRecord};
 
 use crate::{engine::OcrContent, image::rulings::PageRulings, page::Rect};
 
@@ -51,8 +51,8 @@ pub struct PageContent {
     pub content: OcrContent,
     /// Its ruled lines, in the same coordinates as the lines, after taking the skew out.
     pub rulings: PageRulings,
-    /// Why the page failed, in a word such as `page-timeout`; the Markdown says so at its place.
-    pub failure: Option<String>,
+    /// Why the page failed; the Markdown says so at its place.
+    pub failure: Option<FailureKind>,
 }
 
 /// One page, assembled.

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use recto_schemas::{Manifest, check_version};
+use recto_schemas::{FailureKind, FailureStage, Manifest, check_version};
 
 use super::{
     JobContext,
-    failure::{FailureStage, JobFailure},
+    failure::JobFailure,
     place::{NAME, OutputPath},
     read::WrittenResult,
 };
@@ -50,7 +50,11 @@ pub(super) async fn stored(
                 "{manifest} is no {}; another version of recto may have stored it: use that one, or remove the object",
                 Manifest::SCHEMA
             );
-            Err(JobFailure::new(FailureStage::Store, "io", message))
+            Err(JobFailure::new(
+                FailureStage::Store,
+                FailureKind::Io,
+                message,
+            ))
         }
     }
 }
@@ -91,7 +95,7 @@ pub(super) async fn keep(
                 Some(manifest) => Ok(PublishedResult::Anothers(Box::new(manifest))),
                 None => Err(JobFailure::new(
                     FailureStage::Store,
-                    "store-unavailable",
+                    FailureKind::StoreUnavailable,
                     format!("the store says that {to} is there and does not give it"),
                 )),
             };
@@ -102,7 +106,11 @@ pub(super) async fn keep(
 }
 
 fn file(place: &OutputPath, below: &str) -> Result<StoreUri, JobFailure> {
-    place
-        .file(below)
-        .map_err(|error| JobFailure::new(FailureStage::Store, "bad-message", error.to_string()))
+    place.file(below).map_err(|error| {
+        JobFailure::new(
+            FailureStage::Store,
+            FailureKind::BadMessage,
+            error.to_string(),
+        )
+    })
 }

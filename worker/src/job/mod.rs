@@ -3,7 +3,6 @@
 //! Every step may be repeated: work is found again by its identity, files are written over, and the manifest,
 //! which is stored last, says that all is there.
 
-// Why a job has no result, and the one list of words for it.
 pub(crate) mod failure;
 // A message's body: into a job, and into what may be shown of it.
 pub(crate) mod message;
@@ -21,6 +20,8 @@ mod read;
 mod keep;
 // The messages a job ends with.
 pub(crate) mod outcome;
+// What a worker does about a failure, by its kind.
+pub(crate) mod policy;
 // What becomes of a message.
 pub(crate) mod verdict;
 
@@ -30,7 +31,10 @@ use std::{
 };
 
 use recto_pipeline::{cancel::CancelToken, engine::Engine, image::rasterizer::Rasterizer};
-use recto_schemas::{DocumentState, Job, Manifest, ResultSource, ResultState, ResultTiming};
+use recto_schemas::{
+    DocumentState, FailureKind, FailureStage, Job, Manifest, ResultSource, ResultState,
+    ResultTiming,
+};
 use tracing::Instrument;
 
 use crate::{
@@ -39,7 +43,7 @@ use crate::{
     os::scratch::ScratchDir,
     store::{ObjectStore, ObjectStores, ObjectVersion},
 };
-use failure::{FailureStage, JobFailure};
+use failure::JobFailure;
 use keyed_lock::KeyedLock;
 use place::OutputPath;
 use plan::{ValidatedJob, WorkerLimits};
@@ -140,7 +144,7 @@ async fn make(
         let message = format!("the document has {bytes} bytes and the limit is {limit}");
         return Err(JobFailure::new(
             FailureStage::Fetch,
-            "document-too-large",
+            FailureKind::DocumentTooLarge,
             message,
         ));
     }
@@ -151,7 +155,7 @@ async fn make(
         );
         return Err(JobFailure::new(
             FailureStage::Fetch,
-            "document-too-large",
+            FailureKind::DocumentTooLarge,
             message,
         ));
     }

@@ -1,12 +1,8 @@
 //! [`OutputPath`]: the place of a result in the store.
 
-use recto_schemas::{Manifest, OutputUris, ResultSource};
+use recto_schemas::{FailureKind, FailureStage, Manifest, OutputUris, ResultSource};
 
-use super::{
-    failure::{FailureStage, JobFailure},
-    identity::Fingerprint,
-    plan::ValidatedJob,
-};
+use super::{failure::JobFailure, identity::Fingerprint, plan::ValidatedJob};
 use crate::{
     document::output::{FORMATS, MANIFEST},
     store::{StoreUri, StoreUriError, source_folder},
@@ -40,7 +36,7 @@ impl OutputPath {
         let folder = plan.output.join(&below).map_err(|error: StoreUriError| {
             JobFailure::new(
                 FailureStage::Parse,
-                "bad-message",
+                FailureKind::BadMessage,
                 format!("`output`: {error}"),
             )
         })?;

@@ -12,12 +12,16 @@ use recto_pipeline::{
     cancel::CancelToken,
     read::{self, PageResult, PageSink},
 };
-use recto_schemas::{DocumentPassword, Manifest, Options, PageOutcome, ResultSource, SourceInfo};
+use recto_schemas::{
+    DocumentPassword, FailureKind, FailureStage, Manifest, Options, PageOutcome, ResultSource,
+    SourceInfo,
+};
 
 use super::{
     JobContext,
-    failure::{FailureStage, JobFailure},
+    failure::JobFailure,
     place::NAME,
+    policy::{PageFault, policy},
 };
 use crate::{
     document::manifest,
@@ -67,7 +71,11 @@ impl ReadTask {
                 tracing::error!(is_panic = panicked.is_panic(), "reading broke off");
                 let message =
                     "reading the document broke off; this is a defect of recto, please report it";
-                Err(JobFailure::new(FailureStage::Read, "panic", message))
+                Err(JobFailure::new(
+                    FailureStage::Read,
+                    FailureKind::Panic,
+                    message,
+                ))
             })
     }
 
@@ -119,7 +127,7 @@ impl ReadTask {
         manifest.job = Some(self.job);
         manifest.pages = std::mem::take(&mut output.summaries);
         manifest.timing.wall_s = started.elapsed().as_secs_f64();
-        machine_stands(&manifest)?;
+        check_machine(&manifest)?;
         output.finish(&manifest).map_err(work)?;
         Ok(WrittenResult {
             folder: self.folder,
@@ -128,20 +136,19 @@ impl ReadTask {
     }
 }
 
-/// Reasons of lost pages that are this machine's fault, never the document's.
-const OURS: [&str; 3] = ["engine-stopped", "pdfium-missing", "io"];
-
-/// Refuses a result whose pages were lost because this machine broke down.
-fn machine_stands(manifest: &Manifest) -> Result<(), JobFailure> {
-    let mut reasons = manifest.pages.iter().filter_map(|page| {
-        let failed = page.outcome == PageOutcome::Failed;
-        page.reason.as_ref().filter(|_| failed)
-    });
-    match reasons.find(|reason| OURS.contains(&reason.kind.as_str())) {
-        Some(reason) => Err(JobFailure::new(
+/// Fails if a page was lost by this machine's fault: then the document has no result.
+fn check_machine(manifest: &Manifest) -> Result<(), JobFailure> {
+    let failed = manifest
+        .pages
+        .iter()
+        .filter(|page| page.outcome == PageOutcome::Failed)
+        .filter_map(|page| page.reason.clone()?.into_failure());
+    let mut ours = failed.filter(|failure| policy(failure.kind).page_fault == PageFault::Machine);
+    match ours.next() {
+        Some(failure) => Err(JobFailure::new(
             FailureStage::Read,
-            &reason.kind,
-            &reason.message,
+            failure.kind,
+            failure.message,
         )),
         None => Ok(()),
     }

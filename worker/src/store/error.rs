@@ -2,28 +2,12 @@
 
 use std::{fmt, io};
 
+use recto_schemas::FailureKind;
 use thiserror::Error;
 
 use super::uri::StoreUriError;
 
-/// Every kind that [`StoreError::kind`] gives, in the order of [`ErrorCause`].
-#[cfg(test)]
-pub(crate) const KINDS: [&str; 12] = [
-    "bad-uri",
-    "no-such-object",
-    "no-such-bucket",
-    "source-changed",
-    "access-denied",
-    "too-large",
-    "not-allowed",
-    "store-unavailable",
-    "disk-full",
-    "io",
-    "bad-request",
-    "not-configured",
-];
-
-/// The URI and the cause of an error.
+/// Where it happened, and why.
 #[derive(Debug, Error)]
 #[error("{at}: {cause}")]
 pub(crate) struct StoreError {
@@ -104,8 +88,8 @@ impl StoreError {
         move |error| Self::new(at, ErrorCause::local(error))
     }
 
-    /// One of `KINDS`.
-    pub(crate) fn kind(&self) -> &'static str {
+    /// The machine-readable code.
+    pub(crate) fn kind(&self) -> FailureKind {
         self.cause.kind()
     }
 
@@ -125,21 +109,21 @@ impl ErrorCause {
         }
     }
 
-    /// One of `KINDS`.
-    pub(crate) fn kind(&self) -> &'static str {
+    /// The machine-readable code.
+    pub(crate) fn kind(&self) -> FailureKind {
         match self {
-            Self::BadUri(_) => "bad-uri",
-            Self::NoSuchObject => "no-such-object",
-            Self::NoSuchBucket => "no-such-bucket",
-            Self::SourceChanged => "source-changed",
-            Self::Denied { .. } | Self::BadCredentials { .. } => "access-denied",
-            Self::TooLarge { .. } => "too-large",
-            Self::NotAllowed(_) => "not-allowed",
-            Self::Unavailable(_) => "store-unavailable",
-            Self::DiskFull(_) => "disk-full",
-            Self::Io(_) => "io",
-            Self::BadRequest(_) => "bad-request",
-            Self::NotConfigured(_) => "not-configured",
+            Self::BadUri(_) => FailureKind::BadUri,
+            Self::NoSuchObject => FailureKind::NoSuchObject,
+            Self::NoSuchBucket => FailureKind::NoSuchBucket,
+            Self::SourceChanged => FailureKind::SourceChanged,
+            Self::Denied { .. } | Self::BadCredentials { .. } => FailureKind::AccessDenied,
+            Self::TooLarge { .. } => FailureKind::DocumentTooLarge,
+            Self::NotAllowed(_) => FailureKind::NotAllowed,
+            Self::Unavailable(_) => FailureKind::StoreUnavailable,
+            Self::DiskFull(_) => FailureKind::DiskFull,
+            Self::Io(_) => FailureKind::Io,
+            Self::BadRequest(_) => FailureKind::BadRequest,
+            Self::NotConfigured(_) => FailureKind::NotConfigured,
         }
     }
 
@@ -200,10 +184,24 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_is_published_and_each_is_given() {
+    fn every_cause_has_its_kind() {
         let mut given: Vec<_> = causes().iter().map(ErrorCause::kind).collect();
         given.dedup();
-        assert_eq!(given, KINDS);
+        let kinds = [
+            FailureKind::BadUri,
+            FailureKind::NoSuchObject,
+            FailureKind::NoSuchBucket,
+            FailureKind::SourceChanged,
+            FailureKind::AccessDenied,
+            FailureKind::DocumentTooLarge,
+            FailureKind::NotAllowed,
+            FailureKind::StoreUnavailable,
+            FailureKind::DiskFull,
+            FailureKind::Io,
+            FailureKind::BadRequest,
+            FailureKind::NotConfigured,
+        ];
+        assert_eq!(given, kinds);
     }
 
     #[test]
@@ -211,11 +209,11 @@ mod tests {
         // ENOSPC, EDQUOT and EFBIG, as Linux numbers them.
         for number in [28, 122, 27] {
             let cause = ErrorCause::from(io::Error::from_raw_os_error(number));
-            assert_eq!(cause.kind(), "disk-full");
+            assert_eq!(cause.kind(), FailureKind::DiskFull);
             assert!(cause.is_transient());
         }
         let missing = StoreError::io(&"file:///a")(io::ErrorKind::NotFound.into());
-        assert_eq!(missing.kind(), "no-such-object");
+        assert_eq!(missing.kind(), FailureKind::NoSuchObject);
         assert!(!missing.is_transient());
         assert!(missing.to_string().starts_with("file:///a: no such object"));
     }

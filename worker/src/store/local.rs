@@ -376,7 +376,7 @@ mod tests {
     }
 
     fn kind<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
-        result.unwrap_err().kind()
+        result.unwrap_err().kind().as_str()
     }
 
     #[tokio::test]
@@ -399,7 +399,7 @@ mod tests {
 
         let always = scene.put(&at, "three", WriteCondition::Always).await;
         assert!(matches!(always.unwrap(), PutOutcome::Written { .. }));
-        assert_eq!(kind(scene.store.read(&at, 4).await), "too-large");
+        assert_eq!(kind(scene.store.read(&at, 4).await), "document-too-large");
         assert_eq!(
             kind(scene.store.stat(&at, &found.pin()).await),
             "source-changed"
@@ -424,7 +424,7 @@ mod tests {
         scene.store.fetch(&at, &found.pin(), 8, &to).await.unwrap();
         assert_eq!(fs::read(&to).unwrap(), b"document");
         let capped = scene.store.fetch(&at, &found.pin(), 7, &to).await;
-        assert_eq!(kind(capped), "too-large");
+        assert_eq!(kind(capped), "document-too-large");
         assert!(!to.exists(), "no part of it stays");
         fs::write(scene.store.root().join("in/a.pdf"), "replaced").unwrap();
         let changed = scene.store.fetch(&at, &found.pin(), 8, &to).await;

@@ -49,6 +49,7 @@ pub(super) fn detector_input(image: &PageImage, width: u32, height: u32) -> Inpu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::fixtures::{hash, scan};
 
     fn image(width: u32, height: u32, value: impl Fn(u32, u32) -> u8) -> PageImage {
         let pixel = |i: u32| [value(i % width, i / width); 3];
@@ -109,5 +110,21 @@ mod tests {
     fn an_edge_stays_in_its_place() {
         let input = detector_input(&image(128, 64, |x, _| if x < 64 { 0 } else { 255 }), 64, 32);
         assert!(at(&input, 1, 10, 30) < -0.9 && at(&input, 1, 10, 33) > 0.9);
+    }
+
+    #[test]
+    fn pages_scale_to_the_same_bits_on_every_machine() {
+        let cases = [
+            ((200, 150), (64, 96), 0x8949_05cb_ace9_e21f),
+            ((60, 90), (128, 160), 0x46ad_b42c_2435_3643),
+            ((331, 77), (96, 96), 0x8c8e_867b_7971_69b3),
+            ((1, 300), (32, 512), 0x370b_ba2f_e5bb_8225),
+            ((900, 700), (640, 512), 0x93aa_b199_1ef8_a6b3),
+        ];
+        for (from, to, expected) in cases {
+            let input = detector_input(&scan(from.0, from.1, 5), to.0, to.1);
+            let bytes = input.values.iter().flat_map(|v| v.to_bits().to_le_bytes());
+            assert_eq!(hash(bytes), expected, "{from:?} to {to:?}");
+        }
     }
 }

@@ -42,7 +42,7 @@ pub(super) mod detector {
     pub(crate) const PIXEL_THRESHOLD: f32 = 0.3;
     /// Mean of the map, 0 to 1, from which a box counts (the model's configuration, `box_thresh`).
     pub(crate) const BOX_THRESHOLD: f32 = 0.5;
-    /// How far a core is grown, times its area over its perimeter (the model's configuration, `unclip_ratio`).
+    /// The distance by which a core is grown on each side, times its area over its perimeter (the model's configuration, `unclip_ratio`).
     pub(crate) const GROW_RATIO: f32 = 1.6;
     /// Cores thinner than this, in pixels of the map, are specks (PP-OCR's post-processing, `min_size`).
     pub(crate) const MIN_CORE_PX: f32 = 3.0;
@@ -60,7 +60,7 @@ pub(super) mod orientation {
     pub(crate) const SURE: f32 = 0.9;
     /// By how much surer the page must read upside down: it is upright on doubt.
     pub(crate) const MARGIN: f32 = 0.05;
-    /// How many times as long the lines that run down the page must be, all together, as those that run across.
+    /// The length of all lines that run down the page over that of those that run across, from which the page is sideways.
     pub(crate) const MOSTLY_DOWN: f32 = 2.0;
     /// Height over width from which a box is taller than wide, and the other way round.
     pub(crate) const CLEAR_RATIO: f32 = 1.5;

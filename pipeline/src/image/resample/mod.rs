@@ -1,8 +1,10 @@
 //! Resampling: pages and lines in another size, by the filter that each reader was made for.
 //!
 //! A side is scaled by taps: for each target pixel the source pixels that make it, and their weights. [`scale`] takes
-//! triangle taps (PP-OCR's detector) and area taps (previews). [`sample`] looks up single places of a page.
+//! triangle taps (PP-OCR's detector) and area taps (previews) in floating point; [`bicubic`] is Pillow's filter in fixed
+//! point (GOT). [`sample`] looks up single places of a page.
 
+pub(crate) mod bicubic;
 pub(crate) mod sample;
 pub(crate) mod scale;
 
@@ -12,7 +14,7 @@ pub(crate) struct FilterTaps<W> {
     first: Vec<usize>,
     /// The weights of all target pixels, one after another.
     weights: Vec<W>,
-    /// For each target pixel where its weights end.
+    /// For each target pixel the end of its weights.
     ends: Vec<usize>,
 }
 
@@ -33,7 +35,7 @@ impl<W> FilterTaps<W> {
         self.ends.push(self.weights.len());
     }
 
-    /// How many target pixels there are.
+    /// The number of target pixels.
     pub(crate) fn len(&self) -> usize {
         self.first.len()
     }

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use super::FilterTaps;
 use crate::image::PageImage;
 
-/// Taps of a triangle as wide as a target pixel, and at least as a source pixel: bilinear where a side grows, averaging
-/// where it shrinks.
+/// Taps of a triangle as wide as a target pixel, and at least as a source pixel: bilinear if a side grows, averaging
+/// if it shrinks.
 pub(crate) fn triangle_taps(source: u32, target: u32) -> FilterTaps<f32> {
     let scale = source as f32 / target as f32;
     let reach = scale.max(1.0);

@@ -95,7 +95,7 @@ impl DocumentAssembler {
     fn assembled(&self, page: &PageContent, layout: PageLayout) -> AssembledPage {
         let number = page.number;
         let mut markdown = match &page.failure {
-            Some(why) => format!("<!-- page {number}: failed ({}) -->\n", comment_word(why)),
+            Some(why) => format!("<!-- page {number}: failed ({}) -->\n", why),
             None if self.page_markers => format!("<!-- page {number} -->\n"),
             None => String::new(),
         };
@@ -148,13 +148,6 @@ fn sort<'a>(
         }
     }
     sorted
-}
-
-/// A reason fit to stand in a comment, which two hyphens might end.
-fn comment_word(why: &str) -> String {
-    let parts = why.split(|c: char| !c.is_alphanumeric());
-    let words: Vec<&str> = parts.filter(|part| !part.is_empty()).take(12).collect();
-    words.join("-")
 }
 
 #[cfg(test)]

@@ -206,7 +206,7 @@ impl ConvertReport {
             pages,
             wall_s,
             pages_per_s: pages as f64 / wall_s.max(1e-9),
-            engine_busy: usage.busy.as_secs_f64() / (wall_s * f64::from(usage.lanes.max(1))),
+            engine_busy: usage.busy.as_secs_f64() / (wall_s * f64::from(usage.workers.max(1))),
             troubles: ended.iter().filter_map(DocumentOutcome::trouble).collect(),
             reader_left: ended.iter().any(|ended| ended.reader_left),
         }

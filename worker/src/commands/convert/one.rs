@@ -14,7 +14,9 @@ use recto_pipeline::{
     image::rasterizer::Rasterizer,
     read::{self, PageResult, PageSink, ReadError, ReadOutcome},
 };
-use recto_schemas::{DocumentState, Manifest, Options, PageSummary, Reason, SourceInfo};
+use recto_schemas::{
+    DocumentState, FailureDetail, FailureKind, Manifest, Options, PageSummary, SourceInfo,
+};
 
 use super::{inputs::Input, objects::BlockingStore, progress::ProgressDisplay};
 use crate::{
@@ -53,11 +55,11 @@ pub(crate) struct DocumentOutcome {
     pub(crate) uri: String,
     pub(crate) state: DocumentState,
     /// The reason why it failed or was cut short.
-    pub(crate) failure: Option<Reason>,
+    pub(crate) failure: Option<FailureDetail>,
     /// Pages with a result.
     pub(crate) pages: u32,
     /// Pages that failed, and why the first of them did.
-    pub(crate) failed: (u32, Option<Reason>),
+    pub(crate) failed: (u32, Option<FailureDetail>),
     pub(crate) seconds: f64,
     /// True if the reader of standard output went away.
     pub(crate) reader_left: bool,
@@ -124,7 +126,7 @@ fn open(
     context: &Context<'_>,
     source: &mut SourceInfo,
     cancel: &CancelToken,
-) -> Option<Result<File, Reason>> {
+) -> Option<Result<File, FailureDetail>> {
     let most_bytes = context.options.limits.max_document_bytes;
     let (Some(at), Some(objects)) = (&input.object, context.objects) else {
         return Some(open_file(input, most_bytes, source));
@@ -135,19 +137,23 @@ fn open(
         Err(error) if matches!(error.cause, ErrorCause::TooLarge { .. }) => {
             Err(too_large(most_bytes))
         }
-        Err(error) => Err(Reason {
-            kind: error.kind().to_owned(),
+        Err(error) => Err(FailureDetail {
+            kind: error.kind(),
             message: error.cause.to_string(),
         }),
     })
 }
 
-fn open_file(input: &Input, most_bytes: u64, source: &mut SourceInfo) -> Result<File, Reason> {
+fn open_file(
+    input: &Input,
+    most_bytes: u64,
+    source: &mut SourceInfo,
+) -> Result<File, FailureDetail> {
     if let Some(error) = &input.error {
         return Err(unreadable(error));
     }
     let missing = |error: &io::Error| match error.kind() {
-        io::ErrorKind::NotFound => Reason {
+        io::ErrorKind::NotFound => FailureDetail {
             message: "no such file; check the path".to_owned(),
             ..unreadable(error)
         },
@@ -158,7 +164,11 @@ fn open_file(input: &Input, most_bytes: u64, source: &mut SourceInfo) -> Result<
 }
 
 /// Says in `source` what the document is.
-fn identify(mut file: File, most_bytes: u64, source: &mut SourceInfo) -> Result<File, Reason> {
+fn identify(
+    mut file: File,
+    most_bytes: u64,
+    source: &mut SourceInfo,
+) -> Result<File, FailureDetail> {
     let bytes = file.metadata().map_err(|error| unreadable(&error))?.len();
     source.bytes = Some(bytes);
     if bytes > most_bytes {
@@ -168,9 +178,9 @@ fn identify(mut file: File, most_bytes: u64, source: &mut SourceInfo) -> Result<
     Ok(file)
 }
 
-fn unreadable(error: &io::Error) -> Reason {
-    Reason {
-        kind: "not-readable".to_owned(),
+fn unreadable(error: &io::Error) -> FailureDetail {
+    FailureDetail {
+        kind: FailureKind::NotReadable,
         message: match error.kind() {
             io::ErrorKind::PermissionDenied => "no permission to read it".to_owned(),
             _ => format!("cannot be read: {error}"),
@@ -178,9 +188,9 @@ fn unreadable(error: &io::Error) -> Reason {
     }
 }
 
-fn too_large(most_bytes: u64) -> Reason {
-    Reason {
-        kind: "document-too-large".to_owned(),
+fn too_large(most_bytes: u64) -> FailureDetail {
+    FailureDetail {
+        kind: FailureKind::DocumentTooLarge,
         message: format!(
             "the document is larger than {} MB; raise --max-megabytes",
             most_bytes as f64 / 1e6
@@ -211,7 +221,7 @@ fn regular(input: &Input, most_bytes: u64) -> io::Result<File> {
 
 /// To a temporary folder first, and from there below the prefix.
 fn to_prefix(
-    (input, source, opened): (&Input, SourceInfo, Result<File, Reason>),
+    (input, source, opened): (&Input, SourceInfo, Result<File, FailureDetail>),
     (prefix, objects): (&StoreUri, &BlockingStore),
     context: &Context<'_>,
     run: (&ProgressDisplay, &CancelToken),
@@ -230,7 +240,7 @@ fn to_prefix(
 }
 
 fn to_folder(
-    (input, source, opened): (&Input, SourceInfo, Result<File, Reason>),
+    (input, source, opened): (&Input, SourceInfo, Result<File, FailureDetail>),
     folder: &Path,
     context: &Context<'_>,
     (progress, cancel): (&ProgressDisplay, &CancelToken),
@@ -301,7 +311,7 @@ fn read(
 /// A document that could not even be opened; its manifest says why.
 fn failed(
     source: SourceInfo,
-    failure: Reason,
+    failure: FailureDetail,
     context: &Context<'_>,
     output: Option<(&Path, &Input)>,
 ) -> DocumentOutcome {
@@ -330,16 +340,16 @@ fn summary(manifest: &Manifest) -> DocumentOutcome {
                 .pages
                 .iter()
                 .find(first)
-                .and_then(|p| p.reason.clone()),
+                .and_then(|page| page.reason.clone()?.into_failure()),
         ),
         seconds: 0.0,
         reader_left: false,
     }
 }
 
-fn not_written(error: &dyn Error) -> Reason {
-    Reason {
-        kind: "result-not-written".to_owned(),
+fn not_written(error: &dyn Error) -> FailureDetail {
+    FailureDetail {
+        kind: FailureKind::ResultNotWritten,
         message: format!("the result could not be written: {error}"),
     }
 }

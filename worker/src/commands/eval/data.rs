@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use recto_pipeline::eval::MarkupSyntax;
-use recto_schemas::Reason;
+use recto_schemas::{FailureDetail, FailureKind};
 use serde::Deserialize;
 
 use crate::commands::convert::{self, Input};
@@ -29,7 +29,7 @@ pub(super) struct EvalSample {
     /// Its file.
     pub(super) input: Input,
     /// The reason why it is not read, if the data asks for what it must not.
-    pub(super) refused: Option<Reason>,
+    pub(super) refused: Option<FailureDetail>,
     /// Its text.
     pub(super) truth: ReferenceText,
 }
@@ -58,7 +58,7 @@ pub(super) enum ReferenceContent {
 struct UnloadedSample {
     name: String,
     input: Input,
-    refused: Option<Reason>,
+    refused: Option<FailureDetail>,
     truth: ReferenceSource,
 }
 
@@ -207,12 +207,12 @@ fn dataset(path: &Path, images: &Path) -> anyhow::Result<Vec<UnloadedSample>> {
 }
 
 /// The reason why an image is not opened: a dataset comes from anywhere, and must not have other files read than its own.
-fn leads_out(image: &str, images: &Path) -> Option<Reason> {
+fn leads_out(image: &str, images: &Path) -> Option<FailureDetail> {
     let up = |part: Component<'_>| part == Component::ParentDir;
     let path = Path::new(image);
     let outside = path.is_absolute() && !path.starts_with(images);
-    (outside || path.components().any(up)).then(|| Reason {
-        kind: "path-outside".to_owned(),
+    (outside || path.components().any(up)).then(|| FailureDetail {
+        kind: FailureKind::PathOutside,
         message: "the path leads out of the folder of the images; give --images a folder above it"
             .to_owned(),
     })

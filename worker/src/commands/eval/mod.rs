@@ -15,7 +15,9 @@ use std::{path::Path, process::ExitCode, time::Instant};
 
 use anyhow::{Context, bail};
 use recto_pipeline::{cancel::CancelToken, eval::total, image::rasterizer::Rasterizer};
-use recto_schemas::{EvalCase, EvalChunk, EvalReport, ModelInfo, Options, Reason};
+use recto_schemas::{
+    EvalCase, EvalChunk, EvalReport, FailureDetail, FailureKind, ModelInfo, Options,
+};
 
 use crate::{
     cli::{EXIT_FAILED, EXIT_STOPPED, EvalArgs},
@@ -133,8 +135,8 @@ fn predicted(folder: &Path, sample: &EvalSample) -> anyhow::Result<Prediction> {
     }
     Ok(match data::prediction(folder, sample)? {
         Some((text, marks)) => Prediction::predicted(&text, marks),
-        None => Prediction::failed(Reason {
-            kind: "no-prediction".to_owned(),
+        None => Prediction::failed(FailureDetail {
+            kind: FailureKind::NoPrediction,
             message: format!(
                 "there is no {0}.md and no {0}.txt among the predictions",
                 sample.input.name

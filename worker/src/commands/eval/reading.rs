@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, fs, io::ErrorKind, path::Path};
 
 use anyhow::Context;
 use recto_pipeline::eval::{MarkupSyntax, fold, score};
-use recto_schemas::{EvalCase, Manifest, PageOutcome, PageRanges, Reason};
+use recto_schemas::{
+    EvalCase, FailureDetail, FailureKind, Manifest, PageOutcome, PageRanges, Reason,
+};
 
 use super::data::{EvalSample, ReferenceContent};
 
@@ -29,19 +31,19 @@ pub(super) struct Prediction {
     /// The pages.
     pages: BTreeMap<u32, PredictedPage>,
     /// The reason why there is none, or not all of it.
-    failure: Option<Reason>,
+    failure: Option<FailureDetail>,
 }
 
 #[derive(Debug, Default)]
 struct PredictedPage {
     text: String,
     rotation: u16,
-    failure: Option<Reason>,
+    failure: Option<FailureDetail>,
 }
 
 impl Prediction {
     /// Nothing was read.
-    pub(super) fn failed(failure: Reason) -> Self {
+    pub(super) fn failed(failure: FailureDetail) -> Self {
         Self {
             failure: Some(failure),
             ..Self::default()
@@ -82,7 +84,10 @@ impl Prediction {
             let page = reading.pages.entry(summary.page).or_default();
             page.rotation = summary.rotation;
             let failed = summary.outcome == PageOutcome::Failed;
-            page.failure = summary.reason.filter(|_| failed);
+            page.failure = summary
+                .reason
+                .filter(|_| failed)
+                .and_then(Reason::into_failure);
         }
         reading.failure = manifest.failure;
         Ok(reading)
@@ -119,8 +124,8 @@ impl Prediction {
         truth: &str,
         comparing: &ComparisonOptions<'_>,
     ) -> EvalCase {
-        let missing = || Reason {
-            kind: "no-such-page".to_owned(),
+        let missing = || FailureDetail {
+            kind: FailureKind::NoSuchPage,
             message: "the reading has no such page".to_owned(),
         };
         let page = self.pages.get(&number);
@@ -288,14 +293,14 @@ mod tests {
 
     #[test]
     fn a_document_that_failed_is_read_as_nothing_on_every_page() {
-        let reading = Prediction::failed(Reason {
-            kind: "encrypted".to_owned(),
+        let reading = Prediction::failed(FailureDetail {
+            kind: FailureKind::Encrypted,
             message: "it is".to_owned(),
         });
         let cases = reading.against(&sample(pages(&["one", "two"])), &COMPARING);
         assert_eq!(cases.len(), 2);
         for case in cases {
-            assert_eq!(case.failure.unwrap().kind, "encrypted");
+            assert_eq!(case.failure.unwrap().kind, FailureKind::Encrypted);
             assert_eq!((case.characters.errors, case.got), (3, None));
         }
     }

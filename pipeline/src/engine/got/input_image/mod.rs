@@ -1,13 +1,13 @@
 //! Input image of the model, made from a page.
 
-mod resize;
-
-use self::resize::resize;
 use super::{
-    plan::{RowPatch, StackedRows, skew_offset},
+    plan::{RowPatch, StackedRows},
     tile_grid::TileGrid,
 };
-use crate::image::PageImage;
+use crate::image::{
+    PageImage, histogram::LumaHistogram, luma::PATCH_LUMA, resample::bicubic::bicubic,
+    skew::skew_offset,
+};
 
 /// Luma, 0 to 255, below which a background counts as dark and its text is inverted. Set by hand, well
 /// below the grays that dark text is printed on.
@@ -31,7 +31,7 @@ impl InputImage {
         Self {
             width: size.0,
             height: size.1,
-            rgb: resize(page, size.0, size.1),
+            rgb: bicubic(page, size.0, size.1),
         }
     }
 
@@ -48,14 +48,14 @@ impl InputImage {
             };
             let width = pixels(patch.width, patch.x, size.0);
             let height = pixels(patch.height, patch.y, size.1);
-            let scaled = resize(&crop(page, stack.slope, patch), width, height);
+            let scaled = bicubic(&crop(page, stack.slope, patch), width, height);
             let background = background(&scaled);
             let (from, to) = (patch.x as usize * 3, (patch.x + width) as usize * 3);
             let rows = rgb.chunks_exact_mut(stride.max(1)).skip(patch.y as usize);
             for (row, scaled) in rows.zip(scaled.chunks_exact(width as usize * 3)) {
                 let place = row.get_mut(from..to).unwrap_or_default();
                 for (pixel, scaled) in place.chunks_exact_mut(3).zip(scaled.chunks_exact(3)) {
-                    pixel.fill(on_white(luma(scaled), background));
+                    pixel.fill(on_white(PATCH_LUMA.of(scaled), background));
                 }
             }
         }
@@ -70,7 +70,7 @@ impl InputImage {
     /// page comes last (`crop_image_to_patches` of the reference).
     pub fn tiles(page: &PageImage, size: (u32, u32), grid: TileGrid) -> Vec<Self> {
         let (width, height) = (size.0 as usize, size.1 as usize);
-        let canvas = resize(page, size.0 * grid.columns, size.1 * grid.rows);
+        let canvas = bicubic(page, size.0 * grid.columns, size.1 * grid.rows);
         let stride = width * 3;
         let mut tiles: Vec<Self> = Vec::new();
         for band in canvas.chunks_exact((stride * grid.columns as usize * height).max(1)) {
@@ -118,20 +118,10 @@ fn crop(page: &PageImage, slope: f32, patch: &RowPatch) -> PageImage {
     }
 }
 
-/// Luma of a pixel.
-fn luma(pixel: &[u8]) -> u8 {
-    let sum = 2 * u32::from(pixel[0]) + 5 * u32::from(pixel[1]) + u32::from(pixel[2]);
-    (sum / 8) as u8
-}
-
 /// Luma of the background of an RGB image: the median, as text covers less than half of it.
 fn background(rgb: &[u8]) -> u8 {
-    let mut lumas: Vec<u8> = rgb.chunks_exact(3).map(luma).collect();
-    let middle = lumas.len() / 2;
-    match lumas.is_empty() {
-        true => 255,
-        false => *lumas.select_nth_unstable(middle).1,
-    }
+    let luma = rgb.chunks_exact(3).map(|pixel| PATCH_LUMA.of(pixel));
+    LumaHistogram::<256>::of(luma).median().unwrap_or(255)
 }
 
 /// `luma` as it would be on a white background. Light text on a dark background is inverted.

@@ -1,32 +1,6 @@
 use super::*;
 use crate::engine::got::plan::{LineRow, RowStart};
-
-/// An image that a script can make too: the expected bytes below are Pillow 13.0's.
-fn test_page(width: u32, height: u32) -> PageImage {
-    let value = |x: u64, y: u64, channel: u64| {
-        let n = x * 7_919 + y * 104_729 + channel * 1_299_709;
-        ((n * n) >> 5) as u8
-    };
-    let mut rgb = Vec::new();
-    for y in 0..u64::from(height) {
-        for x in 0..u64::from(width) {
-            rgb.extend((0..3).map(|channel| value(x, y, channel)));
-        }
-    }
-    PageImage {
-        width,
-        height,
-        dpi: 200.0,
-        rgb,
-    }
-}
-
-/// 64-bit FNV-1a.
-fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
+use crate::image::fixtures::pillow_page;
 
 #[test]
 fn the_references_pictures_become_its_views() {
@@ -57,49 +31,14 @@ fn the_references_pictures_become_its_views() {
 }
 
 #[test]
-fn scales_as_pillow_does() {
-    // Horizontally first.
-    let expected = [
-        8, 22, 76, 85, 47, 43, 168, 102, 154, 109, 188, 141, 88, 147, 103, 20, 37, 76, 82, 30, 30,
-        123, 140, 111, 97, 198, 68, 124, 97, 141, 28, 34, 74, 77, 27, 11,
-    ];
-    assert_eq!(resize(&test_page(7, 5), 4, 3), expected);
-    // Vertically first.
-    let expected = [
-        66, 124, 86, 68, 79, 88, 83, 52, 80, 160, 169, 146, 145, 160, 118, 171, 88, 158,
-    ];
-    assert_eq!(resize(&test_page(4, 9), 3, 2), expected);
-}
-
-#[test]
-fn scales_any_shape_to_the_bit() {
-    let cases = [
-        ((170, 220), (102, 102), 0x4ee1_df8b_cde7_1c40),
-        ((160, 240), (102, 102), 0x768e_5820_c8cc_c674),
-        ((90, 50), (128, 64), 0x3ba1_6570_ba98_ccd8),
-        ((128, 50), (128, 64), 0xf509_864f_a278_e142),
-        ((90, 64), (128, 64), 0x6e7c_8d9f_4c58_ca02),
-        ((300, 20), (64, 64), 0xc4b4_a170_aa91_99f8),
-        ((1, 90), (16, 16), 0xc649_be7c_b4fb_5e25),
-        ((90, 1), (16, 16), 0xe8e1_d861_4fc7_8b05),
-        ((33, 77), (33, 77), 0xc7f7_8a3b_1359_f6c3),
-        ((41, 30), (67, 19), 0x7f79_1f13_3e88_42d1),
-    ];
-    for (from, to, expected) in cases {
-        let scaled = resize(&test_page(from.0, from.1), to.0, to.1);
-        assert_eq!(hash(&scaled), expected, "{from:?} to {to:?}");
-    }
-}
-
-#[test]
 fn a_page_of_the_views_size_is_taken_as_it_is() {
-    let page = test_page(64, 48);
+    let page = pillow_page(64, 48);
     assert_eq!(InputImage::whole_page(&page, (64, 48)).rgb, page.rgb);
 }
 
 #[test]
 fn tiles_come_row_by_row_and_the_whole_page_last() {
-    let page = test_page(6, 4);
+    let page = pillow_page(6, 4);
     let grid = TileGrid {
         columns: 3,
         rows: 2,
@@ -134,7 +73,7 @@ fn one(slope: f32, patch: RowPatch) -> StackedRows {
 
 #[test]
 fn a_patch_stands_at_its_place_in_grey_on_white() {
-    let mut page = test_page(60, 40);
+    let mut page = pillow_page(60, 40);
     for (at, pixel) in page.rgb.chunks_exact_mut(3).enumerate() {
         // Yellow paper, some of it printed.
         pixel.copy_from_slice(if at % 5 < 3 {
@@ -155,12 +94,12 @@ fn a_patch_stands_at_its_place_in_grey_on_white() {
     let view = InputImage::of_rows(&page, (24, 16), &one(0.0, patch));
     let cut = crop(&page, 0.0, &patch);
     assert_eq!(cut.rgb[..90], page.rgb[(5 * 60 + 10) * 3..][..90]);
-    let scaled = resize(&cut, 15, 10);
+    let scaled = bicubic(&cut, 15, 10);
     let background = background(&scaled);
     for (y, row) in view.rgb.chunks_exact(24 * 3).enumerate() {
         for (x, pixel) in row.chunks_exact(3).enumerate() {
             let is_inside = (4..19).contains(&x) && (3..13).contains(&y);
-            let from = || luma(&scaled[((y - 3) * 15 + x - 4) * 3..]);
+            let from = || PATCH_LUMA.of(&scaled[((y - 3) * 15 + x - 4) * 3..]);
             let tone = if is_inside {
                 on_white(from(), background)
             } else {
@@ -185,7 +124,7 @@ fn a_patch_stands_at_its_place_in_grey_on_white() {
 
 #[test]
 fn sloping_lines_are_straight_in_a_patch() {
-    let mut page = test_page(60, 40);
+    let mut page = pillow_page(60, 40);
     for (at, pixel) in page.rgb.chunks_exact_mut(3).enumerate() {
         let (x, y) = (at % 60, at / 60);
         pixel.fill(if y == 20 + x / 10 { 0 } else { 255 });
@@ -228,7 +167,7 @@ fn light_letters_on_a_dark_ground_turn_dark() {
 
 #[test]
 fn a_patch_outside_of_its_page_or_view_is_white() {
-    let page = test_page(6, 4);
+    let page = pillow_page(6, 4);
     let edge = u32::MAX;
     let places = [
         (5, 0, 9, 9, 0, 0),
@@ -253,7 +192,7 @@ fn a_patch_outside_of_its_page_or_view_is_white() {
 
 #[test]
 fn a_page_without_its_pixels_is_white() {
-    let mut page = test_page(6, 4);
+    let mut page = pillow_page(6, 4);
     page.rgb.pop();
     assert_eq!(InputImage::whole_page(&page, (3, 3)).rgb, [255; 27]);
     assert_eq!(

@@ -4,7 +4,7 @@
 //! erased, and the rest is cut into narrow vertical strips, so that columns and skewed lines do not
 //! run into each other. A run of rows with ink in a strip is a piece of a text line.
 
-use crate::image::PageImage;
+use crate::image::{PageImage, background::BackgroundGrid, binary::BinaryImage, luma::LumaPlane};
 
 /// Resolution of the estimate in dots per inch: small type is still separate from the line above.
 const DPI: f32 = 100.0;
@@ -54,16 +54,16 @@ pub(super) struct DensityEstimate {
 impl DensityEstimate {
     /// Estimates the text of `page`, which counts as empty if its buffer is too short.
     pub(super) fn of(page: &PageImage) -> Self {
-        let Some((gray, factor)) = GrayPage::of(page) else {
+        let Some((ink, factor)) = scaled_ink(page) else {
             return Self::default();
         };
-        let mut ink = gray.ink();
-        erase_long_runs(&mut ink, gray.width);
+        let (mut ink, width) = (ink.pixels, ink.width);
+        erase_long_runs(&mut ink, width);
         let mut pieces = Vec::new();
         let mut lines = 0;
-        for left in (0..gray.width).step_by(STRIP) {
+        for left in (0..width).step_by(STRIP) {
             let before = pieces.len();
-            find_pieces(&ink, gray.width, left, &mut pieces);
+            find_pieces(&ink, width, left, &mut pieces);
             lines = lines.max(pieces.len() - before);
         }
         let characters: f32 = pieces
@@ -79,81 +79,22 @@ impl DensityEstimate {
     }
 }
 
-/// A page in gray, scaled down.
-pub(super) struct GrayPage {
-    luma: Vec<u8>,
-    pub(super) width: usize,
-}
-
-impl GrayPage {
-    /// Averages squares of pixels; returns the page and the squares' side.
-    pub(super) fn of(page: &PageImage) -> Option<(Self, usize)> {
-        let wanted = u64::from(page.width) * u64::from(page.height) * 3;
-        if wanted == 0 || (page.rgb.len() as u64) < wanted {
-            return None;
-        }
-        let longest = page.width.max(page.height);
-        let by_dpi = (page.dpi / DPI) as u32;
-        let factor = by_dpi
-            .min(longest / MIN_SIDE)
-            .max(longest.div_ceil(MAX_SIDE))
-            .min(page.width.min(page.height))
-            .max(1) as usize;
-        let (stride, width) = (page.width as usize * 3, page.width as usize / factor);
-        let mut luma = Vec::with_capacity(width * (page.height as usize / factor));
-        let mut sums = vec![0u32; width];
-        for band in page.rgb[..wanted as usize].chunks_exact(stride * factor) {
-            sums.fill(0);
-            for row in band.chunks_exact(stride) {
-                for (sum, pixels) in sums.iter_mut().zip(row.chunks_exact(factor * 3)) {
-                    let tone = |p: &[u8]| u32::from(p[0]) + 2 * u32::from(p[1]) + u32::from(p[2]);
-                    *sum += pixels.chunks_exact(3).map(tone).sum::<u32>();
-                }
-            }
-            let area = (4 * factor * factor) as u32;
-            luma.extend(sums.iter().map(|sum| (sum / area) as u8));
-        }
-        Some((Self { luma, width }, factor))
-    }
-
-    /// 1 for each pixel that differs from the background around it, else 0.
-    pub(super) fn ink(&self) -> Vec<u8> {
-        let mut ink = Vec::with_capacity(self.luma.len());
-        for band in self.luma.chunks(CELL * self.width) {
-            let background = self.background(band);
-            for row in band.chunks_exact(self.width) {
-                for (luma, &background) in row.chunks(CELL).zip(&background) {
-                    ink.extend(
-                        luma.iter()
-                            .map(|t| u8::from(t.abs_diff(background) > CONTRAST)),
-                    );
-                }
-            }
-        }
-        ink
-    }
-
-    /// The median luma of each cell of a band of rows.
-    fn background(&self, band: &[u8]) -> Vec<u8> {
-        let mut histograms = vec![[0u16; 64]; self.width.div_ceil(CELL)];
-        for row in band.chunks_exact(self.width) {
-            for (luma, histogram) in row.chunks(CELL).zip(&mut histograms) {
-                for tone in luma {
-                    histogram[usize::from(tone / 4)] += 1;
-                }
-            }
-        }
-        let median = |histogram: &[u16; 64]| {
-            let half = histogram.iter().sum::<u16>() / 2;
-            let mut seen = 0;
-            let at = histogram.iter().position(|count| {
-                seen += count;
-                seen > half
-            });
-            at.unwrap_or(63) as u8 * 4 + 2
-        };
-        histograms.iter().map(median).collect()
-    }
+/// The ink of the page, scaled down by averaging squares of pixels, and the squares' side; `None` if the page's buffer is
+/// too short.
+pub(super) fn scaled_ink(page: &PageImage) -> Option<(BinaryImage, usize)> {
+    let longest = page.width.max(page.height);
+    let by_dpi = (page.dpi / DPI) as u32;
+    let factor = by_dpi
+        .min(longest / MIN_SIDE)
+        .max(longest.div_ceil(MAX_SIDE))
+        .min(page.width.min(page.height))
+        .max(1) as usize;
+    let plane = LumaPlane::reduced(page, factor)?;
+    let background = BackgroundGrid::of(&plane, CELL, 1);
+    Some((
+        BinaryImage::differing(&plane, &background, CONTRAST),
+        factor,
+    ))
 }
 
 /// Erases runs of ink that are longer than any letter's, horizontally and vertically.

@@ -6,8 +6,11 @@
 
 use std::ops::Range;
 
-use super::density::{GrayPage, erase_horizontal_runs, erase_vertical_runs, vertical_runs};
-use crate::image::PageImage;
+use super::density::{erase_horizontal_runs, erase_vertical_runs, scaled_ink, vertical_runs};
+use crate::image::{
+    PageImage,
+    skew::{skew_offset, slope_of_ink},
+};
 
 /// Em in points of pages whose type cannot be measured.
 const USUAL_POINTS: f32 = 11.0;
@@ -29,16 +32,6 @@ const EDGE: usize = 3;
 /// Minimum share of the page's height that a border's ragged side covers; a column of numbers
 /// covers less.
 const RAGGED: f32 = 0.4;
-
-/// Width in pixels of the columns in which ink is counted to find the skew.
-const STRIP: usize = 24;
-/// Steepest skew that is searched, in steps of `SLOPE` (3.4 degrees), then the steps: first wide,
-/// then narrow.
-const STEEPEST: i32 = 60;
-const SLOPE: f32 = 0.001;
-const WIDE_STEP: i32 = 4;
-/// Factor by which the sharpness of lines must grow for a page to count as skewed.
-const SHARPER: f32 = 1.02;
 
 /// A rectangle in pixels of the map.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,10 +62,10 @@ impl InkMap {
     /// The ink of `page`, whose type has an em of `em` pixels, if known; `None` if its buffer is
     /// too short.
     pub(super) fn of(page: &PageImage, em: Option<f32>) -> Option<Self> {
-        let (gray, factor) = GrayPage::of(page)?;
-        let width = gray.width;
-        let mut ruled = without_specks(&gray.ink(), width);
-        let slope = find_skew(&ruled, width);
+        let (ink, factor) = scaled_ink(page)?;
+        let width = ink.width;
+        let mut ruled = without_specks(&ink.pixels, width);
+        let slope = slope_of_ink(&ruled, width);
         if slope != 0.0 {
             ruled = deskewed(&ruled, width, slope);
         }
@@ -200,47 +193,6 @@ impl InkMap {
         }
         covered
     }
-}
-
-/// Skew of the lines of `ink`: the slope at which the ink of rows differs most (sharpest projection
-/// profile); 0 if that is no sharper than without a shift.
-fn find_skew(ink: &[u8], width: usize) -> f32 {
-    let height = ink.len() / width;
-    let strips: Vec<Vec<u32>> = (0..width)
-        .step_by(STRIP)
-        .map(|left| {
-            let x = left..(left + STRIP).min(width);
-            let rows = ink.chunks_exact(width);
-            rows.map(|row| ink_count(&row[x.clone()]) as u32).collect()
-        })
-        .collect();
-    let sharpness = |step: i32| {
-        let mut rows = vec![0u32; height];
-        for (index, strip) in strips.iter().enumerate() {
-            let x = (index * STRIP + STRIP / 2) as f32;
-            let shift = skew_offset(step as f32 * SLOPE, x, width);
-            let (to, from) = ((-shift).max(0) as usize, shift.max(0) as usize);
-            let rows = rows.iter_mut().skip(to);
-            rows.zip(strip.iter().skip(from))
-                .for_each(|(row, ink)| *row += ink);
-        }
-        rows.iter().map(|&ink| f64::from(ink).powi(2)).sum::<f64>()
-    };
-    let best = |steps: &mut dyn Iterator<Item = i32>| {
-        let with = steps.map(|step| (step, sharpness(step)));
-        with.max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, 0.0))
-    };
-    let (near, _) = best(&mut (-STEEPEST..=STEEPEST).step_by(WIDE_STEP as usize));
-    let (found, sharp) = best(&mut (near - WIDE_STEP + 1..near + WIDE_STEP));
-    match sharp > sharpness(0) * f64::from(SHARPER) {
-        true => found as f32 * SLOPE,
-        false => 0.0,
-    }
-}
-
-/// Vertical offset of a line of that slope at column `x`, relative to the middle column.
-pub(in crate::engine::got) fn skew_offset(slope: f32, x: f32, width: usize) -> isize {
-    (slope * (x - width as f32 / 2.0)).round() as isize
 }
 
 /// Shifts each column of `ink` so that lines of that slope are level.

@@ -16,11 +16,8 @@ use recto_schemas::{GotOptions, PageTiling, PagesPerPass, TilePolicy};
 
 #[cfg(test)]
 pub(super) use self::stacked_rows::LineRow;
+pub(super) use self::stacked_rows::{RowPatch, RowSize, RowStart, StackedRows};
 use self::{density::DensityEstimate, stacked_rows::stack_rows};
-pub(super) use self::{
-    ink_map::skew_offset,
-    stacked_rows::{RowPatch, RowSize, RowStart, StackedRows},
-};
 use super::tile_grid::{TileGrid, grid};
 use crate::image::PageImage;
 

@@ -4,7 +4,8 @@
 //! channel): the filter is stretched by the scale if a side shrinks, weights are rounded to fixed
 //! point, and rows are scaled horizontally, rounded to 8 bits, and then vertically.
 
-use crate::image::PageImage;
+use super::FilterTaps;
+use crate::image::{PageImage, luma::whole_pixels};
 
 /// Fractional bits of a fixed-point weight: 8 of 32 bits hold the value, 2 the filter's overshoot.
 const PRECISION_BITS: u32 = 32 - 8 - 2;
@@ -13,27 +14,26 @@ const HALF: i32 = 1 << (PRECISION_BITS - 1);
 /// Half the filter's width, in source pixels at scale 1.
 const SUPPORT: f64 = 2.0;
 /// Columns whose sums are kept in registers while rows are added.
-const LANES: usize = 32;
+const COLUMNS: usize = 32;
 /// Rows that are scaled horizontally together.
 const ROWS: usize = 8;
 
-/// Scales `page` to RGB of `width` × `height` as Pillow's bicubic filter does.
-pub(super) fn resize(page: &PageImage, width: u32, height: u32) -> Vec<u8> {
-    let wanted = u64::from(page.width) * u64::from(page.height) * 3;
-    if wanted == 0 || (page.rgb.len() as u64) < wanted {
+/// Scales `page` to RGB of `width` × `height`; white if its buffer is too short.
+pub(crate) fn bicubic(page: &PageImage, width: u32, height: u32) -> Vec<u8> {
+    let Some(pixels) = whole_pixels(page) else {
         return vec![255; width as usize * height as usize * 3];
-    }
-    let pixels = &page.rgb[..wanted as usize];
-    let across = KernelTaps::new(page.width, width);
-    let down = KernelTaps::new(page.height, height);
+    };
+    // A side that keeps its size is not filtered.
+    let across = (page.width != width).then(|| bicubic_taps(page.width, width));
+    let down = (page.height != height).then(|| bicubic_taps(page.height, height));
     // Compiled for each vector unit that a processor may have.
     pulp::Arch::new().dispatch(|| {
         if is_down_first((page.width, page.height), (width, height)) {
-            let lower = scale_down(pixels, page.width, &down);
-            return scale_across(&lower, page.width, &across);
+            let lower = scale_down(pixels, page.width, down.as_ref());
+            return scale_across(&lower, page.width, across.as_ref());
         }
-        let narrower = scale_across(pixels, page.width, &across);
-        scale_down(&narrower, width, &down)
+        let narrower = scale_across(pixels, page.width, across.as_ref());
+        scale_down(&narrower, width, down.as_ref())
     })
 }
 
@@ -46,58 +46,29 @@ fn is_down_first(from: (u32, u32), to: (u32, u32)) -> bool {
     down > 0 && down > 2 * across
 }
 
-/// Source pixels and weights of each target pixel along one side.
-struct KernelTaps {
-    /// First source pixel of each target pixel.
-    first: Vec<usize>,
-    /// Fixed-point weights of all target pixels, one after another.
-    weights: Vec<i32>,
-    /// End of each target pixel's weights.
-    ends: Vec<usize>,
-    /// True if each target pixel is the source pixel of the same number.
-    identity: bool,
-}
-
-impl KernelTaps {
-    /// Taps for scaling a side of `source` pixels to `target`, both at least 1.
-    fn new(source: u32, target: u32) -> Self {
-        let scale = f64::from(source) / f64::from(target);
-        let stretch = scale.max(1.0);
-        let (support, shrink) = (SUPPORT * stretch, 1.0 / stretch);
-        let mut taps = Self {
-            first: Vec::with_capacity(target as usize),
-            weights: Vec::new(),
-            ends: Vec::with_capacity(target as usize),
-            identity: source == target,
-        };
-        let mut exact = Vec::new();
-        for at in 0..target {
-            let center = (f64::from(at) + 0.5) * scale;
-            let first = (center - support + 0.5).max(0.0) as u32;
-            let end = ((center + support + 0.5) as u32).min(source);
-            let weigh = |x: u32| bicubic((f64::from(x) - center + 0.5) * shrink);
-            exact.clear();
-            exact.extend((first..end).map(weigh));
-            let sum: f64 = exact.iter().sum();
-            taps.first.push(first as usize);
-            taps.weights.extend(exact.iter().map(|w| fixed(w / sum)));
-            taps.ends.push(taps.weights.len());
-        }
-        taps
+/// Taps for scaling a side of `source` pixels to `target`, both at least 1; weights in fixed point.
+fn bicubic_taps(source: u32, target: u32) -> FilterTaps<i32> {
+    let scale = f64::from(source) / f64::from(target);
+    let stretch = scale.max(1.0);
+    let (support, shrink) = (SUPPORT * stretch, 1.0 / stretch);
+    let mut taps = FilterTaps::with_capacity(target);
+    let mut exact = Vec::new();
+    for at in 0..target {
+        let center = (f64::from(at) + 0.5) * scale;
+        let first = (center - support + 0.5).max(0.0) as u32;
+        let end = ((center + support + 0.5) as u32).min(source);
+        let weigh = |x: u32| cubic((f64::from(x) - center + 0.5) * shrink);
+        exact.clear();
+        exact.extend((first..end).map(weigh));
+        let sum: f64 = exact.iter().sum();
+        taps.push(first as usize, exact.iter().map(|w| fixed(w / sum)));
     }
-
-    /// First source pixel and weights of each target pixel.
-    fn iter(&self) -> impl Iterator<Item = (usize, &[i32])> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        let spans = starts.zip(&self.ends);
-        let weights = spans.map(|(start, &end)| &self.weights[start..end]);
-        self.first.iter().copied().zip(weights)
-    }
+    taps
 }
 
 /// Keys' cubic with a = -0.5, written as Pillow writes it, since another order would round
 /// differently.
-fn bicubic(x: f64) -> f64 {
+fn cubic(x: f64) -> f64 {
     const A: f64 = -0.5;
     let x = x.abs();
     if x < 1.0 {
@@ -121,14 +92,14 @@ fn clip(sum: i32) -> u8 {
     (sum >> PRECISION_BITS).clamp(0, 255) as u8
 }
 
-/// Scales rows of `width` RGB pixels horizontally.
+/// Scales rows of `width` RGB pixels horizontally; without taps they stay as they are.
 #[inline(always)]
-fn scale_across(pixels: &[u8], width: u32, taps: &KernelTaps) -> Vec<u8> {
-    if taps.identity {
+fn scale_across(pixels: &[u8], width: u32, taps: Option<&FilterTaps<i32>>) -> Vec<u8> {
+    let Some(taps) = taps else {
         return pixels.to_vec();
-    }
+    };
     let stride = width as usize * 3;
-    let target = taps.first.len() * 3;
+    let target = taps.len() * 3;
     let mut scaled = vec![0; pixels.len() / stride * target];
     // The same column of several rows is adjacent, so that one weight serves all of them.
     let mut columns = vec![[0i32; ROWS * 3]; width as usize];
@@ -157,26 +128,30 @@ fn scale_across(pixels: &[u8], width: u32, taps: &KernelTaps) -> Vec<u8> {
     scaled
 }
 
-/// Scales rows of `width` RGB pixels vertically.
+/// Scales rows of `width` RGB pixels vertically; without taps they stay as they are.
 #[inline(always)]
-fn scale_down(pixels: &[u8], width: u32, taps: &KernelTaps) -> Vec<u8> {
-    if taps.identity {
+fn scale_down(pixels: &[u8], width: u32, taps: Option<&FilterTaps<i32>>) -> Vec<u8> {
+    let Some(taps) = taps else {
         return pixels.to_vec();
-    }
+    };
     let stride = width as usize * 3;
-    let mut scaled = vec![0; taps.first.len() * stride];
+    let mut scaled = vec![0; taps.len() * stride];
     for ((first, weights), out) in taps.iter().zip(scaled.chunks_exact_mut(stride)) {
         let rows = &pixels[first * stride..(first + weights.len()) * stride];
-        let (blocks, rest) = out.as_chunks_mut::<LANES>();
-        let done = blocks.len() * LANES;
+        let (blocks, rest) = out.as_chunks_mut::<COLUMNS>();
+        let done = blocks.len() * COLUMNS;
         for (block, out) in blocks.iter_mut().enumerate() {
-            let mut sums = [HALF; LANES];
+            let mut sums = [HALF; COLUMNS];
             for (row, weight) in rows.chunks_exact(stride).zip(weights) {
-                add_row(&mut sums, &row[block * LANES..(block + 1) * LANES], *weight);
+                add_row(
+                    &mut sums,
+                    &row[block * COLUMNS..(block + 1) * COLUMNS],
+                    *weight,
+                );
             }
             *out = sums.map(clip);
         }
-        let mut sums = [HALF; LANES];
+        let mut sums = [HALF; COLUMNS];
         for (row, weight) in rows.chunks_exact(stride).zip(weights) {
             add_row(&mut sums, &row[done..], *weight);
         }
@@ -189,8 +164,49 @@ fn scale_down(pixels: &[u8], width: u32, taps: &KernelTaps) -> Vec<u8> {
 
 /// Adds a row's weighted values to the sums of as many columns.
 #[inline(always)]
-fn add_row(sums: &mut [i32; LANES], row: &[u8], weight: i32) {
+fn add_row(sums: &mut [i32; COLUMNS], row: &[u8], weight: i32) {
     for (sum, value) in sums.iter_mut().zip(row) {
         *sum += i32::from(*value) * weight;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::fixtures::{hash, pillow_page};
+
+    #[test]
+    fn scales_as_pillow_does() {
+        // Horizontally first.
+        let expected = [
+            8, 22, 76, 85, 47, 43, 168, 102, 154, 109, 188, 141, 88, 147, 103, 20, 37, 76, 82, 30,
+            30, 123, 140, 111, 97, 198, 68, 124, 97, 141, 28, 34, 74, 77, 27, 11,
+        ];
+        assert_eq!(bicubic(&pillow_page(7, 5), 4, 3), expected);
+        // Vertically first.
+        let expected = [
+            66, 124, 86, 68, 79, 88, 83, 52, 80, 160, 169, 146, 145, 160, 118, 171, 88, 158,
+        ];
+        assert_eq!(bicubic(&pillow_page(4, 9), 3, 2), expected);
+    }
+
+    #[test]
+    fn scales_any_shape_to_the_bit() {
+        let cases = [
+            ((170, 220), (102, 102), 0x4ee1_df8b_cde7_1c40),
+            ((160, 240), (102, 102), 0x768e_5820_c8cc_c674),
+            ((90, 50), (128, 64), 0x3ba1_6570_ba98_ccd8),
+            ((128, 50), (128, 64), 0xf509_864f_a278_e142),
+            ((90, 64), (128, 64), 0x6e7c_8d9f_4c58_ca02),
+            ((300, 20), (64, 64), 0xc4b4_a170_aa91_99f8),
+            ((1, 90), (16, 16), 0xc649_be7c_b4fb_5e25),
+            ((90, 1), (16, 16), 0xe8e1_d861_4fc7_8b05),
+            ((33, 77), (33, 77), 0xc7f7_8a3b_1359_f6c3),
+            ((41, 30), (67, 19), 0x7f79_1f13_3e88_42d1),
+        ];
+        for (from, to, expected) in cases {
+            let scaled = bicubic(&pillow_page(from.0, from.1), to.0, to.1);
+            assert_eq!(hash(scaled), expected, "{from:?} to {to:?}");
+        }
     }
 }
