@@ -1,8 +1,9 @@
 //! Blank pages: pages without any ink, which no engine needs to read.
 //!
-//! Ink is what differs clearly from the background ([`BackgroundGrid`]). A mark is a connected group of such pixels that
-//! is larger than a speck. Groups that hang on the page's edge and stay near it are the scanner's, not the page's. On
-//! doubt there is ink: a model run is cheaper than lost text.
+//! Ink is what differs clearly from the background ([`BackgroundGrid`]). A mark is a connected
+//! group of such pixels that is larger than a speck. Groups that hang on the page's edge and stay
+//! near it are the scanner's, not the page's. On doubt there is ink: a model run is cheaper than
+//! lost text.
 
 use super::{
     PageImage,
@@ -16,7 +17,8 @@ use super::{
     },
 };
 
-/// Returns true if `image` has any ink: marks that differ from the paper, more than specks and noise.
+/// Returns true if `image` has any ink: marks that differ from the paper, more than specks and
+/// noise.
 ///
 /// Also true for an image with fewer pixels than its size says: that is for others to refuse.
 pub fn has_ink(image: &PageImage) -> bool {
@@ -54,8 +56,8 @@ pub fn has_ink(image: &PageImage) -> bool {
     marks.any(|mark| !mark.on_edge && mark.all.is_mark())
 }
 
-/// The contrast that ink needs over the paper's grain, in gray levels. The grain is measured by the median difference of
-/// neighboring pixels, in every eighth row.
+/// The contrast that ink needs over the paper's grain, in gray levels. The grain is measured by the
+/// median difference of neighboring pixels, in every eighth row.
 fn ink_contrast(plane: &LumaPlane) -> u8 {
     let rows = plane.rows().step_by(8);
     let pairs = rows.flat_map(|row| row.chunks_exact(2));

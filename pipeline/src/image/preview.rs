@@ -22,7 +22,8 @@ pub struct PagePreview {
     pub height: u32,
 }
 
-/// Makes the preview of `image` after turning it clockwise by `rotation` degrees (0, 90, 180 or 270).
+/// Makes the preview of `image` after turning it clockwise by `rotation` degrees (0, 90, 180 or
+/// 270).
 ///
 /// Scaled by area averaging, so that thin strokes grow pale instead of vanishing. An image without
 /// pixels, or with fewer than its size says, gives an empty preview.

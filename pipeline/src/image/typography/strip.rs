@@ -88,8 +88,8 @@ impl LineStrip {
         (paper - darkest >= MIN_CONTRAST).then(|| Self::new(&luma, limit))
     }
 
-    /// The ink left of a line and at its start: from `before` heights of the line's box in front of it to `within`
-    /// heights behind its start.
+    /// The ink left of a line and at its start: from `before` heights of the line's box in front of
+    /// it to `within` heights behind its start.
     pub fn before(&self, image: &PageImage, quad: &Quad, before: f32, within: f32) -> Option<Self> {
         let frame = LineFrame::of(quad)?;
         let end = (within * frame.height).min(frame.width);

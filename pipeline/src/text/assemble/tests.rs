@@ -3,9 +3,9 @@
 use recto_schemas::{FailureKind, HeadersFooters, LineRole};
 
 use super::*;
-use crate::text::BlockKind;
 use crate::{
     image::rulings::{PageRulings, RulingLine},
+    layout::block::BlockKind,
     page::{Quad, Rect, TextLine},
 };
 

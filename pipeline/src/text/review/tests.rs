@@ -7,8 +7,8 @@ use recto_schemas::{FailureKind, LineRole, PageTiming, Reason, TextReason};
 
 use super::*;
 use crate::{
+    layout::block::{Block, BlockKind, Cell, Table},
     page::Rect,
-    text::{Block, BlockKind, Cell, Table},
 };
 
 const HOSTILE: [&str; 5] = [

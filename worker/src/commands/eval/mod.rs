@@ -1,14 +1,9 @@
 //! `recto eval`: documents whose text is known, read as `recto convert` reads them, and scored.
 
-// Which documents, and what is known to stand in them.
 mod data;
-// What was read of a document, and how it compares.
-mod reading;
-// The table on standard output.
+mod prediction;
 mod table;
-// Pictures of the worst cases.
 mod pictures;
-// What is left in the folder: the whole, or a part of it and how parts become the whole.
 mod results;
 
 use std::{path::Path, process::ExitCode, time::Instant};
@@ -26,10 +21,10 @@ use crate::{
 };
 use data::EvalSample;
 use pictures::CaseImages;
-use reading::{ComparisonOptions, Prediction};
+use prediction::{ComparisonOptions, Prediction};
 
-/// Where readings go, below the folder of results.
-const READINGS: &str = "readings";
+/// The folder of predictions, below that of results.
+const PREDICTIONS: &str = "predictions";
 
 /// Evaluates, or puts the parts of an evaluation together.
 ///
@@ -52,14 +47,18 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
     let runtime = convert::runtime()?;
     let _entered = runtime.enter();
     let cancel = convert::cancel_on_signal()?;
-    let chunk = (arguments.chunk_idx, arguments.num_chunks);
+    let chunk = EvalChunk {
+        index: arguments.chunk_idx,
+        count: arguments.num_chunks,
+    };
     let (samples, without) = data::samples(data, arguments.images.as_deref(), chunk)?;
     if without > 0 && !arguments.run.quiet {
         eprintln!("{without} without text beside them, left out");
     }
     let options = arguments.options();
     let rasterizer = loader::rasterizer(&arguments.run.machine)?;
-    let Some((readings, engine)) = readings(arguments, &samples, &options, &rasterizer, &cancel)?
+    let Some((predictions, engine)) =
+        predictions(arguments, &samples, &options, &rasterizer, &cancel)?
     else {
         return Ok(ExitCode::from(EXIT_STOPPED));
     };
@@ -68,9 +67,9 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
         ignored: &arguments.ignore,
         pages: options.pages.as_ref(),
     };
-    let compared = samples.iter().zip(&readings);
+    let compared = samples.iter().zip(&predictions);
     let cases: Vec<EvalCase> = compared
-        .flat_map(|(sample, reading)| reading.against(sample, &comparing))
+        .flat_map(|(sample, prediction)| prediction.against(sample, &comparing))
         .collect();
     let (engine, model) = engine.unzip();
     let evaluation = EvalReport {
@@ -79,10 +78,7 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
         engine,
         model,
         as_is: arguments.as_is,
-        chunk: (arguments.num_chunks > 1).then_some(EvalChunk {
-            index: arguments.chunk_idx,
-            count: arguments.num_chunks,
-        }),
+        chunk: (chunk.count > 1).then_some(chunk),
         total: total(&cases),
         cases,
     };
@@ -95,11 +91,11 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
     ended(&evaluation, &arguments.out, worst, &pictures)
 }
 
-/// What read the documents, and its model.
+/// The engine that read the documents, and its model.
 type EngineModel = (String, ModelInfo);
 
-/// A reading of each document, and what read them where something did here. `None` where the run was stopped.
-fn readings(
+/// A prediction of each document, and what read them where something did here. `None` where the run was stopped.
+fn predictions(
     arguments: &EvalArgs,
     samples: &[EvalSample],
     options: &Options,
@@ -113,7 +109,7 @@ fn readings(
         let predicted = samples.iter().map(|sample| predicted(folder, sample));
         return Ok(Some((predicted.collect::<anyhow::Result<_>>()?, None)));
     }
-    let folder = arguments.out.join(READINGS);
+    let folder = arguments.out.join(PREDICTIONS);
     let Some(read_by) = convert_into(&folder, arguments, samples, options, rasterizer, cancel)?
     else {
         return Ok(None);
@@ -128,7 +124,7 @@ fn readings(
     )))
 }
 
-/// What something else has read of a document.
+/// The prediction of another tool for a document.
 fn predicted(folder: &Path, sample: &EvalSample) -> anyhow::Result<Prediction> {
     if let Some(failure) = &sample.refused {
         return Ok(Prediction::failed(failure.clone()));

@@ -1,9 +1,7 @@
-//! Text with its math and emphasis: made piece by piece, and said in Markdown and in HTML.
+//! Inline text: words with math and emphasis, built piece by piece, and written as Markdown and as HTML.
 
-use super::{
-    SpanKind, TextSpan,
-    escape::{EscapeContext, escape, escape_html},
-};
+use super::escape::{EscapeContext, escape, escape_html};
+use crate::layout::block::{SpanKind, TextSpan};
 
 /// Stands for a span while the text around it is escaped: neither a letter nor a space nor markup.
 const STAND_IN: char = '\u{fffc}';
@@ -104,7 +102,7 @@ impl InlineText {
         self.fit();
     }
 
-    /// Ends the spans where the text ends.
+    /// Ends the spans at the end of the text.
     fn fit(&mut self) {
         let end = self.text.len();
         while let Some(last) = self.spans.last_mut() {
@@ -152,8 +150,8 @@ pub(crate) fn html(text: &str, spans: &[TextSpan]) -> Vec<String> {
     lines(text, spans, said, escape_html)
 }
 
-/// A formula on lines of its own. What a line of Markdown would begin a list, a heading or the like with stands
-/// behind the dollar signs.
+/// A formula on lines of its own. A sign that would begin a list, a heading or the like at the start of a
+/// line is put behind the dollar signs.
 pub(crate) fn formula(latex: &str) -> String {
     let latex = in_place(latex, EscapeContext::Block);
     let acts = |c: char| !(c.is_alphabetic() || matches!(c, '\\' | '(' | '{' | '|'));
@@ -200,7 +198,8 @@ fn lines(
     plain.lines().map(fill).collect()
 }
 
-/// Words in bold or italic type: with stars where Markdown takes them for that whatever stands around, else in HTML.
+/// Words in bold or italic type: with stars if Markdown takes them for that whatever its
+/// version, else in HTML.
 fn styled(
     kind: SpanKind,
     words: &str,

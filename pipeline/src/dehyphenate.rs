@@ -1,57 +1,62 @@
-//! Lines of one paragraph made one: spaces, line-end hyphens, scripts without spaces.
+//! Dehyphenation: lines of one paragraph joined, with spaces between words, without the hyphens that only a line's end
+//! has put there, and without spaces in scripts that have none.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::LazyLock};
+
+use regex::Regex;
+
+use crate::script::is_unspaced;
+
+/// Most words remembered, so that a hostile page cannot make the set grow without bound.
+const MAX_WORDS: usize = 4096;
+/// Longest word remembered, in bytes.
+const MAX_WORD_BYTES: usize = 64;
 
 /// Words seen with a hyphen inside a line, by which a hyphen at a line's end is judged.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HyphenatedWords(HashSet<String>);
-
-/// Most words remembered, so that a hostile page cannot make the set grow without bound.
-const MOST_WORDS: usize = 4096;
 
 impl HyphenatedWords {
     /// Remembers the hyphenated words inside `line`.
     pub fn learn(&mut self, line: &str) {
         for word in line.split_whitespace() {
             let word = word.trim_matches(|c: char| !c.is_alphanumeric());
-            let joined = word.contains(['-', '\u{2010}', '\u{2011}']) && word.len() < 64;
-            if joined && self.0.len() < MOST_WORDS {
+            let hyphenated =
+                word.contains(['-', '\u{2010}', '\u{2011}']) && word.len() < MAX_WORD_BYTES;
+            if hyphenated && self.0.len() < MAX_WORDS {
                 let plain = word.to_lowercase().replace(['\u{2010}', '\u{2011}'], "-");
                 self.0.insert(plain);
             }
         }
     }
 
-    fn knows(&self, left: &str, right: &str) -> bool {
+    fn contains(&self, left: &str, right: &str) -> bool {
         let word = format!("{left}-{right}").to_lowercase();
         self.0.contains(&word)
     }
 }
 
 /// Appends `next`, the line after, to `text`.
-pub(crate) fn join_line(text: &mut String, next: &str, seen: &HyphenatedWords) {
+pub(crate) fn join_line(text: &mut String, next: &str, hyphenated: &HyphenatedWords) {
     let next = next.trim();
     let (Some(last), Some(first)) = (text.chars().next_back(), next.chars().next()) else {
         text.push_str(next);
         return;
     };
+    let before = text.chars().rev().nth(1);
     match last {
+        // A soft hyphen is only ever there because the line ended.
         '\u{ad}' => {
             text.pop();
         }
         '-' | '\u{2010}' | '\u{2011}' | '¬' => {
-            let before = text.chars().rev().nth(1);
             if before.is_none_or(char::is_whitespace) || !first.is_alphanumeric() {
                 text.push(' ');
-            } else if drops_hyphen(text, next, seen) {
+            } else if is_line_end_hyphen(text, next, hyphenated) {
                 text.pop();
             }
         }
-        '—' if text
-            .chars()
-            .rev()
-            .nth(1)
-            .is_some_and(|c| !c.is_whitespace()) => {}
+        '—' if before.is_some_and(|c| !c.is_whitespace()) => {}
         _ if is_unspaced(last) && is_unspaced(first) => {}
         _ => text.push(' '),
     }
@@ -59,7 +64,10 @@ pub(crate) fn join_line(text: &mut String, next: &str, seen: &HyphenatedWords) {
 }
 
 /// Returns true if the hyphen at the end of `text` is there only because the line ended.
-fn drops_hyphen(text: &str, next: &str, seen: &HyphenatedWords) -> bool {
+///
+/// It stays if the word goes on with a capital or a digit (Anglo-Saxon, 1990-1995), if it has another hyphen
+/// (state-of-the-art), or if it is written with that hyphen inside a line of the page.
+fn is_line_end_hyphen(text: &str, next: &str, hyphenated: &HyphenatedWords) -> bool {
     let stem = &text[..text.len() - text.chars().next_back().map_or(0, char::len_utf8)];
     let left = stem
         .rsplit(|c: char| c.is_whitespace())
@@ -70,22 +78,54 @@ fn drops_hyphen(text: &str, next: &str, seen: &HyphenatedWords) -> bool {
         .chars()
         .take_while(|c| c.is_alphanumeric() || matches!(c, '-' | '\'' | '’'))
         .collect();
-    let letters = left.chars().next_back().is_some_and(char::is_alphabetic);
+    let ends_in_letter = left.chars().next_back().is_some_and(char::is_alphabetic);
     let capitals = |word: &str| word.chars().count() > 1 && word.chars().all(char::is_uppercase);
-    let small =
+    let goes_on =
         right.chars().next().is_some_and(char::is_lowercase) || capitals(left) && capitals(&right);
     let compound =
         left.contains(['-', '\u{2011}']) || matches!(left, "self" | "well" | "Self" | "Well");
-    letters && small && !compound && !seen.knows(left, &right)
+    ends_in_letter && goes_on && !compound && !hyphenated.contains(left, &right)
 }
 
-/// Returns true if a script of this character is written without spaces between words.
-pub(crate) fn is_unspaced(c: char) -> bool {
-    matches!(c,
-        '\u{2e80}'..='\u{303f}' | '\u{3040}'..='\u{30ff}' | '\u{3100}'..='\u{312f}'
-        | '\u{31a0}'..='\u{31ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
-        | '\u{f900}'..='\u{faff}' | '\u{fe30}'..='\u{fe4f}' | '\u{ff00}'..='\u{ff60}'
-        | '\u{20000}'..='\u{3ffff}')
+/// Returns true if a word is cut by the end of the line `text`, whether or not its hyphen belongs to it: then no
+/// paragraph ends there.
+pub(crate) fn continues_word(text: &str, next: &str) -> bool {
+    let mut last = text.chars().rev();
+    let cut = matches!(last.next(), Some('-' | '\u{ad}' | '\u{2010}' | '\u{2011}'));
+    let before = last.next();
+    let lowercase = next.chars().next().is_some_and(char::is_lowercase);
+    let capitals =
+        before.is_some_and(char::is_uppercase) && next.chars().take(2).all(char::is_uppercase);
+    cut && before.is_some_and(char::is_alphabetic) && (lowercase || capitals)
+}
+
+/// Returns true if the last word of `text` is cut by a hyphen that is there only because the line ended, as far as the
+/// two lines tell.
+pub(crate) fn is_cut_word(text: &str, next: &str) -> bool {
+    text.ends_with('-') && is_line_end_hyphen(text, next, &HyphenatedWords::default())
+}
+
+/// The text without line-end hyphens before a lower-case letter.
+///
+/// Only for scoring: the rule is that of the corpus's scoring script and knows no words, so that both sides of a comparison
+/// lose the same hyphens and figures can be laid beside the script's.
+pub(crate) fn rejoin_for_scoring(text: &str) -> String {
+    static HYPHEN: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"-[ \t]*\n\s*").expect("the pattern is valid"));
+    let mut joined = String::with_capacity(text.len());
+    let mut taken = 0;
+    for found in HYPHEN.find_iter(text) {
+        let before = text[..found.start()].chars().next_back();
+        let after = text[found.end()..].chars().next();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+            && after.is_some_and(|c| c.is_ascii_lowercase())
+        {
+            joined.push_str(&text[taken..found.start()]);
+            taken = found.end();
+        }
+    }
+    joined.push_str(&text[taken..]);
+    joined
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! A formula as a model wrote it to one that renderers take: what is opened is closed, comments and dollar signs
-//! inside are made harmless, line ends are spaces.
+//! LaTeX repair: a formula as a model wrote it becomes one that renderers take. Open groups are closed, comments and
+//! dollar signs inside are made harmless, line ends are spaces.
 
 /// `latex` mended, on one line. Nothing that shows is taken away.
-pub(super) fn mend(latex: &str) -> String {
+pub(super) fn repair(latex: &str) -> String {
     let pairs = pairs(latex);
-    let mut mender = LatexRepair {
+    let mut repair_state = LatexRepair {
         src: latex,
         at: 0,
         out: String::with_capacity(latex.len() + 8),
@@ -17,24 +17,24 @@ pub(super) fn mend(latex: &str) -> String {
         environments: 0,
         in_dollars: false,
     };
-    while let Some(c) = mender.next() {
-        mender.step(c, &pairs);
+    while let Some(c) = repair_state.next() {
+        repair_state.step(c, &pairs);
     }
-    mender.finish()
+    repair_state.finish()
 }
 
 /// An environment that LaTeX puts on lines of its own, as what may be between dollar signs.
 pub(super) fn environment(name: &str, inside: &str) -> String {
     let inner = match name.trim_end_matches('*') {
-        "equation" | "displaymath" | "math" => return mend(inside),
+        "equation" | "displaymath" | "math" => return repair(inside),
         "align" | "eqnarray" | "flalign" | "alignat" | "split" => "aligned",
         "gather" | "multline" => "gathered",
         _ => name,
     };
-    mend(&format!("\\begin{{{inner}}}{inside}\\end{{{inner}}}"))
+    repair(&format!("\\begin{{{inner}}}{inside}\\end{{{inner}}}"))
 }
 
-/// For each byte with a brace whether another one pairs with it: for an opening one, where.
+/// For each byte with a brace the place of the brace that pairs with it, if there is one.
 fn pairs(latex: &str) -> Vec<Option<usize>> {
     let mut pairs = vec![None; latex.len()];
     let mut open = Vec::new();
@@ -59,7 +59,7 @@ fn pairs(latex: &str) -> Vec<Option<usize>> {
 enum LatexGroupKind<'a> {
     /// The whole formula.
     All,
-    /// A brace, and where it stands if it is closed later.
+    /// A brace, and its place if it is closed later.
     Brace(Option<usize>),
     Left,
     Environment(&'a str),
@@ -165,7 +165,7 @@ impl<'a> LatexRepair<'a> {
         }
     }
 
-    /// Returns true if a brace is open, as that of `\text` is, in which math may stand.
+    /// Returns true if a brace is open, as that of `\text` is, in which math may be.
     fn in_text(&self) -> bool {
         matches!(self.open.last(), Some(open) if matches!(open.kind, LatexGroupKind::Brace(_)))
     }
@@ -343,16 +343,16 @@ mod tests {
             (r"a \end{array}", r"a"),
             (r"\leftarrow x \rightarrow", r"\leftarrow x \rightarrow"),
         ] {
-            assert_eq!(mend(broken), mended, "{broken}");
-            assert_eq!(mend(mended), mended);
+            assert_eq!(repair(broken), mended, "{broken}");
+            assert_eq!(repair(mended), mended);
         }
     }
 
     #[test]
     fn a_formula_is_one_line_without_comments_and_dollars() {
-        assert_eq!(mend("\n 5 % of\n\n x \\"), r"5 \% of x");
-        assert_eq!(mend(r"\text{if $a$}"), r"\text{if \(a\)}");
-        assert_eq!(mend(r"\label{eq:1} a \tag{1}"), r"a \tag{1}");
+        assert_eq!(repair("\n 5 % of\n\n x \\"), r"5 \% of x");
+        assert_eq!(repair(r"\text{if $a$}"), r"\text{if \(a\)}");
+        assert_eq!(repair(r"\label{eq:1} a \tag{1}"), r"a \tag{1}");
     }
 
     #[test]

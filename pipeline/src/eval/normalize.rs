@@ -2,7 +2,7 @@
 //!
 //! In this order: Markdown's marks go, if the text has them (comments, HTML tags, entities, rules under table heads,
 //! signs of headings, lists and quotations, bars of tables, bold, backslashes); characters that stand for "cannot be
-//! said" go, if the truth has such; typographic quotes, dashes, ligatures and no-break spaces become plain ones;
+//! said" go, if the reference has such; typographic quotes, dashes, ligatures and no-break spaces become plain ones;
 //! words that were hyphenated at a line's end are rejoined; white space becomes single spaces.
 
 use std::sync::LazyLock;
@@ -11,6 +11,7 @@ use recto_schemas::HeadersFooters;
 use regex::{Captures, Regex};
 
 use crate::{
+    dehyphenate::rejoin_for_scoring,
     engine::OcrContent,
     image::rulings::PageRulings,
     text::{PageContent, assemble::DocumentAssembler},
@@ -29,7 +30,7 @@ pub enum MarkupSyntax {
 }
 
 /// The text as it is compared; characters of `ignored` are left out.
-pub fn fold(text: &str, marks: MarkupSyntax, ignored: &str) -> String {
+pub fn normalize(text: &str, marks: MarkupSyntax, ignored: &str) -> String {
     let text = match marks {
         MarkupSyntax::Plain => text.to_owned(),
         MarkupSyntax::Markdown => without_marks(text),
@@ -47,7 +48,7 @@ pub fn fold(text: &str, marks: MarkupSyntax, ignored: &str) -> String {
             c => plain.push(c),
         }
     }
-    let joined = rejoined(&plain);
+    let joined = rejoin_for_scoring(&plain);
     let words: Vec<&str> = joined.split_whitespace().collect();
     words.join(" ")
 }
@@ -77,7 +78,7 @@ fn without_marks(text: &str) -> String {
             (r"<(?:br|/tr|/p|/td|/th|/li|/h\d)\b[^>]*>", " "),
             (r"</?[a-zA-Z][^>]*>", ""),
         ]
-        .map(compiled)
+        .map(|(pattern, replacement)| compiled(pattern, replacement))
         .into()
     });
     static AFTER_ENTITIES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
@@ -88,7 +89,7 @@ fn without_marks(text: &str) -> String {
             (r"\*\*|__", ""),
             (r"\\([\\`*_{}\[\]()#+.!<>|~$-])", "$1"),
         ]
-        .map(compiled)
+        .map(|(pattern, replacement)| compiled(pattern, replacement))
         .into()
     });
     let mut text = text.to_owned();
@@ -102,8 +103,9 @@ fn without_marks(text: &str) -> String {
     text
 }
 
-fn compiled((rule, instead): (&str, &'static str)) -> (Regex, &'static str) {
-    (Regex::new(rule).expect("the rule is right"), instead)
+fn compiled(pattern: &str, replacement: &'static str) -> (Regex, &'static str) {
+    let pattern = Regex::new(pattern).expect("the pattern is valid");
+    (pattern, replacement)
 }
 
 /// The entities that Recto and common tools write, as the characters they stand for.
@@ -131,26 +133,6 @@ fn without_entities(text: &str) -> String {
     ENTITY.replace_all(text, meant).into_owned()
 }
 
-/// The text without hyphens that a line's end has put into a word: those before a small letter.
-fn rejoined(text: &str) -> String {
-    static HYPHEN: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"-[ \t]*\n\s*").expect("it is right"));
-    let mut joined = String::with_capacity(text.len());
-    let mut taken = 0;
-    for found in HYPHEN.find_iter(text) {
-        let before = text[..found.start()].chars().next_back();
-        let after = text[found.end()..].chars().next();
-        if before.is_some_and(|c| c.is_alphanumeric() || c == '_')
-            && after.is_some_and(|c| c.is_ascii_lowercase())
-        {
-            joined.push_str(&text[taken..found.start()]);
-            taken = found.end();
-        }
-    }
-    joined.push_str(&text[taken..]);
-    joined
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,7 +142,7 @@ mod tests {
         let markdown = "<!-- page 1 -->\n\n# Annual *Report*\n\n- **first** item\n- second\\_one\n\n\
              | Item | Price |\n| --- | ---: |\n| Ink \\| pens | 4 |\n\n<table><tr><td>a</td><td>b&amp;c</td></tr></table>\n";
         assert_eq!(
-            fold(markdown, MarkupSyntax::Markdown, ""),
+            normalize(markdown, MarkupSyntax::Markdown, ""),
             "Annual *Report* first item second_one Item Price Ink pens 4 a b&c"
         );
     }
@@ -169,7 +151,7 @@ mod tests {
     fn what_got_is_trained_on_is_read_as_what_got_writes() {
         let mathpix = "\\section*{Results}\n\n\\begin{tabular}{|l|l|}\n\\hline Item & Price \\\\\n\\hline Ink & 4 \\\\\n\\hline\n\\end{tabular}";
         assert_eq!(
-            fold(mathpix, MarkupSyntax::Mathpix, ""),
+            normalize(mathpix, MarkupSyntax::Mathpix, ""),
             "Results Item Price Ink 4"
         );
     }
@@ -177,7 +159,7 @@ mod tests {
     #[test]
     fn plain_text_keeps_its_signs() {
         assert_eq!(
-            fold("# 3 | **4** &amp; <b>", MarkupSyntax::Plain, ""),
+            normalize("# 3 | **4** &amp; <b>", MarkupSyntax::Plain, ""),
             "# 3 | **4** &amp; <b>"
         );
     }
@@ -186,9 +168,9 @@ mod tests {
     fn how_a_text_is_set_does_not_count() {
         let set = "\u{201c}It\u{2019}s a calcula-\n  tion\u{201d}\u{a0}\u{2014} of\tO-\nXFORD\u{2026} ~ \u{fb01}n";
         assert_eq!(
-            fold(set, MarkupSyntax::Plain, "~"),
+            normalize(set, MarkupSyntax::Plain, "~"),
             "\"It's a calculation\" - of O- XFORD\u{2026} fin"
         );
-        assert_eq!(fold("a ~ b", MarkupSyntax::Plain, ""), "a ~ b");
+        assert_eq!(normalize("a ~ b", MarkupSyntax::Plain, ""), "a ~ b");
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, io::ErrorKind, path::Path};
 
 use anyhow::Context;
-use recto_pipeline::eval::{MarkupSyntax, fold, score};
+use recto_pipeline::eval::{MarkupSyntax, normalize, score};
 use recto_schemas::{
     EvalCase, FailureDetail, FailureKind, Manifest, PageOutcome, PageRanges, Reason,
 };
@@ -13,11 +13,11 @@ use super::data::{EvalSample, ReferenceContent};
 /// Options of the comparison.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ComparisonOptions<'a> {
-    /// As they stand.
+    /// True if they are not normalized.
     pub(super) as_is: bool,
     /// Characters that are left out.
     pub(super) ignored: &'a str,
-    /// The only pages that are compared, where not all are.
+    /// The only pages that are compared; `None` for all.
     pub(super) pages: Option<&'a PageRanges>,
 }
 
@@ -79,9 +79,9 @@ impl Prediction {
         };
         let manifest: Manifest = serde_json::from_str(&read("json")?)
             .with_context(|| format!("{name}.json in {} is no manifest", folder.display()))?;
-        let mut reading = Self::predicted(&read("md")?, MarkupSyntax::Markdown);
+        let mut prediction = Self::predicted(&read("md")?, MarkupSyntax::Markdown);
         for summary in manifest.pages {
-            let page = reading.pages.entry(summary.page).or_default();
+            let page = prediction.pages.entry(summary.page).or_default();
             page.rotation = summary.rotation;
             let failed = summary.outcome == PageOutcome::Failed;
             page.failure = summary
@@ -89,31 +89,32 @@ impl Prediction {
                 .filter(|_| failed)
                 .and_then(Reason::into_failure);
         }
-        reading.failure = manifest.failure;
-        Ok(reading)
+        prediction.failure = manifest.failure;
+        Ok(prediction)
     }
 
-    /// The document's cases, scored: one for each page of the truth, or one where truth or reading are not told apart by
-    /// page.
+    /// The document's cases, scored: one for each page of the reference, or one if reference or prediction have no pages.
     pub(super) fn against(
         &self,
         sample: &EvalSample,
         comparing: &ComparisonOptions<'_>,
     ) -> Vec<EvalCase> {
         let unpaged = self.pages.is_empty() && !self.text.is_empty();
-        match &sample.truth.text {
+        match &sample.reference.text {
             ReferenceContent::Pages(pages) if !unpaged => {
                 let wanted = |page| comparing.pages.is_none_or(|ranges| ranges.contains(page));
                 let pages = pages.iter().filter(|(page, _)| wanted(*page));
                 pages
-                    .map(|(page, truth)| self.page_case(sample, *page, truth, comparing))
+                    .map(|(page, reference)| self.page_case(sample, *page, reference, comparing))
                     .collect()
             }
             ReferenceContent::Pages(pages) => {
                 let texts: Vec<&str> = pages.iter().map(|(_, text)| text.as_str()).collect();
                 vec![self.whole_case(sample, &texts.join("\n\n"), comparing)]
             }
-            ReferenceContent::Whole(truth) => vec![self.whole_case(sample, truth, comparing)],
+            ReferenceContent::Whole(reference) => {
+                vec![self.whole_case(sample, reference, comparing)]
+            }
         }
     }
 
@@ -121,12 +122,12 @@ impl Prediction {
         &self,
         sample: &EvalSample,
         number: u32,
-        truth: &str,
+        reference: &str,
         comparing: &ComparisonOptions<'_>,
     ) -> EvalCase {
         let missing = || FailureDetail {
             kind: FailureKind::NoSuchPage,
-            message: "the reading has no such page".to_owned(),
+            message: "the prediction has no such page".to_owned(),
         };
         let page = self.pages.get(&number);
         let failure = match page {
@@ -137,14 +138,19 @@ impl Prediction {
             page: Some(number),
             rotation: page.map_or(0, |page| page.rotation),
             failure,
-            ..self.compared(sample, truth, page.map_or("", |page| &page.text), comparing)
+            ..self.compared(
+                sample,
+                reference,
+                page.map_or("", |page| &page.text),
+                comparing,
+            )
         }
     }
 
     fn whole_case(
         &self,
         sample: &EvalSample,
-        truth: &str,
+        reference: &str,
         comparing: &ComparisonOptions<'_>,
     ) -> EvalCase {
         let of_page = || self.pages.values().find_map(|page| page.failure.clone());
@@ -153,21 +159,21 @@ impl Prediction {
         EvalCase {
             rotation: self.pages.values().next().map_or(0, |page| page.rotation),
             failure: self.failure.clone().or_else(of_page),
-            ..self.compared(sample, truth, texts.join("\n\n").trim(), comparing)
+            ..self.compared(sample, reference, texts.join("\n\n").trim(), comparing)
         }
     }
 
     fn compared(
         &self,
         sample: &EvalSample,
-        truth: &str,
-        reading: &str,
+        reference: &str,
+        prediction: &str,
         comparing: &ComparisonOptions<'_>,
     ) -> EvalCase {
-        let ignored = format!("{}{}", comparing.ignored, sample.truth.ignored);
-        let folded = |text: &str, marks| match comparing.as_is {
+        let ignored = format!("{}{}", comparing.ignored, sample.reference.ignored);
+        let normalized = |text: &str, marks| match comparing.as_is {
             true => text.to_owned(),
-            false => fold(text, marks, &ignored),
+            false => normalize(text, marks, &ignored),
         };
         let marks = if self.plain {
             MarkupSyntax::Plain
@@ -181,8 +187,8 @@ impl Prediction {
             path: sample.input.uri(),
             rotation: 0,
             failure: None,
-            truth: folded(truth, sample.truth.marks),
-            reading: folded(reading, marks),
+            reference: normalized(reference, sample.reference.marks),
+            prediction: normalized(prediction, marks),
             characters: recto_schemas::ErrorRate::default(),
             words: recto_schemas::ErrorRate::default(),
             got: None,
@@ -192,7 +198,7 @@ impl Prediction {
 
 /// A case with the scores of its texts.
 pub(super) fn scored(case: EvalCase) -> EvalCase {
-    let scores = score(&case.truth, &case.reading);
+    let scores = score(&case.reference, &case.prediction);
     EvalCase {
         characters: scores.characters,
         words: scores.words,
@@ -251,7 +257,7 @@ mod tests {
             name: "a.pdf".to_owned(),
             input: convert::files(vec![PathBuf::from("a.pdf")]).remove(0),
             refused: None,
-            truth: ReferenceText {
+            reference: ReferenceText {
                 marks: MarkupSyntax::Plain,
                 ignored: "~",
                 text,
@@ -271,8 +277,8 @@ mod tests {
     #[test]
     fn pages_are_compared_with_their_own() {
         let markdown = "<!-- page 1 -->\n\n# One\n\n<!-- page 2: failed (page-timeout) -->\n\n<!-- page 3 -->\n\ntree\n";
-        let reading = Prediction::predicted(markdown, MarkupSyntax::Markdown);
-        let cases = reading.against(
+        let prediction = Prediction::predicted(markdown, MarkupSyntax::Markdown);
+        let cases = prediction.against(
             &sample(pages(&["One~", "two", "three", "four"])),
             &COMPARING,
         );
@@ -285,19 +291,19 @@ mod tests {
 
     #[test]
     fn a_text_without_pages_is_compared_with_all_of_them() {
-        let reading = Prediction::predicted("one\ntwo", MarkupSyntax::Plain);
-        let cases = reading.against(&sample(pages(&["one", "two!"])), &COMPARING);
+        let prediction = Prediction::predicted("one\ntwo", MarkupSyntax::Plain);
+        let cases = prediction.against(&sample(pages(&["one", "two!"])), &COMPARING);
         assert_eq!((cases.len(), cases[0].page), (1, None));
         assert_eq!(cases[0].characters.errors, 1);
     }
 
     #[test]
     fn a_document_that_failed_is_read_as_nothing_on_every_page() {
-        let reading = Prediction::failed(FailureDetail {
+        let prediction = Prediction::failed(FailureDetail {
             kind: FailureKind::Encrypted,
             message: "it is".to_owned(),
         });
-        let cases = reading.against(&sample(pages(&["one", "two"])), &COMPARING);
+        let cases = prediction.against(&sample(pages(&["one", "two"])), &COMPARING);
         assert_eq!(cases.len(), 2);
         for case in cases {
             assert_eq!(case.failure.unwrap().kind, FailureKind::Encrypted);
@@ -311,14 +317,14 @@ mod tests {
             as_is: true,
             ..COMPARING
         };
-        let reading = Prediction::predicted(
+        let prediction = Prediction::predicted(
             "<!-- page 1 -->\n\n# A \u{2014} b\n",
             MarkupSyntax::Markdown,
         );
-        let truth = ReferenceContent::Whole("A - b".to_owned());
-        let case = &reading.against(&sample(truth), &comparing)[0];
+        let reference = ReferenceContent::Whole("A - b".to_owned());
+        let case = &prediction.against(&sample(reference), &comparing)[0];
         assert_eq!(
-            (case.reading.as_str(), case.truth.as_str()),
+            (case.prediction.as_str(), case.reference.as_str()),
             ("# A \u{2014} b", "A - b")
         );
     }

@@ -1,24 +1,26 @@
-//! Marks at the start of a line: bullets, and numbers and letters with a full stop or a bracket.
+//! List markers: bullets at the start of a line, and numbers and letters with a full stop or a bracket.
 
-/// A mark, as printed.
+use super::tuning::list_markers as tuning;
+
+/// A list marker, as printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListMarker {
     /// As printed, such as `•`, `3.` or `(a)`.
     pub text: String,
-    /// The start of the text after it, in bytes.
+    /// Start of the text after it, in bytes.
     pub rest: usize,
     /// Its kind.
     pub kind: ListMarkerKind,
 }
 
-/// The kind of a list marker.
+/// The kind of a marker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ListMarkerKind {
     /// A sign that is used for nothing else.
     Bullet,
     /// A sign that is also a dash, a star or a letter.
     Dash,
-    /// A number or letter, what comes around it, and each of the counts it may stand for.
+    /// A number or letter, the signs around it, and each of the counts it may be.
     Count {
         /// `(` before, and `)` or `.` after.
         frame: (bool, char),
@@ -27,20 +29,20 @@ pub(crate) enum ListMarkerKind {
     },
 }
 
-/// The numerals of a count.
+/// A way of writing a count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NumeralStyle {
-    /// `3`
+    /// Arabic digits: `3`.
     Decimal,
-    /// `c`, `C`
+    /// A letter, if it is a capital: `c`, `C`.
     Letter(bool),
-    /// `iii`, `III`
+    /// A Roman number, if it is in capitals: `iii`, `III`.
     Roman(bool),
 }
 
 impl ListMarker {
-    /// Returns true if `next` may be the mark after this one, or the other way round.
-    pub fn neighbours(&self, next: &Self) -> bool {
+    /// Returns true if `next` may be the marker after this one, or the one before it.
+    pub fn is_next_to(&self, next: &Self) -> bool {
         let (
             ListMarkerKind::Count { frame, values },
             ListMarkerKind::Count {
@@ -58,8 +60,8 @@ impl ListMarker {
     }
 }
 
-/// The mark at the start of `text`, if there is one with something after it.
-pub(crate) fn mark(text: &str) -> Option<ListMarker> {
+/// The marker at the start of `text`, if there is one with something after it.
+pub(crate) fn list_marker(text: &str) -> Option<ListMarker> {
     let first = text.chars().next()?;
     let after = first.len_utf8();
     let spaced = text[after..].starts_with(char::is_whitespace);
@@ -67,7 +69,7 @@ pub(crate) fn mark(text: &str) -> Option<ListMarker> {
         '•' | '◦' | '▪' | '▫' | '■' | '□' | '●' | '○' | '‣' | '⁃' | '∙' | '➢' | '➤' | '✓' | '✔'
         | '\u{f0b7}' | '\u{f0a7}' => ListMarkerKind::Bullet,
         '-' | '–' | '—' | '*' | 'o' | '·' | '+' if spaced => ListMarkerKind::Dash,
-        _ => return count(text),
+        _ => return count_marker(text),
     };
     let rest = text.len() - text[after..].trim_start().len();
     (rest < text.len()).then(|| ListMarker {
@@ -77,7 +79,7 @@ pub(crate) fn mark(text: &str) -> Option<ListMarker> {
     })
 }
 
-fn count(text: &str) -> Option<ListMarker> {
+fn count_marker(text: &str) -> Option<ListMarker> {
     let open = text.starts_with('(');
     let inner = &text[usize::from(open)..];
     let end = inner.find(|c: char| !c.is_ascii_alphanumeric())?;
@@ -90,7 +92,7 @@ fn count(text: &str) -> Option<ListMarker> {
     if !after.starts_with(char::is_whitespace) {
         return None;
     }
-    let values = values(number);
+    let values = possible_counts(number);
     let rest = text.len() - after.trim_start().len();
     (!values.is_empty() && rest < text.len()).then(|| ListMarker {
         text: text[..text.len() - after.len()].to_owned(),
@@ -102,9 +104,12 @@ fn count(text: &str) -> Option<ListMarker> {
     })
 }
 
-fn values(number: &str) -> Vec<(NumeralStyle, u32)> {
+/// The counts that a number or letter may be.
+fn possible_counts(number: &str) -> Vec<(NumeralStyle, u32)> {
     let mut values = Vec::new();
-    if number.bytes().all(|b| b.is_ascii_digit()) && (1..=3).contains(&number.len()) {
+    if number.bytes().all(|b| b.is_ascii_digit())
+        && (1..=tuning::MAX_DIGITS).contains(&number.len())
+    {
         values.extend(number.parse().ok().map(|n| (NumeralStyle::Decimal, n)));
         return values;
     }
@@ -116,17 +121,18 @@ fn values(number: &str) -> Vec<(NumeralStyle, u32)> {
         let n = u32::from(letter.to_ascii_lowercase() - b'a') + 1;
         values.push((NumeralStyle::Letter(upper), n));
     }
-    if let Some(n) = roman(number) {
+    if let Some(n) = roman_number(number) {
         values.push((NumeralStyle::Roman(upper), n));
     }
     values
 }
 
-/// The value of a Roman number below 400, all in one case.
-pub(crate) fn roman(number: &str) -> Option<u32> {
+/// The value of a Roman number below 400, all in one case. Lists and front matter do not count further, and more letters
+/// would make words such as "mix" numbers.
+pub(crate) fn roman_number(number: &str) -> Option<u32> {
     let mut total = 0;
     let mut rest = number.to_ascii_lowercase();
-    if rest.is_empty() || rest.len() > 12 {
+    if rest.is_empty() || rest.len() > tuning::MAX_ROMAN_LETTERS {
         return None;
     }
     let parts = [
@@ -161,41 +167,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tells_marks_from_text() {
+    fn tells_markers_from_text() {
         for text in [
             "• one", "- one", "o one", "3. one", "(a) one", "iv) one", "12) one", "•one",
         ] {
-            assert!(mark(text).is_some(), "{text}");
+            assert!(list_marker(text).is_some(), "{text}");
         }
         for text in [
             "-5 degrees",
             "one. two",
             "1986. A year",
             "e.g. this",
-            "3.5 litres",
+            "3.5 liters",
             "of it",
             "(see) it",
             "•",
             "1.",
         ] {
-            assert_eq!(mark(text), None, "{text}");
+            assert_eq!(list_marker(text), None, "{text}");
         }
     }
 
     #[test]
     fn a_letter_may_be_a_roman_number() {
-        let mark = |text| mark(text).unwrap();
-        assert!(mark("(h) x").neighbours(&mark("(i) x")));
-        assert!(mark("(i) x").neighbours(&mark("(ii) x")));
-        assert!(!mark("(i) x").neighbours(&mark("i. x")));
-        assert!(!mark("(a) x").neighbours(&mark("(c) x")));
+        let marker = |text| list_marker(text).unwrap();
+        assert!(marker("(h) x").is_next_to(&marker("(i) x")));
+        assert!(marker("(i) x").is_next_to(&marker("(ii) x")));
+        assert!(!marker("(i) x").is_next_to(&marker("i. x")));
+        assert!(!marker("(a) x").is_next_to(&marker("(c) x")));
     }
 
     #[test]
     fn reads_roman_numbers() {
-        assert_eq!(roman("xiv"), Some(14));
-        assert_eq!(roman("XLIX"), Some(49));
-        assert_eq!(roman("iiii"), None);
-        assert_eq!(roman("mix"), None);
+        assert_eq!(roman_number("xiv"), Some(14));
+        assert_eq!(roman_number("XLIX"), Some(49));
+        assert_eq!(roman_number("iiii"), None);
+        assert_eq!(roman_number("mix"), None);
     }
 }
