@@ -80,14 +80,7 @@ impl LocalStore {
         max_bytes: u64,
         to: &Path,
     ) -> Result<ObjectMetadata> {
-        let too_large = || {
-            StoreError::new(
-                at,
-                ErrorCause::TooLarge {
-                    most_bytes: max_bytes,
-                },
-            )
-        };
+        let too_large = || StoreError::new(at, ErrorCause::TooLarge { max_bytes });
         let (mut file, found) = self.open(at, pin)?;
         if found.bytes > max_bytes {
             return Err(too_large());
@@ -118,12 +111,7 @@ impl LocalStore {
             .read_to_end(&mut bytes)
             .map_err(StoreError::io(at))?;
         if bytes.len() as u64 > max_bytes {
-            return Err(StoreError::new(
-                at,
-                ErrorCause::TooLarge {
-                    most_bytes: max_bytes,
-                },
-            ));
+            return Err(StoreError::new(at, ErrorCause::TooLarge { max_bytes }));
         }
         Ok(Some(bytes))
     }

@@ -6,17 +6,22 @@ mod table;
 mod pictures;
 mod results;
 
-use std::{path::Path, process::ExitCode, time::Instant};
+use std::{path::Path, process::ExitCode, sync::Arc, time::Instant};
 
 use anyhow::{Context, bail};
 use recto_pipeline::{cancel::CancelToken, eval::total, image::rasterizer::Rasterizer};
 use recto_schemas::{
-    EvalCase, EvalChunk, EvalReport, FailureDetail, FailureKind, ModelInfo, Options,
+    DocumentPassword, EvalCase, EvalChunk, EvalReport, FailureDetail, FailureKind, ModelInfo,
+    Options,
 };
+use tokio::runtime::Handle;
 
 use crate::{
     cli::{EXIT_FAILED, EXIT_STOPPED, EvalArgs},
-    commands::convert::{self, ConvertReport, DocumentTarget, Input, ProgressDisplay, ReadContext},
+    commands::convert::{
+        self, ConvertReport, ConvertRun, InputDocument, OutputTarget, ProgressDisplay,
+    },
+    document::{ConvertContext, ConvertObserver, Requester},
     models::loader,
 };
 use data::EvalSample;
@@ -56,7 +61,7 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
         eprintln!("{without} without text beside them, left out");
     }
     let options = arguments.options();
-    let rasterizer = loader::rasterizer(&arguments.run.machine)?;
+    let rasterizer = Arc::new(loader::rasterizer(&arguments.run.machine)?);
     let Some((predictions, engine)) =
         predictions(arguments, &samples, &options, &rasterizer, &cancel)?
     else {
@@ -99,7 +104,7 @@ fn predictions(
     arguments: &EvalArgs,
     samples: &[EvalSample],
     options: &Options,
-    rasterizer: &Rasterizer,
+    rasterizer: &Arc<Rasterizer>,
     cancel: &CancelToken,
 ) -> anyhow::Result<Option<(Vec<Prediction>, Option<EngineModel>)>> {
     if let Some(folder) = &arguments.predictions {
@@ -147,7 +152,7 @@ fn convert_into(
     arguments: &EvalArgs,
     samples: &[EvalSample],
     options: &Options,
-    rasterizer: &Rasterizer,
+    rasterizer: &Arc<Rasterizer>,
     cancel: &CancelToken,
 ) -> anyhow::Result<Option<EngineModel>> {
     let started = Instant::now();
@@ -155,20 +160,25 @@ fn convert_into(
     let engine = convert::engine(&arguments.run, &mut options)?;
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let context = ReadContext {
-        options: &options,
-        password: arguments.run.password.as_deref(),
-        engine: engine.as_ref(),
-        rasterizer,
-        objects: None,
-        destination: DocumentTarget::Folder(folder),
-        several: samples.len() > 1,
-    };
     let read = samples.iter().filter(|sample| sample.refused.is_none());
-    let inputs: Vec<&Input> = read.map(|sample| &sample.input).collect();
-    let progress = ProgressDisplay::start(inputs.len(), arguments.run.quiet);
-    let ended = convert::convert_all(&inputs, &context, &progress, cancel);
-    let report = ConvertReport::new(&ended, inputs.len(), started, engine.as_ref());
+    let inputs: Vec<&InputDocument> = read.map(|sample| &sample.input).collect();
+    let progress = Arc::new(ProgressDisplay::start(inputs.len(), arguments.run.quiet));
+    let run = ConvertRun {
+        context: Arc::new(ConvertContext {
+            engine: Arc::clone(&engine),
+            rasterizer: Arc::clone(rasterizer),
+            options,
+            password: arguments.run.password.clone().map(DocumentPassword::new),
+            requester: Requester::Person,
+            observer: Arc::clone(&progress) as Arc<dyn ConvertObserver>,
+            cancel: cancel.clone(),
+        }),
+        stores: None,
+        target: OutputTarget::Folder(folder.to_owned()),
+        progress: Arc::clone(&progress),
+    };
+    let outcomes = Handle::current().block_on(run.convert_all(&inputs));
+    let report = ConvertReport::new(&outcomes, inputs.len(), started, engine.as_ref());
     progress.finish(&report, Some(folder), cancel.is_cancelled());
     let info = engine.info();
     let model = ModelInfo {

@@ -35,9 +35,9 @@ pub(super) fn make(arguments: &WorkerArgs) -> anyhow::Result<JobContext> {
             got: arguments.got(),
         },
         results_in_flight: KeyedLock::default(),
-        stores,
+        stores: Arc::new(stores),
         engine,
-        rasterizer,
+        rasterizer: Arc::new(rasterizer),
         work,
         metrics,
     })

@@ -1,4 +1,4 @@
-//! [`OutputPath`]: the place of a result in the store.
+//! Output path: the folder of a result in the store.
 
 use recto_schemas::{FailureKind, FailureStage, Manifest, OutputUris, ResultSource};
 
@@ -8,10 +8,10 @@ use crate::{
     store::{StoreUri, StoreUriError, source_folder},
 };
 
-/// What results are called in their folder.
+/// The name of results in their folder.
 pub(super) const NAME: &str = "document";
 
-/// Where the result of a document and its options is kept:
+/// The folder of the result of a document and its options:
 /// `PREFIX/<source key>/<16 digits of the identity>/document.…`.
 #[derive(Clone, Debug)]
 pub(crate) struct OutputPath {
@@ -20,7 +20,7 @@ pub(crate) struct OutputPath {
 }
 
 impl OutputPath {
-    /// The place of what `plan` asks for, once the source's version is known.
+    /// The folder for a job whose source's version is known.
     pub(super) fn new(
         plan: &ValidatedJob,
         source: &ResultSource,
@@ -43,18 +43,13 @@ impl OutputPath {
         Ok(Self { folder, identity })
     }
 
-    /// The folder's URI: what else is kept there is another result of the same document and options.
-    pub(super) fn folder(&self) -> String {
-        self.folder.to_string()
+    /// The folder of the result.
+    pub(super) fn folder(&self) -> &StoreUri {
+        &self.folder
     }
 
     pub(crate) fn identity(&self) -> &Fingerprint {
         &self.identity
-    }
-
-    /// `document.ENDING` in the folder, or a file below `document.images`.
-    pub(super) fn file(&self, below: &str) -> Result<StoreUri, StoreUriError> {
-        self.folder.join(below)
     }
 
     /// URIs of what is stored for a document. One without any page has only its manifest.
