@@ -29,15 +29,15 @@ use recto_schemas::{
     TextLayer,
 };
 
-pub(crate) use broker::BrokerArgs;
+pub(crate) use broker::BrokerConfig;
 pub(crate) use eval::EvalArgs;
 pub(crate) use got::GotSettings;
 use got::{GotArgs, GotModelArgs, GotRunArgs};
 pub(crate) use queues::QueuesCommand;
 pub(crate) use result::ResultArgs;
-pub(crate) use store::{FileRootArgs, StoreArgs};
+pub(crate) use store::{FileRootConfig, StoreConfig};
 pub(crate) use submit::SubmitArgs;
-pub(crate) use watch::{AdminArgs, LogArgs, ScratchArgs};
+pub(crate) use watch::{AdminConfig, LogConfig, ScratchConfig};
 pub(crate) use worker::WorkerArgs;
 
 /// Some inputs failed.
@@ -119,7 +119,7 @@ pub(crate) struct ConvertArgs {
     pub(crate) run: RunArgs,
 
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) store: StoreConfig,
 }
 
 /// How the documents of a run on this machine are read.
@@ -146,7 +146,7 @@ pub(crate) struct RunArgs {
     pub(crate) quiet: bool,
 
     #[command(flatten)]
-    pub(crate) machine: MachineArgs,
+    pub(crate) machine: MachineConfig,
 
     #[command(flatten)]
     got: GotArgs,
@@ -186,7 +186,7 @@ pub(crate) struct ReadArgs {
 /// What the work may use.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Machine")]
-pub(crate) struct MachineArgs {
+pub(crate) struct MachineConfig {
     /// Threads of the engine; one for each core when not given
     #[arg(long, value_name = "N", env = "RECTO_THREADS", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,

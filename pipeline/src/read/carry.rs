@@ -127,7 +127,7 @@ impl PageProcessor<'_> {
         let read_dpi = self
             .options
             .dpi
-            .map_or(self.engine.info().dpi, |dpi| dpi as f32);
+            .map_or(self.engine.info().dpi, |dpi| dpi.get() as f32);
         match sound::text_layer_verdict(facts, self.options.text_layer) {
             TextSource::Use(_) => RenderRequest {
                 dpi: read_dpi.min(TEXT_LAYER_DPI),
@@ -305,7 +305,7 @@ impl PageProcessor<'_> {
             kind: "document-timeout".to_owned(),
             message: format!(
                 "not read within the document's {} s; raise --document-timeout",
-                self.options.limits.document_timeout_s
+                self.options.limits.document_timeout.as_secs_f64()
             ),
         }
     }

@@ -29,7 +29,7 @@ impl<'a> ReorderBuffer<'a> {
     pub(super) fn new(options: &Options, sink: &'a mut dyn PageSink) -> Self {
         Self {
             sink,
-            assembler: DocumentAssembler::new(options.furniture, options.page_markers),
+            assembler: DocumentAssembler::new(options.headers_footers, options.page_markers),
             early: BTreeMap::new(),
             next: 0,
             assembling: VecDeque::new(),

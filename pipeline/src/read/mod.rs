@@ -134,7 +134,7 @@ impl ReadError {
 
 /// Reads a document: its pages reach `sink` in order, as they finish.
 ///
-/// A page that fails is a page with a reason; the others go on. After `options.limits.document_timeout_s`
+/// A page that fails is a page with a reason; the others go on. After `options.limits.document_timeout`
 /// the pages that are left fail with `document-timeout`.
 ///
 /// # Errors
@@ -146,7 +146,7 @@ pub fn read(
     sink: &mut dyn PageSink,
     cancel: &CancelToken,
 ) -> Result<ReadOutcome, ReadError> {
-    let deadline = Instant::now() + seconds(options.limits.document_timeout_s);
+    let deadline = Instant::now() + *options.limits.document_timeout;
     let document = input
         .rasterizer
         .open(input.file, input.password, &options.limits, cancel)
@@ -192,7 +192,7 @@ struct PageSelection {
 
 impl PageSelection {
     fn new(options: &Options, count: u32) -> Result<Self, ReadError> {
-        let most = usize::try_from(options.limits.max_pages).unwrap_or(usize::MAX);
+        let most = usize::try_from(options.limits.max_pages.get()).unwrap_or(usize::MAX);
         let mut pages: Vec<u32> = match &options.pages {
             Some(ranges) => ranges.select(count).collect(),
             None => (1..=count).collect(),
@@ -317,13 +317,3 @@ fn next_id() -> DocumentId {
     DocumentId(NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// `Duration` of a number from options, however odd.
-fn seconds(seconds: f64) -> Duration {
-    // Long enough for any document, short enough to add to any instant.
-    const LONGEST_S: f64 = 366.0 * 86_400.0;
-    Duration::from_secs_f64(if seconds.is_finite() {
-        seconds.clamp(0.0, LONGEST_S)
-    } else {
-        LONGEST_S
-    })
-}

@@ -14,7 +14,7 @@ use recto_pipeline::{
     },
     image::PageImage,
 };
-use recto_schemas::{Dtype, GotMode, GotOptions, Options, PagesPerPass, TilePolicy};
+use recto_schemas::{Dtype, GotMode, GotOptions, GotRuntime, HumanDuration, Options, PagesPerPass, TilePolicy};
 
 use super::Place;
 
@@ -93,7 +93,7 @@ pub(super) fn plain(tokens: u32) -> GotOptions {
         tiles: TilePolicy::Never,
         pages_per_pass: PagesPerPass::Most(1),
         loop_guard: false,
-        max_new_tokens: tokens,
+        runtime: GotRuntime::limited_to(tokens),
         ..GotOptions::default()
     }
 }
@@ -103,7 +103,7 @@ fn patient(got: GotOptions) -> Options {
         got,
         ..Options::default()
     };
-    options.limits.read_timeout_s = PATIENCE.as_secs_f64();
+    options.limits.read_timeout = HumanDuration::seconds::<{ PATIENCE.as_secs() }>();
     options
 }
 

@@ -22,7 +22,7 @@ use lapin::{
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::error::{protocol_error, said};
-use crate::cli::duration::spelled;
+use recto_schemas::options::spelled;
 
 /// Messages that may be unconfirmed at once. A confirm takes a few milliseconds.
 const MOST_UNCONFIRMED: usize = 16;

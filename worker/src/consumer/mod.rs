@@ -4,6 +4,7 @@
 //! it brought go on; the broker delivers them again, to this worker or another one, and whoever gets them finds
 //! the stored result, or waits for it.
 
+pub(crate) mod config;
 // One connection and what it delivers.
 mod session;
 // What the worker sends, on a connection of its own.
@@ -32,7 +33,7 @@ use crate::{
         connection::ExponentialBackoff, consume::ConsumerClosed, error::BrokerError,
         topology::QueueTopology,
     },
-    cli::BrokerArgs,
+    broker::config::BrokerConfig,
     job::{JobContext, failure::JobFailure},
     observe::admin::{HealthComponent, WorkerHealth},
     observe::logging::rounded,
@@ -51,7 +52,7 @@ const HAND_BACK: Duration = Duration::from_secs(5);
 /// Everything the consumer works with.
 pub(crate) struct ConsumerContext {
     pub(crate) parts: Arc<JobContext>,
-    pub(crate) broker: BrokerArgs,
+    pub(crate) broker: BrokerConfig,
     pub(crate) topology: QueueTopology,
     pub(crate) outlet: ResultPublisher,
     pub(crate) health: Arc<WorkerHealth>,

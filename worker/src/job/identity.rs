@@ -2,8 +2,8 @@
 //!
 //! Two jobs with the same identity have the same Markdown, so the second one needs no reading.
 
-use recto_schemas::{EngineName, Options, PIPELINE_REVISION, ResultSource};
-use serde_json::{Map, Value, json};
+use recto_schemas::{Options, PIPELINE_REVISION, ResultSource};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::document::manifest::hex;
@@ -22,20 +22,16 @@ impl Fingerprint {
             (Some(version), _) => json!({ "version_id": version }),
             (None, etag) => json!({ "etag": etag }),
         };
-        let mut wanted = json!(options);
-        if let Some(limits) = wanted.get_mut("limits").and_then(Value::as_object_mut) {
-            limits.retain(|name, _| matches!(name.as_str(), "max_pages" | "max_page_pixels"));
-        }
-        if let Some(members) = wanted.as_object_mut() {
-            leave_out(members, options);
-        }
+        // Only what differs from the defaults, so that a new option that is at its default changes no fingerprint.
+        let decided = json!(options.deciding());
+        let defaults = json!(Options::defaults_of(options.engine));
         // `Value` keeps the members of objects in the order of their names, so this text is canonical.
         let text = json!({
             "uri": source.uri,
             "version": version,
             "engine": options.engine,
             "model_sha256": model_sha256,
-            "options": wanted,
+            "options": difference(&decided, &defaults),
             "pipeline_revision": PIPELINE_REVISION,
         })
         .to_string();
@@ -53,17 +49,19 @@ impl Fingerprint {
     }
 }
 
-/// Takes out what GOT alone looks at where another engine reads, and what does not change GOT's text.
-fn leave_out(members: &mut Map<String, Value>, options: &Options) {
-    let got = json!(options.got);
-    let all = got.as_object().into_iter().flat_map(Map::keys);
-    let indifferent = ["device", "batch"];
-    match options.engine {
-        EngineName::Got => members.retain(|name, _| !indifferent.contains(&name.as_str())),
-        EngineName::Ppocr => all.for_each(|name| {
-            members.remove(name);
-        }),
-    }
+/// The members of `value` that are not in `default` or differ there, objects member by member.
+fn difference(value: &Value, default: &Value) -> Value {
+    let (Value::Object(members), Value::Object(defaults)) = (value, default) else {
+        return value.clone();
+    };
+    let changed = members.iter().filter_map(|(name, value)| {
+        match defaults.get(name) {
+            Some(default) if default == value => None,
+            Some(default) => Some((name.clone(), difference(value, default))),
+            None => Some((name.clone(), value.clone())),
+        }
+    });
+    Value::Object(changed.collect())
 }
 
 #[cfg(test)]

@@ -143,7 +143,7 @@ async fn make(
     let cap = parts.work.limit_bytes();
     if bytes > cap {
         let message = format!(
-            "the document has {bytes} bytes and the work folder {cap}; raise --work-megabytes"
+            "the document has {bytes} bytes and the work folder {cap}; raise --scratch-size"
         );
         return Err(JobFailure::new(
             FailureStage::Fetch,

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::EXIT_STOPPED;
+use super::exit_status::EXIT_STOPPED;
 
 /// Cancelled by the first signal. The second one ends the process at once.
 pub(crate) fn on_signals() -> anyhow::Result<CancellationToken> {

@@ -9,6 +9,7 @@
 //! S3-compatible stores without conditional writes are looked at before a write instead, which leaves a
 //! moment in which two writers both write: the last one wins. See [`s3`].
 
+pub(crate) mod config;
 // `s3://bucket/key` and `file:///path`; the safe folder of a source.
 mod location;
 // What can go wrong, sorted by what a caller can do about it.
@@ -28,7 +29,7 @@ pub(crate) use error::KINDS;
 pub(crate) use error::{ErrorCause, StoreError};
 pub(crate) use location::{StoreUri, StoreUriError, source_folder};
 
-use crate::cli::StoreArgs;
+use config::StoreConfig;
 use local::LocalStore;
 use s3::S3Store;
 
@@ -142,7 +143,7 @@ pub(crate) trait ObjectStore: Send + Sync {
 
 /// The stores of this process, by scheme.
 pub(crate) struct ObjectStores {
-    arguments: StoreArgs,
+    arguments: StoreConfig,
     /// Made when first used: finding region and credentials can take seconds.
     s3: OnceCell<S3Store>,
     local: Option<LocalStore>,
@@ -153,7 +154,7 @@ impl ObjectStores {
     ///
     /// # Errors
     /// Where `file_root` is no folder.
-    pub(crate) fn new(arguments: &StoreArgs, file_root: Option<&Path>) -> Result<Self> {
+    pub(crate) fn new(arguments: &StoreConfig, file_root: Option<&Path>) -> Result<Self> {
         Ok(Self {
             arguments: arguments.clone(),
             s3: OnceCell::new(),
@@ -254,7 +255,7 @@ mod tests {
     #[derive(Parser)]
     struct StoreCli {
         #[command(flatten)]
-        store: StoreArgs,
+        store: StoreConfig,
     }
 
     fn stores(file_root: Option<&Path>) -> Result<ObjectStores> {

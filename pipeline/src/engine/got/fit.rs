@@ -123,12 +123,12 @@ fn fitted_in(
     let gb = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
     let (batch, tokens) = (wish.slots, wish.context);
     let would = match fits {
-        0 => "not even one sequence fits; lower --max-new-tokens, or take --dtype q4 on the CPU"
+        0 => "not even one sequence fits; lower --got-max-new-tokens, or take --got-dtype q4 on the CPU"
             .to_owned(),
-        fits => format!("--batch {fits} fits, or lower --max-new-tokens"),
+        fits => format!("--got-batch-size {fits} fits, or lower --got-max-new-tokens"),
     };
     Err(GotError::Fit(format!(
-        "--batch {batch} does not fit: {batch} sequences of {tokens} tokens take {}, weights {}, work {}, and {} are free; {would}",
+        "--got-batch-size {batch} does not fit: {batch} sequences of {tokens} tokens take {}, weights {}, work {}, and {} are free; {would}",
         gb(slot.saturating_mul(batch as u64)),
         gb(weights),
         gb(WORKING_BYTES),
@@ -202,8 +202,8 @@ mod tests {
         let fit = |slots, asked| fitted_in(free, &config, wish(slots, Dtype::F32), asked);
         assert_eq!(fit(5, true).unwrap().slots, 5);
         let refused = fit(6, true).unwrap_err().to_string();
-        assert!(refused.contains("--batch 6 does not fit"), "{refused}");
-        assert!(refused.contains("--batch 5 fits"), "{refused}");
+        assert!(refused.contains("--got-batch-size 6 does not fit"), "{refused}");
+        assert!(refused.contains("--got-batch-size 5 fits"), "{refused}");
         assert_eq!(fit(6, false).unwrap().slots, 5);
         let refused = fitted_in(1 << 20, &config, wish(4, Dtype::F32), false).unwrap_err();
         assert!(refused.to_string().contains("not even one"), "{refused}");

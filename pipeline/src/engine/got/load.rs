@@ -3,7 +3,7 @@
 use std::{path::Path, thread};
 
 use candle_core::Device;
-use recto_schemas::GotOptions;
+use recto_schemas::{BoundedInt, GotOptions, GotRuntime};
 
 use super::{
     GotConfig, GotEngine, GotError, ModelIdentity,
@@ -51,6 +51,13 @@ pub(super) fn load(folder: &Path, config: GotConfig) -> Result<GotEngine, GotErr
         model_sha256: model_sha256
             .map_err(|_| GotError::Fit("hashing the weights failed".to_owned()))?,
         memory: memory(&checkpoint, &wish),
+        runtime: GotRuntime {
+            device: config.device.parse().ok(),
+            dtype: Some(wish.dtype),
+            max_new_tokens: BoundedInt::clamped(
+                u32::try_from(config.max_new_tokens).unwrap_or(u32::MAX),
+            ),
+        },
     };
     let model = model?;
     let parts = GotParts {
@@ -84,7 +91,7 @@ fn wish(checkpoint: &CheckpointConfig, config: &GotConfig) -> Result<LoadOptions
 /// Positions that a slot needs: the views of a page with as many tiles as are usual, the question, and the
 /// longest answer. More tiles than that leave less room for the answer.
 fn context(checkpoint: &CheckpointConfig, max_new_tokens: usize) -> usize {
-    let views = GotOptions::default().max_tiles as usize + 1;
+    let views = GotOptions::default().max_tiles.get() as usize + 1;
     views
         .saturating_mul(checkpoint.image_tokens)
         .saturating_add(QUESTION_TOKENS)

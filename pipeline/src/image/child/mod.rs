@@ -65,7 +65,7 @@ fn confine(start: &StartRequest) -> Result<PdfiumLibrary, ChildError> {
     confine::die_with(start.parent).map_err(io)?;
     let lib =
         PdfiumLibrary::load(&start.pdfium, &start.font_dirs).map_err(ChildError::PdfiumMissing)?;
-    confine::limit(start.max_raster_mib).map_err(io)?;
+    confine::limit(start.max_memory_bytes).map_err(io)?;
     confine::allow_cpu(start.cpu_s);
     // A kernel without Landlock still has all the other limits.
     let _ = confine::shut_doors(&start.font_dirs);

@@ -177,14 +177,14 @@ fn turns_sideways(orientation: Orientation) -> bool {
 /// The reason for a picture that is too large to decode.
 pub(super) fn too_large((width, height): (u32, u32)) -> ChildError {
     ChildError::TooLarge(format!(
-        "the picture has {width} × {height} pixels, more than can be decoded; raise --rasterizer-mib"
+        "the picture has {width} × {height} pixels, more than can be decoded; raise --rasterizer-memory"
     ))
 }
 
 fn fault(error: &image::ImageError) -> ChildError {
     match error {
         image::ImageError::Limits(_) => ChildError::TooLarge(
-            "the picture has more pixels than can be decoded; raise --rasterizer-mib".to_owned(),
+            "the picture has more pixels than can be decoded; raise --rasterizer-memory".to_owned(),
         ),
         image::ImageError::Unsupported(e) => ChildError::Unsupported(e.to_string()),
         other => ChildError::Damaged(other.to_string()),

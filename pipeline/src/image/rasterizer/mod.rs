@@ -160,10 +160,10 @@ impl Rasterizer {
         if !metadata.is_file() {
             return Err(RasterError::Io("it is no regular file".to_owned()));
         }
-        if metadata.len() > limits.max_document_bytes {
+        if metadata.len() > limits.max_document_size.bytes() {
             return Err(RasterError::DocumentTooLarge {
                 bytes: metadata.len(),
-                limit: limits.max_document_bytes,
+                limit: limits.max_document_size.bytes(),
             });
         }
         let mut document = OpenDocument {
@@ -312,14 +312,14 @@ impl OpenDocument<'_> {
         cancel: &CancelToken,
     ) -> Result<(ChildProcess, DocumentInfo), RasterError> {
         let config = &self.rasterizer.config;
-        let timeout = self.limits.page_timeout_s;
+        let timeout = self.limits.page_timeout.as_secs_f64();
         let start = StartRequest {
             parent: std::process::id(),
             pdfium: config.pdfium.clone(),
             font_dirs: config.font_dirs.clone(),
-            max_raster_mib: self.limits.max_raster_mib,
+            max_memory_bytes: self.limits.rasterizer_memory.bytes(),
             // Well after the deadline, which counts wall time.
-            cpu_s: (timeout.clamp(0.0, 1e9) * 2.0) as u64 + 10,
+            cpu_s: (timeout * 2.0) as u64 + 10,
             password: self.password.clone(),
         };
         let patience = self.patience(cancel);
@@ -351,11 +351,8 @@ impl OpenDocument<'_> {
     }
 
     fn patience<'c>(&self, cancel: &'c CancelToken) -> CallDeadline<'c> {
-        let limit = Duration::try_from_secs_f64(self.limits.page_timeout_s);
         CallDeadline {
-            deadline: limit
-                .ok()
-                .and_then(|limit| Instant::now().checked_add(limit)),
+            deadline: Instant::now().checked_add(*self.limits.page_timeout),
             cancel,
         }
     }
@@ -363,7 +360,7 @@ impl OpenDocument<'_> {
     fn page_error(&self, error: &CallError) -> RasterError {
         match error {
             CallError::Timeout => RasterError::PageTimeout {
-                limit_s: self.limits.page_timeout_s.to_string(),
+                limit_s: self.limits.page_timeout.as_secs_f64().to_string(),
             },
             CallError::Cancelled => RasterError::Cancelled,
             CallError::OutOfMemory => self.out_of_memory(),
@@ -393,7 +390,7 @@ impl OpenDocument<'_> {
 
     fn out_of_memory(&self) -> RasterError {
         RasterError::OutOfMemory {
-            limit_mib: self.limits.max_raster_mib,
+            limit_mib: self.limits.rasterizer_memory.bytes() >> 20,
         }
     }
 

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    cli::StoreArgs,
+    cli::StoreConfig,
     document::media_type::content_type,
     document::output,
     store::{
@@ -42,7 +42,7 @@ pub(crate) struct BlockingStore {
 
 impl BlockingStore {
     /// Nothing is asked yet.
-    pub(super) fn new(arguments: &StoreArgs) -> anyhow::Result<Self> {
+    pub(super) fn new(arguments: &StoreConfig) -> anyhow::Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(THREADS)
             .enable_all()

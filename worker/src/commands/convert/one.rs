@@ -182,7 +182,7 @@ fn too_large(most_bytes: u64) -> Reason {
     Reason {
         kind: "document-too-large".to_owned(),
         message: format!(
-            "the document is larger than {} MB; raise --max-megabytes",
+            "the document is larger than {} MB; raise --max-document-size",
             most_bytes as f64 / 1e6
         ),
     }

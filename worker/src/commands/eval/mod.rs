@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
     let worst = usize::from(arguments.worst);
     let Some(data) = &arguments.data else {
         let (whole, pictures) = results::merged(&arguments.merge)?;
-        return ended(&whole, &arguments.out, worst, &pictures);
+        return ended(&whole, &arguments.output, worst, &pictures);
     };
     let cancel = convert::stop_on_signals()?;
     let chunk = (arguments.chunk_idx, arguments.num_chunks);
@@ -88,7 +88,7 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
         password: arguments.run.password.as_deref(),
         cancel: &cancel,
     };
-    ended(&evaluation, &arguments.out, worst, &pictures)
+    ended(&evaluation, &arguments.output, worst, &pictures)
 }
 
 /// What read the documents, and its model.
@@ -109,7 +109,7 @@ fn readings(
         let predicted = samples.iter().map(|sample| predicted(folder, sample));
         return Ok(Some((predicted.collect::<anyhow::Result<_>>()?, None)));
     }
-    let folder = arguments.out.join(READINGS);
+    let folder = arguments.output.join(READINGS);
     let Some(read_by) = convert_into(&folder, arguments, samples, options, rasterizer, cancel)?
     else {
         return Ok(None);

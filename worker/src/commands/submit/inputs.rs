@@ -303,12 +303,12 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::cli::StoreArgs;
+    use crate::store::config::StoreConfig;
 
     #[derive(Parser)]
     struct SearchCli {
         #[command(flatten)]
-        store: StoreArgs,
+        store: StoreConfig,
     }
 
     /// What is found, as `URI NAME` or `! INPUT REASON`.

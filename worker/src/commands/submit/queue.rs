@@ -16,7 +16,7 @@ use crate::{
         publish::{MessageProperties, NoopObserver, PublishError, Publisher},
         topology::{self, QueueRole, QueueTopology},
     },
-    cli::BrokerArgs,
+    cli::BrokerConfig,
 };
 
 /// Attempts to reach a broker that was lost: some twenty seconds, in which it can start anew.
@@ -24,7 +24,7 @@ const RECONNECTS: u32 = 5;
 
 /// The way to the jobs queue.
 pub(super) struct JobQueue {
-    broker: BrokerArgs,
+    broker: BrokerConfig,
     topology: QueueTopology,
     line: Mutex<QueueConnection>,
 }
@@ -48,7 +48,7 @@ pub(super) enum QueueError {
 
 impl JobQueue {
     /// Connects; makes the queues where the one for jobs is missing and `--declare` allows it.
-    pub(super) async fn open(broker: &BrokerArgs) -> Result<Self, BrokerError> {
+    pub(super) async fn open(broker: &BrokerConfig) -> Result<Self, BrokerError> {
         let topology = QueueTopology::new(broker);
         let line = Mutex::new(line(broker, &topology).await?);
         Ok(Self {
@@ -144,7 +144,7 @@ impl JobQueue {
 }
 
 async fn line(
-    broker: &BrokerArgs,
+    broker: &BrokerConfig,
     topology: &QueueTopology,
 ) -> Result<QueueConnection, BrokerError> {
     let connection = Arc::new(connect(broker, "submit").await?);

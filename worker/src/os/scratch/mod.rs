@@ -4,6 +4,7 @@
 //! So a worker that starts can tell the folders of dead ones from those in use, and removes the dead ones'. All calls
 //! here touch the disk: async code makes them on a blocking thread.
 
+pub(crate) mod config;
 // Folders with a lock: made, found and removed.
 mod locked;
 
@@ -27,7 +28,7 @@ pub(crate) enum ScratchError {
     /// The worker's own cap.
     #[error(
         "the work folder is full: {wanted_bytes} bytes wanted, {used_bytes} of {limit_bytes} in use; \
-         raise --work-megabytes or run fewer jobs at once"
+         raise --scratch-size or run fewer jobs at once"
     )]
     Full {
         /// Bytes that were asked for.
@@ -40,7 +41,7 @@ pub(crate) enum ScratchError {
     /// The disk has less than the cap allows.
     #[error(
         "the disk of {} is full: {wanted_bytes} bytes wanted, {free_bytes} free; \
-         free some or set --work-dir to another disk", path.display()
+         free some or set --scratch-dir to another disk", path.display()
     )]
     Disk {
         /// Bytes that were asked for.
@@ -51,7 +52,7 @@ pub(crate) enum ScratchError {
         path: PathBuf,
     },
     /// The work folder cannot be used.
-    #[error("cannot use the work folder {}: {error}; look at its disk and permissions or set --work-dir", path.display())]
+    #[error("cannot use the work folder {}: {error}; look at its disk and permissions or set --scratch-dir", path.display())]
     Io {
         /// The folder.
         path: PathBuf,

@@ -348,7 +348,7 @@ fn choose(
     ids: Option<&Tensor>,
 ) -> Result<Vec<SampledToken>, String> {
     const NO_NUMBERS: &str =
-        "the model gave no numbers; its weights may be damaged, or need a wider format (--dtype)";
+        "the model gave no numbers; its weights may be damaged, or need a wider format (--got-dtype)";
     let Some(ids) = ids else {
         let (_, vocabulary) = scores.dims2().map_err(text)?;
         let best = with_slice(scores, |scores| {

@@ -189,12 +189,12 @@ pub(super) fn plan(
 fn plan_page(page: &PageImage, options: &GotOptions, limits: &PlanLimits) -> PlannedPage {
     let look = DensityEstimate::of(page);
     let is_auto =
-        options.tiles == TilePolicy::Auto && options.region.is_none() && options.color.is_none();
+        options.tiles == TilePolicy::Auto && options.r#box.is_none() && options.color.is_none();
     let rows = limits.rows.filter(|_| is_auto);
     let cut = rows.and_then(|rows| sections(page, look.em, rows, limits.view.0));
     let (grid, reason) = match options.tiles {
         // The reference takes no notice of a box or a colour with several views.
-        _ if options.region.is_some() => (TileGrid::ONE, "box".to_owned()),
+        _ if options.r#box.is_some() => (TileGrid::ONE, "box".to_owned()),
         _ if options.color.is_some() => (TileGrid::ONE, "color".to_owned()),
         _ if cut.is_some() => (TileGrid::ONE, "rows".to_owned()),
         TilePolicy::Never => (TileGrid::ONE, "asked".to_owned()),
@@ -253,13 +253,13 @@ fn fitting_grid(
     options: &GotOptions,
     limits: &PlanLimits,
 ) -> (TileGrid, String) {
-    let allowed = limits.max_tiles.min(options.max_tiles).max(1);
+    let allowed = limits.max_tiles.min(options.max_tiles.get()).max(1);
     let most = most.clamp(1, allowed);
     let grid_of = |most: u32| {
         let size = (page.width, page.height);
         grid(size, limits.view, limits.min_tiles.min(most), most)
     };
-    let fits = |grid: &TileGrid| limits.fit(grid.views() as usize, options.max_new_tokens);
+    let fits = |grid: &TileGrid| limits.fit(grid.views() as usize, options.runtime.max_new_tokens.get());
     let wanted = grid_of(most);
     if fits(&wanted) {
         return (wanted, reason.to_owned());
@@ -273,7 +273,7 @@ fn fitting_grid(
 
 /// How many pages from the first on are read together.
 fn count_together(planned: &[PlannedPage], options: &GotOptions, limits: &PlanLimits) -> usize {
-    let marked = options.region.is_some() || options.color.is_some();
+    let marked = options.r#box.is_some() || options.color.is_some();
     let most = match options.pages_per_pass {
         _ if marked || options.tiles == TilePolicy::Always => 1,
         PagesPerPass::Auto => PagesPerPass::LIMIT,
@@ -287,12 +287,12 @@ fn count_together(planned: &[PlannedPage], options: &GotOptions, limits: &PlanLi
         .enumerate()
         .take_while(|(before, page)| {
             tokens += page.look.tokens;
-            let has_room = tokens as f32 <= ANSWER_SHARE * options.max_new_tokens as f32;
+            let has_room = tokens as f32 <= ANSWER_SHARE * options.runtime.max_new_tokens.get() as f32;
             let is_short = page.look.tokens < SHORT_TOKENS && has_room;
             page.grid == TileGrid::ONE
                 && page.sections.is_none()
                 && (is_short || !is_auto)
-                && limits.fit(before + 1, options.max_new_tokens)
+                && limits.fit(before + 1, options.runtime.max_new_tokens.get())
         })
         .count();
     together.max(1)

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use recto_schemas::GotMode;
+use recto_schemas::{GotMode, PageBox};
 
 use super::{Candidate, InferenceUnit, RequestReader};
 use crate::{
@@ -48,7 +48,7 @@ impl<'a> AttemptRequest<'a> {
             shape: pass.shape.clone(),
             mode: visit.options.mode,
             before: &[],
-            max_new_tokens: visit.options.max_new_tokens as usize,
+            max_new_tokens: visit.options.runtime.max_new_tokens.get() as usize,
             time_limit: visit.time_limit(pass),
             no_repeat_ngram: None,
         }
@@ -83,7 +83,7 @@ impl RequestReader<'_> {
         let part = part(&reader.config, &attempt.shape);
         let question = OcrPrompt {
             mode: attempt.mode,
-            region: options.region,
+            region: options.r#box.map(PageBox::edges),
             color: options.color,
             ask: match attempt.shape {
                 InputLayout::Whole(_) | InputLayout::Rows(..) | InputLayout::Row { .. } => {

@@ -22,7 +22,7 @@ mod words;
 
 use std::{cell::RefCell, sync::Arc, time::Duration};
 
-use recto_schemas::{CrossCheck, EngineName, FinishReason, GotOptions};
+use recto_schemas::{BoundedInt, CrossCheck, EngineName, FinishReason, GotOptions};
 
 use self::{
     attempt::AttemptRequest,
@@ -101,13 +101,13 @@ impl ReaderContext {
     /// What the planner has to keep to.
     fn limits(&self, options: &GotOptions) -> PlanLimits {
         let pixels = &self.config.pixels;
-        let usual = GotOptions::default().max_tiles;
+        let usual = GotOptions::default().max_tiles.get();
         PlanLimits {
             view: (pixels.width, pixels.height),
             min_tiles: pixels.min_patches,
             // The checkpoint's own figure is a default, which a document may raise.
-            max_tiles: if options.max_tiles > usual {
-                options.max_tiles
+            max_tiles: if options.max_tiles.get() > usual {
+                options.max_tiles.get()
             } else {
                 pixels.max_patches
             },
@@ -130,8 +130,9 @@ impl ReaderContext {
     /// Where the request was cancelled, the engine stops, or no page could be read.
     pub(super) fn read(&self, request: &EngineRequest, queued: Duration) -> EngineResponse {
         let cancel = request.cancel.child_with(&self.stop);
-        let mut options = request.options.got.clone();
-        options.max_new_tokens = options.max_new_tokens.min(self.max_new_tokens);
+        let mut options = request.options.got.clone().unwrap_or_default();
+        let tokens = &mut options.runtime.max_new_tokens;
+        *tokens = BoundedInt::clamped(tokens.get().min(self.max_new_tokens));
         let visit = RequestReader {
             reader: self,
             request,
@@ -364,7 +365,7 @@ impl RequestReader<'_> {
         let pages = &self.request.pages[pass.first..pass.first + pass.count];
         if !pages
             .iter()
-            .any(|page| sample::chosen(page, self.options.verify))
+            .any(|page| sample::chosen(page, self.options.verify.get()))
         {
             return None;
         }
@@ -387,7 +388,7 @@ impl RequestReader<'_> {
 
     /// Whether only a part of each page is asked for, which PP-OCR knows nothing of.
     fn is_partial(&self) -> bool {
-        self.options.region.is_some() || self.options.color.is_some()
+        self.options.r#box.is_some() || self.options.color.is_some()
     }
 }
 
@@ -406,13 +407,9 @@ fn rejected(draft: &Candidate, text: &str, share: Option<f32>) -> Option<&'stati
 /// Longest time in which the model may write the text of `pages` pages.
 fn time_limit(request: &EngineRequest, pages: usize) -> Duration {
     // Long enough for any page, short enough to add to any instant.
-    const LONGEST_S: f64 = 86_400.0;
-    let seconds = request.options.limits.read_timeout_s * pages as f64;
-    Duration::from_secs_f64(if seconds.is_finite() {
-        seconds.clamp(0.0, LONGEST_S)
-    } else {
-        LONGEST_S
-    })
+    const LONGEST: Duration = Duration::from_secs(86_400);
+    let pages = u32::try_from(pages).unwrap_or(u32::MAX);
+    request.options.limits.read_timeout.saturating_mul(pages).min(LONGEST)
 }
 
 #[cfg(test)]

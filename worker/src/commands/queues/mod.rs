@@ -13,7 +13,8 @@ use crate::{
         error::BrokerError,
         topology::{self, DeclareOutcome, QueueDepth, QueueRole, QueueSpec, QueueTopology},
     },
-    cli::{BrokerArgs, EXIT_FAILED, QueuesCommand},
+    broker::config::BrokerConfig,
+    os::exit_status::EXIT_FAILED,
 };
 
 /// Runs `recto queues`.
@@ -25,7 +26,7 @@ pub(crate) fn run(arguments: &QueuesCommand) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn declare(broker: &BrokerArgs, json: bool) -> anyhow::Result<ExitCode> {
+async fn declare(broker: &BrokerConfig, json: bool) -> anyhow::Result<ExitCode> {
     let connection = connect(broker, "queues").await?;
     let topology = QueueTopology::new(broker);
     let seen = topology::ensure(&connection, &topology, true).await?;
@@ -48,7 +49,7 @@ async fn declare(broker: &BrokerArgs, json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn status(broker: &BrokerArgs, json: bool) -> anyhow::Result<ExitCode> {
+async fn status(broker: &BrokerConfig, json: bool) -> anyhow::Result<ExitCode> {
     let connection = connect(broker, "queues").await?;
     let topology = QueueTopology::new(broker);
     let loads = topology::loads(&connection, &topology).await?;
