@@ -16,14 +16,14 @@ TRAINING := $(CACHE)/training/complete
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
-setup: ## fetch PDFium, ONNX Runtime and the models into the cache folder, where missing
+setup: ## fetch PDFium, ONNX Runtime and the models into the cache folder, if missing
 	@$(PYTHON) deploy/setup.py
 
 build: ## build the release binary, target/release/recto
 	cargo build --release --package recto
 
-# Where CUDA is installed, `cargo build --release --package recto --features cuda` is all it takes.
-build-cuda: ## the same for NVIDIA GPUs, with a CUDA toolkit out of packages (README.md, "On a GPU")
+# If CUDA is installed, `cargo build --release --package recto --features cuda` is all it takes.
+build-cuda: ## the same for NVIDIA GPUs, with a CUDA toolkit out of packages (docs/got.md, "On a GPU")
 	@PYTHON=$(PYTHON) deploy/cuda/toolkit.sh
 	. $(CACHE)/cuda/env && cargo build --release --package recto --features cuda
 
@@ -73,7 +73,7 @@ chaos: setup test-parts ## kill workers and restart the broker at random moments
 	cargo build --workspace --all-targets
 	$(PARTS) target/debug/examples/chaos --seed $(or $(SEED),1)
 
-samples: ## write the sample documents anew (needs fonts, see tests/samples/README.md)
+samples: ## write the sample documents again (needs fonts, see tests/samples/README.md)
 	$(PYTHON) tests/samples/make_samples.py
 
 # The reference implementation in Python, in an environment of its own.
@@ -82,7 +82,7 @@ $(REFERENCE): tests/reference/requirements.txt
 	$(CACHE)/reference/bin/pip install --quiet --requirement tests/reference/requirements.txt
 	touch $@
 
-reference: $(REFERENCE) ## write GOT's small checkpoints and expected values anew, with the reference in Python (tests/reference/README.md)
+reference: $(REFERENCE) ## write GOT's small checkpoints and expected values again, with the reference in Python (tests/reference/README.md)
 	cd tests/reference && $(CACHE)/reference/bin/python make_checkpoints.py
 	cd tests/reference && $(CACHE)/reference/bin/python make_expected.py
 	cd tests/reference && $(CACHE)/reference/bin/python make_grids.py

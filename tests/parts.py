@@ -10,7 +10,7 @@
 
 below RECTO_CACHE, else $XDG_CACHE_HOME/recto, else ~/.cache/recto. A RabbitMQ that is installed on the machine is used as
 it is. RECTO_TEST_RABBITMQ names a folder to use instead (with usr/lib/rabbitmq and usr/lib/erlang in it), RECTO_TEST_WEED
-a `weed`, RECTO_TEST_PROMTOOL a `promtool`. Needs Python 3.9 with pip, and apt-get and dpkg where RabbitMQ is to be fetched; no privileges.
+a `weed`, RECTO_TEST_PROMTOOL a `promtool`. Needs Python 3.9 with pip, and apt-get and dpkg if RabbitMQ is to be fetched; no privileges.
 """
 import argparse
 import os

@@ -12,10 +12,10 @@ mod support;
 
 use std::{io, process::Command};
 
-use support::{objects::Weed, rabbit::Rabbit};
+use support::{objects::SeaweedServer, rabbit::RabbitServer};
 
 fn main() {
-    let (rabbit, store) = (Rabbit::start(), Weed::start());
+    let (rabbit, store) = (RabbitServer::start(), SeaweedServer::start());
     store.create_bucket("archive");
     println!(
         "# A broker without queues, a store with an empty bucket `archive`. In another terminal:"

@@ -18,7 +18,7 @@ NO_TESSERACT = "tesseract is not installed and is left out (on Debian: apt-get i
 
 
 def corpus():
-    """The corpus folder; where none is named, says so and ends the script well."""
+    """The corpus folder; if none is named, says so and ends the script with success."""
     named = os.environ.get("RECTO_CORPUS")
     if not named:
         print("bench: skipped, RECTO_CORPUS is not set (a folder with scans/ and score.py, see tests/bench/README.md)")

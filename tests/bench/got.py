@@ -6,7 +6,7 @@
     python3 got.py [--tokens 32] [--no-peer] [--device cuda --dtype bf16 --batch 1,16,64] [--no-write]
 
 Both sides run one after the other on the cores this process may run on (`taskset -c 0,1 make bench-got`). Each side's
-parts are timed by itself: the encoder, prompts, decode steps, whole pages. The checkpoint is made where it is missing.
+parts are timed by itself: the encoder, prompts, decode steps, whole pages. The checkpoint is made if it is missing.
 """
 import argparse
 import json
@@ -65,7 +65,7 @@ def arguments():
     parser.add_argument("--peer-dtype", default="float32,bfloat16", help="transformers' number formats")
     parser.add_argument("--batch", default="1,8", help="sequences at once")
     parser.add_argument("--tokens", type=int, default=256, help="tokens written for each page")
-    parser.add_argument("--pages", type=int, help="pages of each run of ours; as many as the batch where not given")
+    parser.add_argument("--pages", type=int, help="pages of each run of ours; as many as the batch if not given")
     parser.add_argument("--peer-pages", type=int, default=8, help="pages that transformers reads from end to end")
     parser.add_argument("--read-gb", type=int, default=2, help="gigabytes read to measure memory")
     parser.add_argument("--python", type=Path, default=common.cache().parent / "reference/bin/python")
@@ -76,7 +76,7 @@ def arguments():
 
 
 def checkpoint(python):
-    """The checkpoint of the real size, made where it is missing."""
+    """The checkpoint of the real size, made if it is missing."""
     folder = common.cache().parent / "got-full-size"
     if not folder.is_dir():
         print(f"bench: making a checkpoint of the real size in {folder}", flush=True)

@@ -5,7 +5,7 @@
 
 Runs in the reference's environment. What is best for transformers is taken: the faster attention of the decoder, the
 encoder a view at a time (its attention of eight views takes 13 GB and is no faster), whole pages in the type and the way
-that its parts are fastest in. Best of several times where one is short. The end token is not heeded."""
+that its parts are fastest in. Best of several times if one is short. The end token is not heeded."""
 import argparse
 import gc
 import json
@@ -39,7 +39,7 @@ class Clock(LogitsProcessor):
         self.device, self.times = device, []
 
     def __call__(self, input_ids, scores):
-        synchronise(self.device)
+        synchronize(self.device)
         self.times.append(time.perf_counter())
         return scores
 
@@ -59,7 +59,7 @@ class Eyes:
         views = [self.encode(pixel_values=view[None], return_dict=True) for view in pixel_values]
         whole = views[0]
         whole.pooler_output = torch.cat([view.pooler_output for view in views])
-        synchronise(self.device)
+        synchronize(self.device)
         self.seconds = time.perf_counter() - started
         return whole
 
@@ -101,7 +101,7 @@ class Peer:
         self.model.generate(
             **inputs, max_new_tokens=tokens, do_sample=False, logits_processor=[clock], pad_token_id=0
         )
-        synchronise(self.device)
+        synchronize(self.device)
         wall_s = time.perf_counter() - started
         assert len(clock.times) == tokens, "the model ended early"
         decode_s = clock.times[-1] - clock.times[0]
@@ -115,7 +115,7 @@ class Peer:
         }
 
     def decoder(self, page, batch, tokens):
-        """The same without the encoder: one page's image stands in all places."""
+        """The same without the encoder: one page's image is in all places."""
         self.eyes.held = None
         image = self.eyes(self.inputs([page])["pixel_values"])
         image.pooler_output = image.pooler_output.expand(batch, -1, -1)
@@ -212,19 +212,19 @@ def matrix_rate(dtype, device):
 
 
 def best(work, device):
-    """Least seconds of several tries, or of two where one takes long."""
+    """Least seconds of several tries, or of two if one takes long."""
     times = []
     began = time.perf_counter()
     while len(times) < 2 or (len(times) < TRIES and time.perf_counter() - began < AGAIN_S):
-        synchronise(device)
+        synchronize(device)
         started = time.perf_counter()
         work()
-        synchronise(device)
+        synchronize(device)
         times.append(time.perf_counter() - started)
     return min(times)
 
 
-def synchronise(device):
+def synchronize(device):
     if device != "cpu":
         torch.cuda.synchronize()
 

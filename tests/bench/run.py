@@ -6,7 +6,7 @@
 
 Documents go through in chunks of about `CHUNK_PAGES` pages; each chunk is read by every program before the next, in
 turns of order, so that a machine that grows slower hurts all alike. End to end: PDF in, Markdown file out. rapidocr and
-tesseract are started once and keep their models, recto is started anew for each chunk and its start counts.
+tesseract are started once and keep their models, recto is started again for each chunk and its start counts.
 Cores: those this process may run on (`taskset -c 0,1 make bench`).
 """
 import argparse
@@ -116,7 +116,7 @@ def main():
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pages", type=int, help="stop after about so many pages; all where not given")
+    parser.add_argument("--pages", type=int, help="stop after about so many pages; all if not given")
     parser.add_argument("--only", help="names with commas between, of recto, rapidocr, tesseract")
     parser.add_argument("--keep", type=Path, help="folder for what was read; else it is thrown away")
     parser.add_argument("--no-write", action="store_true", help="leave README.md as it is")

@@ -19,26 +19,26 @@ use std::{
 
 use recto_schemas::{Job, ResultState};
 use support::{
+    cluster::{JobAccounts, TestCluster, WorkerProcess},
     repository,
-    station::{Accounts, Station, Worker},
 };
 
 /// Documents that each of the two reads in a round: as many as jobs at once.
 const DOCUMENTS: usize = 10;
 /// Rounds.
 const ROUNDS: usize = 3;
-/// How long an idle worker is looked at.
+/// Time for which an idle worker is watched.
 const IDLE: Duration = Duration::from_secs(30);
 
 fn main() {
-    let station = Station::start();
-    station.declare();
+    let cluster = TestCluster::start();
+    cluster.declare();
     let sample = fs::read(repository().join("tests/samples/report.pdf")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     for number in 0..DOCUMENTS {
         fs::write(folder.path().join(format!("{number}.pdf")), &sample).unwrap();
     }
-    let worker = station.worker_with(|command| {
+    let worker = cluster.worker_with(|command| {
         command.env("RECTO_JOBS", DOCUMENTS.to_string());
         command.env("RECTO_LOG", "info");
     });
@@ -47,7 +47,7 @@ fn main() {
     let mut ratios = Vec::new();
     for round in 0..ROUNDS {
         let (pages, convert_s) = convert(folder.path());
-        let worker_s = work(&station, round, &sample);
+        let worker_s = work(&cluster, round, &sample);
         let (convert, worker) = (pages / convert_s, pages / worker_s);
         ratios.push(worker / convert);
         println!(
@@ -80,14 +80,14 @@ fn convert(folder: &std::path::Path) -> (f64, f64) {
 }
 
 /// Seconds from the first job's submission to the last result.
-fn work(station: &Station, round: usize, sample: &[u8]) -> f64 {
+fn work(cluster: &TestCluster, round: usize, sample: &[u8]) -> f64 {
     let jobs: Vec<Job> = (0..DOCUMENTS)
-        .map(|number| station.document(&format!("round-{round}-{number}"), sample))
+        .map(|number| cluster.document(&format!("round-{round}-{number}"), sample))
         .collect();
     let started = Instant::now();
-    station.submit(&jobs);
-    let client = station.rabbit.client();
-    let mut accounts = Accounts::default();
+    cluster.submit(&jobs);
+    let client = cluster.rabbit.client();
+    let mut accounts = JobAccounts::default();
     while accounts.ended() < DOCUMENTS {
         accounts.take(&client);
         thread::sleep(Duration::from_millis(100));
@@ -102,7 +102,7 @@ fn work(station: &Station, round: usize, sample: &[u8]) -> f64 {
 }
 
 /// Says what an idle worker takes.
-fn idle(when: &str, worker: &Worker) {
+fn idle(when: &str, worker: &WorkerProcess) {
     let before = cpu_seconds(worker.pid());
     thread::sleep(IDLE);
     let busy = (cpu_seconds(worker.pid()) - before) / IDLE.as_secs_f64();

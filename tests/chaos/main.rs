@@ -23,14 +23,14 @@ use std::{
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use recto_schemas::Job;
 use support::{
-    station::{Accounts, Station, Worker, job},
+    cluster::{JobAccounts, TestCluster, WorkerProcess, job},
     wait_until,
 };
 
 /// Longest time without any document ending.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-struct Plan {
+struct ChaosPlan {
     seed: u64,
     documents: usize,
     workers: usize,
@@ -38,9 +38,9 @@ struct Plan {
     restarts: usize,
 }
 
-/// What happens, and after how many documents.
+/// A disturbance, and the number of documents after which it comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
+enum ChaosEvent {
     KillWorker,
     StopBroker,
     KillBroker,
@@ -59,38 +59,38 @@ fn main() -> ExitCode {
         plan.seed, plan.documents, plan.workers, plan.kills, plan.restarts
     );
     let started = Instant::now();
-    let mut station = Station::start();
-    station.declare();
-    let jobs = jobs(&station, plan.documents, &mut random);
-    let mut workers: Vec<Worker> = (0..plan.workers).map(|_| station.worker()).collect();
-    station.submit(&jobs);
+    let mut cluster = TestCluster::start();
+    cluster.declare();
+    let jobs = jobs(&cluster, plan.documents, &mut random);
+    let mut workers: Vec<WorkerProcess> = (0..plan.workers).map(|_| cluster.worker()).collect();
+    cluster.submit(&jobs);
 
-    let mut accounts = Accounts::default();
+    let mut accounts = JobAccounts::default();
     for (after, event) in events(&plan, &mut random) {
-        collect(&station, &mut accounts, after);
+        collect(&cluster, &mut accounts, after);
         println!(
             "{:6.1} s  {after:4} ended  {event:?}",
             started.elapsed().as_secs_f64()
         );
         match event {
-            Event::KillWorker => {
+            ChaosEvent::KillWorker => {
                 let victim = random.random_range(0..workers.len());
                 workers[victim].kill();
-                workers[victim] = station.spawn_worker(|_| {});
+                workers[victim] = cluster.spawn_worker(|_| {});
             }
-            Event::StopBroker => station.rabbit.stop(),
-            Event::KillBroker => station.rabbit.kill(),
+            ChaosEvent::StopBroker => cluster.rabbit.stop(),
+            ChaosEvent::KillBroker => cluster.rabbit.kill(),
         }
-        if event != Event::KillWorker {
-            station.rabbit.start_again();
+        if event != ChaosEvent::KillWorker {
+            cluster.rabbit.start_again();
         }
     }
-    collect(&station, &mut accounts, jobs.len());
-    report(&station, &jobs, accounts, started)
+    collect(&cluster, &mut accounts, jobs.len());
+    report(&cluster, &jobs, accounts, started)
 }
 
-fn plan() -> Option<Plan> {
-    let mut plan = Plan {
+fn plan() -> Option<ChaosPlan> {
+    let mut plan = ChaosPlan {
         seed: 1,
         documents: 300,
         workers: 3,
@@ -114,14 +114,14 @@ fn plan() -> Option<Plan> {
 }
 
 /// Mostly short letters, some that the engine has to read, some that nobody can read.
-fn jobs(station: &Station, count: usize, random: &mut StdRng) -> Vec<Job> {
+fn jobs(cluster: &TestCluster, count: usize, random: &mut StdRng) -> Vec<Job> {
     let make = |number: usize, dice: u32| {
         let id = format!("doc-{number:04}");
         match dice {
-            0..=2 => station.document(&id, b"<html>404 Not Found</html>"),
+            0..=2 => cluster.document(&id, b"<html>404 Not Found</html>"),
             3..=4 => job(&id, &format!("s3://documents/in/{id}-missing.pdf")),
-            5..=24 => station.slow(&id, 1 + number % 3),
-            _ => station.quick(&id),
+            5..=24 => cluster.slow(&id, 1 + number % 3),
+            _ => cluster.quick(&id),
         }
     };
     (0..count)
@@ -130,13 +130,13 @@ fn jobs(station: &Station, count: usize, random: &mut StdRng) -> Vec<Job> {
 }
 
 /// In the order of their moments.
-fn events(plan: &Plan, random: &mut StdRng) -> Vec<(usize, Event)> {
+fn events(plan: &ChaosPlan, random: &mut StdRng) -> Vec<(usize, ChaosEvent)> {
     let mut events = Vec::new();
     for number in 0..plan.kills + plan.restarts {
         let event = match (number < plan.kills, random.random_bool(0.5)) {
-            (true, _) => Event::KillWorker,
-            (false, true) => Event::StopBroker,
-            (false, false) => Event::KillBroker,
+            (true, _) => ChaosEvent::KillWorker,
+            (false, true) => ChaosEvent::StopBroker,
+            (false, false) => ChaosEvent::KillBroker,
         };
         events.push((random.random_range(0..plan.documents * 19 / 20), event));
     }
@@ -145,8 +145,8 @@ fn events(plan: &Plan, random: &mut StdRng) -> Vec<(usize, Event)> {
 }
 
 /// Takes results and dead letters until so many documents have ended.
-fn collect(station: &Station, accounts: &mut Accounts, wanted: usize) {
-    let client = station.rabbit.client();
+fn collect(cluster: &TestCluster, accounts: &mut JobAccounts, wanted: usize) {
+    let client = cluster.rabbit.client();
     let mut last = (accounts.ended(), Instant::now());
     while accounts.ended() < wanted {
         accounts.take(&client);
@@ -157,29 +157,34 @@ fn collect(station: &Station, accounts: &mut Accounts, wanted: usize) {
             last.1.elapsed() < PATIENCE,
             "{} of {wanted} ended, and no more: {:?}",
             accounts.ended(),
-            station.rabbit.queues()
+            cluster.rabbit.queues()
         );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
 /// The equation, and whether it holds.
-fn report(station: &Station, jobs: &[Job], mut accounts: Accounts, started: Instant) -> ExitCode {
-    let client = station.rabbit.client();
+fn report(
+    cluster: &TestCluster,
+    jobs: &[Job],
+    mut accounts: JobAccounts,
+    started: Instant,
+) -> ExitCode {
+    let client = cluster.rabbit.client();
     wait_until(
         "every queue is empty",
         || {
             accounts.take(&client);
-            let left = |counts: &support::rabbit::Counts| counts.ready + counts.unacked;
-            station
+            let left = |counts: &support::rabbit::QueueCounts| counts.ready + counts.unacked;
+            cluster
                 .rabbit
                 .queues()
                 .iter()
                 .all(|(_, counts)| left(counts) == 0)
         },
-        || format!("{:?}", station.rabbit.queues()),
+        || format!("{:?}", cluster.rabbit.queues()),
     );
-    let manifests = station.manifests();
+    let manifests = cluster.manifests();
     let inputs: BTreeSet<&String> = jobs.iter().map(|job| &job.id).collect();
     let both = accounts
         .results

@@ -83,7 +83,7 @@ class Reference:
         check_processors(self.pixels)
 
     def views(self, name: str, images: list) -> dict:
-        """Pixels before and after normalising, and what the two halves of the encoder make of them."""
+        """Pixels before and after normalizing, and what the two halves of the encoder make of them."""
         tiles = {"crop_to_patches": True} if name == "tiles" else {}
         plain = self.pixels(images, do_rescale=False, do_normalize=False, **tiles)["pixel_values"]
         eight_bit = np.stack([np.asarray(v) for v in plain])
@@ -163,7 +163,7 @@ def check_processors(pixels: GotOcr2ImageProcessorPil) -> None:
 
 
 def original_tokenizer() -> tiktoken.Encoding:
-    """qwen.tiktoken as tokenization_qwen.py reads it (that one normalises to NFC first; the prompts are ASCII)."""
+    """qwen.tiktoken as tokenization_qwen.py reads it (that one normalizes to NFC first; the prompts are ASCII)."""
     ranks = tiktoken.load.load_tiktoken_bpe(str(tiny.CHECKPOINTS / "original" / "qwen.tiktoken"))
     special = {token: len(ranks) + i for i, token in enumerate(tiny.SPECIAL)}
     return tiktoken.Encoding("got", pat_str=tiny.QWEN_PATTERN, mergeable_ranks=ranks, special_tokens=special)

@@ -16,7 +16,7 @@ def numbers(seed: int):
 
 
 def page(width: int, height: int, seed: int) -> Image.Image:
-    """Paper with rows of 5x7 letters in words, some words in colour, one ruled frame."""
+    """Paper with rows of 5x7 letters in words, some words in color, one ruled frame."""
     source = numbers(seed)
     canvas = np.empty((height, width, 3), np.uint8)
     canvas[:] = PAPER

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the sample documents anew, each with its truth and with the Markdown a careful person would make of it.
+"""Write the sample documents again, each with its truth and with the Markdown a careful person would make of it.
 
     python3 make_samples.py [--fonts FOLDER]... [--out FOLDER]
 
@@ -29,7 +29,7 @@ RUNNING = Style("serif-italic", 10, 1.2)
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--fonts", action="append", help="folder with the fonts; /usr/share/fonts where not given")
+    parser.add_argument("--fonts", action="append", help="folder with the fonts; /usr/share/fonts if not given")
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent)
     args = parser.parse_args()
     fonts = Fonts(args.fonts or ["/usr/share/fonts"])

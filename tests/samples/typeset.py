@@ -20,7 +20,7 @@ FONT_FILES = {
     "sans-bold": "LiberationSans-Bold.ttf",
     "han": "wqy-microhei.ttc",
 }
-# Where the words of the samples may be broken.
+# Points at which the words of the samples may be broken.
 BREAKS = {
     word.replace("-", ""): word.replace("-", SOFT_HYPHEN)
     for word in (
@@ -109,7 +109,7 @@ class Sheet:
         self.gap(after)
 
     def items(self, items, style=Style(), hang=52, marks=None, after=14):
-        """A bullet list, or a numbered one where `marks` are given."""
+        """A bullet list, or a numbered one if `marks` are given."""
         for mark, text in zip(marks or ["•"] * len(items), items):
             top = self.y
             self.flow(text, style, self.left + 40 + hang, self.right, 0, True)
@@ -153,13 +153,13 @@ class Sheet:
 
     def at_top(self, text, style, y, align="center"):
         """A running head: set at `y`, outside the flow."""
-        self.furniture(text, style, y, align)
+        self.header_or_footer(text, style, y, align)
 
     def at_foot(self, text, style, y, align="center"):
         """A page number or running foot; call it last."""
-        self.furniture(text, style, y, align)
+        self.header_or_footer(text, style, y, align)
 
-    def furniture(self, text, style, y, align):
+    def header_or_footer(self, text, style, y, align):
         keep, self.y = self.y, y
         self.line(text, style, align)
         self.truth.append("")

@@ -13,7 +13,7 @@ use std::{
 use recto_schemas::{PageOutcome, PageRecord, SchemaName};
 
 use crate::support::{
-    left::{manifest, without_timing},
+    outputs::{manifest, without_timing},
     pdf, recto, repository, sample, seen,
 };
 
@@ -284,7 +284,7 @@ fn an_interrupt_stops_cleanly() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // Its children are there when it is at work.
+    // Its children are there while it works.
     let started = Instant::now();
     while children(child.id()).is_empty() {
         assert!(

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::support::{pdf, recto, sample, seen};
 
-/// What stands on the pages of the documents here, which have it as their own text.
+/// Text of the documents here, which carry it as their own.
 const PAGES: [&str; 3] = [
     "Dear Mrs. Aldous,",
     "the registers have come back from the binder",

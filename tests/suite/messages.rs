@@ -1,5 +1,5 @@
-//! What a person reads when something is wrong, word for word. Each file in `tests/golden` holds a
-//! command and what it printed; `RECTO_BLESS=1` writes them anew.
+//! Messages that a person reads when something is wrong, word for word. Each file in `tests/golden` holds a
+//! command and what it printed; `RECTO_BLESS=1` writes them again.
 
 use std::{fs, path::Path, process::Command};
 
@@ -21,7 +21,7 @@ fn golden(name: &str, folder: &Path, arguments: &[&str], change: impl FnOnce(&mu
     assert_eq!(
         found,
         wanted,
-        "{} (RECTO_BLESS=1 writes it anew)",
+        "{} (RECTO_BLESS=1 writes it again)",
         path.display()
     );
 }

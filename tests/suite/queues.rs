@@ -5,7 +5,7 @@ use std::process::Output;
 
 use lapin::types::AMQPValue;
 
-use crate::support::{eventually, rabbit::Rabbit, recto, seen};
+use crate::support::{eventually, rabbit::RabbitServer, recto, seen};
 
 fn queues(url: &str, arguments: &[&str]) -> Output {
     let mut command = recto();
@@ -21,7 +21,7 @@ fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// What is said on standard error by a run that fails.
+/// Standard error of a run that fails.
 fn complaint(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{}", seen(output));
     String::from_utf8(output.stderr.clone()).unwrap()
@@ -29,7 +29,7 @@ fn complaint(output: &Output) -> String {
 
 #[test]
 fn declaring_makes_every_queue_once() {
-    let rabbit = Rabbit::start();
+    let rabbit = RabbitServer::start();
     assert!(
         complaint(&queues(&rabbit.url(), &["status"])).contains("`recto queues declare` makes it")
     );
@@ -57,7 +57,7 @@ fn declaring_makes_every_queue_once() {
 
 #[test]
 fn a_job_that_waits_for_a_retry_comes_back() {
-    let rabbit = Rabbit::start();
+    let rabbit = RabbitServer::start();
     out(&queues(
         &rabbit.url(),
         &["declare", "--retry-delays", "50ms"],
@@ -71,8 +71,8 @@ fn a_job_that_waits_for_a_retry_comes_back() {
 }
 
 #[test]
-fn a_job_that_is_handed_back_too_often_is_a_dead_letter() {
-    let rabbit = Rabbit::start();
+fn a_job_that_is_requeued_too_often_is_a_dead_letter() {
+    let rabbit = RabbitServer::start();
     out(&queues(
         &rabbit.url(),
         &["declare", "--delivery-limit", "2"],
@@ -81,12 +81,12 @@ fn a_job_that_is_handed_back_too_often_is_a_dead_letter() {
     client.publish("recto.jobs", b"crashes");
     let mut deliveries = 0;
     eventually("the job is a dead letter", || {
-        deliveries += u32::from(client.hand_back("recto.jobs"));
+        deliveries += u32::from(client.requeue("recto.jobs"));
         client.ready("recto.jobs.dead") == 1
     });
     assert_eq!(deliveries, 3); // once, and twice again
     for _ in 0..50 {
-        assert!(client.hand_back("recto.jobs.dead"));
+        assert!(client.requeue("recto.jobs.dead"));
     }
     let dead = client.take_all("recto.jobs.dead");
     assert_eq!(dead.len(), 1, "whoever looks at dead letters loses none");
@@ -95,7 +95,7 @@ fn a_job_that_is_handed_back_too_often_is_a_dead_letter() {
 
 #[test]
 fn status_shows_what_waits() {
-    let rabbit = Rabbit::start();
+    let rabbit = RabbitServer::start();
     out(&queues(&rabbit.url(), &["declare"]));
     let client = rabbit.client();
     for _ in 0..3 {
@@ -130,7 +130,7 @@ fn status_shows_what_waits() {
 
 #[test]
 fn queues_and_messages_outlive_the_broker() {
-    let mut rabbit = Rabbit::start();
+    let mut rabbit = RabbitServer::start();
     out(&queues(&rabbit.url(), &["declare"]));
     rabbit.client().publish("recto.jobs", b"kept");
     rabbit.stop();
@@ -148,7 +148,7 @@ fn queues_and_messages_outlive_the_broker() {
 
 #[test]
 fn what_is_in_the_way_is_named() {
-    let rabbit = Rabbit::start();
+    let rabbit = RabbitServer::start();
     let url = rabbit.url();
     let says = |arguments: &[&str], wanted: &[&str]| {
         let said = complaint(&queues(&url, arguments));
@@ -215,7 +215,7 @@ fn what_is_in_the_way_is_named() {
 
 #[test]
 fn a_broker_that_says_nothing_is_given_up() {
-    let rabbit = Rabbit::start();
+    let rabbit = RabbitServer::start();
     rabbit.freeze();
     let said = complaint(&queues(
         &rabbit.url(),

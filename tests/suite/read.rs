@@ -22,13 +22,13 @@ use recto_schemas::{DocumentState, Options, PageOutcome, TextLayer};
 use crate::support::{pdf, pdfium, recto_path};
 
 #[derive(Default)]
-struct Pages {
+struct PageCollector {
     pages: Vec<PageResult>,
     cancel_after: Option<(usize, CancelToken)>,
     fail_after: Option<usize>,
 }
 
-impl PageSink for Pages {
+impl PageSink for PageCollector {
     fn open(&mut self, _: u32) -> io::Result<()> {
         Ok(())
     }
@@ -47,7 +47,7 @@ impl PageSink for Pages {
     }
 }
 
-impl Pages {
+impl PageCollector {
     fn numbers(&self) -> Vec<u32> {
         self.pages.iter().map(|page| page.summary.page).collect()
     }
@@ -103,7 +103,7 @@ fn run(
     file: File,
     options: &Options,
     engine: &'static FakeEngine,
-    sink: &mut Pages,
+    sink: &mut PageCollector,
     cancel: &CancelToken,
 ) -> Result<ReadOutcome, ReadError> {
     let rasterizer = rasterizer();
@@ -121,7 +121,7 @@ const AT_ONCE: &FakeScript = &|_| (Duration::ZERO, Ok(()));
 fn pages_reach_the_sink_in_order_though_the_engine_finishes_them_in_any() {
     let uneven: &FakeScript = &|serial| (Duration::from_millis((serial * 37) % 90), Ok(()));
     let engine = FakeEngine::new(1, 6, uneven);
-    let mut sink = Pages::default();
+    let mut sink = PageCollector::default();
     let outcome = run(
         document(40),
         &options(),
@@ -154,7 +154,7 @@ fn no_more_requests_are_under_way_than_the_engine_wants() {
         document(30),
         &options(),
         engine,
-        &mut Pages::default(),
+        &mut PageCollector::default(),
         &CancelToken::new(),
     )
     .unwrap();
@@ -164,7 +164,7 @@ fn no_more_requests_are_under_way_than_the_engine_wants() {
 #[test]
 fn an_engine_that_wants_several_pages_gets_them_together() {
     let engine = FakeEngine::new(4, 2, AT_ONCE);
-    let mut sink = Pages::default();
+    let mut sink = PageCollector::default();
     let outcome = run(
         document(10),
         &options(),
@@ -189,7 +189,7 @@ fn a_page_on_which_the_engine_fails_has_a_reason_and_the_others_go_on() {
     };
     // One request at a time, so that the third request is the third page.
     let engine = FakeEngine::new(1, 1, third_fails);
-    let mut sink = Pages::default();
+    let mut sink = PageCollector::default();
     let outcome = run(
         document(4),
         &options(),
@@ -218,9 +218,9 @@ fn cancelling_stops_at_the_next_page() {
     let slow: &FakeScript = &|_| (Duration::from_millis(30), Ok(()));
     let engine = FakeEngine::new(1, 2, slow);
     let cancel = CancelToken::new();
-    let mut sink = Pages {
+    let mut sink = PageCollector {
         cancel_after: Some((3, cancel.clone())),
-        ..Pages::default()
+        ..PageCollector::default()
     };
     let started = Instant::now();
     let error = run(document(200), &options(), engine, &mut sink, &cancel).unwrap_err();
@@ -235,9 +235,9 @@ fn cancelling_stops_at_the_next_page() {
 #[test]
 fn a_sink_that_fails_stops_the_reading() {
     let engine = FakeEngine::new(1, 2, AT_ONCE);
-    let mut sink = Pages {
+    let mut sink = PageCollector {
         fail_after: Some(2),
-        ..Pages::default()
+        ..PageCollector::default()
     };
     let error = run(
         document(50),
@@ -263,7 +263,7 @@ fn after_the_documents_deadline_the_pages_that_are_left_fail_and_say_so() {
     let engine = FakeEngine::new(1, 1, hangs_on_third);
     let mut options = options();
     options.limits.document_timeout_s = 1.5;
-    let mut sink = Pages::default();
+    let mut sink = PageCollector::default();
     let outcome = run(
         document(5),
         &options,
@@ -297,7 +297,7 @@ fn pages_past_the_limit_are_counted_and_named() {
     let engine = FakeEngine::new(1, 2, AT_ONCE);
     let mut options = options();
     options.limits.max_pages = 3;
-    let mut sink = Pages::default();
+    let mut sink = PageCollector::default();
     let outcome = run(
         document(7),
         &options,
@@ -322,7 +322,7 @@ fn only_pages_that_were_asked_for_are_read() {
         pages: Some("2,4-".parse().unwrap()),
         ..options()
     };
-    let mut sink = Pages::default();
+    let mut sink = PageCollector::default();
     let outcome = run(
         document(5),
         &options,
@@ -342,7 +342,7 @@ fn only_pages_that_were_asked_for_are_read() {
         document(5),
         &none,
         engine,
-        &mut Pages::default(),
+        &mut PageCollector::default(),
         &CancelToken::new(),
     )
     .unwrap_err();
@@ -353,7 +353,7 @@ fn only_pages_that_were_asked_for_are_read() {
 fn no_model_runs_on_a_page_without_ink() {
     let fails: &FakeScript = &|_| (Duration::ZERO, Err(EngineError::Model("ran".to_owned())));
     let engine = FakeEngine::new(1, 2, fails);
-    let mut sink = Pages::default();
+    let mut sink = PageCollector::default();
     let blank = file(&pdf::with_pages(&[""]));
     let outcome = run(blank, &options(), engine, &mut sink, &CancelToken::new()).unwrap();
     assert_eq!(sink.outcomes(), [PageOutcome::Empty]);
@@ -372,7 +372,7 @@ fn a_sound_text_layer_is_taken_and_no_model_runs() {
         text_layer: TextLayer::Auto,
         ..options()
     };
-    let mut sink = Pages::default();
+    let mut sink = PageCollector::default();
     let outcome = run(
         file(&pdf::with_pages(&[&pdf::text(&words)])),
         &options,

@@ -1,4 +1,4 @@
-//! The samples against what stands in them, upright, turned and skewed.
+//! The samples against the text printed on them, upright, turned and skewed.
 
 use std::{fs, path::Path};
 
@@ -41,7 +41,7 @@ pub(crate) fn error_percent(truth: &str, read: &str) -> f64 {
     100.0 * row[read.len()] as f64 / truth.len().max(1) as f64
 }
 
-/// What stands on a sample's pages.
+/// The text printed on a sample's pages.
 pub(crate) fn truth(sample: &str) -> String {
     let path = repository().join(format!("tests/samples/{sample}.truth.json"));
     let truth: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();

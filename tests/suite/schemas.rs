@@ -60,7 +60,7 @@ fn the_published_files_are_what_the_program_prints() {
         let path = repository().join(format!("schemas/json/{}.v1.schema.json", name.as_str()));
         let file: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
         let why = format!(
-            "write it anew: recto schema {} > {}",
+            "write it again: recto schema {} > {}",
             name.as_str(),
             path.display()
         );

@@ -9,7 +9,7 @@ use std::{
 
 use recto_schemas::{DocumentState, Manifest};
 
-use crate::support::{objects::Weed, pdf, proxy::Proxy, recto, seen};
+use crate::support::{objects::SeaweedServer, pdf, proxy::TcpProxy, recto, seen};
 
 fn letter(word: &str) -> Vec<u8> {
     pdf::with_pages(&[
@@ -19,32 +19,32 @@ fn letter(word: &str) -> Vec<u8> {
 }
 
 /// `recto convert ARGUMENTS…` with the store at an address.
-fn command(weed: &Weed, address: SocketAddr, arguments: &[&str]) -> Command {
+fn command(weed: &SeaweedServer, address: SocketAddr, arguments: &[&str]) -> Command {
     let mut command = recto();
     command.arg("convert").args(arguments);
     weed.env_at(&mut command, address);
     command
 }
 
-fn convert(weed: &Weed, arguments: &[&str]) -> Output {
+fn convert(weed: &SeaweedServer, arguments: &[&str]) -> Output {
     let mut command = recto();
     weed.env(&mut command);
     command.arg("convert").args(arguments).output().unwrap()
 }
 
-fn manifest(weed: &Weed, key: &str) -> Manifest {
+fn manifest(weed: &SeaweedServer, key: &str) -> Manifest {
     let object = weed.get("texts", key).unwrap();
     assert_eq!(object.content_type, "application/json");
     serde_json::from_slice(&object.bytes).unwrap()
 }
 
-fn text(weed: &Weed, key: &str) -> String {
+fn text(weed: &SeaweedServer, key: &str) -> String {
     String::from_utf8(weed.get("texts", key).unwrap().bytes).unwrap()
 }
 
 #[test]
 fn a_document_goes_from_bucket_to_bucket_with_all_its_files() {
-    let weed = Weed::start();
+    let weed = SeaweedServer::start();
     weed.create_bucket("scans");
     weed.create_bucket("texts");
     // So many pages that the review page has its images beside it.
@@ -86,7 +86,7 @@ fn a_document_goes_from_bucket_to_bucket_with_all_its_files() {
 
 #[test]
 fn a_prefix_means_the_documents_below_it() {
-    let weed = Weed::start();
+    let weed = SeaweedServer::start();
     weed.create_bucket("scans");
     weed.create_bucket("texts");
     for key in ["a/one.pdf", "a/deep/two.PDF", "b/three.pdf"] {
@@ -110,7 +110,7 @@ fn a_prefix_means_the_documents_below_it() {
 
 #[test]
 fn what_cannot_be_fetched_says_why_and_the_rest_goes_on() {
-    let weed = Weed::start();
+    let weed = SeaweedServer::start();
     weed.create_bucket("scans");
     weed.create_bucket("texts");
     weed.put("scans", "here.pdf", &letter("books"));
@@ -159,7 +159,7 @@ fn what_cannot_be_fetched_says_why_and_the_rest_goes_on() {
 
 #[test]
 fn a_store_that_cannot_be_used_is_said_before_the_work() {
-    let weed = Weed::start();
+    let weed = SeaweedServer::start();
     weed.create_bucket("texts");
     let arguments = ["missing.pdf", "-o", "s3://texts/"];
     let run = |change: &dyn Fn(&mut Command)| {
@@ -207,8 +207,8 @@ fn a_store_that_cannot_be_used_is_said_before_the_work() {
 
 #[test]
 fn a_store_that_is_busy_for_a_while_costs_nothing_but_time() {
-    let weed = Weed::start();
-    let proxy = Proxy::start(weed.address());
+    let weed = SeaweedServer::start();
+    let proxy = TcpProxy::start(weed.address());
     weed.create_bucket("scans");
     weed.create_bucket("texts");
     weed.put("scans", "letter.pdf", &letter("registers"));
@@ -231,8 +231,8 @@ fn a_store_that_is_busy_for_a_while_costs_nothing_but_time() {
 
 #[test]
 fn a_download_that_breaks_is_taken_up_again() {
-    let weed = Weed::start();
-    let proxy = Proxy::start(weed.address());
+    let weed = SeaweedServer::start();
+    let proxy = TcpProxy::start(weed.address());
     weed.create_bucket("scans");
     weed.create_bucket("texts");
     // What follows the end of a PDF is not read, but it is fetched.

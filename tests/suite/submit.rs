@@ -1,4 +1,4 @@
-//! `recto submit` and `recto result` against a real broker and store: every input becomes a job or is named, every
+//! `recto submit` and `recto results` against a real broker and store: every input becomes a job or is named, every
 //! document is shown once, and nothing leaves a queue that was not shown.
 
 use std::{
@@ -13,10 +13,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::support::{
-    amqp::{Client, Message},
+    amqp::{AmqpClient, AmqpMessage},
     eventually,
-    objects::Weed,
-    rabbit::Rabbit,
+    objects::SeaweedServer,
+    rabbit::RabbitServer,
     recto, repository, seen,
 };
 
@@ -24,7 +24,7 @@ const JOBS: &str = "recto.jobs";
 const RESULTS: &str = "recto.results";
 const DEAD: &str = "recto.jobs.dead";
 
-fn at(rabbit: &Rabbit, arguments: &[&str]) -> Command {
+fn at(rabbit: &RabbitServer, arguments: &[&str]) -> Command {
     let mut command = recto();
     command.env("RECTO_AMQP_URL", rabbit.url()).args(arguments);
     command
@@ -34,14 +34,14 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-fn declare(rabbit: &Rabbit) -> Client {
+fn declare(rabbit: &RabbitServer) -> AmqpClient {
     let declared = at(rabbit, &["queues", "declare"]).output().unwrap();
     assert!(declared.status.success(), "{}", seen(&declared));
     rabbit.client()
 }
 
 /// The jobs in the queue, by their documents.
-fn jobs(client: &Client) -> BTreeMap<String, (Message, Value)> {
+fn jobs(client: &AmqpClient) -> BTreeMap<String, (AmqpMessage, Value)> {
     let messages = client.take_all(JOBS).into_iter();
     let by_uri = messages.map(|message| {
         let job = message.json();
@@ -67,7 +67,7 @@ fn with_list(mut command: Command, list: &str) -> Output {
 
 #[test]
 fn a_prefix_becomes_jobs_pinned_to_what_was_seen() {
-    let (rabbit, weed) = (Rabbit::start(), Weed::start());
+    let (rabbit, weed) = (RabbitServer::start(), SeaweedServer::start());
     weed.create_bucket("archive");
     for key in [
         "in/a b#1.pdf",
@@ -121,7 +121,7 @@ fn a_prefix_becomes_jobs_pinned_to_what_was_seen() {
 
 #[test]
 fn files_of_a_list_are_copied_and_what_is_missing_is_named() {
-    let (rabbit, weed) = (Rabbit::start(), Weed::start());
+    let (rabbit, weed) = (RabbitServer::start(), SeaweedServer::start());
     weed.create_bucket("archive");
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir_all(folder.path().join("scans/deep")).unwrap();
@@ -222,7 +222,7 @@ fn without_broker_or_queue_nothing_is_queued_in_silence() {
     let wanted = "recto: cannot reach the broker at amqp://me:***@127.0.0.1:1/";
     assert!(said.starts_with(wanted), "{said}");
 
-    let rabbit = Rabbit::start();
+    let rabbit = RabbitServer::start();
     let submit = ["submit", "-", "-o", "s3://b/out", "--declare", "false"];
     let missing = with_list(at(&rabbit, &submit), "s3://b/1.pdf\n");
     assert_eq!(missing.status.code(), Some(1));
@@ -303,7 +303,7 @@ fn starts(output: &Output) -> Vec<String> {
 
 #[test]
 fn a_batch_is_followed_to_its_last_document_and_the_others_stay() {
-    let rabbit = Rabbit::start();
+    let rabbit = RabbitServer::start();
     let client = declare(&rabbit);
     client.publish(RESULTS, &result("x1", "other", "done"));
     client.publish(RESULTS, b"no result at all");
@@ -376,7 +376,7 @@ fn a_batch_is_followed_to_its_last_document_and_the_others_stay() {
 
 #[test]
 fn fewer_than_asked_for_is_said_and_so_is_a_signal() {
-    let rabbit = Rabbit::start();
+    let rabbit = RabbitServer::start();
     let client = declare(&rabbit);
     client.publish(RESULTS, &result("1", "b", "done"));
     let mut command = at(
@@ -410,8 +410,8 @@ fn fewer_than_asked_for_is_said_and_so_is_a_signal() {
 }
 
 #[test]
-fn a_broker_that_starts_anew_is_found_again() {
-    let mut rabbit = Rabbit::start();
+fn a_broker_that_starts_again_is_found_again() {
+    let mut rabbit = RabbitServer::start();
     let client = declare(&rabbit);
     client.publish(RESULTS, &result("1", "b", "done"));
     client.publish(DEAD, &dead_letter("2", "b", "encrypted"));
@@ -454,7 +454,7 @@ fn a_broker_that_starts_anew_is_found_again() {
 
 #[test]
 fn a_reader_that_leaves_ends_it_quietly() {
-    let rabbit = Rabbit::start();
+    let rabbit = RabbitServer::start();
     let client = declare(&rabbit);
     for id in ["1", "2", "3"] {
         client.publish(RESULTS, &result(id, "b", "done"));

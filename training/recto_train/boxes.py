@@ -45,7 +45,7 @@ def text_of(entries: object, width: int, height: int) -> str:
 
 
 def checked(entry: object, number: int, width: int, height: int) -> Box:
-    """One entry as a box; an error where it is none, or lies outside the picture."""
+    """One entry as a box; an error if it is none, or lies outside the picture."""
     if not isinstance(entry, dict) or not isinstance(entry.get("text"), str):
         raise ValueError(f"box {number}: no text")
     place = entry.get("box")

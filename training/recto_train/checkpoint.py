@@ -37,9 +37,9 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def load(folder: Path, device: torch.device | str = "cpu") -> dict | None:
-    """The newest state; none where there is none.
+    """The newest state; none if there is none.
 
-    Raises `ValueError` where shards are missing: which, and what to do.
+    Raises `ValueError` if shards are missing: which, and what to do.
     """
     found = checkpoints(folder)
     if not found:

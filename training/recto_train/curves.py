@@ -13,7 +13,7 @@ PANELS = [
 
 
 def draw(log: Path, picture: Path) -> None:
-    """Writes the curves of `log` (a JSON object on each line) to `picture`, a PNG; nothing where there is no log."""
+    """Writes the curves of `log` (a JSON object on each line) to `picture`, a PNG; nothing if there is no log."""
     if not log.exists():
         return
     import matplotlib

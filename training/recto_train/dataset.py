@@ -39,7 +39,7 @@ MODES = {".txt": "plain", ".md": "format"}
 SPLITS = ("train", "valid", "test")
 # A page's number at the end of its name, after which only the document's name is left.
 PAGE_NUMBER = re.compile(r"[-_. ]*(?:(?<![a-z])(?:page|pg|p)[-_. ]?|[-_. ])\d+$", re.IGNORECASE)
-# Longest answers where nothing else is said: a context of 8,000 tokens less prompt and picture; three letters a token.
+# Longest answers if nothing else is said: a context of 8,000 tokens less prompt and picture; three letters a token.
 MOST_TOKENS, MOST_CHARACTERS = 7000, 20_000
 
 
@@ -126,16 +126,16 @@ class Collection:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error", Image.DecompressionBombWarning)
-                grey = Image.open(image).convert("L")
+                gray = Image.open(image).convert("L")
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             self.refuse(image, "unreadable picture", str(error))
             return None
-        shown = hashlib.sha256(b"%d %d " % grey.size + grey.tobytes()).digest()
+        shown = hashlib.sha256(b"%d %d " % gray.size + gray.tobytes()).digest()
         if shown in self.pictures:
             self.refuse(image, "duplicate picture", str(self.pictures[shown]))
             return None
         self.pictures[shown] = image
-        return grey.size
+        return gray.size
 
     def truth(self, files: dict[str, Path], name: Path, size: tuple[int, int]) -> tuple[str, dict[str, str]]:
         """A picture's document, and its texts by mode."""
@@ -332,7 +332,7 @@ def wear_of(changes: list[str]) -> Wear:
 
 
 def limits_of(told: argparse.Namespace) -> Limits:
-    """What texts may be. Raises `OSError` or `ValueError` where a file cannot be read."""
+    """Texts that are allowed. Raises `OSError` or `ValueError` if a file cannot be read."""
     words = AutoTokenizer.from_pretrained(told.tokenizer) if told.tokenizer else None
     known = frozenset(told.characters.read_text(encoding="utf-8")) if told.characters else None
     return Limits(words, known, told.longest or (MOST_TOKENS if words else MOST_CHARACTERS))

@@ -1,6 +1,6 @@
 """Batches of a dataset of one's own: pictures and what they say, as `recto_train.dataset` writes them.
 
-Batch n is the same in every run: samples are shuffled anew each time all were seen, by the seed and that time's number.
+Batch n is the same in every run: samples are shuffled again each time all were seen, by the seed and that time's number.
 Pictures go through the image processor that reads them in use, and prompts are those that the processor writes.
 """
 
@@ -128,5 +128,5 @@ def asked(entry: dict) -> tuple[str, str]:
     mark, question = talk["human"][: len(MARK)], talk["human"][len(MARK) :]
     if mark != MARK or not question.strip():
         raise ValueError(f"the question must be {MARK!r} and what is asked, found {talk['human'][:40]!r}")
-    # The processor writes a box or a colour, if any, a space, and OCR.
+    # The processor writes a box or a color, if any, a space, and OCR.
     return question if question.startswith(("[", " ")) else f" {question}", talk["gpt"]

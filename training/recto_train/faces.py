@@ -58,7 +58,7 @@ class Faces:
         return cls([line for line in file.read_text().splitlines() if line])
 
     def pick(self, rng: np.random.Generator, common: float = 0.75, few: int = 0) -> Face:
-        """A face for running text; a common one with that probability, one of `few` of them where that is not 0."""
+        """A face for running text; a common one with that probability, one of `few` of them if that is not 0."""
         pool = self.text if rng.random() < common else self.upright
         if few:
             pool = self.text[:: max(1, len(self.text) // few)]

@@ -3,9 +3,9 @@
     python -m recto_train.join runs/see runs/truth --out runs/nano
 
 Encoder, projector and the heads that name glyphs are the first run's; decoder, tokenizer and what makes image tokens of
-the truth the second's. The projector's last product is solved anew (ridge regression over rendered pages), so that image
+the truth the second's. The projector's last product is solved again (ridge regression over rendered pages), so that image
 tokens come out as those that the decoder learnt to read: training alone would spoil the encoder on the way there.
-Optimisers begin anew.
+Optimizers start fresh.
 """
 
 import argparse
@@ -34,7 +34,7 @@ RIDGE = 1e-3
 
 
 def joined(seeing: dict, reading: dict) -> dict:
-    """The state of a run at its first step. Raises `ValueError` where the two are of different sizes."""
+    """The state of a run at its first step. Raises `ValueError` if the two are of different sizes."""
     state = reading | {"step": 0, "optimizers": [], "bad": 0, "best": float("inf"), "waited": 0}
     for part in ("model", "heads"):
         weights = {}
@@ -87,7 +87,7 @@ def collected(model: GotOcr2ForConditionalGeneration, truth: TruthTokens, data: 
     projector, inputs, wanted = model.model.multi_modal_projector, [], []
     for number in range(PAGES // AT_ONCE):
         batch = data[number]
-        features = nano.encode(model.model.vision_tower, nano.normalised(batch.pixels))
+        features = nano.encode(model.model.vision_tower, nano.normalized(batch.pixels))
         x = projector.conv_upsampler2(projector.conv_upsampler1(features))
         inputs.append(x.flatten(2).transpose(1, 2).flatten(0, 1))
         wanted.append(truth(batch.cells).flatten(0, 2))

@@ -28,7 +28,7 @@ PATTERN = (
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-# Pixels of a view's side that one image token stands for: 16 of a patch, halved twice by the projector.
+# Pixels of a view's side that one image token covers: 16 of a patch, halved twice by the projector.
 TOKEN = 64
 
 
@@ -131,7 +131,7 @@ def start(settings: GotOcr2Config, seed: int) -> GotOcr2ForConditionalGeneration
             weight.data /= math.sqrt(2 * text.num_hidden_layers)
     for layer in model.model.vision_tower.layers:
         look_around(layer.attn)
-    # White paper is the same small vector everywhere, so that ink stands out; not zero, where a norm's slope is steep.
+    # White paper is the same small vector everywhere, so that ink stands out; not zero, at which a norm's slope is steep.
     patch = model.model.vision_tower.patch_embed.projection
     white = (1 - torch.tensor(CLIP_MEAN)) / torch.tensor(CLIP_STD)
     patch.bias.data = 0.5 * torch.randn_like(patch.bias) - patch.weight.data.sum((2, 3)) @ white
@@ -214,10 +214,10 @@ def encode(tower: nn.Module, pixels: Tensor, checkpointing: bool = False) -> Ten
     for views that have at least a window's rows and columns; smaller ones are one window here, and filled up there.
     """
     patch = tower.patch_embed.projection
-    pages, colours, height, width = pixels.shape
+    pages, colors, height, width = pixels.shape
     side = patch.kernel_size[0]
     rows, columns = height // side, width // side
-    cells = pixels.view(pages, colours, rows, side, columns, side).permute(0, 2, 4, 1, 3, 5)
+    cells = pixels.view(pages, colors, rows, side, columns, side).permute(0, 2, 4, 1, 3, 5)
     x = F.linear(cells.reshape(pages, rows, columns, -1), patch.weight.flatten(1), patch.bias)
     if tower.pos_embed is not None:
         x = x + tower.pos_embed
@@ -241,8 +241,8 @@ def through(layer: nn.Module, x: Tensor) -> Tensor:
     return x + layer.mlp(layer.layer_norm2(x))
 
 
-def normalised(images: Tensor) -> Tensor:
-    """Grey pictures (pages, height, width) uint8 as the model's pixels (pages, 3, height, width)."""
+def normalized(images: Tensor) -> Tensor:
+    """Gray pictures (pages, height, width) uint8 as the model's pixels (pages, 3, height, width)."""
     mean = torch.tensor(CLIP_MEAN, device=images.device).view(1, 3, 1, 1)
     std = torch.tensor(CLIP_STD, device=images.device).view(1, 3, 1, 1)
     return (images[:, None].float() / 255 - mean) / std

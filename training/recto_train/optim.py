@@ -1,4 +1,4 @@
-"""The optimiser for training from nothing: Muon for matrices, AdamW for all else.
+"""The optimizer for training from nothing: Muon for matrices, AdamW for all else.
 
 Muon (Jordan et al. 2024, "Muon: an optimizer for hidden layers") replaces a matrix's momentum by the nearest orthogonal
 matrix, found by a few Newton-Schulz steps; with the same work a small model learns about twice as fast as by AdamW.

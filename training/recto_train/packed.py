@@ -38,7 +38,7 @@ def packed(entry: dict, pictures: list[bytes]) -> bytes:
 
 
 def unpacked(value: bytes) -> tuple[dict, list[bytes]]:
-    """[`packed`] undone. Raises `ValueError` where the value is cut or no such thing."""
+    """[`packed`] undone. Raises `ValueError` if the value is cut or no such thing."""
     end = 4 + int.from_bytes(value[:4], "little")
     entry = json.loads(value[4:end])
     pictures = []

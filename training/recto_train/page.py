@@ -39,7 +39,7 @@ class Style:
 
 @dataclass
 class Glyphs:
-    """Where each visible glyph lies: columns of equal length."""
+    """The place of each visible glyph: columns of equal length."""
 
     chars: list[str] = field(default_factory=list)
     boxes: list[tuple[float, float, float, float]] = field(default_factory=list)  # left, top (x-height), right, baseline
@@ -111,7 +111,7 @@ class Texts:
 
 
 def number(rng: np.random.Generator) -> str:
-    """A number as it stands in tables and bills."""
+    """A number as tables and bills print it."""
     kind = rng.integers(6)
     value = rng.integers(10 ** rng.integers(1, 7))
     return (
@@ -157,7 +157,7 @@ def with_ligatures(word: str) -> str:
 
 
 def drawable(word: str, face: Type, ligatures: bool) -> str:
-    """The word without what the font lacks; with its ligatures where those are wanted."""
+    """The word without what the font lacks; with its ligatures if those are wanted."""
     if not word.isascii():
         word = "".join(char for char in word if char.isascii() or face.has(char))
     if ligatures and "f" in word:
@@ -173,7 +173,7 @@ class Block:
 
     kind: str
     lines: list[str]
-    markup: str = ""  # where it is not the lines
+    markup: str = ""  # if it is not the lines
 
     def markdown(self) -> str:
         """What GOT's formatted output has for it."""
@@ -273,7 +273,7 @@ class Composer:
         return sized(face or self.set.face, round(self.set.em * scale * 2) / 2)
 
     def variant(self, faces: dict[str, Face]) -> Face:
-        """The bold or italic face of the page's family; its own where there is none."""
+        """The bold or italic face of the page's family; its own if there is none."""
         return faces.get(self.set.face.family, self.set.face)
 
     def fits(self, face: Type) -> bool:
@@ -337,7 +337,7 @@ class Composer:
         return lines
 
     def hyphenated(self, word: str, room: float, face: Type) -> str:
-        """As much of a word as fits with a hyphen after it; empty where that is less than two letters of either side."""
+        """As much of a word as fits with a hyphen after it; empty if that is less than two letters of either side."""
         if not word.isalpha() or not word.isascii() or len(word) < 6:
             return ""
         for length in range(len(word) - 2, 1, -1):

@@ -68,7 +68,7 @@ def truth(drawn: Page, document: str) -> dict:
 
 
 def sheet(out: Path, pages: int) -> np.ndarray:
-    """The first 48 pages side by side, in colour so that their edges show."""
+    """The first 48 pages side by side, in color so that their edges show."""
     cells = []
     for number in range(min(pages, COLUMNS * ROWS)):
         image = cv2.imread(str(out / f"{name(number)}.png"), cv2.IMREAD_GRAYSCALE)

@@ -125,7 +125,7 @@ class Rows:
         gap = space
         if self.justified and rest[0] and len(taken) > 1 and measure - width < 0.3 * measure:
             gap += float(rng.uniform(0, 1)) * (measure - width) / (len(taken) - 1)
-        # A row is centred by its ink, as that is what is seen before anything is read.
+        # A row is centered by its ink, as that is what is seen before anything is read.
         tops = [kind.font.getbbox(word, anchor="ls")[1::2] for word, kind in taken]
         middle = (min(top for top, _ in tops) + max(bottom for _, bottom in tops)) / 2
         baseline = len(self.lines) * PITCH + PITCH / 2 - middle + float(rng.uniform(-3, 3))
@@ -141,7 +141,7 @@ class Rows:
         return "\n".join(text for text, _ in self.lines if text)
 
     def markdown(self) -> str:
-        """The text as GOT's formatted output has it: headings by command, a blank line where a row is empty."""
+        """The text as GOT's formatted output has it: headings by command, a blank line if a row is empty."""
         lines = [f"\\section*{{{text}}}" if heading else text for text, heading in self.lines]
         while lines and not lines[-1]:
             lines.pop()

@@ -1,7 +1,7 @@
 """Training samples by number: what step 1,000 sees follows from the configuration and that number alone.
 
 So a run that was cut goes on exactly where it was. A batch has views of one size, token ids padded to the longest, labels
-of the answers, and, where pages are rendered, the glyph under each cell.
+of the answers, and, if pages are rendered, the glyph under each cell.
 """
 
 import re
@@ -32,7 +32,7 @@ HEADING = re.compile(r"\\section\*\{(.*)\}")
 class Batch:
     """Views of one size and what is to be said about them."""
 
-    pixels: Tensor  # (pages, height, width) uint8 grey, or (pages, 3, height, width) float, normalised
+    pixels: Tensor  # (pages, height, width) uint8 gray, or (pages, 3, height, width) float, normalized
     ids: Tensor  # (pages, length) int64: prompt, answer, padding
     labels: Tensor  # (pages, length) int64: the answer, elsewhere -100
     points: Tensor | None  # (pages, length) int64: the image token in which an answer's token begins, elsewhere -1

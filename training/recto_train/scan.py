@@ -1,6 +1,6 @@
 """What printers, copiers and scanners do to a page: skew, blur, noise, threshold, low ink, JPEG and more.
 
-Every function takes and gives a grey picture, (height, width) uint8, white 255. Bounds are those under which the print
+Every function takes and gives a gray picture, (height, width) uint8, white 255. Bounds are those under which the print
 stays legible to a person; `Wear` names them, so that a configuration can change them.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-# One thread: pages are drawn by several processes, and a forked process hangs where its parent's threads were.
+# One thread: pages are drawn by several processes, and a forked process hangs if its parent's threads were.
 cv2.setNumThreads(1)
 
 
@@ -27,7 +27,7 @@ class Wear:
     noise_sigma: float = 18.0
     threshold: float = 0.25  # bilevel scan at twice the resolution
     speckle: float = 0.2
-    paper: float = 0.35  # grey, uneven paper
+    paper: float = 0.35  # gray, uneven paper
     jpeg: float = 0.3
     jpeg_quality: int = 30
     bleed: float = 0.08  # the back of the sheet shows through
@@ -88,7 +88,7 @@ def worn(page: np.ndarray, rng: np.random.Generator, wear: Wear) -> np.ndarray:
 
 
 def inked(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Thinner or thicker strokes: a mix of the page with its neighbours' darkest or lightest."""
+    """Thinner or thicker strokes: a mix of the page with its neighbors' darkest or lightest."""
     kernel = np.ones((2, 2) if rng.random() < 0.5 else (3, 3), np.uint8)
     other = cv2.dilate(page, kernel) if rng.random() < 0.5 else cv2.erode(page, kernel)
     share = rng.uniform(0.2, 0.7)
@@ -98,7 +98,7 @@ def inked(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def bilevel(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A black and white scan at about twice the resolution, made smaller; as black as the page, or a little less or more.
 
-    A threshold at a fixed grey would wipe out thin or pale print.
+    A threshold at a fixed gray would wipe out thin or pale print.
     """
     height, width = page.shape
     scale = rng.uniform(1.5, 2.2)
@@ -113,7 +113,7 @@ def bilevel(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def on_paper(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Grey paper, darker towards one side, and ink that is not quite black."""
+    """Gray paper, darker towards one side, and ink that is not quite black."""
     height, width = page.shape
     corners = rng.uniform(185, 255) + rng.uniform(-15, 15, (2, 2))
     paper = cv2.resize(corners.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)

@@ -61,19 +61,19 @@ class Stage:
 
 @dataclass(frozen=True)
 class Data:
-    """Where samples come from."""
+    """Source of the samples."""
 
     material: str = ""  # folder of recto_train.material: pages are rendered
     train: str = ""  # or a dataset's JSON or LMDB
     valid: str = ""
-    images: str = ""  # folder that a dataset's pictures are relative to; its own where empty
+    images: str = ""  # folder that a dataset's pictures are relative to; its own if empty
 
 
 @dataclass(frozen=True)
 class Settings:
     """A run."""
 
-    checkpoint: str = ""  # folder to go on from (post-training); a fresh model where empty
+    checkpoint: str = ""  # folder to go on from (post-training); a fresh model if empty
     sizes: Sizes = field(default_factory=Sizes)
     decoder: str = "full"  # tiny: two layers, for the first stage
     data: Data = field(default_factory=Data)

@@ -3,7 +3,7 @@
     python -m recto_train.train configs/nano.yaml --out runs/nano
     torchrun --nproc-per-node 4 -m recto_train.train configs/post.yaml --out runs/post
 
-A run that was cut goes on where it was when the same command is given again: weights, optimiser, random numbers and the
+A run that was cut goes on where it was when the same command is given again: weights, optimizer, random numbers and the
 next sample are those of the last checkpoint. `OUT/log.jsonl` has every figure, `OUT/curves.png` shows them,
 `OUT/model` is the checkpoint to use.
 """
@@ -37,11 +37,11 @@ from .settings import USUALLY, Settings, Stage
 from .words import learnt
 
 PARTS = {"encoder": "model.vision_tower.", "projector": "model.multi_modal_projector.", "decoder": "model.language_model."}
-# AdamW's share of the rate where Muon has the matrices.
+# AdamW's share of the rate if Muon has the matrices.
 BESIDE_MUON = 0.3
 
 
-class Trouble(Exception):
+class TrainError(Exception):
     """A run that cannot go on; the message says why and what to change."""
 
 
@@ -75,7 +75,7 @@ class Run:
     def fresh(self) -> tuple[GotOcr2ForConditionalGeneration, PreTrainedTokenizerFast]:
         """A model from nothing, with a tokenizer learnt from the texts that pages are rendered from."""
         if not self.told.data.material:
-            raise Trouble("a fresh model is rendered its pages: set data.material, or checkpoint to go on from one")
+            raise TrainError("a fresh model is rendered its pages: set data.material, or checkpoint to go on from one")
         material, sizes = Path(self.told.data.material), self.told.sizes
         if self.rank == 0:
             learnt(material, sizes.vocabulary, self.out / "tokenizer")
@@ -85,7 +85,7 @@ class Run:
         return nano.start(nano.config(sizes, words), self.told.seed), words
 
     def add_lora(self) -> None:
-        """Puts low-rank changes beside the decoder's weights; everything else stands still."""
+        """Puts low-rank changes beside the decoder's weights; everything else is frozen."""
         from peft import LoraConfig, inject_adapter_in_model
 
         lora = self.told.lora
@@ -111,13 +111,13 @@ class Run:
         return changed
 
     def frozen(self, stage: Stage) -> tuple[str, ...]:
-        """Parts that stand still: in post-training the encoder, unless the stage says otherwise."""
+        """Frozen parts: in post-training the encoder, unless the stage says otherwise."""
         if stage.frozen == USUALLY:
             return ("encoder",) if self.told.checkpoint else ()
         return stage.frozen
 
     def begin(self, stage: Stage) -> None:
-        """Fresh optimisers for a stage."""
+        """Fresh optimizers for a stage."""
         matrices, rest = [], []
         for name, weight in self.parameters(stage):
             is_matrix = weight.ndim >= 2 and not any(part in name for part in ("rel_pos", "embed_tokens", "heads."))
@@ -138,7 +138,7 @@ class Run:
         }  # fmt: skip
 
     def resume(self) -> bool:
-        """Goes back to the newest checkpoint; false where there is none."""
+        """Goes back to the newest checkpoint; false if there is none."""
         state = checkpoint.load(self.out / "checkpoints", self.device)
         if state is None:
             return False
@@ -153,7 +153,7 @@ class Run:
                     for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
                         optimizer.load_state_dict(saved)
                 except ValueError as error:
-                    raise Trouble(
+                    raise TrainError(
                         f"step {self.step} lies in stage {stage.name}, which trained other parts when it was saved: let a "
                         "changed stage begin at a checkpoint's step, or start again with another --out"
                     ) from error
@@ -194,7 +194,7 @@ class Run:
             print("  ".join(words), flush=True)
 
     def autocast(self):
-        """bfloat16 products where they are asked for."""
+        """bfloat16 products if they are asked for."""
         if self.told.precision == "bfloat16":
             return torch.autocast(self.device.type, torch.bfloat16)
         return nullcontext()
@@ -214,7 +214,7 @@ class Run:
             if not any((weights.patch, weights.token, weights.text, weights.match)):
                 return total, parts
             with torch.no_grad() if still else nullcontext():
-                pixels = nano.normalised(batch.pixels) if batch.pixels.ndim == 3 else batch.pixels
+                pixels = nano.normalized(batch.pixels) if batch.pixels.ndim == 3 else batch.pixels
                 features, images = image_tokens(self.model, pixels, self.told.checkpointing)
             if (weights.patch or weights.token) and batch.cells is not None:
                 patch, token, right = self.heads["glyphs"](features, images, batch.cells)
@@ -244,7 +244,7 @@ class Run:
         return F.cross_entropy(self.model.lm_head(hidden[wanted != IGNORED]), wanted[wanted != IGNORED]), point
 
     def update(self, batches: list[Batch], stage: Stage, first: int) -> dict[str, float]:
-        """One step of the optimisers over several passes; gives the figures."""
+        """One step of the optimizers over several passes; gives the figures."""
         parts: dict[str, float] = {}
         for batch in batches:
             loss, some = self.losses(batch.to(self.device), stage)
@@ -264,7 +264,7 @@ class Run:
             self.bad += 1
             self.log(step=self.step, skipped="the loss or its gradient is no number")
             if self.bad >= self.told.most_bad:
-                raise Trouble(f"{self.bad} steps in a row gave no number: lower lr, or go on from an earlier checkpoint")
+                raise TrainError(f"{self.bad} steps in a row gave no number: lower lr, or go on from an earlier checkpoint")
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         self.step += 1
@@ -314,7 +314,7 @@ class Run:
         """What the model writes for each sample, asked as the batch asks."""
         with self.autocast():
             if stage.weights.text:
-                pixels = nano.normalised(batch.pixels) if batch.pixels.ndim == 3 else batch.pixels
+                pixels = nano.normalized(batch.pixels) if batch.pixels.ndim == 3 else batch.pixels
                 images = image_tokens(self.model, pixels)[1]
             else:
                 images = self.heads["truth"](batch.cells)
@@ -414,7 +414,7 @@ def main() -> int:
     (arguments.out / "settings.json").write_text(json.dumps(asdict(told), indent=1))
     try:
         run = Run(told, arguments.out)
-    except Trouble as error:
+    except TrainError as error:
         print(f"{arguments.config}: {error}", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, lambda *_: setattr(run, "stopping", True))
@@ -423,7 +423,7 @@ def main() -> int:
         if run.resume():
             print(f"going on from step {run.step}", flush=True)
         run.go()
-    except (Trouble, Unusable) as error:
+    except (TrainError, Unusable) as error:
         # A loader's worker puts its traceback before what is wrong.
         print(f"stopped at step {run.step}: {str(error).splitlines()[-1]}", file=sys.stderr)
         return 1

@@ -254,9 +254,9 @@ def test_a_sample_is_asked_as_the_processor_asks(tmp_path, words):
 def test_pictures_are_seen_as_the_processor_sees_them(tmp_path, words):
     made(tmp_path / "data", pages(tmp_path / "pages", "a"))
     batch = Documents(tmp_path / "data" / "train.json", tmp_path / "data", sized(words, side=64), words, 1, 1)[0]
-    grey = cv2.imread(str(tmp_path / "pages" / "a.png"), cv2.IMREAD_GRAYSCALE)
-    resized = torch.from_numpy(np.asarray(Image.fromarray(grey).resize((64, 64), Image.Resampling.BICUBIC)).copy())
-    assert (batch.pixels - nano.normalised(resized[None])).abs().max() < 1e-5
+    gray = cv2.imread(str(tmp_path / "pages" / "a.png"), cv2.IMREAD_GRAYSCALE)
+    resized = torch.from_numpy(np.asarray(Image.fromarray(gray).resize((64, 64), Image.Resampling.BICUBIC)).copy())
+    assert (batch.pixels - nano.normalized(resized[None])).abs().max() < 1e-5
 
 
 def sequence(folder: Path, question: str, images: list[str], answer: str = "both") -> Path:

@@ -72,14 +72,9 @@ impl FakeEngine {
 
     fn answer(&self, request: &EngineRequest, serial: u64) -> EngineResponse {
         let (time, fate) = (self.script)(serial);
-        let mut left = time;
-        while !left.is_zero() && !request.cancel.is_cancelled() {
-            let step = left.min(Duration::from_millis(5));
-            thread::sleep(step);
-            left -= step;
-        }
+        let cancelled = request.cancel.sleep(time);
         self.in_flight.lock().expect("no holder panics").now -= 1;
-        if request.cancel.is_cancelled() {
+        if cancelled {
             return Err(EngineError::Cancelled);
         }
         fate.map(|()| {

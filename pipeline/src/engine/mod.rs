@@ -14,16 +14,20 @@ pub mod got;
 pub mod fake;
 
 use std::{
-    sync::{Arc, mpsc},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use recto_schemas::{DecodingReport, EngineName, Options, RawOutput};
 
-use crate::{cancel::CancelToken, image::PageImage, page::TextLine};
-
-/// How often a waiting thread looks at its flag.
-const CANCEL_POLL: Duration = Duration::from_millis(50);
+use crate::{
+    cancel::{
+        CancelToken,
+        oneshot::{self, OneshotError, OneshotReceiver, OneshotSender},
+    },
+    image::PageImage,
+    page::TextLine,
+};
 
 /// An OCR model that reads page images. Shared by all documents of a process.
 pub trait Engine: Send + Sync {
@@ -44,7 +48,7 @@ pub trait Engine: Send + Sync {
     ///
     /// # Errors
     /// [`EngineError::Stopped`] where the engine no longer takes requests, [`EngineError::Cancelled`]
-    /// where the request's flag went up while it waited for a place.
+    /// if the request was cancelled while it waited for a place.
     fn submit(&self, request: EngineRequest) -> Result<PendingResponse, EngineError>;
 
     /// What the engine has done since it started.
@@ -155,7 +159,7 @@ pub struct EngineRequest {
     pub pages: Vec<Arc<PageImage>>,
     /// The options the document is read with; those of an engine are this engine's.
     pub options: Arc<Options>,
-    /// Raised when nobody waits for the answer any more.
+    /// Cancelled when nobody waits for the answer any more.
     pub cancel: CancelToken,
 }
 
@@ -212,7 +216,7 @@ pub enum StopReason {
 /// Why a request has no reading.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
-    /// The request's flag was raised.
+    /// The request was cancelled.
     #[error("cancelled")]
     Cancelled,
     /// The engine no longer takes requests.
@@ -229,43 +233,39 @@ pub enum EngineError {
 /// The answer to a request, or why there is none.
 pub type EngineResponse = Result<Vec<OcrResult>, EngineError>;
 
-/// A place in the engine's queue. Dropping it raises the request's flag.
+/// A place in the engine's queue. Dropping it cancels the request.
 #[derive(Debug)]
 pub struct PendingResponse {
-    answer: mpsc::Receiver<EngineResponse>,
+    answer: OneshotReceiver<EngineResponse>,
     cancel: CancelToken,
 }
 
 /// The engine's side of a [`PendingResponse`].
-#[derive(Debug, Clone)]
-pub struct ResponseSender(mpsc::SyncSender<EngineResponse>);
+#[derive(Debug)]
+pub struct ResponseSender(OneshotSender<EngineResponse>);
 
 impl PendingResponse {
-    /// A ticket for a request with that flag, and the side that answers it.
+    /// A place for a request with that token, and the side that answers it.
     pub fn new(cancel: CancelToken) -> (Self, ResponseSender) {
-        let (sender, answer) = mpsc::sync_channel(1);
+        let (sender, answer) = oneshot::channel();
         (Self { answer, cancel }, ResponseSender(sender))
     }
 
-    /// Waits for the answer, at most `timeout`, or until the request's flag goes up.
+    /// Waits for the answer, at most `timeout`, or until the request is cancelled.
     ///
     /// # Errors
     /// Why there is none; [`EngineError::Timeout`] after `timeout`.
     pub fn wait(self, timeout: Duration) -> EngineResponse {
-        let started = Instant::now();
-        loop {
-            match self.answer.recv_timeout(CANCEL_POLL) {
-                Ok(answer) => return answer,
-                Err(mpsc::RecvTimeoutError::Disconnected) => return Err(EngineError::Stopped),
-                Err(mpsc::RecvTimeoutError::Timeout) if self.cancel.is_cancelled() => {
-                    return Err(EngineError::Cancelled);
-                }
-                Err(mpsc::RecvTimeoutError::Timeout) if started.elapsed() >= timeout => {
-                    return Err(EngineError::Timeout);
-                }
-                Err(mpsc::RecvTimeoutError::Timeout) => {}
-            }
-        }
+        let deadline = Instant::now().checked_add(timeout);
+        self.answer
+            .recv(&self.cancel, deadline)
+            .unwrap_or_else(|error| {
+                Err(match error {
+                    OneshotError::Closed => EngineError::Stopped,
+                    OneshotError::Cancelled => EngineError::Cancelled,
+                    OneshotError::Timeout => EngineError::Timeout,
+                })
+            })
     }
 }
 
@@ -276,8 +276,8 @@ impl Drop for PendingResponse {
 }
 
 impl ResponseSender {
-    /// Answers the request; nothing happens where nobody waits any more.
+    /// Answers the request; nothing happens if nobody waits any more.
     pub fn send(self, answer: EngineResponse) {
-        let _ = self.0.try_send(answer);
+        self.0.send(answer);
     }
 }

@@ -3,15 +3,11 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::{Condvar, MutexGuard, PoisonError},
 };
 
 use super::DocumentId;
-use crate::cancel::CancelToken;
-
-/// How often a waiting [`FairQueue::push`] looks at its flag, which wakes nobody by itself.
-const CANCEL_POLL: Duration = Duration::from_millis(20);
+use crate::cancel::{CancelToken, Monitor};
 
 /// Why an item was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +15,7 @@ pub enum PushError {
     /// The queue is closed.
     #[error("the queue is closed")]
     Closed,
-    /// The flag went up while the item waited for a place.
+    /// The token was cancelled while the item waited for a place.
     #[error("cancelled")]
     Cancelled,
 }
@@ -29,11 +25,10 @@ pub enum PushError {
 #[derive(Debug)]
 pub struct FairQueue<T> {
     capacity: usize,
-    state: Mutex<QueueState<T>>,
+    /// Notified when a place came free, or a waiting push left.
+    state: Monitor<QueueState<T>>,
     /// Signalled when an item came, or the queue closed.
     item: Condvar,
-    /// Signalled when a place came free, or a waiting push left.
-    place: Condvar,
 }
 
 #[derive(Debug)]
@@ -50,12 +45,12 @@ struct QueueState<T> {
     closed: bool,
 }
 
-impl<T> FairQueue<T> {
+impl<T: Send + 'static> FairQueue<T> {
     /// A queue with places for `capacity` items, at least one.
     pub fn new(capacity: usize) -> Self {
         Self {
             capacity: capacity.max(1),
-            state: Mutex::new(QueueState {
+            state: Monitor::new(QueueState {
                 documents: VecDeque::new(),
                 next: VecDeque::new(),
                 len: 0,
@@ -64,21 +59,21 @@ impl<T> FairQueue<T> {
                 closed: false,
             }),
             item: Condvar::new(),
-            place: Condvar::new(),
         }
     }
 
     /// Adds an item of `document`; waits while the queue is full.
     ///
     /// # Errors
-    /// [`PushError::Closed`] where the queue is closed, [`PushError::Cancelled`] where `cancel` went
-    /// up first.
+    /// [`PushError::Closed`] if the queue is closed, [`PushError::Cancelled`] if `cancel` was cancelled
+    /// first.
     pub fn push(
         &self,
         document: DocumentId,
         item: T,
         cancel: &CancelToken,
     ) -> Result<(), PushError> {
+        let _wakes = self.state.notify_on(cancel);
         let mut state = self.lock();
         state.last_ticket += 1;
         let ticket = state.last_ticket;
@@ -93,10 +88,7 @@ impl<T> FairQueue<T> {
             if state.len < self.capacity && state.waiting.front() == Some(&ticket) {
                 break Ok(());
             }
-            state = match self.place.wait_timeout(state, CANCEL_POLL) {
-                Ok((state, _)) => state,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
+            state = self.state.wait(state, None);
         };
         state.waiting.retain(|other| *other != ticket);
         if admitted.is_ok() {
@@ -105,7 +97,7 @@ impl<T> FairQueue<T> {
         }
         drop(state);
         // Whoever waited behind this push may now be the first.
-        self.place.notify_all();
+        self.state.notify_all();
         admitted
     }
 
@@ -124,7 +116,7 @@ impl<T> FairQueue<T> {
         let mut state = self.lock();
         loop {
             if let Some(item) = state.take() {
-                self.place.notify_all();
+                self.state.notify_all();
                 return Some(item);
             }
             if state.closed {
@@ -141,7 +133,7 @@ impl<T> FairQueue<T> {
     pub fn try_pop(&self) -> Option<T> {
         let item = self.lock().take();
         if item.is_some() {
-            self.place.notify_all();
+            self.state.notify_all();
         }
         item
     }
@@ -159,7 +151,7 @@ impl<T> FairQueue<T> {
         if !removed.is_empty() {
             state.documents.retain(|(_, items)| !items.is_empty());
             state.len -= removed.len();
-            self.place.notify_all();
+            self.state.notify_all();
         }
         removed
     }
@@ -178,7 +170,7 @@ impl<T> FairQueue<T> {
         let next = std::mem::take(&mut state.next);
         drop(state);
         self.item.notify_all();
-        self.place.notify_all();
+        self.state.notify_all();
         // Items may do work of their own when dropped: not under the lock.
         drop((documents, next));
     }
@@ -193,9 +185,9 @@ impl<T> FairQueue<T> {
         self.len() == 0
     }
 
-    /// The state. No code that can panic runs under the lock, so poison means nothing.
+    /// The state. No code that can panic runs under the lock.
     fn lock(&self) -> MutexGuard<'_, QueueState<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

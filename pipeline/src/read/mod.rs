@@ -316,4 +316,3 @@ fn next_id() -> DocumentId {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     DocumentId(NEXT.fetch_add(1, Ordering::Relaxed))
 }
-

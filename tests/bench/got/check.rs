@@ -1,4 +1,4 @@
-//! What a checkpoint takes to load and to hold: it is loaded from a warm file cache, reads a page in every
+//! Load time and memory of a checkpoint: it is loaded from a warm file cache, reads a page in every
 //! mode, and must stay within its weights, its stated cache and a gigabyte.
 
 use std::{fs, io, path::Path};
@@ -8,13 +8,13 @@ use recto_schemas::{BoundedInt, GotMode, GotOptions, PagesPerPass, RegionColor, 
 use serde_json::{Value, json};
 
 use super::{
-    Place,
-    rig::{Rig, memory, page, plain},
+    CheckpointArgs,
+    rig::{EngineRig, memory, page, plain},
 };
 
 /// Longest time to load, in seconds.
 const MOST_LOAD_S: f64 = 10.0;
-/// What reading may take beside weights and cache, in bytes.
+/// Most memory that reading may take beside weights and cache, in bytes.
 const WORKING_BYTES: u64 = 1_000_000_000;
 /// Tokens written in each mode.
 const TOKENS: u32 = 16;
@@ -24,10 +24,10 @@ const TILES: u32 = 6;
 const SIZE: (u32, u32) = (1654, 2339);
 
 /// Checks; gives the report.
-pub(super) fn run(place: &Place) -> Value {
+pub(super) fn run(place: &CheckpointArgs) -> Value {
     warm(&place.model);
     let most_tokens = GotOptions::default().runtime.max_new_tokens.get() as usize;
-    let mut rig = Rig::load(place, None, None, most_tokens);
+    let mut rig = EngineRig::load(place, None, None, most_tokens);
     let after_load = memory("VmHWM");
     eprintln!(
         "loaded in {:.2} s, peak {} MB",
@@ -93,7 +93,7 @@ fn modes() -> Vec<(&'static str, usize, GotOptions)> {
                 1,
                 with(|got| got.r#box = [100, 100, 900, 500].try_into().ok()),
             ),
-            ("colour", 1, with(|got| got.color = Some(RegionColor::Red))),
+            ("color", 1, with(|got| got.color = Some(RegionColor::Red))),
             (
                 "tiles",
                 1,
@@ -112,7 +112,7 @@ fn modes() -> Vec<(&'static str, usize, GotOptions)> {
     modes
 }
 
-fn read(rig: &mut Rig, name: &str, pages: usize, options: GotOptions) -> Value {
+fn read(rig: &mut EngineRig, name: &str, pages: usize, options: GotOptions) -> Value {
     let mode = options.mode;
     let pages = (0..pages).map(|number| page(number, SIZE)).collect();
     let before = rig.usage();

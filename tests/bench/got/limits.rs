@@ -1,4 +1,4 @@
-//! What the machine can do at best: multiply matrices and read memory, on all cores or on the device.
+//! The machine's limits: how fast it can multiply matrices and read memory, on all cores or on the device.
 
 use std::{hint::black_box, num::NonZero, thread, time::Instant};
 
@@ -14,14 +14,14 @@ const GPU_PRODUCT: (usize, usize, usize) = (8192, 8192, 8192);
 const TRIES: usize = 5;
 
 /// The machine's limits.
-pub(super) struct Limits {
+pub(super) struct MachineLimits {
     /// Floating-point operations a second, in the type that the encoder computes in.
     pub(super) matrix: f64,
     /// Bytes a second.
     pub(super) memory: f64,
 }
 
-impl Limits {
+impl MachineLimits {
     /// Measures them; the CPU reads `read_gb` gigabytes.
     pub(super) fn measure(device: &Device, dtype: Dtype, read_gb: usize) -> Self {
         let computed = match dtype {

@@ -5,22 +5,17 @@
 //!     bench-got check --model FOLDER
 //!
 //! Progress goes to standard error, one JSON object to standard output. Pages are drawn here: with weights
-//! that are random the time does not depend on what stands on them.
+//! that are random the time does not depend on their content.
 
 #![expect(
     clippy::unwrap_used,
     reason = "a run that cannot go on says where; clippy.toml frees test functions only"
 )]
 
-// All modes once, load time and peak memory.
 mod check;
-// What the machine can do at best.
 mod limits;
-// The engine, loaded and given pages.
 mod rig;
-// Sizes of a checkpoint: how much it computes and reads.
 mod sizes;
-// Pages through the engine, by number format and batch.
 mod speed;
 
 use std::path::PathBuf;
@@ -30,22 +25,22 @@ use recto_schemas::Dtype;
 
 /// Measures the GOT engine.
 #[derive(Parser)]
-struct Arguments {
+struct BenchArguments {
     #[command(subcommand)]
-    work: Work,
+    work: BenchCommand,
 }
 
 #[derive(Subcommand)]
-enum Work {
-    /// How fast it reads, beside the machine's limits.
-    Speed(Speed),
+enum BenchCommand {
+    /// Measures reading speed, beside the machine's limits.
+    Speed(SpeedArgs),
     /// Load time, every mode on a page, peak memory.
-    Check(Place),
+    Check(CheckpointArgs),
 }
 
-/// What is loaded, and where.
+/// The checkpoint that is loaded, and its device.
 #[derive(Args, Clone)]
-struct Place {
+struct CheckpointArgs {
     /// Folder of the checkpoint.
     #[arg(long)]
     model: PathBuf,
@@ -55,9 +50,9 @@ struct Place {
 }
 
 #[derive(Args)]
-struct Speed {
+struct SpeedArgs {
     #[command(flatten)]
-    place: Place,
+    place: CheckpointArgs,
     /// Number formats of the weights.
     #[arg(long, value_delimiter = ',', default_value = "q8,f32,q4", value_parser = dtype)]
     dtype: Vec<Dtype>,
@@ -67,7 +62,7 @@ struct Speed {
     /// Tokens written for each page.
     #[arg(long, default_value_t = 256)]
     tokens: u32,
-    /// Pages of a run; as many as the batch where not given.
+    /// Pages of a run; as many as the batch if not given.
     #[arg(long)]
     pages: Option<usize>,
     /// Gigabytes read to measure memory: several times the processor's cache.
@@ -76,9 +71,9 @@ struct Speed {
 }
 
 fn main() {
-    let report = match Arguments::parse().work {
-        Work::Speed(speed) => speed::run(&speed),
-        Work::Check(place) => check::run(&place),
+    let report = match BenchArguments::parse().work {
+        BenchCommand::Speed(speed) => speed::run(&speed),
+        BenchCommand::Check(place) => check::run(&place),
     };
     println!("{report}");
 }

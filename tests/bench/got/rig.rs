@@ -14,25 +14,27 @@ use recto_pipeline::{
     },
     image::PageImage,
 };
-use recto_schemas::{Dtype, GotMode, GotOptions, GotRuntime, HumanDuration, Options, PagesPerPass, TilePolicy};
+use recto_schemas::{
+    Dtype, GotMode, GotOptions, GotRuntime, HumanDuration, Options, PagesPerPass, TilePolicy,
+};
 
-use super::Place;
+use super::CheckpointArgs;
 
 /// Longest wait for a page.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// A loaded engine.
-pub(super) struct Rig {
+pub(super) struct EngineRig {
     pub(super) got: GotEngine,
     /// Seconds that loading took.
     pub(super) load_s: f64,
     documents: u64,
 }
 
-impl Rig {
-    /// Loads a checkpoint; `batch` and `dtype` are the engine's own where not given.
+impl EngineRig {
+    /// Loads a checkpoint; `batch` and `dtype` are the engine's own if not given.
     pub(super) fn load(
-        place: &Place,
+        place: &CheckpointArgs,
         dtype: Option<Dtype>,
         batch: Option<usize>,
         max_new_tokens: usize,
@@ -80,7 +82,7 @@ impl Rig {
         (readings, started.elapsed().as_secs_f64())
     }
 
-    /// What the decoder has done.
+    /// The decoder's usage.
     pub(super) fn usage(&self) -> DecodeUsage {
         self.got.usage().decode.unwrap()
     }

@@ -6,7 +6,7 @@ use recto_schemas::Dtype;
 use serde_json::Value;
 
 /// From `config.json` as the hub writes it; what it leaves out is GOT's own.
-pub(super) struct Sizes {
+pub(super) struct ModelSizes {
     /// Additions and multiplications of the encoder for one view: products, attention and convolutions.
     pub(super) view_flop: f64,
     /// Weights of the decoder's layers that a step reads.
@@ -19,7 +19,7 @@ pub(super) struct Sizes {
     position_numbers: f64,
 }
 
-impl Sizes {
+impl ModelSizes {
     pub(super) fn read(folder: &Path) -> Self {
         let text = fs::read_to_string(folder.join("config.json")).unwrap();
         let config: Value = serde_json::from_str(&text).unwrap();

@@ -5,10 +5,10 @@ use recto_schemas::Dtype;
 use serde_json::{Value, json};
 
 use super::{
-    Speed,
-    limits::{Limits, device},
-    rig::{Rig, memory, page, plain},
-    sizes::Sizes,
+    SpeedArgs,
+    limits::{MachineLimits, device},
+    rig::{EngineRig, memory, page, plain},
+    sizes::ModelSizes,
 };
 
 /// Sides of a page: one view, nothing to scale.
@@ -17,22 +17,22 @@ const SIDE: u32 = 1024;
 const WARM_UP: u32 = 4;
 
 /// A run's settings.
-struct Run<'a> {
-    arguments: &'a Speed,
+struct SpeedRun<'a> {
+    arguments: &'a SpeedArgs,
     dtype: Dtype,
     batch: usize,
-    limits: &'a Limits,
-    sizes: &'a Sizes,
+    limits: &'a MachineLimits,
+    sizes: &'a ModelSizes,
 }
 
 /// Measures all; gives the report.
-pub(super) fn run(arguments: &Speed) -> Value {
+pub(super) fn run(arguments: &SpeedArgs) -> Value {
     let device = device(&arguments.place.device);
-    let sizes = Sizes::read(&arguments.place.model);
+    let sizes = ModelSizes::read(&arguments.place.model);
     let mut runs = Vec::new();
     let mut limits_by_dtype = serde_json::Map::new();
     for &dtype in &arguments.dtype {
-        let limits = Limits::measure(&device, dtype, arguments.read_gb);
+        let limits = MachineLimits::measure(&device, dtype, arguments.read_gb);
         eprintln!(
             "limits: {:.0} GFLOP/s, {:.1} GB/s",
             limits.matrix / 1e9,
@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &Speed) -> Value {
         );
         limits_by_dtype.insert(dtype.to_string(), limits.report());
         for &batch in &arguments.batch {
-            let run = Run {
+            let run = SpeedRun {
                 arguments,
                 dtype,
                 batch,
@@ -60,12 +60,12 @@ pub(super) fn run(arguments: &Speed) -> Value {
     })
 }
 
-impl Run<'_> {
+impl SpeedRun<'_> {
     fn measure(&self) -> Value {
         let tokens = self.arguments.tokens;
         let pages = self.arguments.pages.unwrap_or(self.batch);
         let place = &self.arguments.place;
-        let mut rig = Rig::load(place, Some(self.dtype), Some(self.batch), tokens as usize);
+        let mut rig = EngineRig::load(place, Some(self.dtype), Some(self.batch), tokens as usize);
         rig.read(vec![(vec![page(0, (SIDE, SIDE))], plain(WARM_UP))]);
         let before = rig.usage();
         let requests = (0..pages)
@@ -82,7 +82,7 @@ impl Run<'_> {
 
     fn report(
         &self,
-        rig: &Rig,
+        rig: &EngineRig,
         done: &DecodeUsage,
         pages: usize,
         wall_s: f64,
@@ -132,7 +132,7 @@ impl Run<'_> {
     }
 }
 
-/// What was done between two looks.
+/// The engine's work between two looks.
 fn since(before: &DecodeUsage, now: &DecodeUsage) -> DecodeUsage {
     DecodeUsage {
         steps: now.steps - before.steps,

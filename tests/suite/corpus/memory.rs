@@ -11,13 +11,13 @@ use std::{
 };
 
 /// Looks at a process and all below it until it is dropped.
-pub struct Watch {
+pub struct MemoryWatch {
     peak: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Watch {
+impl MemoryWatch {
     /// Starts looking at `pid`.
     pub fn start(pid: u32) -> Self {
         let (peak, stop) = (

@@ -1,7 +1,6 @@
 //! Accuracy, hostile files and memory, on documents that no one here wrote. `RECTO_CORPUS` names their
 //! folder; without it these tests say that they are skipped.
 
-// Peak memory of a process tree.
 mod memory;
 
 use std::{
@@ -15,11 +14,11 @@ use recto_schemas::{DocumentState, Manifest};
 
 use crate::support::{corpus, pdf, recto, seen};
 
-/// What the whole of the hostile files may take.
+/// Longest time for all hostile files together.
 const HOSTILE_LIMIT: Duration = Duration::from_secs(40 * 60);
-/// What the process tree may hold at any time, in bytes.
+/// Most memory of the process tree at any time, in bytes.
 const TREE_LIMIT: u64 = 1_500_000_000;
-/// What 2,000 pages may take more than 20, in bytes.
+/// Most memory that 2,000 pages may take beyond that of 20, in bytes.
 const GROWTH_LIMIT: u64 = 150_000_000;
 
 fn run(arguments: &[&str], out: &Path) -> (Output, u64) {
@@ -31,7 +30,7 @@ fn run(arguments: &[&str], out: &Path) -> (Output, u64) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let watch = memory::Watch::start(child.id());
+    let watch = memory::MemoryWatch::start(child.id());
     let output = child.wait_with_output().unwrap();
     (output, watch.peak())
 }

@@ -4,14 +4,14 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::support::{got::Run, left::without_timing, sample};
+use crate::support::{got::GotRun, outputs::without_timing, sample};
 
-/// What a run left but for times, and for the batch that it says it had.
+/// The outputs of a run without times and without the batch size that it states.
 fn results(dtype: &str, batch: &str, threads: &str) -> (Value, Vec<u8>, String) {
     let line = "--raw --tiles never --pages-per-pass 1 --max-new-tokens 48";
     let mut options: Vec<&str> = line.split(' ').collect();
     options.extend(["--dtype", dtype, "--batch", batch, "--threads", threads]);
-    let run = Run::of("hub-new", &sample("report.pdf"), &options);
+    let run = GotRun::of("hub-new", &sample("report.pdf"), &options);
     let mut manifest = without_timing(&run.manifest_path);
     let said = manifest["options"].as_object_mut().unwrap().remove("batch");
     assert_eq!(said, Some(batch.parse::<u32>().unwrap().into()));

@@ -1,4 +1,4 @@
-//! What is asked for, and what prompt, pages and manifest say of it.
+//! Options of GOT, and their traces in prompt, pages and manifest.
 
 use std::fs;
 
@@ -10,14 +10,14 @@ use sha2::{Digest, Sha256};
 use tokenizers::Tokenizer;
 
 use crate::support::{
-    got::{Run, checkpoint},
+    got::{GotRun, checkpoint},
     pdf, repository, sample,
 };
 
 /// Tokens of a view in the checkpoints `looping` and `table`.
 const IMAGE_TOKENS: usize = 4;
 
-/// What the reference's processor makes of a case in `tests/reference/expected/expected.json`.
+/// The reference processor's output for a case in `tests/reference/expected/expected.json`.
 fn reference(case: &str, member: &str) -> Vec<u32> {
     let path = repository().join("tests/reference/expected/expected.json");
     let expected: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
@@ -86,7 +86,7 @@ fn every_layout_reads_scans_and_says_what_read_them_and_how() {
         let line =
             "--raw --pages 1-2 --tiles never --pages-per-pass 1 --max-new-tokens 24 --batch 2";
         let options: Vec<&str> = line.split(' ').collect();
-        let run = Run::of(name, &sample("report.pdf"), &options);
+        let run = GotRun::of(name, &sample("report.pdf"), &options);
 
         let manifest = &run.manifest;
         assert_eq!(manifest.engine, "got");
@@ -124,7 +124,7 @@ fn every_layout_reads_scans_and_says_what_read_them_and_how() {
 #[test]
 fn raw_tokens_are_those_of_the_text() {
     let options = ["--raw", "--pages", "1", "--max-new-tokens", "40"];
-    let run = Run::of("hub-new", &sample("report.pdf"), &options);
+    let run = GotRun::of("hub-new", &sample("report.pdf"), &options);
     let raw = run.raw(0);
     let tokenizer = Tokenizer::from_file(checkpoint("hub-new").join("tokenizer.json")).unwrap();
     assert_eq!(tokenizer.decode(&raw.token_ids, true).unwrap(), raw.text);
@@ -136,10 +136,10 @@ fn raw_tokens_are_those_of_the_text() {
     assert!(prompt.ends_with("<|im_start|>assistant\n"), "{prompt}");
     assert!(!raw.token_ids.is_empty());
 
-    let without = Run::of("hub-new", &sample("report.pdf"), &options[1..]);
+    let without = GotRun::of("hub-new", &sample("report.pdf"), &options[1..]);
     assert!(
         without.records[0].raw.is_none(),
-        "`raw` only where it is asked for"
+        "`raw` only if it is asked for"
     );
 }
 
@@ -170,7 +170,7 @@ fn pictures_give_the_tokens_of_the_reference() {
         for (file, case, options) in cases {
             let line = "--raw --dtype f32 --max-new-tokens 64 --loop-guard off";
             let all: Vec<&str> = line.split(' ').chain(options.iter().copied()).collect();
-            let run = Run::of(name, &picture(file), &all);
+            let run = GotRun::of(name, &picture(file), &all);
             let case = format!("{layout}-{case}");
             let raw = run.raw(0);
             assert_eq!(
@@ -178,7 +178,7 @@ fn pictures_give_the_tokens_of_the_reference() {
                 reference(&case, "prompt_ids"),
                 "{name} {case}"
             );
-            // The reference went on where an end token was the best.
+            // The reference went on although an end token was the best.
             let tokens = reference(&case, "tokens");
             let (until, rest) = tokens.split_at(raw.token_ids.len());
             assert_eq!(raw.token_ids, until, "{name} {case}");
@@ -206,10 +206,10 @@ fn what_is_asked_for_is_in_the_prompt_and_in_the_manifest() {
             options,
         ]
         .concat();
-        Run::of_bytes("hub-new", document, &all)
+        GotRun::of_bytes("hub-new", document, &all)
     };
     let one = pdf::with_pages(&[&page("A page.")]);
-    let tiling = |run: &Run| {
+    let tiling = |run: &GotRun| {
         let tiling = run.page(0).decoding.as_ref().unwrap().tiling.clone();
         (tiling.columns, tiling.rows, tiling.reason)
     };
@@ -287,7 +287,7 @@ fn weights_in_every_format_read() {
             "--dtype",
             name,
         ];
-        let run = Run::of_bytes("hub-new", &one, &options);
+        let run = GotRun::of_bytes("hub-new", &one, &options);
         assert_eq!(run.manifest.options.got.dtype, Some(dtype));
         assert_eq!(run.manifest.counts.failed, 0);
         assert!(run.page(0).decoding.is_some(), "{name}");
@@ -301,7 +301,7 @@ fn pages_of_a_pass_that_holds_up_share_their_text() {
     let document = pdf::with_pages(&[rule; 3]);
     let line = "--raw --pages-per-pass 3 --max-new-tokens 512 --dtype f32";
     let options: Vec<&str> = line.split(' ').collect();
-    let run = Run::of_bytes("table", &document, &options);
+    let run = GotRun::of_bytes("table", &document, &options);
     assert_eq!(
         run.manifest.options.got.pages_per_pass,
         PagesPerPass::Most(3)
@@ -320,7 +320,7 @@ fn pages_of_a_pass_that_holds_up_share_their_text() {
         assert_eq!(reason, Some("read-with-previous"), "page {}", page.page);
         assert!(page.decoding.is_none() && run.records[index].raw.is_none());
     }
-    let alone = Run::of_bytes("table", &pdf::with_pages(&[rule]), &options);
+    let alone = GotRun::of_bytes("table", &pdf::with_pages(&[rule]), &options);
     let more = run.raw(0).prompt_ids.len() - alone.raw(0).prompt_ids.len();
     assert!(
         more >= 2 * IMAGE_TOKENS,
@@ -341,7 +341,7 @@ fn pages_of_a_pass_that_misses_words_are_read_singly_and_the_manifest_says_so() 
     let document = pdf::with_pages(&words.each_ref().map(String::as_str));
     let line = "--raw --text-layer never --pages-per-pass 3 --max-new-tokens 512 --tiles never --dtype f32";
     let options: Vec<&str> = line.split(' ').collect();
-    let run = Run::of_bytes("table", &document, &options);
+    let run = GotRun::of_bytes("table", &document, &options);
     for (index, page) in run.manifest.pages.iter().enumerate() {
         let decoding = page.decoding.as_ref().unwrap();
         assert_eq!(decoding.pages_in_pass, 1);

@@ -3,14 +3,14 @@
 use recto_schemas::{Dtype, GotMode, GotOptions, Job, ResultState, TextLayer, TilePolicy};
 
 use crate::support::{
+    cluster::{RESULTS, TestCluster, WorkerProcess},
     got::checkpoint,
     pdf,
-    station::{RESULTS, Station, Worker},
 };
 
 /// A worker that writes at most 64 tokens.
-fn worker(station: &Station) -> Worker {
-    station.worker_with(|command| {
+fn worker(cluster: &TestCluster) -> WorkerProcess {
+    cluster.worker_with(|command| {
         command
             .args(["--engine", "got", "--max-new-tokens", "64", "--model"])
             .arg(checkpoint("hub-new"));
@@ -18,10 +18,10 @@ fn worker(station: &Station) -> Worker {
 }
 
 /// A job that leaves the model something to do.
-fn job(station: &Station, id: &str, options: GotOptions) -> Job {
+fn job(cluster: &TestCluster, id: &str, options: GotOptions) -> Job {
     let page = |words| pdf::text(&[words]);
     let document = pdf::with_pages(&[&page("The first page."), &page("The second page.")]);
-    let mut job = station.document(id, &document);
+    let mut job = cluster.document(id, &document);
     job.options.text_layer = TextLayer::Never;
     job.options.got = options;
     job
@@ -37,10 +37,10 @@ fn short() -> GotOptions {
 
 #[test]
 fn a_job_is_read_as_it_asks_and_its_manifest_says_so() {
-    let station = Station::start();
-    let worker = worker(&station);
+    let cluster = TestCluster::start();
+    let worker = worker(&cluster);
     let mut wanted = job(
-        &station,
+        &cluster,
         "minutes",
         GotOptions {
             mode: GotMode::Plain,
@@ -54,9 +54,9 @@ fn a_job_is_read_as_it_asks_and_its_manifest_says_so() {
         max_new_tokens: 4096,
         ..short()
     };
-    station.submit([&wanted, &job(&station, "greedy", greedy)]);
+    cluster.submit([&wanted, &job(&cluster, "greedy", greedy)]);
 
-    let accounts = station.accounts(2);
+    let accounts = cluster.accounts(2);
     let result = &accounts.results["minutes"];
     assert_eq!(result.state, ResultState::Done, "{result:?}");
     let folder = format!("out/in/minutes.pdf/{}", &result.identity[..16]);
@@ -64,7 +64,7 @@ fn a_job_is_read_as_it_asks_and_its_manifest_says_so() {
         result.outputs.manifest,
         format!("s3://{RESULTS}/{folder}/document.json")
     );
-    let manifests = station.manifests();
+    let manifests = cluster.manifests();
     let manifest = &manifests[&format!("{folder}/document.json")];
     assert_eq!(manifest.engine, "got");
     assert_eq!(manifest.model.name, "hub-new");
@@ -78,7 +78,7 @@ fn a_job_is_read_as_it_asks_and_its_manifest_says_so() {
         let decoding = page.decoding.as_ref().unwrap();
         assert!(decoding.tokens <= 12, "{decoding:?}");
     }
-    let records = station
+    let records = cluster
         .store
         .get(RESULTS, &format!("{folder}/document.pages.jsonl"))
         .unwrap();
@@ -100,8 +100,8 @@ fn a_job_is_read_as_it_asks_and_its_manifest_says_so() {
 
 #[test]
 fn a_job_for_another_engine_or_another_format_is_dead_lettered() {
-    let station = Station::start();
-    let with = |id: &str, options: GotOptions| job(&station, id, options);
+    let cluster = TestCluster::start();
+    let with = |id: &str, options: GotOptions| job(&cluster, id, options);
     let mut ppocr = with("ppocr", short());
     ppocr.engine = Some("ppocr".to_owned());
     let floats = GotOptions {
@@ -127,9 +127,9 @@ fn a_job_for_another_engine_or_another_format_is_dead_lettered() {
         ("bad-message", with("outside", outside)),
         ("bad-message", with("no-tokens", no_tokens)),
     ];
-    let _worker = worker(&station);
-    station.submit(jobs.iter().map(|(_, job)| job));
-    let accounts = station.accounts(jobs.len());
+    let _worker = worker(&cluster);
+    cluster.submit(jobs.iter().map(|(_, job)| job));
+    let accounts = cluster.accounts(jobs.len());
     assert!(accounts.results.is_empty(), "{:?}", accounts.results);
     for (kind, job) in &jobs {
         let letter = &accounts.dead[&job.id];
@@ -142,9 +142,9 @@ fn a_job_for_another_engine_or_another_format_is_dead_lettered() {
 
 #[test]
 fn what_is_asked_for_otherwise_is_read_again_and_nothing_else_is() {
-    let station = Station::start();
-    let worker = worker(&station);
-    let first = job(&station, "first", short());
+    let cluster = TestCluster::start();
+    let worker = worker(&cluster);
+    let first = job(&cluster, "first", short());
     let like_first = |id: &str, options: GotOptions| {
         let mut job = Job {
             id: id.to_owned(),
@@ -170,10 +170,10 @@ fn what_is_asked_for_otherwise_is_read_again_and_nothing_else_is() {
         like_first("plain", plain),
     ];
     for (before, job) in jobs.iter().enumerate() {
-        station.submit([job]);
+        cluster.submit([job]);
         worker.wait_for_times("job ended", before + 1);
     }
-    let accounts = station.accounts(4);
+    let accounts = cluster.accounts(4);
     let state = |id: &str| accounts.results[id].state;
     assert_eq!(state("first"), ResultState::Done);
     assert_eq!([state("again"), state("said")], [ResultState::Skipped; 2]);
@@ -183,5 +183,5 @@ fn what_is_asked_for_otherwise_is_read_again_and_nothing_else_is() {
         accounts.results["first"].outputs,
         accounts.results["said"].outputs
     );
-    assert_eq!(station.manifests().len(), 2);
+    assert_eq!(cluster.manifests().len(), 2);
 }

@@ -1,8 +1,8 @@
-//! Text that repeats itself is cut, labelled and recovered from; a table of equal rows is none.
+//! Text that repeats itself is cut, labeled and recovered from; a table of equal rows is none.
 
 use recto_schemas::{EngineName, FinishReason};
 
-use crate::support::{got::Run, pdf};
+use crate::support::{got::GotRun, pdf};
 
 const LINES: &[&str] = &[
     "Dear Mrs. Aldous,",
@@ -29,7 +29,7 @@ fn options<'a>(dtype: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 #[test]
 fn a_checkpoint_that_repeats_for_ever_gives_way_to_ppocr_within_half_of_the_tokens() {
     for dtype in ["f32", "q8"] {
-        let run = Run::of_bytes("looping", &letter(), &options(dtype, &[]));
+        let run = GotRun::of_bytes("looping", &letter(), &options(dtype, &[]));
         let page = run.page(0);
         assert_eq!(page.engine.as_deref(), Some("ppocr"));
         for line in LINES {
@@ -54,7 +54,7 @@ fn a_checkpoint_that_repeats_for_ever_gives_way_to_ppocr_within_half_of_the_toke
 
 #[test]
 fn without_the_guard_a_loop_runs_to_the_most_tokens() {
-    let run = Run::of_bytes(
+    let run = GotRun::of_bytes(
         "looping",
         &letter(),
         &options("f32", &["--loop-guard", "off"]),
@@ -77,7 +77,7 @@ fn without_the_guard_a_loop_runs_to_the_most_tokens() {
 
 #[test]
 fn a_table_of_forty_equal_rows_is_not_cut() {
-    let run = Run::of_bytes("table", &letter(), &options("f32", &[]));
+    let run = GotRun::of_bytes("table", &letter(), &options("f32", &[]));
     let decoding = run.page(0).decoding.as_ref().unwrap();
     assert_eq!(decoding.stop, FinishReason::End);
     assert!(decoding.attempts.is_empty(), "{decoding:?}");

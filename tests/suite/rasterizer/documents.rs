@@ -140,7 +140,7 @@ fn deflate(bytes: &[u8], period: usize) -> Vec<u8> {
         13 => (7, 2),
         _ => unreachable!("not needed here"),
     };
-    let mut bits = Bits::default();
+    let mut bits = BitWriter::default();
     bits.push(0b011, 3);
     let mut at = 0;
     while at < bytes.len() {
@@ -167,13 +167,13 @@ fn deflate(bytes: &[u8], period: usize) -> Vec<u8> {
 
 /// Bits from the lowest of each byte up.
 #[derive(Default)]
-struct Bits {
+struct BitWriter {
     bytes: Vec<u8>,
     current: u32,
     filled: u32,
 }
 
-impl Bits {
+impl BitWriter {
     fn push(&mut self, value: u32, count: u32) {
         self.current |= value << self.filled;
         self.filled += count;

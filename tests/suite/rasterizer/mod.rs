@@ -584,7 +584,7 @@ fn a_missing_library_says_where_it_was_looked_for() {
             .starts_with("pdfium was not found at /nowhere/libpdfium.so: "),
         "{error}"
     );
-    // A file that is no library fails where it is loaded.
+    // A file that is no library fails when it is loaded.
     let rasterizer = Rasterizer::new(RasterizerConfig {
         program: recto(),
         pdfium: PathBuf::from("/proc/self/cmdline"),

@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 
 /// One connection with one channel. After an error of the broker's the channel is closed: make
 /// another client.
-pub struct Client {
+pub struct AmqpClient {
     runtime: Runtime,
     _connection: Connection,
     channel: Channel,
@@ -20,14 +20,14 @@ pub struct Client {
 
 /// A message as it was in its queue.
 #[derive(Clone, Debug)]
-pub struct Message {
-    /// What it says.
+pub struct AmqpMessage {
+    /// The body as JSON.
     pub body: Vec<u8>,
     /// Identifier, headers and all.
     pub properties: BasicProperties,
 }
 
-impl Message {
+impl AmqpMessage {
     /// Its identifier; empty for none.
     pub fn id(&self) -> String {
         self.properties
@@ -43,7 +43,7 @@ impl Message {
     }
 }
 
-impl Client {
+impl AmqpClient {
     /// Connects.
     pub fn connect(url: &str) -> Self {
         let runtime = Runtime::new().unwrap();
@@ -92,7 +92,7 @@ impl Client {
     }
 
     /// Takes every message that waits in a queue.
-    pub fn take_all(&self, queue: &str) -> Vec<Message> {
+    pub fn take_all(&self, queue: &str) -> Vec<AmqpMessage> {
         let mut messages = Vec::new();
         self.runtime.block_on(async {
             let get = || {
@@ -106,14 +106,14 @@ impl Client {
                     .await
                     .unwrap();
                 let (body, properties) = (got.delivery.data, got.delivery.properties);
-                messages.push(Message { body, properties });
+                messages.push(AmqpMessage { body, properties });
             }
         });
         messages
     }
 
-    /// Takes the first message of a queue and hands it back; whether there was one.
-    pub fn hand_back(&self, queue: &str) -> bool {
+    /// Requeues the first message of a queue; returns true if there was one.
+    pub fn requeue(&self, queue: &str) -> bool {
         self.runtime.block_on(async {
             let got = self
                 .channel
@@ -129,7 +129,7 @@ impl Client {
         })
     }
 
-    /// How many messages wait in a queue, now.
+    /// Number of messages that wait in a queue now.
     pub fn ready(&self, queue: &str) -> u32 {
         let options = QueueDeclareOptions {
             passive: true,

@@ -9,7 +9,7 @@ use std::{
 use recto_schemas::{Manifest, PageRecord, PageSummary, RawOutput};
 use tempfile::TempDir;
 
-use super::{left, recto, repository, seen};
+use super::{outputs, recto, repository, seen};
 
 /// The folder of a small checkpoint.
 pub fn checkpoint(name: &str) -> PathBuf {
@@ -26,8 +26,8 @@ pub fn convert(name: &str, options: &[&str]) -> Command {
     command
 }
 
-/// What a run left.
-pub struct Run {
+/// The outputs of a run.
+pub struct GotRun {
     pub manifest: Manifest,
     /// The lines of `NAME.pages.jsonl`.
     pub records: Vec<PageRecord>,
@@ -39,13 +39,13 @@ pub struct Run {
     _folder: TempDir,
 }
 
-impl Run {
+impl GotRun {
     /// Reads `input`, all of it, with a small checkpoint.
     pub fn of(name: &str, input: &Path, options: &[&str]) -> Self {
         Self::by(convert(name, options), input)
     }
 
-    /// Reads `input`, all of it, with the model that is taken where none is named.
+    /// Reads `input`, all of it, with the default model.
     pub fn by_default(input: &Path, options: &[&str]) -> Self {
         let mut command = recto();
         command.args(["convert", "--engine", "got"]).args(options);
@@ -62,7 +62,7 @@ impl Run {
         let records_path = path("pages.jsonl");
         let records = fs::read_to_string(&records_path).unwrap();
         Self {
-            manifest: left::manifest(&path("json")),
+            manifest: outputs::manifest(&path("json")),
             records: records
                 .lines()
                 .map(|line| serde_json::from_str(line).unwrap())
@@ -87,7 +87,7 @@ impl Run {
         &self.manifest.pages[index]
     }
 
-    /// What the model was given and gave for a page, by its index.
+    /// The model's prompt, tokens and raw text of a page, by its index.
     pub fn raw(&self, index: usize) -> &RawOutput {
         let raw = self.records[index].raw.as_ref();
         raw.unwrap_or_else(|| panic!("page {} has no `raw`", index + 1))

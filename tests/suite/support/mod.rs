@@ -1,21 +1,13 @@
 //! Finding and running `recto`; small documents made on the spot.
 
-// Small PDFs, written by hand.
 pub mod pdf;
-// What a run leaves in its folder.
-pub mod left;
-// `recto convert --engine got` with the small checkpoints.
+pub mod outputs;
 pub mod got;
-// A real object store for one test.
 pub mod objects;
-// A connection that fails as asked.
 pub mod proxy;
-// A RabbitMQ of a test's own.
 pub mod rabbit;
-// A blocking AMQP client.
 pub mod amqp;
-// A broker, a store and workers between them.
-pub mod station;
+pub mod cluster;
 
 use std::{
     env,
@@ -89,7 +81,7 @@ pub fn part(variable: &str, below_cache: &str) -> PathBuf {
     })
 }
 
-/// What a person sees of a run: its words and its exit status.
+/// The output and exit status of a run, as a person sees them.
 pub fn seen(output: &Output) -> String {
     let mut text = String::new();
     for (name, bytes) in [("out", &output.stdout), ("err", &output.stderr)] {
@@ -109,7 +101,7 @@ pub fn seen(output: &Output) -> String {
     text
 }
 
-/// The corpus where it is at hand; says that the test is skipped where it is not.
+/// The corpus, if it is at hand; else says that the test is skipped.
 pub fn corpus(below: &str) -> Option<PathBuf> {
     let folder = env::var_os("RECTO_CORPUS")
         .filter(|value| !value.is_empty())
@@ -129,10 +121,10 @@ pub fn corpus(below: &str) -> Option<PathBuf> {
 
 /// Longest wait for anything; reached only when something is wrong.
 const DEADLINE: Duration = Duration::from_secs(120);
-/// How often a condition is looked at.
+/// Time between two looks at a condition.
 const LOOK: Duration = Duration::from_millis(30);
 
-/// Waits until something is so; says what else was seen where it never is.
+/// Waits until something is so, and panics with what else was seen if it never is.
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool, seen: impl Fn() -> String) {
     let deadline = Instant::now() + DEADLINE;
     while !is_so() {

@@ -24,7 +24,7 @@ use tokio::runtime::{Builder, Runtime};
 pub const KEY: &str = "recto-key";
 pub const SECRET: &str = "recto-secret";
 
-/// S3, master, volume, filer and admin, each with its gRPC port. The last listens even where its pages
+/// S3, master, volume, filer and admin, each with its gRPC port. The last listens even if its pages
 /// are off.
 const PORTS: usize = 10;
 
@@ -35,7 +35,7 @@ const START_WITHIN: Duration = Duration::from_secs(60);
 const STARTS: usize = 5;
 
 /// A store of its own, and a client of it.
-pub struct Weed {
+pub struct SeaweedServer {
     child: Child,
     ports: [u16; PORTS],
     folder: TempDir,
@@ -45,14 +45,14 @@ pub struct Weed {
 
 /// An object as the store has it.
 #[derive(Debug)]
-pub struct Object {
+pub struct StoredObject {
     pub bytes: Vec<u8>,
     pub content_type: String,
     pub etag: String,
     pub modified: aws_sdk_s3::primitives::DateTime,
 }
 
-impl Weed {
+impl SeaweedServer {
     /// Starts an empty store and waits until it answers.
     pub fn start() -> Self {
         for _ in 0..STARTS {
@@ -63,7 +63,7 @@ impl Weed {
         panic!("weed ended early {STARTS} times; see its words above");
     }
 
-    /// `None` where the process ended by itself: another test had taken one of the ports.
+    /// `None` if the process ended by itself: another test had taken one of the ports.
     fn try_start() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let ports = free_ports();
@@ -91,7 +91,7 @@ impl Weed {
         Some(weed)
     }
 
-    /// Where it listens for S3.
+    /// Address at which it listens for S3.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.ports[0]).into()
     }
@@ -134,8 +134,8 @@ impl Weed {
         self.runtime.block_on(put.send()).unwrap();
     }
 
-    /// `None` where there is none.
-    pub fn get(&self, bucket: &str, key: &str) -> Option<Object> {
+    /// `None` if there is none.
+    pub fn get(&self, bucket: &str, key: &str) -> Option<StoredObject> {
         let get = self.client.get_object().bucket(bucket).key(key);
         self.runtime.block_on(async {
             let answer = match get.send().await {
@@ -144,7 +144,7 @@ impl Weed {
                 }
                 answer => answer.unwrap(),
             };
-            Some(Object {
+            Some(StoredObject {
                 content_type: answer.content_type.unwrap_or_default(),
                 etag: answer.e_tag.unwrap_or_default(),
                 modified: answer.last_modified.unwrap(),
@@ -177,7 +177,7 @@ impl Weed {
     }
 }
 
-impl Drop for Weed {
+impl Drop for SeaweedServer {
     fn drop(&mut self) {
         // The data goes too, so nothing is lost by not asking first. It may have ended by itself.
         let _ = self.child.kill();
@@ -267,7 +267,7 @@ fn free_ports() -> [u16; PORTS] {
     std::array::from_fn(|index| held[index].local_addr().unwrap().port())
 }
 
-/// Whether S3 answers at all: 403, since nobody has signed.
+/// Returns true if S3 answers at all: 403, since nobody has signed.
 fn answers(address: SocketAddr) -> bool {
     let Ok(mut stream) = TcpStream::connect(address) else {
         return false;

@@ -12,9 +12,9 @@ use std::{
     time::Duration,
 };
 
-/// What the proxy does.
+/// A disturbance of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum ProxyFault {
     /// Nothing: all goes through.
     Pass,
     /// Connections are closed as soon as they are made; open ones at their next byte.
@@ -23,28 +23,28 @@ pub enum Fault {
     Answer503,
     /// So many bytes a second, each way.
     Slow(u32),
-    /// What the server sends is dropped; what the client sends goes through.
+    /// The server's bytes are dropped, the client's go through.
     SwallowDownstream,
     /// Nothing moves, either way; nothing is closed.
     Stall,
 }
 
-/// How often a held-up connection looks whether something has changed.
+/// Time between two looks of a held-up connection at its fault.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 const SLOW_DOWN: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
     <Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
 
 /// The proxy; it ends, and all its connections with it, when dropped.
-pub struct Proxy {
+pub struct TcpProxy {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<ProxyState>,
     accepting: Option<JoinHandle<()>>,
 }
 
-struct Shared {
+struct ProxyState {
     target: SocketAddr,
-    fault: Mutex<Fault>,
+    fault: Mutex<ProxyFault>,
     ended: AtomicBool,
     connections: Mutex<Vec<TcpStream>>,
     accepted: AtomicUsize,
@@ -52,14 +52,14 @@ struct Shared {
     carried_down: AtomicU64,
 }
 
-impl Proxy {
+impl TcpProxy {
     /// Passes everything to `target`, for now.
     pub fn start(target: SocketAddr) -> Self {
         let listener = listen();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ProxyState {
             target,
-            fault: Mutex::new(Fault::Pass),
+            fault: Mutex::new(ProxyFault::Pass),
             ended: AtomicBool::new(false),
             connections: Mutex::default(),
             accepted: AtomicUsize::new(0),
@@ -74,38 +74,38 @@ impl Proxy {
         }
     }
 
-    /// Where it listens.
+    /// Address at which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// From now on, for open connections too.
-    pub fn set(&self, fault: Fault) {
+    pub fn set(&self, fault: ProxyFault) {
         *lock(&self.shared.fault) = fault;
     }
 
     pub fn pass(&self) {
-        self.set(Fault::Pass);
+        self.set(ProxyFault::Pass);
     }
 
     pub fn refuse(&self) {
-        self.set(Fault::Refuse);
+        self.set(ProxyFault::Refuse);
     }
 
     pub fn answer_503(&self) {
-        self.set(Fault::Answer503);
+        self.set(ProxyFault::Answer503);
     }
 
     pub fn slow(&self, bytes_per_second: u32) {
-        self.set(Fault::Slow(bytes_per_second));
+        self.set(ProxyFault::Slow(bytes_per_second));
     }
 
     pub fn swallow_downstream(&self) {
-        self.set(Fault::SwallowDownstream);
+        self.set(ProxyFault::SwallowDownstream);
     }
 
     pub fn stall(&self) {
-        self.set(Fault::Stall);
+        self.set(ProxyFault::Stall);
     }
 
     /// Closes every connection that is open.
@@ -132,7 +132,7 @@ impl Proxy {
     }
 }
 
-impl Drop for Proxy {
+impl Drop for TcpProxy {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::Relaxed);
         // Wakes the thread that accepts.
@@ -154,7 +154,7 @@ fn listen() -> TcpListener {
         .unwrap()
 }
 
-fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+fn accept(listener: &TcpListener, shared: &Arc<ProxyState>) {
     for client in listener.incoming() {
         if shared.ended() {
             return;
@@ -167,13 +167,13 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-fn connection(client: TcpStream, shared: &Arc<Shared>) -> io::Result<()> {
+fn connection(client: TcpStream, shared: &Arc<ProxyState>) -> io::Result<()> {
     match shared.fault() {
-        Fault::Refuse => {
+        ProxyFault::Refuse => {
             shared.refused.fetch_add(1, Ordering::Relaxed);
             return client.shutdown(Shutdown::Both);
         }
-        Fault::Answer503 => return shared.answer_503(client),
+        ProxyFault::Answer503 => return shared.answer_503(client),
         _ => {}
     }
     let server = TcpStream::connect(shared.target)?;
@@ -189,11 +189,11 @@ fn connection(client: TcpStream, shared: &Arc<Shared>) -> io::Result<()> {
 }
 
 /// Carries bytes one way until an end closes, or is closed.
-fn pump(mut from: TcpStream, mut to: TcpStream, upward: bool, shared: &Shared) {
+fn pump(mut from: TcpStream, mut to: TcpStream, upward: bool, shared: &ProxyState) {
     let mut buffer = [0; 16 << 10];
     loop {
         let most = match shared.fault() {
-            Fault::Slow(bytes_per_second) => {
+            ProxyFault::Slow(bytes_per_second) => {
                 (bytes_per_second as usize / 100).clamp(1, buffer.len())
             }
             _ => buffer.len(),
@@ -216,8 +216,8 @@ fn pump(mut from: TcpStream, mut to: TcpStream, upward: bool, shared: &Shared) {
     }
 }
 
-impl Shared {
-    fn fault(&self) -> Fault {
+impl ProxyState {
+    fn fault(&self) -> ProxyFault {
         *lock(&self.fault)
     }
 
@@ -229,27 +229,27 @@ impl Shared {
     fn carry(&self, bytes: &[u8], to: &mut TcpStream, upward: bool, from: &TcpStream) -> bool {
         loop {
             return match self.fault() {
-                Fault::Pass => to.write_all(bytes).is_ok(),
-                Fault::Slow(bytes_per_second) => {
+                ProxyFault::Pass => to.write_all(bytes).is_ok(),
+                ProxyFault::Slow(bytes_per_second) => {
                     let seconds = bytes.len() as f64 / f64::from(bytes_per_second.max(1));
                     thread::sleep(Duration::from_secs_f64(seconds));
                     to.write_all(bytes).is_ok()
                 }
-                Fault::SwallowDownstream => !upward || to.write_all(bytes).is_ok(),
+                ProxyFault::SwallowDownstream => !upward || to.write_all(bytes).is_ok(),
                 // A connection kept open from before: its next request has the same answer.
-                Fault::Answer503 if upward => {
+                ProxyFault::Answer503 if upward => {
                     self.refused.fetch_add(1, Ordering::Relaxed);
                     let mut from = from;
                     let _ = from.write_all(slow_down().as_bytes());
                     false
                 }
-                Fault::Answer503 => to.write_all(bytes).is_ok(),
-                Fault::Refuse => {
+                ProxyFault::Answer503 => to.write_all(bytes).is_ok(),
+                ProxyFault::Refuse => {
                     self.refused.fetch_add(1, Ordering::Relaxed);
                     false
                 }
-                Fault::Stall if self.ended() => false,
-                Fault::Stall => {
+                ProxyFault::Stall if self.ended() => false,
+                ProxyFault::Stall => {
                     thread::sleep(LOOK_EVERY);
                     continue;
                 }
@@ -304,14 +304,14 @@ mod tests {
         address
     }
 
-    fn open(proxy: &Proxy) -> TcpStream {
+    fn open(proxy: &TcpProxy) -> TcpStream {
         let stream = TcpStream::connect(proxy.address()).unwrap();
         let patience = Some(Duration::from_millis(300));
         stream.set_read_timeout(patience).unwrap();
         stream
     }
 
-    /// Whether a byte comes back; nothing where the connection is closed.
+    /// Returns true if a byte comes back, `None` if the connection is closed.
     fn echoes(stream: &mut TcpStream) -> Option<bool> {
         stream.write_all(b"x").ok()?;
         match stream.read(&mut [0]) {
@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn the_proxy_does_what_it_is_asked() {
-        let proxy = Proxy::start(echo());
+        let proxy = TcpProxy::start(echo());
         let mut stream = open(&proxy);
         assert_eq!(echoes(&mut stream), Some(true));
         proxy.slow(1000);

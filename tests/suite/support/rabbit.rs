@@ -16,7 +16,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{amqp::Client, part};
+use super::{amqp::AmqpClient, part};
 
 const USER: &str = "recto";
 const PASSWORD: &str = "hush";
@@ -34,7 +34,7 @@ const IMPATIENT: &str =
     "[{rabbit, [{channel_tick_interval, 300}, {quorum_tick_interval, 200}]}].\n";
 
 /// A broker that runs, until it is dropped.
-pub struct Rabbit {
+pub struct RabbitServer {
     root: PathBuf,
     folder: TempDir,
     port: u16,
@@ -42,16 +42,16 @@ pub struct Rabbit {
     server: Option<Child>,
 }
 
-/// What is in a queue.
+/// Messages in a queue.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Counts {
+pub struct QueueCounts {
     /// Messages that wait.
     pub ready: u64,
     /// Messages that are with consumers.
     pub unacked: u64,
 }
 
-impl Rabbit {
+impl RabbitServer {
     /// Starts one.
     pub fn start() -> Self {
         Self::start_with(&[])
@@ -85,14 +85,14 @@ impl Rabbit {
         format!("amqp://{USER}:{PASSWORD}@127.0.0.1:{}/%2f", self.port)
     }
 
-    /// Where it listens.
+    /// Address at which it listens.
     pub fn port(&self) -> u16 {
         self.port
     }
 
     /// A connection to it.
-    pub fn client(&self) -> Client {
-        Client::connect(&self.url())
+    pub fn client(&self) -> AmqpClient {
+        AmqpClient::connect(&self.url())
     }
 
     /// Stops it in good order; messages stay.
@@ -142,8 +142,8 @@ impl Rabbit {
         text(&output.stdout)
     }
 
-    /// What is in each queue, by name. The numbers may be a moment old.
-    pub fn queues(&self) -> Vec<(String, Counts)> {
+    /// The counts of each queue, by name. The numbers may be a moment old.
+    pub fn queues(&self) -> Vec<(String, QueueCounts)> {
         let columns = [
             "list_queues",
             "--no-table-headers",
@@ -158,7 +158,7 @@ impl Rabbit {
             let mut number = || words.next().unwrap().trim().parse().unwrap_or(0);
             (
                 name,
-                Counts {
+                QueueCounts {
                     ready: number(),
                     unacked: number(),
                 },
@@ -195,7 +195,7 @@ impl Rabbit {
         Ok(())
     }
 
-    /// What it printed and logged.
+    /// Its output and log.
     fn words(&self) -> String {
         let logs = fs::read_dir(self.folder.path().join("log")).unwrap();
         let files = logs.map(|entry| entry.unwrap().path());
@@ -264,7 +264,7 @@ impl Rabbit {
     }
 }
 
-impl Drop for Rabbit {
+impl Drop for RabbitServer {
     fn drop(&mut self) {
         self.kill(); // its folder goes with it
         let _ = self.epmd.kill(); // it may be gone

@@ -10,17 +10,17 @@ use recto_schemas::{DocumentState, Job, Manifest, ResultState, SchemaName};
 use serde_json::Value;
 
 use crate::support::{
+    cluster::{DOCUMENTS, RESULTS, TestCluster, job},
     part, pdf,
-    station::{DOCUMENTS, RESULTS, Station, job},
 };
 
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 #[test]
 fn a_job_becomes_a_document_a_manifest_and_a_result() {
-    let station = Station::start();
-    let worker = station.worker();
-    let mut job = station.document(
+    let cluster = TestCluster::start();
+    let worker = cluster.worker();
+    let mut job = cluster.document(
         "ledger 4",
         &pdf::with_pages(&[
             &pdf::text(&["The first page."]),
@@ -32,9 +32,9 @@ fn a_job_becomes_a_document_a_manifest_and_a_result() {
     job.traceparent = Some(TRACE.to_owned());
     job.submitted_at = Some("2026-11-21T09:00:00Z".to_owned());
     job.options.html = true;
-    station.submit([&job]);
+    cluster.submit([&job]);
 
-    let accounts = station.accounts(1);
+    let accounts = cluster.accounts(1);
     let result = &accounts.results["ledger 4"];
     assert_eq!(result.state, ResultState::Done);
     assert_eq!(
@@ -53,7 +53,7 @@ fn a_job_becomes_a_document_a_manifest_and_a_result() {
     let folder = format!("out/in/ledger 4.pdf/{}", &result.identity[..16]);
     let get = |ending: &str| {
         let key = format!("{folder}/document.{ending}");
-        station
+        cluster
             .store
             .get(RESULTS, &key)
             .unwrap_or_else(|| panic!("no {key}"))
@@ -115,20 +115,20 @@ fn promtool_is_content(metrics: &str) {
 
 #[test]
 fn forty_documents_and_two_workers_store_each_once() {
-    let station = Station::start();
-    let workers = [station.worker(), station.worker()];
+    let cluster = TestCluster::start();
+    let workers = [cluster.worker(), cluster.worker()];
     let jobs: Vec<Job> = (0..40)
-        .map(|n| station.quick(&format!("doc-{n:02}")))
+        .map(|n| cluster.quick(&format!("doc-{n:02}")))
         .collect();
-    station.submit(&jobs);
+    cluster.submit(&jobs);
 
-    let accounts = station.accounts(40);
+    let accounts = cluster.accounts(40);
     let done = accounts
         .results
         .values()
         .filter(|r| r.state == ResultState::Done);
     assert_eq!(done.count(), 40, "{:?}", accounts.dead);
-    let manifests = station.manifests();
+    let manifests = cluster.manifests();
     let of: BTreeSet<_> = manifests.values().map(|m| m.job.clone()).collect();
     assert_eq!((manifests.len(), of.len()), (40, 40));
     let read: usize = workers.iter().map(|worker| worker.documents_read()).sum();
@@ -137,21 +137,21 @@ fn forty_documents_and_two_workers_store_each_once() {
 
 #[test]
 fn a_duplicate_is_not_read_again() {
-    let station = Station::start();
-    let worker = station.worker();
-    let slow = station.slow("slow", 4);
-    // The second copy comes while the first is at work, the third when all is done.
-    station.submit([&slow, &slow]);
+    let cluster = TestCluster::start();
+    let worker = cluster.worker();
+    let slow = cluster.slow("slow", 4);
+    // The second copy comes while the first is in flight, the third when all is done.
+    cluster.submit([&slow, &slow]);
     worker.wait_for_times("job ended", 2);
-    station.submit([&slow]);
+    cluster.submit([&slow]);
     worker.wait_for_times("job ended", 3);
     let another = Job {
         id: "another".to_owned(),
         ..slow.clone()
     };
-    station.submit([&another]);
+    cluster.submit([&another]);
 
-    let accounts = station.accounts(2);
+    let accounts = cluster.accounts(2);
     assert_eq!(accounts.results["slow"].state, ResultState::Done);
     assert_eq!(accounts.results["another"].state, ResultState::Skipped);
     assert_eq!(
@@ -159,18 +159,18 @@ fn a_duplicate_is_not_read_again() {
         accounts.results["slow"].outputs
     );
     assert_eq!(worker.documents_read(), 1);
-    assert_eq!(station.manifests().len(), 1);
+    assert_eq!(cluster.manifests().len(), 1);
 }
 
 #[test]
 fn what_changed_or_is_asked_for_again_is_read_again() {
-    let station = Station::start();
-    let worker = station.worker();
-    let first = station.quick("letter");
-    station.submit([&first]);
+    let cluster = TestCluster::start();
+    let worker = cluster.worker();
+    let first = cluster.quick("letter");
+    cluster.submit([&first]);
     worker.wait_for_times("job ended", 1);
 
-    station.store.put(
+    cluster.store.put(
         DOCUMENTS,
         "in/letter.pdf",
         &pdf::with_pages(&[&pdf::text(&["Changed."])]),
@@ -179,7 +179,7 @@ fn what_changed_or_is_asked_for_again_is_read_again() {
         id: "changed".to_owned(),
         ..first.clone()
     };
-    station.submit([&changed]);
+    cluster.submit([&changed]);
     worker.wait_for_times("job ended", 2);
 
     let forced = Job {
@@ -187,17 +187,17 @@ fn what_changed_or_is_asked_for_again_is_read_again() {
         force: true,
         ..first.clone()
     };
-    station.submit([&forced]);
+    cluster.submit([&forced]);
     worker.wait_for_times("job ended", 3);
     // The forced job comes again: it has been done.
-    station.submit([&forced]);
+    cluster.submit([&forced]);
     worker.wait_for_times("job ended", 4);
 
-    let accounts = station.accounts(3);
+    let accounts = cluster.accounts(3);
     let states: Vec<ResultState> = accounts.results.values().map(|r| r.state).collect();
     assert_eq!(states, [ResultState::Done; 3]);
     assert_eq!(worker.documents_read(), 3);
-    assert_eq!(station.manifests().len(), 2, "one for each version");
+    assert_eq!(cluster.manifests().len(), 2, "one for each version");
     assert_ne!(
         accounts.results["letter"].identity,
         accounts.results["changed"].identity
@@ -210,22 +210,22 @@ fn what_changed_or_is_asked_for_again_is_read_again() {
 
 #[test]
 fn lost_pages_make_a_partial_result_and_all_lost_a_failed_one() {
-    let station = Station::start();
-    let _worker = station.worker();
-    let mut partial = station.quick("partial");
+    let cluster = TestCluster::start();
+    let _worker = cluster.worker();
+    let mut partial = cluster.quick("partial");
     let page = pdf::text(&["A page."]);
-    station.store.put(
+    cluster.store.put(
         DOCUMENTS,
         "in/partial.pdf",
         &pdf::with_pages(&[page.as_str(); 5]),
     );
     partial.options.limits.max_pages = 3;
-    let mut failed = station.slow("failed", 3);
+    let mut failed = cluster.slow("failed", 3);
     // Not enough for any page.
     failed.options.limits.document_timeout_s = 0.001;
-    station.submit([&partial, &failed]);
+    cluster.submit([&partial, &failed]);
 
-    let accounts = station.accounts(2);
+    let accounts = cluster.accounts(2);
     let partial = &accounts.results["partial"];
     assert_eq!(partial.state, ResultState::Partial);
     assert_eq!((partial.counts.text_layer, partial.counts.skipped), (3, 2));
@@ -237,12 +237,12 @@ fn lost_pages_make_a_partial_result_and_all_lost_a_failed_one() {
 
 #[test]
 fn a_local_folder_stands_for_a_store() {
-    let station = Station::start();
+    let cluster = TestCluster::start();
     let root = tempfile::tempdir().unwrap();
     let scan = root.path().join("scans/a letter.pdf");
     std::fs::create_dir_all(scan.parent().unwrap()).unwrap();
     std::fs::write(&scan, pdf::with_pages(&[&pdf::text(&["On paper."])])).unwrap();
-    let _worker = station.worker_with(|command| {
+    let _worker = cluster.worker_with(|command| {
         command.env("RECTO_FILE_ROOT", root.path());
     });
     let mut inside = job("inside", &format!("file://{}", scan.display()));
@@ -252,9 +252,9 @@ fn a_local_folder_stands_for_a_store() {
     let mut escaping = inside.clone();
     escaping.id = "escaping".to_owned();
     escaping.output = format!("file://{}/../elsewhere", root.path().display());
-    station.submit([&inside, &outside, &escaping]);
+    cluster.submit([&inside, &outside, &escaping]);
 
-    let accounts = station.accounts(3);
+    let accounts = cluster.accounts(3);
     let markdown = accounts.results["inside"]
         .outputs
         .markdown

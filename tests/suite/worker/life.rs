@@ -6,41 +6,41 @@ use recto_schemas::{Job, ResultState};
 use rustix::process::Signal;
 
 use crate::support::{
+    cluster::{TestCluster, WorkerProcess},
     pdf,
-    rabbit::Rabbit,
-    station::{Station, Worker},
+    rabbit::RabbitServer,
     wait_until,
 };
 
 #[test]
 fn a_killed_workers_document_is_finished_by_another() {
-    let station = Station::start();
-    let mut first = station.worker();
-    let slow = station.slow("slow", 10);
-    station.submit([&slow]);
+    let cluster = TestCluster::start();
+    let mut first = cluster.worker();
+    let slow = cluster.slow("slow", 10);
+    cluster.submit([&slow]);
     first.wait_for("page ended");
     first.kill();
-    let left = leftovers(&station);
+    let left = leftovers(&cluster);
     assert_eq!(
         left.len(),
         1,
         "a killed worker leaves its work folder: {left:?}"
     );
 
-    let second = station.worker();
-    let accounts = station.accounts(1);
+    let second = cluster.worker();
+    let accounts = cluster.accounts(1);
     assert_eq!(accounts.results["slow"].state, ResultState::Done);
-    assert_eq!(station.manifests().len(), 1);
+    assert_eq!(cluster.manifests().len(), 1);
     assert_eq!(second.documents_read(), 1);
-    let now = leftovers(&station);
+    let now = leftovers(&cluster);
     assert!(
         !now.contains(&left[0]),
         "the next worker removes it: {now:?}"
     );
 }
 
-fn leftovers(station: &Station) -> Vec<String> {
-    let entries = fs::read_dir(station.work_folder()).unwrap();
+fn leftovers(cluster: &TestCluster) -> Vec<String> {
+    let entries = fs::read_dir(cluster.work_folder()).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     names
         .filter(|name| name.starts_with("recto-worker-"))
@@ -48,42 +48,42 @@ fn leftovers(station: &Station) -> Vec<String> {
 }
 
 #[test]
-fn a_document_that_kills_its_worker_each_time_ends_as_a_crash_loop_and_its_neighbours_do_not() {
-    let station = Station::start();
+fn a_document_that_kills_its_worker_each_time_ends_as_a_poison_message_and_its_neighbors_do_not() {
+    let cluster = TestCluster::start();
     let limit = |command: &mut std::process::Command| {
         // Room for chance: the innocent one has to be first once, of some twelve times.
         command.env("RECTO_DELIVERY_LIMIT", "16");
     };
     // The queue has the limit that its maker gives it.
-    let mut declare = station.recto("queues");
+    let mut declare = cluster.recto("queues");
     limit(&mut declare);
     assert!(declare.arg("declare").status().unwrap().success());
-    let killer = station.slow("killer", 30);
-    let innocent = station.slow("innocent", 2);
-    station.submit([&killer, &innocent]);
+    let killer = cluster.slow("killer", 30);
+    let innocent = cluster.slow("innocent", 2);
+    cluster.submit([&killer, &innocent]);
 
     let mut lives = 0;
-    let started_killer = |worker: &Worker| {
+    let started_killer = |worker: &WorkerProcess| {
         let started = worker.events("job started");
         started
             .iter()
             .any(|event| event.to_string().contains("\"killer\""))
     };
     loop {
-        let mut worker = station.spawn_worker(limit);
+        let mut worker = cluster.spawn_worker(limit);
         lives += 1;
         assert!(lives < 25, "the broker's own limit is 16");
         let mut gone = false;
         wait_until(
             "the killer has started or is gone",
             || {
-                gone = station.rabbit.client().ready("recto.jobs.dead") > 0;
+                gone = cluster.rabbit.client().ready("recto.jobs.dead") > 0;
                 gone || started_killer(&worker)
             },
             || worker.log(),
         );
         if gone {
-            let accounts = station.accounts(2);
+            let accounts = cluster.accounts(2);
             assert_eq!(accounts.dead["killer"].kind, "crash-loop");
             assert_eq!(accounts.dead["killer"].stage, "deliver");
             assert!(accounts.dead["killer"].unsettled_deliveries >= 14);
@@ -96,49 +96,49 @@ fn a_document_that_kills_its_worker_each_time_ends_as_a_crash_loop_and_its_neigh
 
 #[test]
 fn a_stopped_worker_finishes_what_it_has_and_takes_no_more() {
-    let station = Station::start();
-    let mut worker = station.worker();
+    let cluster = TestCluster::start();
+    let mut worker = cluster.worker();
     let jobs: Vec<Job> = (0..6)
-        .map(|n| station.slow(&format!("slow-{n}"), 3))
+        .map(|n| cluster.slow(&format!("slow-{n}"), 3))
         .collect();
-    station.submit(&jobs);
+    cluster.submit(&jobs);
     worker.wait_for("page ended");
     let (status, took) = worker.terminate();
     assert!(status.success(), "{status}\n{}", worker.log());
     assert!(took < Duration::from_secs(25), "{took:?}");
     let ended = worker.documents_read();
-    assert!((1..=3).contains(&ended), "those under way: {ended}");
+    assert!((1..=3).contains(&ended), "in flight: {ended}");
     assert!(
-        leftovers(&station).is_empty(),
+        leftovers(&cluster).is_empty(),
         "nothing is left in the work folder"
     );
 
-    let _next = station.worker();
-    assert_eq!(station.accounts(6).results.len(), 6);
-    assert_eq!(station.manifests().len(), 6);
+    let _next = cluster.worker();
+    assert_eq!(cluster.accounts(6).results.len(), 6);
+    assert_eq!(cluster.manifests().len(), 6);
 }
 
 #[test]
-fn what_is_not_done_by_the_deadline_is_handed_back() {
-    let station = Station::start();
-    let mut worker = station.worker_with(|command| {
+fn what_is_not_done_by_the_deadline_is_requeued() {
+    let cluster = TestCluster::start();
+    let mut worker = cluster.worker_with(|command| {
         command.env("RECTO_DRAIN_TIMEOUT", "1s");
     });
-    station.submit([&station.slow("slow", 60)]);
+    cluster.submit([&cluster.slow("slow", 60)]);
     worker.wait_for("page ended");
     let (status, took) = worker.terminate();
     assert!(status.success(), "{status}\n{}", worker.log());
     assert!(took < Duration::from_secs(10), "{took:?}");
     assert!(worker.log().contains("hand-back"), "{}", worker.log());
-    assert_eq!(station.rabbit.client().ready("recto.jobs"), 1);
-    assert!(station.manifests().is_empty());
+    assert_eq!(cluster.rabbit.client().ready("recto.jobs"), 1);
+    assert!(cluster.manifests().is_empty());
 }
 
 #[test]
 fn a_second_signal_ends_at_once() {
-    let station = Station::start();
-    let mut worker = station.worker();
-    station.submit([&station.slow("slow", 60)]);
+    let cluster = TestCluster::start();
+    let mut worker = cluster.worker();
+    cluster.submit([&cluster.slow("slow", 60)]);
     worker.wait_for("page ended");
     worker.signal(Signal::TERM);
     worker.wait_for("drains: no more jobs; those under way have until the deadline");
@@ -148,27 +148,27 @@ fn a_second_signal_ends_at_once() {
 
 #[test]
 fn a_job_longer_than_the_brokers_patience_ends_in_one_result() {
-    let station = Station::with(Rabbit::start_with(&["consumer_timeout = 2000"]));
+    let cluster = TestCluster::with(RabbitServer::start_with(&["consumer_timeout = 2000"]));
     let patient = |command: &mut std::process::Command| {
         command.env("RECTO_DELIVERY_LIMIT", "100");
     };
-    let workers = [station.worker_with(patient), station.worker_with(patient)];
-    station.submit([&station.slow("long", 16), &station.quick("short")]);
+    let workers = [cluster.worker_with(patient), cluster.worker_with(patient)];
+    cluster.submit([&cluster.slow("long", 16), &cluster.quick("short")]);
 
-    let accounts = station.accounts(2);
+    let accounts = cluster.accounts(2);
     assert_eq!(accounts.results["long"].state, ResultState::Done);
-    let timed_out = |worker: &Worker| worker.log().contains("timed out");
+    let timed_out = |worker: &WorkerProcess| worker.log().contains("timed out");
     assert!(
         workers.iter().any(timed_out),
         "the broker lost its patience, or this shows nothing"
     );
-    assert_eq!(station.manifests().len(), 2, "one stored result each");
+    assert_eq!(cluster.manifests().len(), 2, "one stored result each");
 }
 
 #[test]
 fn a_full_work_folder_is_tried_again_and_shown() {
-    let station = Station::start();
-    let worker = station.worker_with(|command| {
+    let cluster = TestCluster::start();
+    let worker = cluster.worker_with(|command| {
         command.env("RECTO_WORK_MEGABYTES", "1");
     });
     // With the results the folder is full; another document is larger than the whole folder.
@@ -177,16 +177,16 @@ fn a_full_work_folder_is_tried_again_and_shown() {
     big.resize(995_000, b'\n');
     let mut larger = big.clone();
     larger.resize(1_500_000, b'\n');
-    let mut big = station.document("big", &big);
+    let mut big = cluster.document("big", &big);
     big.options.html = true;
-    let larger = station.document("larger", &larger);
-    station.submit([&big, &larger, &station.quick("small")]);
+    let larger = cluster.document("larger", &larger);
+    cluster.submit([&big, &larger, &cluster.quick("small")]);
     wait_until(
         "the worker says that it is not ready",
         || worker.ask("/readyz").0 == 503 && worker.ask("/readyz").1.contains("disk: not ready"),
         || worker.log(),
     );
-    let accounts = station.accounts(3);
+    let accounts = cluster.accounts(3);
     assert_eq!(accounts.dead["larger"].kind, "document-too-large");
     assert_eq!(accounts.results["small"].state, ResultState::Done);
     assert_eq!(accounts.dead["big"].kind, "disk-full");

@@ -3,14 +3,14 @@
 use recto_schemas::{DocumentPassword, Job};
 
 use crate::support::{
+    cluster::{DOCUMENTS, TestCluster, job},
     pdf, repository,
-    station::{DOCUMENTS, Station, job},
 };
 
 #[test]
 fn each_permanent_failure_is_dead_lettered_with_its_reason() {
-    let station = Station::start();
-    station.declare();
+    let cluster = TestCluster::start();
+    cluster.declare();
     let locked = std::fs::read(repository().join("tests/fixtures/encrypted.pdf")).unwrap();
     let letter = pdf::with_pages(&[&pdf::text(&["One page."])]);
 
@@ -28,37 +28,37 @@ fn each_permanent_failure_is_dead_lettered_with_its_reason() {
         ("no-such-object", job("no-bucket", "s3://nowhere/a.pdf")),
         (
             "not-a-document",
-            station.document("not-a-document", b"<html>404 Not Found</html>"),
+            cluster.document("not-a-document", b"<html>404 Not Found</html>"),
         ),
-        ("damaged", station.document("damaged", &letter[..60])),
-        ("encrypted", station.document("encrypted", &locked)),
+        ("damaged", cluster.document("damaged", &letter[..60])),
+        ("encrypted", cluster.document("encrypted", &locked)),
         (
             "wrong-password",
-            with(station.document("wrong-password", &locked), &|job| {
+            with(cluster.document("wrong-password", &locked), &|job| {
                 job.password = Some(DocumentPassword::new("hunter2".to_owned()));
             }),
         ),
         (
             "document-too-large",
-            with(station.document("too-large", &letter), &|job| {
+            with(cluster.document("too-large", &letter), &|job| {
                 job.options.limits.max_document_bytes = 100;
             }),
         ),
         (
             "no-such-page",
-            with(station.document("no-such-page", &letter), &|job| {
+            with(cluster.document("no-such-page", &letter), &|job| {
                 job.options.pages = Some("5-".parse().unwrap());
             }),
         ),
         (
             "engine-unavailable",
-            with(station.document("engine", &letter), &|job| {
+            with(cluster.document("engine", &letter), &|job| {
                 job.engine = Some("oracle".to_owned());
             }),
         ),
         (
             "source-changed",
-            with(station.document("changed", &letter), &|job| {
+            with(cluster.document("changed", &letter), &|job| {
                 job.source.etag = Some("\"0123456789abcdef0123456789abcdef\"".to_owned());
             }),
         ),
@@ -66,19 +66,19 @@ fn each_permanent_failure_is_dead_lettered_with_its_reason() {
         ("bad-message", job("bad-uri", "ftp://host/a.pdf")),
         (
             "bad-message",
-            with(station.document("bad-output", &letter), &|job| {
+            with(cluster.document("bad-output", &letter), &|job| {
                 job.output = "results".to_owned();
             }),
         ),
         (
             "unknown-version",
-            with(station.document("unknown-version", &letter), &|job| {
+            with(cluster.document("unknown-version", &letter), &|job| {
                 job.schema = "recto.job/v2".to_owned();
             }),
         ),
     ];
-    station.submit(jobs.iter().map(|(_, job)| job));
-    let client = station.rabbit.client();
+    cluster.submit(jobs.iter().map(|(_, job)| job));
+    let client = cluster.rabbit.client();
     let mut no_job = lapin::BasicProperties::default();
     no_job = no_job.with_message_id("no-json".into());
     client.publish_with("recto.jobs", b"not json", no_job);
@@ -87,8 +87,8 @@ fn each_permanent_failure_is_dead_lettered_with_its_reason() {
         br#"{"schema":"recto.job/v1","id":"half","batch":"b"}"#,
     );
 
-    let worker = station.worker();
-    let accounts = station.accounts(jobs.len() + 2);
+    let worker = cluster.worker();
+    let accounts = cluster.accounts(jobs.len() + 2);
     assert!(accounts.results.is_empty(), "{:?}", accounts.results);
     for (kind, job) in &jobs {
         let letter = &accounts.dead[&job.id];
@@ -111,14 +111,14 @@ fn each_permanent_failure_is_dead_lettered_with_its_reason() {
 
 #[test]
 fn the_right_password_opens() {
-    let station = Station::start();
+    let cluster = TestCluster::start();
     let locked = std::fs::read(repository().join("tests/fixtures/encrypted.pdf")).unwrap();
-    let mut job = station.document("locked", &locked);
+    let mut job = cluster.document("locked", &locked);
     job.password = Some(DocumentPassword::new("archive".to_owned()));
-    let worker = station.worker();
-    station.submit([&job]);
-    assert!(station.accounts(1).results.contains_key("locked"));
-    let manifests = serde_json::to_string(&station.manifests()).unwrap();
+    let worker = cluster.worker();
+    cluster.submit([&job]);
+    assert!(cluster.accounts(1).results.contains_key("locked"));
+    let manifests = serde_json::to_string(&cluster.manifests()).unwrap();
     assert!(!manifests.contains("archive\""), "no password is stored");
     assert!(!worker.log().contains("\"archive\""));
 }

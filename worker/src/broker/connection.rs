@@ -17,8 +17,8 @@ use rand::Rng as _;
 use tokio::{net::lookup_host, time::timeout};
 use url::{Host, Url};
 
-use super::error::{BrokerError, said};
 use super::config::BrokerConfig;
+use super::error::{BrokerError, said};
 
 /// Longest time for the broker to answer a farewell.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -13,8 +13,8 @@ use lapin::{
 };
 use tokio::time::timeout;
 
-use super::error::BrokerError;
 use super::config::BrokerConfig;
+use super::error::BrokerError;
 
 /// RabbitMQ 4 drops a message after twenty deliveries unless told otherwise. Who reads results and
 /// dead letters hands them back at will, and must never lose one by that.

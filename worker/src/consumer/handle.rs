@@ -72,13 +72,14 @@ struct DeliveryHandler<'a> {
 impl DeliveryHandler<'_> {
     async fn run(mut self, parsed: Result<Job, JobFailure>, acker: Acker) {
         let drain = &self.desk.drain;
-        if let Ok(job) = &parsed {
-            // Brought by a session that is lost: what comes of it will be found stored.
-            tokio::select! {
-                () = self.desk.at_work.gone(&job.id) => {}
-                () = drain.now.cancelled() => {}
-            }
-        }
+        let lock = match &parsed {
+            // A session that is lost brought it too. It takes no permit meanwhile; what comes of it will be found stored.
+            Ok(job) => tokio::select! {
+                lock = self.desk.jobs_in_flight.lock(&job.id) => Some(lock),
+                () = drain.now.cancelled() => None,
+            },
+            Err(_) => None,
+        };
         let permit = tokio::select! {
             biased;
             () = drain.stop.cancelled() => None,
@@ -94,12 +95,10 @@ impl DeliveryHandler<'_> {
         self.started = Instant::now();
         let _in_flight = self.desk.parts.metrics.job_in_flight();
         let ended = match parsed {
-            Ok(job) => {
-                let _at_work = self.desk.at_work.enter(&job.id);
-                self.work(job).await
-            }
+            Ok(job) => self.work(job).await,
             Err(failure) => Err(failure),
         };
+        drop(lock);
         self.settle(ended, acker).await;
     }
 

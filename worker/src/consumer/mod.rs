@@ -13,9 +13,8 @@ mod outlet;
 mod handle;
 
 use std::{
-    collections::HashSet,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::{Duration, Instant},
@@ -23,18 +22,18 @@ use std::{
 
 use recto_pipeline::cancel::CancelToken;
 use tokio::{
-    sync::{Notify, RwLock, Semaphore},
+    sync::{RwLock, Semaphore},
     time::{interval, sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    broker::config::BrokerConfig,
     broker::{
         connection::ExponentialBackoff, consume::ConsumerClosed, error::BrokerError,
         topology::QueueTopology,
     },
-    broker::config::BrokerConfig,
-    job::{JobContext, failure::JobFailure},
+    job::{JobContext, failure::JobFailure, keyed_lock::KeyedLock},
     observe::admin::{HealthComponent, WorkerHealth},
     observe::logging::rounded,
     observe::metrics::ReconnectPeer,
@@ -61,8 +60,8 @@ pub(crate) struct ConsumerContext {
     pub(crate) jobs: u16,
     /// One for each job at once, whichever session brought it.
     pub(crate) permits: Arc<Semaphore>,
-    /// Jobs at work in this process, by `id`.
-    pub(crate) at_work: InFlightJobs,
+    /// Held, by the job's `id`, while the job is done: one that a lost session brought goes on, and comes again.
+    pub(crate) jobs_in_flight: KeyedLock,
     pub(crate) trouble: FailureBackoff,
     /// Shared by jobs; held alone by one that may have killed a worker before.
     pub(crate) alone: Arc<RwLock<()>>,
@@ -94,44 +93,6 @@ impl FailureBackoff {
     /// A job went through.
     fn over(&self) {
         self.0.store(0, Ordering::Relaxed);
-    }
-}
-
-/// Jobs at work in this process, by `id`.
-#[derive(Debug, Default)]
-pub(crate) struct InFlightJobs {
-    ids: Mutex<HashSet<String>>,
-    left: Notify,
-}
-
-impl InFlightJobs {
-    /// Waits until the job is not at work.
-    async fn gone(&self, id: &str) {
-        loop {
-            let left = self.left.notified();
-            if !self.ids().contains(id) {
-                return;
-            }
-            left.await;
-        }
-    }
-
-    /// Marks the job as at work until what this gives is dropped; nothing where it is already.
-    fn enter<'a>(&'a self, id: &str) -> Option<impl Drop + use<'a>> {
-        struct InFlightEntry<'a>(&'a InFlightJobs, String);
-        impl Drop for InFlightEntry<'_> {
-            fn drop(&mut self) {
-                self.0.ids().remove(&self.1);
-                self.0.left.notify_waiters();
-            }
-        }
-        self.ids()
-            .insert(id.to_owned())
-            .then(|| InFlightEntry(self, id.to_owned()))
-    }
-
-    fn ids(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -13,13 +13,13 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 
 use crate::{
+    broker::config::BrokerConfig,
     broker::{
         connection::{close, connect},
         consume::{ATTEMPTS_HEADER, InboundMessage},
         publish::{ConfirmObserver, MessageProperties, PublishError, Publisher},
         topology::QueueTopology,
     },
-    broker::config::BrokerConfig,
     observe::metrics::{ConfirmOutcome, Metrics},
 };
 

@@ -1,29 +1,47 @@
-//! What a file is by its ending: whether it is a document, and its content type.
+//! Media types by the ending of a file's name: documents that are read, and what is written for them.
 
 use std::path::Path;
 
-/// Endings that make a file in a folder a document; a file named by itself may have any.
-pub(crate) const ENDINGS: [&str; 7] = ["pdf", "png", "jpg", "jpeg", "tif", "tiff", "webp"];
+use super::output::{FORMATS, MANIFEST};
 
-/// Whether a path ends like a document.
+/// Endings that make a file in a folder a document, with their media types. A file named by itself may have any ending.
+const DOCUMENTS: [(&str, &str); 7] = [
+    ("pdf", "application/pdf"),
+    ("png", "image/png"),
+    ("jpg", "image/jpeg"),
+    ("jpeg", "image/jpeg"),
+    ("tif", "image/tiff"),
+    ("tiff", "image/tiff"),
+    ("webp", "image/webp"),
+];
+
+/// Returns true if a path ends like a document.
 pub(crate) fn is_document(path: &Path) -> bool {
-    ending(path).is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+    let ending = ending(path);
+    DOCUMENTS
+        .iter()
+        .any(|(known, _)| ending.as_deref() == Some(known))
 }
 
-/// The content type of a document or a result.
-pub(crate) fn content_type(path: &Path) -> &'static str {
-    match ending(path).as_deref() {
-        Some("pdf") => "application/pdf",
-        Some("png") => "image/png",
-        Some("jpg" | "jpeg") => "image/jpeg",
-        Some("tif" | "tiff") => "image/tiff",
-        Some("webp") => "image/webp",
-        Some("md") => "text/markdown; charset=utf-8",
-        Some("jsonl") => "application/x-ndjson",
-        Some("html") => "text/html; charset=utf-8",
-        Some("json") => "application/json",
-        _ => "application/octet-stream",
-    }
+/// The reason why a folder or a prefix is an input without documents.
+pub(crate) fn no_documents() -> String {
+    let endings = DOCUMENTS.map(|(ending, _)| ending);
+    format!("no documents in it ({})", endings.join(", "))
+}
+
+/// The media type of a document or of a result.
+pub(crate) fn media_type(path: &Path) -> &'static str {
+    let ending = ending(path).unwrap_or_default();
+    let outputs = FORMATS
+        .iter()
+        .copied()
+        .map(|format| (format.ending, format.media_type));
+    DOCUMENTS
+        .into_iter()
+        .chain(outputs)
+        .chain([MANIFEST])
+        .find(|(known, _)| known.rsplit('.').next() == Some(&ending))
+        .map_or("application/octet-stream", |(_, media_type)| media_type)
 }
 
 fn ending(path: &Path) -> Option<String> {
@@ -36,16 +54,30 @@ mod tests {
 
     #[test]
     fn every_ending_has_a_type() {
-        for ending in ENDINGS {
+        for (ending, expected) in DOCUMENTS {
             for name in [
                 format!("a.{ending}"),
                 format!("a.{}", ending.to_uppercase()),
             ] {
                 let path = Path::new(&name);
                 assert!(is_document(path));
-                assert_ne!(content_type(path), "application/octet-stream");
+                assert_eq!(media_type(path), expected);
             }
         }
         assert!(!is_document(Path::new("pdf")) && !is_document(Path::new("a.pdf.txt")));
+    }
+
+    #[test]
+    fn results_have_the_types_of_their_outputs() {
+        for (name, expected) in [
+            ("a.md", "text/markdown; charset=utf-8"),
+            ("a.pages.jsonl", "application/x-ndjson"),
+            ("a.html", "text/html; charset=utf-8"),
+            ("a.json", "application/json"),
+            ("a.images/0001.jpg", "image/jpeg"),
+            ("a", "application/octet-stream"),
+        ] {
+            assert_eq!(media_type(Path::new(name)), expected, "{name}");
+        }
     }
 }

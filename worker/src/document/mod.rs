@@ -3,3 +3,4 @@
 pub(crate) mod manifest;
 pub(crate) mod media_type;
 pub(crate) mod output;
+pub(crate) mod walk;

@@ -54,19 +54,19 @@ fn difference(value: &Value, default: &Value) -> Value {
     let (Value::Object(members), Value::Object(defaults)) = (value, default) else {
         return value.clone();
     };
-    let changed = members.iter().filter_map(|(name, value)| {
-        match defaults.get(name) {
+    let changed = members
+        .iter()
+        .filter_map(|(name, value)| match defaults.get(name) {
             Some(default) if default == value => None,
             Some(default) => Some((name.clone(), difference(value, default))),
             None => Some((name.clone(), value.clone())),
-        }
-    });
+        });
     Value::Object(changed.collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use recto_schemas::{DocumentLimits, Dtype, GotMode, GotOptions};
+    use recto_schemas::{DocumentLimits, Dtype, EngineName, GotMode, GotOptions, GotRuntime};
 
     use super::*;
 
@@ -98,64 +98,80 @@ mod tests {
         };
         assert_ne!(base, with(no_markers));
         let few_pages = DocumentLimits {
-            max_pages: 3,
+            max_pages: 3.try_into().unwrap(),
             ..DocumentLimits::default()
         };
         assert_ne!(base, limited(few_pages));
 
         let patient = DocumentLimits {
-            page_timeout_s: 99.0,
-            document_timeout_s: 99.0,
-            max_raster_mib: 99,
-            max_document_bytes: 99,
+            page_timeout: "99s".parse().unwrap(),
+            read_timeout: "99s".parse().unwrap(),
+            document_timeout: "99s".parse().unwrap(),
+            rasterizer_memory: "99MiB".parse().unwrap(),
+            max_document_size: "99B".parse().unwrap(),
             ..DocumentLimits::default()
         };
         assert_eq!(base, limited(patient));
     }
 
-    #[test]
-    fn what_only_got_looks_at_counts_where_got_reads() {
-        let of = |engine: EngineName, got: GotOptions| {
-            let options = Options {
-                engine,
-                got,
-                ..Options::default()
-            };
-            Fingerprint::new(&source("1"), &options, "m")
+    fn of_got(got: GotOptions) -> Fingerprint {
+        let options = Options {
+            engine: EngineName::Got,
+            got: Some(got),
+            ..Options::default()
         };
-        let usual = GotOptions::default;
-        let plain = || GotOptions {
+        Fingerprint::new(&source("1"), &options, "m")
+    }
+
+    #[test]
+    fn of_gots_options_those_that_change_the_text_count() {
+        let plain = GotOptions {
             mode: GotMode::Plain,
-            ..usual()
+            ..GotOptions::default()
         };
         let on = |dtype: Dtype, device: &str, batch: u32| GotOptions {
-            dtype: Some(dtype),
-            device: Some(device.to_owned()),
-            batch: Some(batch),
-            ..usual()
+            runtime: GotRuntime {
+                dtype: Some(dtype),
+                device: Some(device.parse().unwrap()),
+                ..GotRuntime::default()
+            },
+            batch_size: Some(batch.try_into().unwrap()),
+            ..GotOptions::default()
         };
-        let (got, ppocr) = (EngineName::Got, EngineName::Ppocr);
-        assert_eq!(of(ppocr, usual()), of(ppocr, plain()));
-        assert_eq!(of(ppocr, usual()), of(ppocr, on(Dtype::Q8, "cpu", 1)));
-        assert_ne!(of(got, usual()), of(got, plain()));
+        assert_ne!(of_got(GotOptions::default()), of_got(plain));
         assert_eq!(
-            of(got, on(Dtype::F32, "cpu", 1)),
-            of(got, on(Dtype::F32, "cuda:0", 64))
+            of_got(on(Dtype::F32, "cpu", 1)),
+            of_got(on(Dtype::F32, "cuda:0", 64))
         );
         assert_ne!(
-            of(got, on(Dtype::F32, "cpu", 1)),
-            of(got, on(Dtype::Q8, "cpu", 1))
+            of_got(on(Dtype::F32, "cpu", 1)),
+            of_got(on(Dtype::Q8, "cpu", 1))
         );
     }
 
-    /// Results stored by earlier versions are found again.
+    /// An option that is added with a default changes none of these, so that results stored by earlier versions are
+    /// found again.
     #[test]
-    fn the_identity_of_a_ppocr_job_stays_what_it_was() {
-        let identity = Fingerprint::new(&source("1"), &Options::default(), "m");
-        assert_eq!(
-            identity.as_str(),
-            "1561c560db339887dea39f82a3ce9ac0fe197a9dc57776ab49f223fa90b40c8a"
-        );
+    fn the_fingerprint_of_each_engines_defaults_stays_what_it_was() {
+        for (engine, pinned) in [
+            (EngineName::Ppocr, "PIN_PPOCR"),
+            (EngineName::Got, "PIN_GOT"),
+        ] {
+            let options = Options::defaults_of(engine);
+            let fingerprint = Fingerprint::new(&source("1"), &options, "m");
+            assert_eq!(fingerprint.as_str(), pinned, "{engine}");
+        }
+        let asked = Options {
+            html: true,
+            dpi: Some(200.try_into().unwrap()),
+            limits: DocumentLimits {
+                max_pages: 3.try_into().unwrap(),
+                ..DocumentLimits::default()
+            },
+            ..Options::default()
+        };
+        let fingerprint = Fingerprint::new(&source("1"), &asked, "m");
+        assert_eq!(fingerprint.as_str(), "PIN_ASKED");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{
     read::WrittenResult,
 };
 use crate::{
-    document::media_type::content_type,
+    document::media_type::media_type,
     document::output,
     observe::metrics::TransferDirection,
     store::{ObjectStore, PutOutcome, StoreUri, WriteCondition},
@@ -69,7 +69,7 @@ pub(super) async fn keep(
     }
     let results = written.results();
     let manifest = format!("{NAME}.json");
-    let mut files = output::files(&results, &manifest)
+    let mut files = output::result_files(&results, &manifest)
         .map_err(|error| JobFailure::work(FailureStage::Store, &error))?;
     // The manifest is the last.
     files.push((manifest.clone(), results.join(&manifest)));
@@ -83,7 +83,7 @@ pub(super) async fn keep(
         let bytes = path.metadata().map_or(0, |about| about.len());
         let stored = parts
             .stores
-            .put(&to, &path, content_type(Path::new(&name)), condition)
+            .put(&to, &path, media_type(Path::new(&name)), condition)
             .await
             .map_err(failed)?;
         if matches!(stored, PutOutcome::AlreadyThere) {

@@ -11,8 +11,10 @@ pub(crate) mod message;
 pub(crate) mod plan;
 // What makes a result the result of its document and options.
 mod identity;
-// Where a result is kept, and who works on it in this process.
+// Where a result is kept.
 pub(crate) mod place;
+// Who works on it in this process.
+pub(crate) mod keyed_lock;
 // From the document's bytes to its files in the work folder.
 mod read;
 // From the work folder to the store, the manifest last.
@@ -38,8 +40,9 @@ use crate::{
     store::{ObjectStore, ObjectStores, ObjectVersion},
 };
 use failure::{FailureStage, JobFailure};
-use place::{KeyedLock, OutputPath};
-use plan::{ValidatedJob, WorkerLimits};
+use keyed_lock::KeyedLock;
+use place::OutputPath;
+use plan::ValidatedJob;
 
 /// What jobs are done with; one for the whole process.
 pub(crate) struct JobContext {
@@ -47,9 +50,10 @@ pub(crate) struct JobContext {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) rasterizer: Rasterizer,
     pub(crate) work: ScratchDir,
-    pub(crate) bounds: WorkerLimits,
+    pub(crate) limits: DocumentLimits,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) under_way: KeyedLock,
+    /// Held, by the result's folder, while the result is made.
+    pub(crate) results_in_flight: KeyedLock,
 }
 
 /// A job with a stored result.
@@ -77,7 +81,7 @@ pub(crate) async fn run(
 ) -> Result<JobOutcome, JobFailure> {
     let (plan, source, place) = locate(parts, job).await?;
     // A job that came again while it is still at work here waits, and finds its result.
-    let _turn = parts.under_way.enter(&place).await;
+    let _turn = parts.results_in_flight.lock(&place.folder()).await;
     let stored = keep::stored(parts, &place).await?;
     let again = job.force && stored.as_ref().is_some_and(|m| !is_by(m, job));
     if let (Some(manifest), false) = (stored, again) {
@@ -104,7 +108,7 @@ async fn locate(
     parts: &JobContext,
     job: &Job,
 ) -> Result<(ValidatedJob, ResultSource, OutputPath), JobFailure> {
-    let plan = ValidatedJob::new(job, &parts.bounds, parts.engine.as_ref())?;
+    let plan = ValidatedJob::new(job, &parts.limits, parts.engine.as_ref())?;
     let found = parts
         .stores
         .stat(&plan.source, &plan.pin)

@@ -20,9 +20,7 @@ pub(crate) fn result(
         id: job.id.clone(),
         state: ended.state,
         source: ended.source.clone(),
-        outputs: ended
-            .place
-            .outputs(!manifest.pages.is_empty(), manifest.options.html),
+        outputs: ended.place.outputs(manifest),
         identity: ended.place.identity().as_str().to_owned(),
         engine: manifest.engine.clone(),
         model: manifest.model.clone(),

@@ -1,19 +1,16 @@
-//! [`OutputPath`]: where a result is kept; [`KeyedLock`]: who works on it in this process.
+//! [`OutputPath`]: the place of a result in the store.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
-};
-
-use recto_schemas::{OutputUris, ResultSource};
-use tokio::sync::OwnedMutexGuard;
+use recto_schemas::{Manifest, OutputUris, ResultSource};
 
 use super::{
     failure::{FailureStage, JobFailure},
     identity::Fingerprint,
     plan::ValidatedJob,
 };
-use crate::store::{StoreUri, StoreUriError, source_folder};
+use crate::{
+    document::output::{FORMATS, MANIFEST},
+    store::{StoreUri, StoreUriError, source_folder},
+};
 
 /// What results are called in their folder.
 pub(super) const NAME: &str = "document";
@@ -50,6 +47,11 @@ impl OutputPath {
         Ok(Self { folder, identity })
     }
 
+    /// The folder's URI: what else is kept there is another result of the same document and options.
+    pub(super) fn folder(&self) -> String {
+        self.folder.to_string()
+    }
+
     pub(crate) fn identity(&self) -> &Fingerprint {
         &self.identity
     }
@@ -59,35 +61,21 @@ impl OutputPath {
         self.folder.join(below)
     }
 
-    /// URIs of what is stored for a document that has pages or not, with a review page or not.
-    pub(crate) fn outputs(&self, any_page: bool, html: bool) -> OutputUris {
+    /// URIs of what is stored for a document. One without any page has only its manifest.
+    pub(crate) fn outputs(&self, manifest: &Manifest) -> OutputUris {
         let uri = |ending: &str| format!("{}/{NAME}.{ending}", self.folder);
-        OutputUris {
-            manifest: uri("json"),
-            markdown: any_page.then(|| uri("md")),
-            pages: any_page.then(|| uri("pages.jsonl")),
-            html: (any_page && html).then(|| uri("html")),
-        }
-    }
-}
-
-/// Results that are being made in this process: each by one job at a time.
-#[derive(Debug, Default)]
-pub(crate) struct KeyedLock(Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>);
-
-impl KeyedLock {
-    /// Waits until no other job makes the result of this place.
-    pub(super) async fn enter(&self, place: &OutputPath) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut map = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            map.retain(|_, lock| lock.strong_count() > 0);
-            let known = map.get(&place.folder.to_string()).and_then(Weak::upgrade);
-            known.unwrap_or_else(|| {
-                let lock = Arc::new(tokio::sync::Mutex::new(()));
-                map.insert(place.folder.to_string(), Arc::downgrade(&lock));
-                lock
-            })
+        let mut uris = OutputUris {
+            manifest: uri(MANIFEST.0),
+            ..OutputUris::default()
         };
-        lock.lock_owned().await
+        if !manifest.pages.is_empty() {
+            for format in FORMATS
+                .iter()
+                .filter(|format| (format.is_wanted)(&manifest.options))
+            {
+                *(format.uri)(&mut uris) = Some(uri(format.ending));
+            }
+        }
+        uris
     }
 }

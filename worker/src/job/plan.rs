@@ -96,7 +96,10 @@ mod tests {
         assert!(validated(|_| {}).is_ok());
         let failure = validated(|job| job.options.got = Some(GotOptions::default())).unwrap_err();
         let said = failure.to_string();
-        assert!(said.contains("options.got") && said.contains("leave them out"), "{said}");
+        assert!(
+            said.contains("options.got") && said.contains("leave them out"),
+            "{said}"
+        );
         // What a job says of the engine in its options counts for nothing: `engine` does.
         assert!(validated(|job| job.options.engine = EngineName::Got).is_ok());
         assert!(validated(|job| job.engine = Some("got".to_owned())).is_err());
@@ -109,7 +112,10 @@ mod tests {
             ..DocumentLimits::DEFAULT
         };
         let job = validated(|job| job.options.limits.max_pages = 3.try_into().unwrap());
-        assert_eq!(job.unwrap().options.limits.lower(&limits).max_pages.get(), 3);
+        assert_eq!(
+            job.unwrap().options.limits.lower(&limits).max_pages.get(),
+            3
+        );
     }
 
     #[test]

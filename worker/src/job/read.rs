@@ -20,7 +20,10 @@ use super::{
     place::NAME,
 };
 use crate::{
-    document::manifest, document::output::ResultFolder, observe::logging, os::scratch::JobDir,
+    document::manifest,
+    document::output::{ResultFolder, ResultName},
+    observe::logging,
+    os::scratch::JobDir,
 };
 
 /// A fetched document, and what to do with it.
@@ -83,16 +86,13 @@ impl ReadTask {
             bytes: self.source.bytes,
             sha256: Some(manifest::sha256(&mut file).map_err(work)?),
         };
-        let results = results(self.folder.path());
-        let title = self
-            .source
-            .uri
-            .rsplit('/')
-            .next()
-            .unwrap_or(NAME)
-            .to_owned();
-        let mut output =
-            ResultFolder::create(&results, NAME, &title, self.options.html).map_err(work)?;
+        let title = self.source.uri.rsplit('/').next().unwrap_or(NAME);
+        let name = ResultName {
+            folder: results(self.folder.path()),
+            stem: NAME.to_owned(),
+            title: title.to_owned(),
+        };
+        let mut output = ResultFolder::create(name, &self.options).map_err(work)?;
         let outcome = {
             let mut sink = ObservedSink {
                 output: &mut output,
@@ -175,9 +175,9 @@ impl PageSink for ObservedSink<'_> {
     fn page(&mut self, page: PageResult) -> io::Result<()> {
         self.parts.metrics.page(&page.summary);
         logging::page(&page.summary);
-        let written = self.output.written();
+        let written = self.output.written_bytes();
         self.output.page(page)?;
-        let more = self.output.written().saturating_sub(written);
+        let more = self.output.written_bytes().saturating_sub(written);
         self.folder.reservation.grow(more).map_err(io::Error::from)
     }
 }

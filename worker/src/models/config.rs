@@ -49,6 +49,10 @@ pub(crate) struct GotModelConfig {
     pub(crate) model: Option<String>,
 
     /// Sequences decoded at once, such as `8` [default: what memory and processor make best use of]
-    #[arg(long = "got-batch-size", value_name = "N", env = "RECTO_GOT_BATCH_SIZE")]
+    #[arg(
+        long = "got-batch-size",
+        value_name = "N",
+        env = "RECTO_GOT_BATCH_SIZE"
+    )]
     pub(crate) batch_size: Option<BoundedInt<1, 65_536>>,
 }

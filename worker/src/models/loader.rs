@@ -117,7 +117,9 @@ fn ppocr(machine: &MachineConfig) -> anyhow::Result<Arc<dyn Engine>> {
         None => cache(machine)?.join("onnxruntime/libonnxruntime.so"),
     };
     let config = PpOcrConfig {
-        lanes: machine.threads.map_or_else(cores, |threads| threads.get() as usize),
+        lanes: machine
+            .threads
+            .map_or_else(cores, |threads| threads.get() as usize),
         ..PpOcrConfig::new(runtime)
     };
     Ok(Arc::new(PpOcr::load(&models(machine)?, config)?))
@@ -139,7 +141,9 @@ pub(crate) fn rasterizer(machine: &MachineConfig) -> anyhow::Result<Rasterizer> 
     };
     let children = machine
         .rasterizers
-        .map_or(cores().min(MOST_RASTERIZERS), |children| children.get() as usize);
+        .map_or(cores().min(MOST_RASTERIZERS), |children| {
+            children.get() as usize
+        });
     Ok(Rasterizer::new(RasterizerConfig {
         program: PathBuf::from("/proc/self/exe"),
         pdfium,

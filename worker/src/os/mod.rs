@@ -1,7 +1,6 @@
 //! The operating system: signals, the allocator, the terminal, the scratch directory.
 
 pub(crate) mod allocator;
-pub(crate) mod exit_status;
 pub(crate) mod scratch;
 pub(crate) mod signals;
 pub(crate) mod terminal;

@@ -202,7 +202,10 @@ mod tests {
         let fit = |slots, asked| fitted_in(free, &config, wish(slots, Dtype::F32), asked);
         assert_eq!(fit(5, true).unwrap().slots, 5);
         let refused = fit(6, true).unwrap_err().to_string();
-        assert!(refused.contains("--got-batch-size 6 does not fit"), "{refused}");
+        assert!(
+            refused.contains("--got-batch-size 6 does not fit"),
+            "{refused}"
+        );
         assert!(refused.contains("--got-batch-size 5 fits"), "{refused}");
         assert_eq!(fit(6, false).unwrap().slots, 5);
         let refused = fitted_in(1 << 20, &config, wish(4, Dtype::F32), false).unwrap_err();

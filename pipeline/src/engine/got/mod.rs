@@ -74,8 +74,7 @@ pub use self::error::GotError;
 use self::{model::GenerativeModel, read::ReaderContext, schedule::Scheduler};
 use super::{
     DecodeUsage, Engine, EngineError, EngineInfo, EngineMemory, EngineRequest, EngineUsage,
-    PendingResponse, ResponseSender,
-    OptionsError,
+    OptionsError, PendingResponse, ResponseSender,
     queue::{FairQueue, PushError},
 };
 

@@ -47,7 +47,10 @@ mod tests {
         assert_eq!(check(None, None), Ok(()));
         assert_eq!(check(Some(Dtype::Bf16), Some("cuda")), Ok(()));
         let error = check(Some(Dtype::F32), None).unwrap_err();
-        assert!(error.contains("`f32`") && error.contains("`bf16`"), "{error}");
+        assert!(
+            error.contains("`f32`") && error.contains("`bf16`"),
+            "{error}"
+        );
         let error = check(None, Some("cuda:1")).unwrap_err();
         assert!(error.contains("`cuda:1`"), "{error}");
     }

@@ -240,7 +240,7 @@ impl OpenDocument<'_> {
         (mut lease, mut child): (ChildLease<'_, ChildProcess>, ChildProcess),
     ) -> Result<RasterPage, RasterError> {
         let start = Instant::now();
-        let patience = self.patience(cancel);
+        let deadline = self.deadline(cancel);
         let failed = |error: &CallError| self.page_error(error);
         // From here on an error drops the child, and so ends it, unless it is kept.
         lease.served += 1;
@@ -250,7 +250,7 @@ impl OpenDocument<'_> {
             }
         };
         let inspect = ChildRequest::Inspect { page };
-        let facts = match child.call(&inspect, patience).map_err(|e| failed(&e))? {
+        let facts = match child.call(&inspect, deadline).map_err(|e| failed(&e))? {
             ChildReply::Facts(facts) => checked::facts(facts),
             ChildReply::Failed(fault) => {
                 if fault != ChildError::OutOfMemory {
@@ -273,7 +273,7 @@ impl OpenDocument<'_> {
             height: size.height,
             text: plan.text,
         };
-        let text = match child.call(&render, patience).map_err(|e| failed(&e))? {
+        let text = match child.call(&render, deadline).map_err(|e| failed(&e))? {
             ChildReply::Rendered { text } => text,
             ChildReply::Failed(fault) => {
                 if fault != ChildError::OutOfMemory {
@@ -285,7 +285,7 @@ impl OpenDocument<'_> {
         };
         // The size is this side's own, and within the limits.
         let mut rgb = vec![0; size.width as usize * size.height as usize * 3];
-        child.receive(&mut rgb, patience).map_err(|e| failed(&e))?;
+        child.receive(&mut rgb, deadline).map_err(|e| failed(&e))?;
         keep(lease, child);
         let text = (plan.text != TextLayerRequest::None)
             .then(|| checked::lines(text.unwrap_or_default(), size.width, size.height));
@@ -322,13 +322,13 @@ impl OpenDocument<'_> {
             cpu_s: (timeout * 2.0) as u64 + 10,
             password: self.password.clone(),
         };
-        let patience = self.patience(cancel);
+        let deadline = self.deadline(cancel);
         let mut child = self
             .rasterizer
             .starter
             .start(&self.file)
             .map_err(|e| cannot_start(&e))?;
-        match child.call(&ChildRequest::Start(start), patience) {
+        match child.call(&ChildRequest::Start(start), deadline) {
             Ok(ChildReply::Opened {
                 format,
                 pages,
@@ -350,9 +350,9 @@ impl OpenDocument<'_> {
         }
     }
 
-    fn patience<'c>(&self, cancel: &'c CancelToken) -> CallDeadline<'c> {
+    fn deadline<'c>(&self, cancel: &'c CancelToken) -> CallDeadline<'c> {
         CallDeadline {
-            deadline: Instant::now().checked_add(*self.limits.page_timeout),
+            at: Instant::now().checked_add(*self.limits.page_timeout),
             cancel,
         }
     }

@@ -7,27 +7,24 @@
 //! new child with each page.
 
 use std::{
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::MutexGuard,
     time::{Duration, Instant},
 };
 
 use super::{RasterError, process::ChildProcess};
-use crate::cancel::CancelToken;
+use crate::cancel::{CancelToken, Monitor};
 
 /// Pages that a child serves before its place goes to a document that waits and has none.
 const QUANTUM: u32 = 8;
 /// How long an idle child is kept from others while its document is likely to ask again, as it does
 /// between pages.
 const GRACE: Duration = Duration::from_millis(20);
-/// How often a waiting document looks whether it was cancelled, and whether a grace is over.
-const POLL: Duration = Duration::from_millis(25);
 
 /// The children of all documents.
 #[derive(Debug)]
 pub(super) struct ChildPool<C = ChildProcess> {
     most: usize,
-    state: Mutex<PoolState<C>>,
-    changed: Condvar,
+    state: Monitor<PoolState<C>>,
 }
 
 #[derive(Debug)]
@@ -75,22 +72,22 @@ pub(super) struct ChildLease<'p, C> {
 enum PoolTurn<C> {
     Own(IdleChild<C>),
     Room(Option<IdleChild<C>>),
-    Wait,
+    /// Nothing yet; if nobody notifies the pool before, look again at that time.
+    Wait(Option<Instant>),
 }
 
-impl<C> ChildPool<C> {
+impl<C: Send + 'static> ChildPool<C> {
     /// A pool of at most `most` children, at least one.
     pub fn new(most: usize) -> Self {
         Self {
             most: most.max(1),
-            state: Mutex::new(PoolState {
+            state: Monitor::new(PoolState {
                 held: Vec::new(),
                 idle: Vec::new(),
                 waiting: Vec::new(),
                 tickets: 0,
                 documents: 0,
             }),
-            changed: Condvar::new(),
         }
     }
 
@@ -107,6 +104,7 @@ impl<C> ChildPool<C> {
         document: u64,
         cancel: &CancelToken,
     ) -> Result<PoolGrant<'_, C>, RasterError> {
+        let _wakes = self.state.notify_on(cancel);
         let mut state = self.lock();
         state.tickets += 1;
         let me = PoolTicket {
@@ -117,12 +115,14 @@ impl<C> ChildPool<C> {
         loop {
             if cancel.is_cancelled() {
                 state.leave(me);
-                self.changed.notify_all();
+                self.state.notify_all();
                 return Err(RasterError::Cancelled);
             }
             match state.turn(me, self.most, Instant::now()) {
                 PoolTurn::Own(idle) => {
                     state.leave(me);
+                    // Another may be the first in line now.
+                    self.state.notify_all();
                     let lease = self.lease(document, idle.served);
                     return Ok(PoolGrant::Child(lease, idle.child));
                 }
@@ -132,15 +132,10 @@ impl<C> ChildPool<C> {
                     drop(state);
                     // Ends the other document's child before a new one starts.
                     drop(evicted);
-                    self.changed.notify_all();
+                    self.state.notify_all();
                     return Ok(PoolGrant::Room(self.lease(document, 0)));
                 }
-                PoolTurn::Wait => {
-                    state = self
-                        .changed
-                        .wait_timeout(state, POLL)
-                        .map_or_else(|e| e.into_inner().0, |(state, _)| state);
-                }
+                PoolTurn::Wait(until) => state = self.state.wait(state, until),
             }
         }
     }
@@ -158,7 +153,7 @@ impl<C> ChildPool<C> {
         }
         drop(state);
         drop(gone);
-        self.changed.notify_all();
+        self.state.notify_all();
     }
 
     fn lease(&self, document: u64, served: u32) -> ChildLease<'_, C> {
@@ -169,9 +164,11 @@ impl<C> ChildPool<C> {
             over: false,
         }
     }
+}
 
+impl<C> ChildPool<C> {
     fn lock(&self) -> MutexGuard<'_, PoolState<C>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 
@@ -194,7 +191,7 @@ impl<C> ChildLease<'_, C> {
         };
         drop(state);
         drop(ended);
-        self.pool.changed.notify_all();
+        self.pool.state.notify_all();
     }
 }
 
@@ -202,7 +199,7 @@ impl<C> Drop for ChildLease<'_, C> {
     fn drop(&mut self) {
         if !self.over {
             self.pool.lock().release(self.document);
-            self.pool.changed.notify_all();
+            self.pool.state.notify_all();
         }
     }
 }
@@ -213,7 +210,7 @@ impl<C> PoolState<C> {
             return PoolTurn::Own(self.idle.swap_remove(own));
         }
         if self.next_in_line() != Some(me) {
-            return PoolTurn::Wait;
+            return PoolTurn::Wait(None);
         }
         if self.held.len() < most {
             return PoolTurn::Room(None);
@@ -233,7 +230,7 @@ impl<C> PoolState<C> {
                 self.release(idle.document);
                 PoolTurn::Room(Some(idle))
             }
-            None => PoolTurn::Wait,
+            None => PoolTurn::Wait(self.idle.iter().map(|idle| idle.since + GRACE).min()),
         }
     }
 
@@ -375,7 +372,15 @@ mod tests {
         let (first, second) = (pool.new_document(), pool.new_document());
         let _held = pool.acquire(first, &CancelToken::new()).unwrap();
         let cancel = CancelToken::new();
-        cancel.cancel();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| pool.acquire(second, &cancel).err());
+            while pool.lock().waiting.is_empty() {
+                thread::yield_now();
+            }
+            cancel.cancel();
+            assert_eq!(waiting.join().unwrap(), Some(RasterError::Cancelled));
+        });
+        // A token that was cancelled before does not even begin to wait.
         assert_eq!(
             pool.acquire(second, &cancel).err(),
             Some(RasterError::Cancelled)

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read, Write},
+    net::Shutdown,
     os::{
         fd::OwnedFd,
         unix::{
@@ -12,7 +13,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -24,16 +25,14 @@ use crate::{
     },
 };
 
-/// How often a wait looks at the deadline and the flag.
-const POLL: Duration = Duration::from_millis(20);
-/// How long a child that has hung up may take to end before it is killed.
-const LAST_BREATH: Duration = Duration::from_millis(500);
+/// Time in which a child that has hung up must end; then it is killed.
+const EXIT_GRACE: Duration = Duration::from_millis(500);
 
 /// A running child. Killed when dropped.
 #[derive(Debug)]
 pub(super) struct ChildProcess {
     process: Child,
-    socket: UnixStream,
+    socket: Arc<UnixStream>,
 }
 
 /// Why a child gave no answer.
@@ -41,7 +40,7 @@ pub(super) struct ChildProcess {
 pub(super) enum CallError {
     /// The deadline passed.
     Timeout,
-    /// The flag went up.
+    /// It was cancelled.
     Cancelled,
     /// It ran into its address-space limit.
     OutOfMemory,
@@ -49,11 +48,11 @@ pub(super) enum CallError {
     Crashed(String),
 }
 
-/// How long a call may take, and what ends it before.
+/// The time by which a call must be done, and what ends it before.
 #[derive(Clone, Copy)]
 pub(super) struct CallDeadline<'a> {
-    /// When it ends; never where absent.
-    pub deadline: Option<Instant>,
+    /// No end if absent.
+    pub at: Option<Instant>,
     /// Ends it before.
     pub cancel: &'a CancelToken,
 }
@@ -103,8 +102,6 @@ impl ChildSpawner {
     /// Starts a child on `document`.
     pub fn start(&self, document: &File) -> io::Result<ChildProcess> {
         let (socket, theirs) = UnixStream::pair()?;
-        socket.set_read_timeout(Some(POLL))?;
-        socket.set_write_timeout(Some(POLL))?;
         let (answer, started) = mpsc::sync_channel(1);
         let order = SpawnRequest {
             stdin: document.try_clone()?.into(),
@@ -118,7 +115,10 @@ impl ChildSpawner {
             .send(order)
             .map_err(|_| gone())?;
         let process = started.recv().map_err(|_| gone())??;
-        Ok(ChildProcess { process, socket })
+        Ok(ChildProcess {
+            process,
+            socket: Arc::new(socket),
+        })
     }
 }
 
@@ -136,46 +136,60 @@ impl ChildProcess {
     pub fn call(
         &mut self,
         request: &ChildRequest,
-        patience: CallDeadline<'_>,
+        deadline: CallDeadline<'_>,
     ) -> Result<ChildReply, CallError> {
-        let mut patient = DeadlineStream {
-            socket: &self.socket,
-            patience,
-        };
-        write_message(&mut patient, request)
-            .and_then(|()| read_message(&mut patient))
-            .map_err(|error| self.explain(&error))
+        self.within(deadline, |stream| {
+            write_message(&mut *stream, request)?;
+            read_message(stream)
+        })
     }
 
     /// Fills `buffer` with what the child sends after its answer.
     pub fn receive(
         &mut self,
         buffer: &mut [u8],
-        patience: CallDeadline<'_>,
+        deadline: CallDeadline<'_>,
     ) -> Result<(), CallError> {
-        let mut patient = DeadlineStream {
+        self.within(deadline, |stream| stream.read_exact(buffer))
+    }
+
+    /// Talks to the child until the deadline, or until the token is cancelled. After an error the child is of no use.
+    fn within<T>(
+        &mut self,
+        deadline: CallDeadline<'_>,
+        talk: impl FnOnce(&mut DeadlineStream<'_>) -> io::Result<T>,
+    ) -> Result<T, CallError> {
+        let socket = Arc::clone(&self.socket);
+        // The end of the connection ends a read or write that blocks; the child ends with it.
+        let closes = deadline.cancel.on_cancel(move || {
+            // Fails only if the child has hung up already.
+            let _ = socket.shutdown(Shutdown::Both);
+        });
+        let result = talk(&mut DeadlineStream {
             socket: &self.socket,
-            patience,
-        };
-        patient
-            .read_exact(buffer)
-            .map_err(|error| self.explain(&error))
+            deadline: deadline.at,
+        });
+        drop(closes);
+        // Only now: without the registration the connection of a call that was not cancelled stays open.
+        if deadline.cancel.is_cancelled() {
+            return Err(CallError::Cancelled);
+        }
+        result.map_err(|error| self.explain(&error))
     }
 
     fn explain(&mut self, error: &io::Error) -> CallError {
         match error.kind() {
             io::ErrorKind::TimedOut => CallError::Timeout,
-            io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => CallError::Cancelled,
             io::ErrorKind::InvalidData => {
                 CallError::Crashed("its answer makes no sense".to_owned())
             }
-            _ => self.last_words(),
+            _ => self.exit_reason(),
         }
     }
 
-    /// What a child that hung up died of.
-    fn last_words(&mut self) -> CallError {
-        let until = Instant::now() + LAST_BREATH;
+    /// The reason for which a child that hung up has ended.
+    fn exit_reason(&mut self) -> CallError {
+        let until = Instant::now() + EXIT_GRACE;
         loop {
             match self.process.try_wait() {
                 Ok(Some(status)) => return cause(status),
@@ -219,22 +233,27 @@ fn cause(status: ExitStatus) -> CallError {
 /// A socket that waits no longer than it should.
 struct DeadlineStream<'a> {
     socket: &'a UnixStream,
-    patience: CallDeadline<'a>,
+    deadline: Option<Instant>,
 }
 
 impl DeadlineStream<'_> {
+    /// The time left, as sockets take it: no time-out where there is no deadline.
+    fn left(&self) -> io::Result<Option<Duration>> {
+        let Some(deadline) = self.deadline else {
+            return Ok(None);
+        };
+        match deadline.saturating_duration_since(Instant::now()) {
+            // A time-out of nothing would mean none.
+            Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
+            left => Ok(Some(left)),
+        }
+    }
+
     fn retry<T>(&self, mut step: impl FnMut(&UnixStream) -> io::Result<T>) -> io::Result<T> {
         loop {
-            if self.patience.cancel.is_cancelled() {
-                return Err(io::ErrorKind::ConnectionAborted.into());
-            }
-            if self
-                .patience
-                .deadline
-                .is_some_and(|deadline| Instant::now() >= deadline)
-            {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
+            let left = self.left()?;
+            self.socket.set_read_timeout(left)?;
+            self.socket.set_write_timeout(left)?;
             match step(self.socket) {
                 Err(error)
                     if matches!(

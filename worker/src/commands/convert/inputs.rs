@@ -2,12 +2,16 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
 use crate::{
-    document::media_type::{ENDINGS, is_document},
+    document::{
+        media_type::{is_document, no_documents},
+        output::ResultName,
+        walk::{DocumentWalk, WalkError},
+    },
     store::{StoreError, StoreUri},
 };
 
@@ -28,6 +32,16 @@ impl Input {
     /// The path as the person gave it.
     pub(crate) fn uri(&self) -> String {
         self.path.to_string_lossy().into_owned()
+    }
+
+    /// The name of its results in a folder.
+    pub(crate) fn result_in(&self, folder: &Path) -> ResultName {
+        let title = self.path.file_name();
+        ResultName {
+            folder: folder.to_owned(),
+            stem: self.name.clone(),
+            title: title.map_or_else(|| self.uri(), |title| title.to_string_lossy().into_owned()),
+        }
     }
 
     /// Whether it is standard input.
@@ -51,18 +65,19 @@ pub(crate) fn expand(paths: &[PathBuf], list: &ListObjects<'_>) -> Vec<Input> {
         let folder = if let Some(uri) = uri(path) {
             below(uri, list, &mut found)
         } else if path.is_dir() {
-            walk(path, &mut found);
+            let below = DocumentWalk::new(path, None);
+            found.extend(below.map(|entry| match entry {
+                Ok(path) => (path, None),
+                Err(WalkError { folder, error }) => (folder, Some(error)),
+            }));
             true
         } else {
             found.push((path.clone(), None));
             false
         };
         if folder && found.len() == before {
-            let why = format!("no documents in it ({})", ENDINGS.join(", "));
-            found.push((
-                path.clone(),
-                Some(io::Error::new(io::ErrorKind::NotFound, why)),
-            ));
+            let error = io::Error::new(io::ErrorKind::NotFound, no_documents());
+            found.push((path.clone(), Some(error)));
         }
     }
     named(found)
@@ -126,24 +141,6 @@ fn below(uri: &str, list: &ListObjects<'_>, found: &mut Vec<(PathBuf, Option<io:
     true
 }
 
-fn walk(folder: &Path, found: &mut Vec<(PathBuf, Option<io::Error>)>) {
-    let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-    let mut entries = match entries {
-        Ok(entries) => entries,
-        Err(error) => return found.push((folder.to_owned(), Some(error))),
-    };
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        // A link to a directory could lead back up; one to a file is a file.
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            walk(&path, found);
-        } else if path.is_file() && is_document(&path) {
-            found.push((path, None));
-        }
-    }
-}
-
 /// A name for each path's results: the file name without its ending; with it where several share that;
 /// with a number where even that is taken.
 fn names(paths: &[&Path]) -> Vec<String> {
@@ -192,6 +189,8 @@ fn names(paths: &[&Path]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

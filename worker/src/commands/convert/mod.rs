@@ -1,5 +1,6 @@
 //! `recto convert`: inputs to a folder of results, or to standard output.
 
+mod args;
 // Which documents are meant, and what their results are called.
 mod inputs;
 // Documents from an object store and results into one.
@@ -22,17 +23,25 @@ use std::{
 };
 
 use anyhow::Context;
-use recto_pipeline::{cancel::CancelToken, engine::Engine};
+use recto_pipeline::{
+    cancel::CancelToken,
+    engine::{Engine, resolve},
+};
 use recto_schemas::{DocumentState, Options};
 use serde::Serialize;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    cli::{ConvertArgs, EXIT_FAILED, EXIT_STOPPED, RunArgs},
+    commands::{EXIT_FAILED, args::RunArgs},
     models::hub::ProgressReporter,
     models::loader,
-    os::allocator,
+    os::{
+        allocator,
+        signals::{self, EXIT_STOPPED},
+    },
     store::StoreUri,
 };
+pub(crate) use args::{ConvertArgs, NOTES};
 pub(crate) use inputs::{Input, expand, files};
 use objects::BlockingStore;
 use one::DocumentOutcome;
@@ -43,13 +52,18 @@ pub(crate) use progress::ProgressDisplay;
 /// ends or waits for its slowest page.
 const DOCUMENTS_AT_ONCE: usize = 3;
 
+/// Threads that wait for the network.
+const RUNTIME_THREADS: usize = 2;
+
 /// Converts the inputs.
 ///
 /// # Errors
 /// What keeps every input from being converted: no model, no PDFium, no output folder.
 pub(crate) fn run(arguments: &ConvertArgs) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
-    let cancel = stop_on_signals()?;
+    let runtime = runtime()?;
+    let _entered = runtime.enter();
+    let cancel = cancel_on_signal()?;
     let mut options = arguments.run.options();
     let objects = BlockingStore::new(&arguments.store)?;
     let prefix = arguments.output.as_deref().and_then(inputs::uri);
@@ -95,8 +109,8 @@ pub(crate) fn engine(run: &RunArgs, options: &mut Options) -> anyhow::Result<Arc
         true => ProgressReporter::Nobody,
         false => ProgressReporter::Person,
     };
-    let engine = loader::engine(options.engine, &run.machine, &run.got(), tell)?;
-    options.got.batch = engine.info().batch;
+    let engine = loader::engine(options.engine, &run.machine, &run.got.runtime, tell)?;
+    resolve(engine.as_ref(), options)?;
     Ok(engine)
 }
 
@@ -145,17 +159,21 @@ pub(crate) fn convert_all(
     ended.into_iter().map(|(_, ended)| ended).collect()
 }
 
-/// A flag that Ctrl-C and SIGTERM raise; a second signal ends the process.
-pub(crate) fn stop_on_signals() -> anyhow::Result<CancelToken> {
+/// A runtime for signals and stores; the documents of a run share its threads.
+pub(crate) fn runtime() -> anyhow::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(RUNTIME_THREADS)
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}
+
+/// A token that the first signal cancels.
+pub(crate) fn cancel_on_signal() -> anyhow::Result<CancelToken> {
     let cancel = CancelToken::new();
-    let raised = cancel.clone();
-    ctrlc::set_handler(move || {
-        if raised.is_cancelled() {
-            std::process::exit(i32::from(EXIT_STOPPED));
-        }
-        raised.cancel();
-    })
-    .context("cannot listen for signals")?;
+    let cancelled = cancel.clone();
+    signals::on_first_signal(signals::TERMINAL, move |_| cancelled.cancel())
+        .context("cannot listen for signals")?;
     Ok(cancel)
 }
 

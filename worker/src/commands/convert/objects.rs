@@ -4,52 +4,38 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use anyhow::Context;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use recto_pipeline::cancel::CancelToken;
-use tokio::{
-    runtime::{Builder, Runtime},
-    time,
-};
+use tokio::{runtime::Handle, sync::oneshot};
 
 use crate::{
-    cli::StoreConfig,
-    document::media_type::content_type,
+    document::media_type::media_type,
     document::output,
     store::{
         ErrorCause, ObjectStore as _, ObjectStores, ObjectVersion, StoreError, StoreUri,
-        WriteCondition,
+        WriteCondition, config::StoreConfig,
     },
 };
-
-/// Threads that wait for the network; the documents of a run share them.
-const THREADS: usize = 2;
 
 /// Files of one result on their way at once: a review page has many small images.
 const FILES_AT_ONCE: usize = 4;
 
-/// How often a download looks whether the run was stopped.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-
 /// The stores, and the threads that wait for them.
 pub(crate) struct BlockingStore {
-    runtime: Runtime,
+    runtime: Handle,
     stores: ObjectStores,
 }
 
 impl BlockingStore {
     /// Nothing is asked yet.
     pub(super) fn new(arguments: &StoreConfig) -> anyhow::Result<Self> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .enable_all()
-            .build()
-            .context("cannot start the threads for the store")?;
         let stores = ObjectStores::new(arguments, None)?;
-        Ok(Self { runtime, stores })
+        Ok(Self {
+            runtime: Handle::current(),
+            stores,
+        })
     }
 
     /// Whether results can go to `prefix`, as far as a look shows it: better known before hours of work.
@@ -90,15 +76,15 @@ impl BlockingStore {
             self.stores.fetch(at, &pin, most_bytes, copy.path()).await?;
             copy.reopen().map_err(local)
         };
-        let stopped = async {
-            while !cancel.is_cancelled() {
-                time::sleep(LOOK_EVERY).await;
-            }
-        };
+        let (sender, stopped) = oneshot::channel();
+        let _wakes = cancel.on_cancel(move || {
+            // Nobody waits any more if the download is done.
+            let _ = sender.send(());
+        });
         self.runtime.block_on(async {
             tokio::select! {
                 fetched = fetched => Some(fetched),
-                () = stopped => None,
+                Ok(()) = stopped => None,
             }
         })
     }
@@ -112,7 +98,7 @@ impl BlockingStore {
         prefix: &StoreUri,
     ) -> Result<(), StoreError> {
         let manifest = format!("{name}.json");
-        let files = output::files(folder, &manifest)
+        let files = output::result_files(folder, &manifest)
             .map_err(|error| StoreError::new(prefix, error.into()))?;
         self.runtime.block_on(async {
             stream::iter(files)
@@ -133,7 +119,7 @@ impl BlockingStore {
             .put(
                 &at,
                 &path,
-                content_type(Path::new(&file)),
+                media_type(Path::new(&file)),
                 WriteCondition::Always,
             )
             .await

@@ -19,7 +19,7 @@ use recto_schemas::{DocumentState, Manifest, Options, PageSummary, Reason, Sourc
 use super::{inputs::Input, objects::BlockingStore, progress::ProgressDisplay};
 use crate::{
     document::manifest,
-    document::output::{self, ResultFolder, Stdout},
+    document::output::{self, ResultFolder, StdoutWriter},
     store::{ErrorCause, StoreUri},
 };
 
@@ -240,11 +240,7 @@ fn to_folder(
         Err(failure) => return Some(failed(source, failure, context, Some((folder, input)))),
     };
     let started = Instant::now();
-    let title = input
-        .path
-        .file_name()
-        .map_or_else(|| input.uri(), |n| n.to_string_lossy().into_owned());
-    let mut output = match ResultFolder::create(folder, &input.name, &title, context.options.html) {
+    let mut output = match ResultFolder::create(input.result_in(folder), context.options) {
         Ok(output) => output,
         Err(error) => return Some(failed(source, not_written(&error), context, None)),
     };
@@ -269,7 +265,7 @@ fn to_stdout(
     (progress, cancel): (&ProgressDisplay, &CancelToken),
 ) -> Option<DocumentOutcome> {
     let title = context.several.then(|| source.uri.clone());
-    let mut output = Stdout::new(title.filter(|_| context.options.page_markers));
+    let mut output = StdoutWriter::new(title.filter(|_| context.options.page_markers));
     let result = read(file, context, &mut output, (progress, cancel));
     let reader_left = match &result {
         Err(ReadError::Cancelled) => return None,
@@ -313,7 +309,7 @@ fn failed(
     manifest.failure = Some(failure);
     let mut ended = summary(&manifest);
     if let Some((folder, input)) = output
-        && let Err(error) = output::write_manifest(folder, &input.name, &manifest)
+        && let Err(error) = output::write_manifest(&input.result_in(folder), &manifest)
     {
         ended.failure = Some(not_written(&error));
     }

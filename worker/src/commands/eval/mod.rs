@@ -1,5 +1,6 @@
 //! `recto eval`: documents whose text is known, read as `recto convert` reads them, and scored.
 
+mod args;
 // Which documents, and what is known to stand in them.
 mod data;
 // What was read of a document, and how it compares.
@@ -18,10 +19,12 @@ use recto_pipeline::{cancel::CancelToken, eval::total, image::rasterizer::Raster
 use recto_schemas::{EvalCase, EvalChunk, EvalReport, ModelInfo, Options, Reason};
 
 use crate::{
-    cli::{EXIT_FAILED, EXIT_STOPPED, EvalArgs},
+    commands::EXIT_FAILED,
     commands::convert::{self, ConvertReport, DocumentTarget, Input, ProgressDisplay, ReadContext},
     models::loader,
+    os::signals::EXIT_STOPPED,
 };
+pub(crate) use args::{EvalArgs, NOTES};
 use data::EvalSample;
 use pictures::CaseImages;
 use reading::{ComparisonOptions, Prediction};
@@ -47,7 +50,9 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
         let (whole, pictures) = results::merged(&arguments.merge)?;
         return ended(&whole, &arguments.output, worst, &pictures);
     };
-    let cancel = convert::stop_on_signals()?;
+    let runtime = convert::runtime()?;
+    let _entered = runtime.enter();
+    let cancel = convert::cancel_on_signal()?;
     let chunk = (arguments.chunk_idx, arguments.num_chunks);
     let (samples, without) = data::samples(data, arguments.images.as_deref(), chunk)?;
     if without > 0 && !arguments.run.quiet {

@@ -1,5 +1,7 @@
 //! `recto queues`: makes the queues at the broker, and says how full they are.
 
+mod args;
+
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -9,13 +11,15 @@ use serde_json::json;
 
 use crate::{
     broker::{
+        config::BrokerConfig,
         connection::connect,
         error::BrokerError,
         topology::{self, DeclareOutcome, QueueDepth, QueueRole, QueueSpec, QueueTopology},
     },
-    broker::config::BrokerConfig,
-    os::exit_status::EXIT_FAILED,
+    commands::EXIT_FAILED,
 };
+
+pub(crate) use args::QueuesCommand;
 
 /// Runs `recto queues`.
 pub(crate) fn run(arguments: &QueuesCommand) -> anyhow::Result<ExitCode> {

@@ -9,7 +9,7 @@ use crate::{broker::config::BrokerConfig, commands::args::word};
 
 /// Arguments of `recto results`.
 #[derive(Debug, Args)]
-pub(crate) struct ResultArgs {
+pub(crate) struct ResultsArgs {
     /// Only documents of one batch, such as `1911`; messages of others stay in their queues
     #[arg(long, value_name = "WORD", env = "RECTO_BATCH", value_parser = word)]
     pub(crate) batch: Option<String>,

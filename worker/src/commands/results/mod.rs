@@ -1,8 +1,9 @@
-//! `recto result`: what became of the jobs, one line a document, as it ends.
+//! `recto results`: what became of the jobs, one line a document, as it ends.
 //!
 //! A result is acknowledged once its line is printed. Everything else, dead letters and what other batches get, is
 //! left unacknowledged and goes back to its queue with the end of the connection.
 
+mod args;
 // What a message says of a document.
 mod news;
 // How many documents have ended, and how.
@@ -16,6 +17,7 @@ use std::{
 
 use anyhow::Context;
 use lapin::Connection;
+use recto_schemas::options::spelled;
 use tokio::{
     task::block_in_place,
     time::{Instant, sleep, sleep_until},
@@ -29,10 +31,11 @@ use crate::{
         error::BrokerError,
         topology::{self, QueueRole, QueueTopology},
     },
-    cli::{EXIT_FAILED, EXIT_STOPPED, ResultArgs, duration::spelled},
-    os::signals,
+    commands::EXIT_FAILED,
+    os::signals::{self, EXIT_STOPPED},
     os::terminal::one_line,
 };
+pub(crate) use args::{NOTES, ResultsArgs};
 use news::{LineFormat, ResultMessage};
 use tally::ResultTally;
 
@@ -42,11 +45,11 @@ const MOST_LEFT: u16 = 50_000;
 /// Results that are fetched ahead where each is taken off the queue.
 const FETCHED_AHEAD: u16 = 256;
 
-/// Runs `recto result`.
+/// Runs `recto results`.
 ///
 /// # Errors
 /// What keeps results from being followed.
-pub(crate) fn run(arguments: &ResultArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &ResultsArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     let ended = runtime.block_on(follow(arguments));
     runtime.shutdown_background();
@@ -75,8 +78,11 @@ enum ConnectionEnd {
     Full,
 }
 
-async fn follow(arguments: &ResultArgs) -> anyhow::Result<ExitCode> {
-    let stop = signals::on_signals()?;
+async fn follow(arguments: &ResultsArgs) -> anyhow::Result<ExitCode> {
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    signals::on_first_signal(signals::TERMINAL, move |_| stopped.cancel())
+        .context("cannot listen for signals")?;
     let deadline = arguments.timeout.map(|time| Instant::now() + time);
     let mut follower = ResultFollower {
         arguments,
@@ -125,7 +131,7 @@ async fn until(deadline: Option<Instant>) {
 
 /// Follows both queues.
 struct ResultFollower<'a> {
-    arguments: &'a ResultArgs,
+    arguments: &'a ResultsArgs,
     topology: QueueTopology,
     tally: ResultTally,
     lines: LineFormat,
@@ -340,7 +346,7 @@ impl ResultFollower<'_> {
                 format!("{queue} holds more than the {MOST_LEFT} results that can be looked at")
             }
             false => format!(
-                "{queue} begins with {MOST_LEFT} results of other batches; take those off first (recto result --batch OTHER)"
+                "{queue} begins with {MOST_LEFT} results of other batches; take those off first (recto results --batch OTHER)"
             ),
         }
     }

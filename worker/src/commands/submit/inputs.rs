@@ -18,7 +18,10 @@ use tokio::{
 };
 
 use crate::{
-    document::media_type::{ENDINGS, is_document},
+    document::{
+        media_type::{is_document, no_documents},
+        walk::{DocumentWalk, WalkError},
+    },
     store::{ObjectStore as _, ObjectStores, StoreError, StoreUri},
 };
 
@@ -157,43 +160,30 @@ impl InputWalk<'_> {
         if !real.is_dir() {
             return self.file(&real, &name);
         }
-        match self.walk(&real, &name)? {
-            0 => self.nothing(&input),
-            _ => Ok(()),
-        }
-    }
-
-    /// Finds what is below a folder, by name, and says how much. The names of one folder are held.
-    fn walk(&self, folder: &Path, name: &Path) -> Result<u64, ReceiverGone> {
-        let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-        let mut entries = match entries {
-            Ok(entries) => entries,
-            Err(error) => {
-                self.trouble(&folder.to_string_lossy(), error.to_string())?;
-                return Ok(1);
-            }
-        };
-        entries.sort_by_key(fs::DirEntry::file_name);
-        let mut count = 0;
-        for entry in entries {
-            let (path, name) = (entry.path(), name.join(entry.file_name()));
-            // A link to a folder could lead back up; one to a file is a file.
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                if !self.is_output(&path) {
-                    count += self.walk(&path, &name)?;
+        let mut any = false;
+        for entry in DocumentWalk::new(&real, self.output_folder()) {
+            any = true;
+            match entry {
+                Ok(path) => {
+                    let below = path.strip_prefix(&real).unwrap_or(&path);
+                    self.file(&path, &name.join(below))?;
                 }
-            } else if path.is_file() && is_document(&path) {
-                self.file(&path, &name)?;
-                count += 1;
+                Err(WalkError { folder, error }) => {
+                    self.trouble(&folder.to_string_lossy(), error.to_string())?;
+                }
             }
         }
-        Ok(count)
+        match any {
+            true => Ok(()),
+            false => self.nothing(&input),
+        }
     }
 
-    fn is_output(&self, folder: &Path) -> bool {
+    /// The folder of the results, if it is on this machine.
+    fn output_folder(&self) -> Option<&Path> {
         match &self.search.output {
-            StoreUri::File { path } => Path::new(path) == folder,
-            StoreUri::S3 { .. } => false,
+            StoreUri::File { path } => Some(Path::new(path)),
+            StoreUri::S3 { .. } => None,
         }
     }
 
@@ -255,10 +245,7 @@ impl InputWalk<'_> {
     }
 
     fn nothing(&self, input: &str) -> Result<(), ReceiverGone> {
-        self.trouble(
-            input,
-            format!("no documents in it ({})", ENDINGS.join(", ")),
-        )
+        self.trouble(input, no_documents())
     }
 
     fn document(

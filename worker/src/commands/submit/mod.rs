@@ -1,6 +1,7 @@
 //! `recto submit`: documents to jobs in the queue. What is found goes on its way at once, so that memory does not
 //! grow with an archive.
 
+mod args;
 // From what a person names to single documents.
 mod inputs;
 // What all jobs of a run have in common, and one job of it.
@@ -19,13 +20,15 @@ use std::{
 use anyhow::Context;
 use futures_util::{StreamExt as _, stream};
 use recto_schemas::Job;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cli::{EXIT_FAILED, EXIT_STOPPED, SubmitArgs},
-    os::signals,
+    commands::EXIT_FAILED,
+    os::signals::{self, EXIT_STOPPED},
     os::terminal::one_line,
     store::{ObjectStores, StoreUri},
 };
+pub(crate) use args::{NOTES, SubmitArgs};
 use draft::JobTemplate;
 use inputs::{DocumentSearch, FoundDocument, SearchItem};
 use queue::JobQueue;
@@ -50,7 +53,10 @@ pub(crate) fn run(arguments: &SubmitArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn submit(arguments: &SubmitArgs) -> anyhow::Result<ExitCode> {
-    let stop = signals::on_signals()?;
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    signals::on_first_signal(signals::TERMINAL, move |_| stopped.cancel())
+        .context("cannot listen for signals")?;
     let stores = Arc::new(ObjectStores::new(&arguments.store, None)?);
     let upload = arguments.upload_to.clone();
     let way = SubmitPipeline {

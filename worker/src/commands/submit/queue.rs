@@ -10,13 +10,13 @@ use recto_schemas::Job;
 use tokio::{sync::Mutex, time::sleep};
 
 use crate::{
+    broker::config::BrokerConfig,
     broker::{
         connection::{ExponentialBackoff, close, connect},
         error::BrokerError,
         publish::{MessageProperties, NoopObserver, PublishError, Publisher},
         topology::{self, QueueRole, QueueTopology},
     },
-    cli::BrokerConfig,
 };
 
 /// Attempts to reach a broker that was lost: some twenty seconds, in which it can start anew.

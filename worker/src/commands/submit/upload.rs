@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::inputs::LocalFile;
 use crate::{
-    document::media_type::content_type,
+    document::media_type::media_type,
     store::{ObjectStore as _, ObjectStores, PutOutcome, StoreError, StoreUri, WriteCondition},
 };
 
@@ -68,7 +68,7 @@ impl FileUploader {
         file: &LocalFile,
         place: &StoreUri,
     ) -> Result<Option<String>, UploadError> {
-        let kind = content_type(Path::new(&file.name));
+        let kind = media_type(Path::new(&file.name));
         match self
             .stores
             .put(place, &file.path, kind, WriteCondition::Always)

@@ -1,5 +1,6 @@
 //! `recto worker`: from the settings to a running consumer, and to its orderly end.
 
+mod args;
 // What a worker is made of, out of its settings.
 mod parts;
 // `--check`: every part tried, every problem told at once.
@@ -17,19 +18,20 @@ use std::{
 };
 
 use anyhow::Context;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::{RwLock, Semaphore},
-};
+use tokio::sync::{RwLock, Semaphore};
 use tokio_util::task::TaskTracker;
 
 use crate::{
     broker::topology::QueueTopology,
-    cli::{EXIT_FAILED, EXIT_STOPPED, WorkerArgs},
-    consumer::{self, ConsumerContext, FailureBackoff, InFlightJobs, ResultPublisher, Shutdown},
+    commands::EXIT_FAILED,
+    consumer::{self, ConsumerContext, FailureBackoff, ResultPublisher, Shutdown},
+    job::keyed_lock::KeyedLock,
     observe::admin::{AdminServer, HealthComponent, WorkerHealth},
     observe::logging,
+    os::signals,
 };
+
+pub(crate) use args::{NOTES, WorkerArgs};
 
 /// The consumer's loop goes round every second; connecting takes up to two time-outs of the broker's.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
@@ -58,12 +60,12 @@ pub(crate) fn run(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
-    let start_by = Instant::now() + arguments.start_timeout;
+    let start_by = Instant::now() + arguments.consumer.start_timeout;
     let health = Arc::new(WorkerHealth::new(
         LONGEST_SILENCE + 2 * arguments.broker.amqp_timeout,
     ));
-    let drain = Shutdown::new(arguments.drain_timeout);
-    stop_on_signals(&drain, &health)?;
+    let drain = Shutdown::new(arguments.consumer.drain_timeout);
+    drain_on_signal(&drain, &health)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "recto worker starts");
     tracing::info!(settings = arguments.shown(), "settings");
 
@@ -96,17 +98,19 @@ async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
         topology: QueueTopology::new(&arguments.broker),
         outlet: ResultPublisher::new(arguments.broker.clone(), Arc::clone(&parts.metrics)),
         health,
-        jobs: arguments.jobs,
-        at_work: InFlightJobs::default(),
+        jobs: arguments.consumer.prefetch(),
+        jobs_in_flight: KeyedLock::default(),
         trouble: FailureBackoff::default(),
-        permits: Arc::new(Semaphore::new(usize::from(arguments.jobs))),
+        permits: Arc::new(Semaphore::new(usize::from(arguments.consumer.prefetch()))),
         alone: Arc::new(RwLock::new(())),
         tasks: TaskTracker::new(),
         broken: AtomicBool::new(false),
         drain,
         parts,
     });
-    desk.parts.metrics.permits(usize::from(arguments.jobs));
+    desk.parts
+        .metrics
+        .permits(usize::from(arguments.consumer.prefetch()));
     consumer::run(&desk, start_by).await?;
     desk.parts.work.remove();
     let broken = desk.broken.load(Ordering::Relaxed);
@@ -117,32 +121,17 @@ async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// The first signal drains, the second one ends the process at once.
-fn stop_on_signals(drain: &Shutdown, health: &Arc<WorkerHealth>) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for signals")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for signals")?;
+/// The first signal drains.
+fn drain_on_signal(drain: &Shutdown, health: &Arc<WorkerHealth>) -> anyhow::Result<()> {
     let (drain, health) = (drain.clone(), Arc::clone(health));
-    tokio::spawn(async move {
-        for count in 0.. {
-            let name = tokio::select! {
-                _ = terminate.recv() => "SIGTERM",
-                _ = interrupt.recv() => "SIGINT",
-            };
-            if count > 0 {
-                tracing::warn!(
-                    signal = name,
-                    "second signal: ends at once; the broker delivers what is under way again"
-                );
-                std::process::exit(i32::from(EXIT_STOPPED));
-            }
-            tracing::info!(
-                signal = name,
-                deadline_s = drain.deadline.as_secs_f64(),
-                "drains: no more jobs; those under way have until the deadline"
-            );
-            health.drain();
-            drain.stop.cancel();
-        }
-    });
-    Ok(())
+    signals::on_first_signal(signals::SERVICE, move |name| {
+        tracing::info!(
+            signal = name,
+            deadline_s = drain.deadline.as_secs_f64(),
+            "drains: no more jobs; those under way have until the deadline"
+        );
+        health.drain();
+        drain.stop.cancel();
+    })
+    .context("cannot listen for signals")
 }

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
+use super::WorkerArgs;
 use crate::{
-    cli::WorkerArgs,
     job::{
         JobContext,
         failure::{KINDS, Retryability},
-        place::KeyedLock,
-        plan::WorkerLimits,
+        keyed_lock::KeyedLock,
         verdict::Disposition,
     },
     models::hub::ProgressReporter,
@@ -24,9 +23,9 @@ pub(super) fn make(arguments: &WorkerArgs) -> anyhow::Result<JobContext> {
     let stores = ObjectStores::new(&arguments.store, arguments.file_root.file_root.as_deref())?;
     let rasterizer = loader::rasterizer(&arguments.machine)?;
     let engine = loader::engine(
-        arguments.engine.name(),
+        arguments.engine,
         &arguments.machine,
-        &arguments.got(),
+        &arguments.got,
         ProgressReporter::Log,
     )?;
     let build = BuildInfo {
@@ -36,11 +35,8 @@ pub(super) fn make(arguments: &WorkerArgs) -> anyhow::Result<JobContext> {
     };
     let metrics = Arc::new(metrics(&build)?);
     Ok(JobContext {
-        bounds: WorkerLimits {
-            limits: arguments.limits.limits(),
-            got: arguments.got(),
-        },
-        under_way: KeyedLock::default(),
+        limits: arguments.limits.clone(),
+        results_in_flight: KeyedLock::default(),
         stores,
         engine,
         rasterizer,

@@ -347,8 +347,7 @@ fn choose(
     banned: &[&[u32]],
     ids: Option<&Tensor>,
 ) -> Result<Vec<SampledToken>, String> {
-    const NO_NUMBERS: &str =
-        "the model gave no numbers; its weights may be damaged, or need a wider format (--got-dtype)";
+    const NO_NUMBERS: &str = "the model gave no numbers; its weights may be damaged, or need a wider format (--got-dtype)";
     let Some(ids) = ids else {
         let (_, vocabulary) = scores.dims2().map_err(text)?;
         let best = with_slice(scores, |scores| {

@@ -259,7 +259,8 @@ fn fitting_grid(
         let size = (page.width, page.height);
         grid(size, limits.view, limits.min_tiles.min(most), most)
     };
-    let fits = |grid: &TileGrid| limits.fit(grid.views() as usize, options.runtime.max_new_tokens.get());
+    let fits =
+        |grid: &TileGrid| limits.fit(grid.views() as usize, options.runtime.max_new_tokens.get());
     let wanted = grid_of(most);
     if fits(&wanted) {
         return (wanted, reason.to_owned());
@@ -287,7 +288,8 @@ fn count_together(planned: &[PlannedPage], options: &GotOptions, limits: &PlanLi
         .enumerate()
         .take_while(|(before, page)| {
             tokens += page.look.tokens;
-            let has_room = tokens as f32 <= ANSWER_SHARE * options.runtime.max_new_tokens.get() as f32;
+            let has_room =
+                tokens as f32 <= ANSWER_SHARE * options.runtime.max_new_tokens.get() as f32;
             let is_short = page.look.tokens < SHORT_TOKENS && has_room;
             page.grid == TileGrid::ONE
                 && page.sections.is_none()

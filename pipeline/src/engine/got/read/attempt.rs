@@ -1,16 +1,15 @@
 //! [`AttemptRequest`]: one attempt at a pass, from its pages to a sequence and back.
 
-use std::{
-    ops::Range,
-    sync::{Arc, mpsc},
-    time::Duration,
-};
+use std::{ops::Range, sync::Arc, time::Duration};
 
 use recto_schemas::{GotMode, PageBox};
 
 use super::{Candidate, InferenceUnit, RequestReader};
 use crate::{
-    cancel::CancelToken,
+    cancel::{
+        CancelToken,
+        oneshot::{OneshotError, OneshotReceiver},
+    },
     engine::{
         EngineError,
         got::{
@@ -23,9 +22,6 @@ use crate::{
     },
     image::PageImage,
 };
-
-/// How often a waiting thread looks at its flags.
-const CANCEL_POLL: Duration = Duration::from_millis(50);
 
 /// One attempt at a pass.
 pub(super) struct AttemptRequest<'a> {
@@ -60,7 +56,7 @@ pub(super) struct PendingAttempt {
     mode: GotMode,
     shape: InputLayout,
     prompt: Vec<u32>,
-    written: mpsc::Receiver<Result<Completion, EngineError>>,
+    written: OneshotReceiver<Result<Completion, EngineError>>,
     cancel: CancelToken,
 }
 
@@ -155,16 +151,11 @@ impl RequestReader<'_> {
 
     /// Waits for what an attempt gives.
     pub(super) fn wait(&self, under_way: PendingAttempt) -> Result<Candidate, EngineError> {
-        let written = loop {
-            match under_way.written.recv_timeout(CANCEL_POLL) {
-                Ok(written) => break written?,
-                Err(mpsc::RecvTimeoutError::Disconnected) => return Err(EngineError::Stopped),
-                Err(mpsc::RecvTimeoutError::Timeout) if self.cancel.is_cancelled() => {
-                    return Err(EngineError::Cancelled);
-                }
-                Err(mpsc::RecvTimeoutError::Timeout) => {}
-            }
-        };
+        let received = under_way.written.recv(self.cancel, None);
+        let written = received.map_err(|error| match error {
+            OneshotError::Cancelled => EngineError::Cancelled,
+            OneshotError::Closed | OneshotError::Timeout => EngineError::Stopped,
+        })??;
         let (shape, prompt) = (under_way.shape.clone(), under_way.prompt.clone());
         Ok(Candidate::new(under_way.mode, shape, prompt, written))
     }

@@ -99,7 +99,11 @@ impl RequestReader<'_> {
         mut trail: AttemptLog,
     ) -> Result<BestCandidate, EngineError> {
         let kept = (first.tokens.len(), first.steps);
-        let mut budget = RetryBudget::new(self.options.runtime.max_new_tokens.get() as usize, trail.steps, kept);
+        let mut budget = RetryBudget::new(
+            self.options.runtime.max_new_tokens.get() as usize,
+            trail.steps,
+            kept,
+        );
         trail.tried("single", &first, Some(word(first.stop)));
         // The longest text that was cut, and the attempt it is of.
         let mut longest = (first.clone(), trail.attempts.len() - 1);

@@ -409,7 +409,12 @@ fn time_limit(request: &EngineRequest, pages: usize) -> Duration {
     // Long enough for any page, short enough to add to any instant.
     const LONGEST: Duration = Duration::from_secs(86_400);
     let pages = u32::try_from(pages).unwrap_or(u32::MAX);
-    request.options.limits.read_timeout.saturating_mul(pages).min(LONGEST)
+    request
+        .options
+        .limits
+        .read_timeout
+        .saturating_mul(pages)
+        .min(LONGEST)
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use std::{
 };
 
 use recto_schemas::{
-    EngineName, FinishReason, GotMode, GotOptions, GotRuntime, Options, PagesPerPass, Share, TilePolicy,
+    EngineName, FinishReason, GotMode, GotOptions, GotRuntime, Options, PagesPerPass, Share,
+    TilePolicy,
 };
 
 use super::GotParts;

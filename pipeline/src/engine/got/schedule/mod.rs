@@ -13,7 +13,7 @@ mod counters;
 
 use std::{
     ops::Range,
-    sync::{Arc, mpsc},
+    sync::Arc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -26,7 +26,10 @@ use turns::SchedulerLoop;
 
 use super::{guard::TokenClasses, model::GenerativeModel, view::InputImage};
 use crate::{
-    cancel::CancelToken,
+    cancel::{
+        CancelToken,
+        oneshot::{self, OneshotReceiver, OneshotSender},
+    },
     engine::{
         DocumentId, EngineError,
         queue::{FairQueue, PushError},
@@ -59,7 +62,7 @@ pub(super) struct Sequence {
     pub(super) most_equal_rows: usize,
     /// No run of so many tokens may come twice, the prompt counted.
     pub(super) no_repeat_ngram: Option<usize>,
-    /// Raised when nobody waits for the answer any more.
+    /// Cancelled when nobody waits for the answer any more.
     pub(super) cancel: CancelToken,
 }
 
@@ -116,13 +119,13 @@ impl Scheduler {
     /// Hands a sequence over; waits while the queue is full. The answer comes exactly once.
     ///
     /// # Errors
-    /// [`EngineError::Cancelled`] where its flag went up while it waited for a place,
+    /// [`EngineError::Cancelled`] if it was cancelled while it waited for a place,
     /// [`EngineError::Stopped`] where the thread has ended.
     pub(super) fn submit(
         &self,
         sequence: Sequence,
-    ) -> Result<mpsc::Receiver<SequenceResult>, EngineError> {
-        let (sender, answer) = mpsc::sync_channel(1);
+    ) -> Result<OneshotReceiver<SequenceResult>, EngineError> {
+        let (sender, answer) = oneshot::channel();
         let (document, cancel) = (sequence.document, sequence.cancel.clone());
         let job = QueuedSequence {
             sequence,
@@ -173,7 +176,7 @@ struct QueuedSequence {
 
 /// Answers whoever waits for a sequence: with [`EngineError::Stopped`] where it is dropped.
 #[derive(Debug)]
-struct CompletionSender(Option<mpsc::SyncSender<SequenceResult>>);
+struct CompletionSender(Option<OneshotSender<SequenceResult>>);
 
 impl CompletionSender {
     fn send(mut self, answer: SequenceResult) {
@@ -182,8 +185,7 @@ impl CompletionSender {
 
     fn answer(&mut self, answer: SequenceResult) {
         if let Some(sender) = self.0.take() {
-            // Fails only where nobody waits any more.
-            let _ = sender.try_send(answer);
+            sender.send(answer);
         }
     }
 }

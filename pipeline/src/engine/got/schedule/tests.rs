@@ -143,7 +143,7 @@ impl Bench {
         }
     }
 
-    fn submit(&self, sequence: Sequence) -> mpsc::Receiver<SequenceResult> {
+    fn submit(&self, sequence: Sequence) -> OneshotReceiver<SequenceResult> {
         self.scheduler.submit(sequence).expect("it runs")
     }
 
@@ -234,8 +234,11 @@ fn row(name: u32, view: &Arc<InputImage>, row: usize) -> Sequence {
     }
 }
 
-fn answer(receiver: &mpsc::Receiver<SequenceResult>) -> SequenceResult {
-    receiver.recv_timeout(WAIT).expect("an answer comes")
+fn answer(receiver: &OneshotReceiver<SequenceResult>) -> SequenceResult {
+    let deadline = Some(Instant::now() + WAIT);
+    receiver
+        .recv(&CancelToken::new(), deadline)
+        .expect("an answer comes")
 }
 
 fn expected(name: u32, most: usize) -> Vec<u32> {

@@ -1,8 +1,8 @@
-use std::{sync::mpsc, time::Duration};
+use std::time::Duration;
 
 use super::*;
 use crate::{
-    cancel::CancelToken,
+    cancel::{CancelToken, oneshot::OneshotReceiver},
     engine::{
         DocumentId, EngineError,
         got::{
@@ -254,8 +254,9 @@ fn scheduled(dtype: Dtype, together: bool) -> Vec<Vec<u32>> {
         .take(7);
     let mut waiting = Vec::new();
     let mut written = Vec::new();
-    let receive = |answer: mpsc::Receiver<Result<Completion, EngineError>>| {
-        answer.recv().unwrap().unwrap().tokens
+    let receive = |answer: OneshotReceiver<Result<Completion, EngineError>>| {
+        let received = answer.recv(&CancelToken::new(), None);
+        received.unwrap().unwrap().tokens
     };
     for (index, case) in cases.enumerate() {
         let answer = scheduler.submit(Sequence {
@@ -331,7 +332,8 @@ fn the_references_ngram_block_gives_its_tokens() {
         no_repeat_ngram: case.no_repeat_ngram_size,
         cancel: CancelToken::new(),
     });
-    let written = answer.unwrap().recv().unwrap().unwrap();
+    let received = answer.unwrap().recv(&CancelToken::new(), None);
+    let written = received.unwrap().unwrap();
     assert_eq!(written.tokens, case.tokens);
 }
 

@@ -1,22 +1,22 @@
-//! Broker and store in trouble.
+//! Outages of broker and store.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use recto_schemas::{Job, ResultState};
 
-use crate::support::{proxy::Proxy, station::Station, wait_until};
+use crate::support::{cluster::TestCluster, proxy::TcpProxy, wait_until};
 
 #[test]
 fn a_broker_that_restarts_in_the_middle_loses_nothing() {
-    let mut station = Station::start();
-    let workers = [station.worker(), station.worker()];
+    let mut cluster = TestCluster::start();
+    let workers = [cluster.worker(), cluster.worker()];
     let mut jobs: Vec<Job> = (0..20)
-        .map(|n| station.quick(&format!("quick-{n:02}")))
+        .map(|n| cluster.quick(&format!("quick-{n:02}")))
         .collect();
-    jobs.push(station.slow("slow", 12));
-    station.submit(jobs.iter().rev());
+    jobs.push(cluster.slow("slow", 12));
+    cluster.submit(jobs.iter().rev());
     wait_until(
-        "the slow one is at work",
+        "the slow one is in flight",
         || {
             workers
                 .iter()
@@ -24,12 +24,12 @@ fn a_broker_that_restarts_in_the_middle_loses_nothing() {
         },
         String::new,
     );
-    station.rabbit.stop();
-    station.rabbit.start_again();
+    cluster.rabbit.stop();
+    cluster.rabbit.start_again();
 
-    let accounts = station.accounts(21);
+    let accounts = cluster.accounts(21);
     assert_eq!(accounts.results.len(), 21, "{:?}", accounts.dead);
-    assert_eq!(station.manifests().len(), 21);
+    assert_eq!(cluster.manifests().len(), 21);
     for worker in &workers {
         // Perhaps after the other one has done all there was to do.
         worker.wait_for_times("taking jobs", 2);
@@ -40,15 +40,15 @@ fn a_broker_that_restarts_in_the_middle_loses_nothing() {
 
 #[test]
 fn a_store_that_is_away_and_then_slow_delays_jobs_and_loses_none() {
-    let station = Station::start();
-    let proxy = Proxy::start(station.store.address());
-    let worker = station.worker_with(|command| {
-        station.store.env_at(command, proxy.address());
+    let cluster = TestCluster::start();
+    let proxy = TcpProxy::start(cluster.store.address());
+    let worker = cluster.worker_with(|command| {
+        cluster.store.env_at(command, proxy.address());
         command.env("RECTO_RETRY_DELAYS", "300ms,600ms,1s,2s,3s,5s,5s,5s,5s,5s");
     });
     proxy.answer_503();
-    let jobs: Vec<Job> = (0..4).map(|n| station.quick(&format!("doc-{n}"))).collect();
-    station.submit(&jobs);
+    let jobs: Vec<Job> = (0..4).map(|n| cluster.quick(&format!("doc-{n}"))).collect();
+    cluster.submit(&jobs);
     wait_until(
         "a job is tried again for the store",
         || worker.log().contains("\"store-unavailable\""),
@@ -63,67 +63,67 @@ fn a_store_that_is_away_and_then_slow_delays_jobs_and_loses_none() {
     );
     proxy.pass();
 
-    let accounts = station.accounts(4);
+    let accounts = cluster.accounts(4);
     assert_eq!(accounts.results.len(), 4, "{:?}", accounts.dead);
     assert!(accounts.results.values().any(|result| result.attempts > 0));
-    assert_eq!(station.manifests().len(), 4);
+    assert_eq!(cluster.manifests().len(), 4);
 }
 
 #[test]
 fn a_confirm_that_never_comes_leaves_the_job_with_the_broker() {
-    let station = Station::start();
-    let broker = SocketAddr::from((Ipv4Addr::LOCALHOST, station.rabbit.port()));
-    let proxy = Proxy::start(broker);
-    let worker = station.worker_with(|command| {
+    let cluster = TestCluster::start();
+    let broker = SocketAddr::from((Ipv4Addr::LOCALHOST, cluster.rabbit.port()));
+    let proxy = TcpProxy::start(broker);
+    let worker = cluster.worker_with(|command| {
         let direct = format!("@{broker}/");
-        let by_proxy = station
+        let by_proxy = cluster
             .rabbit
             .url()
             .replace(&direct, &format!("@{}/", proxy.address()));
-        assert_ne!(by_proxy, station.rabbit.url());
+        assert_ne!(by_proxy, cluster.rabbit.url());
         command.env("RECTO_AMQP_URL", by_proxy);
         command.env("RECTO_CONFIRM_TIMEOUT", "2s");
     });
-    station.submit([&station.slow("slow", 4)]);
+    cluster.submit([&cluster.slow("slow", 4)]);
     worker.wait_for("page ended");
     proxy.swallow_downstream();
     worker.wait_for("lost the broker; connecting again");
-    assert_eq!(station.rabbit.client().ready("recto.jobs.dead"), 0);
+    assert_eq!(cluster.rabbit.client().ready("recto.jobs.dead"), 0);
     proxy.drop_connections();
     proxy.pass();
 
-    let accounts = station.accounts(1);
+    let accounts = cluster.accounts(1);
     assert_eq!(accounts.results["slow"].state, ResultState::Done);
     assert!(
         worker.documents_read() <= 1,
         "the stored result is sent again, not made again"
     );
-    assert_eq!(station.manifests().len(), 1);
+    assert_eq!(cluster.manifests().len(), 1);
 }
 
 #[test]
 fn a_result_that_no_queue_takes_is_tried_again_and_then_dead_lettered() {
-    let station = Station::start();
-    let worker = station.worker();
-    station.rabbit.client().delete("recto.results");
-    station.submit([&station.quick("lost"), &station.quick("found")]);
+    let cluster = TestCluster::start();
+    let worker = cluster.worker();
+    cluster.rabbit.client().delete("recto.results");
+    cluster.submit([&cluster.quick("lost"), &cluster.quick("found")]);
     wait_until(
         "both are dead letters",
-        || station.rabbit.client().ready("recto.jobs.dead") == 2,
+        || cluster.rabbit.client().ready("recto.jobs.dead") == 2,
         || worker.log(),
     );
-    station.declare();
-    let accounts = station.accounts(2);
+    cluster.declare();
+    let accounts = cluster.accounts(2);
     assert_eq!(accounts.dead["lost"].kind, "unroutable");
     assert_eq!(accounts.dead["lost"].stage, "publish");
     assert_eq!(accounts.dead["lost"].attempts, 3);
-    assert_eq!(station.manifests().len(), 2, "what was read is stored");
+    assert_eq!(cluster.manifests().len(), 2, "what was read is stored");
 
     // With the queue back, the same document costs no second reading.
-    let mut again = station.quick("lost");
+    let mut again = cluster.quick("lost");
     again.id = "lost".to_owned();
-    station.submit([&again]);
-    assert!(station.accounts(1).results.contains_key("lost"));
+    cluster.submit([&again]);
+    assert!(cluster.accounts(1).results.contains_key("lost"));
     assert_eq!(
         worker.documents_read(),
         0,
@@ -133,16 +133,16 @@ fn a_result_that_no_queue_takes_is_tried_again_and_then_dead_lettered() {
 
 #[test]
 fn a_worker_waits_for_a_broker_and_a_store_that_are_late_and_says_so_when_they_never_come() {
-    let mut station = Station::start();
-    station.rabbit.stop();
-    let worker = station.spawn_worker(|_| {});
+    let mut cluster = TestCluster::start();
+    cluster.rabbit.stop();
+    let worker = cluster.spawn_worker(|_| {});
     worker.wait_for("no broker yet");
-    station.rabbit.start_again();
+    cluster.rabbit.start_again();
     worker.wait_for("taking jobs");
     drop(worker);
 
-    station.rabbit.stop();
-    let mut worker = station.spawn_worker(|command| {
+    cluster.rabbit.stop();
+    let mut worker = cluster.spawn_worker(|command| {
         command.env("RECTO_START_TIMEOUT", "1s");
     });
     let status = worker.wait();
@@ -152,9 +152,9 @@ fn a_worker_waits_for_a_broker_and_a_store_that_are_late_and_says_so_when_they_n
         "{}",
         worker.log()
     );
-    station.rabbit.start_again();
+    cluster.rabbit.start_again();
 
-    let mut worker = station.spawn_worker(|command| {
+    let mut worker = cluster.spawn_worker(|command| {
         command.env("RECTO_START_TIMEOUT", "1s");
         command.env("RECTO_S3_ENDPOINT", "http://127.0.0.1:9");
     });

@@ -16,43 +16,45 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{amqp::Client, objects::Weed, pdf, rabbit::Rabbit, recto, wait_until};
+use super::{
+    amqp::AmqpClient, objects::SeaweedServer, pdf, rabbit::RabbitServer, recto, wait_until,
+};
 
 /// The bucket of documents and the bucket of results.
 pub const DOCUMENTS: &str = "documents";
 pub const RESULTS: &str = "results";
 
 /// A broker and a store with empty buckets.
-pub struct Station {
-    pub rabbit: Rabbit,
-    pub store: Weed,
+pub struct TestCluster {
+    pub rabbit: RabbitServer,
+    pub store: SeaweedServer,
     folder: TempDir,
 }
 
 /// A running `recto worker`.
-pub struct Worker {
+pub struct WorkerProcess {
     child: Child,
     log: PathBuf,
 }
 
-/// How every input ended.
+/// The end of every input: result or dead letter.
 #[derive(Debug, Default)]
-pub struct Accounts {
+pub struct JobAccounts {
     pub results: BTreeMap<String, JobResult>,
     pub dead: BTreeMap<String, DeadLetter>,
     /// Messages of both kinds; results may come more than once.
     pub messages: usize,
 }
 
-impl Station {
+impl TestCluster {
     /// Starts both.
     pub fn start() -> Self {
-        Self::with(Rabbit::start())
+        Self::with(RabbitServer::start())
     }
 
     /// Starts a store beside a broker.
-    pub fn with(rabbit: Rabbit) -> Self {
-        let store = Weed::start();
+    pub fn with(rabbit: RabbitServer) -> Self {
+        let store = SeaweedServer::start();
         for bucket in [DOCUMENTS, RESULTS] {
             store.create_bucket(bucket);
         }
@@ -88,19 +90,19 @@ impl Station {
     }
 
     /// A worker that takes jobs.
-    pub fn worker(&self) -> Worker {
+    pub fn worker(&self) -> WorkerProcess {
         self.worker_with(|_| {})
     }
 
     /// A worker that takes jobs, set up otherwise.
-    pub fn worker_with(&self, change: impl FnOnce(&mut Command)) -> Worker {
+    pub fn worker_with(&self, change: impl FnOnce(&mut Command)) -> WorkerProcess {
         let worker = self.spawn_worker(change);
         worker.wait_for("taking jobs");
         worker
     }
 
     /// A worker that starts.
-    pub fn spawn_worker(&self, change: impl FnOnce(&mut Command)) -> Worker {
+    pub fn spawn_worker(&self, change: impl FnOnce(&mut Command)) -> WorkerProcess {
         let mut command = self.worker_command();
         change(&mut command);
         let log = tempfile::Builder::new()
@@ -113,13 +115,13 @@ impl Station {
             .unwrap();
         let out = File::create(&log).unwrap();
         command.stdout(out.try_clone().unwrap()).stderr(out);
-        Worker {
+        WorkerProcess {
             child: command.stdin(Stdio::null()).spawn().unwrap(),
             log,
         }
     }
 
-    /// Where workers keep what they work on.
+    /// Workers' scratch directory.
     pub fn work_folder(&self) -> &std::path::Path {
         self.folder.path()
     }
@@ -167,8 +169,8 @@ impl Station {
     }
 
     /// Waits until so many jobs have ended, and shows that nothing else is left in any queue.
-    pub fn accounts(&self, inputs: usize) -> Accounts {
-        let mut accounts = Accounts::default();
+    pub fn accounts(&self, inputs: usize) -> JobAccounts {
+        let mut accounts = JobAccounts::default();
         let client = self.rabbit.client();
         wait_until(
             &format!("{inputs} jobs have ended"),
@@ -182,7 +184,7 @@ impl Station {
             "every queue is empty",
             || {
                 accounts.take(&client);
-                let left = |(_, counts): &(String, super::rabbit::Counts)| {
+                let left = |(_, counts): &(String, super::rabbit::QueueCounts)| {
                     counts.ready + counts.unacked > 0
                 };
                 !self.rabbit.queues().iter().any(left)
@@ -214,18 +216,18 @@ impl Station {
     }
 }
 
-fn accounts_so_far(rabbit: &Rabbit) -> String {
+fn accounts_so_far(rabbit: &RabbitServer) -> String {
     format!("{:?}", rabbit.queues())
 }
 
-impl Accounts {
+impl JobAccounts {
     /// Jobs that have ended.
     pub fn ended(&self) -> usize {
         self.results.len() + self.dead.len()
     }
 
     /// Takes what waits in the queues of results and dead letters.
-    pub fn take(&mut self, client: &Client) {
+    pub fn take(&mut self, client: &AmqpClient) {
         for message in client.take_all("recto.results") {
             let result: JobResult = serde_json::from_slice(&message.body).unwrap();
             assert_eq!(message.id(), result.id, "the message has the job's id");
@@ -266,7 +268,7 @@ pub fn job(id: &str, uri: &str) -> Job {
     }
 }
 
-impl Worker {
+impl WorkerProcess {
     /// Its log so far, an event a line.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
@@ -347,7 +349,7 @@ impl Worker {
         (self.wait(), started.elapsed())
     }
 
-    /// What its admin port answers: status and body.
+    /// The answer of its admin port: status and body.
     pub fn ask(&self, path: &str) -> (u16, String) {
         let events = self.events("admin port");
         let event = events.first().expect("the admin port is open");
@@ -380,7 +382,7 @@ impl Worker {
     }
 }
 
-impl Drop for Worker {
+impl Drop for WorkerProcess {
     fn drop(&mut self) {
         if thread::panicking() {
             eprintln!("--- a worker's log\n{}", self.log());

@@ -1,0 +1,80 @@
+//! Prints the headings of a document with their page numbers: `recto-pipeline` used as a library.
+//!
+//!     make setup
+//!     cargo run --release --package recto-pipeline --example outline -- tests/samples/report.pdf
+
+use std::{env, error::Error, fs::File, io, path::PathBuf};
+
+use recto_pipeline::{
+    cancel::CancelToken,
+    engine::ppocr::{PpOcr, PpOcrConfig},
+    image::{
+        child,
+        rasterizer::{Rasterizer, RasterizerConfig},
+    },
+    read::{self, PageResult, PageSink},
+    text::BlockKind,
+};
+use recto_schemas::Options;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let argument = env::args().nth(1);
+    let document = argument.ok_or("give a document: PDF, PNG, JPEG, TIFF or WebP")?;
+    // The rasterizer starts this program again, to open documents in a process with limits.
+    if document == "raster-child" {
+        std::process::exit(child::main());
+    }
+
+    let cache = cache_folder()?;
+    let rasterizer = Rasterizer::new(RasterizerConfig {
+        program: PathBuf::from("/proc/self/exe"),
+        pdfium: cache.join("pdfium/libpdfium.so"),
+        children: 2,
+        pages_per_child: 500,
+        font_dirs: Vec::new(),
+    })?;
+    let onnxruntime = cache.join("onnxruntime/libonnxruntime.so");
+    let engine = PpOcr::load(&cache.join("models"), PpOcrConfig::new(onnxruntime))?;
+
+    let input = read::Input {
+        file: File::open(&document)?,
+        password: None,
+        rasterizer: &rasterizer,
+    };
+    let options = Options::default();
+    let outcome = read::read(input, &options, &engine, &mut Outline, &CancelToken::new())?;
+    println!(
+        "{} pages, {} failed",
+        outcome.counts.selected, outcome.counts.failed
+    );
+    Ok(())
+}
+
+/// Prints the headings of each page as it is finished.
+struct Outline;
+
+impl PageSink for Outline {
+    fn open(&mut self, _pages: u32) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn page(&mut self, page: PageResult) -> io::Result<()> {
+        for block in &page.assembled.blocks {
+            if let BlockKind::Heading(level) = &block.kind {
+                let indent = "  ".repeat(usize::from(*level).saturating_sub(1));
+                println!("{:>4}  {indent}{}", page.assembled.number, block.text);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The folder into which `make setup` puts libraries and models.
+fn cache_folder() -> Result<PathBuf, Box<dyn Error>> {
+    if let Some(folder) = env::var_os("RECTO_CACHE") {
+        return Ok(folder.into());
+    }
+    let home =
+        env::var_os("HOME").ok_or("set RECTO_CACHE to the folder that `make setup` filled")?;
+    Ok(PathBuf::from(home).join(".cache/recto"))
+}
