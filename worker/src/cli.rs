@@ -131,7 +131,7 @@ fn disagreement(command: &clap::Command, given: &ArgMatches) -> Option<(ErrorKin
 mod tests {
     use std::collections::BTreeSet;
 
-    use recto_schemas::Options;
+    use recto_schemas::{GotOptions, Options};
 
     use super::*;
 
@@ -203,8 +203,8 @@ mod tests {
                 let excluded = command.get_arg_conflicts_with(argument);
                 let flags = excluded.iter().filter_map(|other| other.get_long());
                 if flags
-                    .map(|flag| format!("--{flag}"))
-                    .any(|flag| line.contains(&flag))
+                    .map(|flag| format!("--{flag}="))
+                    .any(|flag| line.iter().any(|given| given.starts_with(&flag)))
                 {
                     continue;
                 }
@@ -213,12 +213,7 @@ mod tests {
                 let (Some((_, value)), Some(flag)) = (example, argument.get_long()) else {
                     continue;
                 };
-                line.push(format!("--{flag}"));
-                if argument.get_action().takes_values() {
-                    line.push(value.clone());
-                } else {
-                    assert_eq!(value, "false", "{flag} is off unless set");
-                }
+                line.push(format!("--{flag}={value}"));
             }
             let positionals =
                 command

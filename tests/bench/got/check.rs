@@ -121,7 +121,7 @@ fn read(rig: &mut EngineRig, name: &str, pages: usize, options: GotOptions) -> V
     let attempts: Vec<_> = readings.iter().map(|reading| &reading.decoding).collect();
     let peak = memory("VmHWM");
     eprintln!(
-        "{name}, {mode}: {views} views in {seconds:.1} s, peak {} MB",
+        "{name}, {mode:?}: {views} views in {seconds:.1} s, peak {} MB",
         peak / 1_000_000
     );
     json!({

@@ -102,7 +102,7 @@ pub(super) fn plain(tokens: u32) -> GotOptions {
 
 fn patient(got: GotOptions) -> Options {
     let mut options = Options {
-        got,
+        got: Some(got),
         ..Options::default()
     };
     options.limits.read_timeout = HumanDuration::seconds::<{ PATIENCE.as_secs() }>();

@@ -30,7 +30,9 @@ use std::{
 };
 
 use recto_pipeline::{cancel::CancelToken, engine::Engine, image::rasterizer::Rasterizer};
-use recto_schemas::{DocumentState, Job, Manifest, ResultSource, ResultState, ResultTiming};
+use recto_schemas::{
+    DocumentLimits, DocumentState, Job, Manifest, ResultSource, ResultState, ResultTiming,
+};
 use tracing::Instrument;
 
 use crate::{
@@ -134,7 +136,7 @@ async fn make(
     (source, place): (ResultSource, OutputPath),
     (replace, cancel): (bool, &CancelToken),
 ) -> Result<JobOutcome, JobFailure> {
-    let limit = plan.options.limits.max_document_bytes;
+    let limit = plan.options.limits.max_document_size.bytes();
     let bytes = source.bytes.unwrap_or(0);
     if bytes > limit {
         let message = format!("the document has {bytes} bytes and the limit is {limit}");

@@ -125,7 +125,7 @@ fn open(
     source: &mut SourceInfo,
     cancel: &CancelToken,
 ) -> Option<Result<File, Reason>> {
-    let most_bytes = context.options.limits.max_document_bytes;
+    let most_bytes = context.options.limits.max_document_size.bytes();
     let (Some(at), Some(objects)) = (&input.object, context.objects) else {
         return Some(open_file(input, most_bytes, source));
     };
