@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let onnxruntime = cache.join("onnxruntime/libonnxruntime.so");
     let engine = PpOcr::load(&cache.join("models"), PpOcrConfig::new(onnxruntime))?;
 
-    let input = read::Input {
+    let input = read::DocumentInput {
         file: File::open(&document)?,
         password: None,
         rasterizer: &rasterizer,

@@ -1,4 +1,4 @@
-//! What a page is made of. All coordinates are pixels of the upright page image, x to the right, y down.
+//! Boxes and lines of a page. All coordinates are pixels of the upright page image, x to the right, y down.
 
 /// A point, in pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -91,9 +91,9 @@ pub struct TextLine {
     pub quad: Quad,
     /// Mean confidence over its characters, 0 to 1; `None` for a document's own text.
     pub confidence: Option<f32>,
-    /// Height of the type in pixels: the font's size where it is known (text layer), else the quad's
+    /// Height of the type in pixels: the font's size if it is known (text layer), else the quad's
     /// short side.
     pub size: f32,
-    /// Whether the type is bold; `None` where that is not known.
+    /// True if the type is bold; `None` if that is not known.
     pub bold: Option<bool>,
 }

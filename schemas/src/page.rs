@@ -1,13 +1,15 @@
 //! `recto.page/v1`: what stands on one page, line by line, in reading order.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{PageOutcome, RawOutput};
 
-/// One page of `NAME.pages.jsonl`.
+/// One page of `NAME.pages.jsonl`. It borrows what is written, and owns what was read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct PageRecord {
+pub struct PageRecord<'a> {
     /// `recto.page/v1`.
     pub schema: String,
     /// One-based number in the document.
@@ -19,13 +21,13 @@ pub struct PageRecord {
     /// Size of the upright page image that boxes refer to, in pixels; 0 where there was none.
     pub height_px: u32,
     /// The page's lines in reading order.
-    pub lines: Vec<LineRecord>,
+    pub lines: Cow<'a, [LineRecord]>,
     /// What the model was given and gave, where the options ask for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub raw: Option<RawOutput>,
+    pub raw: Option<Cow<'a, RawOutput>>,
 }
 
-impl PageRecord {
+impl PageRecord<'_> {
     /// The value of [`PageRecord::schema`].
     pub const SCHEMA: &'static str = "recto.page/v1";
 }

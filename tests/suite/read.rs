@@ -15,7 +15,7 @@ use recto_pipeline::{
         fake::{FakeEngine, FakeScript},
     },
     image::rasterizer::{Rasterizer, RasterizerConfig},
-    read::{Input, PageResult, PageSink, ReadError, ReadOutcome, read},
+    read::{DocumentInput, PageResult, PageSink, ReadError, ReadOutcome, read},
 };
 use recto_schemas::{DocumentState, Options, PageOutcome, TextLayer};
 
@@ -107,7 +107,7 @@ fn run(
     cancel: &CancelToken,
 ) -> Result<ReadOutcome, ReadError> {
     let rasterizer = rasterizer();
-    let input = Input {
+    let input = DocumentInput {
         file,
         password: None,
         rasterizer: &rasterizer,
@@ -133,7 +133,10 @@ fn pages_reach_the_sink_in_order_though_the_engine_finishes_them_in_any() {
     assert_eq!(sink.numbers(), (1..=40).collect::<Vec<_>>());
     for page in &sink.pages {
         let width = 100 + page.summary.page;
-        assert_eq!(page.record.lines[0].text, format!("page of {width} by 100"));
+        assert_eq!(
+            page.assembled.lines[0].text,
+            format!("page of {width} by 100")
+        );
     }
     assert_eq!(outcome.state, DocumentState::Done);
     assert_eq!(
@@ -175,7 +178,7 @@ fn an_engine_that_wants_several_pages_gets_them_together() {
     .unwrap();
     assert_eq!(sink.numbers(), (1..=10).collect::<Vec<_>>());
     assert_eq!(outcome.counts.ok, 10);
-    assert_eq!(sink.pages[9].record.lines[0].text, "page of 110 by 100");
+    assert_eq!(sink.pages[9].assembled.lines[0].text, "page of 110 by 100");
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn lines(path: &Path) -> String {
     let mut text = String::new();
     for page in pages.lines() {
         let record: PageRecord = serde_json::from_str(page).unwrap();
-        for line in record.lines {
+        for line in record.lines.iter() {
             text += &line.text;
             text.push('\n');
         }

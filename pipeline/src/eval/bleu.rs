@@ -6,7 +6,7 @@ use std::collections::HashMap;
 /// Longest sequence of words that is counted; all lengths weigh the same.
 const LONGEST: usize = 4;
 
-/// How much of `candidate`'s sequences of words `reference` has, 0 to 1. A candidate without any common sequence of
+/// The share of `candidate`'s sequences of words that `reference` has, 0 to 1. A candidate without any common sequence of
 /// some length, or shorter than it, gets next to 0: nltk puts the smallest number there, so that its logarithm exists.
 pub(super) fn bleu(reference: &[&str], candidate: &[&str]) -> f64 {
     let shares: Vec<(usize, usize)> = (1..=LONGEST)
@@ -23,7 +23,7 @@ pub(super) fn bleu(reference: &[&str], candidate: &[&str]) -> f64 {
     brevity(reference.len(), candidate.len()) * mean.exp()
 }
 
-/// How many of the candidate's sequences of `length` words the reference has, each counted as often as the reference has
+/// Number of the candidate's sequences of `length` words that the reference has, each counted as often as the reference has
 /// it at most; and how many there are, at least 1.
 fn common(reference: &[&str], candidate: &[&str], length: usize) -> (usize, usize) {
     let mut left: HashMap<&[&str], usize> = HashMap::new();
@@ -41,7 +41,7 @@ fn common(reference: &[&str], candidate: &[&str], length: usize) -> (usize, usiz
     (common, all.max(1))
 }
 
-/// What a candidate pays that is shorter than the reference.
+/// The penalty of a candidate that is shorter than the reference.
 fn brevity(reference: usize, candidate: usize) -> f64 {
     match candidate {
         0 => 0.0,

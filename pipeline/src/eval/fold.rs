@@ -1,8 +1,8 @@
-//! What is made alike in truth and reading before they are compared: how a text is set, not what it says.
+//! Text normalization before reference and prediction are compared: the way a text is set goes, the words stay.
 //!
-//! In this order: Markdown's marks go, where the text has them (comments, HTML tags, entities, rules under table heads,
+//! In this order: Markdown's marks go, if the text has them (comments, HTML tags, entities, rules under table heads,
 //! signs of headings, lists and quotations, bars of tables, bold, backslashes); characters that stand for "cannot be
-//! said" go, where the truth has such; typographic quotes, dashes, ligatures and no-break spaces become plain ones;
+//! said" go, if the truth has such; typographic quotes, dashes, ligatures and no-break spaces become plain ones;
 //! words that were hyphenated at a line's end are rejoined; white space becomes single spaces.
 
 use std::sync::LazyLock;
@@ -16,14 +16,14 @@ use crate::{
     text::{PageContent, assemble::DocumentAssembler},
 };
 
-/// What a text's marks mean.
+/// The meaning of a text's marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MarkupSyntax {
     /// Nothing: each is a character of the text.
     Plain,
-    /// What they mean in Markdown.
+    /// Markdown.
     Markdown,
-    /// What they mean in Mathpix Markdown, as GOT writes it: read as GOT's readings are, so that both sides say a heading, a
+    /// Mathpix Markdown, as GOT writes it: read as GOT's output is, so that both sides say a heading, a
     /// table or a formula the same way.
     Mathpix,
 }
@@ -70,7 +70,7 @@ fn markdown_of(mathpix: &str) -> String {
 
 /// Markdown as its reader sees it, near enough to compare texts.
 fn without_marks(text: &str) -> String {
-    /// What is taken out, and what stands there instead.
+    /// Patterns that are taken out, and the text in their place.
     static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         [
             (r"(?s)<!--.*?-->", " "),

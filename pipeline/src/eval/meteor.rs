@@ -7,14 +7,14 @@ use std::collections::HashMap;
 
 use super::porter::stem;
 
-/// What precision weighs against recall.
+/// Weight of precision against recall.
 const ALPHA: f64 = 0.9;
-/// How the penalty grows with the number of pieces.
+/// Exponent with which the penalty grows with the number of pieces.
 const BETA: i32 = 3;
 /// The largest penalty.
 const GAMMA: f64 = 0.5;
 
-/// How much of the words two texts share, and in how few pieces they stand in the same order; 0 to 1.
+/// METEOR: the share of words that two texts have in common, and in how few pieces they are in the same order; 0 to 1.
 pub(super) fn meteor(reference: &[&str], candidate: &[&str]) -> f64 {
     let pairs = aligned(reference, candidate);
     if pairs.is_empty() {

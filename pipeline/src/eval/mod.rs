@@ -40,7 +40,15 @@ pub struct TextScores {
     pub got: Option<GotMeasures>,
 }
 
-/// Scores a reading against the truth, both as they are to be compared (see [`fold`]).
+/// Scores a prediction against its reference, both as they are to be compared (see [`fold`]).
+///
+/// # Examples
+///
+/// ```
+/// let scores = recto_pipeline::eval::score("the first volume", "the frst volume");
+/// assert_eq!((scores.characters.errors, scores.characters.of), (1, 16));
+/// assert_eq!((scores.words.errors, scores.words.of), (1, 3));
+/// ```
 pub fn score(truth: &str, reading: &str) -> TextScores {
     let characters = |text: &str| text.chars().collect::<Vec<_>>();
     let (wanted, read) = words::of_both(truth, reading);

@@ -90,7 +90,7 @@ pub(super) fn stem(word: &str) -> String {
 struct WordStem(Vec<char>);
 
 impl WordStem {
-    /// Whether each letter is a consonant: any but a, e, i, o, u, and y after a consonant.
+    /// Returns true if each letter is a consonant: any but a, e, i, o, u, and y after a consonant.
     fn consonants(&self) -> Vec<bool> {
         let mut flags: Vec<bool> = Vec::with_capacity(self.0.len());
         for &letter in &self.0 {
@@ -114,7 +114,7 @@ impl WordStem {
         ending.chars().rev().all(|c| letters.next() == Some(&c))
     }
 
-    /// What stands before an ending that is there.
+    /// The stem before an ending that is there.
     fn before(&self, ending: &str) -> Self {
         let rest = self.0.len() - ending.chars().count();
         Self(self.0[..rest].to_vec())
@@ -143,7 +143,7 @@ impl WordStem {
         }
     }
 
-    /// The first ending of `rules` that is there is replaced, if `holds` of what stands before it.
+    /// The first ending of `rules` that is there is replaced, if `holds` of what is before it.
     fn replace_first(&mut self, rules: &[(&str, &str)], holds: impl Fn(&Self) -> bool) {
         if let Some((ending, other)) = rules.iter().find(|(ending, _)| self.ends_with(ending)) {
             let rest = self.before(ending);
@@ -183,7 +183,7 @@ impl WordStem {
         }
     }
 
-    /// What is left after `ed` or `ing` is made a word again.
+    /// Makes a word again of the rest after `ed` or `ing`.
     fn mended(mut self) -> Self {
         if ["at", "bl", "iz"].iter().any(|end| self.ends_with(end)) {
             return self.with("e");
@@ -211,7 +211,7 @@ impl WordStem {
         if self.ends_with("alli") && self.before("alli").measure() > 0 {
             *self = self.before("li");
         }
-        // Of `logi`, what stands before it counts with its l.
+        // Of `logi`, what is before it counts with its l.
         if self.ends_with("logi") {
             if self.before("ogi").measure() > 0 {
                 *self = self.before("i");

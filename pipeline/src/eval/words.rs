@@ -1,4 +1,4 @@
-//! A text's words as GOT's evaluation takes them: what stands between white space, or, where the text or the one it is
+//! A text's words as GOT's evaluation takes them: what is between white space, or, if the text or the one it is
 //! compared with has Chinese in it, what jieba makes of it.
 
 use std::sync::OnceLock;
@@ -15,7 +15,7 @@ pub(super) fn of_both<'t>(truth: &'t str, reading: &'t str) -> (Vec<&'t str>, Ve
     (cut(truth), cut(reading))
 }
 
-/// How both of two texts are cut into words.
+/// The function that cuts both of two texts into words.
 pub(super) fn cut_like(truth: &str, reading: &str) -> fn(&str) -> Vec<&str> {
     match has_chinese(truth) || has_chinese(reading) {
         true => segmented,
@@ -23,7 +23,7 @@ pub(super) fn cut_like(truth: &str, reading: &str) -> fn(&str) -> Vec<&str> {
     }
 }
 
-/// Whether a text has a Chinese character, by the range that GOT's evaluation looks for.
+/// Returns true if a text has a Chinese character, by the range that GOT's evaluation looks for.
 fn has_chinese(text: &str) -> bool {
     text.chars().any(|c| ('\u{4e00}'..='\u{9fa5}').contains(&c))
 }

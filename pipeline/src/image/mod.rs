@@ -1,27 +1,29 @@
-//! A document's pages as bitmaps, and as the text they carry.
+//! Images of pages, from the document's bytes to the bitmap that an engine reads, and the text that a page brings along.
 //!
 //! Everything that touches a document's bytes runs in child processes of the same binary
 //! ([`crate::image::child`]); this side owns the deadlines ([`crate::image::rasterizer`]).
 
-// The pool of child processes: documents in, pages out, deadlines kept.
 pub mod rasterizer;
-// The other side: what a child process does, from its first limit to its last page.
 pub mod child;
-// What a child saw of a page before any bitmap is made.
-pub mod facts;
-// Whether a page's own text may stand for reading its image.
-pub mod sound;
-// What parent and child say to each other.
 mod protocol;
-// Characters of a page's own text to lines.
+pub mod inspection;
+pub mod text_layer_policy;
 mod text_layer;
-// Whether anything stands on a page.
-pub mod ink;
-// Ruled lines.
+
+// Pixel operations that all readers of page images share.
+pub(crate) mod luma;
+pub(crate) mod histogram;
+pub(crate) mod background;
+pub(crate) mod binary;
+pub(crate) mod components;
+pub(crate) mod resample;
+pub(crate) mod skew;
+mod tuning;
+
+// Findings about a page from its pixels.
+pub mod blank_page;
 pub mod rulings;
-// What the image says of lines that a model has read: weight and size of type, bullets.
-pub mod look;
-// The small grey picture of a page that a review page shows.
+pub mod typography;
 pub mod preview;
 
 /// A page's bitmap, upright as a viewer shows it: RGB, 8 bits a channel, rows without padding.
@@ -38,10 +40,10 @@ pub struct PageImage {
 }
 
 impl PageImage {
-    /// Whether the size is what it says: bitmaps come from outside.
+    /// Checks that the size fits the pixels: bitmaps come from outside.
     ///
     /// # Errors
-    /// What is wrong with it, in words.
+    /// If there are not; the text says what is wrong.
     pub fn check(&self) -> Result<(), String> {
         let bytes = u64::from(self.width) * u64::from(self.height) * 3;
         if bytes == 0 || bytes != self.rgb.len() as u64 {
@@ -55,26 +57,26 @@ impl PageImage {
         Ok(())
     }
 
-    /// The image turned clockwise by `rotation` degrees: 90, 180 or 270; anything else leaves it as it is.
-    pub fn turned(&self, rotation: u16) -> Self {
+    /// The image rotated clockwise by `rotation` degrees: 90, 180 or 270; anything else leaves it as it is.
+    pub fn rotated(&self, rotation: u16) -> Self {
         let (width, height) = (self.width as usize, self.height as usize);
         let pixels = self.rgb.chunks_exact(3);
         let mut rgb = vec![0; self.rgb.len()];
         match rotation {
             180 => {
-                for (pixel, turned) in pixels.rev().zip(rgb.chunks_exact_mut(3)) {
-                    turned.copy_from_slice(pixel);
+                for (pixel, rotated) in pixels.rev().zip(rgb.chunks_exact_mut(3)) {
+                    rotated.copy_from_slice(pixel);
                 }
             }
             90 | 270 => {
                 for (index, pixel) in pixels.enumerate() {
                     let (x, y) = (index % width, index / width);
-                    let (turned_x, turned_y) = if rotation == 90 {
+                    let (to_x, to_y) = if rotation == 90 {
                         (height - 1 - y, x)
                     } else {
                         (y, width - 1 - x)
                     };
-                    let at = (turned_y * height + turned_x) * 3;
+                    let at = (to_y * height + to_x) * 3;
                     rgb[at..at + 3].copy_from_slice(pixel);
                 }
                 return Self {
@@ -91,11 +93,14 @@ impl PageImage {
 }
 
 #[cfg(test)]
+pub(crate) mod fixtures;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn turning_moves_corners_clockwise() {
+    fn rotation_moves_corners_clockwise() {
         // Red, green over blue, white, in a 2 x 2 image with a third, black row.
         let (r, g, b, w, k) = ([9, 0, 0], [0, 9, 0], [0, 0, 9], [9, 9, 9], [0, 0, 0]);
         let image = PageImage {
@@ -104,10 +109,27 @@ mod tests {
             dpi: 72.0,
             rgb: [r, g, b, w, k, k].concat(),
         };
-        assert_eq!(image.turned(90).rgb, [k, b, r, k, w, g].concat());
-        assert_eq!(image.turned(180).rgb, [k, k, w, b, g, r].concat());
-        assert_eq!(image.turned(270).rgb, [g, w, k, r, b, k].concat());
-        assert_eq!((image.turned(90).width, image.turned(90).height), (3, 2));
-        assert_eq!(image.turned(90).turned(270), image);
+        assert_eq!(image.rotated(90).rgb, [k, b, r, k, w, g].concat());
+        assert_eq!(image.rotated(180).rgb, [k, k, w, b, g, r].concat());
+        assert_eq!(image.rotated(270).rgb, [g, w, k, r, b, k].concat());
+        assert_eq!((image.rotated(90).width, image.rotated(90).height), (3, 2));
+        assert_eq!(image.rotated(90).rotated(270), image);
+    }
+
+    #[test]
+    fn four_quarter_turns_give_the_page_back() {
+        let rgb: Vec<u8> = (0..2 * 3 * 3).collect();
+        let image = PageImage {
+            width: 2,
+            height: 3,
+            dpi: 100.0,
+            rgb,
+        };
+        let once = image.rotated(90);
+        assert_eq!((once.width, once.height), (3, 2));
+        // The bottom left pixel comes to the top left.
+        assert_eq!(once.rgb[..3], image.rgb[12..15]);
+        assert_eq!(once.rotated(90).rotated(180), image);
+        assert_eq!(once.rotated(270), image);
     }
 }

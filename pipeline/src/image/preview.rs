@@ -1,26 +1,20 @@
-//! The small grey picture of a page that a review page shows.
+//! Previews: small gray pictures of pages, which the review page shows.
 
 use image::{ExtendedColorType, GrayImage, ImageEncoder as _, codecs::jpeg::JpegEncoder, imageops};
 
-use super::PageImage;
+use super::{
+    PageImage,
+    luma::{BT601_LUMA, whole_pixels},
+    resample::scale::{ScalePlan, area_taps},
+    tuning::preview::{
+        MAX_HEIGHT_PX, MAX_WIDTH_PX, QUALITIES, STRIP_EVERY, STRIP_ROWS, TARGET_BYTES,
+    },
+};
 
-/// Widest preview, in pixels.
-const MAX_WIDTH: u32 = 1_000;
-/// Highest preview, in pixels: long receipts are scaled down further.
-const MAX_HEIGHT: u32 = 4_000;
-/// What a preview should take, in bytes.
-const WANTED_BYTES: usize = 100_000;
-/// JPEG qualities from the best to the floor, at which type is still readable, each with its size as
-/// a share of the best one's (measured on 35 scanned pages).
-const QUALITIES: [(u8, f64); 4] = [(60, 1.0), (45, 0.88), (32, 0.77), (22, 0.69)];
-/// Rows of the strips, and one strip in how many, by which a preview's size is estimated.
-const STRIP_ROWS: usize = 16;
-const STRIP_EVERY: usize = 4;
-
-/// A small grey JPEG of a page.
+/// A small gray JPEG of a page.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PagePreview {
-    /// The JPEG file; empty where there was no image to make it from.
+    /// The JPEG file; empty if there was no image to make it from.
     pub jpeg: Vec<u8>,
     /// Width in pixels, at most 1,000.
     pub width: u32,
@@ -33,8 +27,7 @@ pub struct PagePreview {
 /// Scaled by area averaging, so that thin strokes grow pale instead of vanishing. An image without
 /// pixels, or with fewer than its size says, gives an empty preview.
 pub fn preview(image: &PageImage, rotation: u16) -> PagePreview {
-    let wanted = u64::from(image.width) * u64::from(image.height) * 3;
-    if wanted == 0 || (image.rgb.len() as u64) < wanted {
+    if whole_pixels(image).is_none() {
         return PagePreview {
             jpeg: Vec::new(),
             width: 0,
@@ -59,9 +52,9 @@ pub fn preview(image: &PageImage, rotation: u16) -> PagePreview {
 /// The preview's size before turning; never larger than the image.
 fn scaled_size(image: &PageImage, sideways: bool) -> (u32, u32) {
     let (max_x, max_y) = if sideways {
-        (MAX_HEIGHT, MAX_WIDTH)
+        (MAX_HEIGHT_PX, MAX_WIDTH_PX)
     } else {
-        (MAX_WIDTH, MAX_HEIGHT)
+        (MAX_WIDTH_PX, MAX_HEIGHT_PX)
     };
     let factor = (f64::from(max_x) / f64::from(image.width))
         .min(f64::from(max_y) / f64::from(image.height))
@@ -70,114 +63,64 @@ fn scaled_size(image: &PageImage, sideways: bool) -> (u32, u32) {
     (scaled(image.width), scaled(image.height))
 }
 
-/// Where a row or column of the large image goes: an index in the small one, the share that falls
-/// there, and the share that falls on the next.
-struct AreaShare {
-    index: usize,
-    here: f32,
-    next: f32,
-}
-
-/// The shares of `from` rows on `to` rows, `to <= from`; a small row's shares add up to 1.
-fn shares(from: u32, to: u32) -> Vec<AreaShare> {
-    let step = f64::from(to) / f64::from(from);
-    (0..from)
-        .map(|at| {
-            let start = f64::from(at) * step;
-            let index = (start as usize).min(to as usize - 1);
-            let next = (start + step - (index + 1) as f64).clamp(0.0, step);
-            AreaShare {
-                index,
-                here: (step - next) as f32,
-                next: next as f32,
-            }
-        })
-        .collect()
-}
-
-/// Grey, by area averaging: each small pixel is the mean of what it covers.
+/// The image in gray, each small pixel the mean of what it covers.
 fn shrink(image: &PageImage, width: u32, height: u32) -> GrayImage {
-    let (columns, rows) = (shares(image.width, width), shares(image.height, height));
-    let small_width = width as usize;
-    // One place more than there are columns and rows takes what rounding puts past the end.
-    let mut row = vec![0f32; small_width + 1];
-    let mut sums = [vec![0f32; small_width], vec![0f32; small_width]];
-    let mut grey = Vec::with_capacity(small_width * height as usize);
-    let mut at = 0;
-    for (pixels, share) in image.rgb.chunks_exact(image.width as usize * 3).zip(&rows) {
-        if share.index > at {
-            grey.extend(sums[0].iter().map(|&sum| (sum + 0.5) as u8));
-            sums.swap(0, 1);
-            sums[1].fill(0.0);
-            at = share.index;
-        }
-        shrink_row(pixels, &columns, &mut row);
-        let [here, next] = &mut sums;
-        for (sum, value) in here.iter_mut().zip(&row) {
-            *sum += value * share.here;
-        }
-        if share.next > 0.0 {
-            for (sum, value) in next.iter_mut().zip(&row) {
-                *sum += value * share.next;
-            }
-        }
-    }
-    grey.extend(sums[0].iter().map(|&sum| (sum + 0.5) as u8));
-    GrayImage::from_raw(width, height, grey).expect("one value for each pixel")
+    let mut gray = Vec::with_capacity(width as usize * height as usize);
+    let plan = ScalePlan {
+        image,
+        columns: area_taps(image.width, width),
+        rows: area_taps(image.height, height),
+        gain: 1.0,
+        bias: 0.0,
+    };
+    plan.run(
+        |pixel| [BT601_LUMA.exact(pixel)],
+        |_, row| gray.extend(row.iter().map(|&luma| (luma + 0.5) as u8)),
+    );
+    GrayImage::from_raw(width, height, gray).expect("one value for each pixel")
 }
 
-/// One row of pixels, grey by ITU-R BT.601 luma, averaged into `row`.
-fn shrink_row(pixels: &[u8], columns: &[AreaShare], row: &mut [f32]) {
-    row.fill(0.0);
-    for (pixel, share) in pixels.chunks_exact(3).zip(columns) {
-        let luma = (u32::from(pixel[0]) * 77 + u32::from(pixel[1]) * 150 + u32::from(pixel[2]) * 29)
-            as f32
-            / 256.0;
-        row[share.index] += luma * share.here;
-        row[share.index + 1] += luma * share.next;
-    }
-}
-
-/// The JPEG at the best quality that should keep it within [`WANTED_BYTES`], else at the floor.
-fn encode(grey: &GrayImage) -> Vec<u8> {
+/// The JPEG at the best quality that should keep it within [`TARGET_BYTES`], else at the floor.
+fn encode(gray: &GrayImage) -> Vec<u8> {
     let (best, _) = QUALITIES[0];
-    let expected = sampled_size(grey, best) as f64;
+    let expected = sampled_size(gray, best) as f64;
     let quality = QUALITIES
         .iter()
-        .find(|(_, share)| expected * share <= WANTED_BYTES as f64)
+        .find(|(_, share)| expected * share <= TARGET_BYTES as f64)
         .unwrap_or(&QUALITIES[QUALITIES.len() - 1])
         .0;
-    encode_at(grey.as_raw(), grey.width(), quality)
+    encode_at(gray.as_raw(), gray.width(), quality)
 }
 
-/// About what the JPEG takes, in bytes, from a quarter of its rows: encoding is half of a preview's
+/// The JPEG's size in bytes, about, from a quarter of its rows: encoding is half of a preview's
 /// time, so that trying each quality in turn would double it.
-fn sampled_size(grey: &GrayImage, quality: u8) -> usize {
-    let strip = STRIP_ROWS * grey.width() as usize;
-    let sample: Vec<u8> = grey
+fn sampled_size(gray: &GrayImage, quality: u8) -> usize {
+    let strip = STRIP_ROWS * gray.width() as usize;
+    let sample: Vec<u8> = gray
         .as_raw()
         .chunks(strip)
         .step_by(STRIP_EVERY)
         .flatten()
         .copied()
         .collect();
-    let size = encode_at(&sample, grey.width(), quality).len();
-    (size as f64 * grey.as_raw().len() as f64 / sample.len() as f64) as usize
+    let size = encode_at(&sample, gray.width(), quality).len();
+    (size as f64 * gray.as_raw().len() as f64 / sample.len() as f64) as usize
 }
 
-/// The JPEG of rows of `width` grey pixels.
-fn encode_at(grey: &[u8], width: u32, quality: u8) -> Vec<u8> {
+/// The JPEG of rows of `width` gray pixels.
+fn encode_at(gray: &[u8], width: u32, quality: u8) -> Vec<u8> {
     let mut jpeg = Vec::new();
-    let height = (grey.len() / width as usize) as u32;
+    let height = (gray.len() / width as usize) as u32;
     JpegEncoder::new_with_quality(&mut jpeg, quality)
-        .write_image(grey, width, height, ExtendedColorType::L8)
-        .expect("a grey image of at most 4,000 pixels a side is a JPEG, and memory takes it");
+        .write_image(gray, width, height, ExtendedColorType::L8)
+        .expect("a gray image of at most 4,000 pixels a side is a JPEG, and memory takes it");
     jpeg
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::fixtures::{hash, scan};
 
     fn page(width: u32, height: u32, tone: impl Fn(u32, u32) -> [u8; 3]) -> PageImage {
         let rgb = (0..height)
@@ -219,7 +162,7 @@ mod tests {
 
     #[test]
     fn rotation_turns_clockwise() {
-        // A black corner, top left; where it comes to lie as (right, bottom).
+        // A black corner, top left, and the place where it comes to lie, as (right, bottom).
         let image = page(1200, 1600, |x, y| {
             if x < 300 && y < 300 { [0; 3] } else { [255; 3] }
         });
@@ -229,12 +172,12 @@ mod tests {
             (180, true, true),
             (270, false, true),
         ] {
-            let grey = decode(&preview(&image, rotation));
-            let x = if right { grey.width() - 50 } else { 50 };
-            let y = if bottom { grey.height() - 50 } else { 50 };
-            assert!(grey.get_pixel(x, y).0[0] < 20, "turned by {rotation}");
+            let gray = decode(&preview(&image, rotation));
+            let x = if right { gray.width() - 50 } else { 50 };
+            let y = if bottom { gray.height() - 50 } else { 50 };
+            assert!(gray.get_pixel(x, y).0[0] < 20, "turned by {rotation}");
             assert!(
-                grey.get_pixel(grey.width() - x, y).0[0] > 235,
+                gray.get_pixel(gray.width() - x, y).0[0] > 235,
                 "turned by {rotation}"
             );
         }
@@ -260,12 +203,12 @@ mod tests {
                 .wrapping_mul(0xC2B2_AE3D);
             [(220 - (hash >> 16) % 100) as u8; 3]
         });
-        let grey = shrink(&noisy, 1000, 1414);
-        let best = encode_at(grey.as_raw(), 1000, QUALITIES[0].0);
+        let gray = shrink(&noisy, 1000, 1414);
+        let best = encode_at(gray.as_raw(), 1000, QUALITIES[0].0);
         assert!(best.len() > 120_000, "{}", best.len());
         let preview = preview(&noisy, 0);
         assert!(
-            preview.jpeg.len() <= WANTED_BYTES * 11 / 10,
+            preview.jpeg.len() <= TARGET_BYTES * 11 / 10,
             "{}",
             preview.jpeg.len()
         );
@@ -277,5 +220,20 @@ mod tests {
         image.rgb.truncate(299);
         assert!(preview(&image, 0).jpeg.is_empty());
         assert!(preview(&page(0, 10, |_, _| [0; 3]), 0).jpeg.is_empty());
+    }
+
+    #[test]
+    fn pages_shrink_to_the_same_bytes_on_every_machine() {
+        let cases = [
+            ((200, 150), (200, 150), 0x0933_4c9a_943e_1556),
+            ((1100, 90), (1000, 82), 0xddfa_4cdf_f593_627a),
+            ((1654, 933), (1000, 564), 0x7534_ccfd_101d_4985),
+            ((3001, 40), (1000, 13), 0xb7aa_8dce_699d_15cd),
+            ((1, 4500), (1, 4000), 0x1de8_6d8d_a1cf_3964),
+        ];
+        for (from, to, expected) in cases {
+            let small = shrink(&scan(from.0, from.1, 6), to.0, to.1);
+            assert_eq!(hash(small.into_raw()), expected, "{from:?} to {to:?}");
+        }
     }
 }

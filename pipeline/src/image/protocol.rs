@@ -1,7 +1,7 @@
-//! What parent and child say to each other: a length, then JSON; after `ChildReply::Rendered` the pixels.
+//! Protocol between rasterizer and child: a length, then JSON; after [`ChildReply::Rendered`] the pixels.
 //!
-//! The child works on hostile bytes, so the parent believes nothing it says: lengths are checked before
-//! memory is taken, numbers before they are used, and the size of a bitmap is the parent's own word.
+//! The child works on hostile bytes, so the parent trusts nothing it sends: lengths are checked before
+//! memory is allocated, numbers before they are used, and the parent alone decides the size of a bitmap.
 
 use std::{
     io::{self, Read, Write},
@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{facts::PageInspection, rasterizer::TextLayerRequest};
+use super::inspection::PageInspection;
 
 /// Longest message in bytes; the text of a dense page is a few hundred thousand.
 const MAX_MESSAGE_BYTES: u32 = 32 << 20;
@@ -22,12 +22,12 @@ pub(super) const EXIT_PROTOCOL: i32 = 87;
 /// Exit code of a child whose code panicked.
 pub(super) const EXIT_PANIC: i32 = 88;
 
-/// Parent to child.
+/// A message from parent to child.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum ChildRequest {
-    /// The first: set limits, load PDFium, shut the doors, open the document. Answer: [`ChildReply::Opened`].
+    /// The first: set limits, load PDFium, enter the sandbox, open the document. Answer: [`ChildReply::Opened`].
     Start(StartRequest),
-    /// Load a page (one-based) and tell what is on it. Answer: [`ChildReply::Facts`].
+    /// Load a page and look at it. Answer: [`ChildReply::Inspected`].
     Inspect {
         /// Its one-based number.
         page: u32,
@@ -38,15 +38,27 @@ pub(super) enum ChildRequest {
         width: u32,
         /// Its height in pixels.
         height: u32,
-        /// Which of its text comes with it.
-        text: TextLayerRequest,
+        /// The part of its own text that comes with it.
+        text_layer: TextLayerRequest,
     },
 }
 
-/// What a child needs to know once.
+/// The part of a page's own text that is requested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TextLayerRequest {
+    /// None.
+    None,
+    /// The text that a viewer shows.
+    Visible,
+    /// All, hidden text too: for `--text-layer always`.
+    All,
+}
+
+/// Options of a child's whole life.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct StartRequest {
-    /// Process id of the parent, to notice that it died before the child could ask to die with it.
+    /// Process id of the parent, to notice if it ended before the child could ask to be killed with it.
     pub parent: u32,
     /// PDFium's library.
     pub pdfium: PathBuf,
@@ -60,26 +72,26 @@ pub(super) struct StartRequest {
     pub password: Option<String>,
 }
 
-/// Child to parent.
+/// A message from child to parent.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum ChildReply {
     /// The document is open.
     Opened {
-        /// What it is.
+        /// Its format.
         format: DocumentFormat,
-        /// Pages it has.
+        /// Number of pages.
         pages: u32,
-        /// Whether it is encrypted.
+        /// True if it is encrypted.
         encrypted: bool,
     },
-    /// What is on the page.
-    Facts(PageInspection),
+    /// The page is loaded.
+    Inspected(PageInspection),
     /// The bitmap; `width * height * 3` bytes of RGB follow.
     Rendered {
-        /// The page's text where it was wanted.
-        text: Option<Vec<WireLine>>,
+        /// The page's own text if it was requested.
+        text_layer: Option<Vec<WireLine>>,
     },
-    /// It could not be done.
+    /// The request could not be done.
     Failed(ChildError),
 }
 
@@ -106,7 +118,7 @@ impl DocumentFormat {
     }
 }
 
-/// Why a child could not do something.
+/// The reason for which a child could not do something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum ChildError {
     NotADocument(String),
@@ -122,7 +134,7 @@ pub(super) enum ChildError {
     Io(String),
 }
 
-/// One line of a page's own text, in pixels of the bitmap.
+/// A line of a page's own text, in pixels of the bitmap.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct WireLine {
     pub text: String,
@@ -194,7 +206,7 @@ mod tests {
         let too_long = u32::MAX.to_le_bytes();
         let cut = [4, 0, 0, 0, b'"'];
         let no_json = [2, 0, 0, 0, 0xFF, 0xFE];
-        let no_number = *b"\x2d\0\0\0{\"Facts\":{\"width_pt\":1e999,\"height_pt\":null}}";
+        let no_number = *b"\x31\0\0\0{\"Inspected\":{\"width_pt\":1e999,\"height_pt\":null}}";
         for (bytes, kind) in [
             (&too_long[..], io::ErrorKind::InvalidData),
             (&cut, io::ErrorKind::UnexpectedEof),

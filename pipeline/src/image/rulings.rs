@@ -1,31 +1,29 @@
-//! Ruled lines on a page: what makes a table certain.
+//! Ruled lines on a page: they make a table certain.
 //!
 //! A line is a long run of dark pixels that is thin across. Runs are looked for in blocks of pixels along the
 //! page's skew, then pieces on one line are joined: scanned lines are broken and step up and down.
 
-use super::PageImage;
-
-/// Dark is what has less than this share of the paper's brightness, in 256ths.
-const DARK: u32 = 200;
-/// Paper below this brightness, 0 to 255, is none: the page is a photograph or printed white on black.
-const DARKEST_PAPER: u8 = 90;
-/// Shortest horizontal line, in inches.
-const SHORTEST_ACROSS_IN: f32 = 0.4;
-/// Shortest vertical line, in inches: two rows of a table, and more than most letters.
-const SHORTEST_DOWN_IN: f32 = 0.3;
-/// Thickest line, in inches.
-const THICKEST_IN: f32 = 0.05;
-/// Most lines of each direction; a page with more is a picture.
-const MOST_LINES: usize = 2_000;
+use super::{
+    PageImage,
+    binary::BinaryImage,
+    histogram::LumaHistogram,
+    luma::LumaPlane,
+    tuning::rulings::{
+        BLOCK_PX, DARK_SHARE, DARKEST_PAPER, DPI_RANGE, FULL_SIXTEENTHS, LEAST_PAPER,
+        LONG_BLOCK_DPI, MAX_GAP_BLOCKS, MAX_LINES, MAX_ROW_GAP, MAX_RUNS, MAX_SKEW_DEG, MAX_SPREAD,
+        MAX_SPREAD_PX, MAX_THICKNESS_IN, MIN_ACROSS_IN, MIN_BLOCKS, MIN_DOWN_IN,
+        MIN_MAX_THICKNESS_PX, MIN_SIDE_PX, PAPER_SAMPLE_STEP, USUAL_DPI,
+    },
+};
 
 /// One straight ruled line, horizontal or vertical, in pixels of the upright page image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RulingLine {
-    /// Where it lies: y of a horizontal line's middle, x of a vertical one's.
+    /// Its position: y of a horizontal line's middle, x of a vertical one's.
     pub at: f32,
-    /// Where it starts, along its direction.
+    /// Its start, along its direction.
     pub start: f32,
-    /// Where it ends, along its direction.
+    /// Its end, along its direction.
     pub end: f32,
 }
 
@@ -39,29 +37,31 @@ pub struct PageRulings {
 }
 
 /// Finds the ruled lines of `image`, whose lines are skewed by `skew_deg` (positive: falling to the right).
-/// They are given as they lie after the skew is taken out about the page's centre.
+/// They are given as they lie after the skew is taken out about the page's center.
 pub fn find(image: &PageImage, skew_deg: f32) -> PageRulings {
     let (width, height) = (image.width as usize, image.height as usize);
-    let enough = width.checked_mul(height).and_then(|n| n.checked_mul(3));
-    if width < 64 || height < 64 || enough.is_none_or(|n| image.rgb.len() < n) {
+    if width < MIN_SIDE_PX || height < MIN_SIDE_PX {
         return PageRulings::default();
     }
-    let Some(ink) = DarkPixels::of(image, width, height) else {
+    let Some(ink) = LumaPlane::of(image).and_then(|plane| dark_pixels(&plane)) else {
         return PageRulings::default();
     };
     let skew = if skew_deg.is_finite() {
-        skew_deg.clamp(-15.0, 15.0).to_radians()
+        skew_deg.clamp(-MAX_SKEW_DEG, MAX_SKEW_DEG).to_radians()
     } else {
         0.0
     };
     let dpi = if image.dpi.is_finite() {
-        image.dpi.clamp(50.0, 1200.0)
+        image.dpi.clamp(DPI_RANGE.0, DPI_RANGE.1)
     } else {
-        200.0
+        USUAL_DPI
     };
-    let block = if dpi >= 140.0 { 16 } else { 8 };
-    let thickest = (THICKEST_IN * dpi).max(3.0);
-    let (cx, cy) = (width as f32 / 2.0, height as f32 / 2.0);
+    let block = if dpi >= LONG_BLOCK_DPI {
+        BLOCK_PX.0
+    } else {
+        BLOCK_PX.1
+    };
+    let thickest = (MAX_THICKNESS_IN * dpi).max(MIN_MAX_THICKNESS_PX);
 
     let across = ScanDirection {
         length: width,
@@ -70,8 +70,7 @@ pub fn find(image: &PageImage, skew_deg: f32) -> PageRulings {
         slope: skew.tan(),
         thickest,
     };
-    let runs = across.runs(&ink.sums_across(block));
-    let horizontal = across.lines(runs, SHORTEST_ACROSS_IN * dpi);
+    let horizontal = across.lines(across.runs(&sums_across(&ink, block)), MIN_ACROSS_IN * dpi);
     let down = ScanDirection {
         length: height,
         breadth: width,
@@ -79,87 +78,47 @@ pub fn find(image: &PageImage, skew_deg: f32) -> PageRulings {
         slope: -skew.tan(),
         thickest,
     };
-    let runs = down.runs(&ink.sums_down(block));
-    let vertical = down.lines(runs, SHORTEST_DOWN_IN * dpi);
-
-    let level = |lines: Vec<RulingLine>, along: f32, off: f32, sin: f32| {
-        let cos = skew.cos();
-        let place = move |line: RulingLine| {
-            // A line through (along, at), its slope taken out about the centre.
-            let slide = (line.at - off) * sin;
-            RulingLine {
-                at: off + (line.at - off) * cos,
-                start: along + (line.start - along) / cos + slide,
-                end: along + (line.end - along) / cos + slide,
-            }
-        };
-        lines.into_iter().map(place).collect::<Vec<_>>()
-    };
+    let vertical = down.lines(down.runs(&sums_down(&ink, block)), MIN_DOWN_IN * dpi);
     PageRulings {
-        horizontal: level(horizontal, cx, cy, skew.sin()),
-        vertical: level(vertical, cy, cx, -skew.sin()),
+        horizontal: across.leveled(horizontal, skew),
+        vertical: down.leveled(vertical, -skew),
     }
 }
 
-/// Which pixels are dark: 1, else 0.
-struct DarkPixels {
-    dark: Vec<u8>,
-    width: usize,
+/// The dark pixels of a page; `None` if it has no light paper.
+fn dark_pixels(plane: &LumaPlane) -> Option<BinaryImage> {
+    let sample = plane.values.iter().step_by(PAPER_SAMPLE_STEP);
+    let histogram = LumaHistogram::<32>::of(sample.copied());
+    let paper = histogram.mode_from(LEAST_PAPER)?;
+    let limit = (u32::from(paper) * DARK_SHARE / 256) as u8;
+    (paper >= DARKEST_PAPER).then(|| BinaryImage::darker(plane, limit))
 }
 
-impl DarkPixels {
-    fn of(image: &PageImage, width: usize, height: usize) -> Option<Self> {
-        let grey: Vec<u8> = image.rgb[..width * height * 3]
-            .chunks_exact(3)
-            .map(|p| ((u16::from(p[0]) + 2 * u16::from(p[1]) + u16::from(p[2])) >> 2) as u8)
-            .collect();
-        let paper = paper(&grey);
-        if paper < DARKEST_PAPER {
-            return None;
+/// Dark pixels in each block of a row: (rows, blocks).
+fn sums_across(ink: &BinaryImage, block: usize) -> Vec<Vec<u8>> {
+    let sum = |pixels: &[u8]| pixels.iter().sum::<u8>();
+    ink.rows()
+        .map(|row| row.chunks_exact(block).map(sum).collect())
+        .collect()
+}
+
+/// Dark pixels in each block of a column: (columns, blocks).
+fn sums_down(ink: &BinaryImage, block: usize) -> Vec<Vec<u8>> {
+    let mut sums = vec![vec![0; ink.height() / block]; ink.width];
+    let mut sum = vec![0_u8; ink.width];
+    for (b, rows) in ink.pixels.chunks_exact(ink.width * block).enumerate() {
+        sum.fill(0);
+        for row in rows.chunks_exact(ink.width) {
+            sum.iter_mut().zip(row).for_each(|(sum, dark)| *sum += dark);
         }
-        let limit = (u32::from(paper) * DARK / 256) as u8;
-        let dark = grey.iter().map(|&g| u8::from(g < limit)).collect();
-        Some(Self { dark, width })
+        sums.iter_mut()
+            .zip(&sum)
+            .for_each(|(column, &sum)| column[b] = sum);
     }
-
-    /// Dark pixels in each block of a row: (rows, blocks).
-    fn sums_across(&self, block: usize) -> Vec<Vec<u8>> {
-        let sum = |pixels: &[u8]| pixels.iter().sum::<u8>();
-        self.dark
-            .chunks_exact(self.width)
-            .map(|row| row.chunks_exact(block).map(sum).collect())
-            .collect()
-    }
-
-    /// Dark pixels in each block of a column: (columns, blocks).
-    fn sums_down(&self, block: usize) -> Vec<Vec<u8>> {
-        let blocks = self.dark.len() / self.width / block;
-        let mut sums = vec![vec![0; blocks]; self.width];
-        let mut sum = vec![0_u8; self.width];
-        for (b, rows) in self.dark.chunks_exact(self.width * block).enumerate() {
-            sum.fill(0);
-            for row in rows.chunks_exact(self.width) {
-                sum.iter_mut().zip(row).for_each(|(sum, dark)| *sum += dark);
-            }
-            sums.iter_mut()
-                .zip(&sum)
-                .for_each(|(column, &sum)| column[b] = sum);
-        }
-        sums
-    }
+    sums
 }
 
-/// The brightness of the paper: the commonest of the brighter half, by a sample.
-fn paper(grey: &[u8]) -> u8 {
-    let mut counts = [0_u32; 32];
-    grey.iter()
-        .step_by(61)
-        .for_each(|g| counts[usize::from(g >> 3)] += 1);
-    let commonest = (8..32).max_by_key(|&i| counts[i]).unwrap_or(31);
-    (commonest * 8 + 4) as u8
-}
-
-/// Looking for lines across the page, or down it with the axes exchanged.
+/// The direction in which lines are looked for: across the page, or down it with the axes exchanged.
 struct ScanDirection {
     /// The page's extent along the lines, in pixels.
     length: usize,
@@ -184,7 +143,7 @@ impl ScanDirection {
     /// Runs of dark blocks, row by row along the slope; `sums` is (rows, blocks).
     fn runs(&self, sums: &[Vec<u8>]) -> Vec<DarkRun> {
         let blocks = self.length / self.block;
-        let full = (self.block * 13 / 16) as u8;
+        let full = (self.block * FULL_SIXTEENTHS / 16) as u8;
         let offsets: Vec<isize> = (0..blocks)
             .map(|b| {
                 let along = (b as f32 + 0.5) * self.block as f32 - self.length as f32 / 2.0;
@@ -204,8 +163,7 @@ impl ScanDirection {
                 match (dark, start) {
                     (true, None) => start = Some(b),
                     (false, Some(first)) => {
-                        // Two blocks are a letter's stroke; three are worth keeping.
-                        if b - first >= 3 && runs.len() < 40 * MOST_LINES {
+                        if b - first >= MIN_BLOCKS && runs.len() < MAX_RUNS {
                             runs.push(DarkRun {
                                 row: row as f32 + 0.5,
                                 start: (first * self.block) as f32 - self.block as f32 / 2.0,
@@ -227,8 +185,8 @@ impl ScanDirection {
         // Strips that the present row may still add to: all others lie too far above.
         let mut open: Vec<usize> = Vec::new();
         for run in runs {
-            open.retain(|&i| run.row - lines[i].last <= 3.0);
-            let gap = 2.5 * self.block as f32;
+            open.retain(|&i| run.row - lines[i].last <= MAX_ROW_GAP);
+            let gap = MAX_GAP_BLOCKS * self.block as f32;
             let fits = open.iter().copied().find(|&i| {
                 let line = &lines[i];
                 run.start - gap < line.end && line.start - gap < run.end
@@ -250,11 +208,26 @@ impl ScanDirection {
                 end: line.end.min(self.length as f32),
             })
             .collect();
-        if found.len() > MOST_LINES {
+        if found.len() > MAX_LINES {
             found.clear();
         }
         found.sort_by(|a, b| a.at.total_cmp(&b.at));
         found
+    }
+
+    /// `lines` as they lie after `skew`, in radians, is taken out about the page's center.
+    fn leveled(&self, lines: Vec<RulingLine>, skew: f32) -> Vec<RulingLine> {
+        let (along, off) = (self.length as f32 / 2.0, self.breadth as f32 / 2.0);
+        let (sin, cos) = (skew.sin(), skew.cos());
+        let level = |line: RulingLine| {
+            let slide = (line.at - off) * sin;
+            RulingLine {
+                at: off + (line.at - off) * cos,
+                start: along + (line.start - along) / cos + slide,
+                end: along + (line.end - along) / cos + slide,
+            }
+        };
+        lines.into_iter().map(level).collect()
     }
 }
 
@@ -290,11 +263,11 @@ impl RulingCandidate {
         self.moment += (run.end - run.start) * run.row;
     }
 
-    /// Mean thickness, in pixels, or its whole spread where that is out of proportion.
+    /// Mean thickness, in pixels, or its whole spread if that is out of proportion.
     fn thickness(&self) -> f32 {
         let mean = self.area / (self.end - self.start).max(1.0);
         let spread = self.last - self.first + 1.0;
-        if spread > 3.0 * mean + 6.0 {
+        if spread > MAX_SPREAD * mean + MAX_SPREAD_PX {
             spread
         } else {
             mean

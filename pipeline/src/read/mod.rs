@@ -1,33 +1,37 @@
-//! [`read`]: a document in, pages to a sink in order as they finish.
+//! Reading of a document: its pages to a sink in order, as they finish.
 //!
-//! `window` threads each carry pages from the rasterizer to the engine's answer; a turnstile keeps them
-//! within a few pages of the last one that was given to the sink, so that memory does not grow with
-//! the page count however long one page takes. The calling thread puts pages in order, assembles
-//! them and feeds the sink.
+//! Several threads, as many as keep the engine busy, take pages through the stages of [`stages`]. A window over the
+//! pages keeps them within a few of the last one that was given to the sink, so that memory does not grow with the
+//! page count however long one page takes. The calling thread takes the pages in order, assembles them and feeds
+//! the sink.
 
-// Who may work on which page.
-mod turnstile;
-// One page from the rasterizer to the engine's answer.
-mod carry;
-// Pages in order to assembly and to the sink.
-mod deliver;
+mod window;
+mod stages;
+mod page;
+mod assembly;
 
 use std::{
+    borrow::Cow,
     fs::File,
     io,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc,
     },
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use recto_schemas::{
-    DocumentState, Options, PageCounts, PageRecord, PageSummary, ReadWarning, Reason,
+    DocumentState, Options, PageCounts, PageRecord, PageSummary, RawOutput, ReadWarning, Reason,
 };
 
+use self::{
+    assembly::PageAssembly,
+    page::PageState,
+    stages::PageProcessor,
+    window::{InOrderWindow, Taken},
+};
 use crate::{
     cancel::CancelToken,
     engine::{DocumentId, Engine},
@@ -37,68 +41,80 @@ use crate::{
     },
     text::AssembledPage,
 };
-use carry::{PageProcessor, ProcessedPage};
-use deliver::ReorderBuffer;
-use turnstile::InOrderWindow;
 
-/// How many times the engine's window pages may be finished before the one that the sink waits for.
-const LEAD: usize = 3;
+/// Requests that may be finished before the one that the sink waits for, in multiples of the engine's window.
+const LOOKAHEAD: usize = 3;
 
 /// A document to read.
 #[derive(Debug)]
-pub struct Input<'a> {
+pub struct DocumentInput<'a> {
     /// The file; read by position, never by name.
     pub file: File,
-    /// Its password, where it needs one.
+    /// Its password, if it needs one.
     pub password: Option<&'a str>,
-    /// Who rasterizes it.
+    /// The rasterizer for it.
     pub rasterizer: &'a Rasterizer,
 }
 
-/// Where pages go. Called in order, from the thread that called [`read`].
+/// A receiver of pages. Called in order, on the thread that called [`read`].
 pub trait PageSink {
-    /// The document is open and has so many pages to give.
+    /// The document is open, and this many pages will come.
     ///
     /// # Errors
-    /// Whatever keeps pages from being taken; reading stops.
+    /// The reason for which no page can be taken; reading stops.
     fn open(&mut self, pages: u32) -> io::Result<()>;
 
     /// Takes the next page.
     ///
     /// # Errors
-    /// Whatever keeps the page from being taken; reading stops.
+    /// The reason for which the page cannot be taken; reading stops.
     fn page(&mut self, page: PageResult) -> io::Result<()>;
 }
 
 /// One finished page.
 #[derive(Clone, Debug)]
 pub struct PageResult {
-    /// For the manifest.
+    /// Its entry in the manifest.
     pub summary: PageSummary,
-    /// For `pages.jsonl`.
-    pub record: PageRecord,
-    /// Its blocks and Markdown.
+    /// Its lines, blocks and Markdown.
     pub assembled: AssembledPage,
-    /// Its picture, where a review page is wanted and there is one.
+    /// The model's input and output, if the options ask for them.
+    pub raw: Option<RawOutput>,
+    /// A small image of it, if the options ask for a review page and the page has a bitmap.
     pub preview: Option<PagePreview>,
 }
 
-/// What became of a document that could be opened.
+impl PageResult {
+    /// Its line of `pages.jsonl`.
+    pub fn record(&self) -> PageRecord<'_> {
+        PageRecord {
+            schema: PageRecord::SCHEMA.to_owned(),
+            page: self.summary.page,
+            outcome: self.summary.outcome,
+            width_px: self.summary.width_px.unwrap_or(0),
+            height_px: self.summary.height_px.unwrap_or(0),
+            lines: Cow::Borrowed(&self.assembled.lines),
+            raw: self.raw.as_ref().map(Cow::Borrowed),
+        }
+    }
+}
+
+/// The outcome of a document that could be opened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReadOutcome {
     /// How it ended.
     pub state: DocumentState,
-    /// Why it was cut short, where it was.
+    /// The reason for which it was cut short, if it was.
     pub failure: Option<Reason>,
     /// Its format, such as `pdf`.
     pub format: String,
     /// Pages by outcome.
     pub counts: PageCounts,
-    /// What a person should know.
+    /// Warnings for whoever uses the result.
     pub warnings: Vec<ReadWarning>,
 }
 
-/// Why a document has no [`ReadOutcome`].
+/// The reason for which a document has no [`ReadOutcome`].
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// It could not be opened.
@@ -107,15 +123,15 @@ pub enum ReadError {
     /// It has none of the pages that were asked for.
     #[error("the document has no page in `{asked}`; it has pages 1 to {count}")]
     NoSuchPage {
-        /// How many it has.
+        /// Number of pages it has.
         count: u32,
-        /// What was asked for.
+        /// The pages that were asked for.
         asked: String,
     },
     /// The sink took no more pages.
     #[error("the result could not be written: {0}")]
     Sink(#[source] io::Error),
-    /// The flag went up.
+    /// The token was cancelled.
     #[error("cancelled")]
     Cancelled,
 }
@@ -138,9 +154,9 @@ impl ReadError {
 /// the pages that are left fail with `document-timeout`.
 ///
 /// # Errors
-/// [`ReadError`] where the document cannot be opened, the sink fails or `cancel` goes up.
+/// [`ReadError`] if the document cannot be opened, the sink fails or `cancel` is cancelled.
 pub fn read(
-    input: Input<'_>,
+    input: DocumentInput<'_>,
     options: &Options,
     engine: &dyn Engine,
     sink: &mut dyn PageSink,
@@ -157,27 +173,27 @@ pub fn read(
                 error.into()
             }
         })?;
-    let chosen = PageSelection::new(options, document.info().pages)?;
-    sink.open(u32::try_from(chosen.pages.len()).unwrap_or(u32::MAX))
+    let selection = PageSelection::new(options, document.info().pages)?;
+    sink.open(u32::try_from(selection.pages.len()).unwrap_or(u32::MAX))
         .map_err(ReadError::Sink)?;
 
-    let mut delivery = ReorderBuffer::new(options, sink);
-    carry_all(
-        &document,
-        options,
+    let mut assembly = PageAssembly::new(options, sink);
+    let processor = PageProcessor {
+        document: &document,
+        options: Arc::new(options.clone()),
         engine,
-        &chosen.pages,
-        (deadline, cancel),
-        &mut delivery,
-    )?;
-    let (mut counts, warnings) = delivery.finish()?;
+        id: next_id(),
+        deadline,
+        cancel: cancel.child(),
+    };
+    process_all(&processor, &selection.pages, &mut assembly, cancel)?;
+    let (mut counts, warnings) = assembly.finish().map_err(ReadError::Sink)?;
     counts.document = document.info().pages;
-    counts.skipped = chosen.skipped;
-    counts.selected += chosen.skipped;
-    let failure = chosen.failure(&document, options);
+    counts.skipped = selection.skipped;
+    counts.selected += selection.skipped;
     Ok(ReadOutcome {
         state: state_of(&counts),
-        failure,
+        failure: selection.failure(&document, options),
         format: document.info().format.to_owned(),
         counts,
         warnings,
@@ -224,80 +240,58 @@ impl PageSelection {
     }
 }
 
-/// Carries every page and delivers it. Returns when all threads have ended.
-fn carry_all(
-    document: &OpenDocument<'_>,
-    options: &Options,
-    engine: &dyn Engine,
+/// Processes all pages on threads of their own and assembles them on this one. Returns when all threads have ended.
+fn process_all(
+    processor: &PageProcessor<'_>,
     pages: &[u32],
-    (deadline, cancel): (Instant, &CancelToken),
-    delivery: &mut ReorderBuffer<'_>,
+    assembly: &mut PageAssembly<'_>,
+    cancel: &CancelToken,
 ) -> Result<(), ReadError> {
-    let per_request = usize::try_from(engine.info().pages_per_request)
-        .unwrap_or(1)
-        .max(1);
-    let requests: Vec<&[u32]> = pages.chunks(per_request).collect();
-    let window = usize::try_from(engine.info().window)
+    let engine = processor.engine.info();
+    let pages_per_request = usize::try_from(engine.pages_per_request).unwrap_or(1);
+    let requests: Vec<&[u32]> = pages.chunks(pages_per_request.max(1)).collect();
+    let threads = usize::try_from(engine.window)
         .unwrap_or(1)
         .clamp(1, requests.len().max(1));
-    let turnstile = InOrderWindow::new(requests.len(), window * LEAD);
-    // Raised at the document's deadline and when the sink fails, apart from the caller's flag.
-    let stop = cancel.child();
-    let shared = Arc::new(options.clone());
-    let carrier = PageProcessor {
-        document,
-        options: &shared,
-        engine,
-        id: next_id(),
-        deadline,
-        stop: stop.clone(),
-    };
+    let window = InOrderWindow::new(requests.len(), threads * LOOKAHEAD);
     thread::scope(|scope| {
-        // Every thread hands over one request's pages at a time.
-        let (sender, finished) = mpsc::sync_channel::<(usize, Vec<ProcessedPage>)>(window);
-        for _ in 0..window {
-            let (sender, turnstile, requests, carrier) =
-                (sender.clone(), &turnstile, &requests, &carrier);
+        for _ in 0..threads {
+            let (worker, requests) = (window.worker(), &requests);
             scope.spawn(move || {
-                while let Some(index) = turnstile.next() {
-                    let carried = carrier.carry(requests[index]);
-                    if sender.send((index, carried)).is_err() {
-                        return;
-                    }
+                while let Some(index) = worker.start() {
+                    worker.finish(index, processor.process(requests[index]));
                 }
             });
         }
-        drop(sender);
-        let result = deliver_all(&finished, &turnstile, delivery, (deadline, &stop, cancel));
-        stop.cancel();
-        turnstile.close();
+        let result = assemble_all(&window, processor, assembly, cancel);
+        // After an error nobody wants the pages that are left.
+        processor.cancel.cancel();
+        window.close();
         result
     })
 }
 
-fn deliver_all(
-    finished: &mpsc::Receiver<(usize, Vec<ProcessedPage>)>,
-    turnstile: &InOrderWindow,
-    delivery: &mut ReorderBuffer<'_>,
-    (deadline, stop, cancel): (Instant, &CancelToken, &CancelToken),
+fn assemble_all(
+    window: &InOrderWindow<Vec<PageState>>,
+    processor: &PageProcessor<'_>,
+    assembly: &mut PageAssembly<'_>,
+    cancel: &CancelToken,
 ) -> Result<(), ReadError> {
     loop {
-        if cancel.is_cancelled() {
-            return Err(ReadError::Cancelled);
+        let is_late = Instant::now() >= processor.deadline;
+        if is_late {
+            // The pages that are left fail at once, each with its reason.
+            processor.cancel.cancel();
         }
-        if Instant::now() >= deadline {
-            stop.cancel();
-        }
-        match finished.recv_timeout(Duration::from_millis(50)) {
-            Ok((index, pages)) => {
-                let released = delivery.take(index, pages).map_err(ReadError::Sink)?;
-                turnstile.release(released);
+        match window.take(cancel, (!is_late).then_some(processor.deadline)) {
+            Taken::Next(pages) => {
+                for page in pages {
+                    assembly.push(page).map_err(ReadError::Sink)?;
+                }
             }
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
-            Err(mpsc::RecvTimeoutError::Disconnected) if cancel.is_cancelled() => {
-                return Err(ReadError::Cancelled);
-            }
-            Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(()),
+            Taken::Timeout => {}
+            Taken::Cancelled => return Err(ReadError::Cancelled),
+            Taken::End => return Ok(()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Characters that Markdown or HTML would take for markup are escaped.
 
-/// Where text will stand.
+/// The place of a text in the Markdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EscapeContext {
     /// At the start of a block: a paragraph, an item.
@@ -68,7 +68,7 @@ fn one_line(text: &str) -> String {
     out
 }
 
-/// Whether `c` would act as markup between its neighbours.
+/// Returns true if `c` would act as markup between its neighbors.
 fn acts(
     c: char,
     before: Option<char>,
@@ -94,7 +94,7 @@ fn opens_tag(after: char) -> bool {
     after.is_ascii_alphabetic() || matches!(after, '/' | '!' | '?')
 }
 
-/// Whether `chars`, which start with `&`, start with what may be an entity.
+/// Returns true if `chars`, which start with `&`, start with what may be an entity.
 fn is_entity(chars: &[char]) -> bool {
     let name = chars[1..]
         .iter()
@@ -145,7 +145,7 @@ mod tests {
 
     use super::*;
 
-    /// What a reader of the Markdown sees: its text, or why it is not one plain paragraph.
+    /// The text that a reader of the Markdown sees, or the reason why it is not one plain paragraph.
     fn read(markdown: &str) -> Result<String, String> {
         let options = Options::ENABLE_TABLES
             | Options::ENABLE_STRIKETHROUGH

@@ -58,7 +58,7 @@ pub(crate) fn join_line(text: &mut String, next: &str, seen: &HyphenatedWords) {
     text.push_str(next);
 }
 
-/// Whether the hyphen at the end of `text` is there only because the line ended.
+/// Returns true if the hyphen at the end of `text` is there only because the line ended.
 fn drops_hyphen(text: &str, next: &str, seen: &HyphenatedWords) -> bool {
     let stem = &text[..text.len() - text.chars().next_back().map_or(0, char::len_utf8)];
     let left = stem
@@ -79,7 +79,7 @@ fn drops_hyphen(text: &str, next: &str, seen: &HyphenatedWords) -> bool {
     letters && small && !compound && !seen.knows(left, &right)
 }
 
-/// Whether a script of this character is written without spaces between words.
+/// Returns true if a script of this character is written without spaces between words.
 pub(crate) fn is_unspaced(c: char) -> bool {
     matches!(c,
         '\u{2e80}'..='\u{303f}' | '\u{3040}'..='\u{30ff}' | '\u{3100}'..='\u{312f}'

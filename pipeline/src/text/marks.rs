@@ -5,13 +5,13 @@
 pub(crate) struct ListMarker {
     /// As printed, such as `•`, `3.` or `(a)`.
     pub text: String,
-    /// Where the text after it starts, in bytes.
+    /// The start of the text after it, in bytes.
     pub rest: usize,
-    /// What it is.
+    /// Its kind.
     pub kind: ListMarkerKind,
 }
 
-/// What a mark is.
+/// The kind of a list marker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ListMarkerKind {
     /// A sign that is used for nothing else.
@@ -27,7 +27,7 @@ pub(crate) enum ListMarkerKind {
     },
 }
 
-/// How a count is written.
+/// The numerals of a count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NumeralStyle {
     /// `3`
@@ -39,7 +39,7 @@ pub(crate) enum NumeralStyle {
 }
 
 impl ListMarker {
-    /// Whether `next` may be the mark after this one, or the other way round.
+    /// Returns true if `next` may be the mark after this one, or the other way round.
     pub fn neighbours(&self, next: &Self) -> bool {
         let (
             ListMarkerKind::Count { frame, values },

@@ -1,6 +1,7 @@
 //! A line on its way through layout: checked, and with the page's skew taken out.
 
 use crate::page::{Point, Rect, TextLine};
+pub(crate) use crate::statistics::{median, weighted_median};
 
 use super::join::is_unspaced;
 
@@ -141,20 +142,4 @@ fn runs_sideways(piece: &PlacedLine) -> bool {
 pub(crate) fn common_size<'a>(pieces: impl Iterator<Item = &'a PlacedLine<'a>>) -> Option<f32> {
     let sizes = pieces.map(|piece| (piece.size, piece.text.chars().count() as f64));
     weighted_median(sizes.collect())
-}
-
-/// The value with half of the weight on either side.
-pub(crate) fn weighted_median(mut values: Vec<(f32, f64)>) -> Option<f32> {
-    values.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let half = values.iter().map(|v| v.1).sum::<f64>() / 2.0;
-    let mut passed = 0.0;
-    values.into_iter().find_map(|(value, weight)| {
-        passed += weight;
-        (passed >= half).then_some(value)
-    })
-}
-
-/// The middle one of `values`.
-pub(crate) fn median(values: impl Iterator<Item = f32>) -> Option<f32> {
-    weighted_median(values.map(|value| (value, 1.0)).collect())
 }

@@ -16,7 +16,7 @@ pub(crate) struct InlineText {
 }
 
 impl InlineText {
-    /// Whether there is nothing.
+    /// Returns true if there is nothing.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
@@ -117,7 +117,7 @@ impl InlineText {
     }
 }
 
-/// The lines of `text` in Markdown, to stand at `place`.
+/// The lines of `text` in Markdown, to be at `place`.
 pub(crate) fn markdown(text: &str, spans: &[TextSpan], place: EscapeContext) -> Vec<String> {
     let said = |span: &TextSpan, before, after| {
         let words = &text[span.range.clone()];

@@ -23,7 +23,7 @@ const MOST_ROWS: usize = 200;
 /// The share of a cell's side that a line must cover to bound it.
 const COVERS: f32 = 0.6;
 
-/// A table found by its lines, and what stands in it.
+/// A table found by its lines, and what is in it.
 #[derive(Debug)]
 pub(crate) struct DetectedTable<'a> {
     /// The table; its cells' lines are indices into `pieces`.
@@ -58,9 +58,9 @@ pub(crate) fn take_ruled<'a>(
 struct LatticeGrid {
     across: Vec<RulingLine>,
     down: Vec<RulingLine>,
-    /// Where its columns begin and end, from left to right.
+    /// The edges of its columns, from left to right.
     xs: Vec<f32>,
-    /// Where its rows begin and end, from top to bottom.
+    /// The edges of its rows, from top to bottom.
     ys: Vec<f32>,
     slack: f32,
 }
@@ -177,7 +177,7 @@ impl LatticeGrid {
         (rect.left..rect.right).contains(&x) && (rect.top..rect.bottom).contains(&y)
     }
 
-    /// Whether a line bounds the cells at the given places: across at `ys[y]` over column `x`.
+    /// Returns true if a line bounds the cells at the given places: across at `ys[y]` over column `x`.
     fn line_across(&self, x: usize, y: usize) -> bool {
         self.covered(&self.across, self.ys[y], self.xs[x], self.xs[x + 1])
     }
@@ -196,7 +196,7 @@ impl LatticeGrid {
         length >= COVERS * (end - start)
     }
 
-    /// The table, where the cells are rectangles and enough of them hold text.
+    /// The table, if the cells are rectangles and enough of them hold text.
     fn table<'a>(
         &self,
         pieces: Vec<PlacedLine<'a>>,
@@ -260,7 +260,7 @@ impl LatticeGrid {
         })
     }
 
-    /// The cells, row by row; `None` where missing lines leave shapes that are no rectangles.
+    /// The cells, row by row; `None` if missing lines leave shapes that are no rectangles.
     fn areas(&self) -> Option<Vec<CellArea>> {
         let (columns, rows) = (self.xs.len() - 1, self.ys.len() - 1);
         let mut taken = vec![false; columns * rows];

@@ -42,7 +42,7 @@ impl EngineRig {
         let config = GotConfig {
             dtype,
             device: place.device.clone(),
-            batch,
+            batch_size: batch,
             max_new_tokens,
             ..GotConfig::default()
         };

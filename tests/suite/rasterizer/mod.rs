@@ -13,12 +13,11 @@ use recto_pipeline::{
     cancel::CancelToken,
     image::{
         PageImage,
-        facts::PageInspection,
         rasterizer::{
             OpenDocument, RasterError, RasterPage, Rasterizer, RasterizerConfig, RenderRequest,
             TextLayerRequest,
         },
-        sound::{TextSource, text_layer_verdict},
+        text_layer_policy::{TextSource, text_source},
     },
 };
 use recto_schemas::{DocumentLimits, TextLayer};
@@ -80,19 +79,26 @@ fn open<'r>(
 }
 
 /// A point a pixel, with all text.
-fn plan(_: &PageInspection) -> RenderRequest {
-    RenderRequest {
-        dpi: 72.0,
-        max_side_px: 4000,
-        text: TextLayerRequest::All,
-    }
+const REQUEST: RenderRequest = RenderRequest {
+    dpi: 72.0,
+    max_side_px: 4000,
+    text_layer: TextLayerRequest::All,
+};
+
+fn rasterize(
+    document: &OpenDocument<'_>,
+    number: u32,
+    request: &RenderRequest,
+    cancel: &CancelToken,
+) -> Result<RasterPage, RasterError> {
+    document.inspect(number, cancel)?.render(request)
 }
 
 /// The first page of a document, at a point a pixel.
 fn first_page(bytes: &[u8]) -> Result<RasterPage, RasterError> {
     let rasterizer = rasterizer(1, 100);
     let document = open(&rasterizer, bytes, None, &DocumentLimits::default())?;
-    document.page(1, &plan, &CancelToken::new())
+    rasterize(&document, 1, &REQUEST, &CancelToken::new())
 }
 
 fn pixel(image: &PageImage, x: u32, y: u32) -> [u8; 3] {
@@ -112,7 +118,7 @@ fn a_turned_page_is_upright_and_its_text_lies_where_it_is_seen() {
     assert_eq!((page.image.width, page.image.height), (100, 200));
     assert_eq!(pixel(&page.image, 10, 10), [255, 0, 0], "RGB, not BGR");
     assert_eq!(pixel(&page.image, 90, 10), WHITE);
-    let lines = page.text.unwrap();
+    let lines = page.text_layer.unwrap();
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0].text, "turned words");
     let [start, end, ..] = lines[0].quad.0;
@@ -134,7 +140,7 @@ fn a_cropped_page_shows_and_tells_what_is_inside() {
     let page = first_page(&documents::page_with(page, content, &[])).unwrap();
     assert_eq!((page.image.width, page.image.height), (100, 50));
     assert_eq!(pixel(&page.image, 5, 45), BLACK);
-    let lines = page.text.unwrap();
+    let lines = page.text_layer.unwrap();
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0].text, "inside");
     assert!((lines[0].quad.0[0].x - 20.0).abs() < 1.0);
@@ -173,7 +179,7 @@ fn annotations_and_form_fields_show_as_in_a_viewer() {
     assert_eq!(pixel(&page.image, 15, 35), BLACK, "the square");
     assert_eq!(pixel(&page.image, 55, 35), BLACK, "the field");
     assert_eq!(pixel(&page.image, 85, 35), WHITE, "hidden");
-    assert_eq!(page.facts.text.in_annotations, 1);
+    assert_eq!(page.inspection.text.in_annotations, 1);
 }
 
 #[test]
@@ -196,8 +202,8 @@ fn a_password_opens_and_its_lack_says_what_to_do() {
     assert_eq!(kind(Some("sesame")).0, "wrong-password");
     let document = open(&rasterizer, bytes, Some("open sesame"), &limits).unwrap();
     assert!(document.info().encrypted);
-    let page = document.page(1, &plan, &CancelToken::new()).unwrap();
-    assert_eq!(page.text.unwrap()[0].text, "secret words");
+    let page = rasterize(&document, 1, &REQUEST, &CancelToken::new()).unwrap();
+    assert_eq!(page.text_layer.unwrap()[0].text, "secret words");
 }
 
 #[test]
@@ -213,19 +219,23 @@ fn hidden_text_over_a_scan_is_seen_for_what_it_is() {
         let bytes = documents::page_with(page, content, &[image]);
         let rasterizer = rasterizer(1, 100);
         let document = open(&rasterizer, &bytes, None, &DocumentLimits::default()).unwrap();
-        let seen = document.page(1, &plan, &CancelToken::new()).unwrap();
-        assert_eq!(seen.facts.image_coverage, 1.0);
-        let TextSource::Read(reason) = text_layer_verdict(&seen.facts, TextLayer::Auto) else {
-            panic!("{words} were trusted: {:?}", seen.facts);
+        let seen = rasterize(&document, 1, &REQUEST, &CancelToken::new()).unwrap();
+        assert_eq!(seen.inspection.image_coverage, 1.0);
+        let TextSource::Ocr(reason) = text_source(&seen.inspection, TextLayer::Auto) else {
+            panic!("{words} were trusted: {:?}", seen.inspection);
         };
         assert_eq!(reason.kind, "hidden-text-over-image");
-        assert_eq!(seen.text.unwrap()[0].text, words, "asked for with `always`");
-        let visible = |facts: &PageInspection| RenderRequest {
-            text: TextLayerRequest::Visible,
-            ..plan(facts)
+        assert_eq!(
+            seen.text_layer.unwrap()[0].text,
+            words,
+            "asked for with `always`"
+        );
+        let visible = RenderRequest {
+            text_layer: TextLayerRequest::Visible,
+            ..REQUEST
         };
-        let visible = document.page(1, &visible, &CancelToken::new()).unwrap();
-        assert_eq!(visible.text, Some(Vec::new()));
+        let visible = rasterize(&document, 1, &visible, &CancelToken::new()).unwrap();
+        assert_eq!(visible.text_layer, Some(Vec::new()));
     }
 }
 
@@ -235,11 +245,11 @@ fn a_typeset_page_is_trusted() {
         b"BT /F 12 Tf 20 60 Td (Plain words on a page,) Tj 0 -14 Td (in two lines.) Tj ET";
     let page = first_page(&documents::pages(&[content])).unwrap();
     assert!(matches!(
-        text_layer_verdict(&page.facts, TextLayer::Auto),
-        TextSource::Use(_)
+        text_source(&page.inspection, TextLayer::Auto),
+        TextSource::TextLayer(_)
     ));
     let texts: Vec<_> = page
-        .text
+        .text_layer
         .unwrap()
         .into_iter()
         .map(|line| line.text)
@@ -258,7 +268,7 @@ fn a_page_that_never_ends_is_stopped_and_the_next_one_comes() {
     };
     let document = open(&rasterizer, &documents::endless(), None, &limits).unwrap();
     let start = Instant::now();
-    let error = document.page(1, &plan, &CancelToken::new()).unwrap_err();
+    let error = rasterize(&document, 1, &REQUEST, &CancelToken::new()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the page took longer than 1.5 s and was stopped; raise --page-timeout"
@@ -266,7 +276,7 @@ fn a_page_that_never_ends_is_stopped_and_the_next_one_comes() {
     assert_eq!(error.kind(), "page-timeout");
     assert!(error.is_page_only());
     assert!(start.elapsed() < Duration::from_secs(10));
-    let next = document.page(2, &plan, &CancelToken::new()).unwrap();
+    let next = rasterize(&document, 2, &REQUEST, &CancelToken::new()).unwrap();
     assert_eq!(pixel(&next.image, 100, 50), BLACK);
 }
 
@@ -283,7 +293,7 @@ fn cancelling_does_not_wait_for_the_page() {
     let cancel = CancelToken::new();
     let start = Instant::now();
     let result = std::thread::scope(|scope| {
-        let page = scope.spawn(|| document.page(1, &plan, &cancel));
+        let page = scope.spawn(|| rasterize(&document, 1, &REQUEST, &cancel));
         cancel.cancel();
         page.join().unwrap()
     });
@@ -299,13 +309,13 @@ fn a_memory_bomb_ends_within_its_limit() {
     };
     let rasterizer = rasterizer(1, 100);
     let document = open(&rasterizer, &documents::memory_bomb(), None, &limits).unwrap();
-    let error = document.page(1, &plan, &CancelToken::new()).unwrap_err();
+    let error = rasterize(&document, 1, &REQUEST, &CancelToken::new()).unwrap_err();
     assert_eq!(error, RasterError::OutOfMemory { limit_mib: 300 });
     assert!(error.is_page_only());
     // A limit that leaves no room for the bitmap says so, too.
-    let large = |facts: &PageInspection| RenderRequest {
+    let large = RenderRequest {
         max_side_px: 6000,
-        ..plan(facts)
+        ..REQUEST
     };
     let tight = DocumentLimits {
         rasterizer_memory: "64MiB".parse().unwrap(),
@@ -313,7 +323,7 @@ fn a_memory_bomb_ends_within_its_limit() {
     };
     let scan = documents::page_with("/MediaBox[0 0 6000 6000]", b"0 0 1 1 re f", &[]);
     let outcome = open(&rasterizer, &scan, None, &tight)
-        .and_then(|document| document.page(1, &large, &CancelToken::new()));
+        .and_then(|document| rasterize(&document, 1, &large, &CancelToken::new()));
     assert_eq!(
         outcome.unwrap_err(),
         RasterError::OutOfMemory { limit_mib: 64 }
@@ -327,13 +337,12 @@ fn sizes_that_no_bitmap_can_show_have_a_reason() {
         let bytes = documents::page_with(&page, b"0 0 1 1 re f", &[]);
         let rasterizer = rasterizer(1, 100);
         let document = open(&rasterizer, &bytes, None, &DocumentLimits::default()).unwrap();
-        let image_only = |_: &PageInspection| RenderRequest {
+        let image_only = RenderRequest {
             dpi: 200.0,
             max_side_px: 20_000,
-            text: TextLayerRequest::None,
+            text_layer: TextLayerRequest::None,
         };
-        document
-            .page(1, &image_only, &CancelToken::new())
+        rasterize(&document, 1, &image_only, &CancelToken::new())
             .map(|page| (page.image.width, page.image.height, page.warnings.len()))
             .map_err(|error| error.kind())
     };
@@ -375,12 +384,12 @@ fn faxes_decode_whatever_their_compression() {
     let rasterizer = rasterizer(1, 100);
     let document = open(&rasterizer, &bytes, None, &DocumentLimits::default()).unwrap();
     assert_eq!((document.info().format, document.info().pages), ("tiff", 6));
-    let native = |facts: &PageInspection| RenderRequest {
+    let native = RenderRequest {
         dpi: 600.0,
-        ..plan(facts)
+        ..REQUEST
     };
     for number in 1..=6 {
-        let page = document.page(number, &native, &CancelToken::new()).unwrap();
+        let page = rasterize(&document, number, &native, &CancelToken::new()).unwrap();
         let height = if number <= 2 { 32 } else { 16 };
         assert_eq!(
             (page.image.width, page.image.height),
@@ -410,14 +419,14 @@ fn a_photo_stands_as_its_camera_says() {
         .encode_image(&image)
         .unwrap();
     let rasterizer = rasterizer(1, 100);
-    let native = |facts: &PageInspection| RenderRequest {
+    let native = RenderRequest {
         dpi: 600.0,
-        ..plan(facts)
+        ..REQUEST
     };
     let turned = documents::with_orientation(&jpeg, 6);
     let document = open(&rasterizer, &turned, None, &DocumentLimits::default()).unwrap();
     assert_eq!(document.info().format, "jpeg");
-    let page = document.page(1, &native, &CancelToken::new()).unwrap();
+    let page = rasterize(&document, 1, &native, &CancelToken::new()).unwrap();
     assert_eq!((page.image.width, page.image.height), (32, 64));
     assert_eq!(page.image.dpi, 200.0, "assumed");
     assert!(pixel(&page.image, 16, 8)[0] < 20, "the left is up");
@@ -520,8 +529,9 @@ fn several_documents_and_threads_share_few_children() {
                         scope.spawn(move || {
                             for number in (1 + start..=30).step_by(3) {
                                 let page =
-                                    document.page(number, &plan, &CancelToken::new()).unwrap();
-                                let text = page.text.unwrap();
+                                    rasterize(&document, number, &REQUEST, &CancelToken::new())
+                                        .unwrap();
+                                let text = page.text_layer.unwrap();
                                 assert_eq!(text[0].text, format!("page number {}", number - 1));
                             }
                         });
@@ -612,7 +622,7 @@ fn missing_fonts_are_said_and_where_they_were_looked_for() {
     })
     .unwrap();
     let document = open(&rasterizer, &bytes, None, &DocumentLimits::default()).unwrap();
-    let page = document.page(1, &plan, &CancelToken::new()).unwrap();
+    let page = rasterize(&document, 1, &REQUEST, &CancelToken::new()).unwrap();
     assert_eq!(page.warnings.len(), 1);
     assert_eq!(page.warnings[0].kind, "fonts-missing");
     assert!(
@@ -643,7 +653,7 @@ fn hostile_documents_end_with_pages_or_a_reason() {
         documents += 1;
         let file = fs::File::open(&path).unwrap();
         let error = match rasterizer.open(file, None, &limits, &cancel) {
-            Ok(document) => document.page(1, &plan, &cancel).err(),
+            Ok(document) => rasterize(&document, 1, &REQUEST, &cancel).err(),
             Err(error) => Some(error),
         };
         if let Some(error) = error {

@@ -30,7 +30,7 @@ pub fn convert(name: &str, options: &[&str]) -> Command {
 pub struct GotRun {
     pub manifest: Manifest,
     /// The lines of `NAME.pages.jsonl`.
-    pub records: Vec<PageRecord>,
+    pub records: Vec<PageRecord<'static>>,
     pub markdown: String,
     /// `NAME.json`.
     pub manifest_path: PathBuf,

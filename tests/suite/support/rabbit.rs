@@ -95,7 +95,7 @@ impl RabbitServer {
         AmqpClient::connect(&self.url())
     }
 
-    /// Stops it in good order; messages stay.
+    /// Stops it cleanly; messages stay.
     pub fn stop(&mut self) {
         self.end(Signal::TERM);
     }

@@ -187,12 +187,12 @@ async fn dial(
     })
 }
 
-/// Whether TLS itself failed, not the line under it.
+/// Returns true if TLS itself failed, not the line under it.
 fn is_tls(error: &lapin::Error) -> bool {
     matches!(error.kind(), lapin::ErrorKind::IOError(error) if error.kind() == io::ErrorKind::InvalidData)
 }
 
-/// How far an attempt to connect has come, and its socket: the client has a thread that would wait
+/// The stage of an attempt to connect, and its socket: the client has a thread that would wait
 /// for ever on a broker that says nothing, unless the line is cut.
 #[derive(Clone, Default)]
 struct ConnectAttempt(Arc<Mutex<(ConnectStage, Option<TcpStream>)>>);
@@ -206,7 +206,7 @@ enum ConnectStage {
 }
 
 impl ConnectStage {
-    /// What the broker did not do, had it no time left.
+    /// The step that the broker did not do, had it no time left.
     fn wish(self) -> &'static str {
         match self {
             Self::Dial => "take the connection",
@@ -240,7 +240,7 @@ impl ConnectAttempt {
     }
 }
 
-/// How long to wait before the next attempt: half a second, then twice as long each time up to half
+/// Time to wait before the next attempt: half a second, then twice as long each time up to half
 /// a minute, less up to half of it by chance so that many workers do not come back at once.
 #[derive(Debug, Default)]
 pub(crate) struct ExponentialBackoff {

@@ -17,13 +17,13 @@ use tokio::time::timeout;
 
 use super::error::{BrokerError, said};
 
-/// How often a job was tried before; only a retry raises it.
+/// Header with the number of earlier attempts; only a retry raises it.
 pub(crate) const ATTEMPTS_HEADER: &str = "x-recto-attempts";
 
-/// How often a quorum queue delivered a message before; absent the first time.
+/// Header with the number of earlier deliveries of a quorum queue; absent the first time.
 const DELIVERY_COUNT_HEADER: &str = "x-delivery-count";
 
-/// What to consume and how.
+/// Options of a consumer.
 #[derive(Clone, Debug)]
 pub(crate) struct ConsumeOptions {
     pub(crate) queue: String,
@@ -37,7 +37,7 @@ pub(crate) struct ConsumeOptions {
     pub(crate) answer_timeout: Duration,
 }
 
-/// Why no more deliveries come.
+/// The reason why no more deliveries come.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConsumerClosed {
     /// `cancel` was called, and all that came before is delivered.
@@ -86,9 +86,9 @@ pub(crate) struct InboundMessage {
     pub(crate) attempts: u32,
     /// Deliveries before this one, as the broker counts them.
     pub(crate) delivery_count: u32,
-    /// Whether it was delivered before.
+    /// True if it was delivered before.
     pub(crate) redelivered: bool,
-    /// Why the broker itself moved it here last, such as `delivery_limit`.
+    /// The reason why the broker itself moved it here last, such as `delivery_limit`.
     pub(crate) died_of: Option<String>,
 }
 
@@ -250,7 +250,7 @@ impl Delivery {
 }
 
 impl Acker {
-    /// Whether the channel is gone, so that settling would fail.
+    /// Returns true if the channel is gone, so that settling would fail.
     pub(crate) fn is_stale(&self) -> bool {
         !self.acker.usable()
     }

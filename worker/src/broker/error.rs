@@ -1,4 +1,4 @@
-//! Why the broker could not do what it was asked, in words that say what to do about it.
+//! Errors of the broker, in words that say what to do about them.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -76,7 +76,7 @@ pub(crate) enum BrokerError {
 }
 
 impl BrokerError {
-    /// Whether the same attempt may work later: the broker is away or slow, not set up otherwise.
+    /// Returns true if the same attempt may work later: the broker is away or slow, not set up otherwise.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::UnknownHost { .. }
@@ -95,7 +95,7 @@ impl BrokerError {
         }
     }
 
-    /// What a request about `what` (a queue, say) failed of.
+    /// The error of a request about `what` (a queue, say).
     pub(super) fn of_request(what: &str, error: &lapin::Error) -> Self {
         let what = what.to_owned();
         let said = said(error);
@@ -114,7 +114,7 @@ impl BrokerError {
         }
     }
 
-    /// What making a connection to `url` failed of, once the line was up.
+    /// The error of making a connection to `url`, once the line was up.
     pub(super) fn of_handshake(url: String, error: &lapin::Error) -> Self {
         let said = said(error);
         match protocol_error(error) {
@@ -125,7 +125,7 @@ impl BrokerError {
     }
 }
 
-/// The broker's own verdict, where the error is one.
+/// The broker's own verdict, if the error is one.
 pub(super) fn protocol_error(error: &lapin::Error) -> Option<&AMQPErrorKind> {
     match error.kind() {
         ErrorKind::ProtocolError(error) => Some(AMQPError::kind(error)),

@@ -1,7 +1,7 @@
 //! RabbitMQ, below the jobs: one connection at a time, queues, confirmed messages, deliveries.
 //!
 //! Nothing here reconnects by itself: a delivery belongs to the connection that brought it, so who
-//! holds deliveries decides when to connect anew.
+//! holds deliveries decides when to connect again.
 
 pub(crate) mod config;
 // Why the broker could not do what it was asked.

@@ -36,7 +36,7 @@ const LONGEST_SHORT_STRING: usize = 255;
 /// Every `PublishError::kind`.
 pub(crate) const KINDS: [&str; 4] = ["unroutable", "nacked", "confirm-timeout", "broker-lost"];
 
-/// Why a message is not known to be safe with the broker.
+/// The reason why a message is not known to be safe with the broker.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PublishError {
     /// No queue takes it.
@@ -98,7 +98,7 @@ impl ConfirmObserver for NoopObserver {
     fn published(&self, _kind: Option<&'static str>, _took: Duration) {}
 }
 
-/// What goes along with a message.
+/// Properties of a message.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MessageProperties {
     pub(crate) message_id: Option<String>,
@@ -139,7 +139,7 @@ impl Publisher {
         }
     }
 
-    /// Whether it is of no more use: make a new connection and a new publisher. A broker that once
+    /// Returns true if it is of no more use: make a new connection and a new publisher. A broker that once
     /// did not confirm in time may be one that is gone without a word.
     pub(crate) fn is_broken(&self) -> bool {
         self.timed_out.load(Ordering::Relaxed) || !self.connection.status().connected()

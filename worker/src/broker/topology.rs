@@ -17,10 +17,10 @@ use super::config::BrokerConfig;
 use super::error::BrokerError;
 
 /// RabbitMQ 4 drops a message after twenty deliveries unless told otherwise. Who reads results and
-/// dead letters hands them back at will, and must never lose one by that.
+/// dead letters requeues them at will, and must never lose one by that.
 const NEVER_DROPPED: i64 = 1_000_000;
 
-/// What Recto has on the broker.
+/// Recto's queues and exchanges on the broker.
 #[derive(Clone, Debug)]
 pub(crate) struct QueueTopology {
     /// Queue of the jobs.
@@ -39,16 +39,16 @@ pub(crate) struct QueueTopology {
     pub(crate) answer_timeout: Duration,
 }
 
-/// Where a job waits for a retry.
+/// A queue in which a job waits for a retry.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DelayQueue {
     /// Its name; publish to it by the default exchange.
     pub(crate) queue: String,
-    /// How long a job stays in it.
+    /// Time that a job stays in it.
     pub(crate) delay: Duration,
 }
 
-/// What a queue is for.
+/// The purpose of a queue.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum QueueRole {
     Jobs,
@@ -77,7 +77,7 @@ pub(crate) struct QueueSpec {
     arguments: FieldTable,
 }
 
-/// What `ensure` found or did.
+/// The outcome of `ensure`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum DeclareOutcome {
     /// It was there.

@@ -1,4 +1,4 @@
-//! What a document's manifest says, whichever command read it.
+//! A document's manifest, whichever command read it.
 
 use std::{
     fs::File,
@@ -67,7 +67,7 @@ pub(crate) fn blank(source: SourceInfo, options: &Options, engine: &dyn Engine) 
     }
 }
 
-/// SHA-256 of the whole file, 64 hexadecimal digits; the file stands at its start again.
+/// SHA-256 of the whole file, 64 hexadecimal digits; the file is at its start again.
 pub(crate) fn sha256(file: &mut File) -> io::Result<String> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 16];

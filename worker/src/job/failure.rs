@@ -6,7 +6,7 @@ use recto_pipeline::read::ReadError;
 
 use crate::{broker::publish::PublishError, store::StoreError};
 
-/// Where in its life a job failed.
+/// The stage of a job's life at which it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FailureStage {
     /// Handing the message over, again and again.
@@ -23,7 +23,7 @@ pub(crate) enum FailureStage {
     Publish,
 }
 
-/// What another try would do.
+/// The outlook of another try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retryability {
     /// Fail the same way.
@@ -73,14 +73,14 @@ pub(crate) const KINDS: [(&str, Retryability); 35] = [
     ("drain", Retryability::Interrupted),
 ];
 
-/// Why a job has no result.
+/// The reason why a job has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct JobFailure {
-    /// Where it failed.
+    /// The stage at which it failed.
     pub(crate) stage: FailureStage,
     /// A word of [`KINDS`].
     pub(crate) kind: &'static str,
-    /// What happened and what to do about it; never a secret.
+    /// A sentence for people: the error and what to do about it; never a secret.
     pub(crate) message: String,
 }
 
@@ -109,7 +109,7 @@ impl JobFailure {
         }
     }
 
-    /// What another try would do.
+    /// The outlook of another try.
     pub(crate) fn nature(&self) -> Retryability {
         KINDS
             .iter()
@@ -142,7 +142,7 @@ impl JobFailure {
         Self::new(FailureStage::Publish, error.kind(), error.to_string())
     }
 
-    /// The work folder failed.
+    /// The scratch directory failed.
     pub(crate) fn work(stage: FailureStage, error: &std::io::Error) -> Self {
         let kind = if crate::os::scratch::is_disk_full(error) {
             "disk-full"

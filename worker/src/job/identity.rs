@@ -15,7 +15,7 @@ pub(crate) struct Fingerprint(String);
 impl Fingerprint {
     /// The identity of reading `source` with `options` by an engine whose model has that SHA-256.
     ///
-    /// The version decides where there is one, else the `ETag`. Of the limits, only those that change what
+    /// The version decides if there is one, else the `ETag`. Of the limits, only those that change what
     /// is read count; those on time and memory decide no more than whether reading fails.
     pub(crate) fn new(source: &ResultSource, options: &Options, model_sha256: &str) -> Self {
         let version = match (&source.version_id, &source.etag) {

@@ -1,4 +1,4 @@
-//! From the work folder to the store: the files, then the manifest, whose presence says that all is there.
+//! From the scratch directory to the store: the files, then the manifest, whose presence says that all is there.
 
 use std::path::Path;
 
@@ -28,7 +28,7 @@ pub(super) enum PublishedResult {
     Anothers(Box<Manifest>),
 }
 
-/// The manifest stored for the place, where there is one that this version reads.
+/// The manifest stored for the place, if there is one that this version reads.
 pub(super) async fn stored(
     parts: &JobContext,
     place: &OutputPath,
@@ -86,7 +86,7 @@ pub(super) async fn keep(
             .put(&to, &path, media_type(Path::new(&name)), condition)
             .await
             .map_err(failed)?;
-        if matches!(stored, PutOutcome::AlreadyThere) {
+        if matches!(stored, PutOutcome::AlreadyExists) {
             return match self::stored(parts, place).await? {
                 Some(manifest) => Ok(PublishedResult::Anothers(Box::new(manifest))),
                 None => Err(JobFailure::new(

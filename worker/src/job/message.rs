@@ -8,7 +8,7 @@ use crate::store::StoreUri;
 
 /// The longest body that is looked at, in bytes. Jobs are a few hundred.
 const MAX_BODY_BYTES: usize = 1 << 20;
-/// How much of a body that is not JSON a dead letter shows, in bytes.
+/// Most bytes that a dead letter shows of a body that is not JSON.
 const SHOWN_BYTES: usize = 4_096;
 /// The longest `id`, `batch`, label and so on, in characters.
 const MAX_WORD: usize = 200;
@@ -52,7 +52,7 @@ fn check_words(job: &Job) -> Result<(), String> {
     Ok(())
 }
 
-/// What can be told of a message that is no job: its `id`, `batch` and labels, where it has them.
+/// The known parts of a message that is no job: its `id`, `batch` and labels, if it has them.
 pub(crate) fn about(body: &[u8]) -> Option<Job> {
     if body.len() > MAX_BODY_BYTES {
         return None;

@@ -159,7 +159,7 @@ async fn make(
     }
     let folder = parts
         .work
-        .job_folder(bytes)
+        .job_dir(bytes)
         .map_err(|error| JobFailure::work(FailureStage::Fetch, &error.into()))?;
 
     let (fetched, fetch_s) = timed(parts, JobStage::Fetch, async {

@@ -1,4 +1,4 @@
-//! From the document's bytes to its files in the work folder, on threads of its own.
+//! From the document's bytes to its files in the scratch directory, on threads of its own.
 
 use std::{
     fs::File,
@@ -99,7 +99,7 @@ impl ReadTask {
                 parts,
                 folder: &mut self.folder,
             };
-            let input = read::Input {
+            let input = read::DocumentInput {
                 file,
                 password: self.password.as_ref().map(DocumentPassword::reveal),
                 rasterizer: &parts.rasterizer,
@@ -131,7 +131,7 @@ impl ReadTask {
 /// Reasons of lost pages that are this machine's fault, never the document's.
 const OURS: [&str; 3] = ["engine-stopped", "pdfium-missing", "io"];
 
-/// Where this machine broke down, the pages it lost are no result.
+/// Refuses a result whose pages were lost because this machine broke down.
 fn machine_stands(manifest: &Manifest) -> Result<(), JobFailure> {
     let mut reasons = manifest.pages.iter().filter_map(|page| {
         let failed = page.outcome == PageOutcome::Failed;
@@ -160,7 +160,7 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// A sink that counts, logs and holds the document to the work folder's cap.
+/// A sink that counts, logs and holds the document to the scratch directory's cap.
 struct ObservedSink<'a> {
     output: &'a mut ResultFolder,
     parts: &'a JobContext,

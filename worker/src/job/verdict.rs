@@ -1,10 +1,10 @@
-//! What becomes of a message: one pure table from how its job ended.
+//! Dispositions of messages: one pure table from the outcome of the job.
 
 use recto_schemas::ResultState;
 
 use super::failure::{JobFailure, Retryability};
 
-/// What becomes of a message.
+/// The disposition of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disposition {
     /// The result is stored and its message confirmed: the job leaves the queue.
@@ -35,7 +35,7 @@ impl Disposition {
     }
 }
 
-/// The verdict on a job that ended like this after `attempts` earlier tries, where there are `steps` delays.
+/// The verdict on a job that ended like this after `attempts` earlier tries, if there are `steps` delays.
 pub(crate) fn verdict(
     ended: Result<ResultState, &JobFailure>,
     attempts: u32,

@@ -1,4 +1,4 @@
-//! Where the cache, PDFium, ONNX Runtime and the models are, and what is made of them.
+//! Loading of PDFium, ONNX Runtime and the models from the cache.
 
 use std::{env, path::PathBuf, sync::Arc, thread};
 
@@ -61,10 +61,10 @@ fn got(
         name: checkpoint.name,
         dtype: runtime.dtype,
         device: runtime.device.clone().unwrap_or_default().to_string(),
-        batch: machine.got.batch_size.map(|batch| batch.get() as usize),
+        batch_size: machine.got.batch_size.map(|batch| batch.get() as usize),
         max_new_tokens: runtime.max_new_tokens.get() as usize,
         threads: machine.threads.map(|threads| threads.get() as usize),
-        reader: Some(Arc::new(move || {
+        cross_check: Some(Arc::new(move || {
             ppocr(&second).map_err(|error| format!("{error:#}"))
         })),
     };
@@ -117,7 +117,7 @@ fn ppocr(machine: &MachineConfig) -> anyhow::Result<Arc<dyn Engine>> {
         None => cache(machine)?.join("onnxruntime/libonnxruntime.so"),
     };
     let config = PpOcrConfig {
-        lanes: machine
+        workers: machine
             .threads
             .map_or_else(cores, |threads| threads.get() as usize),
         ..PpOcrConfig::new(runtime)

@@ -1,4 +1,4 @@
-//! The operating system: signals, the allocator, the terminal, the scratch directory.
+//! Operating system: signals, the allocator, the terminal, the scratch directory.
 
 pub(crate) mod allocator;
 pub(crate) mod scratch;

@@ -1,9 +1,9 @@
-//! Others' words on a terminal: keys and messages may hold anything, also what steers a terminal.
+//! Escapes control characters in file names and texts before they reach a terminal, which some of them would steer.
 
 use std::borrow::Cow;
 
 /// The text on one line, control characters escaped.
-pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+pub(crate) fn escape_controls(text: &str) -> Cow<'_, str> {
     if !text.chars().any(char::is_control) {
         return Cow::Borrowed(text);
     }
@@ -22,8 +22,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_steers_the_terminal() {
-        assert_eq!(one_line("s3://b/ж 書.pdf"), "s3://b/ж 書.pdf");
-        assert_eq!(one_line("a\n\u{1b}[2Jb"), "a\\n\\u{1b}[2Jb");
+    fn no_text_steers_the_terminal() {
+        assert_eq!(escape_controls("s3://b/ж 書.pdf"), "s3://b/ж 書.pdf");
+        assert_eq!(escape_controls("a\n\u{1b}[2Jb"), "a\\n\\u{1b}[2Jb");
     }
 }

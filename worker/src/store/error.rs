@@ -1,10 +1,10 @@
-//! What can go wrong at an object store, sorted by what a caller can do about it.
+//! Errors of an object store, sorted by what a caller can do about them.
 
 use std::{fmt, io};
 
 use thiserror::Error;
 
-use super::location::StoreUriError;
+use super::uri::StoreUriError;
 
 /// Every kind that [`StoreError::kind`] gives, in the order of [`ErrorCause`].
 #[cfg(test)]
@@ -23,17 +23,17 @@ pub(crate) const KINDS: [&str; 12] = [
     "not-configured",
 ];
 
-/// Where it happened, and why.
+/// The URI and the cause of an error.
 #[derive(Debug, Error)]
 #[error("{at}: {cause}")]
 pub(crate) struct StoreError {
     /// The URI, or the store's address.
     pub(crate) at: String,
-    /// Why; its text does not name the place again.
+    /// The cause; its text does not name the place again.
     pub(crate) cause: ErrorCause,
 }
 
-/// Why a store did not do what it was asked for.
+/// The cause of a store's error.
 #[derive(Debug, Error)]
 pub(crate) enum ErrorCause {
     /// The text is no URI of an object.
@@ -63,7 +63,7 @@ pub(crate) enum ErrorCause {
     /// More bytes than the caller takes.
     #[error("larger than {most_bytes} bytes")]
     TooLarge {
-        /// What the caller takes.
+        /// The most that the caller takes.
         most_bytes: u64,
     },
     /// Outside of what this process may touch.
@@ -109,7 +109,7 @@ impl StoreError {
         self.cause.kind()
     }
 
-    /// Whether the same call may succeed later.
+    /// Returns true if the same call may succeed later.
     pub(crate) fn is_transient(&self) -> bool {
         self.cause.is_transient()
     }
@@ -143,7 +143,7 @@ impl ErrorCause {
         }
     }
 
-    /// Whether the same call may succeed later, without anyone changing the job.
+    /// Returns true if the same call may succeed later, without anyone changing the job.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::BadCredentials { .. }

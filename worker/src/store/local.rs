@@ -1,7 +1,7 @@
-//! A folder of this machine that stands for a store: for trying Recto out, and for shared disks.
+//! Local store: a folder of this machine as an object store, for trying Recto out and for shared disks.
 //!
-//! Nothing outside the folder is read or written: links are followed first, and where they lead outside,
-//! the call is refused. A write goes to a passing name, reaches the disk and then takes its own.
+//! Nothing outside the folder is read or written: links are followed first, and if they lead outside, the
+//! call is refused. A write goes to a temporary name, reaches the disk and then takes its own.
 
 use std::{
     fs::{self, File, Metadata, Permissions},
@@ -18,10 +18,10 @@ use super::{
     Result, StoreError, StoreUri, WriteCondition,
 };
 
-/// What passing files are called, so that a listing can leave them out.
-const PASSING: &str = ".recto-";
+/// How the names of temporary files begin, so that a listing can leave them out.
+const TEMPORARY_PREFIX: &str = ".recto-";
 
-/// The folder.
+/// A folder of this machine.
 #[derive(Clone, Debug)]
 pub(super) struct LocalStore {
     root: PathBuf,
@@ -29,12 +29,12 @@ pub(super) struct LocalStore {
 
 impl LocalStore {
     pub(super) fn new(root: &Path) -> Result<Self> {
-        let trouble = |error: io::Error| {
+        let unusable = |error: io::Error| {
             let why = format!("--file-root: not a folder that can be used: {error}");
             StoreError::new(root.display(), ErrorCause::NotConfigured(why))
         };
-        let real = fs::canonicalize(root).map_err(trouble)?;
-        fs::read_dir(&real).map_err(trouble)?;
+        let real = fs::canonicalize(root).map_err(unusable)?;
+        fs::read_dir(&real).map_err(unusable)?;
         Ok(Self { root: real })
     }
 
@@ -42,7 +42,7 @@ impl LocalStore {
         &self.root
     }
 
-    /// The real path of something that is there.
+    /// The real path of something that exists.
     fn existing(&self, at: &StoreUri) -> Result<PathBuf> {
         let real = fs::canonicalize(path(at)?).map_err(StoreError::io(at))?;
         self.inside(at, real)
@@ -56,18 +56,18 @@ impl LocalStore {
         }
     }
 
-    /// The regular file that is there, as long as it is what `pin` says.
+    /// Opens the regular file, if it is still the version that `pin` names.
     fn open(&self, at: &StoreUri, pin: &ObjectVersion) -> Result<(File, ObjectMetadata)> {
         let path = self.existing(at)?;
-        // Before it is opened: opening a pipe waits for its writer.
+        // Looked at before it is opened: opening a pipe waits for its writer.
         let metadata = fs::metadata(&path).map_err(StoreError::io(at))?;
         if !metadata.is_file() {
             return Err(StoreError::new(at, ErrorCause::NoSuchObject));
         }
         let file = File::open(&path).map_err(StoreError::io(at))?;
         let found = found(&file.metadata().map_err(StoreError::io(at))?);
-        let other = pin.etag.is_some() && pin.etag != found.etag;
-        if other || pin.version_id.is_some() {
+        let is_other = pin.etag.is_some() && pin.etag != found.etag;
+        if is_other || pin.version_id.is_some() {
             return Err(StoreError::new(at, ErrorCause::SourceChanged));
         }
         Ok((file, found))
@@ -77,20 +77,27 @@ impl LocalStore {
         &self,
         at: &StoreUri,
         pin: &ObjectVersion,
-        most_bytes: u64,
+        max_bytes: u64,
         to: &Path,
     ) -> Result<ObjectMetadata> {
-        let too_large = || StoreError::new(at, ErrorCause::TooLarge { most_bytes });
+        let too_large = || {
+            StoreError::new(
+                at,
+                ErrorCause::TooLarge {
+                    most_bytes: max_bytes,
+                },
+            )
+        };
         let (mut file, found) = self.open(at, pin)?;
-        if found.bytes > most_bytes {
+        if found.bytes > max_bytes {
             return Err(too_large());
         }
         let copied = File::create(to)
             .and_then(|mut to| {
-                io::copy(&mut (&mut file).take(most_bytes.saturating_add(1)), &mut to)
+                io::copy(&mut (&mut file).take(max_bytes.saturating_add(1)), &mut to)
             })
             .map_err(StoreError::local(at))?;
-        if copied > most_bytes {
+        if copied > max_bytes {
             return Err(too_large());
         }
         let after = self::found(&file.metadata().map_err(StoreError::io(at))?);
@@ -100,18 +107,23 @@ impl LocalStore {
         Ok(found)
     }
 
-    fn bytes(&self, at: &StoreUri, most_bytes: u64) -> Result<Option<Vec<u8>>> {
+    fn bytes(&self, at: &StoreUri, max_bytes: u64) -> Result<Option<Vec<u8>>> {
         let (file, _) = match self.open(at, &ObjectVersion::default()) {
             Ok(opened) => opened,
             Err(error) if matches!(error.cause, ErrorCause::NoSuchObject) => return Ok(None),
             Err(error) => return Err(error),
         };
         let mut bytes = Vec::new();
-        file.take(most_bytes.saturating_add(1))
+        file.take(max_bytes.saturating_add(1))
             .read_to_end(&mut bytes)
             .map_err(StoreError::io(at))?;
-        if bytes.len() as u64 > most_bytes {
-            return Err(StoreError::new(at, ErrorCause::TooLarge { most_bytes }));
+        if bytes.len() as u64 > max_bytes {
+            return Err(StoreError::new(
+                at,
+                ErrorCause::TooLarge {
+                    most_bytes: max_bytes,
+                },
+            ));
         }
         Ok(Some(bytes))
     }
@@ -120,25 +132,25 @@ impl LocalStore {
         let (folder, name) = self.folder_for(at)?;
         let target = folder.join(name);
         if condition == WriteCondition::IfAbsent && target.symlink_metadata().is_ok() {
-            return Ok(PutOutcome::AlreadyThere);
+            return Ok(PutOutcome::AlreadyExists);
         }
-        let passing = written(&folder, body).map_err(StoreError::io(at))?;
-        let metadata = passing.as_file().metadata().map_err(StoreError::io(at))?;
-        let kept = match condition {
-            WriteCondition::Always => passing.persist(&target),
-            WriteCondition::IfAbsent => passing.persist_noclobber(&target),
+        let temporary = write_temporary(&folder, body).map_err(StoreError::io(at))?;
+        let metadata = temporary.as_file().metadata().map_err(StoreError::io(at))?;
+        let persisted = match condition {
+            WriteCondition::Always => temporary.persist(&target),
+            WriteCondition::IfAbsent => temporary.persist_noclobber(&target),
         };
-        match kept {
+        match persisted {
             Ok(_) => {}
             Err(error)
                 if condition == WriteCondition::IfAbsent
                     && error.error.kind() == io::ErrorKind::AlreadyExists =>
             {
-                return Ok(PutOutcome::AlreadyThere);
+                return Ok(PutOutcome::AlreadyExists);
             }
             Err(error) => return Err(StoreError::io(at)(error.error)),
         }
-        // The name is on the disk when the folder is.
+        // The new name is durable only when the folder is synced.
         File::open(&folder)
             .and_then(|folder| folder.sync_all())
             .map_err(StoreError::io(at))?;
@@ -147,14 +159,14 @@ impl LocalStore {
         })
     }
 
-    /// The real folder that a file goes to, made where it is not there, and the file's name.
+    /// The real folder that a file goes to, created if it does not exist, and the file's name.
     fn folder_for<'a>(&self, at: &'a StoreUri) -> Result<(PathBuf, &'a str)> {
         let path = path(at)?;
         let folder = path
             .parent()
             .filter(|_| !at.is_folder())
             .ok_or_else(|| StoreError::new(at, ErrorCause::NoSuchObject))?;
-        // What is there is looked at first: nothing is made behind a link that leads outside.
+        // The part that exists is checked first: nothing is created behind a link that leads outside.
         let there = folder
             .ancestors()
             .find_map(|above| fs::canonicalize(above).ok())
@@ -203,24 +215,27 @@ fn found(metadata: &Metadata) -> ObjectMetadata {
     }
 }
 
-fn written(folder: &Path, body: &Path) -> io::Result<NamedTempFile> {
+fn write_temporary(folder: &Path, body: &Path) -> io::Result<NamedTempFile> {
     // What any new file gets; the process's umask takes its share.
-    let mut passing = tempfile::Builder::new()
-        .prefix(PASSING)
+    let mut temporary = tempfile::Builder::new()
+        .prefix(TEMPORARY_PREFIX)
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)?;
-    io::copy(&mut File::open(body)?, passing.as_file_mut())?;
-    passing.as_file().sync_all()?;
-    Ok(passing)
+    io::copy(&mut File::open(body)?, temporary.as_file_mut())?;
+    temporary.as_file().sync_all()?;
+    Ok(temporary)
 }
 
-/// Files below a folder. Links to files count as files, if they are; links to folders are not followed.
+/// Files below a folder. A link to a file counts as a file; links to folders are not followed.
 fn walk(prefix: &StoreUri, folder: &Path, entries: &mut Vec<ListedObject>) -> Result<()> {
     for entry in fs::read_dir(folder).map_err(StoreError::io(prefix))? {
         let entry = entry.map_err(StoreError::io(prefix))?;
         let name = entry.file_name();
-        // A name that is no UTF-8 has no URI.
-        let Some(name) = name.to_str().filter(|name| !name.starts_with(PASSING)) else {
+        // A name that is not UTF-8 has no URI.
+        let Some(name) = name
+            .to_str()
+            .filter(|name| !name.starts_with(TEMPORARY_PREFIX))
+        else {
             continue;
         };
         let location = prefix
@@ -243,7 +258,7 @@ fn walk(prefix: &StoreUri, folder: &Path, entries: &mut Vec<ListedObject>) -> Re
     Ok(())
 }
 
-/// Runs what waits for the disk where waiting is allowed.
+/// Runs work that waits for the disk on a thread that may block.
 async fn blocking<T: Send + 'static>(
     at: &StoreUri,
     work: impl FnOnce() -> Result<T> + Send + 'static,
@@ -263,14 +278,14 @@ impl ObjectStore for LocalStore {
         &self,
         at: &StoreUri,
         pin: &ObjectVersion,
-        most_bytes: u64,
+        max_bytes: u64,
         to: &Path,
     ) -> Result<ObjectMetadata> {
         let (this, owned, pin, to) = (self.clone(), at.clone(), pin.clone(), to.to_owned());
         blocking(at, move || {
-            let fetched = this.copy(&owned, &pin, most_bytes, &to);
+            let fetched = this.copy(&owned, &pin, max_bytes, &to);
             if fetched.is_err() {
-                // It may not have been made; the first error is the one to tell.
+                // The file may not exist; the first error is the one to report.
                 let _ = fs::remove_file(&to);
             }
             fetched
@@ -278,9 +293,9 @@ impl ObjectStore for LocalStore {
         .await
     }
 
-    async fn read(&self, at: &StoreUri, most_bytes: u64) -> Result<Option<Vec<u8>>> {
+    async fn read(&self, at: &StoreUri, max_bytes: u64) -> Result<Option<Vec<u8>>> {
         let (this, owned) = (self.clone(), at.clone());
-        blocking(at, move || this.bytes(&owned, most_bytes)).await
+        blocking(at, move || this.bytes(&owned, max_bytes)).await
     }
 
     async fn put(
@@ -379,7 +394,7 @@ mod tests {
             .unwrap();
         assert_eq!((found.bytes, &found.etag), (3, &etag));
         let again = scene.put(&at, "two", WriteCondition::IfAbsent).await;
-        assert_eq!(again.unwrap(), PutOutcome::AlreadyThere);
+        assert_eq!(again.unwrap(), PutOutcome::AlreadyExists);
         assert_eq!(scene.store.read(&at, 3).await.unwrap().unwrap(), b"one");
 
         let always = scene.put(&at, "three", WriteCondition::Always).await;
@@ -448,7 +463,7 @@ mod tests {
             assert_eq!(kind(put), "not-allowed", "{below}");
         }
         assert!(!scene.outside().join("new").exists());
-        // A link that stands where a result goes is replaced, not followed.
+        // A link in the place of a result is replaced, not followed.
         let at = scene.at("in/link.pdf");
         let put = scene.put(&at, "x", WriteCondition::Always).await;
         put.unwrap();

@@ -1,22 +1,18 @@
-//! Where documents come from and results go: S3, or a folder of this machine that stands for it.
+//! Object stores, which documents are fetched from and results are written to: S3, or a folder of this machine.
 //!
 //! [`ObjectStores`] sends each call to the store that its URI names. Both stores promise the same:
 //!
 //! - A read can be pinned to the version or ETag seen before; if that is gone, it says so.
-//! - A write is whole or not there. [`WriteCondition::IfAbsent`] lets one writer win.
-//! - Nothing is held whole in memory but what is small, and every wait has an end.
+//! - A write is whole or does not happen. [`WriteCondition::IfAbsent`] lets one writer win.
+//! - Only small objects are held whole in memory, and every wait has a timeout.
 //!
-//! S3-compatible stores without conditional writes are looked at before a write instead, which leaves a
-//! moment in which two writers both write: the last one wins. See [`s3`].
+//! If an S3-compatible store has no conditional writes, Recto looks before it writes, which leaves a moment in which two
+//! writers both write: the last one wins. See [`s3`].
 
 pub(crate) mod config;
-// `s3://bucket/key` and `file:///path`; the safe folder of a source.
-mod location;
-// What can go wrong, sorted by what a caller can do about it.
+mod uri;
 mod error;
-// A folder that stands for a store.
 mod local;
-// S3 and what speaks its language.
 mod s3;
 
 use std::{path::Path, time::Duration};
@@ -27,7 +23,7 @@ use tokio::sync::OnceCell;
 #[cfg(test)]
 pub(crate) use error::KINDS;
 pub(crate) use error::{ErrorCause, StoreError};
-pub(crate) use location::{StoreUri, StoreUriError, source_folder};
+pub(crate) use uri::{StoreUri, StoreUriError, source_folder};
 
 use config::StoreConfig;
 use local::LocalStore;
@@ -35,28 +31,28 @@ use s3::S3Store;
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 
-/// What an object must still be. Empty: whatever is there now.
+/// The version that an object must still have. If empty, the current one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ObjectVersion {
-    /// The version, where the bucket keeps versions.
+    /// The version, if the bucket keeps versions.
     pub(crate) version_id: Option<String>,
     /// The ETag, as the store gives it, with its quotes.
     pub(crate) etag: Option<String>,
 }
 
-/// What an object is.
+/// Size and version of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ObjectMetadata {
     /// Its size.
     pub(crate) bytes: u64,
-    /// Its version, where the bucket keeps versions.
+    /// Its version, if the bucket keeps versions.
     pub(crate) version_id: Option<String>,
-    /// Its ETag. For a local file: size and time of change (nanoseconds), in hex, `size-time`.
+    /// Its ETag. For a local file its size and time of change (nanoseconds), in hex, `size-time`.
     pub(crate) etag: Option<String>,
 }
 
 impl ObjectMetadata {
-    /// Pins later calls to what was found.
+    /// Pins later calls to this version.
     pub(crate) fn pin(&self) -> ObjectVersion {
         ObjectVersion {
             version_id: self.version_id.clone(),
@@ -65,31 +61,31 @@ impl ObjectMetadata {
     }
 }
 
-/// When to write.
+/// The condition of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WriteCondition {
-    /// Whatever is there is replaced.
+    /// An object that exists is replaced.
     Always,
-    /// What is there stays.
+    /// An object that exists stays.
     IfAbsent,
 }
 
-/// What became of a write.
+/// The outcome of a write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PutOutcome {
-    /// The object is what was given.
+    /// The object was written.
     Written {
         /// Its ETag.
         etag: Option<String>,
     },
-    /// Something was there and stays: another writer's, or this one's if an answer was lost on the way.
-    AlreadyThere,
+    /// An object existed and stays: another writer's, or this one's if the answer to an earlier attempt was lost.
+    AlreadyExists,
 }
 
 /// One object of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListedObject {
-    /// Where it is.
+    /// Its URI.
     pub(crate) location: StoreUri,
     /// Its size.
     pub(crate) bytes: u64,
@@ -100,32 +96,32 @@ pub(crate) struct ListedObject {
 /// A part of a listing, in the order of the keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ListPage {
-    /// At most a thousand of S3; all of a local folder.
+    /// At most a thousand from S3; all of a local folder.
     pub(crate) entries: Vec<ListedObject>,
-    /// Give this to get what follows; nothing follows where it is none.
+    /// The token for the next part; `None` at the end.
     pub(crate) next: Option<String>,
 }
 
-/// A place for objects.
+/// A store of objects.
 #[async_trait]
 pub(crate) trait ObjectStore: Send + Sync {
-    /// What is there.
+    /// Size and version of an object.
     async fn stat(&self, at: &StoreUri, pin: &ObjectVersion) -> Result<ObjectMetadata>;
 
-    /// Copies an object to the file `to`, which is made or replaced, and removed again on an error. No
-    /// more than `most_bytes` are taken, whatever the store announces.
+    /// Copies an object to the file `to`, which is created or replaced, and removed again on an error. No
+    /// more than `max_bytes` are taken, whatever size the store announces.
     async fn fetch(
         &self,
         at: &StoreUri,
         pin: &ObjectVersion,
-        most_bytes: u64,
+        max_bytes: u64,
         to: &Path,
     ) -> Result<ObjectMetadata>;
 
-    /// A small object whole; `None` where there is none.
-    async fn read(&self, at: &StoreUri, most_bytes: u64) -> Result<Option<Vec<u8>>>;
+    /// A small object whole; `None` if it does not exist.
+    async fn read(&self, at: &StoreUri, max_bytes: u64) -> Result<Option<Vec<u8>>>;
 
-    /// Writes an object out of the file `body`, which stays as it is meanwhile, whole or not at all.
+    /// Writes an object from the file `body`, whole or not at all. Nobody changes the file meanwhile.
     async fn put(
         &self,
         at: &StoreUri,
@@ -134,26 +130,26 @@ pub(crate) trait ObjectStore: Send + Sync {
         condition: WriteCondition,
     ) -> Result<PutOutcome>;
 
-    /// What begins with `prefix`, `after` what an earlier call gave. A local prefix is a folder.
+    /// The objects whose URIs begin with `prefix`, from the token `after` of an earlier call on. A local prefix is a folder.
     async fn list(&self, prefix: &StoreUri, after: Option<&str>) -> Result<ListPage>;
 
-    /// Whether the store answers and takes the credentials: by a look below `at` where one is given.
+    /// Checks that the store answers and takes the credentials, by a look below `at` if one is given.
     async fn probe(&self, at: Option<&StoreUri>) -> Result<()>;
 }
 
 /// The stores of this process, by scheme.
 pub(crate) struct ObjectStores {
     arguments: StoreConfig,
-    /// Made when first used: finding region and credentials can take seconds.
+    /// Connected when first used: finding region and credentials can take seconds.
     s3: OnceCell<S3Store>,
     local: Option<LocalStore>,
 }
 
 impl ObjectStores {
-    /// Nothing is asked yet. Without `file_root`, `file:` locations are refused.
+    /// No store is asked yet. Without `file_root`, `file:` URIs are refused.
     ///
     /// # Errors
-    /// Where `file_root` is no folder.
+    /// `file_root` is not a folder.
     pub(crate) fn new(arguments: &StoreConfig, file_root: Option<&Path>) -> Result<Self> {
         Ok(Self {
             arguments: arguments.clone(),
@@ -162,7 +158,7 @@ impl ObjectStores {
         })
     }
 
-    /// The real path of the folder for `file:` locations.
+    /// The real path of the folder for `file:` URIs.
     pub(crate) fn file_root(&self) -> Option<&Path> {
         self.local.as_ref().map(LocalStore::root)
     }
@@ -197,14 +193,14 @@ impl ObjectStore for ObjectStores {
         &self,
         at: &StoreUri,
         pin: &ObjectVersion,
-        most_bytes: u64,
+        max_bytes: u64,
         to: &Path,
     ) -> Result<ObjectMetadata> {
-        self.of(at).await?.fetch(at, pin, most_bytes, to).await
+        self.of(at).await?.fetch(at, pin, max_bytes, to).await
     }
 
-    async fn read(&self, at: &StoreUri, most_bytes: u64) -> Result<Option<Vec<u8>>> {
-        self.of(at).await?.read(at, most_bytes).await
+    async fn read(&self, at: &StoreUri, max_bytes: u64) -> Result<Option<Vec<u8>>> {
+        self.of(at).await?.read(at, max_bytes).await
     }
 
     async fn put(
@@ -222,8 +218,8 @@ impl ObjectStore for ObjectStores {
         self.of(prefix).await?.list(prefix, after).await
     }
 
-    /// Without a place: the local folder where there is one, and S3 unless there is a local folder and
-    /// nothing has asked for S3 so far.
+    /// Without a URI, checks the local folder if there is one, and S3 unless there is a local folder and nothing has asked
+    /// for S3 so far.
     async fn probe(&self, at: Option<&StoreUri>) -> Result<()> {
         if let Some(at) = at {
             return self.of(at).await?.probe(Some(at)).await;
@@ -231,17 +227,16 @@ impl ObjectStore for ObjectStores {
         if let Some(local) = &self.local {
             local.probe(None).await?;
         }
-        let s3_meant = self.arguments.s3_endpoint.is_some() || self.s3.initialized();
-        if self.local.is_none() || s3_meant {
+        let s3_is_used = self.arguments.s3_endpoint.is_some() || self.s3.initialized();
+        if self.local.is_none() || s3_is_used {
             self.s3().await?.probe(None).await?;
         }
         Ok(())
     }
 }
 
-/// A random wait before attempt `number`, 1 for the first repetition: up to a second, then twice that,
-/// and never above 20 s.
-fn back_off(number: u32) -> Duration {
+/// A random wait before repetition `number`, from 1: up to a second, then twice that, and never above 20 s.
+fn backoff(number: u32) -> Duration {
     let most_ms = 1000 * (1 << number.clamp(1, 6)) / 2;
     Duration::from_millis(rand::random_range(most_ms / 10..=most_ms.min(20_000)))
 }
@@ -291,8 +286,8 @@ mod tests {
     #[test]
     fn waits_grow_and_end() {
         for number in 1..40 {
-            assert!(back_off(number) <= Duration::from_secs(20));
+            assert!(backoff(number) <= Duration::from_secs(20));
         }
-        assert!(back_off(6) > back_off(1));
+        assert!(backoff(6) > backoff(1));
     }
 }

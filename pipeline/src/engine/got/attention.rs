@@ -1,24 +1,25 @@
-//! Attention of the encoder, by kernels on the CPU and by tensors elsewhere; both give the same.
+//! Encoder attention: kernels on the CPU, tensor operations elsewhere, with equal results.
 
 use candle_core::{DType, Result, Tensor};
 use candle_nn::ops::softmax_last_dim;
 
 #[cfg(feature = "flash-attn")]
-use super::fused;
+use super::flash_attention;
 use super::{
     error::GotError,
-    host::with_slice,
-    kernels::window::{self, AttentionInputs, WindowShape},
-    source::WeightLoader,
+    kernels::window_attention::{self, AttentionInputs, PlaceGrid, WindowShape},
+    tensor_slice::with_slice,
+    weight_loader::WeightLoader,
 };
 
-/// Scores that are held at once, away from the CPU: 2 GiB in 32 bits.
-const SCORES: usize = 1 << 29;
+/// Maximum scores held at once away from the CPU: 2 GiB in F32.
+const MAX_SCORES: usize = 1 << 29;
 
-/// GPUs are fast at products whose inner size is a multiple of this.
-const WIDTHS: usize = 8;
+/// Inner sizes of products are padded to a multiple of this, which GPUs multiply fast.
+const GEMM_MULTIPLE: usize = 8;
 
-/// Relative positions of one layer: (2 * side of its window - 1, dim) each, from far before to far behind.
+/// Relative position embeddings of one layer, (2 * window side - 1, dim) each, from the farthest
+/// key before to the farthest key behind.
 pub(super) struct RelativePositions {
     down: Tensor,
     across: Tensor,
@@ -28,58 +29,59 @@ impl RelativePositions {
     /// Loads them.
     ///
     /// # Errors
-    /// A tensor is missing or misshapen.
+    /// A tensor is missing or has another shape.
     pub(super) fn load(
-        source: &WeightLoader<'_>,
+        loader: &WeightLoader<'_>,
         window: usize,
         dim: usize,
     ) -> std::result::Result<Self, GotError> {
         let size = [2 * window - 1, dim];
         Ok(Self {
-            down: source.get("attn.rel_pos_h", &size)?,
-            across: source.get("attn.rel_pos_w", &size)?,
+            down: loader.get("attn.rel_pos_h", &size)?,
+            across: loader.get("attn.rel_pos_w", &size)?,
         })
     }
 
-    /// Those between places of a window that is smaller, down and across.
-    fn within(&self, window: (usize, usize)) -> Result<Self> {
+    /// The embeddings for a smaller window, vertical and horizontal.
+    fn within(&self, window: PlaceGrid) -> Result<Self> {
         let middle = |all: &Tensor, window: usize| {
             let (far, near) = (all.dim(0)?, 2 * window - 1);
             all.narrow(0, (far - near) / 2, near)
         };
         Ok(Self {
-            down: middle(&self.down, window.0)?,
-            across: middle(&self.across, window.1)?,
+            down: middle(&self.down, window.rows)?,
+            across: middle(&self.across, window.columns)?,
         })
     }
 }
 
-/// Attention of `views` views within their windows: (views * rows * columns, 3 * heads * dim) to
-/// (views * rows * columns, heads * dim). `bias` is what `qkv` is where windows reach beyond the view.
+/// Attention of `images` input images within their windows: (images * rows * columns, 3 * heads *
+/// dim) to (images * rows * columns, heads * dim). `bias` is the value of `qkv` where windows reach
+/// beyond the image.
 pub(super) fn attend(
     qkv: &Tensor,
     bias: Option<&Tensor>,
     positions: Option<&RelativePositions>,
     shape: &WindowShape,
-    views: usize,
+    images: usize,
 ) -> Result<Tensor> {
     let width = shape.heads * shape.dim;
     let near = positions.map(|all| all.within(shape.window)).transpose()?;
     let positions = near.as_ref();
-    let beyond = match bias {
+    let padding = match bias {
         Some(bias) => bias.clone(),
         None => Tensor::zeros(3 * width, qkv.dtype(), qkv.device())?,
     };
     if !qkv.device().is_cpu() {
-        return by_tensors(qkv, &beyond, positions, shape, views);
+        return attend_with_tensors(qkv, &padding, positions, shape, images);
     }
     let run = |relative: Option<(&[f32], &[f32])>| {
         with_slice(qkv, |qkv| {
-            with_slice(&beyond, |beyond| {
-                window::attend(
+            with_slice(&padding, |padding| {
+                window_attention::attend(
                     &AttentionInputs {
                         qkv,
-                        beyond,
+                        padding,
                         relative,
                     },
                     shape,
@@ -93,35 +95,37 @@ pub(super) fn attend(
             with_slice(&positions.across, |across| run(Some((down, across))))
         })???,
     };
-    Tensor::from_vec(out, (views * shape.view(), width), qkv.device())
+    Tensor::from_vec(out, (images * shape.image_places(), width), qkv.device())
 }
 
-/// The same with tensors alone.
-fn by_tensors(
+/// The same with tensor operations alone.
+fn attend_with_tensors(
     qkv: &Tensor,
-    beyond: &Tensor,
+    padding: &Tensor,
     positions: Option<&RelativePositions>,
     shape: &WindowShape,
-    views: usize,
+    images: usize,
 ) -> Result<Tensor> {
-    let ((rows, columns), (high, wide)) = (shape.size, shape.window);
-    let (heads, dim, (down, across)) = (shape.heads, shape.dim, shape.windows());
+    let PlaceGrid { rows, columns } = shape.size;
+    let (high, wide) = (shape.window.rows, shape.window.columns);
+    let (down, across) = (shape.windows().rows, shape.windows().columns);
+    let (heads, dim) = (shape.heads, shape.dim);
     let width = heads * dim;
-    let mut x = qkv.reshape((views, rows, columns, 3 * width))?;
+    let mut x = qkv.reshape((images, rows, columns, 3 * width))?;
     if down * high > rows {
-        let below = beyond.broadcast_as((views, down * high - rows, columns, 3 * width))?;
+        let below = padding.broadcast_as((images, down * high - rows, columns, 3 * width))?;
         x = Tensor::cat(&[x, below.contiguous()?], 1)?;
     }
     if across * wide > columns {
         let more = across * wide - columns;
-        let right = beyond.broadcast_as((views, down * high, more, 3 * width))?;
+        let right = padding.broadcast_as((images, down * high, more, 3 * width))?;
         x = Tensor::cat(&[x, right.contiguous()?], 2)?;
     }
-    let places = shape.places();
-    let windows = views * down * across;
+    let places = shape.window_places();
+    let windows = images * down * across;
     // (3, windows * heads, places, dim)
     let x = x
-        .reshape(&[views, down, high, across, wide, 3 * width][..])?
+        .reshape(&[images, down, high, across, wide, 3 * width][..])?
         .permute([0, 1, 3, 2, 4, 5])?
         .reshape(&[windows, places, 3, heads, dim][..])?
         .permute([2, 0, 3, 1, 4])?
@@ -130,34 +134,36 @@ fn by_tensors(
     let (query, key, value) = (x.get(0)?, x.get(1)?, x.get(2)?);
     let (query, key) = match positions {
         None => (scaled(&query)?, key),
-        Some(positions) => with_positions(&query, &key, positions, shape.window)?,
+        Some(positions) => append_relative_positions(&query, &key, positions, shape.window)?,
     };
-    let out = softened(&query, &key, &value)?;
-    // (windows * heads, places, dim) to (views, rows, columns, width)
-    out.reshape(&[views, down, across, heads, high, wide, dim][..])?
+    let out = softmax_attention(&query, &key, &value)?;
+    // (windows * heads, places, dim) to (images, rows, columns, width)
+    out.reshape(&[images, down, across, heads, high, wide, dim][..])?
         .permute([0, 1, 4, 2, 5, 3, 6].as_slice())?
-        .reshape((views, down * high, across * wide, width))?
+        .reshape((images, down * high, across * wide, width))?
         .narrow(1, 0, rows)?
         .narrow(2, 0, columns)?
         .contiguous()?
-        .reshape((views * shape.view(), width))
+        .reshape((images * shape.image_places(), width))
 }
 
 fn scaled(query: &Tensor) -> Result<Tensor> {
     query * (1.0 / (query.dim(2)? as f64).sqrt())
 }
 
-/// Scaled queries and keys (batch, places, wide) whose products have the relative positions in them: what each
-/// row and column of keys adds stands behind the query, and behind the key a 1 where its row and column are.
-fn with_positions(
+/// Scaled queries and keys (batch, places, wide) whose products include the relative positions: the
+/// query is extended by what each row and column of keys adds to its score, the key by a 1 at its
+/// own row and column.
+fn append_relative_positions(
     query: &Tensor,
     key: &Tensor,
     positions: &RelativePositions,
-    (high, wide): (usize, usize),
+    window: PlaceGrid,
 ) -> Result<(Tensor, Tensor)> {
+    let (high, wide) = (window.rows, window.columns);
     let (batch, places, dim) = query.dims3()?;
-    let down = distances(query, &positions.down, high, |place| place / wide)?;
-    let across = distances(query, &positions.across, wide, |place| place % wide)?;
+    let down = relative_scores(query, &positions.down, high, |place| place / wide)?;
+    let across = relative_scores(query, &positions.across, wide, |place| place % wide)?;
     let mut marks = vec![0f32; places * (high + wide)];
     for (place, marks) in marks.chunks_exact_mut(high + wide).enumerate() {
         marks[place / wide] = 1.0;
@@ -168,7 +174,7 @@ fn with_positions(
         .broadcast_as((batch, places, high + wide))?
         .contiguous()?;
     let width = dim + high + wide;
-    let more = width.next_multiple_of(WIDTHS) - width;
+    let more = width.next_multiple_of(GEMM_MULTIPLE) - width;
     let query = Tensor::cat(&[scaled(query)?, down, across], 2)?;
     let key = Tensor::cat(&[key, &marks], 2)?;
     Ok((
@@ -177,15 +183,15 @@ fn with_positions(
     ))
 }
 
-/// Softmax of the products of queries and keys (batch, places, wide), times values (batch, places, dim): the same
-/// as the values.
-fn softened(query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Tensor> {
+/// Softmax of queries times keys (batch, places, wide), times values (batch, places, dim): (batch,
+/// places, dim).
+fn softmax_attention(query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Tensor> {
     #[cfg(feature = "flash-attn")]
-    if fused::can(query) {
-        return fused::all(query, key, value);
+    if flash_attention::is_supported(query) {
+        return flash_attention::encoder(query, key, value);
     }
     let (batch, places, _) = query.dims3()?;
-    let step = (SCORES / (places * places)).clamp(1, batch);
+    let step = (MAX_SCORES / (places * places)).clamp(1, batch);
     let mut parts = Vec::new();
     for first in (0..batch).step_by(step) {
         let part = |tensor: &Tensor| tensor.narrow(0, first, step.min(batch - first));
@@ -196,8 +202,9 @@ fn softened(query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Tensor> {
     Tensor::cat(&parts, 0)
 }
 
-/// What each of a window's `window` rows or columns of keys adds to each query's scores: (batch, places, window).
-fn distances(
+/// What each of a window's `window` rows or columns of keys adds to each query's scores: (batch,
+/// places, window).
+fn relative_scores(
     query: &Tensor,
     relative: &Tensor,
     window: usize,
@@ -234,23 +241,24 @@ mod tests {
             ((5, 8), (4, 4)),
         ];
         for (size, window) in cases {
+            let grid = |(rows, columns)| PlaceGrid { rows, columns };
             let shape = WindowShape {
-                size,
-                window,
+                size: grid(size),
+                window: grid(window),
                 heads: 3,
                 dim: 4,
             };
-            let qkv = random(&[2 * shape.view(), 36]);
+            let qkv = random(&[2 * shape.image_places(), 36]);
             let bias = random(&[36]);
-            // Of a larger window than the views', some of the time.
+            // Of a larger window than the images' in some cases.
             let positions = RelativePositions {
                 down: random(&[15, 4]),
                 across: random(&[15, 4]),
             };
             for positions in [Some(&positions), None] {
                 let fast = attend(&qkv, Some(&bias), positions, &shape, 2).unwrap();
-                let near = positions.map(|all| all.within(window).unwrap());
-                let plain = by_tensors(&qkv, &bias, near.as_ref(), &shape, 2).unwrap();
+                let near = positions.map(|all| all.within(shape.window).unwrap());
+                let plain = attend_with_tensors(&qkv, &bias, near.as_ref(), &shape, 2).unwrap();
                 let most = (fast - plain).unwrap().abs().unwrap().max_all().unwrap();
                 assert!(
                     most.to_scalar::<f32>().unwrap() < 1e-4,

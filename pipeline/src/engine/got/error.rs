@@ -1,52 +1,53 @@
-//! [`GotError`]: why a checkpoint cannot be used.
+//! Error type for a checkpoint that cannot be used.
 
 use std::{io, path::PathBuf};
 
-/// Why a checkpoint cannot be used.
+/// A checkpoint cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum GotError {
     /// A file is missing or cannot be read.
-    #[error("cannot read {}: {}", path.display(), why(error))]
+    #[error("cannot read {}: {}", path.display(), io_message(error))]
     File {
-        /// Which one.
+        /// The file.
         path: PathBuf,
-        /// What happened.
+        /// The system's error.
         error: io::Error,
     },
-    /// A configuration file says what this engine cannot do, or contradicts itself.
+    /// A configuration file asks for something that this engine does not support, or contradicts
+    /// itself.
     #[error("{}: {message}", path.display())]
     Config {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What it says, and what would do.
+        /// The problem, and what would be accepted.
         message: String,
     },
-    /// A weight or tokenizer file is not what it should be.
+    /// A weight or tokenizer file is invalid.
     #[error("{}: {message}", path.display())]
     Broken {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What is wrong with it, and what would do.
+        /// The problem, and what would be accepted.
         message: String,
     },
     /// A tensor is missing, has another shape, or cannot be converted.
     #[error("tensor `{name}`: {message}")]
     Tensor {
-        /// Its name in the checkpoint.
+        /// The tensor's name in the checkpoint.
         name: String,
         /// What was expected and what was found.
         message: String,
     },
-    /// What was asked for does not fit this machine.
+    /// The requested setup does not fit this machine.
     #[error("{0}")]
     Fit(String),
-    /// The arithmetic failed.
-    #[error("{}", words(.0))]
+    /// A tensor operation failed.
+    #[error("{}", candle_message(.0))]
     Candle(#[from] candle_core::Error),
 }
 
-/// What happened; where a file is not there, what a checkpoint's folder holds.
-fn why(error: &io::Error) -> String {
+/// The error's message; for a missing file, the files that a checkpoint must have.
+fn io_message(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => {
             "it is not there; a checkpoint has config.json, model.safetensors (or its shards \
@@ -57,10 +58,10 @@ fn why(error: &io::Error) -> String {
     }
 }
 
-/// What candle says, without the backtrace that it adds where `RUST_BACKTRACE` is set.
-pub(super) fn words(error: &candle_core::Error) -> String {
+/// candle's message without the backtrace that it adds when `RUST_BACKTRACE` is set.
+pub(super) fn candle_message(error: &candle_core::Error) -> String {
     match error {
-        candle_core::Error::WithBacktrace { inner, .. } => words(inner),
+        candle_core::Error::WithBacktrace { inner, .. } => candle_message(inner),
         other => other.to_string(),
     }
 }

@@ -1,17 +1,18 @@
-//! What the reference implementation gave: checkpoints and expected tensors of `tests/reference`.
+//! Test fixtures: checkpoints and expected tensors of the reference implementation in
+//! `tests/reference`.
 
 use std::{collections::HashMap, fs, path::PathBuf, sync::Arc};
 
 use candle_core::{Device, Tensor};
 use serde::Deserialize;
 
-use super::view::InputImage;
+use super::input_image::InputImage;
 
-/// One mode's prompt and answer.
+/// The prompt and the answer in one mode.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct ReferenceCase {
     pub(super) name: String,
-    /// Whose prompt: `hub` or `original`.
+    /// The prompt's layout: `hub` or `original`.
     pub(super) layout: String,
     pub(super) set: String,
     pub(super) no_repeat_ngram_size: Option<usize>,
@@ -34,18 +35,18 @@ struct ExpectedValues {
     cases: Vec<ReferenceCase>,
 }
 
-/// All that is expected.
+/// All expected values.
 pub(super) struct ReferenceData {
     expected: ExpectedValues,
     tensors: HashMap<String, Tensor>,
 }
 
-/// A checkpoint's folder.
+/// The folder of a checkpoint.
 pub(super) fn checkpoint(name: &str) -> PathBuf {
     folder().join("checkpoints").join(name)
 }
 
-/// The folder of what is expected.
+/// The folder of all fixtures.
 pub(super) fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/reference"))
 }
@@ -61,7 +62,7 @@ impl ReferenceData {
         }
     }
 
-    /// Cases with that layout's prompts.
+    /// The cases with prompts of that layout.
     pub(super) fn cases(&self, layout: &str) -> Vec<&ReferenceCase> {
         self.expected
             .cases
@@ -83,7 +84,7 @@ impl ReferenceData {
         &self.tensors[name]
     }
 
-    /// The steps whose scores are kept.
+    /// The decode steps whose logits are stored.
     pub(super) fn logit_steps(&self) -> &[usize] {
         &self.expected.logit_steps
     }
@@ -92,7 +93,7 @@ impl ReferenceData {
         self.expected.sets.keys().map(String::as_str)
     }
 
-    /// A set's pictures as pages.
+    /// The page images of a set.
     pub(super) fn pictures(&self, set: &str) -> Vec<crate::image::PageImage> {
         let names = &self.expected.sets[set].pictures;
         let read = |name: &String| {
@@ -109,7 +110,7 @@ impl ReferenceData {
         names.iter().map(read).collect()
     }
 
-    /// A set's views, as the reference resized them.
+    /// The input images of a set, as the reference resized them.
     pub(super) fn views(&self, set: &str) -> Vec<Arc<InputImage>> {
         let set = &self.expected.sets[set];
         let all = image::open(folder().join("expected").join(&set.pixels))

@@ -1,32 +1,33 @@
-//! [`Linear`]: a product with a matrix of weights, however these are kept.
+//! Linear layer over dense or quantized weights.
 
 use candle_core::{DType, Result, Tensor, bail};
 
 use super::{
-    host::{change, with_slice},
     kernels::{
         math,
-        quantised::{PackedWeights, WeightBits},
-        skinny,
+        quantized::{PackedWeights, WeightBits},
+        skinny_gemm,
     },
+    tensor_slice::{change, with_slice},
 };
 
 /// `x * weight transposed + bias`.
 pub(super) struct Linear {
     weight: LinearWeight,
-    /// (outputs).
+    /// Shape (outputs).
     bias: Option<Tensor>,
 }
 
 enum LinearWeight {
-    /// (outputs, inputs), in the type of what comes in.
+    /// Shape (outputs, inputs), in the dtype of the input.
     Dense(Tensor),
     /// In 8 or 4 bits, on the CPU.
     Packed(PackedWeights),
 }
 
 impl Linear {
-    /// Weights (outputs, inputs) and bias (outputs) as they are, or, on the CPU, in fewer bits.
+    /// A layer of `weight` (outputs, inputs) and `bias` (outputs), quantized if `bits` are given
+    /// (CPU only).
     pub(super) fn new(
         weight: Tensor,
         bias: Option<Tensor>,
@@ -44,9 +45,9 @@ impl Linear {
         Ok(Self { weight, bias })
     }
 
-    /// (rows, inputs) to (rows, outputs).
+    /// `x` (rows, inputs) to (rows, outputs).
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let product = self.product(x)?;
+        let product = self.matmul(x)?;
         match &self.bias {
             Some(bias) if product.device().is_cpu() && product.dtype() == DType::F32 => {
                 with_slice(bias, |bias| change(&product, |x| math::add_bias(x, bias)))??;
@@ -57,24 +58,24 @@ impl Linear {
         }
     }
 
-    /// Without the bias.
-    pub(super) fn product(&self, x: &Tensor) -> Result<Tensor> {
+    /// The product without the bias: (rows, inputs) to (rows, outputs).
+    pub(super) fn matmul(&self, x: &Tensor) -> Result<Tensor> {
         let (rows, inputs) = x.dims2()?;
         match &self.weight {
             LinearWeight::Packed(packed) => {
                 if inputs != packed.inputs() {
                     bail!("{inputs} inputs for weights that take {}", packed.inputs());
                 }
-                let out = with_slice(x, |x| packed.product(x))?;
+                let out = with_slice(x, |x| packed.matmul(x))?;
                 Tensor::from_vec(out, (rows, packed.outputs()), x.device())
             }
-            LinearWeight::Dense(weight) if x.device().is_cpu() && rows <= skinny::MOST_ROWS => {
+            LinearWeight::Dense(weight) if x.device().is_cpu() && rows <= skinny_gemm::MAX_ROWS => {
                 let (outputs, expected) = weight.dims2()?;
                 if inputs != expected {
                     bail!("{inputs} inputs for weights that take {expected}");
                 }
                 let out = with_slice(x, |x| {
-                    with_slice(weight, |weight| skinny::product(x, weight, inputs))
+                    with_slice(weight, |weight| skinny_gemm::gemm(x, weight, inputs))
                 })??;
                 Tensor::from_vec(out, (rows, outputs), x.device())
             }
@@ -82,7 +83,7 @@ impl Linear {
         }
     }
 
-    /// The bias.
+    /// The bias (outputs).
     pub(super) fn bias(&self) -> Option<&Tensor> {
         self.bias.as_ref()
     }

@@ -1,4 +1,4 @@
-//! A checkpoint's folder to a running engine.
+//! Start-up of the engine from a checkpoint's folder.
 
 use std::{path::Path, thread};
 
@@ -8,19 +8,20 @@ use recto_schemas::{BoundedInt, GotOptions, GotRuntime};
 use super::{
     GotConfig, GotEngine, GotError, ModelIdentity,
     config::CheckpointConfig,
-    error::words,
-    fit::{fitted, memory},
-    guard::TokenClasses,
+    error::candle_message,
+    memory_budget::{fit_to_device, memory_use},
     model::{GotModel, LoadOptions},
     read::{GotParts, QUESTION_TOKENS},
-    tokens::GotTokenizer,
+    repetition::TokenClasses,
+    tokenizer::GotTokenizer,
     usual_dtype,
     weights::CheckpointWeights,
 };
 
-/// Sequences decoded at once where nothing else is said.
+/// Default batch size on the CPU: more sequences at once gain little there.
 const BATCH_CPU: usize = 4;
-/// The same of rows, whose answers are short and whose models are small.
+/// Default batch size on the CPU for models of rows, whose sequences are short and whose models are
+/// small.
 const BATCH_ROWS: usize = 16;
 const BATCH_GPU: usize = 16;
 
@@ -30,30 +31,30 @@ pub(super) fn load(folder: &Path, config: GotConfig) -> Result<GotEngine, GotErr
     let tokens = GotTokenizer::open(folder, &checkpoint)?;
     let weights = CheckpointWeights::open(folder, &checkpoint)?;
     if let Some(threads) = config.threads {
-        // Once a process; a later engine shares them.
+        // The pool is global and can be set once per process; a later engine shares it.
         let _ = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .build_global();
     }
-    let wish = fitted(
+    let options = fit_to_device(
         &checkpoint,
-        wish(&checkpoint, &config)?,
-        config.batch.is_some(),
+        load_options(&checkpoint, &config)?,
+        config.batch_size.is_some(),
     )?;
-    // Reading all files once more takes a second: beside the rest.
+    // Hashing reads all files again, which takes seconds, so it runs beside loading.
     let (model, model_sha256) = thread::scope(|scope| {
         let hash = scope.spawn(|| weights.sha256());
-        let model = GotModel::load(&checkpoint, &weights, &wish);
+        let model = GotModel::load(&checkpoint, &weights, &options);
         (model, hash.join())
     });
     let identity = ModelIdentity {
-        model: config.name.unwrap_or_else(|| name(folder)),
+        model: config.name.unwrap_or_else(|| folder_name(folder)),
         model_sha256: model_sha256
             .map_err(|_| GotError::Fit("hashing the weights failed".to_owned()))?,
-        memory: memory(&checkpoint, &wish),
+        memory: memory_use(&checkpoint, &options),
         runtime: GotRuntime {
             device: config.device.parse().ok(),
-            dtype: Some(wish.dtype),
+            dtype: Some(options.dtype),
             max_new_tokens: BoundedInt::clamped(
                 u32::try_from(config.max_new_tokens).unwrap_or(u32::MAX),
             ),
@@ -63,19 +64,22 @@ pub(super) fn load(folder: &Path, config: GotConfig) -> Result<GotEngine, GotErr
     let parts = GotParts {
         config: checkpoint,
         tokens,
-        second: config.reader,
+        cross_check: config.cross_check,
         max_new_tokens: u32::try_from(config.max_new_tokens)
             .unwrap_or(u32::MAX)
             .max(1),
-        context: wish.context,
+        context: options.context,
     };
     Ok(GotEngine::with_model(identity, parts, model))
 }
 
-/// What the model is loaded for.
-fn wish(checkpoint: &CheckpointConfig, config: &GotConfig) -> Result<LoadOptions, GotError> {
-    let device = device(&config.device)?;
-    let batch = match (device.is_cpu(), checkpoint.pixels.rows) {
+/// The options that the model is loaded with.
+fn load_options(
+    checkpoint: &CheckpointConfig,
+    config: &GotConfig,
+) -> Result<LoadOptions, GotError> {
+    let device = parse_device(&config.device)?;
+    let batch = match (device.is_cpu(), checkpoint.processor.rows) {
         (true, None) => BATCH_CPU,
         (true, Some(_)) => BATCH_ROWS,
         (false, _) => BATCH_GPU,
@@ -83,14 +87,14 @@ fn wish(checkpoint: &CheckpointConfig, config: &GotConfig) -> Result<LoadOptions
     Ok(LoadOptions {
         dtype: config.dtype.unwrap_or(usual_dtype(&config.device)),
         device,
-        slots: config.batch.unwrap_or(batch).max(1),
-        context: context(checkpoint, config.max_new_tokens),
+        slots: config.batch_size.unwrap_or(batch).max(1),
+        context: context_length(checkpoint, config.max_new_tokens),
     })
 }
 
-/// Positions that a slot needs: the views of a page with as many tiles as are usual, the question, and the
-/// longest answer. More tiles than that leave less room for the answer.
-fn context(checkpoint: &CheckpointConfig, max_new_tokens: usize) -> usize {
+/// Positions that a slot needs: the image tokens of a page with the default maximum of tiles, the
+/// prompt, and the longest answer. A page with more tiles has less room for its answer.
+fn context_length(checkpoint: &CheckpointConfig, max_new_tokens: usize) -> usize {
     let views = GotOptions::default().max_tiles.get() as usize + 1;
     views
         .saturating_mul(checkpoint.image_tokens)
@@ -99,8 +103,8 @@ fn context(checkpoint: &CheckpointConfig, max_new_tokens: usize) -> usize {
         .min(checkpoint.text.positions)
 }
 
-/// The device that `name` names: `cpu`, `cuda` or `cuda:N`.
-fn device(name: &str) -> Result<Device, GotError> {
+/// Parses a device name: `cpu`, `cuda` or `cuda:N`.
+fn parse_device(name: &str) -> Result<Device, GotError> {
     let number = match name {
         "cpu" => return Ok(Device::Cpu),
         "cuda" => Some(0),
@@ -111,26 +115,26 @@ fn device(name: &str) -> Result<Device, GotError> {
             "`{name}` is no device; give `cpu`, `cuda` or `cuda:N`"
         )));
     };
-    gpu(number).map_err(|error| {
-        let why = words(&error);
+    open_gpu(number).map_err(|error| {
+        let why = candle_message(&error);
         GotError::Fit(format!("device `{name}` cannot be used: {why}"))
     })
 }
 
 #[cfg(feature = "cuda")]
-fn gpu(number: usize) -> candle_core::Result<Device> {
-    super::gpu::open(number)
+fn open_gpu(number: usize) -> candle_core::Result<Device> {
+    super::cuda::open(number)
 }
 
 #[cfg(not(feature = "cuda"))]
-fn gpu(_: usize) -> candle_core::Result<Device> {
+fn open_gpu(_: usize) -> candle_core::Result<Device> {
     candle_core::bail!(
         "this program was built without CUDA; build it with `--features cuda`, or take `cpu`"
     )
 }
 
-/// The folder's name, which people call the model by.
-fn name(folder: &Path) -> String {
+/// The folder's name, which serves as the model's name.
+fn folder_name(folder: &Path) -> String {
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     folder.file_name().map_or_else(
         || "GOT".to_owned(),
@@ -138,8 +142,8 @@ fn name(folder: &Path) -> String {
     )
 }
 
-/// What the scheduler must know of tokens.
-pub(super) fn marks(tokens: &GotTokenizer) -> TokenClasses {
+/// Classes of the tokens that the scheduler must know.
+pub(super) fn token_classes(tokens: &GotTokenizer) -> TokenClasses {
     TokenClasses::new(&tokens.stop, tokens.pieces())
 }
 
@@ -167,9 +171,9 @@ mod tests {
 
     #[test]
     fn devices_are_named() {
-        assert!(device("cpu").expect("always there").is_cpu());
+        assert!(parse_device("cpu").expect("always there").is_cpu());
         for wrong in ["gpu", "cuda:", "cuda:x", "CUDA", ""] {
-            let error = device(wrong).expect_err("no device").to_string();
+            let error = parse_device(wrong).expect_err("no device").to_string();
             assert!(error.contains("give `cpu`, `cuda` or `cuda:N`"), "{error}");
         }
     }
@@ -177,17 +181,19 @@ mod tests {
     #[cfg(not(feature = "cuda"))]
     #[test]
     fn a_gpu_needs_a_program_built_for_it() {
-        let error = device("cuda:1").expect_err("built without").to_string();
+        let error = parse_device("cuda:1")
+            .expect_err("built without")
+            .to_string();
         assert!(error.contains("built without CUDA"), "{error}");
     }
 
-    /// Reads a small grey page with a checkpoint of the reference and PP-OCR's stand-in beside it.
+    /// Reads a small gray page with a reference checkpoint and a fake PP-OCR beside it.
     fn read_with(checkpoint: &str, max_new_tokens: u32) -> OcrResult {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/reference/checkpoints");
         let config = GotConfig {
             dtype: Some(Dtype::F32),
             max_new_tokens: max_new_tokens as usize,
-            reader: Some(Arc::new(|| {
+            cross_check: Some(Arc::new(|| {
                 Ok(Arc::new(FakeEngine::new(1, 1, &|_| {
                     (Duration::ZERO, Ok(()))
                 })))
@@ -198,7 +204,7 @@ mod tests {
         read_by(&got)
     }
 
-    /// Reads a small grey page.
+    /// Reads a small gray page.
     fn read_by(got: &GotEngine) -> OcrResult {
         read_page(got, page())
     }
@@ -246,7 +252,7 @@ mod tests {
         let reading = read_page(&got, page);
         let decoding = reading.decoding.expect("a decoder wrote it");
         assert_eq!(decoding.tiling.reason, "rows");
-        // 12 lines, and views of four rows.
+        // 12 lines, and input images of four rows.
         assert_eq!(decoding.tiling.rows, 3, "{decoding:?}");
         let views = got.usage().decode.expect("it decodes").views;
         assert_eq!(views, u64::from(decoding.tiling.rows));

@@ -1,62 +1,39 @@
-//! GOT-OCR 2.0: a page image in, Mathpix Markdown out.
+//! GOT-OCR 2.0 engine: page images in, Mathpix Markdown out.
 //!
-//! A SAM-style encoder turns views of pages into tokens, a Qwen2 decoder writes text after them (paper:
-//! Wei et al. 2024, "General OCR Theory"; reference: `GotOcr2` of transformers). Requests are cut into
-//! passes, passes become sequences, and one thread that owns the model batches the sequences of all
-//! documents.
+//! A SAM-style encoder turns input images into image tokens, and a Qwen2 decoder writes text after
+//! them (paper: Wei et al. 2024, "General OCR Theory"; reference: `GotOcr2` of transformers). A
+//! request is cut into inference units, each unit becomes one or more sequences, and one thread
+//! that owns the model decodes the sequences of all documents in one batch (continuous batching, as
+//! in vLLM).
 
-// Why a checkpoint cannot be used.
 mod error;
-// What the configuration files say.
 mod config;
-// A checkpoint's tensors, whichever layout they come in.
+mod weight_files;
 mod weights;
-// Text to tokens and back.
-mod tokens;
-// What the model is asked.
+mod tokenizer;
 mod prompt;
-// A page image to views of the model's size.
-mod view;
-// How a page is cut into views.
-mod tiles;
-// Which pages share a pass, and which are cut.
+mod input_image;
+mod tile_grid;
 mod plan;
-// Weights on their way into the model.
-mod source;
-// Tensors of the CPU as slices.
-mod host;
-// What candle's own operations are too slow for, on the CPU.
+mod weight_loader;
+mod tensor_slice;
 mod kernels;
-// A product with weights, however they are kept.
 mod linear;
-// Fused attention on a GPU.
 #[cfg(feature = "flash-attn")]
-mod fused;
-// Attention of the encoder.
+mod flash_attention;
 mod attention;
-// The vision encoder.
 mod vit;
-// Keys and values as tensors.
-mod device_cache;
-// The decoder.
+mod kv_cache;
 mod qwen2;
-// Encoder and decoder as the scheduler sees them.
 mod model;
-// Repetition, seen while decoding.
-mod guard;
-// What a model takes, and what there is.
-mod fit;
-// Sequences of all documents through one model.
-mod schedule;
-// A request from its pages to its readings.
+mod repetition;
+mod memory_budget;
+mod scheduler;
 mod read;
-// A GPU, made ready.
 #[cfg(feature = "cuda")]
-mod gpu;
-mod options;
-// The engine: its parts put together, its queue and its threads.
+mod cuda;
 mod load;
-// What the reference implementation gave.
+mod options;
 #[cfg(test)]
 mod fixtures;
 
@@ -71,47 +48,49 @@ use std::{
 use recto_schemas::{BoundedInt, Dtype, EngineName, GotRuntime, Options};
 
 pub use self::error::GotError;
-use self::{model::GenerativeModel, read::ReaderContext, schedule::Scheduler};
+use self::{model::GenerativeModel, read::ReaderContext, scheduler::Scheduler};
 use super::{
     DecodeUsage, Engine, EngineError, EngineInfo, EngineMemory, EngineRequest, EngineUsage,
     OptionsError, PendingResponse, ResponseSender,
     queue::{FairQueue, PushError},
 };
 
-/// The resolution at which pages are drawn. One view of a page needs some 90 dots per inch, its tiles up
-/// to three times that.
+/// Resolution at which pages are rendered, in dots per inch. One input image of a page needs some
+/// 90, its tiles up to three times that.
 const DPI: f32 = 200.0;
-/// Longest side that tiles make use of: four views.
+/// Longest side that tiles make use of, in pixels: four input images of 1,024.
 const MAX_SIDE_PX: u32 = 4096;
-/// Pages of a request: as many as a pass may have.
+/// Maximum pages of a request: as many as an inference unit may have.
 const PAGES_PER_REQUEST: u32 = 8;
-/// Sequences that a request gives on average: short pages share a pass.
+/// Sequences that a request gives on average: short pages share an inference unit.
 const SEQUENCES_PER_REQUEST: usize = 4;
-/// Most requests that are read at once. Each has a thread, which mostly waits.
-const MOST_READERS: usize = 64;
+/// Maximum requests that are read at once. Each has a thread, which mostly waits.
+const MAX_READERS: usize = 64;
 /// Places in the queue: the next requests of two documents. Each holds the bitmaps of its pages.
-const QUEUE: usize = 2;
+const QUEUE_CAPACITY: usize = 2;
 
-/// Makes the engine whose words GOT's are compared with, and which reads what GOT cannot: PP-OCR.
+/// Makes the engine that GOT's text is checked against, and that reads pages on which GOT fails:
+/// PP-OCR.
 pub type CrossCheckFactory = Arc<dyn Fn() -> Result<Arc<dyn Engine>, String> + Send + Sync>;
 
-/// How a checkpoint is run.
+/// How a checkpoint is loaded and run.
 #[derive(Clone)]
 pub struct GotConfig {
-    /// What the model is called; the folder's name where nothing is given.
+    /// The model's name; the folder's name if none is given.
     pub name: Option<String>,
-    /// Number format of the weights; 8-bit on the CPU and bfloat16 on a GPU where none is named.
+    /// Number format of the weights; by default 8-bit on the CPU and bfloat16 on a GPU.
     pub dtype: Option<Dtype>,
     /// `cpu`, `cuda` or `cuda:N`.
     pub device: String,
-    /// Sequences decoded at once; 4 on the CPU and 16 on a GPU where it is not named.
-    pub batch: Option<usize>,
-    /// Most tokens one pass may write, whatever a document asks for.
+    /// Sequences decoded at once (the batch size). By default 16 on a GPU; on the CPU 16 for a
+    /// model of rows, whose sequences are short, and 4 for others.
+    pub batch_size: Option<usize>,
+    /// Maximum new tokens of one sequence, whatever a document asks for.
     pub max_new_tokens: usize,
-    /// Threads that the arithmetic on the CPU takes; one a core where it is not named.
+    /// Threads for arithmetic on the CPU; by default one a core.
     pub threads: Option<usize>,
-    /// PP-OCR, made when it is first needed.
-    pub reader: Option<CrossCheckFactory>,
+    /// Makes PP-OCR when it is first needed.
+    pub cross_check: Option<CrossCheckFactory>,
 }
 
 impl Default for GotConfig {
@@ -120,15 +99,15 @@ impl Default for GotConfig {
             name: None,
             dtype: None,
             device: "cpu".to_owned(),
-            batch: None,
+            batch_size: None,
             max_new_tokens: GotRuntime::default().max_new_tokens.get() as usize,
             threads: None,
-            reader: None,
+            cross_check: None,
         }
     }
 }
 
-/// The number format that pays on a device, `cpu`, `cuda` or `cuda:N`, where none is named.
+/// The default number format on a device (`cpu`, `cuda` or `cuda:N`): the fastest that reads well.
 pub fn usual_dtype(device: &str) -> Dtype {
     match device {
         "cpu" => Dtype::Q8,
@@ -136,7 +115,7 @@ pub fn usual_dtype(device: &str) -> Dtype {
     }
 }
 
-/// The GOT engine: its threads live as long as it does.
+/// The GOT engine. Its threads live as long as it does.
 pub struct GotEngine {
     info: EngineInfo,
     /// What the model runs as; of tokens, the most that a document gets.
@@ -145,20 +124,21 @@ pub struct GotEngine {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// What the threads share.
+/// State that the reader threads share.
 struct EngineState {
     queue: FairQueue<QueuedRequest>,
     reader: ReaderContext,
 }
 
-/// A request on its way. Where it is dropped without an answer its ticket says that the engine stopped.
+/// A request in the queue. If it is dropped without an answer, its ticket reports that the engine
+/// stopped.
 struct QueuedRequest {
     request: EngineRequest,
     reply: ResponseSender,
     submitted: Instant,
 }
 
-/// Who reads: the model's name and the hash of its files.
+/// The model's name, the hash of its files, and the memory that it takes.
 struct ModelIdentity {
     model: String,
     model_sha256: String,
@@ -167,27 +147,27 @@ struct ModelIdentity {
 }
 
 impl GotEngine {
-    /// Loads the checkpoint in `folder`, whichever layout it has, and starts the threads.
+    /// Loads the checkpoint in `folder`, in any of its layouts, and starts the threads.
     ///
     /// # Errors
-    /// Where a file is missing or is not what it should be, or the model does not fit the machine.
+    /// A file is missing or invalid, or the model does not fit into memory.
     pub fn load(folder: &Path, config: GotConfig) -> Result<Self, GotError> {
         load::load(folder, config)
     }
 
-    /// Puts the engine together around a model.
+    /// Assembles the engine around a model.
     fn with_model<M: GenerativeModel + Send + 'static>(
         identity: ModelIdentity,
         parts: read::GotParts,
         model: M,
     ) -> Self {
         let slots = model.slots();
-        let marks = load::marks(&parts.tokens);
+        let token_classes = load::token_classes(&parts.tokens);
         let shared = Arc::new(EngineState {
-            queue: FairQueue::new(QUEUE),
-            reader: ReaderContext::new(parts, Scheduler::start(model, marks)),
+            queue: FairQueue::new(QUEUE_CAPACITY),
+            reader: ReaderContext::new(parts, Scheduler::start(model, token_classes)),
         });
-        let threads = (0..(slots + 2).min(MOST_READERS))
+        let threads = (0..(slots + 2).min(MAX_READERS))
             .map(|_| {
                 let shared = Arc::clone(&shared);
                 thread::spawn(move || shared.run())
@@ -203,8 +183,8 @@ impl GotEngine {
 }
 
 fn info(identity: ModelIdentity, slots: usize) -> EngineInfo {
-    // One request more than are read keeps the slots busy while its pages are drawn.
-    let window = slots.min(MOST_READERS).div_ceil(SEQUENCES_PER_REQUEST) + 1;
+    // One request more than are read keeps the slots busy while its pages are rendered.
+    let window = slots.min(MAX_READERS).div_ceil(SEQUENCES_PER_REQUEST) + 1;
     EngineInfo {
         name: EngineName::Got,
         model: identity.model,
@@ -274,19 +254,19 @@ impl Engine for GotEngine {
 
     fn usage(&self) -> EngineUsage {
         let scheduler = self.shared.reader.scheduler();
-        let work = scheduler.work();
+        let stats = scheduler.stats();
         EngineUsage {
             lanes: 1,
             busy: scheduler.busy(),
             decode: Some(DecodeUsage {
-                steps: work.steps,
-                rows: work.rows,
-                tokens: work.tokens,
-                views: work.views,
-                loops: work.loops,
-                encoding: work.encoding,
-                prefilling: work.prefilling,
-                decoding: work.decoding,
+                steps: stats.steps,
+                rows: stats.rows,
+                tokens: stats.tokens,
+                views: stats.images,
+                loops: stats.loops,
+                encoding: stats.encoding,
+                prefilling: stats.prefilling,
+                decoding: stats.decoding,
             }),
         }
     }
@@ -297,7 +277,7 @@ impl Drop for GotEngine {
         self.shared.queue.close();
         self.shared.reader.stop();
         for thread in self.threads.drain(..) {
-            // A reader catches its panics; there is nothing to do about another one here.
+            // A reader thread catches its panics; nothing can be done about another one here.
             let _ = thread.join();
         }
     }

@@ -1,30 +1,30 @@
-//! The decoder (Qwen2; reference: `Qwen2ForCausalLM` of transformers), a step or a run of rows at a time.
+//! Qwen2 decoder (reference: `Qwen2ForCausalLM` of transformers), for prefill and decode.
 
 use candle_core::{D, DType, Device, Result, Tensor};
 use candle_nn::ops::rms_norm;
 
 use super::{
     config::CheckpointConfig,
-    device_cache::TensorKvCache,
     error::GotError,
-    host::with_slice,
     kernels::{
-        cache::{ForwardPass, KvCache, KvCacheShape, KvPrecision},
+        kv_cache::{ForwardPass, KvCache, KvCacheShape, KvPrecision},
         math,
-        quantised::WeightBits,
+        quantized::WeightBits,
     },
+    kv_cache::TensorKvCache,
     linear::Linear,
-    source::WeightLoader,
+    tensor_slice::with_slice,
+    weight_loader::WeightLoader,
 };
 
-/// Decoder, head and the keys and values of all slots.
+/// Decoder layers, output head, and the KV cache of all slots.
 pub(super) struct Qwen2Decoder {
-    /// (vocabulary, hidden), in the type it is stored in.
+    /// (vocabulary, hidden), in the dtype that it is kept in.
     embedding: Tensor,
     layers: Vec<DecoderLayer>,
     norm: RmsNorm,
     head: Linear,
-    keys: KvBackend,
+    kv: KvBackend,
     dtype: DType,
 }
 
@@ -34,46 +34,51 @@ struct RmsNorm {
 }
 
 struct DecoderLayer {
-    before_attention: RmsNorm,
+    attention_norm: RmsNorm,
     qkv: Linear,
     out: Linear,
-    before_mlp: RmsNorm,
+    mlp_norm: RmsNorm,
     gate_up: Linear,
     down: Linear,
     intermediate: usize,
 }
 
-/// Where keys and values are, and who computes attention over them.
+/// The KV cache and the code that attends over it.
 enum KvBackend {
-    /// On the CPU, by kernels.
-    Host(KvCache),
-    /// By tensors.
-    Device(TensorKvCache),
+    /// CPU kernels.
+    Kernels(KvCache),
+    /// Tensor operations, for GPUs.
+    Tensors(TensorKvCache),
 }
 
-/// Fewer bits for the decoder's weights.
+/// Bit widths of the decoder's weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct QuantConfig {
-    /// For gates and ups, near half of the layers' weights, whose errors hurt least.
+    /// Gate and up projections: nearly half of the layers' weights, whose rounding errors matter
+    /// least.
     pub(super) wide: WeightBits,
-    /// For attention, for what goes back into the stream of all layers, and for the head.
+    /// Attention and down projections, which write to the residual stream, and the output head.
     pub(super) other: WeightBits,
 }
 
-/// How the decoder is kept.
+/// How the decoder's weights and its KV cache are kept.
 pub(super) struct CacheOptions {
-    /// Fewer bits, on the CPU.
-    pub(super) quantised: Option<QuantConfig>,
-    /// Sequences.
+    /// Quantization of the weights, on the CPU.
+    pub(super) quantized: Option<QuantConfig>,
+    /// Sequences that the KV cache holds.
     pub(super) slots: usize,
-    /// Positions of each.
+    /// Positions of each sequence.
     pub(super) context: usize,
-    /// Keys and values by tensors even on the CPU, as a GPU keeps them.
-    pub(super) by_tensors: bool,
+    /// Use tensor operations on the CPU too, as on a GPU. For tests.
+    pub(super) use_tensors: bool,
 }
 
-/// Sizes of its attention.
-pub(super) fn shape(config: &CheckpointConfig, slots: usize, context: usize) -> KvCacheShape {
+/// Sizes of the decoder's attention.
+pub(super) fn kv_cache_shape(
+    config: &CheckpointConfig,
+    slots: usize,
+    context: usize,
+) -> KvCacheShape {
     let text = &config.text;
     KvCacheShape {
         layers: text.layers,
@@ -86,51 +91,58 @@ pub(super) fn shape(config: &CheckpointConfig, slots: usize, context: usize) -> 
 }
 
 impl Qwen2Decoder {
-    /// Loads it. `embedding_dtype` is what the embedding stays in.
+    /// Loads the decoder.
     ///
     /// # Errors
-    /// A tensor is missing or misshapen.
+    /// A tensor is missing or has another shape.
     pub(super) fn load(
         config: &CheckpointConfig,
-        source: &WeightLoader<'_>,
+        loader: &WeightLoader<'_>,
         tied: bool,
         kept: &CacheOptions,
     ) -> std::result::Result<Self, GotError> {
         let text = &config.text;
-        let model = source.below("model.language_model");
+        let model = loader.scoped("model.language_model");
         let embedding = model.get("embed_tokens.weight", &[text.vocab, text.hidden])?;
-        let head_bits = kept.quantised.map(|quantised| quantised.other);
+        let head_bits = kept.quantized.map(|quantized| quantized.other);
         let head = match tied {
             true => Linear::new(embedding.clone(), None, head_bits)?,
-            false => source.linear(&["lm_head"], &[text.vocab], text.hidden, false, head_bits)?,
+            false => loader.linear(&["lm_head"], &[text.vocab], text.hidden, false, head_bits)?,
         };
-        // Rows are looked up one by one: 16 bits are enough where the head has its own copy.
-        let embedding = match kept.quantised {
+        // Single rows are looked up, so 16 bits cost no accuracy that matters if the head has its
+        // own copy.
+        let embedding = match kept.quantized {
             Some(_) => embedding.to_dtype(DType::BF16)?,
             None => embedding,
         };
         let layers = (0..text.layers)
-            .map(|layer| DecoderLayer::load(config, &model.below(&format!("layers.{layer}")), kept))
+            .map(|layer| {
+                DecoderLayer::load(config, &model.scoped(&format!("layers.{layer}")), kept)
+            })
             .collect::<std::result::Result<_, _>>()?;
-        let shape = shape(config, kept.slots, kept.context);
-        let keys = if source.device().is_cpu() && !kept.by_tensors {
-            let precision = precision(kept.quantised.is_some());
-            KvBackend::Host(KvCache::new(shape, precision, text.rope_theta))
+        let shape = kv_cache_shape(config, kept.slots, kept.context);
+        let kv = if loader.device().is_cpu() && !kept.use_tensors {
+            let kv_precision = kv_precision(kept.quantized.is_some());
+            KvBackend::Kernels(KvCache::new(shape, kv_precision, text.rope_theta))
         } else {
-            let place = (source.dtype(), source.device());
-            KvBackend::Device(TensorKvCache::new(shape, place, text.rope_theta)?)
+            KvBackend::Tensors(TensorKvCache::new(
+                shape,
+                loader.dtype(),
+                loader.device(),
+                text.rope_theta,
+            )?)
         };
         Ok(Self {
             embedding,
             layers,
             norm: RmsNorm::load(&model, "norm.weight", config)?,
             head,
-            keys,
-            dtype: source.dtype(),
+            kv,
+            dtype: loader.dtype(),
         })
     }
 
-    /// Tokens to rows: (tokens, hidden).
+    /// Embeddings of tokens: (tokens, hidden).
     pub(super) fn embed(&self, tokens: &[u32], device: &Device) -> Result<Tensor> {
         let tokens = Tensor::from_slice(tokens, tokens.len(), device)?;
         self.embedding
@@ -138,45 +150,46 @@ impl Qwen2Decoder {
             .to_dtype(self.dtype)
     }
 
-    /// Rows (rows, hidden) through all layers, keys and values kept.
+    /// Runs hidden states (rows, hidden) through all layers and appends their keys and values to
+    /// the KV cache.
     pub(super) fn forward(&mut self, x: Tensor, rows: ForwardPass<'_>) -> Result<Tensor> {
         let mut x = x;
         for (index, layer) in self.layers.iter().enumerate() {
-            let qkv = layer.qkv.forward(&layer.before_attention.forward(&x)?)?;
-            let attended = match &mut self.keys {
-                KvBackend::Host(cache) => {
+            let qkv = layer.qkv.forward(&layer.attention_norm.forward(&x)?)?;
+            let attended = match &mut self.kv {
+                KvBackend::Kernels(cache) => {
                     let out = with_slice(&qkv, |qkv| cache.attend(index, qkv, rows))?;
                     Tensor::from_vec(out, (x.dim(0)?, ()), x.device())?
                 }
-                KvBackend::Device(cache) => cache.attend(index, &qkv, rows)?,
+                KvBackend::Tensors(cache) => cache.attend(index, &qkv, rows)?,
             };
             x = (x + layer.out.forward(&attended)?)?;
-            x = (&x + layer.mlp(&layer.before_mlp.forward(&x)?)?)?;
+            x = (&x + layer.mlp(&layer.mlp_norm.forward(&x)?)?)?;
         }
         Ok(x)
     }
 
-    /// Scores of all tokens after rows: (rows, vocabulary).
-    pub(super) fn scores(&self, x: &Tensor) -> Result<Tensor> {
+    /// Logits after hidden states: (rows, vocabulary).
+    pub(super) fn logits(&self, x: &Tensor) -> Result<Tensor> {
         self.head.forward(&self.norm.forward(x)?)
     }
 }
 
-/// How the CPU keeps keys and values.
-pub(super) fn precision(quantised: bool) -> KvPrecision {
-    match quantised {
-        true => KvPrecision::Half,
-        false => KvPrecision::Single,
+/// Number format of the KV cache on the CPU.
+pub(super) fn kv_precision(quantized: bool) -> KvPrecision {
+    match quantized {
+        true => KvPrecision::F16,
+        false => KvPrecision::F32,
     }
 }
 
 impl RmsNorm {
     fn load(
-        source: &WeightLoader<'_>,
+        loader: &WeightLoader<'_>,
         name: &str,
         config: &CheckpointConfig,
     ) -> std::result::Result<Self, GotError> {
-        let weight = source.get(name, &[config.text.hidden])?;
+        let weight = loader.get(name, &[config.text.hidden])?;
         Ok(Self {
             weight,
             eps: config.text.eps as f32,
@@ -191,23 +204,23 @@ impl RmsNorm {
 impl DecoderLayer {
     fn load(
         config: &CheckpointConfig,
-        source: &WeightLoader<'_>,
+        loader: &WeightLoader<'_>,
         kept: &CacheOptions,
     ) -> std::result::Result<Self, GotError> {
         let text = &config.text;
         let (hidden, wide) = (text.hidden, text.intermediate);
         let (q, kv) = (text.heads * text.head_dim, text.kv_heads * text.head_dim);
-        let bits = kept.quantised.map(|quantised| quantised.other);
-        let wide_bits = kept.quantised.map(|quantised| quantised.wide);
+        let bits = kept.quantized.map(|quantized| quantized.other);
+        let wide_bits = kept.quantized.map(|quantized| quantized.wide);
         let qkv = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"];
         let gate_up = ["mlp.gate_proj", "mlp.up_proj"];
         Ok(Self {
-            before_attention: RmsNorm::load(source, "input_layernorm.weight", config)?,
-            qkv: source.linear(&qkv, &[q, kv, kv], hidden, true, bits)?,
-            out: source.linear(&["self_attn.o_proj"], &[hidden], q, false, bits)?,
-            before_mlp: RmsNorm::load(source, "post_attention_layernorm.weight", config)?,
-            gate_up: source.linear(&gate_up, &[wide, wide], hidden, false, wide_bits)?,
-            down: source.linear(&["mlp.down_proj"], &[hidden], wide, false, bits)?,
+            attention_norm: RmsNorm::load(loader, "input_layernorm.weight", config)?,
+            qkv: loader.linear(&qkv, &[q, kv, kv], hidden, true, bits)?,
+            out: loader.linear(&["self_attn.o_proj"], &[hidden], q, false, bits)?,
+            mlp_norm: RmsNorm::load(loader, "post_attention_layernorm.weight", config)?,
+            gate_up: loader.linear(&gate_up, &[wide, wide], hidden, false, wide_bits)?,
+            down: loader.linear(&["mlp.down_proj"], &[hidden], wide, false, bits)?,
             intermediate: wide,
         })
     }

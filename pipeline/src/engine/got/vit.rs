@@ -1,8 +1,8 @@
-//! The vision encoder: views to image tokens (SAM's ViTDet, Li et al. 2022, Kirillov et al. 2023; then two
-//! convolutions of stride 2 and a projection; reference: `GotOcr2VisionEncoder`,
-//! `GotOcr2MultiModalProjector`).
+//! Vision encoder: input images to image tokens.
 //!
-//! Channels come last throughout, so that each convolution is one product.
+//! SAM's ViTDet (Li et al. 2022, Kirillov et al. 2023), then two convolutions of stride 2 and a
+//! projection (reference: `GotOcr2VisionEncoder`, `GotOcr2MultiModalProjector`). Channels come last
+//! throughout, so that each convolution is one product.
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::ops::layer_norm;
@@ -12,21 +12,24 @@ use super::{
     attention::{self, RelativePositions},
     config::{CheckpointConfig, ProcessorConfig},
     error::GotError,
-    host::{change, with_slice},
-    kernels::{math, window::WindowShape},
+    input_image::InputImage,
+    kernels::{
+        math,
+        window_attention::{PlaceGrid, WindowShape},
+    },
     linear::Linear,
-    source::WeightLoader,
-    view::InputImage,
+    tensor_slice::{change, with_slice},
+    weight_loader::WeightLoader,
 };
 
-/// The neck's normalisation (`GotOcr2LayerNorm`), which no configuration sets.
+/// Epsilon of the neck's layer norms (`GotOcr2LayerNorm`), which no configuration sets.
 const NECK_EPS: f32 = 1e-6;
 
 /// Encoder and projector.
 pub(super) struct VisionEncoder {
     patches: PatchExtractor,
     patch: Linear,
-    /// (side, side, hidden).
+    /// Absolute position embedding: (side, side, hidden).
     position: Option<Tensor>,
     blocks: Vec<EncoderBlock>,
     neck: EncoderNeck,
@@ -42,14 +45,14 @@ struct LayerNorm {
 }
 
 struct EncoderBlock {
-    before_attention: LayerNorm,
+    attention_norm: LayerNorm,
     qkv: Linear,
     positions: Option<RelativePositions>,
-    /// Side of its windows; none: one window over all.
+    /// Side of its attention windows in patches; `None`: global attention.
     window: Option<usize>,
     heads: usize,
     out: Linear,
-    before_mlp: LayerNorm,
+    mlp_norm: LayerNorm,
     widen: Linear,
     narrow: Linear,
 }
@@ -66,7 +69,7 @@ struct MultiModalProjector {
     project: Linear,
 }
 
-/// A convolution of 3 by 3 places, with one place of zeros around.
+/// A convolution of 3 by 3 places, zero-padded by one place.
 struct ConvLayer {
     /// (out, 9 * in): rows, columns, channels.
     weight: Linear,
@@ -74,17 +77,17 @@ struct ConvLayer {
 }
 
 impl VisionEncoder {
-    /// Loads it.
+    /// Loads encoder and projector.
     ///
     /// # Errors
-    /// A tensor is missing or misshapen.
+    /// A tensor is missing or has another shape.
     pub(super) fn load(
         config: &CheckpointConfig,
-        source: &WeightLoader<'_>,
+        loader: &WeightLoader<'_>,
     ) -> std::result::Result<Self, GotError> {
         let vision = &config.vision;
         let (hidden, side) = (vision.hidden, vision.image / vision.patch);
-        let tower = source.below("model.vision_tower");
+        let tower = loader.scoped("model.vision_tower");
         let patch = tower.get(
             "patch_embed.projection.weight",
             &[hidden, 3, vision.patch, vision.patch],
@@ -96,29 +99,35 @@ impl VisionEncoder {
         };
         let blocks = (0..vision.layers)
             .map(|layer| {
-                EncoderBlock::load(config, layer, &tower.below(&format!("layers.{layer}")))
+                EncoderBlock::load(config, layer, &tower.scoped(&format!("layers.{layer}")))
             })
             .collect::<std::result::Result<_, _>>()?;
         Ok(Self {
-            patches: PatchExtractor::new(&config.pixels, vision.patch),
+            patches: PatchExtractor::new(&config.processor, vision.patch),
             patch: Linear::new(patch.flatten_from(1)?, Some(patch_bias), None)?,
             position: position.map(|p| p.squeeze(0)).transpose()?,
             blocks,
-            neck: EncoderNeck::load(config, &tower.below("neck"))?,
+            neck: EncoderNeck::load(config, &tower.scoped("neck"))?,
             projector: MultiModalProjector::load(
                 config,
-                &source.below("model.multi_modal_projector"),
+                &loader.scoped("model.multi_modal_projector"),
             )?,
-            device: source.device().clone(),
-            dtype: source.dtype(),
+            device: loader.device().clone(),
+            dtype: loader.dtype(),
         })
     }
 
-    /// Views of one size, as wide as the configuration says and no higher, to what the neck gives: (views, rows,
-    /// columns, channels).
-    pub(super) fn features(&self, views: &[&InputImage]) -> Result<Tensor> {
-        let size = views.first().map_or((0, 0), |view| self.patches.size(view));
-        let patches = self.patches.of(views);
+    /// Encodes images of one size, as wide as the configuration says and no higher, up to the
+    /// neck's output: (images, rows, columns, channels).
+    pub(super) fn features(&self, images: &[&InputImage]) -> Result<Tensor> {
+        let size = images.first().map_or(
+            PlaceGrid {
+                rows: 0,
+                columns: 0,
+            },
+            |image| self.patches.size(image),
+        );
+        let patches = self.patches.of(images);
         let width = self.patches.width();
         let rows = patches.len() / width;
         let patches = Tensor::from_vec(patches, (rows, width), &Device::Cpu)?;
@@ -126,19 +135,21 @@ impl VisionEncoder {
             .patch
             .forward(&patches.to_device(&self.device)?.to_dtype(self.dtype)?)?;
         if let Some(position) = &self.position {
-            let near = position.narrow(0, 0, size.0)?.narrow(1, 0, size.1)?;
+            let near = position
+                .narrow(0, 0, size.rows)?
+                .narrow(1, 0, size.columns)?;
             let all = x
-                .reshape((views.len(), size.0, size.1, ()))?
+                .reshape((images.len(), size.rows, size.columns, ()))?
                 .broadcast_add(&near)?;
             x = all.reshape((rows, ()))?;
         }
         for block in &self.blocks {
-            x = block.forward(&x, views.len(), size)?;
+            x = block.forward(&x, images.len(), size)?;
         }
-        self.neck.forward(&x, views.len(), size)
+        self.neck.forward(&x, images.len(), size)
     }
 
-    /// What the neck gives to image tokens: (views, tokens, the decoder's hidden size).
+    /// Projects the neck's output to image tokens: (images, tokens, decoder's hidden size).
     pub(super) fn project(&self, features: &Tensor) -> Result<Tensor> {
         self.projector.forward(features)
     }
@@ -146,14 +157,14 @@ impl VisionEncoder {
 
 impl LayerNorm {
     fn load(
-        source: &WeightLoader<'_>,
+        loader: &WeightLoader<'_>,
         name: &str,
         size: usize,
         eps: f32,
     ) -> std::result::Result<Self, GotError> {
         Ok(Self {
-            weight: source.get(&format!("{name}.weight"), &[size])?,
-            bias: source.get(&format!("{name}.bias"), &[size])?,
+            weight: loader.get(&format!("{name}.weight"), &[size])?,
+            bias: loader.get(&format!("{name}.bias"), &[size])?,
             eps,
         })
     }
@@ -167,21 +178,21 @@ impl EncoderBlock {
     fn load(
         config: &CheckpointConfig,
         layer: usize,
-        source: &WeightLoader<'_>,
+        loader: &WeightLoader<'_>,
     ) -> std::result::Result<Self, GotError> {
         let vision = &config.vision;
         let (hidden, mlp, side) = (vision.hidden, vision.mlp, vision.image / vision.patch);
         let window = (!vision.global.contains(&layer)).then_some(vision.window);
         let linear = |name: &str, outputs: usize, inputs: usize, bias: bool| {
-            source.linear(&[name], &[outputs], inputs, bias, None)
+            loader.linear(&[name], &[outputs], inputs, bias, None)
         };
-        let norm = |name| LayerNorm::load(source, name, hidden, vision.eps as f32);
+        let norm = |name| LayerNorm::load(loader, name, hidden, vision.eps as f32);
         Ok(Self {
-            before_attention: norm("layer_norm1")?,
+            attention_norm: norm("layer_norm1")?,
             qkv: linear("attn.qkv", 3 * hidden, hidden, vision.qkv_bias)?,
             positions: match vision.rel_pos {
                 true => Some(RelativePositions::load(
-                    source,
+                    loader,
                     window.unwrap_or(side),
                     hidden / vision.heads,
                 )?),
@@ -190,39 +201,42 @@ impl EncoderBlock {
             window,
             heads: vision.heads,
             out: linear("attn.proj", hidden, hidden, true)?,
-            before_mlp: norm("layer_norm2")?,
+            mlp_norm: norm("layer_norm2")?,
             widen: linear("mlp.lin1", mlp, hidden, true)?,
             narrow: linear("mlp.lin2", hidden, mlp, true)?,
         })
     }
 
-    /// (views * places, hidden), the same again; `size` is rows and columns of places.
-    fn forward(&self, x: &Tensor, views: usize, size: (usize, usize)) -> Result<Tensor> {
+    /// (images * places, hidden) to the same shape; `size` is an image's grid of places.
+    fn forward(&self, x: &Tensor, images: usize, size: PlaceGrid) -> Result<Tensor> {
         let shape = WindowShape {
             size,
-            window: self.window.map_or(size, |side| (side, side)),
+            window: self.window.map_or(size, |side| PlaceGrid {
+                rows: side,
+                columns: side,
+            }),
             heads: self.heads,
             dim: x.dim(1)? / self.heads,
         };
-        let qkv = self.qkv.forward(&self.before_attention.forward(x)?)?;
+        let qkv = self.qkv.forward(&self.attention_norm.forward(x)?)?;
         let attended = attention::attend(
             &qkv,
             self.qkv.bias(),
             self.positions.as_ref(),
             &shape,
-            views,
+            images,
         )?;
         let x = (x + self.out.forward(&attended)?)?;
-        let wide = gelu(&self.widen, &self.before_mlp.forward(&x)?)?;
+        let wide = gelu(&self.widen, &self.mlp_norm.forward(&x)?)?;
         x + self.narrow.forward(&wide)?
     }
 }
 
-/// `gelu(linear(x))`, the kind with the error function.
+/// `gelu(linear(x))`, the exact GELU with the error function.
 fn gelu(linear: &Linear, x: &Tensor) -> Result<Tensor> {
     match linear.bias() {
         Some(bias) if x.device().is_cpu() => {
-            let wide = linear.product(x)?;
+            let wide = linear.matmul(x)?;
             with_slice(bias, |bias| {
                 change(&wide, |wide| math::bias_gelu(wide, bias))
             })??;
@@ -235,22 +249,22 @@ fn gelu(linear: &Linear, x: &Tensor) -> Result<Tensor> {
 impl EncoderNeck {
     fn load(
         config: &CheckpointConfig,
-        source: &WeightLoader<'_>,
+        loader: &WeightLoader<'_>,
     ) -> std::result::Result<Self, GotError> {
         let (hidden, channels) = (config.vision.hidden, config.vision.channels_out);
-        let reduce = source.get("conv1.weight", &[channels, hidden, 1, 1])?;
+        let reduce = loader.get("conv1.weight", &[channels, hidden, 1, 1])?;
         Ok(Self {
             reduce: Linear::new(reduce.reshape((channels, hidden))?, None, None)?,
-            first: LayerNorm::load(source, "layer_norm1", channels, NECK_EPS)?,
-            smooth: ConvLayer::load(source, "conv2.weight", (channels, channels), 1)?,
-            second: LayerNorm::load(source, "layer_norm2", channels, NECK_EPS)?,
+            first: LayerNorm::load(loader, "layer_norm1", channels, NECK_EPS)?,
+            smooth: ConvLayer::load(loader, "conv2.weight", channels, channels, 1)?,
+            second: LayerNorm::load(loader, "layer_norm2", channels, NECK_EPS)?,
         })
     }
 
-    /// (views * places, hidden) to (views, rows, columns, channels).
-    fn forward(&self, x: &Tensor, views: usize, (rows, columns): (usize, usize)) -> Result<Tensor> {
+    /// (images * places, hidden) to (images, rows, columns, channels).
+    fn forward(&self, x: &Tensor, images: usize, size: PlaceGrid) -> Result<Tensor> {
         let x = self.first.forward(&self.reduce.forward(x)?)?;
-        let x = x.reshape((views, rows, columns, ()))?;
+        let x = x.reshape((images, size.rows, size.columns, ()))?;
         self.second.forward(&self.smooth.forward(&x)?)
     }
 }
@@ -258,42 +272,38 @@ impl EncoderNeck {
 impl MultiModalProjector {
     fn load(
         config: &CheckpointConfig,
-        source: &WeightLoader<'_>,
+        loader: &WeightLoader<'_>,
     ) -> std::result::Result<Self, GotError> {
         let (channels, hidden) = (config.vision.channels_out, config.text.hidden);
         let halve = [
-            ConvLayer::load(
-                source,
-                "conv_upsampler1.weight",
-                (2 * channels, channels),
-                2,
-            )?,
-            ConvLayer::load(source, "conv_upsampler2.weight", (hidden, 2 * channels), 2)?,
+            ConvLayer::load(loader, "conv_upsampler1.weight", 2 * channels, channels, 2)?,
+            ConvLayer::load(loader, "conv_upsampler2.weight", hidden, 2 * channels, 2)?,
         ];
-        let project = source.linear(&["multimodal_projector"], &[hidden], hidden, true, None)?;
+        let project = loader.linear(&["multimodal_projector"], &[hidden], hidden, true, None)?;
         Ok(Self { halve, project })
     }
 
-    /// (views, rows, columns, channels) to (views, rows * columns / 16, hidden).
+    /// (images, rows, columns, channels) to (images, rows * columns / 16, hidden).
     fn forward(&self, features: &Tensor) -> Result<Tensor> {
         let [first, second] = &self.halve;
         let x = second.forward(&first.forward(features)?)?;
-        let (views, rows, columns, hidden) = x.dims4()?;
+        let (images, rows, columns, hidden) = x.dims4()?;
         let x = self
             .project
-            .forward(&x.reshape((views * rows * columns, hidden))?)?;
-        x.reshape((views, rows * columns, hidden))
+            .forward(&x.reshape((images * rows * columns, hidden))?)?;
+        x.reshape((images, rows * columns, hidden))
     }
 }
 
 impl ConvLayer {
     fn load(
-        source: &WeightLoader<'_>,
+        loader: &WeightLoader<'_>,
         name: &str,
-        (out, channels): (usize, usize),
+        out: usize,
+        channels: usize,
         stride: usize,
     ) -> std::result::Result<Self, GotError> {
-        let weight = source.get(name, &[out, channels, 3, 3])?;
+        let weight = loader.get(name, &[out, channels, 3, 3])?;
         let weight = weight.permute((0, 2, 3, 1))?.reshape((out, 9 * channels))?;
         Ok(Self {
             weight: Linear::new(weight.contiguous()?, None, None)?,
@@ -301,9 +311,9 @@ impl ConvLayer {
         })
     }
 
-    /// (views, rows, columns, in) to (views, rows / stride, columns / stride, out).
+    /// (images, rows, columns, in) to (images, rows / stride, columns / stride, out).
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (views, rows, columns, channels) = x.dims4()?;
+        let (images, rows, columns, channels) = x.dims4()?;
         let padded = x.pad_with_zeros(1, 1, 1)?.pad_with_zeros(2, 1, 1)?;
         let out = |side: usize| side.div_ceil(self.stride);
         let (down, across) = (out(rows), out(columns));
@@ -318,15 +328,15 @@ impl ConvLayer {
                 neighbours.push(rows.index_select(&taken(first, across)?, 2)?);
             }
         }
-        let x = Tensor::cat(&neighbours, 3)?.reshape((views * down * across, 9 * channels))?;
-        self.weight.forward(&x)?.reshape((views, down, across, ()))
+        let x = Tensor::cat(&neighbours, 3)?.reshape((images * down * across, 9 * channels))?;
+        self.weight.forward(&x)?.reshape((images, down, across, ()))
     }
 }
 
-/// Views to normalised patches.
+/// Cuts images into normalized patches.
 struct PatchExtractor {
     patch: usize,
-    /// What each byte becomes, by channel.
+    /// The normalized value of each byte, by channel.
     table: Vec<[f32; 3]>,
 }
 
@@ -342,27 +352,30 @@ impl PatchExtractor {
         }
     }
 
-    /// Numbers of a patch.
+    /// Values of a patch: channels * side * side.
     fn width(&self) -> usize {
         3 * self.patch * self.patch
     }
 
-    /// Rows and columns of a view's patches.
-    fn size(&self, view: &InputImage) -> (usize, usize) {
-        let (width, height) = (view.width as usize, view.height as usize);
-        (height / self.patch, width / self.patch)
+    /// Rows and columns of an image's patches.
+    fn size(&self, image: &InputImage) -> PlaceGrid {
+        PlaceGrid {
+            rows: image.height as usize / self.patch,
+            columns: image.width as usize / self.patch,
+        }
     }
 
-    /// (views * places, channels * patch * patch).
-    fn of(&self, views: &[&InputImage]) -> Vec<f32> {
-        let sizes: Vec<_> = views.iter().map(|view| self.size(view)).collect();
+    /// Patches of all images: (images * places, channels * patch * patch).
+    fn of(&self, images: &[&InputImage]) -> Vec<f32> {
+        let sizes: Vec<_> = images.iter().map(|image| self.size(image)).collect();
         let area = self.patch * self.patch;
-        let places: usize = sizes.iter().map(|(down, across)| down * across).sum();
+        let places: usize = sizes.iter().map(|size| size.area()).sum();
         let mut out = vec![0.0f32; places * self.width()];
         let mut rest = &mut out[..];
-        for (view, (down, across)) in views.iter().zip(sizes) {
-            let width = view.width as usize;
-            let (own, later) = rest.split_at_mut(down * across * self.width());
+        for (image, size) in images.iter().zip(sizes) {
+            let across = size.columns;
+            let width = image.width as usize;
+            let (own, later) = rest.split_at_mut(size.area() * self.width());
             rest = later;
             own.par_chunks_mut(self.width())
                 .enumerate()
@@ -370,7 +383,7 @@ impl PatchExtractor {
                     let (top, left) = (place / across * self.patch, place % across * self.patch);
                     for inside in 0..area {
                         let (y, x) = (top + inside / self.patch, left + inside % self.patch);
-                        let pixel = &view.rgb[(y * width + x) * 3..][..3];
+                        let pixel = &image.rgb[(y * width + x) * 3..][..3];
                         for (channel, byte) in pixel.iter().enumerate() {
                             out[channel * area + inside] = self.table[usize::from(*byte)][channel];
                         }

@@ -1,37 +1,33 @@
-//! A line's picture as the recogniser takes it: cut out by perspective, 48 pixels high, normalised.
+//! The recognizer's input: a line cut out by perspective, 48 pixels high, normalized.
 
-use super::runtime::InputTensor;
-use crate::{image::PageImage, page::Quad};
-
-/// Height of the recogniser's input (the model's configuration).
-pub(super) const LINE_HEIGHT: usize = 48;
-/// Lines are made this much narrower than they are: reads as well, for less work. Measured on typed
-/// truth (18 ISRI pages at 200 dpi): word recall 0.991 at 1.0 and 0.85, 0.990 at 0.75.
-const SQUEEZE: f32 = 0.85;
-/// Widths are rounded up to a multiple of this, so that equal work has equal shape.
-const WIDTH_STEP: usize = 16;
-/// The narrowest input; the model was trained with short lines padded.
-const MIN_WIDTH: usize = 160;
-/// The widest: longer lines are squeezed.
-const MAX_WIDTH: usize = 3200;
+use super::{
+    runtime::InputTensor,
+    tuning::recognizer::{
+        LINE_HEIGHT_PX, MAX_SAMPLES, MAX_WIDTH_PX, MIN_WIDTH_PX, SQUEEZE, WIDTH_STEP_PX,
+    },
+};
+use crate::{
+    image::{PageImage, resample::sample::bilinear},
+    page::{Point, Quad},
+};
 
 /// Cuts the line with these corners (clockwise from the text's top left) out of `image`, scales it to
-/// [`LINE_HEIGHT`] and normalises it to −1…1; the rest of the width is 0.
+/// [`LINE_HEIGHT_PX`] and normalizes it to −1…1; the rest of the width is 0.
 pub(super) fn line_input(image: &PageImage, quad: &Quad) -> InputTensor {
     let [a, b, c, d] = quad.0;
-    let side = |p: crate::page::Point, q: crate::page::Point| (q.x - p.x).hypot(q.y - p.y);
+    let side = |p: Point, q: Point| (q.x - p.x).hypot(q.y - p.y);
     let source_width = side(a, b).max(side(d, c)).max(1.0);
     let source_height = side(a, d).max(side(b, c)).max(1.0);
     let ratio = SQUEEZE * source_width / source_height;
-    let content = ((LINE_HEIGHT as f32 * ratio).ceil() as usize).clamp(1, MAX_WIDTH);
-    let width = content.max(MIN_WIDTH).next_multiple_of(WIDTH_STEP);
-    let transform = PerspectiveTransform::to_quad(quad, content as f32, LINE_HEIGHT as f32);
-    // Samples a pixel and side, so that no source pixel is passed over where the line shrinks.
-    let shrink = source_height / LINE_HEIGHT as f32;
-    let samples = (shrink.round() as usize).clamp(1, 16);
-    let mut planes = vec![0.0f32; 3 * LINE_HEIGHT * width];
-    let plane = LINE_HEIGHT * width;
-    for y in 0..LINE_HEIGHT {
+    let content = ((LINE_HEIGHT_PX as f32 * ratio).ceil() as usize).clamp(1, MAX_WIDTH_PX);
+    let width = content.max(MIN_WIDTH_PX).next_multiple_of(WIDTH_STEP_PX);
+    let transform = PerspectiveTransform::to_quad(quad, content as f32, LINE_HEIGHT_PX as f32);
+    // Samples a pixel and side, so that no source pixel is passed over if the line shrinks.
+    let shrink = source_height / LINE_HEIGHT_PX as f32;
+    let samples = (shrink.round() as usize).clamp(1, MAX_SAMPLES);
+    let mut planes = vec![0.0f32; 3 * LINE_HEIGHT_PX * width];
+    let plane = LINE_HEIGHT_PX * width;
+    for y in 0..LINE_HEIGHT_PX {
         for x in 0..content {
             let value = average(image, &transform, x, y, samples);
             for (channel, v) in value.into_iter().enumerate() {
@@ -41,7 +37,7 @@ pub(super) fn line_input(image: &PageImage, quad: &Quad) -> InputTensor {
     }
     InputTensor {
         channels: 3,
-        height: LINE_HEIGHT,
+        height: LINE_HEIGHT_PX,
         width,
         values: planes,
     }
@@ -67,28 +63,6 @@ fn average(
         }
     }
     sum.map(|s| s * step * step)
-}
-
-/// The image at a place between pixel middles; outside, its nearest edge.
-fn bilinear(image: &PageImage, x: f32, y: f32) -> [f32; 3] {
-    let x = x.clamp(0.0, image.width as f32 - 1.0);
-    let y = y.clamp(0.0, image.height as f32 - 1.0);
-    let (x0, y0) = (x as usize, y as usize);
-    let x1 = (x0 + 1).min(image.width as usize - 1);
-    let y1 = (y0 + 1).min(image.height as usize - 1);
-    let (fx, fy) = (x - x0 as f32, y - y0 as f32);
-    let row = image.width as usize * 3;
-    let pixel = |px: usize, py: usize| {
-        let at = py * row + px * 3;
-        let p = &image.rgb[at..at + 3];
-        [f32::from(p[0]), f32::from(p[1]), f32::from(p[2])]
-    };
-    let (p00, p10, p01, p11) = (pixel(x0, y0), pixel(x1, y0), pixel(x0, y1), pixel(x1, y1));
-    std::array::from_fn(|c| {
-        let top = p00[c] + (p10[c] - p00[c]) * fx;
-        let bottom = p01[c] + (p11[c] - p01[c]) * fx;
-        top + (bottom - top) * fy
-    })
 }
 
 /// A projective map of the plane.

@@ -7,24 +7,17 @@
 use std::cmp::Ordering;
 
 use super::{
+    detector_input::{detector_input, detector_size},
     geometry::{LineBox, convex_hull, rectangle_along, smallest_rectangle},
-    orient::skew_deg,
-    parts::parts,
-    resample::{detector_input, detector_size},
+    orientation::skew_deg,
     runtime::OnnxNetwork,
+    tuning::detector::{BOX_THRESHOLD, GROW_RATIO, MAX_BOXES, MIN_CORE_PX, PIXEL_THRESHOLD},
 };
-use crate::image::PageImage;
-
-/// The map's value from which a pixel belongs to a line (the model's configuration, `thresh`).
-const PIXEL_THRESHOLD: f32 = 0.3;
-/// Mean of the map from which a box counts (the model's configuration, `box_thresh`).
-const BOX_THRESHOLD: f32 = 0.5;
-/// How far a core is grown, times its area over its perimeter (the model's configuration).
-const GROW_RATIO: f32 = 1.6;
-/// Cores thinner than this many pixels of the map are specks.
-const MIN_CORE: f32 = 3.0;
-/// Most boxes of a page, against maps that are all specks.
-const MAX_BOXES: usize = 5000;
+use crate::image::{
+    PageImage,
+    binary::BinaryImage,
+    components::{PixelRun, components},
+};
 
 /// Finds the lines of `image`, in its own pixels, from top to bottom.
 pub(super) fn detect(
@@ -48,7 +41,7 @@ pub(super) fn detect(
     let mut boxes: Vec<LineBox> = boxes
         .into_iter()
         .map(|b| b.scaled(scale_x, scale_y))
-        .filter(|b| b.width > MIN_CORE && b.height > MIN_CORE)
+        .filter(|b| b.width > MIN_CORE_PX && b.height > MIN_CORE_PX)
         .collect();
     boxes.sort_by(from_top_to_bottom);
     Ok(boxes)
@@ -59,7 +52,7 @@ fn from_top_to_bottom(a: &LineBox, b: &LineBox) -> Ordering {
     by_y.then(a.center.x.total_cmp(&b.center.x))
 }
 
-/// What the detector says about each pixel, 0 to 1, row by row.
+/// The detector's probability of each pixel, 0 to 1, row by row.
 struct ProbabilityMap<'a> {
     width: usize,
     values: &'a [f32],
@@ -67,15 +60,15 @@ struct ProbabilityMap<'a> {
 
 /// The lines on a detector's map, in its pixels.
 fn boxes_of_map(map: &ProbabilityMap<'_>) -> Vec<LineBox> {
-    let hulls: Vec<Vec<(i32, i32)>> = parts(&mask_of_map(map), map.width)
-        .into_iter()
+    let hulls: Vec<Vec<(i32, i32)>> = components(&mask_of_map(map))
+        .iter()
         .take(MAX_BOXES)
-        .map(convex_hull)
+        .map(|runs| convex_hull(ends(runs)))
         .collect();
     let cores: Vec<(LineBox, &[(i32, i32)])> = hulls
         .iter()
         .filter_map(|hull| Some((smallest_rectangle(hull)?, hull.as_slice())))
-        .filter(|(core, _)| core.width.min(core.height) >= MIN_CORE)
+        .filter(|(core, _)| core.width.min(core.height) >= MIN_CORE_PX)
         .filter(|(core, _)| mean_inside(map, core) >= BOX_THRESHOLD)
         .collect();
     let all: Vec<LineBox> = cores.iter().map(|(core, _)| *core).collect();
@@ -96,10 +89,16 @@ fn boxes_of_map(map: &ProbabilityMap<'_>) -> Vec<LineBox> {
         .collect()
 }
 
+/// The first and the last pixel (x, y) of each run: all that a convex hull needs.
+fn ends(runs: &[PixelRun]) -> Vec<(i32, i32)> {
+    let ends = |run: &PixelRun| [run.first, run.last].map(|x| (x as i32, run.y as i32));
+    runs.iter().flat_map(ends).collect()
+}
+
 /// The pixels of lines, each grown by one to the right and below: bridges gaps of one pixel.
-fn mask_of_map(map: &ProbabilityMap<'_>) -> Vec<bool> {
+fn mask_of_map(map: &ProbabilityMap<'_>) -> BinaryImage {
     let width = map.width;
-    let mut mask = vec![false; map.values.len()];
+    let mut pixels = vec![0; map.values.len()];
     for (at, _) in map
         .values
         .iter()
@@ -108,12 +107,12 @@ fn mask_of_map(map: &ProbabilityMap<'_>) -> Vec<bool> {
     {
         let right = usize::from(at % width + 1 < width);
         for at in [at, at + right, at + width, at + width + right] {
-            if let Some(pixel) = mask.get_mut(at) {
-                *pixel = true;
+            if let Some(pixel) = pixels.get_mut(at) {
+                *pixel = 1;
             }
         }
     }
-    mask
+    BinaryImage { pixels, width }
 }
 
 /// Mean of the map over the pixels whose middle lies in `core`.

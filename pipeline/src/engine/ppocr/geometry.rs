@@ -1,9 +1,7 @@
-//! [`LineBox`]: the rectangle of a line, turned by its skew, and how it comes from a set of pixels.
+//! Line boxes: rectangles turned by a line's skew, and convex hulls, from which they are made.
 
+use super::tuning::detector::SHORT_RATIO;
 use crate::page::{Point, Quad};
-
-/// Ratio of the sides below which a box's angle is chance: two letters are as good as square.
-const SHORT_RATIO: f32 = 3.0;
 
 /// A rectangle around a line, turned by at most 45 degrees.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,8 +17,8 @@ pub(super) struct LineBox {
 }
 
 impl LineBox {
-    /// A rectangle whose sides run along `along` and across it; `None` where that has no direction or
-    /// a number is not finite. Width and height are swapped where `along` points up or down.
+    /// A rectangle whose sides run along `along` and across it; `None` if that has no direction or
+    /// a number is not finite. Width and height are swapped if `along` points up or down.
     pub(super) fn new(center: Point, along: Point, width: f32, height: f32) -> Option<Self> {
         let length = along.x.hypot(along.y);
         let sound = [center.x, center.y, width, height]
@@ -116,17 +114,17 @@ impl LineBox {
         }
     }
 
-    /// Angle in degrees, positive where the line falls to the right.
+    /// Angle in degrees, positive if the line falls to the right.
     pub(super) fn angle_deg(&self) -> f32 {
         self.along.y.atan2(self.along.x).to_degrees()
     }
 
-    /// Whether it is too short for its angle to mean anything: the page's own is better.
+    /// Returns true if it is too short for its angle to mean anything: the page's own is better.
     pub(super) fn is_short(&self) -> bool {
         self.width.max(self.height) < SHORT_RATIO * self.width.min(self.height)
     }
 
-    /// From where to where the row `y` runs through the rectangle.
+    /// The leftmost and the rightmost x of the row `y` inside of the rectangle.
     pub(super) fn row_span(&self, y: f32) -> Option<(f32, f32)> {
         let corners = self.quad().0;
         let (mut left, mut right) = (f32::INFINITY, f32::NEG_INFINITY);

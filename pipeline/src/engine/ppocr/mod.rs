@@ -1,31 +1,22 @@
-//! PP-OCR: a detector finds the lines of a page, a recogniser reads them one by one.
+//! PP-OCR: a detector finds the lines of a page, a recognizer reads them one by one.
 //!
 //! The networks are PP-OCRv6's own ONNX files, run in this process by ONNX Runtime.
 
-// What can be set.
 mod config;
-// What runs the networks.
+mod tuning;
+mod error;
 mod runtime;
-// The model's files.
-mod weights;
-// A page to the detector's input.
-mod resample;
-// The rectangle of a line.
+mod model_files;
+
+// A page's way, from its detector's input to the text of its lines.
+mod detector_input;
 mod geometry;
-// The connected parts of a mask.
-mod parts;
-// A page to its lines' boxes.
 mod detect;
-// The detectors that lanes share.
-mod detectors;
-// Which way up a page stands.
-mod orient;
-// A line's box to the recogniser's input.
+mod detector_pool;
+mod orientation;
 mod crop;
-// A line's picture to its text.
-mod recognise;
-// The threads, and the steps of a page.
-mod lanes;
+mod recognize;
+mod worker;
 
 use std::{
     path::Path,
@@ -41,12 +32,17 @@ use recto_schemas::EngineName;
 
 pub use self::{
     config::PpOcrConfig,
-    weights::{DETECTOR_FILE, LoadError, RECOGNISER_FILE},
+    error::LoadError,
+    model_files::{DETECTOR_FILE, RECOGNIZER_FILE},
 };
 use self::{
-    detectors::{DetectorPool, LANES_PER_DETECTOR},
-    lanes::{PendingRequest, PpOcrContext, WorkItem},
-    weights::{LineRecognizer, ModelFiles},
+    detector_pool::DetectorPool,
+    model_files::{LineRecognizer, ModelFiles},
+    tuning::{
+        page::{DPI, MAX_SIDE_PX},
+        workers::{EXTRA_IN_FLIGHT, QUEUED_PER_WORKER, WORKERS_PER_DETECTOR},
+    },
+    worker::{PendingRequest, PpOcrContext, WorkItem},
 };
 use super::{
     Engine, EngineError, EngineInfo, EngineRequest, EngineUsage, PendingResponse,
@@ -55,60 +51,55 @@ use super::{
 
 /// The model's name.
 const MODEL: &str = "PP-OCRv6-small";
-/// The resolution at which pages read best for the time they take.
-const DPI: f32 = 200.0;
-/// Sides beyond this are of no use at that resolution: A3.
-const MAX_SIDE_PX: u32 = 3400;
 
 /// The PP-OCR engine: its threads live as long as it does.
 pub struct PpOcr {
     info: EngineInfo,
-    shared: Arc<PpOcrContext>,
+    context: Arc<PpOcrContext>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl PpOcr {
-    /// Loads [`DETECTOR_FILE`] and [`RECOGNISER_FILE`] from `folder` and starts the threads.
+    /// Loads [`DETECTOR_FILE`] and [`RECOGNIZER_FILE`] from `folder` and starts the threads.
     ///
     /// # Errors
-    /// Where the runtime or a file is missing, or is not what it should be.
+    /// If the runtime or a file is missing, or is not what it should be.
     pub fn load(folder: &Path, config: PpOcrConfig) -> Result<Self, LoadError> {
-        let weights = ModelFiles::read(folder, &config.runtime)?;
-        let lanes = config.lanes.max(1);
-        let own: Vec<LineRecognizer> = (0..lanes)
-            .map(|_| weights.lane())
+        let files = ModelFiles::read(folder, &config.runtime)?;
+        let workers = config.workers.max(1);
+        let recognizers: Vec<LineRecognizer> = (0..workers)
+            .map(|_| files.recognizer())
             .collect::<Result<_, _>>()?;
-        let detectors = (0..lanes.div_ceil(LANES_PER_DETECTOR))
-            .map(|_| weights.detector())
+        let detectors = (0..workers.div_ceil(WORKERS_PER_DETECTOR))
+            .map(|_| files.detector())
             .collect::<Result<_, _>>()?;
         let info = EngineInfo {
             name: EngineName::Ppocr,
             model: MODEL.to_owned(),
-            model_sha256: weights.sha256,
+            model_sha256: files.sha256,
             dpi: DPI,
             max_side_px: MAX_SIDE_PX,
             pages_per_request: 1,
-            window: lanes as u32 + 2,
+            window: workers as u32 + EXTRA_IN_FLIGHT,
             batch: None,
             memory: None,
         };
-        let shared = Arc::new(PpOcrContext {
+        let context = Arc::new(PpOcrContext {
             config,
-            // Enough that no lane waits for a document's next page, little enough to hold few bitmaps.
-            queue: FairQueue::new(2 * lanes),
+            queue: FairQueue::new(QUEUED_PER_WORKER * workers),
             detectors: DetectorPool::new(detectors),
             busy_ns: AtomicU64::new(0),
         });
-        let threads = own
+        let threads = recognizers
             .into_iter()
-            .map(|lane| {
-                let shared = Arc::clone(&shared);
-                thread::spawn(move || lanes::run(&shared, lane))
+            .map(|recognizer| {
+                let context = Arc::clone(&context);
+                thread::spawn(move || worker::run(&context, recognizer))
             })
             .collect();
         Ok(Self {
             info,
-            shared,
+            context,
             threads,
         })
     }
@@ -124,10 +115,10 @@ impl Engine for PpOcr {
             return Err(EngineError::Model("a request without pages".to_owned()));
         }
         let (document, cancel) = (request.document, request.cancel.clone());
-        let (ticket, reply) = PendingResponse::new(cancel.clone());
-        let step = WorkItem::Page(Arc::new(PendingRequest::new(request, reply)));
-        match self.shared.queue.push(document, step, &cancel) {
-            Ok(()) => Ok(ticket),
+        let (pending, sender) = PendingResponse::new(cancel.clone());
+        let item = WorkItem::Page(Arc::new(PendingRequest::new(request, sender)));
+        match self.context.queue.push(document, item, &cancel) {
+            Ok(()) => Ok(pending),
             Err(PushError::Closed) => Err(EngineError::Stopped),
             Err(PushError::Cancelled) => Err(EngineError::Cancelled),
         }
@@ -136,7 +127,7 @@ impl Engine for PpOcr {
     fn usage(&self) -> EngineUsage {
         EngineUsage {
             lanes: self.threads.len() as u32,
-            busy: Duration::from_nanos(self.shared.busy_ns.load(Ordering::Relaxed)),
+            busy: Duration::from_nanos(self.context.busy_ns.load(Ordering::Relaxed)),
             decode: None,
         }
     }
@@ -144,9 +135,9 @@ impl Engine for PpOcr {
 
 impl Drop for PpOcr {
     fn drop(&mut self) {
-        self.shared.queue.close();
+        self.context.queue.close();
         for thread in self.threads.drain(..) {
-            // A lane catches its panics; there is nothing to do about another one here.
+            // A worker catches its panics; there is nothing to do about another one here.
             let _ = thread.join();
         }
     }

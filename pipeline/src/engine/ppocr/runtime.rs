@@ -15,7 +15,7 @@ use ort::{
     value::TensorRef,
 };
 
-use super::weights::LoadError;
+use super::error::LoadError;
 
 /// The runtime of this process and the library it came from: there can be one only.
 static RUNTIME: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
@@ -41,7 +41,7 @@ pub(super) fn runtime(library: &Path) -> Result<Environment, LoadError> {
         .map_err(|e| failed(e.to_string()))?
         .with_name("recto")
         .with_telemetry(false)
-        // What goes wrong comes back as an error; the runtime says nothing by itself.
+        // Failures come back as errors; the runtime itself logs nothing.
         .with_logger(Arc::new(|_, _, _, _, _| ()))
         .build()
         .map_err(|e| failed(e.to_string()))?;
@@ -49,7 +49,7 @@ pub(super) fn runtime(library: &Path) -> Result<Environment, LoadError> {
     Ok(environment)
 }
 
-/// What goes into a network: values of the shape (1, channels, height, width).
+/// A network's input: values of the shape (1, channels, height, width).
 pub(super) struct InputTensor {
     pub(super) channels: usize,
     pub(super) height: usize,
@@ -65,20 +65,20 @@ pub(super) struct OnnxNetwork {
 }
 
 impl OnnxNetwork {
-    /// Loads a network. `gives_back` says whether it gives its working memory back after each run:
+    /// Loads a network. If `frees_memory`, it frees its working memory after each run:
     /// right for one that wants much of it now and then.
     pub(super) fn load(
         runtime: &Environment,
         onnx: &[u8],
-        gives_back: bool,
+        frees_memory: bool,
     ) -> Result<Self, String> {
         let load = || -> ort::Result<Self> {
             let mut options = RunOptions::new()?;
-            if gives_back {
+            if frees_memory {
                 options.set("memory.enable_memory_arena_shrinkage", "cpu:0")?;
             }
             Ok(Self {
-                session: settings(runtime)?.commit_from_memory(onnx)?,
+                session: session_builder(runtime)?.commit_from_memory(onnx)?,
                 options,
             })
         };
@@ -115,7 +115,7 @@ impl OnnxNetwork {
     }
 }
 
-fn settings(runtime: &Environment) -> ort::Result<SessionBuilder> {
+fn session_builder(runtime: &Environment) -> ort::Result<SessionBuilder> {
     let builder = SessionBuilder::new(runtime)?
         .with_log_level(LogLevel::Fatal)?
         .with_optimization_level(GraphOptimizationLevel::All)?

@@ -10,7 +10,7 @@ use crate::{
     page::TextLine,
 };
 
-/// What stands on the page, from top to bottom and left to right.
+/// The page's text, from top to bottom and left to right.
 const LINES: [&str; 8] = [
     "Harvest Report 1987",
     "The orchard gave 412 crates of apples, nine more",
@@ -33,7 +33,7 @@ fn config() -> PpOcrConfig {
     PpOcrConfig::new(part("RECTO_ONNXRUNTIME", "onnxruntime/libonnxruntime.so"))
 }
 
-/// What `variable` names, else what `make setup` put into the cache.
+/// The file that `variable` names, else the one that `make setup` put into the cache.
 fn part(variable: &str, below_cache: &str) -> PathBuf {
     if let Some(path) = env::var_os(variable) {
         return path.into();
@@ -54,8 +54,11 @@ fn engine() -> &'static PpOcr {
     ENGINE.get_or_init(|| start(2))
 }
 
-fn start(lanes: usize) -> PpOcr {
-    let config = PpOcrConfig { lanes, ..config() };
+fn start(workers: usize) -> PpOcr {
+    let config = PpOcrConfig {
+        workers,
+        ..config()
+    };
     PpOcr::load(&models(), config).unwrap_or_else(|e| panic!("no model to test with: {e}"))
 }
 
@@ -136,7 +139,7 @@ fn boxes_lie_on_their_lines() {
 #[test]
 fn turned_pages_read_the_same_and_say_how_they_were_turned() {
     for turn in [90, 180, 270] {
-        let reading = read(3, orient::turned(&page(), turn));
+        let reading = read(3, page().rotated(turn));
         assert_eq!(reading.rotation, 360 - turn);
         assert_eq!(texts(&reading), LINES, "turned by {turn}");
     }
@@ -147,7 +150,7 @@ fn a_reading_does_not_depend_on_what_else_is_read() {
     let alone = read(4, page());
     let others: Vec<_> = (5..9)
         .map(|document| {
-            let other = orient::turned(&page(), if document % 2 == 0 { 90 } else { 0 });
+            let other = page().rotated(if document % 2 == 0 { 90 } else { 0 });
             engine()
                 .submit(request(document, vec![other]))
                 .expect("it runs")
@@ -160,11 +163,11 @@ fn a_reading_does_not_depend_on_what_else_is_read() {
 
 #[test]
 fn a_line_alone_reads_as_among_others() {
-    let weights = ModelFiles::read(&models(), &config().runtime).expect("it is there");
-    let mut lane = weights.lane().expect("it loads");
+    let files = ModelFiles::read(&models(), &config().runtime).expect("it is there");
+    let mut recognizer = files.recognizer().expect("it loads");
     let page = page();
     for line in lines(&read(10, page.clone())) {
-        let alone = recognise::recognise(&mut lane, &page, &line.quad).expect("it reads");
+        let alone = recognize::recognize(&mut recognizer, &page, &line.quad).expect("it reads");
         assert_eq!(
             (alone.text, Some(alone.confidence)),
             (line.text.clone(), line.confidence)
@@ -267,7 +270,7 @@ fn a_missing_model_says_what_to_do() {
         text.contains(DETECTOR_FILE) && text.contains("make setup"),
         "{text}"
     );
-    for name in [DETECTOR_FILE, RECOGNISER_FILE] {
+    for name in [DETECTOR_FILE, RECOGNIZER_FILE] {
         std::fs::write(empty.path().join(name), b"not a network").expect("writes");
     }
     let Err(error) = PpOcr::load(empty.path(), config()) else {

@@ -1,4 +1,4 @@
-//! What a font's name says.
+//! Weight and slant from a font's name.
 
 /// Names that PDFium has built-in fonts for: the fourteen every PDF viewer must have (ISO 32000-1,
 /// 9.6.2.2), and what they are also called.
@@ -13,7 +13,7 @@ const STANDARD: [&str; 8] = [
     "ZapfDingbats",
 ];
 
-/// Whether a font of that name needs no substitute from the system, because PDFium brings one.
+/// Returns true if a font of that name needs no substitute from the system, because PDFium brings one.
 pub(super) fn is_standard(name: &str) -> bool {
     let family = family(name);
     STANDARD
@@ -21,7 +21,7 @@ pub(super) fn is_standard(name: &str) -> bool {
         .any(|standard| family.eq_ignore_ascii_case(standard))
 }
 
-/// Whether a font's name says that it is bold.
+/// Returns true if a font's name says that it is bold.
 pub(super) fn is_bold(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["bold", "black", "heavy"]

@@ -3,13 +3,13 @@
 //! A child knows one document: the file on its standard input, read by offset because other children
 //! share it. Its standard output is the socket to the parent. It ends when the parent hangs up.
 
-mod confine;
-mod fax;
+mod sandbox;
+mod ccitt;
 mod fonts;
 mod geometry;
 mod pdf;
 mod pdfium;
-mod pictures;
+mod image_file;
 mod pread;
 mod source;
 mod tiff;
@@ -62,13 +62,13 @@ fn serve() -> io::Result<()> {
 /// PDFium first, so that a tight limit shows as what it is; then limits, then no more files.
 fn confine(start: &StartRequest) -> Result<PdfiumLibrary, ChildError> {
     let io = |e: io::Error| ChildError::Io(e.to_string());
-    confine::die_with(start.parent).map_err(io)?;
+    sandbox::set_parent_death_signal(start.parent).map_err(io)?;
     let lib =
         PdfiumLibrary::load(&start.pdfium, &start.font_dirs).map_err(ChildError::PdfiumMissing)?;
-    confine::limit(start.max_memory_bytes).map_err(io)?;
-    confine::allow_cpu(start.cpu_s);
+    sandbox::limit(start.max_memory_bytes).map_err(io)?;
+    sandbox::allow_cpu(start.cpu_s);
     // A kernel without Landlock still has all the other limits.
-    let _ = confine::shut_doors(&start.font_dirs);
+    let _ = sandbox::restrict_filesystem(&start.font_dirs);
     Ok(lib)
 }
 
@@ -80,7 +80,7 @@ fn pages(
 ) -> io::Result<()> {
     let mut next = next_request(socket)?;
     while let Some(request) = next {
-        confine::allow_cpu(start.cpu_s);
+        sandbox::allow_cpu(start.cpu_s);
         let ChildRequest::Inspect { page } = request else {
             return Err(io::ErrorKind::InvalidData.into());
         };
@@ -92,18 +92,21 @@ fn pages(
                 continue;
             }
         };
-        write_message(&mut *socket, &ChildReply::Facts(inspected.facts().clone()))?;
+        write_message(
+            &mut *socket,
+            &ChildReply::Inspected(inspected.inspection().clone()),
+        )?;
         next = next_request(socket)?;
         if let Some(ChildRequest::Render {
             width,
             height,
-            text,
+            text_layer,
         }) = next
         {
             match inspected.render(width, height) {
                 Ok(pixels) => {
-                    let text = inspected.lines(width, height, text);
-                    write_message(&mut *socket, &ChildReply::Rendered { text })?;
+                    let text_layer = inspected.lines(width, height, text_layer);
+                    write_message(&mut *socket, &ChildReply::Rendered { text_layer })?;
                     socket.write_all(&pixels)?;
                 }
                 Err(fault) => write_message(&mut *socket, &ChildReply::Failed(fault))?,
@@ -114,7 +117,7 @@ fn pages(
     Ok(())
 }
 
-/// The next request; nothing where the parent hung up.
+/// The next request; nothing if the parent hung up.
 fn next_request(socket: &mut UnixStream) -> io::Result<Option<ChildRequest>> {
     match read_message(socket) {
         Ok(request) => Ok(Some(request)),

@@ -3,22 +3,22 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    confine, fonts,
+    fonts,
     geometry::Affine,
     pdfium::{
         AnnotationKind, ObjectKind, OpenError, PageObject, PdfFile, PdfPage, PdfiumLibrary,
         TextPage,
     },
     pread::PreadFile,
+    sandbox,
 };
 use crate::image::{
-    facts::{PageInspection, TextInspection},
-    protocol::{ChildError, WireLine},
-    rasterizer::TextLayerRequest,
+    inspection::{PageInspection, TextInspection},
+    protocol::{ChildError, TextLayerRequest, WireLine},
     text_layer::{self, Glyph},
 };
 
-/// How deep forms within forms are looked into.
+/// Depth to which forms within forms are looked into.
 const MAX_FORM_DEPTH: u32 = 12;
 /// Page objects looked at: more say nothing new, and take time.
 const MAX_OBJECTS: u32 = 200_000;
@@ -89,14 +89,14 @@ struct SeenImage {
     pixels: Option<(u32, u32)>,
 }
 
-/// What is known of a text object, once for all its characters.
+/// Properties of a text object, once for all its characters.
 struct SeenText {
     order: u32,
     hidden: bool,
     bold: bool,
 }
 
-/// What walking a page's objects finds.
+/// Findings of a walk over a page's objects.
 struct ObjectWalk {
     to_display: Affine,
     size: (f64, f64),
@@ -113,9 +113,9 @@ pub(super) fn inspect(
     document: &PdfFile,
     index: u32,
 ) -> Result<(PageInspection, Inspected<'_>), ChildError> {
-    confine::forget_out_of_memory();
+    sandbox::forget_out_of_memory();
     let page = document.page(index).ok_or_else(|| {
-        if confine::out_of_memory() {
+        if sandbox::out_of_memory() {
             ChildError::OutOfMemory
         } else {
             ChildError::PageDamaged(
@@ -145,21 +145,21 @@ pub(super) fn inspect(
     if let Some(characters) = page.text() {
         glyphs = read_text(&characters, &walk, &mut text);
     }
-    if confine::out_of_memory() {
+    if sandbox::out_of_memory() {
         return Err(ChildError::OutOfMemory);
     }
-    let facts = PageInspection {
+    let inspection = PageInspection {
         width_pt: size.0,
         height_pt: size.1,
         image_coverage: walk.coverage(),
         image_dpi: walk.image_dpi(),
-        picture_px: None,
+        image_px: None,
         paths: walk.paths,
         substituted_fonts: u32::try_from(walk.substituted.len()).unwrap_or(u32::MAX),
         text,
     };
     let inspected = Inspected { page, size, glyphs };
-    Ok((facts, inspected))
+    Ok((inspection, inspected))
 }
 
 impl Inspected<'_> {
@@ -172,9 +172,9 @@ impl Inspected<'_> {
             .try_reserve_exact(bytes)
             .map_err(|_| ChildError::OutOfMemory)?;
         buffer.resize(bytes, 0xFF);
-        confine::forget_out_of_memory();
+        sandbox::forget_out_of_memory();
         let drawn = self.page.render_rgb(&mut buffer, width, height);
-        if confine::out_of_memory() {
+        if sandbox::out_of_memory() {
             return Err(ChildError::OutOfMemory);
         }
         if !drawn {
@@ -339,7 +339,11 @@ fn annotations_with_text(page: &PdfPage<'_>) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-fn read_text(text: &TextPage<'_>, walk: &ObjectWalk, facts: &mut TextInspection) -> Vec<SeenGlyph> {
+fn read_text(
+    text: &TextPage<'_>,
+    walk: &ObjectWalk,
+    inspection: &mut TextInspection,
+) -> Vec<SeenGlyph> {
     let mut glyphs = Vec::new();
     let mut high_surrogate = None;
     for index in 0..text.count().min(MAX_CHARACTERS) {
@@ -378,10 +382,10 @@ fn read_text(text: &TextPage<'_>, walk: &ObjectWalk, facts: &mut TextInspection)
         let hidden = seen.is_some_and(|seen| seen.hidden);
         let covered = !hidden && seen.is_some_and(|seen| is_covered(&glyph, seen, &walk.images));
         let unmapped = is_unmapped(code) && !text.is_hyphen(index) || text.has_map_error(index);
-        facts.characters += 1;
-        facts.hidden += u32::from(hidden);
-        facts.covered += u32::from(covered);
-        facts.unmapped += u32::from(unmapped);
+        inspection.characters += 1;
+        inspection.hidden += u32::from(hidden);
+        inspection.covered += u32::from(covered);
+        inspection.unmapped += u32::from(unmapped);
         glyphs.push(SeenGlyph {
             glyph,
             shown: !hidden && !covered,
@@ -426,7 +430,7 @@ fn is_covered(glyph: &Glyph, seen: &SeenText, images: &[SeenImage]) -> bool {
     })
 }
 
-/// Whether a code says nothing about the character: none at all, control codes, U+FFFD, private use and
+/// Returns true if a code says nothing about the character: none at all, control codes, U+FFFD, private use and
 /// noncharacters.
 fn is_unmapped(code: u32) -> bool {
     matches!(code, 0..=0x1F | 0x7F..=0x9F | 0xFFFD | 0xE000..=0xF8FF | 0xF_0000.. | 0xFFFE | 0xFFFF)

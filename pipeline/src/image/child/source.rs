@@ -1,19 +1,18 @@
 //! The document of a child, whatever its format. Formats are told by their first bytes, never by name.
 
 use super::{
+    image_file::ImageFile,
     pdf,
     pdfium::{PdfFile, PdfiumLibrary},
-    pictures::ImageFile,
     pread::PreadFile,
     tiff::TiffFile,
 };
 use crate::image::{
-    facts::PageInspection,
-    protocol::{ChildError, ChildReply, DocumentFormat, StartRequest, WireLine},
-    rasterizer::TextLayerRequest,
+    inspection::PageInspection,
+    protocol::{ChildError, ChildReply, DocumentFormat, StartRequest, TextLayerRequest, WireLine},
 };
 
-/// How far into a file a PDF's header may stand (ISO 32000-1, Annex H, note 13).
+/// Bytes of a file within which a PDF's header may begin (ISO 32000-1, Annex H, note 13).
 const PDF_HEADER_WITHIN: usize = 1024;
 /// Bytes shown of a file that is no document.
 const SHOWN_BYTES: usize = 16;
@@ -29,7 +28,7 @@ pub(super) enum DocumentFile {
 
 /// A page that was inspected, and may be rendered.
 pub(super) struct Inspected<'s> {
-    facts: PageInspection,
+    inspection: PageInspection,
     page: InspectedPage<'s>,
 }
 
@@ -94,22 +93,22 @@ impl DocumentFile {
         let index = page
             .checked_sub(1)
             .ok_or_else(|| ChildError::PageDamaged("pages are counted from 1".to_owned()))?;
-        let (facts, page) = match self {
+        let (inspection, page) = match self {
             Self::Pdf(document) => {
-                let (facts, page) = pdf::inspect(document, index)?;
-                (facts, InspectedPage::Pdf(page))
+                let (inspection, page) = pdf::inspect(document, index)?;
+                (inspection, InspectedPage::Pdf(page))
             }
             Self::Picture(picture, _) => (picture.inspect()?, InspectedPage::Picture(picture)),
             Self::Tiff(tiff) => (tiff.inspect(index)?, InspectedPage::Tiff(tiff, index)),
         };
-        Ok(Inspected { facts, page })
+        Ok(Inspected { inspection, page })
     }
 }
 
 impl Inspected<'_> {
     /// What is on the page.
-    pub fn facts(&self) -> &PageInspection {
-        &self.facts
+    pub fn inspection(&self) -> &PageInspection {
+        &self.inspection
     }
 
     /// Its bitmap, `width * height * 3` bytes of RGB.
@@ -121,7 +120,7 @@ impl Inspected<'_> {
         }
     }
 
-    /// Its text where it is wanted, in pixels of a bitmap of that size; pictures have none.
+    /// Its text if it is wanted, in pixels of a bitmap of that size; pictures have none.
     pub fn lines(&self, width: u32, height: u32, wish: TextLayerRequest) -> Option<Vec<WireLine>> {
         match &self.page {
             InspectedPage::Pdf(page) => page.lines(width, height, wish),
@@ -150,7 +149,7 @@ fn format(head: &[u8]) -> Option<DocumentFormat> {
         .then_some(DocumentFormat::Pdf)
 }
 
-/// How a file that is no document begins, for people.
+/// The first bytes of a file that is no document, for people.
 fn beginning(head: &[u8]) -> String {
     if head.is_empty() {
         return "the file is empty".to_owned();

@@ -1,4 +1,4 @@
-//! TIFF: each directory a page. Fax compressions are left to PDFium ([`super::fax`]).
+//! TIFF: each directory a page. Fax compressions are left to PDFium ([`super::ccitt`]).
 
 use std::io::BufReader;
 
@@ -10,12 +10,12 @@ use tiff::{
 };
 
 use super::{
-    fax,
+    ccitt,
+    image_file::{ImageHeader, fit, too_large},
     pdfium::PdfiumLibrary,
-    pictures::{ImageHeader, fit, too_large},
     pread::PreadFile,
 };
-use crate::image::{facts::PageInspection, protocol::ChildError};
+use crate::image::{inspection::PageInspection, protocol::ChildError};
 
 /// Directories looked at.
 const MAX_DIRECTORIES: usize = 50_000;
@@ -64,14 +64,14 @@ impl TiffFile {
         })
     }
 
-    /// How many pages there are.
+    /// Number of pages.
     pub fn pages(&self) -> u32 {
         u32::try_from(self.pages.len()).unwrap_or(u32::MAX)
     }
 
-    /// What is known of the zero-based page without decoding it.
+    /// Inspects the zero-based page without decoding it.
     pub fn inspect(&mut self, index: u32) -> Result<PageInspection, ChildError> {
-        self.head(index)?.facts()
+        self.head(index)?.inspection()
     }
 
     /// Decodes the page, upright, to a bitmap of that size.
@@ -88,7 +88,7 @@ impl TiffFile {
             if pixels > self.max_bytes {
                 return Err(too_large(head.size));
             }
-            let fax = fax::CcittImage::of(&mut self.decoder, compression, head.size)
+            let fax = ccitt::CcittImage::of(&mut self.decoder, compression, head.size)
                 .map_err(|e| page(&e))?;
             fax.decode(self.lib)?.into()
         } else {

@@ -126,7 +126,7 @@ impl RasterError {
     }
 
     /// Whether the failure says something about one page only, so that the next page is worth asking for.
-    /// Meant for errors of [`Document::page`](super::Document::page).
+    /// Meant for errors of an inspected page, not for those of opening a document.
     pub fn is_page_only(&self) -> bool {
         matches!(
             self,

@@ -1,11 +1,11 @@
-//! Whether there are fonts to take the place of those that documents do not hold.
+//! Search for fonts in place of those that documents do not embed.
 
 use std::path::Path;
 
 /// Folders within folders that are looked into.
 const MAX_DEPTH: u32 = 6;
 
-/// Whether there is a font below `dir`.
+/// Returns true if there is a font below `dir`.
 pub(super) fn has_fonts(dir: &Path) -> bool {
     find(dir, MAX_DEPTH)
 }

@@ -55,8 +55,8 @@ struct PoolTicket {
 pub(super) enum PoolGrant<'p, C> {
     /// An idle child of its own.
     Child(ChildLease<'p, C>, C),
-    /// Room for a new child.
-    Room(ChildLease<'p, C>),
+    /// A slot for a new child.
+    Slot(ChildLease<'p, C>),
 }
 
 /// The right to have one child. Gives it up when dropped.
@@ -71,7 +71,7 @@ pub(super) struct ChildLease<'p, C> {
 
 enum PoolTurn<C> {
     Own(IdleChild<C>),
-    Room(Option<IdleChild<C>>),
+    Slot(Option<IdleChild<C>>),
     /// Nothing yet; if nobody notifies the pool before, look again at that time.
     Wait(Option<Instant>),
 }
@@ -126,14 +126,14 @@ impl<C: Send + 'static> ChildPool<C> {
                     let lease = self.lease(document, idle.served);
                     return Ok(PoolGrant::Child(lease, idle.child));
                 }
-                PoolTurn::Room(evicted) => {
+                PoolTurn::Slot(evicted) => {
                     state.leave(me);
                     state.held.push(document);
                     drop(state);
                     // Ends the other document's child before a new one starts.
                     drop(evicted);
                     self.state.notify_all();
-                    return Ok(PoolGrant::Room(self.lease(document, 0)));
+                    return Ok(PoolGrant::Slot(self.lease(document, 0)));
                 }
                 PoolTurn::Wait(until) => state = self.state.wait(state, until),
             }
@@ -213,7 +213,7 @@ impl<C> PoolState<C> {
             return PoolTurn::Wait(None);
         }
         if self.held.len() < most {
-            return PoolTurn::Room(None);
+            return PoolTurn::Slot(None);
         }
         let longest_idle = self
             .idle
@@ -228,7 +228,7 @@ impl<C> PoolState<C> {
             Some(index) => {
                 let idle = self.idle.swap_remove(index);
                 self.release(idle.document);
-                PoolTurn::Room(Some(idle))
+                PoolTurn::Slot(Some(idle))
             }
             None => PoolTurn::Wait(self.idle.iter().map(|idle| idle.since + GRACE).min()),
         }
@@ -289,7 +289,7 @@ mod tests {
         for _ in 0..pages {
             let (mut lease, child) = match pool.acquire(document, &CancelToken::new()).unwrap() {
                 PoolGrant::Child(lease, child) => (lease, child),
-                PoolGrant::Room(lease) => {
+                PoolGrant::Slot(lease) => {
                     started.fetch_add(1, Ordering::SeqCst);
                     (lease, 0)
                 }
@@ -337,19 +337,19 @@ mod tests {
     fn an_idle_child_makes_room_for_another_document() {
         let pool: ChildPool<u8> = ChildPool::new(1);
         let (first, second) = (pool.new_document(), pool.new_document());
-        let PoolGrant::Room(lease) = pool.acquire(first, &CancelToken::new()).unwrap() else {
+        let PoolGrant::Slot(lease) = pool.acquire(first, &CancelToken::new()).unwrap() else {
             panic!("no child was idle");
         };
         lease.keep(1);
         let second = pool.acquire(second, &CancelToken::new()).unwrap();
-        assert!(matches!(second, PoolGrant::Room(_)));
+        assert!(matches!(second, PoolGrant::Slot(_)));
     }
 
     #[test]
     fn a_document_with_more_than_its_share_gives_one_up() {
         let pool: ChildPool<u8> = ChildPool::new(2);
         let (first, second) = (pool.new_document(), pool.new_document());
-        let (PoolGrant::Room(one), PoolGrant::Room(_two)) = (
+        let (PoolGrant::Slot(one), PoolGrant::Slot(_two)) = (
             pool.acquire(first, &CancelToken::new()).unwrap(),
             pool.acquire(first, &CancelToken::new()).unwrap(),
         ) else {

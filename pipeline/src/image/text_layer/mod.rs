@@ -13,22 +13,22 @@ pub(super) const HINTED_SPACE: char = '\u{200A}';
 /// One character, in points of the displayed page, y down.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Glyph {
-    /// What it means.
+    /// Its meaning.
     pub text: char,
-    /// Where it stands on its baseline.
+    /// Its origin on the baseline.
     pub origin: (f64, f64),
-    /// Where its line goes; a unit vector.
+    /// The direction of its line; a unit vector.
     pub direction: (f64, f64),
     /// Left, top, right and bottom around it, from one character to the next and as high as its font.
     pub bounds: [f64; 4],
     /// Size of its font.
     pub size: f64,
-    /// Whether its font is bold.
+    /// True if its font is bold.
     pub bold: bool,
 }
 
 impl Glyph {
-    /// Whether its numbers can be reckoned with.
+    /// Returns true if its numbers can be reckoned with.
     fn is_sane(&self) -> bool {
         /// Far off any page, in points.
         const FAR: f64 = 1e7;
@@ -50,23 +50,23 @@ pub(super) struct LayerLine {
     pub quad: [(f64, f64); 4],
     /// Size of most of its type.
     pub size: f64,
-    /// Whether most of its type is bold.
+    /// True if most of its type is bold.
     pub bold: bool,
 }
 
 /// A gap that separates lines, in ems: wider than spaces in justified type, as narrow as between the columns of
-/// tables. Layout puts together again what stands on one baseline.
+/// tables. Layout puts together again what is on one baseline.
 const WIDE_GAP: f64 = 1.0;
 /// The same for runs that were not drawn one after another: columns may stand closer.
 const RUN_GAP: f64 = 0.8;
-/// How far a character may stand off its neighbour's baseline and still continue the line, in ems:
+/// Largest distance of a character from its neighbor's baseline at which it still continues the line, in ems:
 /// indices and exponents do, the next line does not.
 const BASELINE_SHIFT: f64 = 0.5;
 /// The same for runs that were not drawn one after another.
 const RUN_BASELINE_SHIFT: f64 = 0.35;
 /// Type is an index's or exponent's where it is smaller than this share of its line's.
 const SMALL_TYPE: f64 = 0.85;
-/// How far a run may reach back over the line it continues, in ems.
+/// Largest distance that a run may reach back over the line it continues, in ems.
 const OVERLAP: f64 = 0.3;
 /// A gap that is a space, in ems: narrow word spaces are a fifth of an em.
 const SPACE_GAP: f64 = 0.15;
@@ -101,7 +101,7 @@ struct PlacedGlyph {
     bold: bool,
 }
 
-/// What stands before a glyph besides its gap.
+/// The space before a glyph besides its gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum GlyphSpacing {
     None,
@@ -196,7 +196,7 @@ fn same_direction(a: (f64, f64), b: (f64, f64)) -> bool {
 }
 
 impl GlyphRun {
-    /// Whether `next`, drawn right after the run, continues it.
+    /// Returns true if `next`, drawn right after the run, continues it.
     fn takes(&mut self, next: &PlacedGlyph, direction: (f64, f64)) -> bool {
         let Some(last) = self.glyphs.last() else {
             return true;
@@ -306,7 +306,7 @@ impl GlyphRun {
     }
 }
 
-/// Whether a space stands between two characters of a line.
+/// Returns true if a space is between two characters of a line.
 fn is_space(last: &PlacedGlyph, next: &PlacedGlyph, usual: f64) -> bool {
     let em = last.size.max(next.size);
     let gap = gap(last, next);
@@ -362,7 +362,7 @@ fn join(mut runs: Vec<GlyphRun>) -> Vec<GlyphRun> {
     lines
 }
 
-/// Where in `line` the run belongs, and the gap before it: after its end, or, for indices and exponents that
+/// The place in `line` at which the run belongs, and the gap before it: after its end, or, for indices and exponents that
 /// were drawn later, in a gap that was left for them.
 fn continues(line: &GlyphRun, run: &GlyphRun) -> Option<(usize, f64)> {
     if line.stacked || run.stacked || !same_direction(line.direction, run.direction) {

@@ -23,7 +23,7 @@ pub(super) fn mend(latex: &str) -> String {
     mender.finish()
 }
 
-/// An environment that LaTeX puts on lines of its own, as what may stand between dollar signs.
+/// An environment that LaTeX puts on lines of its own, as what may be between dollar signs.
 pub(super) fn environment(name: &str, inside: &str) -> String {
     let inner = match name.trim_end_matches('*') {
         "equation" | "displaymath" | "math" => return mend(inside),
@@ -67,7 +67,7 @@ enum LatexGroupKind<'a> {
 
 struct OpenGroup<'a> {
     kind: LatexGroupKind<'a>,
-    /// Where its content, or the current cell of it, starts in the output.
+    /// The start of its content, or of the current cell of it, in the output.
     start: usize,
 }
 
@@ -75,11 +75,11 @@ struct LatexRepair<'a> {
     src: &'a str,
     at: usize,
     out: String,
-    /// What is open; the first is the whole formula, which stays.
+    /// The groups that are open; the first is the whole formula, which stays.
     open: Vec<OpenGroup<'a>>,
     /// By source byte: opening braces whose end has been written before its time.
     shut: Vec<bool>,
-    /// What is missing further up: where in the output.
+    /// Places in the output at which something is missing further up.
     inserts: Vec<usize>,
     /// Environments that are open.
     environments: usize,
@@ -165,12 +165,12 @@ impl<'a> LatexRepair<'a> {
         }
     }
 
-    /// Whether a brace is open, as that of `\text` is, in which math may stand.
+    /// Returns true if a brace is open, as that of `\text` is, in which math may stand.
     fn in_text(&self) -> bool {
         matches!(self.open.last(), Some(open) if matches!(open.kind, LatexGroupKind::Brace(_)))
     }
 
-    /// Writes the delimiter after `\left` or `\right`: a full stop, which shows nothing, where there is none.
+    /// Writes the delimiter after `\left` or `\right`: a full stop, which shows nothing, if there is none.
     fn delimiter(&mut self) {
         let rest = self.src[self.at..].trim_start();
         let first = rest.chars().next();

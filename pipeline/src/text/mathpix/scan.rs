@@ -7,13 +7,13 @@ const LONGEST_ARGUMENT: usize = 400;
 /// A stretch of the source and what comes after it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SourceSpan {
-    /// Where it ends.
+    /// Its end.
     pub end: usize,
-    /// Where what comes after its closing mark starts.
+    /// The start of the text after its closing mark.
     pub next: usize,
 }
 
-/// Where the formula whose content starts at `at` ends: at its closing mark, or, where it has none, before what
+/// The end of the formula whose content starts at `at`: its closing mark, or, if it has none, before what
 /// cannot belong to it; in a table at the latest where the cell ends.
 pub(super) fn formula(src: &str, at: usize, display: bool, in_table: bool) -> SourceSpan {
     let bytes = src.as_bytes();
@@ -57,7 +57,7 @@ pub(super) fn formula(src: &str, at: usize, display: bool, in_table: bool) -> So
     SourceSpan { end, next: end }
 }
 
-/// Whether a table begins or ends here, which no formula outlasts.
+/// Returns true if a table begins or ends here, which no formula outlasts.
 fn stops(rest: &str) -> bool {
     [
         "\\begin{tabular",
@@ -69,7 +69,7 @@ fn stops(rest: &str) -> bool {
     .any(|word| rest.starts_with(word))
 }
 
-/// Where the cell ends in which `at..end` stands.
+/// The end of the cell that holds `at..end`.
 fn cell_end(src: &str, at: usize, end: usize) -> usize {
     let mut depth = 0_usize;
     let mut i = at;
@@ -86,7 +86,7 @@ fn cell_end(src: &str, at: usize, end: usize) -> usize {
     end
 }
 
-/// Where the environment `name` ends whose content starts at `at`: at its end, or where it has none, at the
+/// The end of the environment `name` whose content starts at `at`: its end, or if it has none, the
 /// paragraph's or before the next one of its name.
 pub(super) fn environment(src: &str, at: usize, name: &str) -> SourceSpan {
     let (begin, end) = (format!("\\begin{{{name}}}"), format!("\\end{{{name}}}"));
@@ -185,7 +185,7 @@ pub(super) fn argument(src: &str, at: usize, brackets: [char; 2]) -> Option<Sour
     None
 }
 
-/// Whether the line after the line feed at `at` is blank.
+/// Returns true if the line after the line feed at `at` is blank.
 pub(super) fn ends_paragraph(src: &str, at: usize) -> bool {
     let rest = &src.as_bytes()[at + 1..];
     let space = rest

@@ -1,4 +1,4 @@
-//! What models write beside what becomes of it.
+//! Models' markup beside the Markdown that becomes of it.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ fn written(markup: &str) -> String {
     markdown::page(&blocks(markup), HeadersFooters::Keep)
 }
 
-/// `samples/NAME.mmd` becomes `samples/NAME.md`. `RECTO_BLESS=1` writes those anew.
+/// `samples/NAME.mmd` becomes `samples/NAME.md`. `RECTO_BLESS=1` writes those again.
 #[test]
 fn samples_become_what_people_use() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/text/mathpix/samples");

@@ -8,17 +8,17 @@ use super::{
 };
 use crate::{image::preview::PagePreview, text::AssembledPage};
 
-/// Where a page's picture comes from.
+/// The source of a page's picture.
 pub enum FigureSource<'a> {
     /// There is none.
     None,
-    /// It stands in the page itself.
+    /// It is in the page itself.
     Inline(&'a PagePreview),
     /// It lies beside, at a relative address.
     Beside(&'a PagePreview, String),
 }
 
-/// Writes the page's picture with its boxes; nothing where there is neither.
+/// Writes the page's picture with its boxes; nothing if there is neither.
 pub fn push_figure(
     html: &mut String,
     page: &AssembledPage,

@@ -20,11 +20,11 @@ use crate::{
 pub(crate) struct Input {
     /// Its file, `-` for standard input, or its URI.
     pub(crate) path: PathBuf,
-    /// Where it is, if in an object store.
+    /// Its URI, if it is in an object store.
     pub(crate) object: Option<StoreUri>,
-    /// What its results are called.
+    /// The name of its results.
     pub(crate) name: String,
-    /// Why it cannot be read, where that is known already.
+    /// The reason why it cannot be read, if that is known already.
     pub(crate) error: Option<io::Error>,
 }
 
@@ -44,7 +44,7 @@ impl Input {
         }
     }
 
-    /// Whether it is standard input.
+    /// Returns true if it is standard input.
     pub(crate) fn is_stdin(&self) -> bool {
         self.path == Path::new("-")
     }

@@ -145,7 +145,7 @@ pub(crate) fn convert_all(
                         return;
                     };
                     progress.document(&result);
-                    allocator::give_back();
+                    allocator::trim();
                     ended
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)

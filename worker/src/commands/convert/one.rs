@@ -23,20 +23,20 @@ use crate::{
     store::{ErrorCause, StoreUri},
 };
 
-/// What every document of a run is read with.
+/// The parts that every document of a run is read with.
 pub(crate) struct Context<'a> {
     pub(crate) options: &'a Options,
     pub(crate) password: Option<&'a str>,
     pub(crate) engine: &'a dyn Engine,
     pub(crate) rasterizer: &'a Rasterizer,
-    /// Where documents are fetched from; a run over local files has no need of one.
+    /// The store from which documents are fetched; a run over local files has no need of one.
     pub(crate) objects: Option<&'a BlockingStore>,
     pub(crate) destination: DocumentTarget<'a>,
-    /// Whether the run has more than one document.
+    /// True if the run has more than one document.
     pub(crate) several: bool,
 }
 
-/// Where results go.
+/// The target of results.
 #[derive(Clone, Copy)]
 pub(crate) enum DocumentTarget<'a> {
     /// To standard output, Markdown alone.
@@ -47,24 +47,24 @@ pub(crate) enum DocumentTarget<'a> {
     Prefix(&'a StoreUri, &'a BlockingStore),
 }
 
-/// How a document ended.
+/// The outcome of a document.
 #[derive(Debug)]
 pub(crate) struct DocumentOutcome {
     pub(crate) uri: String,
     pub(crate) state: DocumentState,
-    /// Why it failed or was cut short.
+    /// The reason why it failed or was cut short.
     pub(crate) failure: Option<Reason>,
     /// Pages with a result.
     pub(crate) pages: u32,
     /// Pages that failed, and why the first of them did.
     pub(crate) failed: (u32, Option<Reason>),
     pub(crate) seconds: f64,
-    /// Whether the reader of standard output went away.
+    /// True if the reader of standard output went away.
     pub(crate) reader_left: bool,
 }
 
 impl DocumentOutcome {
-    /// What is wrong with the result, in one line; nothing where all is well.
+    /// The error of the result, in one line; nothing if all is well.
     pub(crate) fn trouble(&self) -> Option<String> {
         let (failed, first) = &self.failed;
         let pages = first.as_ref().map(|first| {
@@ -87,7 +87,7 @@ impl DocumentOutcome {
     }
 }
 
-/// Converts one document. `None` where it was stopped: then nothing of it is left.
+/// Converts one document. `None` if it was stopped: then nothing of it is left.
 pub(crate) fn convert(
     input: &Input,
     context: &Context<'_>,
@@ -209,7 +209,7 @@ fn regular(input: &Input, most_bytes: u64) -> io::Result<File> {
     Ok(copy)
 }
 
-/// To a passing folder first, and from there below the prefix.
+/// To a temporary folder first, and from there below the prefix.
 fn to_prefix(
     (input, source, opened): (&Input, SourceInfo, Result<File, Reason>),
     (prefix, objects): (&StoreUri, &BlockingStore),
@@ -290,7 +290,7 @@ fn read(
     (progress, cancel): (&ProgressDisplay, &CancelToken),
 ) -> Result<ReadOutcome, ReadError> {
     let mut watched = ProgressSink { sink, progress };
-    let input = read::Input {
+    let input = read::DocumentInput {
         file,
         password: context.password,
         rasterizer: context.rasterizer,

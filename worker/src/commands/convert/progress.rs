@@ -1,4 +1,4 @@
-//! What a person sees while it goes on: a bar on a terminal, plain lines elsewhere, always on standard error.
+//! Progress of a run: a bar on a terminal, plain lines elsewhere, always on standard error.
 
 use std::{
     io::{self, IsTerminal},
@@ -14,7 +14,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{ConvertReport, one::DocumentOutcome};
 
-/// How often a line says how far a run is, where there is no terminal.
+/// Interval of progress lines if there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
 /// Shows how far a run is.

@@ -1,4 +1,4 @@
-//! Which documents are evaluated, and what is known to stand in them.
+//! Which documents are evaluated, and what is known to be in them.
 
 use std::{
     fs::{self, File},
@@ -17,7 +17,7 @@ use crate::commands::convert::{self, Input};
 const MOST_DATASET_BYTES: u64 = 1 << 30;
 /// Largest text of one document, in bytes.
 const MOST_TRUTH_BYTES: u64 = 1 << 26;
-/// What people who type a page put for a character they cannot type.
+/// The character that people who type a page put for one they cannot type.
 const UNKEYABLE: &str = "~";
 
 /// A document whose text is known.
@@ -28,16 +28,16 @@ pub(super) struct EvalSample {
     pub(super) name: String,
     /// Its file.
     pub(super) input: Input,
-    /// Why it is not read, where the data asks for what it must not.
+    /// The reason why it is not read, if the data asks for what it must not.
     pub(super) refused: Option<Reason>,
-    /// What stands in it.
+    /// Its text.
     pub(super) truth: ReferenceText,
 }
 
-/// What stands in a document.
+/// The text of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ReferenceText {
-    /// What marks in it mean.
+    /// The syntax of its marks.
     pub(super) marks: MarkupSyntax,
     /// Characters that are left out of truth and reading.
     pub(super) ignored: &'static str,
@@ -62,13 +62,13 @@ struct UnloadedSample {
     truth: ReferenceSource,
 }
 
-/// Where a truth is.
+/// The source of a reference.
 enum ReferenceSource {
     Known(ReferenceText),
     File(PathBuf, ReferenceFormat),
 }
 
-/// What a file beside a document is.
+/// The format of a file beside a document.
 #[derive(Clone, Copy)]
 enum ReferenceFormat {
     Pages,
@@ -76,7 +76,7 @@ enum ReferenceFormat {
     Plain,
 }
 
-/// The files that may stand beside a document, the first that is there counting.
+/// The files that may be beside a document, the first that is there counting.
 const BESIDE: [(&str, ReferenceFormat); 3] = [
     ("truth.json", ReferenceFormat::Pages),
     ("md", ReferenceFormat::Markdown),
@@ -157,7 +157,7 @@ struct DatasetEntry {
     conversations: Vec<ConversationTurn>,
 }
 
-/// What one side says.
+/// A turn of one side.
 #[derive(Deserialize)]
 struct ConversationTurn {
     from: String,
@@ -206,7 +206,7 @@ fn dataset(path: &Path, images: &Path) -> anyhow::Result<Vec<UnloadedSample>> {
     found.collect()
 }
 
-/// Why an image is not opened: a dataset comes from anywhere, and must not have other files read than those it is of.
+/// The reason why an image is not opened: a dataset comes from anywhere, and must not have other files read than its own.
 fn leads_out(image: &str, images: &Path) -> Option<Reason> {
     let up = |part: Component<'_>| part == Component::ParentDir;
     let path = Path::new(image);
@@ -271,7 +271,7 @@ pub(super) fn limited(path: &Path, most_bytes: u64) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// What something else has read of a document: its text, and whether its marks are Markdown's. `None` where there is
+/// Another program's prediction of a document: its text, and its syntax. `None` if there is
 /// none.
 ///
 /// # Errors

@@ -19,13 +19,13 @@ const DPI: f32 = 110.0;
 /// Longest side of a picture before it is scaled down, in pixels.
 const LONGEST_SIDE_PX: u32 = 4_000;
 
-/// Where pictures come from.
+/// The source of pictures.
 pub(super) enum CaseImages<'a> {
     /// From the documents.
     Drawn {
-        /// Who draws them.
+        /// The rasterizer that draws them.
         rasterizer: &'a Rasterizer,
-        /// What a page may cost.
+        /// The limits of a page.
         limits: &'a DocumentLimits,
         /// For encrypted documents.
         password: Option<&'a str>,
@@ -37,7 +37,7 @@ pub(super) enum CaseImages<'a> {
 }
 
 impl CaseImages<'_> {
-    /// A case's page as a JPEG file; of a document that is one case its first page. `None` where there is none.
+    /// A case's page as a JPEG file; of a document that is one case its first page. `None` if there is none.
     pub(super) fn of(&self, case: &EvalCase) -> Option<Vec<u8>> {
         match self {
             Self::Kept(folders) => folders
@@ -51,13 +51,13 @@ impl CaseImages<'_> {
             } => {
                 let file = File::open(&case.path).ok()?;
                 let document = rasterizer.open(file, *password, limits, cancel).ok()?;
-                let plan = RenderRequest {
+                let request = RenderRequest {
                     dpi: DPI,
                     max_side_px: LONGEST_SIDE_PX,
-                    text: TextLayerRequest::None,
+                    text_layer: TextLayerRequest::None,
                 };
                 let page = case.page.unwrap_or(1);
-                let drawn = document.page(page, &|_| plan, cancel).ok()?;
+                let drawn = document.inspect(page, cancel).ok()?.render(&request).ok()?;
                 let jpeg = preview::preview(&drawn.image, case.rotation).jpeg;
                 (!jpeg.is_empty()).then_some(jpeg)
             }
@@ -65,7 +65,7 @@ impl CaseImages<'_> {
     }
 }
 
-/// What the picture of a case is called in the folder of a part.
+/// The file name of a case's picture in the folder of a part.
 pub(super) fn file_name(case: &EvalCase) -> String {
     format!("{}-{}.jpg", case.index, case.page.unwrap_or(0))
 }

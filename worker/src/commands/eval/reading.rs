@@ -1,4 +1,4 @@
-//! What was read of a document, page by page, and how that compares with what is known to stand there.
+//! Predictions of documents, page by page, and their comparison with the references.
 
 use std::{collections::BTreeMap, fs, io::ErrorKind, path::Path};
 
@@ -8,7 +8,7 @@ use recto_schemas::{EvalCase, Manifest, PageOutcome, PageRanges, Reason};
 
 use super::data::{EvalSample, ReferenceContent};
 
-/// How texts are compared.
+/// Options of the comparison.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ComparisonOptions<'a> {
     /// As they stand.
@@ -19,16 +19,16 @@ pub(super) struct ComparisonOptions<'a> {
     pub(super) pages: Option<&'a PageRanges>,
 }
 
-/// What was read of a document.
+/// The prediction of a document.
 #[derive(Debug, Default)]
 pub(super) struct Prediction {
-    /// What stands before the first page, or all, where pages are not told apart.
+    /// The text before the first page, or all of it, if pages are not told apart.
     text: String,
-    /// What marks mean in it.
+    /// The syntax of its marks.
     plain: bool,
     /// The pages.
     pages: BTreeMap<u32, PredictedPage>,
-    /// Why there is none, or not all of it.
+    /// The reason why there is none, or not all of it.
     failure: Option<Reason>,
 }
 
@@ -62,7 +62,7 @@ impl Prediction {
         }
     }
 
-    /// What `recto convert` has left of a document in `folder`.
+    /// The outputs of `recto convert` of a document in `folder`.
     ///
     /// # Errors
     /// Its files are not as it writes them.
@@ -196,7 +196,7 @@ pub(super) fn scored(case: EvalCase) -> EvalCase {
     }
 }
 
-/// Markdown cut at its page markers: what stands before the first one, and the pages.
+/// Markdown cut at its page markers: what is before the first one, and the pages.
 fn paged(markdown: &str) -> (String, BTreeMap<u32, PredictedPage>) {
     let (mut before, mut pages) = (String::new(), BTreeMap::<u32, PredictedPage>::new());
     let mut current = None;

@@ -1,4 +1,4 @@
-//! What an evaluation leaves: `eval.json` and `worst.html`; of a part `eval.chunk-K-of-N.json` and the pictures of its worst
+//! Outputs of an evaluation: `eval.json` and `worst.html`; of a part `eval.chunk-K-of-N.json` and the pictures of its worst
 //! cases, from which the whole is made.
 //!
 //! The worst of all are among the worst of each part, so that a part's pictures are enough, wherever its documents are.
@@ -110,7 +110,7 @@ fn part(path: &Path) -> anyhow::Result<EvalReport> {
     Ok(part)
 }
 
-/// Whether the parts, in order, are all of one evaluation, each once.
+/// Returns true if the parts, in order, are all of one evaluation, each once.
 fn complete(parts: &[(PathBuf, EvalReport)]) -> anyhow::Result<()> {
     let Some((first_path, first)) = parts.first() else {
         bail!("no parts in these folders; a part is a file eval.chunk-K-of-N.json");

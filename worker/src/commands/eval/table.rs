@@ -7,7 +7,7 @@ use std::{
 
 use recto_schemas::{ErrorRate, EvalCase, EvalReport, GotMeasures};
 
-use crate::os::terminal::one_line;
+use crate::os::terminal::escape_controls;
 
 /// Widest name, in characters; of longer ones the end is shown, which tells files apart.
 const WIDEST_NAME: usize = 48;
@@ -25,7 +25,7 @@ pub(super) fn print(evaluation: &EvalReport) -> io::Result<()> {
 
 /// A case as a person names it.
 fn named(case: &EvalCase) -> String {
-    let name = one_line(&case.name);
+    let name = escape_controls(&case.name);
     match case.page {
         Some(page) => format!("{name}, page {page}"),
         None => name.into_owned(),
@@ -72,7 +72,7 @@ fn table(evaluation: &EvalReport) -> String {
     }
     for case in &evaluation.cases {
         if let Some(failure) = &case.failure {
-            let message = one_line(&failure.message);
+            let message = escape_controls(&failure.message);
             table.push_str(&format!("  {}: {message}\n", named(case)));
         }
     }

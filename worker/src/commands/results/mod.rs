@@ -1,12 +1,10 @@
-//! `recto results`: what became of the jobs, one line a document, as it ends.
+//! `recto results`: prints a line for each document whose job has ended.
 //!
-//! A result is acknowledged once its line is printed. Everything else, dead letters and what other batches get, is
-//! left unacknowledged and goes back to its queue with the end of the connection.
+//! A result is acknowledged once its line is printed. Everything else, dead letters and results of other batches, is left
+//! unacknowledged and goes back to its queue when the connection is closed.
 
 mod args;
-// What a message says of a document.
-mod news;
-// How many documents have ended, and how.
+mod result_message;
 mod tally;
 
 use std::{
@@ -16,6 +14,7 @@ use std::{
 };
 
 use anyhow::Context;
+pub(crate) use args::{NOTES, ResultsArgs};
 use lapin::Connection;
 use recto_schemas::options::spelled;
 use tokio::{
@@ -33,22 +32,21 @@ use crate::{
     },
     commands::EXIT_FAILED,
     os::signals::{self, EXIT_STOPPED},
-    os::terminal::one_line,
+    os::terminal::escape_controls,
 };
-pub(crate) use args::{NOTES, ResultsArgs};
-use news::{LineFormat, ResultMessage};
+use result_message::{LineFormat, ResultMessage};
 use tally::ResultTally;
 
-/// Messages that may be left in a queue and not be in the way of those behind them.
-const MOST_LEFT: u16 = 50_000;
+/// Maximum messages of a queue that are left unacknowledged: the broker delivers none behind them.
+const MAX_UNACKED: u16 = 50_000;
 
-/// Results that are fetched ahead where each is taken off the queue.
-const FETCHED_AHEAD: u16 = 256;
+/// Prefetch if every result is acknowledged.
+const PREFETCH: u16 = 256;
 
 /// Runs `recto results`.
 ///
 /// # Errors
-/// What keeps results from being followed.
+/// The results cannot be consumed.
 pub(crate) fn run(arguments: &ResultsArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     let ended = runtime.block_on(follow(arguments));
@@ -56,25 +54,25 @@ pub(crate) fn run(arguments: &ResultsArgs) -> anyhow::Result<ExitCode> {
     ended
 }
 
-/// Why it ends.
+/// The reason why the command ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum FollowEnd {
-    /// As many as were wanted.
+    /// `--count` documents have ended.
     Complete,
     /// A signal.
     Stopped,
     /// `--timeout`.
     TimeUp,
-    /// Nobody reads the lines.
+    /// The reader of standard output has gone.
     ReaderLeft,
 }
 
-/// Why there is no more on a connection.
+/// The reason why a connection gives no more messages.
 enum ConnectionEnd {
     End(FollowEnd),
-    /// The connection, a channel or a queue is gone: there may be more on another connection.
+    /// The connection, a channel or a queue is lost: another connection may give more.
     Lost(String),
-    /// `MOST_LEFT` messages are in the way.
+    /// `MAX_UNACKED` messages are left unacknowledged.
     Full,
 }
 
@@ -89,14 +87,14 @@ async fn follow(arguments: &ResultsArgs) -> anyhow::Result<ExitCode> {
         topology: QueueTopology::new(&arguments.broker),
         tally: ResultTally::new(arguments.count),
         lines: LineFormat::new(arguments.json),
-        told_of_strangers: false,
+        warned_of_foreign_messages: false,
     };
     let ended = tokio::select! {
         biased;
         () = stop.cancelled() => Ok(FollowEnd::Stopped),
         () = until(deadline) => Ok(FollowEnd::TimeUp),
         connection = connect(&arguments.broker, "result") => {
-            follower.over_connections(connection?, &stop, deadline).await
+            follower.follow(connection?, &stop, deadline).await
         }
     };
     let end = match ended {
@@ -129,25 +127,25 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
-/// Follows both queues.
+/// Consumes both queues.
 struct ResultFollower<'a> {
     arguments: &'a ResultsArgs,
     topology: QueueTopology,
     tally: ResultTally,
     lines: LineFormat,
-    /// Whether it was said that messages are in the results queue which are none; there may be thousands.
-    told_of_strangers: bool,
+    /// True once a message that is not a result was reported; there may be thousands.
+    warned_of_foreign_messages: bool,
 }
 
 impl ResultFollower<'_> {
-    /// Goes on over as many connections as it takes.
-    async fn over_connections(
+    /// Consumes both queues, on a new connection whenever one is lost.
+    async fn follow(
         &mut self,
         first: Connection,
         stop: &CancellationToken,
         deadline: Option<Instant>,
     ) -> anyhow::Result<FollowEnd> {
-        self.say_who_else_reads(&first).await?;
+        self.prepare_queues(&first).await?;
         let (mut connection, mut backoff) = (Some(first), ExponentialBackoff::default());
         loop {
             let lost = match connection.take() {
@@ -161,16 +159,16 @@ impl ResultFollower<'_> {
                 },
                 Some(connection) => {
                     let before = self.tally.count();
-                    let ended = self.on(&connection, stop, deadline).await;
-                    // Where it is lost already there is nothing to end.
+                    let ended = self.consume(&connection, stop, deadline).await;
+                    // A lost connection is closed without waiting.
                     close(&connection).await;
                     if self.tally.count() > before {
                         backoff.reset();
                     }
                     match ended {
                         Ok(ConnectionEnd::End(end)) => return Ok(end),
-                        Ok(ConnectionEnd::Full) => anyhow::bail!(self.full()),
-                        Ok(ConnectionEnd::Lost(said)) => said,
+                        Ok(ConnectionEnd::Full) => anyhow::bail!(self.too_many_left()),
+                        Ok(ConnectionEnd::Lost(reason)) => reason,
                         Err(error) if error.is_transient() => error.to_string(),
                         Err(error) => return Err(error.into()),
                     }
@@ -190,18 +188,18 @@ impl ResultFollower<'_> {
         }
     }
 
-    /// Makes the queues where one is missing and `--declare` allows it; tells of other readers.
-    async fn say_who_else_reads(&self, connection: &Connection) -> Result<(), BrokerError> {
-        let loads = topology::loads(connection, &self.topology).await?;
+    /// Declares the queues if one is missing and `--declare` allows it. Reports other consumers of the results.
+    async fn prepare_queues(&self, connection: &Connection) -> Result<(), BrokerError> {
+        let depths = topology::loads(connection, &self.topology).await?;
         let wanted = [QueueRole::Results, QueueRole::Dead];
-        let mut wanted = loads
+        let mut wanted = depths
             .iter()
             .filter(|(queue, _)| wanted.contains(&queue.role));
-        if wanted.any(|(_, load)| load.is_none()) {
+        if wanted.any(|(_, depth)| depth.is_none()) {
             topology::ensure(connection, &self.topology, self.arguments.broker.declare).await?;
         }
-        for (queue, load) in loads {
-            if queue.role == QueueRole::Results && load.is_some_and(|load| load.consumers > 0) {
+        for (queue, depth) in depths {
+            if queue.role == QueueRole::Results && depth.is_some_and(|depth| depth.consumers > 0) {
                 eprintln!(
                     "recto: somebody else reads {} too; each result goes to one of you",
                     queue.name
@@ -211,22 +209,23 @@ impl ResultFollower<'_> {
         Ok(())
     }
 
-    /// Follows both queues on one connection.
-    async fn on(
+    /// Consumes both queues on one connection.
+    async fn consume(
         &mut self,
         connection: &Connection,
         stop: &CancellationToken,
         deadline: Option<Instant>,
     ) -> Result<ConnectionEnd, BrokerError> {
-        let takes_all = self.arguments.batch.is_none() && !self.arguments.keep;
-        let ahead = if takes_all { FETCHED_AHEAD } else { MOST_LEFT };
+        let acks_all = self.arguments.batch.is_none() && !self.arguments.keep;
+        let prefetch = if acks_all { PREFETCH } else { MAX_UNACKED };
         let mut results = self
-            .consumer(connection, &self.topology.results, ahead)
+            .consumer(connection, &self.topology.results, prefetch)
             .await?;
         let mut dead = self
-            .consumer(connection, &self.topology.dead, MOST_LEFT)
+            .consumer(connection, &self.topology.dead, MAX_UNACKED)
             .await?;
-        let (mut left, mut dead_left) = (0_u16, 0_u16);
+        let mut results_left = 0_u16;
+        let mut dead_letters_left = 0_u16;
         loop {
             if self.tally.is_complete() {
                 return Ok(ConnectionEnd::End(FollowEnd::Complete));
@@ -235,8 +234,8 @@ impl ResultFollower<'_> {
                 biased;
                 () = stop.cancelled() => return Ok(ConnectionEnd::End(FollowEnd::Stopped)),
                 () = until(deadline) => return Ok(ConnectionEnd::End(FollowEnd::TimeUp)),
-                delivery = results.next() => self.result(delivery, &mut left).await,
-                delivery = dead.next() => self.dead_letter(delivery, &mut dead_left),
+                delivery = results.next() => self.result(delivery, &mut results_left).await,
+                delivery = dead.next() => self.dead_letter(delivery, &mut dead_letters_left),
             };
             if let Err(end) = handled {
                 return Ok(end);
@@ -250,54 +249,54 @@ impl ResultFollower<'_> {
         queue: &str,
         prefetch: u16,
     ) -> Result<Consumer, BrokerError> {
-        let consuming = ConsumeOptions {
+        let options = ConsumeOptions {
             queue: queue.to_owned(),
             prefetch,
             tag: format!("recto-{}", uuid::Uuid::now_v7().simple()),
             ack_timeout: self.arguments.broker.ack_timeout,
             answer_timeout: self.arguments.broker.amqp_timeout,
         };
-        Consumer::start(connection, consuming).await
+        Consumer::start(connection, options).await
     }
 
-    /// Prints a result and takes it off its queue, or leaves it there.
+    /// Prints a result and acknowledges it, or leaves it in its queue.
     async fn result(
         &mut self,
         delivery: Result<Delivery, ConsumerClosed>,
         left: &mut u16,
     ) -> Result<(), ConnectionEnd> {
         let delivery = delivery.map_err(|error| ConnectionEnd::Lost(error.to_string()))?;
-        let news = ResultMessage::of_result(&delivery.message);
-        let wanted = match &news {
-            Ok(news) => self.is_wanted(news),
+        let message = ResultMessage::from_result(&delivery.message);
+        let wanted = match &message {
+            Ok(message) => self.is_wanted(message),
             Err(error) => {
-                self.tell_of_stranger(error);
+                self.warn_of_foreign_message(error);
                 false
             }
         };
-        if let (Ok(news), true) = (&news, wanted) {
-            self.show(news)?;
+        if let (Ok(message), true) = (&message, wanted) {
+            self.print(message)?;
             if !self.arguments.keep {
                 let acked = delivery.ack().await;
                 return acked.map_err(|stale| ConnectionEnd::Lost(stale.to_string()));
             }
         }
         *left += 1;
-        if *left == MOST_LEFT {
+        if *left == MAX_UNACKED {
             return Err(ConnectionEnd::Full);
         }
         Ok(())
     }
 
-    fn tell_of_stranger(&mut self, error: &str) {
-        if !self.told_of_strangers {
+    fn warn_of_foreign_message(&mut self, error: &str) {
+        if !self.warned_of_foreign_messages {
             let queue = &self.topology.results;
             eprintln!(
                 "recto: a message in {queue} is no result and stays there, like all such: {}",
-                one_line(error)
+                escape_controls(error)
             );
         }
-        self.told_of_strangers = true;
+        self.warned_of_foreign_messages = true;
     }
 
     /// Prints a dead letter and leaves it where it is.
@@ -307,46 +306,46 @@ impl ResultFollower<'_> {
         left: &mut u16,
     ) -> Result<(), ConnectionEnd> {
         let delivery = delivery.map_err(|error| ConnectionEnd::Lost(error.to_string()))?;
-        let news = ResultMessage::of_dead_letter(&delivery.message);
-        if self.is_wanted(&news) {
-            self.show(&news)?;
+        let message = ResultMessage::from_dead_letter(&delivery.message);
+        if self.is_wanted(&message) {
+            self.print(&message)?;
         }
         *left += 1;
-        if *left == MOST_LEFT {
+        if *left == MAX_UNACKED {
             let queue = &self.topology.dead;
-            eprintln!("recto: {queue} holds more dead letters than the {MOST_LEFT} looked at");
+            eprintln!("recto: {queue} holds more dead letters than the {MAX_UNACKED} looked at");
         }
         Ok(())
     }
 
-    fn is_wanted(&self, news: &ResultMessage) -> bool {
-        self.arguments.batch.is_none() || self.arguments.batch == news.batch
+    fn is_wanted(&self, message: &ResultMessage) -> bool {
+        self.arguments.batch.is_none() || self.arguments.batch == message.batch
     }
 
-    /// Prints the line of a document that was not shown before.
-    fn show(&mut self, news: &ResultMessage) -> Result<(), ConnectionEnd> {
-        if self.tally.knows(&news.id) {
+    /// Prints the line of a document, unless it was printed before.
+    fn print(&mut self, message: &ResultMessage) -> Result<(), ConnectionEnd> {
+        if self.tally.contains(&message.id) {
             return Ok(());
         }
-        let line = self.lines.line(news);
+        let line = self.lines.line(message);
         let printed = block_in_place(|| {
             let mut out = io::stdout().lock();
             writeln!(out, "{line}")?;
             out.flush()
         });
         printed.map_err(|_| ConnectionEnd::End(FollowEnd::ReaderLeft))?;
-        self.tally.add(&news.id, &news.end);
+        self.tally.add(&message.id, &message.outcome);
         Ok(())
     }
 
-    fn full(&self) -> String {
+    fn too_many_left(&self) -> String {
         let queue = &self.topology.results;
         match self.arguments.keep {
             true => {
-                format!("{queue} holds more than the {MOST_LEFT} results that can be looked at")
+                format!("{queue} holds more than the {MAX_UNACKED} results that can be looked at")
             }
             false => format!(
-                "{queue} begins with {MOST_LEFT} results of other batches; take those off first (recto results --batch OTHER)"
+                "{queue} begins with {MAX_UNACKED} results of other batches; take those first (recto results --batch OTHER)"
             ),
         }
     }
@@ -358,7 +357,7 @@ impl ResultFollower<'_> {
             FollowEnd::Stopped if counting => ExitCode::from(EXIT_STOPPED),
             FollowEnd::Stopped => ExitCode::SUCCESS,
             FollowEnd::TimeUp if counting => ExitCode::from(EXIT_FAILED),
-            FollowEnd::TimeUp | FollowEnd::Complete => match self.tally.all_well() {
+            FollowEnd::TimeUp | FollowEnd::Complete => match self.tally.all_succeeded() {
                 true => ExitCode::SUCCESS,
                 false => ExitCode::from(EXIT_FAILED),
             },

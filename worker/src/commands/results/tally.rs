@@ -1,25 +1,25 @@
-//! How many documents have ended, and how. Each counts once: results come at least once.
+//! Tally of the documents that have ended, by outcome. Each counts once, although a message may come more than once.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use recto_schemas::ResultState;
 
-use super::news::MessageOutcome;
+use super::result_message::MessageOutcome;
 
-/// Documents whose messages are known again. A message comes again soon or not at all, and this many ids are some
-/// ten megabytes.
-const MOST_REMEMBERED: usize = 200_000;
+/// Documents whose ids are remembered. A message comes again soon or not at all, and this many ids take some ten
+/// megabytes.
+const MAX_REMEMBERED: usize = 200_000;
 
-/// The documents so far.
+/// The number of documents so far, by outcome.
 pub(super) struct ResultTally {
     wanted: Option<u64>,
     /// By state, in the order of `ResultState::ALL`.
     states: [u64; ResultState::ALL.len()],
-    dead: BTreeMap<String, u64>,
+    dead_letters: BTreeMap<String, u64>,
     known: HashSet<String>,
-    /// The known ones, oldest first.
+    /// The known ids, oldest first.
     order: VecDeque<String>,
-    most: usize,
+    max_known: usize,
 }
 
 impl ResultTally {
@@ -29,28 +29,30 @@ impl ResultTally {
         Self {
             wanted,
             states: Default::default(),
-            dead: BTreeMap::new(),
+            dead_letters: BTreeMap::new(),
             known: HashSet::new(),
             order: VecDeque::new(),
-            most: MOST_REMEMBERED.max(wanted_ids),
+            max_known: MAX_REMEMBERED.max(wanted_ids),
         }
     }
 
-    /// Whether this document was counted before.
-    pub(super) fn knows(&self, id: &str) -> bool {
+    /// Returns true if this document was counted before.
+    pub(super) fn contains(&self, id: &str) -> bool {
         self.known.contains(id)
     }
 
-    /// Counts a document that is not known.
-    pub(super) fn add(&mut self, id: &str, end: &MessageOutcome) {
-        match end {
+    /// Counts a document that was not counted before.
+    pub(super) fn add(&mut self, id: &str, outcome: &MessageOutcome) {
+        match outcome {
             MessageOutcome::Result(state) => {
                 let at = ResultState::ALL.iter().position(|known| known == state);
                 self.states[at.expect("ALL has every state")] += 1;
             }
-            MessageOutcome::Dead(kind) => *self.dead.entry(kind.clone()).or_default() += 1,
+            MessageOutcome::DeadLetter(kind) => {
+                *self.dead_letters.entry(kind.clone()).or_default() += 1
+            }
         }
-        if self.order.len() == self.most
+        if self.order.len() == self.max_known
             && let Some(oldest) = self.order.pop_front()
         {
             self.known.remove(&oldest);
@@ -61,17 +63,17 @@ impl ResultTally {
 
     /// Documents so far.
     pub(super) fn count(&self) -> u64 {
-        self.states.iter().chain(self.dead.values()).sum()
+        self.states.iter().chain(self.dead_letters.values()).sum()
     }
 
-    /// Whether as many have come as were wanted.
+    /// Returns true if as many have come as were wanted.
     pub(super) fn is_complete(&self) -> bool {
         self.wanted.is_some_and(|wanted| self.count() >= wanted)
     }
 
-    /// Whether every document so far has a result with pages.
-    pub(super) fn all_well(&self) -> bool {
-        self.of(ResultState::Failed) == 0 && self.dead.is_empty()
+    /// Returns true if every document so far has a result with pages.
+    pub(super) fn all_succeeded(&self) -> bool {
+        self.of(ResultState::Failed) == 0 && self.dead_letters.is_empty()
     }
 
     fn of(&self, wanted: ResultState) -> u64 {
@@ -84,7 +86,7 @@ impl ResultTally {
 
     /// `300 of 300: 289 done, 4 partial, 7 dead-lettered (3 encrypted, 4 no-such-object)`.
     pub(super) fn summary(&self) -> String {
-        let mut said = match (self.wanted, self.count()) {
+        let mut summary = match (self.wanted, self.count()) {
             (Some(wanted), count) => format!("{count} of {wanted}"),
             (None, 1) => "1 document".to_owned(),
             (None, count) => format!("{count} documents"),
@@ -95,19 +97,19 @@ impl ResultTally {
             .filter(|(_, count)| *count > 0)
             .map(|(state, count)| format!("{count} {state}"))
             .collect();
-        if !self.dead.is_empty() {
+        if !self.dead_letters.is_empty() {
             let kinds = self
-                .dead
+                .dead_letters
                 .iter()
                 .map(|(kind, count)| format!("{count} {kind}"));
             let kinds: Vec<String> = kinds.collect();
-            let count: u64 = self.dead.values().sum();
+            let count: u64 = self.dead_letters.values().sum();
             parts.push(format!("{count} dead-lettered ({})", kinds.join(", ")));
         }
         if !parts.is_empty() {
-            said += &format!(": {}", parts.join(", "));
+            summary += &format!(": {}", parts.join(", "));
         }
-        said
+        summary
     }
 }
 
@@ -116,7 +118,7 @@ mod tests {
     use super::*;
 
     fn dead(kind: &str) -> MessageOutcome {
-        MessageOutcome::Dead(kind.to_owned())
+        MessageOutcome::DeadLetter(kind.to_owned())
     }
 
     #[test]
@@ -125,23 +127,23 @@ mod tests {
         assert_eq!(tally.summary(), "0 of 5");
         tally.add("1", &MessageOutcome::Result(ResultState::Done));
         tally.add("2", &MessageOutcome::Result(ResultState::Partial));
-        assert!(tally.all_well() && !tally.is_complete());
+        assert!(tally.all_succeeded() && !tally.is_complete());
         tally.add("3", &dead("no-such-object"));
         tally.add("4", &dead("encrypted"));
         tally.add("5", &dead("encrypted"));
         let wanted = "5 of 5: 1 done, 1 partial, 3 dead-lettered (2 encrypted, 1 no-such-object)";
         assert_eq!(tally.summary(), wanted);
-        assert!(tally.is_complete() && !tally.all_well());
+        assert!(tally.is_complete() && !tally.all_succeeded());
     }
 
     #[test]
-    fn what_is_remembered_is_bounded() {
+    fn the_ids_that_are_remembered_are_bounded() {
         let mut tally = ResultTally::new(None);
-        tally.most = 2;
+        tally.max_known = 2;
         for id in ["1", "2", "3"] {
             tally.add(id, &MessageOutcome::Result(ResultState::Done));
         }
-        assert!(!tally.knows("1") && tally.knows("2") && tally.knows("3"));
+        assert!(!tally.contains("1") && tally.contains("2") && tally.contains("3"));
         assert_eq!(tally.summary(), "3 documents: 3 done");
     }
 }

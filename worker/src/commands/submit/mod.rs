@@ -1,15 +1,11 @@
-//! `recto submit`: documents to jobs in the queue. What is found goes on its way at once, so that memory does not
-//! grow with an archive.
+//! `recto submit`: queues a job for each document. A document that is found is submitted at once, so that memory does
+//! not grow with an archive.
 
 mod args;
-// From what a person names to single documents.
-mod inputs;
-// What all jobs of a run have in common, and one job of it.
-mod draft;
-// Copies of local files in the object store.
+mod job_queue;
+mod job_template;
+mod search;
 mod upload;
-// Jobs into their queue.
-mod queue;
 
 use std::{
     io::{self, Write as _},
@@ -25,29 +21,29 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     commands::EXIT_FAILED,
     os::signals::{self, EXIT_STOPPED},
-    os::terminal::one_line,
+    os::terminal::escape_controls,
     store::{ObjectStores, StoreUri},
 };
 pub(crate) use args::{NOTES, SubmitArgs};
-use draft::JobTemplate;
-use inputs::{DocumentSearch, FoundDocument, SearchItem};
-use queue::JobQueue;
+use job_queue::JobQueue;
+use job_template::JobTemplate;
+use search::{DocumentSearch, FoundDocument, SearchItem};
 use upload::FileUploader;
 
-/// Jobs on their way at once: a confirm takes milliseconds, a copy as long as it takes.
+/// Documents that are submitted at once: a confirm takes milliseconds, a copy as long as it takes.
 const JOBS_AT_ONCE: usize = 16;
 
-/// Inputs without a job that are kept to be named at the end; more are named as they come.
-const MOST_NAMED_AT_END: usize = 1000;
+/// Maximum errors that are held to be printed at the end; more are printed as they come.
+const MAX_ERRORS_AT_END: usize = 1000;
 
 /// Runs `recto submit`.
 ///
 /// # Errors
-/// What keeps every job from being queued.
+/// No job can be queued: the broker or the store cannot be used.
 pub(crate) fn run(arguments: &SubmitArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     let ended = runtime.block_on(submit(arguments));
-    // A thread that waits for standard input is not waited for.
+    // Without waiting for a thread that reads standard input.
     runtime.shutdown_background();
     ended
 }
@@ -59,9 +55,9 @@ async fn submit(arguments: &SubmitArgs) -> anyhow::Result<ExitCode> {
         .context("cannot listen for signals")?;
     let stores = Arc::new(ObjectStores::new(&arguments.store, None)?);
     let upload = arguments.upload_to.clone();
-    let way = SubmitPipeline {
-        draft: JobTemplate::new(arguments),
-        upload: upload.map(|to| FileUploader::new(Arc::clone(&stores), to)),
+    let pipeline = SubmitPipeline {
+        template: JobTemplate::new(arguments),
+        uploader: upload.map(|to| FileUploader::new(Arc::clone(&stores), to)),
         queue: match arguments.dry_run {
             true => None,
             false => Some(JobQueue::open(&arguments.broker).await?),
@@ -75,13 +71,13 @@ async fn submit(arguments: &SubmitArgs) -> anyhow::Result<ExitCode> {
     let documents = stream::unfold(found, async |mut found| Some((found.recv().await?, found)));
     let mut jobs = documents
         .take_until(stop.cancelled())
-        .map(|found| way.go(found))
+        .map(|found| pipeline.submit_one(found))
         .buffer_unordered(JOBS_AT_ONCE)
         .boxed();
     let mut report = SubmitReport::new(arguments);
     while let Some(job) = jobs.next().await {
         if report.add(job).is_err() {
-            // A reader that left wants no more lines. Jobs are queued all the same, and named where they are not.
+            // A reader that left wants no more lines. The other jobs are queued all the same, and errors are printed.
             report.reader_left = true;
             if arguments.dry_run {
                 return Ok(ExitCode::SUCCESS);
@@ -91,29 +87,29 @@ async fn submit(arguments: &SubmitArgs) -> anyhow::Result<ExitCode> {
     drop(jobs);
     let stopped = stop.is_cancelled();
     if !stopped && search.await.is_err() {
-        report.trouble("the search for documents broke off; report this as a bug".to_owned());
+        report.error("the search for documents panicked; report this as a bug".to_owned());
     }
-    let ended = report.end(way.queue.as_ref().map(JobQueue::name), stopped);
-    if let Some(queue) = way.queue {
+    let ended = report.finish(pipeline.queue.as_ref().map(JobQueue::name), stopped);
+    if let Some(queue) = pipeline.queue {
         queue.close().await;
     }
     Ok(ended)
 }
 
-/// What a document goes through.
+/// The steps of a document on its way to the queue.
 struct SubmitPipeline {
-    draft: JobTemplate,
-    upload: Option<FileUploader>,
-    /// None where nothing is to be queued.
+    template: JobTemplate,
+    uploader: Option<FileUploader>,
+    /// `None` for `--dry-run`.
     queue: Option<JobQueue>,
 }
 
 impl SubmitPipeline {
-    /// A document's way into the queue, or what a person has to know of it.
-    async fn go(&self, found: SearchItem) -> Result<Job, String> {
-        let document = found.map_err(|trouble| format!("{}: {}", trouble.input, trouble.reason))?;
-        let (at, etag) = self.settle(&document).await?;
-        let job = self.draft.job(&at, etag);
+    /// Queues a job for a document. The error is a line for a person.
+    async fn submit_one(&self, found: SearchItem) -> Result<Job, String> {
+        let document = found.map_err(|error| format!("{}: {}", error.input, error.reason))?;
+        let (at, etag) = self.locate(&document).await?;
+        let job = self.template.job(&at, etag);
         if let Some(queue) = &self.queue {
             let sent = queue.send(&job).await;
             sent.map_err(|error| format!("{at}: job {} is {error}", job.id))?;
@@ -121,31 +117,31 @@ impl SubmitPipeline {
         Ok(job)
     }
 
-    /// Where workers find the document: its copy, if it is to have one.
-    async fn settle(&self, document: &FoundDocument) -> Result<(StoreUri, Option<String>), String> {
+    /// The URI that workers read the document from, which is that of its copy if it is to have one, and its ETag.
+    async fn locate(&self, document: &FoundDocument) -> Result<(StoreUri, Option<String>), String> {
         let at = &document.location;
-        let (Some(upload), StoreUri::File { path }) = (&self.upload, at) else {
+        let (Some(uploader), StoreUri::File { path }) = (&self.uploader, at) else {
             return Ok((at.clone(), document.etag.clone()));
         };
         let Some(file) = &document.file else {
             return Err(format!("{path}: no such file on this machine to copy"));
         };
         let named = |error| format!("{path}: {error}");
-        let place = upload.place(file).map_err(named)?;
+        let target = uploader.target(file).map_err(named)?;
         let etag = match self.queue.is_some() {
-            true => upload.copy(file, &place).await.map_err(named)?,
+            true => uploader.copy(file, &target).await.map_err(named)?,
             false => None,
         };
-        Ok((place, etag))
+        Ok((target, etag))
     }
 }
 
-/// What became of the inputs so far.
+/// The outcome of the inputs so far.
 struct SubmitReport<'a> {
     arguments: &'a SubmitArgs,
     queued: u64,
     not_queued: u64,
-    troubles: Vec<String>,
+    errors: Vec<String>,
     reader_left: bool,
 }
 
@@ -155,7 +151,7 @@ impl<'a> SubmitReport<'a> {
             arguments,
             queued: 0,
             not_queued: 0,
-            troubles: Vec::new(),
+            errors: Vec::new(),
             reader_left: false,
         }
     }
@@ -164,8 +160,8 @@ impl<'a> SubmitReport<'a> {
     fn add(&mut self, job: Result<Job, String>) -> io::Result<()> {
         let job = match job {
             Ok(job) => job,
-            Err(trouble) => {
-                self.trouble(trouble);
+            Err(error) => {
+                self.error(error);
                 return Ok(());
             }
         };
@@ -174,48 +170,48 @@ impl<'a> SubmitReport<'a> {
             return Ok(());
         }
         let line = match self.arguments.dry_run || self.arguments.json {
-            true => draft::shown(&job),
-            false => format!("{}  {}", job.id, one_line(&job.source.uri)),
+            true => job_template::redacted_json(&job),
+            false => format!("{}  {}", job.id, escape_controls(&job.source.uri)),
         };
         let mut out = io::stdout().lock();
         writeln!(out, "{line}")?;
         out.flush()
     }
 
-    fn trouble(&mut self, trouble: String) {
+    fn error(&mut self, error: String) {
         self.not_queued += 1;
-        if self.troubles.len() < MOST_NAMED_AT_END {
-            self.troubles.push(trouble);
+        if self.errors.len() < MAX_ERRORS_AT_END {
+            self.errors.push(error);
         } else {
-            eprintln!("recto: {}", one_line(&trouble));
+            eprintln!("recto: {}", escape_controls(&error));
         }
     }
 
-    /// Says what it came to.
-    fn end(&self, queue: Option<&str>, stopped: bool) -> ExitCode {
-        for trouble in &self.troubles {
-            eprintln!("recto: {}", one_line(trouble));
+    /// Prints the errors and the summary.
+    fn finish(&self, queue: Option<&str>, stopped: bool) -> ExitCode {
+        for error in &self.errors {
+            eprintln!("recto: {}", escape_controls(error));
         }
         let jobs = match self.queued {
             1 => "1 job".to_owned(),
             count => format!("{count} jobs"),
         };
-        let mut said = match queue {
+        let mut summary = match queue {
             Some(queue) => format!("{jobs} queued in {queue}"),
             None => format!("{jobs} would be queued in {}", self.arguments.broker.queue),
         };
         if let Some(batch) = &self.arguments.batch {
-            said += &format!(", batch {batch}");
+            summary += &format!(", batch {batch}");
         }
         match self.not_queued {
             0 => {}
-            1 => said += "; 1 input is not, named above",
-            count => said += &format!("; {count} inputs are not, each named above"),
+            1 => summary += "; 1 input is not, named above",
+            count => summary += &format!("; {count} inputs are not, each named above"),
         }
         if stopped {
-            said += "; stopped before the end of the inputs";
+            summary += "; stopped before the end of the inputs";
         }
-        eprintln!("{said}");
+        eprintln!("{summary}");
         match (stopped, self.not_queued) {
             (true, _) => ExitCode::from(EXIT_STOPPED),
             (false, 0) => ExitCode::SUCCESS,

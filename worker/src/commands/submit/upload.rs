@@ -1,4 +1,4 @@
-//! Copies of local files in the object store, for workers that do not see the files.
+//! Upload of local files to the object store, for workers that do not see the files.
 
 use std::{
     collections::HashSet,
@@ -8,13 +8,13 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use super::inputs::LocalFile;
+use super::search::LocalFile;
 use crate::{
     document::media_type::media_type,
     store::{ObjectStore as _, ObjectStores, PutOutcome, StoreError, StoreUri, WriteCondition},
 };
 
-/// Where local files are copied to.
+/// Copies local files to the object store.
 pub(super) struct FileUploader {
     stores: Arc<ObjectStores>,
     to: StoreUri,
@@ -22,15 +22,15 @@ pub(super) struct FileUploader {
     taken: Mutex<HashSet<[u8; 16]>>,
 }
 
-/// Why a file has no copy.
+/// A file could not be copied.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum UploadError {
-    /// Its place was given to another file.
+    /// Its key belongs to another file.
     #[error(
         "another input of this run is copied to {0}; submit it by itself, to another --upload-to"
     )]
     Taken(StoreUri),
-    /// Its name makes no key.
+    /// Its name cannot be a key.
     #[error("cannot be copied under the name {0:?}; rename it")]
     Name(String),
     /// The store failed.
@@ -47,9 +47,9 @@ impl FileUploader {
         }
     }
 
-    /// Where the copy of a file is to be. No two files get the same place.
-    pub(super) fn place(&self, file: &LocalFile) -> Result<StoreUri, UploadError> {
-        let place = self
+    /// The URI of a file's copy. No two files get the same one.
+    pub(super) fn target(&self, file: &LocalFile) -> Result<StoreUri, UploadError> {
+        let target = self
             .to
             .join(&file.name)
             .map_err(|_| UploadError::Name(file.name.clone()))?;
@@ -57,8 +57,8 @@ impl FileUploader {
         hash.copy_from_slice(&Sha256::digest(&file.name)[..16]);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         match taken.insert(hash) {
-            true => Ok(place),
-            false => Err(UploadError::Taken(place)),
+            true => Ok(target),
+            false => Err(UploadError::Taken(target)),
         }
     }
 
@@ -66,16 +66,16 @@ impl FileUploader {
     pub(super) async fn copy(
         &self,
         file: &LocalFile,
-        place: &StoreUri,
+        target: &StoreUri,
     ) -> Result<Option<String>, UploadError> {
-        let kind = media_type(Path::new(&file.name));
+        let content_type = media_type(Path::new(&file.name));
         match self
             .stores
-            .put(place, &file.path, kind, WriteCondition::Always)
+            .put(target, &file.path, content_type, WriteCondition::Always)
             .await?
         {
             PutOutcome::Written { etag } => Ok(etag),
-            PutOutcome::AlreadyThere => Ok(None),
+            PutOutcome::AlreadyExists => Ok(None),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What goes on beside the jobs: looks at the store and the disk, and what a scrape shows.
+//! Health probes beside the jobs: looks at the store and the disk, and the values of a scrape.
 
 use std::{
     sync::Arc,
@@ -81,7 +81,7 @@ pub(super) async fn watch(
                 let works = parts.metrics.jobs_in_flight() > 0;
                 if worked && !works {
                     // It may take some milliseconds, which the runtime's threads do not have.
-                    let _ = tokio::task::spawn_blocking(allocator::give_back).await;
+                    let _ = tokio::task::spawn_blocking(allocator::trim).await;
                 }
                 worked = works;
             }
@@ -97,7 +97,7 @@ pub(super) async fn watch(
     }
 }
 
-/// What `/metrics` shows.
+/// The values of `/metrics`.
 pub(super) fn scrape(parts: &Arc<JobContext>, health: &Arc<WorkerHealth>) -> ScrapeFn {
     let (parts, health) = (Arc::clone(parts), Arc::clone(health));
     Arc::new(move || {

@@ -28,7 +28,7 @@ impl PageRecordFile {
 
 impl ResultWriter for PageRecordFile {
     fn page(&mut self, page: &PageResult) -> io::Result<()> {
-        let mut record = serde_json::to_vec(&page.record)?;
+        let mut record = serde_json::to_vec(&page.record())?;
         record.push(b'\n');
         self.0.write_all(&record)
     }

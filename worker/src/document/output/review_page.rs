@@ -23,7 +23,7 @@ pub(super) const REVIEW_PAGE: OutputFormat = OutputFormat {
 
 /// The review page while it is written.
 struct ReviewPage {
-    /// Taken when the page count is known, which stands in the head of the review page.
+    /// Taken when the page count is known, which is in the head of the review page.
     file: Option<OutputFile>,
     writer: Option<ReviewWriter<'static, OutputFile>>,
     title: String,

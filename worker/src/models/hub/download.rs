@@ -37,7 +37,7 @@ const NEWS: usize = 64;
 /// Digits of a SHA-256: what the hub calls large files by.
 const SHA256_DIGITS: usize = 64;
 
-/// What happens on the download's thread.
+/// An event of the download's thread.
 enum DownloadEvent {
     /// A file of so many bytes begins.
     File(String, u64),
@@ -150,7 +150,7 @@ fn one(
     .context(file.to_owned())
 }
 
-/// Whether a file is what its name in the cache says; one that is not is removed.
+/// Returns true if a file is what its name in the cache says; one that is not is removed.
 fn checked(path: &Path) -> anyhow::Result<()> {
     let blob = fs::canonicalize(path)?;
     let named = blob
@@ -186,7 +186,7 @@ impl Progress for DownloadProgress {
     }
 }
 
-/// What is to be seen of it.
+/// The display of it.
 struct DownloadDisplay {
     tell: ProgressReporter,
     /// The file that is coming.

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::is_word;
 
-/// What the network looks like; every checkpoint has it.
+/// The network's configuration; every checkpoint has it.
 pub(super) const CONFIG: &str = "config.json";
 
 /// Taken where they are there; they are small.
@@ -31,7 +31,7 @@ const TOKENIZERS: [&str; 2] = ["tokenizer.json", "qwen.tiktoken"];
 /// The weights in one file.
 const WEIGHTS: &str = "model.safetensors";
 
-/// Which file has which tensor, where the weights are in several.
+/// Which file has which tensor, if the weights are in several.
 const INDEX: &str = "model.safetensors.index.json";
 
 /// All of it, in words.
@@ -45,7 +45,7 @@ const LARGEST_INDEX_BYTES: u64 = 16 << 20;
 /// Files that hold weights; the largest model has a few.
 const MOST_SHARDS: usize = 1000;
 
-/// Whether all files that a checkpoint needs are in the folder.
+/// Returns true if all files that a checkpoint needs are in the folder.
 pub(super) fn complete(folder: &Path) -> bool {
     let there = |name: &str| folder.join(name).is_file();
     let weights = || {

@@ -18,22 +18,22 @@ use std::{
 use anyhow::Context;
 use hf_hub::{Cache, CacheRepo, Repo, RepoType};
 
-/// Where the hub is unless something else is said.
+/// The hub's default address.
 const ENDPOINT: &str = "https://huggingface.co";
 
 /// The branch meant where no revision is given.
 const MAIN: &str = "main";
 
-/// Where a checkpoint lies.
+/// The folder and name of a checkpoint.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Checkpoint {
     /// The folder with its files.
     pub(crate) folder: PathBuf,
-    /// What it is called, where the folder's name does not say it.
+    /// Its name, if the folder's name is another.
     pub(crate) name: Option<String>,
 }
 
-/// Who hears of a download.
+/// The receiver of a download's progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProgressReporter {
     /// Nobody.
@@ -94,7 +94,7 @@ impl FromStr for ModelId {
     }
 }
 
-/// Whether this is a harmless part of a path, as names of the hub are.
+/// Returns true if this is a harmless part of a path, as names of the hub are.
 fn is_word(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     (1..=200).contains(&text.len()) && !text.starts_with('.') && text.chars().all(plain)
@@ -161,7 +161,7 @@ impl HubClient {
         self.cache.repo(repo(id, revision))
     }
 
-    /// Why there is no model, and what a person does who cannot download here.
+    /// The reason why there is no model, and the way for a person who cannot download here.
     fn by_hand(&self, id: &ModelId, error: &anyhow::Error) -> anyhow::Error {
         let mut why = String::new();
         for cause in error.chain().map(ToString::to_string) {

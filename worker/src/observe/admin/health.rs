@@ -1,4 +1,4 @@
-//! What is usable, and whether the worker lives: said by those who know, shown by `/readyz` and `/healthz`.
+//! Health of the worker and its components: told by those who know, shown by `/readyz` and `/healthz`.
 
 use std::{
     fmt::Write,
@@ -9,7 +9,7 @@ use std::{
 /// Longest reason that is shown, in characters.
 const REASON: usize = 300;
 
-/// What a worker needs to take jobs.
+/// A component that a worker needs to take jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HealthComponent {
     /// RabbitMQ.
@@ -18,7 +18,7 @@ pub(crate) enum HealthComponent {
     Store,
     /// The OCR engine.
     Engine,
-    /// The work folder and its disk.
+    /// The scratch directory and its disk.
     Disk,
 }
 
@@ -60,7 +60,7 @@ impl WorkerHealth {
 
     /// Says that a part is usable, or why not. The reason is shown to anybody: no secrets.
     pub(crate) fn set(&self, part: HealthComponent, state: Result<(), String>) {
-        self.state().parts[part as usize] = state.map_err(|reason| one_line(&reason));
+        self.state().parts[part as usize] = state.map_err(|reason| escape_controls(&reason));
     }
 
     /// From now on the worker takes no jobs and is not ready.
@@ -73,7 +73,7 @@ impl WorkerHealth {
         self.state().beat = Instant::now();
     }
 
-    /// Whether the worker takes jobs.
+    /// Returns true if the worker takes jobs.
     pub(crate) fn ready(&self) -> bool {
         let state = self.state();
         !state.draining && state.parts.iter().all(Result::is_ok)
@@ -96,7 +96,7 @@ impl WorkerHealth {
         report
     }
 
-    /// Whether the worker's loop still goes round.
+    /// Returns true if the worker's loop still goes round.
     pub(crate) fn alive(&self) -> Result<(), String> {
         self.alive_at(Instant::now())
     }
@@ -119,7 +119,7 @@ impl WorkerHealth {
     }
 }
 
-fn one_line(reason: &str) -> String {
+fn escape_controls(reason: &str) -> String {
     let clean = |letter: char| if letter.is_control() { ' ' } else { letter };
     reason.chars().map(clean).take(REASON).collect()
 }

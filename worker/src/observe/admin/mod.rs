@@ -25,7 +25,7 @@ use listener::BoundedListener;
 /// Longest time of one connection: an answer is a few kilobytes.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Most connections at once: Prometheus, the probes of an orchestrator and some people.
+/// Maximum connections at once: Prometheus, the probes of an orchestrator and some people.
 const CONNECTIONS: usize = 64;
 
 const PATHS: &str = "\
@@ -34,7 +34,7 @@ const PATHS: &str = "\
 /readyz   200 while broker, store, engine and disk are usable
 ";
 
-/// Where the admin port is, if there is to be one.
+/// The admin port's address, if there is to be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AdminAddress(pub(crate) Option<SocketAddr>);
 
@@ -80,7 +80,7 @@ impl AdminServer {
         Ok(Self { listener, address })
     }
 
-    /// Where it listens; tells the port where 0 was asked for.
+    /// The address at which it listens; tells the port if 0 was asked for.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }

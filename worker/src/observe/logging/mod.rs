@@ -67,7 +67,7 @@ fn filter(text: &str) -> Result<EnvFilter, String> {
     })
 }
 
-/// Only a terminal gets colours, and not where the user wants none (<https://no-color.org>).
+/// Only a terminal gets colors, and not where the user wants none (<https://no-color.org>).
 fn colours() -> bool {
     io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

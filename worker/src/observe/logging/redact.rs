@@ -1,6 +1,6 @@
 //! URIs without what must not be seen.
 
-/// What stands for a part that was taken out.
+/// The text in place of a part that was taken out.
 const HIDDEN: &str = "***";
 
 /// A URI as it may be logged: without password, query and fragment, which carry credentials and signatures.

@@ -23,7 +23,7 @@ impl Write for Lines {
     }
 }
 
-/// What is logged while `told` runs.
+/// The log written while `told` runs.
 fn logged(format: LogFormat, filter_text: &str, colours: bool, told: impl FnOnce()) -> String {
     let lines = Lines::default();
     let writer = lines.clone();

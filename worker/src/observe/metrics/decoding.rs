@@ -1,4 +1,4 @@
-//! What an engine with a decoder counts: tokens, batches, and the attempts that pages took.
+//! Metrics of an engine with a decoder: tokens, batches, and the attempts that pages took.
 
 use prometheus::{IntCounter, Registry, Result};
 use recto_pipeline::engine::DecodeUsage;
@@ -9,7 +9,7 @@ use super::{
     labels::{AttemptMethod, MetricLabel, RejectionReason},
 };
 
-/// The decoder's series; they stay at zero where the engine has none.
+/// The decoder's series; they stay at zero if the engine has none.
 pub(super) struct DecodingMetrics {
     steps: IntCounter,
     rows: IntCounter,
@@ -55,7 +55,7 @@ impl DecodingMetrics {
         })
     }
 
-    /// What the decoder has done so far; to be told at each scrape.
+    /// Takes over the decoder's counters; to be called at each scrape.
     pub(super) fn observe(&self, usage: &DecodeUsage) {
         for (count, total) in [
             (&self.steps, usage.steps),
@@ -68,7 +68,7 @@ impl DecodingMetrics {
         }
     }
 
-    /// What reading a page took.
+    /// Counts the reading of a page.
     pub(super) fn page(&self, decoding: &DecodingReport) {
         if decoding.attempts.is_empty() {
             let only = match decoding.pages_in_pass {

@@ -11,7 +11,7 @@ pub(crate) trait MetricLabel: Copy + 'static {
     const VALUES: &'static [&'static str];
     /// The variants, in the same order.
     const ALL: &'static [Self];
-    /// Where this value stands in [`MetricLabel::VALUES`].
+    /// The index of this value in [`MetricLabel::VALUES`].
     fn index(self) -> usize;
 
     /// The value as it is written.
@@ -49,9 +49,9 @@ macro_rules! label {
 }
 
 label! {
-    /// What the time goes into; the first four once a document, the last three once a page.
+    /// The stages that time is measured of; the first four once a document, the last three once a page.
     JobStage, "stage" {
-        /// From the store into the work folder.
+        /// From the store into the scratch directory.
         Fetch = "fetch",
         /// From opening the document to its last page.
         Read = "read",
@@ -69,7 +69,7 @@ label! {
 }
 
 label! {
-    /// How a document ended.
+    /// The outcome of a document.
     DocumentEnd, "state" {
         /// Every page has a result.
         Done = "done",
@@ -94,7 +94,7 @@ impl From<ResultState> for DocumentEnd {
 }
 
 label! {
-    /// How a page ended.
+    /// The outcome of a page.
     PageEnd, "outcome" {
         /// Read by the engine.
         Ok = "ok",
@@ -121,7 +121,7 @@ impl From<PageOutcome> for PageEnd {
 }
 
 label! {
-    /// How a page was read in one attempt.
+    /// The method of one attempt at a page.
     AttemptMethod, "way" {
         /// Together with others.
         Pass = "pass",
@@ -139,11 +139,11 @@ label! {
 }
 
 label! {
-    /// Why an attempt's text was not kept.
+    /// The reason why an attempt's text was not kept.
     RejectionReason, "reason" {
         /// It repeated itself.
         Repetition = "repetition",
-        /// It lacks words that stand on the page.
+        /// It lacks words that are on the page.
         TooFewWords = "too-few-words",
         /// It did not come to its end within the most tokens.
         Length = "length",
@@ -165,7 +165,7 @@ label! {
 }
 
 label! {
-    /// What a worker is connected to and connects to again.
+    /// A peer that a worker is connected to and connects to again.
     ReconnectPeer, "peer" {
         /// RabbitMQ.
         Broker = "broker",
@@ -173,7 +173,7 @@ label! {
 }
 
 label! {
-    /// What the broker said of a published message.
+    /// The broker's answer to a published message.
     ConfirmOutcome, "outcome" {
         /// It has it.
         Confirmed = "confirmed",

@@ -1,6 +1,6 @@
-//! What a worker counts and measures, for Prometheus. Only this module knows the metrics' names.
+//! A worker's metrics, for Prometheus. Only this module knows their names.
 //!
-//! Callers say what happened in their own terms. Label values come from closed sets and all stand at zero from the
+//! Callers say what happened in their own terms. Label values come from closed sets and all are at zero from the
 //! start, so that a rate is right from the first event on and an alert never waits for a series to appear.
 
 // The closed sets of label values.
@@ -34,7 +34,7 @@ const SECONDS: [f64; 17] = [
     1800.0, 3600.0,
 ];
 
-/// What a kind is counted as that was not named at the start.
+/// The label of a kind that was not named at the start.
 const OTHER: &str = "other";
 
 /// The verdicts that have a counter of their own.
@@ -44,7 +44,7 @@ const DEAD_LETTER: &str = "dead-letter";
 /// Verdicts on a job, and for each the kinds it may have.
 pub(crate) type DispositionKinds<'a> = [(&'static str, &'a [&'static str])];
 
-/// What runs here.
+/// The build that runs here.
 #[derive(Clone, Debug)]
 pub(crate) struct BuildInfo<'a> {
     /// Version of this program.
@@ -72,7 +72,7 @@ pub(crate) struct Metrics {
     bytes: MetricFamily<TransferDirection, IntCounter>,
     engine_lanes: IntGauge,
     engine_busy_seconds: Counter,
-    /// How much of the engine's time is in the counter. Held while any of the engine's counters is raised.
+    /// The engine's time that is in the counter. Held while any of the engine's counters is raised.
     engine_busy: Mutex<Duration>,
     decoding: DecodingMetrics,
     reconnects: MetricFamily<ReconnectPeer, IntCounter>,
@@ -222,12 +222,12 @@ impl Metrics {
         self.jobs_in_flight.get()
     }
 
-    /// Most jobs at once.
+    /// Maximum jobs at once.
     pub(crate) fn permits(&self, jobs: usize) {
         self.jobs_permits.set(whole(jobs as u64));
     }
 
-    /// Whether the worker is ready, as `/readyz` says it.
+    /// Returns true if the worker is ready, as `/readyz` says it.
     pub(crate) fn ready(&self, ready: bool) {
         self.ready.set(ready.into());
     }
@@ -277,7 +277,7 @@ impl Metrics {
         self.bytes.of(direction).inc_by(bytes);
     }
 
-    /// What the engine has done so far; to be told at each scrape.
+    /// Takes over the engine's counters; to be called at each scrape.
     pub(crate) fn observe_engine(&self, usage: EngineUsage) {
         self.engine_lanes.set(usage.lanes.into());
         let mut counted = self
@@ -298,7 +298,7 @@ impl Metrics {
         self.reconnects.of(peer).inc();
     }
 
-    /// What the broker said of a published message, so long after it.
+    /// Counts the broker's answer to a published message, so long after it.
     pub(crate) fn confirm(&self, outcome: ConfirmOutcome, took: Duration) {
         self.confirms.of(outcome).inc();
         self.confirm_seconds.observe(took.as_secs_f64());
@@ -309,7 +309,7 @@ impl Metrics {
         self.stale_settlements.inc();
     }
 
-    /// How full the work folder is; to be told at each scrape.
+    /// Sets the use of the scratch directory; to be called at each scrape.
     pub(crate) fn work(&self, used_bytes: u64, limit_bytes: u64) {
         self.work_bytes.set(whole(used_bytes));
         self.work_limit_bytes.set(whole(limit_bytes));

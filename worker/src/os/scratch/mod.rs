@@ -1,12 +1,11 @@
-//! The work folder: where documents and results lie while a job runs, with a cap on its bytes.
+//! Scratch directory: the place of documents and results while a job runs, with a limit on its bytes.
 //!
-//! Each worker has a folder of its own under a base that several may share, and holds a lock in it while it lives.
-//! So a worker that starts can tell the folders of dead ones from those in use, and removes the dead ones'. All calls
+//! Each worker has a directory of its own below a base that several may share, and holds a lock in it while it lives.
+//! So a worker that starts can tell the directories of dead workers from those in use, and removes them. All calls
 //! here touch the disk: async code makes them on a blocking thread.
 
 pub(crate) mod config;
-// Folders with a lock: made, found and removed.
-mod locked;
+mod lockfile;
 
 use std::{
     error::Error,
@@ -20,14 +19,14 @@ use std::{
 
 use rustix::fs::statvfs;
 
-use locked::LockedDir;
+use lockfile::LockedDir;
 
-/// Why there is no room. All of it passes: the job is tried again.
+/// The scratch directory cannot take more. All of it is transient: the job is tried again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ScratchError {
-    /// The worker's own cap.
+    /// The worker's own limit.
     #[error(
-        "the work folder is full: {wanted_bytes} bytes wanted, {used_bytes} of {limit_bytes} in use; \
+        "the scratch directory is full: {wanted_bytes} bytes wanted, {used_bytes} of {limit_bytes} in use; \
          raise --scratch-size or run fewer jobs at once"
     )]
     Full {
@@ -35,10 +34,10 @@ pub(crate) enum ScratchError {
         wanted_bytes: u64,
         /// Bytes in use by jobs.
         used_bytes: u64,
-        /// The cap.
+        /// The limit.
         limit_bytes: u64,
     },
-    /// The disk has less than the cap allows.
+    /// The disk has less than the limit allows.
     #[error(
         "the disk of {} is full: {wanted_bytes} bytes wanted, {free_bytes} free; \
          free some or set --scratch-dir to another disk", path.display()
@@ -48,15 +47,15 @@ pub(crate) enum ScratchError {
         wanted_bytes: u64,
         /// Bytes that are free.
         free_bytes: u64,
-        /// The work folder.
+        /// The scratch directory.
         path: PathBuf,
     },
-    /// The work folder cannot be used.
-    #[error("cannot use the work folder {}: {error}; look at its disk and permissions or set --scratch-dir", path.display())]
+    /// The scratch directory cannot be used.
+    #[error("cannot use the scratch directory {}: {error}; check its disk and permissions or set --scratch-dir", path.display())]
     Io {
-        /// The folder.
+        /// The directory.
         path: PathBuf,
-        /// What the system says.
+        /// The system's reason.
         error: io::Error,
     },
 }
@@ -71,10 +70,10 @@ impl From<ScratchError> for io::Error {
     }
 }
 
-/// A worker's own folder. Removed, with everything in it, when dropped.
+/// A worker's own directory. Removed, with everything in it, when dropped.
 #[derive(Debug)]
 pub(crate) struct ScratchDir {
-    folder: LockedDir,
+    dir: LockedDir,
     bytes: Arc<ByteBudget>,
     jobs: AtomicU64,
 }
@@ -87,16 +86,16 @@ struct ByteBudget {
 }
 
 impl ScratchDir {
-    /// Removes what dead workers left in `base`, then makes a folder there that may take `limit_bytes`.
+    /// Removes what dead workers left in `base`, then creates a directory there that may take `limit_bytes`.
     pub(crate) fn open(base: &Path, limit_bytes: u64) -> Result<Self, ScratchError> {
         let wrong = |error| ScratchError::Io {
             path: base.to_owned(),
             error,
         };
         fs::create_dir_all(base).map_err(wrong)?;
-        locked::remove_leftovers(base).map_err(wrong)?;
+        lockfile::remove_leftovers(base).map_err(wrong)?;
         Ok(Self {
-            folder: LockedDir::create(base).map_err(wrong)?,
+            dir: LockedDir::create(base).map_err(wrong)?,
             bytes: Arc::new(ByteBudget {
                 used: AtomicU64::new(0),
                 limit: limit_bytes,
@@ -105,14 +104,14 @@ impl ScratchDir {
         })
     }
 
-    /// Where it is.
+    /// Its path.
     pub(crate) fn path(&self) -> &Path {
-        self.folder.path()
+        self.dir.path()
     }
 
-    /// Removes the folder, with everything in it. Whoever still works in it fails.
+    /// Removes the directory, with everything in it. Whoever still works in it fails.
     pub(crate) fn remove(&self) {
-        self.folder.remove();
+        self.dir.remove();
     }
 
     /// Bytes that jobs have reserved.
@@ -120,18 +119,18 @@ impl ScratchDir {
         self.bytes.used.load(Ordering::Relaxed)
     }
 
-    /// Most bytes that jobs may reserve.
+    /// Maximum bytes that jobs may reserve.
     pub(crate) fn limit_bytes(&self) -> u64 {
         self.bytes.limit
     }
 
-    /// Whether `wanted_bytes` more could be reserved and would fit on the disk: what readiness asks.
+    /// Checks that `wanted_bytes` more could be reserved and would fit on the disk; readiness asks this.
     pub(crate) fn check(&self, wanted_bytes: u64) -> Result<(), ScratchError> {
         self.check_disk(wanted_bytes)?;
         self.reserve(wanted_bytes).map(drop)
     }
 
-    /// Sets `bytes` of the cap aside. The disk is not asked: see [`ScratchDir::check_disk`].
+    /// Reserves `bytes` of the limit. The disk is not asked: see [`ScratchDir::check_disk`].
     pub(crate) fn reserve(&self, bytes: u64) -> Result<ByteReservation, ScratchError> {
         let mut reservation = ByteReservation {
             of: Arc::clone(&self.bytes),
@@ -141,13 +140,13 @@ impl ScratchDir {
         Ok(reservation)
     }
 
-    /// Makes a folder for one job with `bytes` of the cap. Its name is a number: nothing of a job gets into a path.
-    pub(crate) fn job_folder(&self, bytes: u64) -> Result<JobDir, ScratchError> {
+    /// Creates a directory for one job with `bytes` of the limit. Its name is a number: nothing of a job gets into a path.
+    pub(crate) fn job_dir(&self, bytes: u64) -> Result<JobDir, ScratchError> {
         self.check_disk(bytes)?;
         let reservation = self.reserve(bytes)?;
         let number = self.jobs.fetch_add(1, Ordering::Relaxed);
         let path = self.path().join(format!("job-{number}"));
-        locked::create_private(&path).map_err(|error| match is_disk_full(&error) {
+        lockfile::create_private(&path).map_err(|error| match is_disk_full(&error) {
             true => ScratchError::Disk {
                 wanted_bytes: bytes,
                 free_bytes: 0,
@@ -161,7 +160,7 @@ impl ScratchDir {
         Ok(JobDir { path, reservation })
     }
 
-    /// Whether the disk has `wanted_bytes` free for this user.
+    /// Checks that the disk has `wanted_bytes` free for this user.
     pub(crate) fn check_disk(&self, wanted_bytes: u64) -> Result<(), ScratchError> {
         let disk = statvfs(self.path()).map_err(|error| ScratchError::Io {
             path: self.path().to_owned(),
@@ -179,7 +178,7 @@ impl ScratchDir {
     }
 }
 
-/// A share of the work folder's bytes. Given back when dropped.
+/// A share of the scratch directory's bytes. Released when dropped.
 #[derive(Debug)]
 pub(crate) struct ByteReservation {
     of: Arc<ByteBudget>,
@@ -187,7 +186,7 @@ pub(crate) struct ByteReservation {
 }
 
 impl ByteReservation {
-    /// Takes `more_bytes`, or leaves everything as it was.
+    /// Reserves `more_bytes`, or leaves everything as it was.
     pub(crate) fn grow(&mut self, more_bytes: u64) -> Result<(), ScratchError> {
         let limit_bytes = self.of.limit;
         self.of
@@ -212,16 +211,16 @@ impl Drop for ByteReservation {
     }
 }
 
-/// One job's folder. Removed, and its bytes given back, when dropped.
+/// One job's directory. Removed, and its bytes released, when dropped.
 #[derive(Debug)]
 pub(crate) struct JobDir {
     path: PathBuf,
-    /// The bytes it may take; to be grown before more is written.
+    /// The bytes that it may take.
     pub(crate) reservation: ByteReservation,
 }
 
 impl JobDir {
-    /// Where it is.
+    /// Its path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -229,17 +228,17 @@ impl JobDir {
 
 impl Drop for JobDir {
     fn drop(&mut self) {
-        locked::remove(&self.path);
+        lockfile::remove(&self.path);
     }
 }
 
-/// Whether an error says that there is no room: on the disk, in the user's share or in a file.
+/// Returns true if an error says that there is no room: on the disk, in the user's quota or in a file.
 pub(crate) fn is_disk_full(error: &io::Error) -> bool {
     let full = matches!(
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge
     );
-    // A writer on the way may have put the system's error into one of its own.
+    // A writer in between may have wrapped the system's error.
     full || error.get_ref().is_some_and(|inner| {
         let mut inner: Option<&(dyn Error + 'static)> = Some(inner);
         while let Some(error) = inner {

@@ -22,7 +22,7 @@ fn names(base: &Path) -> Vec<String> {
 fn everything_goes_with_the_worker_and_a_jobs_folder_with_the_job() {
     let base = tempfile::tempdir().unwrap();
     let work = ScratchDir::open(base.path(), 1000).unwrap();
-    let (mut first, second) = (work.job_folder(10).unwrap(), work.job_folder(20).unwrap());
+    let (mut first, second) = (work.job_dir(10).unwrap(), work.job_dir(20).unwrap());
     fs::write(first.path().join("document"), "bytes").unwrap();
     fs::write(second.path().join("document"), "bytes").unwrap();
     assert_eq!(work.used_bytes(), 30);
@@ -42,7 +42,7 @@ fn only_this_user_can_look_into_the_folders() {
     use std::os::unix::fs::PermissionsExt;
     let base = tempfile::tempdir().unwrap();
     let work = ScratchDir::open(base.path(), 1000).unwrap();
-    let job = work.job_folder(0).unwrap();
+    let job = work.job_dir(0).unwrap();
     for path in [work.path(), job.path()] {
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o077, 0);
     }
@@ -66,10 +66,7 @@ fn the_cap_holds_and_what_is_given_back_can_be_had_again() {
         work.reserve(u64::MAX),
         Err(ScratchError::Full { .. })
     ));
-    assert!(matches!(
-        work.job_folder(11),
-        Err(ScratchError::Full { .. })
-    ));
+    assert!(matches!(work.job_dir(11), Err(ScratchError::Full { .. })));
     assert!(matches!(work.check(11), Err(ScratchError::Full { .. })));
     assert_eq!((work.used_bytes(), work.limit_bytes()), (90, 100));
     drop(first);
@@ -81,7 +78,7 @@ fn the_cap_holds_and_what_is_given_back_can_be_had_again() {
 fn a_cap_above_the_disk_does_not_hide_that_the_disk_is_full() {
     let base = tempfile::tempdir().unwrap();
     let work = ScratchDir::open(base.path(), u64::MAX).unwrap();
-    let error = work.job_folder(u64::MAX).unwrap_err();
+    let error = work.job_dir(u64::MAX).unwrap_err();
     assert!(matches!(error, ScratchError::Disk { .. }), "{error}");
     assert!(error.to_string().contains("--scratch-dir"), "{error}");
     assert_eq!(work.used_bytes(), 0);
@@ -107,7 +104,7 @@ fn leftovers_of_dead_workers_are_removed_at_start() {
 fn a_living_workers_folder_stays() {
     let base = tempfile::tempdir().unwrap();
     let living = ScratchDir::open(base.path(), 1000).unwrap();
-    let job = living.job_folder(0).unwrap();
+    let job = living.job_dir(0).unwrap();
     let other = ScratchDir::open(base.path(), 1000).unwrap();
     assert!(job.path().exists());
     assert_ne!(living.path(), other.path());

@@ -1,4 +1,4 @@
-//! GET to a file or to memory, taken up again where it broke.
+//! GET to a file or to memory, resumed where the stream broke.
 
 use std::{io, path::Path};
 
@@ -10,15 +10,15 @@ use tokio::{
 };
 
 use super::super::{
-    ErrorCause, ObjectMetadata, ObjectVersion, Result, StoreError, StoreUri, back_off,
+    ErrorCause, ObjectMetadata, ObjectVersion, Result, StoreError, StoreUri, backoff,
 };
-use super::{S3Store, check_version, fault, object};
+use super::{S3Store, check_version, errors, object};
 
-/// Where the bytes go.
+/// The target of a download.
 pub(super) enum DownloadTarget {
-    /// To a file.
+    /// A file.
     File(File),
-    /// To memory: only where the caller's limit is small.
+    /// Memory, if the caller's limit is small.
     Memory(Vec<u8>),
 }
 
@@ -44,7 +44,7 @@ impl DownloadTarget {
         }
     }
 
-    /// The file takes what it is given in the background: this waits for it, and tells its errors.
+    /// The file takes bytes in the background: this waits for them and reports errors.
     async fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::File(file) => file.flush().await,
@@ -66,37 +66,37 @@ impl DownloadTarget {
     }
 }
 
-/// How far a download is.
+/// The progress of a download.
 struct ObjectDownload<'a> {
     at: &'a StoreUri,
-    most_bytes: u64,
+    max_bytes: u64,
     target: &'a mut DownloadTarget,
-    /// What the first answer said: later ones must be of the same object.
+    /// The object of the first answer: later answers must be of the same one.
     first: Option<ObjectMetadata>,
     /// Bytes in the target.
     done: u64,
 }
 
-/// Whether a body came to its end.
+/// How the stream of a body ended.
 enum StreamEnd {
     Whole,
-    /// And why not.
+    /// It broke, for this reason.
     Broken(String),
 }
 
 impl S3Store {
-    /// Copies an object to `target`. A stream that breaks or stalls is taken up where it broke, as long as
-    /// the object is still the same one, after a growing wait, as often as a request may be attempted.
+    /// Copies an object to `target`. A stream that breaks or stalls is resumed where it broke, if the
+    /// object is still the same one, after a growing wait, as often as a request may be attempted.
     pub(super) async fn download(
         &self,
         at: &StoreUri,
         pin: &ObjectVersion,
-        most_bytes: u64,
+        max_bytes: u64,
         target: &mut DownloadTarget,
     ) -> Result<ObjectMetadata> {
         let mut download = ObjectDownload {
             at,
-            most_bytes,
+            max_bytes,
             target,
             first: None,
             done: 0,
@@ -112,7 +112,7 @@ impl S3Store {
                 StreamEnd::Broken(why) if attempt >= self.attempts => {
                     return Err(StoreError::new(at, ErrorCause::Unavailable(why)));
                 }
-                StreamEnd::Broken(_) => time::sleep(back_off(attempt)).await,
+                StreamEnd::Broken(_) => time::sleep(backoff(attempt)).await,
             }
         }
         unreachable!("attempts end")
@@ -129,7 +129,7 @@ impl S3Store {
             .set_range((from > 0).then(|| format!("bytes={from}-")))
             .send()
             .await
-            .map_err(fault::at(at))
+            .map_err(errors::at(at))
     }
 
     async fn stream(
@@ -142,7 +142,7 @@ impl S3Store {
         loop {
             let next = match time::timeout(self.timeout, answer.body.next()).await {
                 Err(_) => return Ok(StreamEnd::Broken("the stream stalled".to_owned())),
-                Ok(Some(Err(error))) => return Ok(StreamEnd::Broken(fault::innermost(&error))),
+                Ok(Some(Err(error))) => return Ok(StreamEnd::Broken(errors::innermost(&error))),
                 Ok(Some(Ok(next))) => next,
                 Ok(None) => break,
             };
@@ -162,10 +162,10 @@ impl S3Store {
 }
 
 impl ObjectDownload<'_> {
-    /// Looks at the head of an answer: what object it is of, and where in it the body begins.
+    /// Checks the head of an answer: it must be of the same object, and its body begins at the next byte or at the first.
     async fn begin(&mut self, answer: &GetObjectOutput) -> Result<ObjectMetadata> {
         let length = u64::try_from(answer.content_length().unwrap_or(0)).unwrap_or(0);
-        // `bytes 100-199/200` where a part was asked for and given; the whole object otherwise.
+        // `bytes 100-199/200` if a part was asked for and given; the whole object otherwise.
         let from = answer
             .content_range()
             .and_then(|range| {
@@ -196,7 +196,7 @@ impl ObjectDownload<'_> {
         if self.first.as_ref().is_some_and(|first| *first != found) {
             return Err(StoreError::new(self.at, ErrorCause::SourceChanged));
         }
-        if found.bytes > self.most_bytes {
+        if found.bytes > self.max_bytes {
             return Err(self.too_large());
         }
         Ok(self.first.insert(found).clone())
@@ -204,7 +204,7 @@ impl ObjectDownload<'_> {
 
     async fn take(&mut self, bytes: &[u8]) -> Result<()> {
         let done = self.done.saturating_add(bytes.len() as u64);
-        if done > self.most_bytes {
+        if done > self.max_bytes {
             return Err(self.too_large());
         }
         self.target
@@ -216,7 +216,12 @@ impl ObjectDownload<'_> {
     }
 
     fn too_large(&self) -> StoreError {
-        let most_bytes = self.most_bytes;
-        StoreError::new(self.at, ErrorCause::TooLarge { most_bytes })
+        let max_bytes = self.max_bytes;
+        StoreError::new(
+            self.at,
+            ErrorCause::TooLarge {
+                most_bytes: max_bytes,
+            },
+        )
     }
 }

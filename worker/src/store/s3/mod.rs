@@ -1,20 +1,15 @@
 //! S3 and the stores that speak its language.
 //!
 //! **Conditional writes.** [`WriteCondition::IfAbsent`] is `If-None-Match: *`. A store that does not know the
-//! header (501, or 400 where the same write without it goes through) is looked at with HEAD before each
-//! write instead, and remembered. Between look and write another writer may write too; then the last one
-//! wins.
+//! header (501, or 400 if the same write without it goes through) is asked with HEAD before each write instead, and
+//! remembered. Between HEAD and write another writer may write too; then the last one wins.
 //!
 //! **Checksums** beyond the ones that S3 demands are left out: many compatible stores refuse them. Over
 //! TLS nothing is lost; a body cut short is noticed by its length.
 
-// The client: endpoint, region, credentials, certificates, timeouts.
-mod connect;
-// What the store's refusals mean.
-mod fault;
-// GET to a file or to memory, taken up again where it broke.
+mod client;
+mod errors;
 mod fetch;
-// PUT, in parts where it is large.
 mod put;
 
 use std::{path::Path, sync::atomic::AtomicBool, time::Duration};
@@ -32,25 +27,25 @@ use crate::store::config::StoreConfig;
 /// The version of an object that was written while its bucket kept none.
 const NO_VERSION: &str = "null";
 
-/// A client and what it has learnt about its store.
+/// A client, and what it has learned about its store.
 pub(super) struct S3Store {
     client: Client,
-    /// What messages call the store where no object is meant.
+    /// The store's name for messages that are not about an object.
     address: String,
-    /// Longest wait for an answer, or for its next byte.
+    /// Timeout of an answer, or of its next byte.
     timeout: Duration,
     attempts: u32,
-    /// Whether the store has turned out not to know `If-None-Match`.
+    /// True once the store has turned out not to know `If-None-Match`.
     unconditional: AtomicBool,
 }
 
 impl S3Store {
     pub(super) async fn connect(arguments: &StoreConfig) -> Result<Self> {
-        let (client, address) = connect::client(arguments).await?;
+        let (client, address) = client::client(arguments).await?;
         Ok(Self {
             client,
             address,
-            timeout: connect::timeout(arguments),
+            timeout: client::timeout(arguments),
             attempts: arguments.s3_attempts,
             unconditional: AtomicBool::new(false),
         })
@@ -76,7 +71,8 @@ fn below(at: &StoreUri) -> Result<(&str, &str)> {
     }
 }
 
-/// A store, or a bucket, without versions gives what is there now, whatever version is asked for.
+/// Checks the version that was found: a store or a bucket without versions gives the current object, whatever version is
+/// asked for.
 fn check_version(at: &StoreUri, pin: &ObjectVersion, found: &ObjectMetadata) -> Result<()> {
     let versioned = pin.version_id.as_deref().filter(|id| *id != NO_VERSION);
     if versioned.is_some() && versioned != found.version_id.as_deref() {
@@ -98,7 +94,7 @@ impl ObjectStore for S3Store {
             .set_if_match(pin.etag.clone())
             .send()
             .await
-            .map_err(fault::at(at))?;
+            .map_err(errors::at(at))?;
         let found = ObjectMetadata {
             bytes: answer
                 .content_length()
@@ -115,24 +111,24 @@ impl ObjectStore for S3Store {
         &self,
         at: &StoreUri,
         pin: &ObjectVersion,
-        most_bytes: u64,
+        max_bytes: u64,
         to: &Path,
     ) -> Result<ObjectMetadata> {
         let mut target = DownloadTarget::file(to)
             .await
             .map_err(StoreError::local(at))?;
-        let fetched = self.download(at, pin, most_bytes, &mut target).await;
+        let fetched = self.download(at, pin, max_bytes, &mut target).await;
         if fetched.is_err() {
-            // The first error is the one to tell.
+            // The first error is the one to report.
             let _ = tokio::fs::remove_file(to).await;
         }
         fetched
     }
 
-    async fn read(&self, at: &StoreUri, most_bytes: u64) -> Result<Option<Vec<u8>>> {
+    async fn read(&self, at: &StoreUri, max_bytes: u64) -> Result<Option<Vec<u8>>> {
         let mut target = DownloadTarget::Memory(Vec::new());
         match self
-            .download(at, &ObjectVersion::default(), most_bytes, &mut target)
+            .download(at, &ObjectVersion::default(), max_bytes, &mut target)
             .await
         {
             Ok(_) => Ok(target.into_bytes()),
@@ -161,7 +157,7 @@ impl ObjectStore for S3Store {
             .set_continuation_token(after.map(str::to_owned))
             .send()
             .await
-            .map_err(fault::at(prefix))?;
+            .map_err(errors::at(prefix))?;
         let next = answer.next_continuation_token.clone();
         let entry = |object: aws_sdk_s3::types::Object| {
             Some(ListedObject {
@@ -190,12 +186,12 @@ impl ObjectStore for S3Store {
             let (bucket, key) = below(at)?;
             let look = self.client.list_objects_v2().bucket(bucket).prefix(key);
             let answer = look.max_keys(1).send().await;
-            return answer.map(|_| ()).map_err(fault::at(at));
+            return answer.map(|_| ()).map_err(errors::at(at));
         }
         match self.client.list_buckets().max_buckets(1).send().await {
             Ok(_) => Ok(()),
-            Err(error) => match fault::at(&self.address)(error) {
-                // Who may not list the buckets has been known and answered.
+            Err(error) => match errors::at(&self.address)(error) {
+                // Credentials that may not list the buckets were accepted all the same.
                 error if matches!(error.cause, ErrorCause::Denied { .. }) => Ok(()),
                 error => Err(error),
             },

@@ -1,4 +1,4 @@
-//! PUT, in parts where it is large.
+//! PUT, in parts if the object is large.
 
 use std::{error::Error, path::Path, sync::atomic::Ordering, time::Duration};
 
@@ -13,20 +13,20 @@ use tokio::{fs::File, io::AsyncReadExt as _, runtime::Handle, time};
 
 use super::super::{
     ErrorCause, ObjectStore, ObjectVersion, PutOutcome, Result, StoreError, StoreUri,
-    WriteCondition, back_off,
+    WriteCondition, backoff,
 };
-use super::{S3Store, fault, object};
+use super::{S3Store, errors, object};
 
-/// Size of a part, and the most that is sent in one piece. One part is in memory at a time.
+/// Size of a part, and the maximum that is sent in one piece. One part is in memory at a time.
 const PART_BYTES: u64 = 16 << 20;
 
-/// S3 takes no more parts than this.
-const MOST_PARTS: u64 = 10_000;
+/// Maximum number of parts that S3 takes.
+const MAX_PARTS: u64 = 10_000;
 
-/// The slowest upload that is still one, in bytes a second: the deadline of a part comes from it.
-const SLOWEST_UPLOAD: u64 = 64 << 10;
+/// The slowest upload that is waited for, in bytes a second: the deadline of a part follows from it.
+const MIN_UPLOAD_RATE: u64 = 64 << 10;
 
-/// What is written, where and when.
+/// An object that is to be written.
 #[derive(Clone, Copy)]
 struct PutRequest<'a> {
     at: &'a StoreUri,
@@ -35,11 +35,11 @@ struct PutRequest<'a> {
     if_absent: bool,
 }
 
-/// Why an object was not written.
+/// The reason why an object was not written.
 enum PutRejection {
-    /// Something is there.
+    /// An object exists.
     Exists,
-    /// Another writer is at it: what it comes to will be seen.
+    /// Another writer is writing it; the next attempt sees the outcome.
     Conflict,
     /// The store does not know the condition, or the request is wrong in itself.
     Unknown,
@@ -74,12 +74,12 @@ impl S3Store {
         for attempt in 1..=self.attempts {
             match self.write(upload).await {
                 Ok(etag) => return Ok(PutOutcome::Written { etag }),
-                Err(PutRejection::Exists) => return Ok(PutOutcome::AlreadyThere),
-                Err(PutRejection::Conflict) => time::sleep(back_off(attempt)).await,
+                Err(PutRejection::Exists) => return Ok(PutOutcome::AlreadyExists),
+                Err(PutRejection::Conflict) => time::sleep(backoff(attempt)).await,
                 Err(PutRejection::Failed(error)) => return Err(error),
                 Err(PutRejection::Unknown) => {
                     let stored = self.look_and_write(upload).await?;
-                    // It went through without the condition: that was what was wrong.
+                    // It went through without the condition, so the store does not know conditions.
                     if matches!(stored, PutOutcome::Written { .. }) {
                         self.unconditional.store(true, Ordering::Relaxed);
                     }
@@ -90,10 +90,10 @@ impl S3Store {
         Err(conflict(at))
     }
 
-    /// For stores without conditional writes: a moment stays in which another writer may come.
+    /// Writes to a store without conditional writes: a moment stays in which another writer may come.
     async fn look_and_write(&self, upload: PutRequest<'_>) -> Result<PutOutcome> {
         match self.stat(upload.at, &ObjectVersion::default()).await {
-            Ok(_) => return Ok(PutOutcome::AlreadyThere),
+            Ok(_) => return Ok(PutOutcome::AlreadyExists),
             Err(error) if matches!(error.cause, ErrorCause::NoSuchObject) => {}
             Err(error) => return Err(error),
         }
@@ -157,7 +157,7 @@ impl S3Store {
             .content_type(upload.content_type)
             .send()
             .await
-            .map_err(fault::at(upload.at))?;
+            .map_err(errors::at(upload.at))?;
         let mut parts = MultipartUpload {
             client: &self.client,
             bucket,
@@ -187,7 +187,7 @@ impl S3Store {
         file: &mut File,
         bytes: u64,
     ) -> Result<Vec<CompletedPart>> {
-        let part_bytes = PART_BYTES.max(bytes.div_ceil(MOST_PARTS));
+        let part_bytes = PART_BYTES.max(bytes.div_ceil(MAX_PARTS));
         let mut sent = Vec::new();
         for number in 1.. {
             let part = next_part(file, part_bytes)
@@ -206,7 +206,7 @@ impl S3Store {
                 .part_number(number)
                 .body(ByteStream::from(part));
             let answer = put.customize().config_override(deadline).send().await;
-            let etag = answer.map_err(fault::at(upload.at))?.e_tag;
+            let etag = answer.map_err(errors::at(upload.at))?.e_tag;
             let part = CompletedPart::builder().part_number(number);
             sent.push(part.set_e_tag(etag).build());
         }
@@ -230,15 +230,15 @@ impl S3Store {
             .set_if_none_match(upload.if_absent.then(|| "*".to_owned()))
             .multipart_upload(sent.build())
             .customize()
-            // The store puts the parts together before it answers.
+            // The store joins the parts before it answers.
             .config_override(self.deadline(bytes));
         let answer = complete.send().await;
         Ok(answer.map_err(|error| refused(upload, error))?.e_tag)
     }
 
-    /// A request that carries bytes is answered when they are there: they get time of their own.
+    /// Timeouts for a request that carries `bytes`: it is answered when they have arrived, so they get extra time.
     fn deadline(&self, bytes: u64) -> config::Builder {
-        let sending = Duration::from_secs(bytes / SLOWEST_UPLOAD);
+        let sending = Duration::from_secs(bytes / MIN_UPLOAD_RATE);
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(self.timeout)
             .read_timeout(self.timeout.saturating_add(sending))
@@ -248,7 +248,7 @@ impl S3Store {
 }
 
 fn conflict(at: &StoreUri) -> StoreError {
-    let why = "another writer is at the same object".to_owned();
+    let why = "another writer is writing the same object".to_owned();
     StoreError::new(at, ErrorCause::Unavailable(why))
 }
 
@@ -256,8 +256,8 @@ fn refused<E>(upload: PutRequest<'_>, error: SdkError<E, HttpResponse>) -> PutRe
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let status = fault::answer(&error).map(|(status, _)| status);
-    let error = fault::at(upload.at)(error);
+    let status = errors::answer(&error).map(|(status, _)| status);
+    let error = errors::at(upload.at)(error);
     match (status, &error.cause) {
         (Some(412), _) if upload.if_absent => PutRejection::Exists,
         (Some(409), _) => PutRejection::Conflict,
@@ -272,13 +272,13 @@ async fn open(path: &Path) -> std::io::Result<(File, u64)> {
     Ok((file, bytes))
 }
 
-async fn next_part(file: &mut File, most_bytes: u64) -> std::io::Result<Vec<u8>> {
+async fn next_part(file: &mut File, max_bytes: u64) -> std::io::Result<Vec<u8>> {
     let mut part = Vec::new();
-    file.take(most_bytes).read_to_end(&mut part).await?;
+    file.take(max_bytes).read_to_end(&mut part).await?;
     Ok(part)
 }
 
-/// Parts that the store keeps, and charges for, until they are put together or given up.
+/// Parts that the store keeps, and charges for, until they are joined or aborted.
 struct MultipartUpload<'a> {
     client: &'a Client,
     bucket: &'a str,
@@ -288,7 +288,7 @@ struct MultipartUpload<'a> {
 }
 
 impl MultipartUpload<'_> {
-    /// Gives the parts up. If that fails too, the bucket's own rules have to remove them.
+    /// Aborts the upload. If that fails too, the bucket's own rules have to remove the parts.
     fn abort(&self) -> impl Future<Output = ()> + Send + use<> {
         let abort = self
             .client
@@ -298,14 +298,14 @@ impl MultipartUpload<'_> {
             .upload_id(&self.id);
         async move {
             if let Err(error) = abort.send().await {
-                tracing::debug!(error = %fault::innermost(&error), "parts of an upload are left");
+                tracing::debug!(error = %errors::innermost(&error), "parts of an upload are left");
             }
         }
     }
 }
 
 impl Drop for MultipartUpload<'_> {
-    /// The call was given up in the middle.
+    /// The call was dropped in the middle.
     fn drop(&mut self) {
         if !self.ended
             && let Ok(runtime) = Handle::try_current()

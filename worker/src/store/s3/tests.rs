@@ -1,4 +1,4 @@
-//! What no real store does on demand: streams that stall, headers that are not known, writers that meet.
+//! Faults that no real store shows on demand: streams that stall, headers that it does not know, writers that meet.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -30,7 +30,7 @@ struct FakeServer {
     conditional: Option<(StatusCode, u32)>,
     /// Each answer to GET stalls after so many bytes.
     stalls_after: Option<usize>,
-    /// What is there after the first GET instead.
+    /// The content after the first GET instead.
     replaced_by: Option<Vec<u8>>,
     refuses_parts: bool,
     requests: Vec<String>,
@@ -199,11 +199,11 @@ fn with_object(bytes: Vec<u8>) -> FakeServer {
     }
 }
 
-async fn fetch(store: &S3Store, most_bytes: u64) -> Result<Vec<u8>> {
+async fn fetch(store: &S3Store, max_bytes: u64) -> Result<Vec<u8>> {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("copy");
     let fetched = store
-        .fetch(&at(), &ObjectVersion::default(), most_bytes, &to)
+        .fetch(&at(), &ObjectVersion::default(), max_bytes, &to)
         .await;
     assert_eq!(
         fetched.is_ok(),
@@ -309,7 +309,7 @@ async fn the_first_writer_stays() {
             matches!(stored[0], PutOutcome::Written { .. }),
             "{conditional:?}"
         );
-        assert_eq!(stored[1], PutOutcome::AlreadyThere, "{conditional:?}");
+        assert_eq!(stored[1], PutOutcome::AlreadyExists, "{conditional:?}");
         assert_eq!(fake.lock().unwrap().objects["/b/k"], b"one");
         let unconditional = store
             .unconditional
@@ -338,7 +338,7 @@ async fn a_large_file_goes_in_parts() {
         assert!(!fake.aborted);
     }
     let written = put(&store, body, WriteCondition::IfAbsent);
-    assert_eq!(written.await.unwrap(), PutOutcome::AlreadyThere);
+    assert_eq!(written.await.unwrap(), PutOutcome::AlreadyExists);
     assert!(
         fake.lock().unwrap().aborted,
         "parts that nobody needs are given up"

@@ -1,51 +1,50 @@
-//! What a checkpoint's configuration files say: every size comes from them, none is built in.
+//! Configuration of a checkpoint, read from its files. Every size comes from them, none is built
+//! in.
 //!
-//! Two forms are read: the hub's (`model_type` `got_ocr2`, with `text_config` and `vision_config`),
-//! and the original one (`GOT`), flat, whose encoder is told by its tensors' shapes alone.
+//! Two layouts are read: that of transformers (`model_type` `got_ocr2`, with `text_config` and
+//! `vision_config`), and the authors' own (`GOT`), a flat file whose encoder is known by its
+//! tensors' shapes alone.
 
-// Typed access to a JSON object.
-mod members;
-// The decoder.
+mod reader;
 mod text;
-// The encoder.
 mod vision;
-// From pixels to a view.
-mod pixels;
+mod processor;
 
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use self::members::ConfigReader;
-use super::{error::GotError, weights::WeightFiles};
+use self::reader::ConfigReader;
+use super::{error::GotError, weight_files::WeightFiles};
 
-/// The file that says which model a folder holds.
+/// The file that names a folder's model.
 pub(super) const FILE: &str = "config.json";
-/// Decoding's own settings, where the folder has them.
+/// Generation settings, which not every folder has.
 const GENERATION_FILE: &str = "generation_config.json";
-/// The image token's id in both published forms.
+/// Default id of the image token, the same in both published checkpoints.
 const IMAGE_TOKEN: usize = 151_859;
 
-/// A checkpoint's configuration.
+/// The configuration of a checkpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct CheckpointConfig {
-    /// Which form it has.
+    /// Layout of the checkpoint's files.
     pub(super) layout: CheckpointLayout,
-    /// The encoder.
+    /// Sizes of the encoder.
     pub(super) vision: VisionConfig,
-    /// The decoder.
+    /// Sizes of the decoder.
     pub(super) text: TextConfig,
-    /// How views are made.
-    pub(super) pixels: ProcessorConfig,
-    /// The token whose places the views' features take.
+    /// Preprocessing of input images.
+    pub(super) processor: ProcessorConfig,
+    /// Id of the placeholder token that image embeddings replace.
     pub(super) image_token: u32,
-    /// How many such places a view has.
+    /// Image tokens of one input image.
     pub(super) image_tokens: usize,
-    /// Tokens that end an answer, `<|im_end|>` apart; below the vocabulary's size.
+    /// Ids of the tokens that end an answer, beside `<|im_end|>`; all are below the vocabulary's
+    /// size.
     pub(super) eos: Vec<u32>,
 }
 
-/// The forms a checkpoint comes in.
+/// Layouts of a checkpoint's files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CheckpointLayout {
     /// `got_ocr2`, as transformers saves it.
@@ -54,92 +53,92 @@ pub(super) enum CheckpointLayout {
     Original,
 }
 
-/// The encoder's sizes.
+/// Sizes of the encoder.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct VisionConfig {
-    /// Values of a patch.
+    /// Width of the hidden states.
     pub(super) hidden: usize,
-    /// Layers.
+    /// Transformer layers.
     pub(super) layers: usize,
     /// Attention heads of a layer; they divide `hidden`.
     pub(super) heads: usize,
     /// Side of a patch in pixels.
     pub(super) patch: usize,
-    /// Side of a view in pixels, a multiple of four patches.
+    /// Side of an input image in pixels, a multiple of four patches.
     pub(super) image: usize,
-    /// Channels after the neck.
+    /// Output channels of the neck.
     pub(super) channels_out: usize,
-    /// Values inside a layer's perceptron.
+    /// Width of the MLPs' inner layer.
     pub(super) mlp: usize,
-    /// Side of a window in patches.
+    /// Side of an attention window in patches.
     pub(super) window: usize,
-    /// The layers without windows, in rising order.
+    /// Indexes of the layers with global attention, in ascending order.
     pub(super) global: Vec<usize>,
-    /// Whether patches have absolute positions.
+    /// True if the patch embedding has absolute positions.
     pub(super) abs_pos: bool,
-    /// Whether attention has relative positions.
+    /// True if attention has relative positions.
     pub(super) rel_pos: bool,
-    /// Whether queries, keys and values have a bias.
+    /// True if the query, key and value projections have a bias.
     pub(super) qkv_bias: bool,
     /// Epsilon of the layer norms.
     pub(super) eps: f64,
 }
 
-/// The decoder's sizes.
+/// Sizes of the decoder.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct TextConfig {
-    /// Tokens.
+    /// Tokens of the vocabulary.
     pub(super) vocab: usize,
-    /// Values of a token.
+    /// Width of the hidden states.
     pub(super) hidden: usize,
-    /// Values inside a layer's perceptron.
+    /// Width of the MLPs' inner layer.
     pub(super) intermediate: usize,
-    /// Layers.
+    /// Transformer layers.
     pub(super) layers: usize,
     /// Attention heads of a layer.
     pub(super) heads: usize,
     /// Key/value heads of a layer; they divide `heads`.
     pub(super) kv_heads: usize,
-    /// Values of a head, an even number.
+    /// Values per head, an even number.
     pub(super) head_dim: usize,
-    /// Epsilon of the norms.
+    /// Epsilon of the RMS norms.
     pub(super) eps: f64,
-    /// Base of the rotary positions.
+    /// Base of the rotary position embeddings.
     pub(super) rope_theta: f64,
-    /// Most tokens of a sequence.
+    /// Maximum positions of a sequence.
     pub(super) positions: usize,
-    /// Whether the configuration says that the head is the embedding; `CheckpointWeights::tied` knows what
-    /// the files hold.
+    /// True if the configuration ties the output head to the embedding. `CheckpointWeights::tied`
+    /// tells what the files hold.
     pub(super) tied: bool,
 }
 
-/// Rows that a model was trained on in place of whole pages, each on a row of image tokens.
+/// Rows of text that a model was trained on instead of whole pages, each on a row of image tokens.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct RowConfig {
-    /// Size of the type in pixels of the view.
+    /// Em of the text in pixels of the input image.
     pub(super) em: f32,
-    /// Rows that the encoder sees together; no more than a view has rows of image tokens.
-    pub(super) per_view: u32,
+    /// Rows that one input image holds; no more than it has rows of image tokens.
+    pub(super) rows_per_image: u32,
 }
 
-/// How a view is made of pixels.
+/// Preprocessing of an input image.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ProcessorConfig {
-    /// Width of a view in pixels.
+    /// Width of an input image in pixels.
     pub(super) width: u32,
-    /// Height of a view in pixels.
+    /// Height of an input image in pixels.
     pub(super) height: u32,
-    /// What is taken from a rescaled channel.
+    /// Subtracted from each rescaled channel.
     pub(super) mean: [f32; 3],
-    /// What it is then divided by.
+    /// Divides each channel after that.
     pub(super) std: [f32; 3],
-    /// What a value of 0 to 255 is multiplied by first.
+    /// Factor for values of 0 to 255, applied first.
     pub(super) rescale: f32,
-    /// The rows that the model was trained on in place of whole pages.
+    /// The rows of text that the model was trained on, if it was not trained on whole pages.
     pub(super) rows: Option<RowConfig>,
-    /// Least tiles of a page that is cut.
+    /// Minimum tiles of a page that is cut.
     pub(super) min_patches: u32,
-    /// Most tiles of a page that is cut.
+    /// Maximum tiles of a page that is cut.
     pub(super) max_patches: u32,
 }
 
@@ -147,80 +146,85 @@ impl CheckpointConfig {
     /// Reads the configuration in `folder`.
     ///
     /// # Errors
-    /// A file is missing, or says what this engine cannot do; the text names the member.
+    /// A file is missing, or asks for something that this engine does not support; the message
+    /// names the member.
     pub(super) fn read(folder: &Path) -> Result<Self, GotError> {
         let path = folder.join(FILE);
-        let Some(map) = members::read(&path)? else {
+        let Some(map) = reader::read(&path)? else {
             let error = std::io::ErrorKind::NotFound.into();
             return Err(GotError::File { path, error });
         };
         let file = ConfigReader::new(&path, &map);
         if file.get("quantization_config").is_some() {
             let message = "take the checkpoint with float32, float16 or bfloat16 weights";
-            return Err(file.refuse("quantization_config", message));
+            return Err(file.invalid("quantization_config", message));
         }
         match file.get("model_type").and_then(Value::as_str) {
             Some("got_ocr2") => hub(folder, &file),
             Some("GOT") => original(folder, &file),
-            _ => Err(file.refuse("model_type", "`got_ocr2` or `GOT` would do")),
+            _ => Err(file.invalid("model_type", "`got_ocr2` or `GOT` would do")),
         }
     }
 
-    /// Image tokens that stand side by side in a view, and rows of them.
-    pub(super) fn tokens_across(&self) -> usize {
+    /// Image tokens of a row of an input image, which has as many rows.
+    pub(super) fn tokens_per_row(&self) -> usize {
         self.image_tokens.isqrt()
     }
 }
 
 fn hub(folder: &Path, file: &ConfigReader<'_>) -> Result<CheckpointConfig, GotError> {
     let (got, nothing) = (text::got_defaults(), Map::new());
-    let text_members = file.object("text_config", &got)?;
-    let vision_members = file.object("vision_config", &nothing)?;
-    text_members.only("model_type", &["qwen2".into()])?;
-    // The reference looks at the outer member alone.
-    let tied = file.flag("tie_word_embeddings", true)?;
-    let text = text::text(&text_members, tied)?;
-    let vision = vision::hub(&vision_members)?;
+    let text_reader = file.object("text_config", &got)?;
+    let vision_reader = file.object("vision_config", &nothing)?;
+    text_reader.require_one_of("model_type", &["qwen2".into()])?;
+    // Like the reference, which reads the outer member alone.
+    let tied = file.boolean("tie_word_embeddings", true)?;
+    let text = text::text(&text_reader, tied)?;
+    let vision = vision::hub(&vision_reader)?;
     let name = if file.get("image_token_id").is_some() {
         "image_token_id"
     } else {
         "image_token_index"
     };
-    let eos = match file.ids("eos_token_id", text.vocab)? {
+    let eos = match file.token_ids("eos_token_id", text.vocab)? {
         Some(ids) => Some(ids),
-        None => text_members.ids("eos_token_id", text.vocab)?,
+        None => text_reader.token_ids("eos_token_id", text.vocab)?,
     };
     Ok(CheckpointConfig {
         layout: CheckpointLayout::Hub,
         image_token: image_token(file, name, text.vocab)?,
         image_tokens: image_tokens(&vision),
-        eos: ends(folder, eos, text.vocab)?,
-        pixels: pixels::hub(folder, &vision)?,
+        eos: eos_tokens(folder, eos, text.vocab)?,
+        processor: processor::hub(folder, &vision)?,
         vision,
         text,
     })
 }
 
 fn original(folder: &Path, file: &ConfigReader<'_>) -> Result<CheckpointConfig, GotError> {
-    let text = text::text(file, file.flag("tie_word_embeddings", false)?)?;
+    let text = text::text(file, file.boolean("tie_word_embeddings", false)?)?;
     let vision = vision::original(&WeightFiles::open(folder)?)?;
     let image_tokens = image_tokens(&vision);
     if file.size("image_token_len", image_tokens, 1..=1 << 20)? != image_tokens {
         let message = format!("the encoder's tensors make {image_tokens} of a view");
-        return Err(file.refuse("image_token_len", &message));
+        return Err(file.invalid("image_token_len", &message));
     }
     Ok(CheckpointConfig {
         layout: CheckpointLayout::Original,
         image_token: image_token(file, "im_patch_token", text.vocab)?,
         image_tokens,
-        eos: ends(folder, file.ids("eos_token_id", text.vocab)?, text.vocab)?,
-        pixels: pixels::original(vision.image),
+        eos: eos_tokens(
+            folder,
+            file.token_ids("eos_token_id", text.vocab)?,
+            text.vocab,
+        )?,
+        processor: processor::original(vision.image),
         vision,
         text,
     })
 }
 
-/// Tokens of a view: two convolutions of stride two follow the patches.
+/// Image tokens of an input image: two convolutions of stride 2 follow the patches.
 fn image_tokens(vision: &VisionConfig) -> usize {
     (vision.image / vision.patch / 4).pow(2)
 }
@@ -229,18 +233,18 @@ fn image_token(file: &ConfigReader<'_>, name: &str, vocab: usize) -> Result<u32,
     let id = file.size(name, IMAGE_TOKEN, 0..=vocab - 1)?;
     let fits = u32::try_from(id).ok().filter(|_| id < vocab);
     fits.ok_or_else(|| {
-        file.refuse(
+        file.invalid(
             name,
             &format!("an id below `vocab_size`, {vocab}, would do"),
         )
     })
 }
 
-/// The ids that end an answer: those of `generation_config.json` where it has some, else `eos`.
-fn ends(folder: &Path, eos: Option<Vec<u32>>, vocab: usize) -> Result<Vec<u32>, GotError> {
+/// The ids that end an answer: those of `generation_config.json` if it has any, else `eos`.
+fn eos_tokens(folder: &Path, eos: Option<Vec<u32>>, vocab: usize) -> Result<Vec<u32>, GotError> {
     let path = folder.join(GENERATION_FILE);
-    let stated = match members::read(&path)? {
-        Some(map) => ConfigReader::new(&path, &map).ids("eos_token_id", vocab)?,
+    let stated = match reader::read(&path)? {
+        Some(map) => ConfigReader::new(&path, &map).token_ids("eos_token_id", vocab)?,
         None => None,
     };
     Ok(stated.or(eos).unwrap_or_default())

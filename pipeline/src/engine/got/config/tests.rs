@@ -12,7 +12,7 @@ const REFERENCE: &str = concat!(
     "/../tests/reference/checkpoints"
 );
 
-/// A folder with a configuration in the newer hub form, changed by `change`.
+/// A folder with a configuration in the newer layout of transformers, edited by `change`.
 fn folder(change: impl FnOnce(&mut Value, &mut Value)) -> TempDir {
     let mut config = json!({
         "model_type": "got_ocr2", "image_token_index": 578, "tie_word_embeddings": true,
@@ -62,14 +62,17 @@ fn sizes_come_from_the_files() {
     assert_eq!((vision.image, vision.patch, vision.window), (128, 8, 5));
     assert_eq!(vision.global, [1]);
     assert!(vision.abs_pos && vision.rel_pos && vision.qkv_bias);
-    assert_eq!((config.pixels.width, config.pixels.height), (128, 128));
     assert_eq!(
-        (config.pixels.min_patches, config.pixels.max_patches),
+        (config.processor.width, config.processor.height),
+        (128, 128)
+    );
+    assert_eq!(
+        (config.processor.min_patches, config.processor.max_patches),
         (1, 12)
     );
 }
 
-/// An empty `got_ocr2` configuration is the published model, 580 million values.
+/// An empty `got_ocr2` configuration is the published model, 580 million parameters.
 #[test]
 fn what_is_not_said_is_as_the_reference_defaults_it() {
     let config = read(|config, processor| {
@@ -83,9 +86,9 @@ fn what_is_not_said_is_as_the_reference_defaults_it() {
     assert_eq!((config.vision.layers, config.vision.window), (12, 14));
     assert_eq!(config.vision.global, [2, 5, 8, 11]);
     assert_eq!((config.image_token, config.image_tokens), (151_859, 256));
-    assert!((config.pixels.rescale - 1.0 / 255.0).abs() < 1e-9);
-    assert!((config.pixels.mean[2] - 0.408_210_73).abs() < 1e-9);
-    // A `text_config` that is there is a `Qwen2Config`, with that class's defaults.
+    assert!((config.processor.rescale - 1.0 / 255.0).abs() < 1e-9);
+    assert!((config.processor.mean[2] - 0.408_210_73).abs() < 1e-9);
+    // If there is a `text_config`, it is a `Qwen2Config` with that class's defaults.
     let config = read(|config, _| {
         let text = config["text_config"].as_object_mut().unwrap();
         text.remove("rope_parameters");
@@ -120,9 +123,9 @@ fn both_generations_of_the_hub_say_the_same() {
 fn rows_are_asked_for_by_either_file_of_the_processor() {
     let rows = |value: Value| {
         let config = read(|_, processor| set(processor, "image_processor.rows", value));
-        config.unwrap().pixels.rows
+        config.unwrap().processor.rows
     };
-    let some = |em, per_view| Some(RowConfig { em, per_view });
+    let some = |em, rows_per_image| Some(RowConfig { em, rows_per_image });
     assert_eq!(rows(Value::Null), None);
     assert_eq!(rows(json!({})), some(36.0, 4));
     assert_eq!(rows(json!({"em": 30, "per_view": 2})), some(30.0, 2));
@@ -130,7 +133,7 @@ fn rows_are_asked_for_by_either_file_of_the_processor() {
     let path = folder.path().join("preprocessor_config.json");
     fs::write(&path, r#"{"rows": {"em": 20.5}}"#).unwrap();
     let config = CheckpointConfig::read(folder.path()).unwrap();
-    assert_eq!(config.pixels.rows, some(20.5, 4));
+    assert_eq!(config.processor.rows, some(20.5, 4));
 }
 
 #[test]
@@ -151,7 +154,7 @@ fn the_ends_of_an_answer_are_the_generation_files_first() {
     assert!(error.contains("generation_config.json") && error.contains("`eos_token_id` is 579"));
 }
 
-/// The member, the value it is given, and what the error must say besides the member's name.
+/// The member, its value, and the expected error message beside the member's name.
 #[test]
 fn what_cannot_be_done_is_refused_by_name() {
     let table = [
@@ -322,7 +325,7 @@ fn missing_and_damaged_files_are_named() {
     assert!(error.contains("bytes"), "{error}");
 }
 
-/// The tensors of an original checkpoint whose shapes say the encoder's sizes.
+/// The tensors of an original checkpoint whose shapes give the encoder's sizes.
 fn original() -> Vec<Written> {
     let mut tensors = vec![
         Written::zeros("patch_embed.proj.weight", &[32, 3, 8, 8]),
@@ -365,8 +368,11 @@ fn an_original_checkpoint_says_the_encoders_sizes_by_its_tensors() {
     assert_eq!(config.layout, CheckpointLayout::Original);
     assert_eq!((&config.vision, &config.text), (&hub.vision, &hub.text));
     assert_eq!((config.image_token, config.image_tokens), (578, 16));
-    assert_eq!(config.pixels.mean, hub.pixels.mean);
-    assert_eq!((config.pixels.width, config.pixels.max_patches), (128, 6));
+    assert_eq!(config.processor.mean, hub.processor.mean);
+    assert_eq!(
+        (config.processor.width, config.processor.max_patches),
+        (128, 6)
+    );
 }
 
 #[test]

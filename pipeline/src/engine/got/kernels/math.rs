@@ -1,17 +1,18 @@
-//! Exponential, GELU, SiLU and softmax as branch-free polynomials that vectorise.
+//! Exponential, GELU, SiLU and softmax as branch-free polynomials that the compiler vectorizes.
 
 use rayon::prelude::*;
 
-/// Numbers that are worked on together; sums and maxima are kept in so many parts.
+/// Elements processed together. Sums and maxima are kept in as many partial results, whatever the
+/// processor, so that all processors round alike.
 pub(super) const LANES: usize = 16;
 
-/// Elements that are worth a task of their own.
+/// Elements worth a task of their own.
 const TASK: usize = 1 << 16;
 
 /// `exp(x)` within 2 units in the last place for |x| < 87, saturating beyond (Cephes' polynomial).
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
-    // Adding this leaves the nearest integer in the low bits.
+    // 1.5 * 2^23: adding it leaves the nearest integer in the low bits.
     const ROUND: f32 = 12_582_912.0;
     const LN2_HI: f32 = 0.693_359_4;
     const LN2_LO: f32 = -2.121_944_4e-4;
@@ -29,7 +30,7 @@ pub(super) fn exp(x: f32) -> f32 {
     f32::from_bits(p.to_bits().wrapping_add(shifted.to_bits() << 23))
 }
 
-/// GELU with the error function (Abramowitz and Stegun 7.1.26, within 1.5e-7).
+/// Exact GELU with the error function (Abramowitz and Stegun 7.1.26, within 1.5e-7).
 #[inline(always)]
 fn gelu(x: f32) -> f32 {
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
@@ -45,7 +46,7 @@ fn gelu(x: f32) -> f32 {
     0.5 * x * (1.0 + erf)
 }
 
-fastest! {
+simd_dispatch! {
     fn bias_gelu_rows(rows: &mut [f32], bias: &[f32]) {
         for row in rows.chunks_exact_mut(bias.len()) {
             for (x, b) in row.iter_mut().zip(bias) {
@@ -62,7 +63,7 @@ pub(in super::super) fn bias_gelu(x: &mut [f32], bias: &[f32]) {
         .for_each(|rows| bias_gelu_rows(rows, bias));
 }
 
-fastest! {
+simd_dispatch! {
     fn add_rows(rows: &mut [f32], bias: &[f32]) {
         for row in rows.chunks_exact_mut(bias.len()) {
             for (x, b) in row.iter_mut().zip(bias) {
@@ -82,7 +83,7 @@ pub(in super::super) fn add_bias(x: &mut [f32], bias: &[f32]) {
         .for_each(|rows| add_rows(rows, bias));
 }
 
-fastest! {
+simd_dispatch! {
     fn silu_mul_rows(gate_up: &[f32], out: &mut [f32], width: usize) {
         for (pair, out) in gate_up.chunks_exact(2 * width).zip(out.chunks_exact_mut(width)) {
             let (gate, up) = pair.split_at(width);
@@ -105,9 +106,9 @@ pub(in super::super) fn silu_mul(gate_up: &[f32], out: &mut [f32], width: usize)
         .for_each(|(pairs, out)| silu_mul_rows(pairs, out, width));
 }
 
-/// The largest number; negative infinity of none.
+/// The largest element; negative infinity if there is none.
 #[inline(always)]
-pub(super) fn largest(row: &[f32]) -> f32 {
+pub(super) fn max_of(row: &[f32]) -> f32 {
     let mut parts = [f32::NEG_INFINITY; LANES];
     let (chunks, rest) = row.as_chunks::<LANES>();
     for chunk in chunks {
@@ -127,7 +128,7 @@ pub(super) fn largest(row: &[f32]) -> f32 {
 
 /// The largest absolute value.
 #[inline(always)]
-pub(super) fn largest_size(row: &[f32]) -> f32 {
+pub(super) fn max_abs(row: &[f32]) -> f32 {
     let mut parts = [0.0f32; LANES];
     let (chunks, rest) = row.as_chunks::<LANES>();
     for chunk in chunks {
@@ -146,35 +147,36 @@ pub(super) fn largest_size(row: &[f32]) -> f32 {
         .fold(0.0, f32::max)
 }
 
-/// `row = exp(row - largest)`; gives the sum.
+/// `row = exp(row - max)`; returns the sum.
 #[inline(always)]
-pub(super) fn exp_sum(row: &mut [f32], largest: f32) -> f32 {
+pub(super) fn exp_sum(row: &mut [f32], max_of: f32) -> f32 {
     let mut parts = [0.0f32; LANES];
     let (chunks, rest) = row.as_chunks_mut::<LANES>();
     for chunk in chunks {
         for lane in 0..LANES {
-            chunk[lane] = exp(chunk[lane] - largest);
+            chunk[lane] = exp(chunk[lane] - max_of);
             parts[lane] += chunk[lane];
         }
     }
     for (part, x) in parts.iter_mut().zip(rest) {
-        *x = exp(*x - largest);
+        *x = exp(*x - max_of);
         *part += *x;
     }
-    total(parts)
+    sum_lanes(parts)
 }
 
-fastest! {
-    /// Scores to what softmax divides by their sum, which is given.
-    pub(super) fn exponentials(scores: &mut [f32]) -> f32 {
-        let top = largest(scores);
+simd_dispatch! {
+    /// Replaces scores by the numerators of their softmax; returns the denominator.
+    pub(super) fn softmax_numerators(scores: &mut [f32]) -> f32 {
+        let top = max_of(scores);
         exp_sum(scores, top)
     }
 }
 
-/// The sum of all parts, halves onto halves, as one instruction after another would add a register up.
+/// The sum of all partial sums, halves onto halves, in the order in which vector instructions
+/// reduce a register.
 #[inline(always)]
-pub(super) fn total(parts: [f32; LANES]) -> f32 {
+pub(super) fn sum_lanes(parts: [f32; LANES]) -> f32 {
     let mut parts = parts;
     let mut half = LANES / 2;
     while half > 0 {
@@ -186,7 +188,7 @@ pub(super) fn total(parts: [f32; LANES]) -> f32 {
     parts[0]
 }
 
-/// Scalar product.
+/// Dot product.
 #[inline(always)]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut parts = [0.0f32; LANES];
@@ -200,21 +202,21 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     for ((part, a), b) in parts.iter_mut().zip(left_rest).zip(right_rest) {
         *part = a.mul_add(*b, *part);
     }
-    total(parts)
+    sum_lanes(parts)
 }
 
-/// The best token of a row of scores, and the natural logarithm of its probability.
+/// The token with the highest logit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in super::super) struct TopToken {
-    /// Its index.
+    /// Its id.
     pub(in super::super) index: usize,
-    /// Natural logarithm of its share among all, banned ones included.
+    /// Natural logarithm of its probability among all tokens, banned ones included.
     pub(in super::super) logprob: f32,
 }
 
-fastest! {
+simd_dispatch! {
     fn log_sum_exp(scores: &[f32]) -> f32 {
-        let top = largest(scores);
+        let top = max_of(scores);
         let mut parts = [0.0f32; LANES];
         let (chunks, rest) = scores.as_chunks::<LANES>();
         for chunk in chunks {
@@ -225,16 +227,17 @@ fastest! {
         for (part, x) in parts.iter_mut().zip(rest) {
             *part += exp(x - top);
         }
-        top + total(parts).ln()
+        top + sum_lanes(parts).ln()
     }
 }
 
-/// The first of the highest scores that is not banned; `None` where all are, or a score is not a number.
-pub(in super::super) fn best(scores: &[f32], banned: &[u32]) -> Option<TopToken> {
+/// The first token with the highest logit that is not banned; `None` if all are banned or a logit
+/// is NaN.
+pub(in super::super) fn top_token(scores: &[f32], banned: &[u32]) -> Option<TopToken> {
     let mut found: Option<(usize, f32)> = None;
     for (index, &score) in scores.iter().enumerate() {
         if found.is_none_or(|(_, best)| score > best) && !score.is_nan() {
-            // Looked at for the few that lead, not for all.
+            // The list is searched only for tokens that lead so far.
             if !banned.contains(&(index as u32)) {
                 found = Some((index, score));
             }
@@ -290,11 +293,11 @@ mod tests {
     fn the_best_token_is_the_first_highest_that_is_not_banned() {
         let scores = [0.0, 2.0, 2.0, -1.0];
         let share = |x: f32| x - scores.iter().map(|s: &f32| s.exp()).sum::<f32>().ln();
-        let first = best(&scores, &[]).unwrap();
+        let first = top_token(&scores, &[]).unwrap();
         assert_eq!(first.index, 1);
         assert!((first.logprob - share(2.0)).abs() < 1e-6);
-        assert_eq!(best(&scores, &[1, 2]).unwrap().index, 0);
-        assert!(best(&scores, &[0, 1, 2, 3]).is_none());
-        assert!(best(&[f32::NAN; 4], &[]).is_none());
+        assert_eq!(top_token(&scores, &[1, 2]).unwrap().index, 0);
+        assert!(top_token(&scores, &[0, 1, 2, 3]).is_none());
+        assert!(top_token(&[f32::NAN; 4], &[]).is_none());
     }
 }

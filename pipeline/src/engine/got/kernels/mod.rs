@@ -1,22 +1,16 @@
-//! Arithmetic on plain slices for the CPU, where candle's own operations are too slow or hold too much:
-//! attention that never keeps a whole score matrix, products with few rows, products with quantised
-//! weights, fused element-wise steps. No tensors here: shapes are parameters, and wrong ones panic.
+//! CPU kernels on plain slices, where candle's own operations are too slow or take too much memory:
+//! attention that never stores a whole score matrix, products with few rows, products with
+//! quantized weights, fused element-wise operations. Shapes are parameters, and wrong ones panic.
 //!
-//! Each result is the same however many rows are computed with it: the order of additions does not depend on
-//! the batch.
+//! Each row's result is the same however many rows are computed with it, because the order of
+//! additions does not depend on the batch size. A sequence's text therefore does not depend on its
+//! neighbors in the batch.
 
-// One function compiled for several instruction sets.
 #[macro_use]
-mod fastest;
-// Exponential, GELU, SiLU, softmax.
+mod simd_dispatch;
 pub(super) mod math;
-// Products of matrices on one thread.
-mod product;
-// Attention of the encoder: windows, and positions relative to the query.
-pub(super) mod window;
-// Products of few rows with weights in 32 bits.
-pub(super) mod skinny;
-// Products with weights in 8 or 4 bits.
-pub(super) mod quantised;
-// Keys and values of all sequences, and the decoder's attention over them.
-pub(super) mod cache;
+mod gemm;
+pub(super) mod window_attention;
+pub(super) mod skinny_gemm;
+pub(super) mod quantized;
+pub(super) mod kv_cache;

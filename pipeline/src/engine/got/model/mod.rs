@@ -1,5 +1,4 @@
-//! [`GenerativeModel`]: encoder and decoder as the scheduler sees them, a batch of slots; and [`GotModel`], the one that
-//! computes.
+//! Model interface of the scheduler, and its implementation with GOT's encoder and decoder.
 
 use std::ops::Range;
 
@@ -9,117 +8,125 @@ use recto_schemas::Dtype;
 
 use super::{
     config::CheckpointConfig,
-    error::{GotError, words},
-    host::with_slice,
-    kernels::{cache::ForwardPass, math, quantised::WeightBits},
+    error::{GotError, candle_message},
+    input_image::InputImage,
+    kernels::{kv_cache::ForwardPass, math, quantized::WeightBits},
     qwen2::{CacheOptions, QuantConfig, Qwen2Decoder},
-    source::WeightLoader,
-    view::InputImage,
+    tensor_slice::with_slice,
     vit::VisionEncoder,
+    weight_loader::WeightLoader,
     weights::CheckpointWeights,
 };
 
-/// Rows of a prompt that go through the decoder together: enough for full speed, little to hold.
-const PROMPT_ROWS: usize = 512;
-/// Views that a GPU encodes together.
-const DEVICE_VIEWS: usize = 8;
+/// Rows of a prompt in one forward pass (chunked prefill): enough for full speed, with little
+/// memory.
+const PREFILL_CHUNK: usize = 512;
+/// Images that a GPU encodes together.
+const GPU_ENCODE_BATCH: usize = 8;
 
-/// A model with places for several sequences. One thread owns it.
+/// A model with slots for several sequences, owned by one thread.
 pub trait GenerativeModel {
-    /// A view after the encoder and the projector: its image tokens. Copies share them.
-    type Image: Clone + Send + 'static;
+    /// Embedding of an input image after encoder and projector, one row per image token. Clones
+    /// share it.
+    type Embedding: Clone + Send + 'static;
 
-    /// Sequences it can hold at once; slots are numbered from 0.
+    /// Number of slots, which are numbered from 0.
     fn slots(&self) -> usize;
 
-    /// Positions a slot has, prompt and answer together.
+    /// Positions of a slot, for prompt and answer together.
     fn context(&self) -> usize;
 
-    /// Most views that are encoded together with gain.
-    fn encode_batch(&self) -> usize;
+    /// Maximum images that it pays to encode together.
+    fn max_encode_batch(&self) -> usize;
 
-    /// Encodes views, at most [`GenerativeModel::encode_batch`]; one image each, in order.
+    /// Encodes images, at most [`GenerativeModel::max_encode_batch`]; returns one embedding each,
+    /// in order.
     ///
     /// # Errors
-    /// What failed, in words.
-    fn encode(&mut self, views: &[&InputImage]) -> Result<Vec<Self::Image>, String>;
+    /// The message says what failed.
+    fn encode(&mut self, views: &[&InputImage]) -> Result<Vec<Self::Embedding>, String>;
 
-    /// Some of an image's tokens.
+    /// The embedding of a range of an image's tokens.
     ///
     /// # Errors
-    /// It has fewer; says so in words.
-    fn part(&self, image: &Self::Image, tokens: Range<usize>) -> Result<Self::Image, String>;
+    /// The image has fewer tokens.
+    fn slice(
+        &self,
+        image: &Self::Embedding,
+        tokens: Range<usize>,
+    ) -> Result<Self::Embedding, String>;
 
-    /// Starts a sequence in `slot`, whatever was in it before: takes the prompt in and gives the first token.
-    /// Each image stands for the next run of image tokens in the prompt.
+    /// Starts a sequence in `slot`, which is emptied: runs the prompt through the decoder and
+    /// samples the first token. Each embedding replaces the next run of image tokens in the prompt.
     ///
     /// # Errors
-    /// What failed, in words; the slot is free again.
+    /// The message says what failed; the slot is free again.
     fn prefill(
         &mut self,
         slot: usize,
         prompt: &[u32],
-        images: &[&Self::Image],
+        images: &[&Self::Embedding],
         banned: &[u32],
     ) -> Result<SampledToken, String>;
 
-    /// One token more for each row; rows name different slots.
+    /// Decodes one token for each row; rows are of different slots.
     ///
     /// # Errors
-    /// What failed, in words.
-    fn step(&mut self, rows: &[DecodeInput<'_>]) -> Result<Vec<SampledToken>, String>;
+    /// The message says what failed.
+    fn decode(&mut self, rows: &[DecodeInput<'_>]) -> Result<Vec<SampledToken>, String>;
 }
 
-/// One sequence's part of a step.
+/// One sequence's row in a decode step.
 #[derive(Clone, Copy, Debug)]
 pub struct DecodeInput<'a> {
-    /// Where the sequence is.
+    /// The sequence's slot.
     pub slot: usize,
-    /// The token chosen last, which this step takes in.
+    /// Its last sampled token, the input of this step.
     pub token: u32,
-    /// Tokens that may not be chosen.
+    /// Tokens that may not be sampled.
     pub banned: &'a [u32],
 }
 
-/// The token with the highest score.
+/// The token with the highest logit (greedy sampling).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SampledToken {
     /// Its id.
     pub token: u32,
-    /// Natural logarithm of its probability among all tokens, before any was banned.
+    /// Natural logarithm of its probability among all tokens, banned ones included.
     pub logprob: f32,
 }
 
-/// How a model is loaded.
+/// Options of loading a model.
 #[derive(Clone, Debug)]
 pub(super) struct LoadOptions {
-    /// Number format of the weights; `Bf16` and `F16` become `F32` on the CPU, `Q8` and `Q4` are for the CPU.
+    /// Number format of the weights. `Bf16` and `F16` become `F32` on the CPU; `Q8` and `Q4` are
+    /// for the CPU.
     pub(super) dtype: Dtype,
-    /// Where it runs.
+    /// Device that it runs on.
     pub(super) device: Device,
-    /// Sequences at once.
+    /// Number of slots (the batch size).
     pub(super) slots: usize,
-    /// Positions of each.
+    /// Positions of a slot.
     pub(super) context: usize,
 }
 
-/// GOT with its weights and cache.
+/// GOT's weights and KV cache.
 pub(super) struct GotModel {
     encoder: VisionEncoder,
     decoder: Qwen2Decoder,
     device: Device,
     image_token: u32,
-    /// All tokens' ids, where the choice is made on a device: (1, vocabulary).
+    /// All token ids, if sampling is done on a device: (1, vocabulary).
     ids: Option<Tensor>,
     slots: usize,
     context: usize,
-    /// Positions taken in, by slot.
+    /// Positions in use, by slot.
     lengths: Vec<usize>,
 }
 
 impl LoadOptions {
-    /// What is computed in.
-    pub(super) fn computed(&self) -> DType {
+    /// The dtype of activations.
+    pub(super) fn compute_dtype(&self) -> DType {
         match (self.device.is_cpu(), self.dtype) {
             (false, Dtype::Bf16) => DType::BF16,
             (false, Dtype::F16) => DType::F16,
@@ -127,8 +134,8 @@ impl LoadOptions {
         }
     }
 
-    /// Fewer bits for the decoder.
-    pub(super) fn quantised(&self) -> Option<QuantConfig> {
+    /// Quantization of the decoder, if the dtype asks for it.
+    pub(super) fn quantized(&self) -> Option<QuantConfig> {
         match self.dtype {
             Dtype::Q8 => Some(QuantConfig {
                 wide: WeightBits::Eight,
@@ -144,54 +151,55 @@ impl LoadOptions {
 }
 
 impl GotModel {
-    /// Loads it.
+    /// Loads the model.
     ///
     /// # Errors
-    /// A tensor is missing or misshapen, or the device has no room.
+    /// A tensor is missing or has another shape, or the device is out of memory.
     pub(super) fn load(
         config: &CheckpointConfig,
         weights: &CheckpointWeights,
-        wish: &LoadOptions,
+        options: &LoadOptions,
     ) -> Result<Self, GotError> {
-        Self::load_with(config, weights, wish, false)
+        Self::load_with(config, weights, options, false)
     }
 
-    /// The same; `by_tensors` keeps keys and values, and chooses tokens, as on a GPU, on the CPU too.
+    /// The same; `use_tensors` keeps the KV cache in tensors and samples with tensor operations on
+    /// the CPU too, as on a GPU. For tests.
     fn load_with(
         config: &CheckpointConfig,
         weights: &CheckpointWeights,
-        wish: &LoadOptions,
-        by_tensors: bool,
+        options: &LoadOptions,
+        use_tensors: bool,
     ) -> Result<Self, GotError> {
-        let quantised = wish.quantised();
-        if quantised.is_some() && !wish.device.is_cpu() {
+        let quantized = options.quantized();
+        if quantized.is_some() && !options.device.is_cpu() {
             let message = "weights in 8 or 4 bits are for the CPU; use bf16 or f16 on a GPU";
             return Err(GotError::Fit(message.to_owned()));
         }
-        let source = WeightLoader::new(weights, wish.computed(), &wish.device);
+        let source = WeightLoader::new(weights, options.compute_dtype(), &options.device);
         let kept = CacheOptions {
-            quantised,
-            slots: wish.slots,
-            context: wish.context,
-            by_tensors,
+            quantized,
+            slots: options.slots,
+            context: options.context,
+            use_tensors,
         };
         Ok(Self {
             encoder: VisionEncoder::load(config, &source)?,
             decoder: Qwen2Decoder::load(config, &source, weights.tied(), &kept)?,
-            device: wish.device.clone(),
+            device: options.device.clone(),
             image_token: config.image_token,
-            ids: match wish.device.is_cpu() && !by_tensors {
+            ids: match options.device.is_cpu() && !use_tensors {
                 true => None,
-                false => Some(ids(config.text.vocab, &wish.device)?),
+                false => Some(token_ids(config.text.vocab, &options.device)?),
             },
-            slots: wish.slots,
-            context: wish.context,
-            lengths: vec![0; wish.slots],
+            slots: options.slots,
+            context: options.context,
+            lengths: vec![0; options.slots],
         })
     }
 
-    /// Takes a prompt into `slot`; gives the scores after its last token: (1, vocabulary).
-    fn take_in(
+    /// Prefills a prompt into `slot`; returns the logits after its last token: (1, vocabulary).
+    fn prefill_logits(
         &mut self,
         slot: usize,
         prompt: &[u32],
@@ -204,30 +212,31 @@ impl GotModel {
             ));
         }
         self.lengths[slot] = 0;
-        let rows = self.rows(prompt, images)?;
+        let rows = self.prompt_embeddings(prompt, images)?;
         let mut last = None;
-        for first in (0..prompt.len()).step_by(PROMPT_ROWS) {
-            let count = PROMPT_ROWS.min(prompt.len() - first);
+        for first in (0..prompt.len()).step_by(PREFILL_CHUNK) {
+            let count = PREFILL_CHUNK.min(prompt.len() - first);
             let rows = rows
                 .narrow(0, first, count)
                 .and_then(|rows| rows.contiguous());
-            let run = ForwardPass::Run { slot, first };
+            let run = ForwardPass::Prefill { slot, first };
             let out = rows
                 .and_then(|rows| self.decoder.forward(rows, run))
-                .map_err(text)?;
+                .map_err(message)?;
             last = Some(
                 out.narrow(0, count - 1, 1)
                     .and_then(|row| row.contiguous())
-                    .map_err(text)?,
+                    .map_err(message)?,
             );
         }
         self.lengths[slot] = prompt.len();
         let last = last.ok_or("a prompt without tokens")?;
-        self.decoder.scores(&last).map_err(text)
+        self.decoder.logits(&last).map_err(message)
     }
 
-    /// A prompt's rows, each run of image tokens replaced by an image: (tokens, hidden).
-    fn rows(&self, prompt: &[u32], images: &[&Tensor]) -> Result<Tensor, String> {
+    /// Embeddings of a prompt, in which each run of image tokens is replaced by an image's:
+    /// (tokens, hidden).
+    fn prompt_embeddings(&self, prompt: &[u32], images: &[&Tensor]) -> Result<Tensor, String> {
         let mut parts = Vec::new();
         let (mut at, mut images) = (0, images.iter());
         while at < prompt.len() {
@@ -235,7 +244,7 @@ impl GotModel {
             let rest = &prompt[at..];
             if is_image(&rest[0]) {
                 let image = images.next().ok_or("more image tokens than images")?;
-                let tokens = image.dim(0).map_err(text)?;
+                let tokens = image.dim(0).map_err(message)?;
                 if rest.len() < tokens || !rest[..tokens].iter().all(is_image) {
                     return Err(format!("an image has {tokens} tokens, its place fewer"));
                 }
@@ -246,7 +255,7 @@ impl GotModel {
                 parts.push(
                     self.decoder
                         .embed(&rest[..count], &self.device)
-                        .map_err(text)?,
+                        .map_err(message)?,
                 );
                 at += count;
             }
@@ -254,11 +263,11 @@ impl GotModel {
         if images.next().is_some() {
             return Err("more images than image tokens".to_owned());
         }
-        Tensor::cat(&parts, 0).map_err(text)
+        Tensor::cat(&parts, 0).map_err(message)
     }
 
-    /// One token more for rows of slot and token; gives the scores: (rows, vocabulary).
-    fn advance(&mut self, rows: &[(usize, u32)]) -> Result<Tensor, String> {
+    /// Decodes one token for rows of (slot, token); returns the logits: (rows, vocabulary).
+    fn decode_logits(&mut self, rows: &[(usize, u32)]) -> Result<Tensor, String> {
         let places: Vec<(usize, usize)> = rows
             .iter()
             .map(|(slot, _)| {
@@ -273,16 +282,17 @@ impl GotModel {
         }
         let tokens: Vec<u32> = rows.iter().map(|(_, token)| *token).collect();
         let rows = self.decoder.embed(&tokens, &self.device);
-        let out = rows.and_then(|rows| self.decoder.forward(rows, ForwardPass::Step(&places)));
+        let out = rows.and_then(|rows| self.decoder.forward(rows, ForwardPass::Decode(&places)));
         for (slot, _) in places {
             self.lengths[slot] += 1;
         }
-        out.and_then(|out| self.decoder.scores(&out)).map_err(text)
+        out.and_then(|out| self.decoder.logits(&out))
+            .map_err(message)
     }
 }
 
 impl GenerativeModel for GotModel {
-    type Image = Tensor;
+    type Embedding = Tensor;
 
     fn slots(&self) -> usize {
         self.slots
@@ -292,29 +302,29 @@ impl GenerativeModel for GotModel {
         self.context
     }
 
-    fn encode_batch(&self) -> usize {
+    fn max_encode_batch(&self) -> usize {
         if self.device.is_cpu() {
             1
         } else {
-            DEVICE_VIEWS
+            GPU_ENCODE_BATCH
         }
     }
 
     fn encode(&mut self, views: &[&InputImage]) -> Result<Vec<Tensor>, String> {
         let mut images = Vec::with_capacity(views.len());
         for views in views.chunk_by(|one, next| one.height == next.height) {
-            let features = self.encoder.features(views).map_err(text)?;
-            let tokens = self.encoder.project(&features).map_err(text)?;
+            let features = self.encoder.features(views).map_err(message)?;
+            let tokens = self.encoder.project(&features).map_err(message)?;
             for view in 0..views.len() {
                 let image = tokens.get(view).and_then(|image| image.contiguous());
-                images.push(image.map_err(text)?);
+                images.push(image.map_err(message)?);
             }
         }
         Ok(images)
     }
 
-    fn part(&self, image: &Tensor, tokens: Range<usize>) -> Result<Tensor, String> {
-        image.narrow(0, tokens.start, tokens.len()).map_err(text)
+    fn slice(&self, image: &Tensor, tokens: Range<usize>) -> Result<Tensor, String> {
+        image.narrow(0, tokens.start, tokens.len()).map_err(message)
     }
 
     fn prefill(
@@ -324,70 +334,71 @@ impl GenerativeModel for GotModel {
         images: &[&Tensor],
         banned: &[u32],
     ) -> Result<SampledToken, String> {
-        let scores = self.take_in(slot, prompt, images)?;
-        let choices = choose(&scores, &[banned], self.ids.as_ref())?;
+        let logits = self.prefill_logits(slot, prompt, images)?;
+        let choices = sample(&logits, &[banned], self.ids.as_ref())?;
         choices
             .first()
             .copied()
             .ok_or_else(|| "no token was chosen".to_owned())
     }
 
-    fn step(&mut self, rows: &[DecodeInput<'_>]) -> Result<Vec<SampledToken>, String> {
+    fn decode(&mut self, rows: &[DecodeInput<'_>]) -> Result<Vec<SampledToken>, String> {
         let tokens: Vec<(usize, u32)> = rows.iter().map(|row| (row.slot, row.token)).collect();
         let banned: Vec<&[u32]> = rows.iter().map(|row| row.banned).collect();
-        let scores = self.advance(&tokens)?;
-        choose(&scores, &banned, self.ids.as_ref())
+        let logits = self.decode_logits(&tokens)?;
+        sample(&logits, &banned, self.ids.as_ref())
     }
 }
 
-/// The best token of each row of scores (rows, vocabulary). `ids` are all tokens' ids where the scores are not on
-/// the CPU: (1, vocabulary), as floats, which hold them exactly.
-fn choose(
-    scores: &Tensor,
+/// Samples the best token of each row of logits (rows, vocabulary). `ids` are all token ids if the
+/// logits are not on the CPU: (1, vocabulary), as floats, which hold them exactly.
+fn sample(
+    logits: &Tensor,
     banned: &[&[u32]],
     ids: Option<&Tensor>,
 ) -> Result<Vec<SampledToken>, String> {
     const NO_NUMBERS: &str = "the model gave no numbers; its weights may be damaged, or need a wider format (--got-dtype)";
     let Some(ids) = ids else {
-        let (_, vocabulary) = scores.dims2().map_err(text)?;
-        let best = with_slice(scores, |scores| {
-            let rows = scores.par_chunks(vocabulary).zip(banned.par_iter());
-            rows.map(|(scores, banned)| math::best(scores, banned))
+        let (_, vocabulary) = logits.dims2().map_err(message)?;
+        let best = with_slice(logits, |logits| {
+            let rows = logits.par_chunks(vocabulary).zip(banned.par_iter());
+            rows.map(|(logits, banned)| math::top_token(logits, banned))
                 .collect::<Option<Vec<_>>>()
         });
-        let best = best.map_err(text)?.ok_or(NO_NUMBERS)?;
+        let best = best.map_err(message)?.ok_or(NO_NUMBERS)?;
         let choice = |best: &math::TopToken| SampledToken {
             token: best.index as u32,
             logprob: best.logprob,
         };
         return Ok(best.iter().map(choice).collect());
     };
-    let choices = choose_there(scores, banned, ids).map_err(text)?;
+    let choices = sample_on_device(logits, banned, ids).map_err(message)?;
     match choices.iter().all(|choice| choice.logprob.is_finite()) {
         true => Ok(choices),
         false => Err(NO_NUMBERS.to_owned()),
     }
 }
 
-/// The same on the device: only tokens and their log-probabilities come back. Of equal scores the first counts.
-fn choose_there(
-    scores: &Tensor,
+/// The same on the device, so that only tokens and log-probabilities are copied back. Of equal
+/// logits the first wins.
+fn sample_on_device(
+    logits: &Tensor,
     banned: &[&[u32]],
     ids: &Tensor,
 ) -> candle_core::Result<Vec<SampledToken>> {
-    let scores = scores.to_dtype(DType::F32)?;
-    let top = scores.max_keepdim(1)?;
-    let sum = scores.broadcast_sub(&top)?.exp()?.sum_keepdim(1)?;
-    let allowed = allowed(&scores, banned)?;
+    let logits = logits.to_dtype(DType::F32)?;
+    let top = logits.max_keepdim(1)?;
+    let sum = logits.broadcast_sub(&top)?.exp()?.sum_keepdim(1)?;
+    let allowed = mask_banned(&logits, banned)?;
     let is_best = allowed.broadcast_eq(&allowed.max_keepdim(1)?)?;
     let last = ids.narrow(1, ids.dim(1)? - 1, 1)?;
     let token = is_best
         .where_cond(
-            &ids.broadcast_as(scores.shape())?,
-            &last.broadcast_as(scores.shape())?,
+            &ids.broadcast_as(logits.shape())?,
+            &last.broadcast_as(logits.shape())?,
         )?
         .min_keepdim(1)?;
-    let score = scores.gather(&token.to_dtype(DType::U32)?, 1)?;
+    let score = logits.gather(&token.to_dtype(DType::U32)?, 1)?;
     let logprob = ((score - top)? - sum.log()?)?;
     let choices = Tensor::cat(&[token, logprob], 1)?.to_vec2::<f32>()?;
     let choice = |row: &Vec<f32>| SampledToken {
@@ -397,33 +408,33 @@ fn choose_there(
     Ok(choices.iter().map(choice).collect())
 }
 
-/// Scores without those of banned tokens.
-fn allowed(scores: &Tensor, banned: &[&[u32]]) -> candle_core::Result<Tensor> {
+/// Logits with those of banned tokens at negative infinity.
+fn mask_banned(logits: &Tensor, banned: &[&[u32]]) -> candle_core::Result<Tensor> {
     if banned.iter().all(|banned| banned.is_empty()) {
-        return Ok(scores.clone());
+        return Ok(logits.clone());
     }
-    let (_, vocabulary) = scores.dims2()?;
-    let allowed = scores.copy()?;
+    let (_, vocabulary) = logits.dims2()?;
+    let allowed = logits.copy()?;
     for (row, banned) in banned.iter().enumerate() {
         let known = |token: &&u32| (**token as usize) < vocabulary;
         let banned: Vec<u32> = banned.iter().filter(known).copied().collect();
         let count = banned.len();
         if count > 0 {
-            let banned = Tensor::from_vec(banned, (1, count), scores.device())?;
-            let never = Tensor::full(f32::NEG_INFINITY, (1, count), scores.device())?;
+            let banned = Tensor::from_vec(banned, (1, count), logits.device())?;
+            let never = Tensor::full(f32::NEG_INFINITY, (1, count), logits.device())?;
             allowed.narrow(0, row, 1)?.scatter_set(&banned, &never, 1)?;
         }
     }
     Ok(allowed)
 }
 
-/// All tokens' ids: (1, vocabulary).
-fn ids(vocabulary: usize, device: &Device) -> candle_core::Result<Tensor> {
+/// All token ids: (1, vocabulary).
+fn token_ids(vocabulary: usize, device: &Device) -> candle_core::Result<Tensor> {
     Tensor::arange(0f32, vocabulary as f32, device)?.unsqueeze(0)
 }
 
-fn text(error: candle_core::Error) -> String {
-    words(&error)
+fn message(error: candle_core::Error) -> String {
+    candle_message(&error)
 }
 
 #[cfg(test)]

@@ -1,118 +1,112 @@
-//! [`plan`]: which pages share a pass, and which are cut into tiles.
+//! Planner: which pages share an inference unit, and which are cut into tiles.
 //!
-//! The model was trained on whole pages of ordinary type in one view, on several short pages together, and on
-//! tiles of what does not fit one view. So each page is looked at, and gets the form it was trained on. A small
-//! model says in its configuration that it was trained on rows, a line each; it gets those, one by one.
+//! The model was trained on whole pages of ordinary type in one input image, on several short pages
+//! together, and on tiles of pages that do not fit one image. The planner estimates each page's
+//! text and gives it the form that it was trained on. A small model's configuration can say that it
+//! was trained on rows, one text line each; then it gets those.
 
-// How much text a page seems to have, and how small it is.
-mod look;
-// A page's ink, without what is no type.
-mod sheet;
-// A block's lines, and their pieces.
-mod lines;
-// A page's lines in rows of views.
-mod sections;
+mod density;
+mod ink_map;
+mod ink_lines;
+mod stacked_rows;
 
 use std::sync::Arc;
 
 use recto_schemas::{GotOptions, PageTiling, PagesPerPass, TilePolicy};
 
 #[cfg(test)]
-pub(super) use self::sections::TextRow;
-use self::{look::DensityEstimate, sections::sections};
-pub(super) use self::{
-    sections::{RowPatch, RowSize, RowStart, StackedRows},
-    sheet::down,
-};
-use super::tiles::{TileGrid, grid};
+pub(super) use self::stacked_rows::LineRow;
+pub(super) use self::stacked_rows::{RowPatch, RowSize, RowStart, StackedRows};
+use self::{density::DensityEstimate, stacked_rows::stack_rows};
+use super::tile_grid::{TileGrid, grid};
 use crate::image::PageImage;
 
-/// Type whose em has fewer pixels in the view than this is cut: 10 points on A4 have 12, and 6 points, the
-/// smallest that is printed to be read, have 7.
+/// Minimum em in pixels of the input image; smaller type is cut into tiles. 10 points on A4 have 12
+/// pixels, and 6 points, the smallest that is printed to be read, have 7.
 const SMALL_EM: f32 = 7.0;
-/// Type whose em has fewer pixels in the page than this cannot be read at any scale, so tiles do not help.
-const LEAST_EM: f32 = 7.0;
-/// On a page larger than [`HUGE_SQ_IN`], type with fewer pixels in the view than this is cut: between a poster's
+/// Minimum em in pixels of the page; smaller type is unreadable at any scale, so tiles do not help.
+const MIN_EM: f32 = 7.0;
+/// Minimum em in pixels of the input image on a page larger than [`HUGE_SQ_IN`]: between a poster's
 /// text and its headlines.
 const HUGE_EM: f32 = 12.0;
-/// A3 in square inches, and a tenth more.
+/// Area of A3 in square inches, and a tenth more.
 const HUGE_SQ_IN: f32 = 11.7 * 16.5 * 1.1;
-/// Estimated tokens above which a page is cut: most of what one answer holds by default.
+/// Maximum estimated tokens of an uncut page: most of what one answer holds by default.
 const DENSE_TOKENS: usize = 3_000;
-/// Longer side by shorter side above which a page is cut: a view would squeeze its type to a third.
+/// Maximum aspect ratio of an uncut page: the input image would squeeze its type to a third.
 const LONG_ASPECT: f32 = 3.0;
-/// Pages with fewer estimated tokens share a pass: what the model was trained on.
+/// Maximum estimated tokens of pages that share a unit, as in the model's training.
 const SHORT_TOKENS: usize = 650;
-/// Share of an answer's tokens that the pages of a pass may be estimated at, as the estimate may be that much
-/// too low.
+/// Share of an answer's tokens that the estimates of a unit's pages may add up to, because the
+/// estimate may be that much too low.
 const ANSWER_SHARE: f32 = 0.7;
 
-/// What the model and its configuration allow.
+/// Limits of the model and its configuration.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PlanLimits {
-    /// Width and height of a view in pixels.
-    pub(super) view: (u32, u32),
-    /// Fewest tiles.
+    /// Width and height of an input image in pixels.
+    pub(super) image_size: (u32, u32),
+    /// Minimum tiles.
     pub(super) min_tiles: u32,
-    /// Most tiles, the overview not counted.
+    /// Maximum tiles, without the overview.
     pub(super) max_tiles: u32,
-    /// Rows that pages are cut into, where the model was trained on those.
+    /// Size of the rows that pages are cut into, if the model was trained on rows.
     pub(super) rows: Option<RowSize>,
-    /// Positions for prompt and answer together.
+    /// Positions of a slot, for prompt and answer together.
     pub(super) context: usize,
-    /// Positions that one view takes.
-    pub(super) tokens_per_view: usize,
-    /// Positions that the prompt takes besides its views.
+    /// Positions that an input image takes.
+    pub(super) tokens_per_image: usize,
+    /// Positions that the rest of the prompt takes.
     pub(super) prompt_tokens: usize,
 }
 
 impl PlanLimits {
-    /// Whether so many views leave room for an answer of `max_new_tokens`.
-    fn fit(&self, views: usize, max_new_tokens: u32) -> bool {
-        let prompt = views.saturating_mul(self.tokens_per_view) + self.prompt_tokens;
+    /// Returns true if so many images leave room for an answer of `max_new_tokens`.
+    fn fits(&self, images: usize, max_new_tokens: u32) -> bool {
+        let prompt = images.saturating_mul(self.tokens_per_image) + self.prompt_tokens;
         prompt.saturating_add(max_new_tokens as usize) <= self.context
     }
 }
 
-/// Consecutive pages that are read together.
+/// Consecutive pages that are read together, or a part of one page.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct InferenceUnit {
-    /// Index of its first page.
+    /// Index of the first page.
     pub(super) first: usize,
-    /// How many pages.
+    /// Number of pages.
     pub(super) count: usize,
-    /// Their form.
-    pub(super) shape: InputLayout,
-    /// Text lines that its pages seem to have: no table of theirs has more rows.
+    /// Form in which the model gets the pages.
+    pub(super) layout: InputLayout,
+    /// Estimated text lines of the pages: none of their tables has more rows.
     pub(super) lines: usize,
 }
 
-/// The form in which the model is given pages.
+/// Form in which the model gets pages.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum InputLayout {
-    /// One page in one view.
+    /// One page in one input image.
     Whole(PageTiling),
     /// One page cut into tiles.
     Tiles(TileGrid, PageTiling),
-    /// Several pages, each in one view.
+    /// Several pages, each in one input image.
     Pages(PageTiling),
-    /// One page's lines in rows of views, each of which is read by itself.
+    /// One page cut into rows, each of which is a sequence of its own.
     Rows(Vec<Arc<StackedRows>>, PageTiling),
-    /// One of these.
+    /// One row of a page.
     Row {
-        /// Where it is.
-        section: Arc<StackedRows>,
-        /// Its place there, from 0.
+        /// The input image that holds it.
+        stack: Arc<StackedRows>,
+        /// Its index within the image.
         row: usize,
-        /// How many rows its page has.
+        /// Rows of its page.
         count: usize,
-        /// How the page was cut.
+        /// Tiling of its page.
         tiling: PageTiling,
     },
 }
 
 impl InputLayout {
-    /// How a page was cut into views.
+    /// The tiling of the page.
     pub(super) fn tiling(&self) -> &PageTiling {
         match self {
             Self::Whole(tiling)
@@ -125,29 +119,27 @@ impl InputLayout {
 }
 
 impl InferenceUnit {
-    /// Parts that are read by themselves and share the time of their pages.
+    /// Number of parts, each a sequence of its own, that share the time of their pages.
     pub(super) fn part_count(&self) -> usize {
-        match &self.shape {
-            InputLayout::Rows(sections, _) => {
-                sections.iter().map(|section| section.rows.len()).sum()
-            }
+        match &self.layout {
+            InputLayout::Rows(stacks, _) => stacks.iter().map(|stack| stack.rows.len()).sum(),
             InputLayout::Row { count, .. } => *count,
             _ => 1,
         }
     }
 
-    /// What is read by itself: each row of a page that is cut into some, else the pass.
+    /// The parts: each row of a page that is cut into rows, else the unit itself.
     pub(super) fn parts(&self) -> Vec<Self> {
-        let InputLayout::Rows(sections, tiling) = &self.shape else {
+        let InputLayout::Rows(stacks, tiling) = &self.layout else {
             return vec![self.clone()];
         };
         let count = self.part_count();
-        let rows = sections
+        let rows = stacks
             .iter()
-            .flat_map(|section| (0..section.rows.len()).map(move |row| (section, row)));
-        let part = |(section, row): (&Arc<StackedRows>, usize)| Self {
-            shape: InputLayout::Row {
-                section: Arc::clone(section),
+            .flat_map(|stack| (0..stack.rows.len()).map(move |row| (stack, row)));
+        let part = |(stack, row): (&Arc<StackedRows>, usize)| Self {
+            layout: InputLayout::Row {
+                stack: Arc::clone(stack),
                 row,
                 count,
                 tiling: tiling.clone(),
@@ -158,15 +150,15 @@ impl InferenceUnit {
     }
 }
 
-/// One page's plan, before pages are put together.
+/// The plan of one page, before pages are grouped.
 struct PlannedPage {
     grid: TileGrid,
-    sections: Option<Vec<Arc<StackedRows>>>,
+    stacks: Option<Vec<Arc<StackedRows>>>,
     reason: String,
-    look: DensityEstimate,
+    density: DensityEstimate,
 }
 
-/// Cuts a request's pages into passes; every page is in one, in order.
+/// Cuts a request's pages into units, which hold each page once, in order.
 pub(super) fn plan(
     pages: &[Arc<PageImage>],
     options: &GotOptions,
@@ -176,59 +168,64 @@ pub(super) fn plan(
         .iter()
         .map(|page| plan_page(page, options, limits))
         .collect();
-    let mut passes = Vec::new();
+    let mut units = Vec::new();
     let mut first = 0;
     while first < planned.len() {
-        let count = count_together(&planned[first..], options, limits);
-        passes.push(pass(first, &planned[first..first + count], options));
+        let count = pages_in_unit(&planned[first..], options, limits);
+        units.push(inference_unit(
+            first,
+            &planned[first..first + count],
+            options,
+        ));
         first += count;
     }
-    passes
+    units
 }
 
 fn plan_page(page: &PageImage, options: &GotOptions, limits: &PlanLimits) -> PlannedPage {
-    let look = DensityEstimate::of(page);
+    let density = DensityEstimate::of(page);
     let is_auto =
         options.tiles == TilePolicy::Auto && options.r#box.is_none() && options.color.is_none();
     let rows = limits.rows.filter(|_| is_auto);
-    let cut = rows.and_then(|rows| sections(page, look.em, rows, limits.view.0));
+    let cut = rows.and_then(|rows| stack_rows(page, density.em, rows, limits.image_size.0));
     let (grid, reason) = match options.tiles {
-        // The reference takes no notice of a box or a colour with several views.
+        // The reference ignores a box or a color with several images.
         _ if options.r#box.is_some() => (TileGrid::ONE, "box".to_owned()),
         _ if options.color.is_some() => (TileGrid::ONE, "color".to_owned()),
         _ if cut.is_some() => (TileGrid::ONE, "rows".to_owned()),
         TilePolicy::Never => (TileGrid::ONE, "asked".to_owned()),
-        TilePolicy::Always => fitting_grid(page, "asked", u32::MAX, options, limits),
-        TilePolicy::Auto => match reason_to_cut(page, &look, limits.view) {
+        TilePolicy::Always => grid_within_context(page, "asked", u32::MAX, options, limits),
+        TilePolicy::Auto => match tiling_reason(page, &density, limits.image_size) {
             Some(reason) => {
-                let most = tiles_with_pixels(page, limits.view);
-                fitting_grid(page, reason, most, options, limits)
+                let most = max_useful_tiles(page, limits.image_size);
+                grid_within_context(page, reason, most, options, limits)
             }
             None => (TileGrid::ONE, "ordinary".to_owned()),
         },
     };
     PlannedPage {
         grid,
-        sections: cut.map(|sections| sections.into_iter().map(Arc::new).collect()),
+        stacks: cut.map(|stacks| stacks.into_iter().map(Arc::new).collect()),
         reason,
-        look,
+        density,
     }
 }
 
-/// Why one view would not do for a page; none where it does.
-fn reason_to_cut(
+/// The reason to cut a page into tiles; `None` if one input image will do.
+fn tiling_reason(
     page: &PageImage,
-    look: &DensityEstimate,
-    view: (u32, u32),
+    density: &DensityEstimate,
+    image_size: (u32, u32),
 ) -> Option<&'static str> {
     let (width, height) = (page.width.max(1) as f32, page.height.max(1) as f32);
-    let scale = (view.0 as f32 / width).min(view.1 as f32 / height);
-    // Type that tiles would bring closer: a page that is no larger than the view gains nothing.
-    let em = look.em.filter(|em| *em >= LEAST_EM && scale < 1.0)?;
+    let scale = (image_size.0 as f32 / width).min(image_size.1 as f32 / height);
+    // Tiles only help if they show the type larger: not for a page that is no larger than the
+    // image.
+    let em = density.em.filter(|em| *em >= MIN_EM && scale < 1.0)?;
     let square_inches = width * height / (page.dpi * page.dpi);
     if em * scale < SMALL_EM {
         Some("small-text")
-    } else if look.tokens > DENSE_TOKENS {
+    } else if density.tokens > DENSE_TOKENS {
         Some("dense")
     } else if width.max(height) / width.min(height) > LONG_ASPECT {
         Some("long")
@@ -239,14 +236,15 @@ fn reason_to_cut(
     }
 }
 
-/// Tiles that the page has pixels for; more would only blow them up.
-fn tiles_with_pixels(page: &PageImage, view: (u32, u32)) -> u32 {
-    let columns = page.width.div_ceil(view.0.max(1));
-    columns.saturating_mul(page.height.div_ceil(view.1.max(1)))
+/// Maximum tiles that the page has pixels for; more would only be enlarged.
+fn max_useful_tiles(page: &PageImage, image_size: (u32, u32)) -> u32 {
+    let columns = page.width.div_ceil(image_size.0.max(1));
+    columns.saturating_mul(page.height.div_ceil(image_size.1.max(1)))
 }
 
-/// The reference's grid for `page` with as many tiles as are wanted, allowed and fit the context.
-fn fitting_grid(
+/// The reference's grid for `page` with as many tiles as are asked for, allowed, and fit the
+/// context.
+fn grid_within_context(
     page: &PageImage,
     reason: &str,
     most: u32,
@@ -257,10 +255,14 @@ fn fitting_grid(
     let most = most.clamp(1, allowed);
     let grid_of = |most: u32| {
         let size = (page.width, page.height);
-        grid(size, limits.view, limits.min_tiles.min(most), most)
+        grid(size, limits.image_size, limits.min_tiles.min(most), most)
     };
-    let fits =
-        |grid: &TileGrid| limits.fit(grid.views() as usize, options.runtime.max_new_tokens.get());
+    let fits = |grid: &TileGrid| {
+        limits.fits(
+            grid.image_count() as usize,
+            options.runtime.max_new_tokens.get(),
+        )
+    };
     let wanted = grid_of(most);
     if fits(&wanted) {
         return (wanted, reason.to_owned());
@@ -272,8 +274,8 @@ fn fitting_grid(
     )
 }
 
-/// How many pages from the first on are read together.
-fn count_together(planned: &[PlannedPage], options: &GotOptions, limits: &PlanLimits) -> usize {
+/// Number of pages, from the first on, that share a unit.
+fn pages_in_unit(planned: &[PlannedPage], options: &GotOptions, limits: &PlanLimits) -> usize {
     let marked = options.r#box.is_some() || options.color.is_some();
     let most = match options.pages_per_pass {
         _ if marked || options.tiles == TilePolicy::Always => 1,
@@ -287,39 +289,39 @@ fn count_together(planned: &[PlannedPage], options: &GotOptions, limits: &PlanLi
         .take(most as usize)
         .enumerate()
         .take_while(|(before, page)| {
-            tokens += page.look.tokens;
+            tokens += page.density.tokens;
             let has_room =
                 tokens as f32 <= ANSWER_SHARE * options.runtime.max_new_tokens.get() as f32;
-            let is_short = page.look.tokens < SHORT_TOKENS && has_room;
+            let is_short = page.density.tokens < SHORT_TOKENS && has_room;
             page.grid == TileGrid::ONE
-                && page.sections.is_none()
+                && page.stacks.is_none()
                 && (is_short || !is_auto)
-                && limits.fit(before + 1, options.runtime.max_new_tokens.get())
+                && limits.fits(before + 1, options.runtime.max_new_tokens.get())
         })
         .count();
     together.max(1)
 }
 
-/// The pass of `pages`, the first of which is page `first`.
-fn pass(first: usize, pages: &[PlannedPage], options: &GotOptions) -> InferenceUnit {
+/// The unit of `pages`, the first of which is page `first`.
+fn inference_unit(first: usize, pages: &[PlannedPage], options: &GotOptions) -> InferenceUnit {
     let (grid, reason) = (pages[0].grid, pages[0].reason.as_str());
     let tiling = |reason: &str| PageTiling {
         columns: grid.columns,
         rows: grid.rows,
         reason: reason.to_owned(),
     };
-    let shape = if pages.len() > 1 {
+    let layout = if pages.len() > 1 {
         InputLayout::Pages(tiling(match options.pages_per_pass {
             PagesPerPass::Auto => "short",
             PagesPerPass::Most(_) => "asked",
         }))
-    } else if let Some(sections) = &pages[0].sections {
-        let rows = u32::try_from(sections.len()).unwrap_or(u32::MAX);
+    } else if let Some(stacks) = &pages[0].stacks {
+        let rows = u32::try_from(stacks.len()).unwrap_or(u32::MAX);
         let tiling = PageTiling {
             rows,
             ..tiling(reason)
         };
-        InputLayout::Rows(sections.clone(), tiling)
+        InputLayout::Rows(stacks.clone(), tiling)
     } else if grid == TileGrid::ONE {
         InputLayout::Whole(tiling(reason))
     } else {
@@ -328,8 +330,8 @@ fn pass(first: usize, pages: &[PlannedPage], options: &GotOptions) -> InferenceU
     InferenceUnit {
         first,
         count: pages.len(),
-        shape,
-        lines: pages.iter().map(|page| page.look.lines).sum(),
+        layout,
+        lines: pages.iter().map(|page| page.density.lines).sum(),
     }
 }
 

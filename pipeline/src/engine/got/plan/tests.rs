@@ -5,17 +5,17 @@ use recto_schemas::{BoundedInt, GotOptions, GotRuntime, PagesPerPass, RegionColo
 use super::*;
 
 const LIMITS: PlanLimits = PlanLimits {
-    view: (1024, 1024),
+    image_size: (1024, 1024),
     min_tiles: 1,
     max_tiles: 12,
     rows: None,
     context: 32_768,
-    tokens_per_view: 256,
+    tokens_per_image: 256,
     prompt_tokens: 40,
 };
 
-/// A page of `width` × `height` at `dpi` with `lines` lines of words drawn in stems and bars, whose em is `em`
-/// pixels, and margins of a tenth.
+/// A page of `width` × `height` at `dpi` with `lines` lines of words drawn in stems and bars, whose
+/// em is `em` pixels, and margins of a tenth.
 fn page(width: u32, height: u32, dpi: f32, lines: usize, em: u32) -> Arc<PageImage> {
     let mut page = paper(width, height, dpi);
     for line in 0..lines as u32 {
@@ -26,7 +26,7 @@ fn page(width: u32, height: u32, dpi: f32, lines: usize, em: u32) -> Arc<PageIma
     Arc::new(page)
 }
 
-/// A page with nothing on it.
+/// An empty page.
 pub(super) fn paper(width: u32, height: u32, dpi: f32) -> PageImage {
     PageImage {
         width,
@@ -59,44 +59,47 @@ fn a4(lines: usize) -> Arc<PageImage> {
     page(1654, 2339, 200.0, lines, 33)
 }
 
-fn reason(pass: &InferenceUnit) -> &str {
-    &pass.shape.tiling().reason
+fn reason(unit: &InferenceUnit) -> &str {
+    &unit.layout.tiling().reason
 }
 
-fn reasons(passes: &[InferenceUnit]) -> Vec<(usize, usize, &str)> {
-    passes
+fn reasons(units: &[InferenceUnit]) -> Vec<(usize, usize, &str)> {
+    units
         .iter()
-        .map(|pass| (pass.first, pass.count, reason(pass)))
+        .map(|unit| (unit.first, unit.count, reason(unit)))
         .collect()
 }
 
-fn grid_of(passes: &[InferenceUnit]) -> (u32, u32) {
-    assert_eq!(passes.len(), 1);
-    match &passes[0].shape {
+fn grid_of(units: &[InferenceUnit]) -> (u32, u32) {
+    assert_eq!(units.len(), 1);
+    match &units[0].layout {
         InputLayout::Tiles(grid, tiling) => {
             assert_eq!((grid.columns, grid.rows), (tiling.columns, tiling.rows));
             (grid.columns, grid.rows)
         }
         InputLayout::Whole(_) => (1, 1),
-        shape => panic!("one page is not read as {shape:?}"),
+        layout => panic!("one page is not read as {layout:?}"),
     }
 }
 
 #[test]
-fn a_look_counts_lines_and_measures_type() {
+fn an_estimate_counts_lines_and_measures_type() {
     for (lines, em) in [(10, 33), (40, 33), (50, 24), (20, 44)] {
-        let look = DensityEstimate::of(&page(1654, 2339, 200.0, lines, em));
-        assert_eq!(look.lines, lines, "{look:?}");
-        let measured = look.em.unwrap();
-        assert!((measured / em as f32 - 1.0).abs() < 0.2, "{em}: {look:?}");
+        let density = DensityEstimate::of(&page(1654, 2339, 200.0, lines, em));
+        assert_eq!(density.lines, lines, "{density:?}");
+        let measured = density.em.unwrap();
+        assert!(
+            (measured / em as f32 - 1.0).abs() < 0.2,
+            "{em}: {density:?}"
+        );
         let characters = lines as f32 * 1654.0 * 0.8 / (em / 2) as f32;
-        let share = look.tokens as f32 * 3.5 / characters;
+        let share = density.tokens as f32 * 3.5 / characters;
         assert!((0.6..1.4).contains(&share), "{em}: {share}");
     }
 }
 
 #[test]
-fn a_look_leaves_out_ruled_lines_pictures_and_nothing() {
+fn an_estimate_leaves_out_ruled_lines_pictures_and_nothing() {
     let mut ruled = (*a4(0)).clone();
     for y in 200..2200usize {
         for x in 200..1400usize {
@@ -106,8 +109,8 @@ fn a_look_leaves_out_ruled_lines_pictures_and_nothing() {
             }
         }
     }
-    let look = DensityEstimate::of(&ruled);
-    assert!(look.tokens < 20, "{look:?}");
+    let density = DensityEstimate::of(&ruled);
+    assert!(density.tokens < 20, "{density:?}");
     assert_eq!(
         DensityEstimate::of(&PageImage::default()),
         DensityEstimate::default()
@@ -129,17 +132,17 @@ fn auto_cuts_what_one_view_cannot_show() {
         (a4(45), "ordinary", (1, 1)),
         // 5.4 points on A4.
         (page(1654, 2339, 200.0, 60, 15), "small-text", (2, 3)),
-        // A broadsheet's worth of 8 points on a screen's shot with no true resolution.
+        // A broadsheet's worth of 8 points on a screenshot without a true resolution.
         (page(2400, 2400, 72.0, 80, 20), "dense", (3, 3)),
         (page(800, 3200, 200.0, 40, 33), "long", (1, 4)),
-        // A2 in 10 points at 120 dpi, 9.4 pixels in the view.
+        // A2 in 10 points at 120 dpi, 9.4 pixels in the input image.
         (page(1984, 2806, 120.0, 20, 28), "huge", (2, 3)),
         // A2 with headlines only.
         (page(1984, 2806, 120.0, 10, 90), "ordinary", (1, 1)),
     ];
     for (page, expected, grid) in cases {
-        let passes = plan(&[page], &options, &LIMITS);
-        assert_eq!((reason(&passes[0]), grid_of(&passes)), (expected, grid));
+        let units = plan(&[page], &options, &LIMITS);
+        assert_eq!((reason(&units[0]), grid_of(&units)), (expected, grid));
     }
 }
 
@@ -151,8 +154,8 @@ fn tiles_are_as_asked_and_no_more_than_allowed_or_fit() {
             max_tiles: BoundedInt::clamped(max_tiles),
             ..GotOptions::default()
         };
-        let passes = plan(&[a4(45)], &options, &PlanLimits { context, ..LIMITS });
-        (grid_of(&passes), reason(&passes[0]).to_owned())
+        let units = plan(&[a4(45)], &options, &PlanLimits { context, ..LIMITS });
+        (grid_of(&units), reason(&units[0]).to_owned())
     };
     let asked = "asked".to_owned();
     assert_eq!(
@@ -165,7 +168,7 @@ fn tiles_are_as_asked_and_no_more_than_allowed_or_fit() {
     );
     assert_eq!(tiles(TilePolicy::Always, 2, 32_768), ((1, 2), asked));
     let fewer = "asked, fewer-tiles: context".to_owned();
-    // Room for 4 views beside 4,096 new tokens, and for none.
+    // Room for 4 images beside 4,096 new tokens, and for none.
     let room = 4096 + 40 + 4 * 256;
     assert_eq!(tiles(TilePolicy::Always, 12, room), ((1, 2), fewer.clone()));
     assert_eq!(tiles(TilePolicy::Always, 12, 100), ((1, 1), fewer));
@@ -174,22 +177,22 @@ fn tiles_are_as_asked_and_no_more_than_allowed_or_fit() {
 #[test]
 fn short_pages_share_a_pass_and_long_ones_stand_alone() {
     let pages = [a4(8), a4(8), a4(45), a4(8), a4(8), a4(8)];
-    let passes = plan(&pages, &GotOptions::default(), &LIMITS);
+    let units = plan(&pages, &GotOptions::default(), &LIMITS);
     let expected = [(0, 2, "short"), (2, 1, "ordinary"), (3, 3, "short")];
-    assert_eq!(reasons(&passes), expected);
+    assert_eq!(reasons(&units), expected);
     assert_eq!(
-        passes.iter().map(|p| p.lines).collect::<Vec<_>>(),
+        units.iter().map(|p| p.lines).collect::<Vec<_>>(),
         [16, 45, 24]
     );
-    assert!(matches!(passes[0].shape, InputLayout::Pages(_)));
+    assert!(matches!(units[0].layout, InputLayout::Pages(_)));
 }
 
 #[test]
 fn a_pass_holds_what_the_model_and_the_context_take() {
     let pages = vec![a4(2); 11];
     let counts = |options: &GotOptions, limits: &PlanLimits| {
-        let passes = plan(&pages, options, limits);
-        passes.iter().map(|p| p.count).collect::<Vec<_>>()
+        let units = plan(&pages, options, limits);
+        units.iter().map(|p| p.count).collect::<Vec<_>>()
     };
     let options = GotOptions::default();
     assert_eq!(counts(&options, &LIMITS), [8, 3]);
@@ -198,7 +201,7 @@ fn a_pass_holds_what_the_model_and_the_context_take() {
         ..LIMITS
     };
     assert_eq!(counts(&options, &narrow), [5, 5, 1]);
-    // An answer of 256 tokens takes a few of these pages only.
+    // An answer of 256 tokens holds only a few of these pages.
     let terse = GotOptions {
         runtime: GotRuntime::limited_to(256),
         ..GotOptions::default()
@@ -216,14 +219,14 @@ fn as_many_pages_as_asked_share_a_pass_whatever_their_length() {
     };
     let small = page(1654, 2339, 200.0, 60, 15);
     let pages = [a4(45), a4(45), a4(45), small, a4(45)];
-    let passes = plan(&pages, &options, &LIMITS);
+    let units = plan(&pages, &options, &LIMITS);
     let expected = [
         (0, 2, "asked"),
         (2, 1, "ordinary"),
         (3, 1, "small-text"),
         (4, 1, "ordinary"),
     ];
-    assert_eq!(reasons(&passes), expected);
+    assert_eq!(reasons(&units), expected);
 }
 
 #[test]
@@ -240,12 +243,12 @@ fn a_box_or_a_colour_takes_each_page_whole_and_alone() {
         ..GotOptions::default()
     };
     for (options, reason) in [(boxed, "box"), (coloured, "color")] {
-        let passes = plan(&pages, &options, &LIMITS);
-        assert_eq!(reasons(&passes), [(0, 1, reason), (1, 1, reason)]);
+        let units = plan(&pages, &options, &LIMITS);
+        assert_eq!(reasons(&units), [(0, 1, reason), (1, 1, reason)]);
         assert!(
-            passes
+            units
                 .iter()
-                .all(|p| matches!(p.shape, InputLayout::Whole(_)))
+                .all(|p| matches!(p.layout, InputLayout::Whole(_)))
         );
     }
 }
@@ -256,7 +259,7 @@ fn a_model_of_rows_gets_each_page_in_rows_unless_tiles_or_a_box_are_asked_for() 
         rows: Some(RowSize {
             em: 36.0,
             pitch: 64,
-            per_view: 16,
+            rows_per_image: 16,
         }),
         ..LIMITS
     };
@@ -266,32 +269,29 @@ fn a_model_of_rows_gets_each_page_in_rows_unless_tiles_or_a_box_are_asked_for() 
         ..GotOptions::default()
     };
     for options in [GotOptions::default(), together] {
-        let passes = plan(&pages, &options, &limits);
+        let units = plan(&pages, &options, &limits);
         let expected: Vec<_> = (0..4).map(|page| (page, 1, "rows")).collect();
-        assert_eq!(reasons(&passes), expected);
-        let views: Vec<u32> = passes.iter().map(|p| p.shape.tiling().rows).collect();
-        let rows: Vec<usize> = passes.iter().map(InferenceUnit::part_count).collect();
-        // Each line is cut in two, and a view has 16 rows.
+        assert_eq!(reasons(&units), expected);
+        let images: Vec<u32> = units.iter().map(|p| p.layout.tiling().rows).collect();
+        let rows: Vec<usize> = units.iter().map(InferenceUnit::part_count).collect();
+        // Each line is cut in two, and an input image has 16 rows.
         assert_eq!(
-            (&views[..], &rows[..]),
+            (&images[..], &rows[..]),
             (&[1, 1, 6, 0][..], &[16, 16, 90, 0][..])
         );
-        let InputLayout::Rows(sections, _) = &passes[2].shape else {
-            panic!("{:?}", passes[2]);
+        let InputLayout::Rows(stacks, _) = &units[2].layout else {
+            panic!("{:?}", units[2]);
         };
-        let parts = passes[2].parts();
+        let parts = units[2].parts();
         assert_eq!(parts.len(), 90);
         for (index, part) in parts.iter().enumerate() {
             let InputLayout::Row {
-                section,
-                row,
-                count,
-                ..
-            } = &part.shape
+                stack, row, count, ..
+            } = &part.layout
             else {
                 panic!("{part:?}");
             };
-            assert!(Arc::ptr_eq(section, &sections[index / 16]));
+            assert!(Arc::ptr_eq(stack, &stacks[index / 16]));
             assert_eq!(
                 (*row, *count, part.first, part.part_count()),
                 (index % 16, 90, 2, 90)
@@ -312,8 +312,8 @@ fn a_model_of_rows_gets_each_page_in_rows_unless_tiles_or_a_box_are_asked_for() 
             color,
             ..GotOptions::default()
         };
-        let passes = plan(&pages[2..3], &options, &limits);
-        assert_eq!(reasons(&passes), [(0, 1, expected)]);
+        let units = plan(&pages[2..3], &options, &limits);
+        assert_eq!(reasons(&units), [(0, 1, expected)]);
     }
 }
 

@@ -1,62 +1,63 @@
-//! What the model is asked, byte for byte as it was trained.
+//! Prompts, byte for byte as the model was trained on them.
 //!
-//! The hub's form is that of transformers' `GotOcr2Processor`, which puts a space before `OCR`
-//! whatever comes before it; the original form that of GOT's own demo (`run_ocr_2.0.py`,
-//! `run_ocr_2.0_crop.py`, template `mpt`).
+//! transformers' layout follows its `GotOcr2Processor`, which always puts a space before `OCR`; the
+//! original layout follows GOT's own demo (`run_ocr_2.0.py`, `run_ocr_2.0_crop.py`, template
+//! `mpt`).
 
 use recto_schemas::{GotMode, RegionColor};
 
 use super::{
     config::{CheckpointConfig, CheckpointLayout},
     error::GotError,
-    tokens::{GotTokenizer, IMAGE, IMAGE_END, IMAGE_START, TURN_END, TURN_START},
+    tokenizer::{GotTokenizer, IMAGE, IMAGE_END, IMAGE_START, TURN_END, TURN_START},
 };
 
-/// What stands before every question.
+/// The system turn, which begins every prompt.
 const SYSTEM: &str =
     "system\nYou should follow the instructions carefully and explain your answers in detail.";
 
-/// What the views of a question are.
+/// The page or pages that a prompt's images show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PromptImages {
-    /// One page.
+    /// One page in one image.
     Page,
     /// Tiles of one page.
     Tiles,
-    /// So many pages, a view each.
+    /// Several pages in one image each; their number.
     Pages(usize),
 }
 
-/// A question about views.
+/// A prompt that asks for the text of images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OcrPrompt {
     /// Plain or formatted text.
     pub(super) mode: GotMode,
-    /// Left, top, right, bottom of what to read, in thousandths; not for several pages.
+    /// Left, top, right and bottom of the region to read, in thousandths of the page; not for
+    /// several pages.
     pub(super) region: Option<[u32; 4]>,
-    /// The colour of the frame around what to read.
+    /// Color of the frame around the region to read.
     pub(super) color: Option<RegionColor>,
-    /// What the views are.
-    pub(super) ask: PromptImages,
-    /// How many image tokens of theirs it has.
+    /// The page or pages that the images show.
+    pub(super) images: PromptImages,
+    /// Image tokens of all images.
     pub(super) image_tokens: usize,
 }
 
 impl OcrPrompt {
-    /// The question's tokens.
+    /// The prompt's tokens.
     ///
     /// # Errors
     /// The tokenizer fails.
-    pub(super) fn ids(
+    pub(super) fn token_ids(
         &self,
         tokens: &GotTokenizer,
         config: &CheckpointConfig,
     ) -> Result<Vec<u32>, GotError> {
-        tokens.encode(&self.text(config))
+        tokens.encode(&self.render(config))
     }
 
-    /// The question as it is tokenized.
-    fn text(&self, config: &CheckpointConfig) -> String {
+    /// The prompt's text.
+    fn render(&self, config: &CheckpointConfig) -> String {
         let images = IMAGE.repeat(self.image_tokens);
         let query = match config.layout {
             CheckpointLayout::Hub => self.hub(),
@@ -68,21 +69,21 @@ impl OcrPrompt {
         )
     }
 
-    /// Colour, then region, then always a space, so that a colour alone is followed by two.
+    /// Color, then region, then always a space, so that two spaces follow a color alone.
     fn hub(&self) -> String {
-        let color = self.color.map(|color| format!("[{}] ", name(color)));
+        let color = self.color.map(|color| format!("[{}] ", color_name(color)));
         let region = self
             .region
-            .filter(|_| !matches!(self.ask, PromptImages::Pages(_)));
+            .filter(|_| !matches!(self.images, PromptImages::Pages(_)));
         let region = region.map(|region| format!("{region:?}"));
         let (color, region) = (color.unwrap_or_default(), region.unwrap_or_default());
         format!("{color}{region} {}", self.task())
     }
 
-    /// A colour takes a region's place.
+    /// A color replaces a region.
     fn original(&self) -> String {
         match (self.color, self.region) {
-            (Some(color), _) => format!("[{}] {}", name(color), self.task()),
+            (Some(color), _) => format!("[{}] {}", color_name(color), self.task()),
             (None, Some(region)) => format!("{region:?} {}", self.task()),
             (None, None) => self.task(),
         }
@@ -93,7 +94,7 @@ impl OcrPrompt {
             GotMode::Plain => "",
             GotMode::Format => " with format",
         };
-        let views = match self.ask {
+        let views = match self.images {
             PromptImages::Page => "",
             PromptImages::Tiles => " upon the patch reference",
             PromptImages::Pages(_) => " across multi pages",
@@ -102,7 +103,7 @@ impl OcrPrompt {
     }
 }
 
-fn name(color: RegionColor) -> &'static str {
+fn color_name(color: RegionColor) -> &'static str {
     match color {
         RegionColor::Red => "red",
         RegionColor::Green => "green",

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::*;
 
-/// What the reference wrote: checkpoints, and questions with their tokens.
+/// The reference's checkpoints, and prompts with their tokens.
 const REFERENCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/reference");
 
 const BOX: [u32; 4] = [12, 345, 678, 1000];
@@ -13,28 +13,28 @@ fn config(name: &str) -> CheckpointConfig {
     CheckpointConfig::read(&PathBuf::from(REFERENCE).join("checkpoints").join(name)).unwrap()
 }
 
-fn question(mode: GotMode, ask: PromptImages) -> OcrPrompt {
+fn prompt(mode: GotMode, images: PromptImages) -> OcrPrompt {
     OcrPrompt {
         mode,
         region: None,
         color: None,
-        ask,
+        images,
         image_tokens: 16,
     }
 }
 
-/// Questions with the hub's words and the original's.
+/// Prompts with the text in transformers' layout and in the original.
 fn table() -> Vec<(OcrPrompt, &'static str, &'static str)> {
     use GotMode::{Format, Plain};
     let with = |mode, color, region| OcrPrompt {
         region,
         color,
-        ..question(mode, PromptImages::Page)
+        ..prompt(mode, PromptImages::Page)
     };
     vec![
-        (question(Plain, PromptImages::Page), " OCR: ", "OCR: "),
+        (prompt(Plain, PromptImages::Page), " OCR: ", "OCR: "),
         (
-            question(Format, PromptImages::Page),
+            prompt(Format, PromptImages::Page),
             " OCR with format: ",
             "OCR with format: ",
         ),
@@ -69,22 +69,22 @@ fn table() -> Vec<(OcrPrompt, &'static str, &'static str)> {
             "[red] OCR: ",
         ),
         (
-            question(Plain, PromptImages::Tiles),
+            prompt(Plain, PromptImages::Tiles),
             " OCR upon the patch reference: ",
             "OCR upon the patch reference: ",
         ),
         (
-            question(Format, PromptImages::Tiles),
+            prompt(Format, PromptImages::Tiles),
             " OCR with format upon the patch reference: ",
             "OCR with format upon the patch reference: ",
         ),
         (
-            question(Plain, PromptImages::Pages(1)),
+            prompt(Plain, PromptImages::Pages(1)),
             " OCR across multi pages: ",
             "OCR across multi pages: ",
         ),
         (
-            question(Format, PromptImages::Pages(1)),
+            prompt(Format, PromptImages::Pages(1)),
             " OCR with format across multi pages: ",
             "OCR with format across multi pages: ",
         ),
@@ -100,10 +100,10 @@ fn the_words_are_those_the_model_was_trained_with() {
         "<imgpad>".repeat(16)
     );
     let after = "<|im_end|><|im_start|>assistant\n";
-    for (question, in_hub, in_original) in table() {
-        assert_eq!(question.text(&hub), format!("{before}{in_hub}{after}"));
+    for (prompt, in_hub, in_original) in table() {
+        assert_eq!(prompt.render(&hub), format!("{before}{in_hub}{after}"));
         assert_eq!(
-            question.text(&original),
+            prompt.render(&original),
             format!("{before}{in_original}{after}")
         );
     }
@@ -116,11 +116,11 @@ fn every_image_token_has_its_place() {
         let folder = PathBuf::from(REFERENCE).join("checkpoints").join(name);
         let tokens = GotTokenizer::open(&folder, &config).unwrap();
         for views in [1, 3, 13] {
-            let question = OcrPrompt {
+            let prompt = OcrPrompt {
                 image_tokens: views * config.image_tokens,
-                ..question(GotMode::Format, PromptImages::Tiles)
+                ..prompt(GotMode::Format, PromptImages::Tiles)
             };
-            let ids = question.ids(&tokens, &config).unwrap();
+            let ids = prompt.token_ids(&tokens, &config).unwrap();
             let places = ids.iter().filter(|id| **id == config.image_token);
             assert_eq!(places.count(), views * 16);
         }
@@ -143,11 +143,11 @@ fn the_tokens_are_the_references() {
         let config = config(name);
         let views = &expected["sets"][case["set"].as_str().unwrap()]["views"];
         let views: usize = serde_json::from_value(views.clone()).unwrap();
-        let question = OcrPrompt {
+        let prompt = OcrPrompt {
             mode: serde_json::from_value(member("mode")).unwrap(),
             region: serde_json::from_value(member("region")).unwrap(),
             color: serde_json::from_value(member("color")).unwrap(),
-            ask: match case["set"].as_str().unwrap() {
+            images: match case["set"].as_str().unwrap() {
                 "tiles" => PromptImages::Tiles,
                 "pages" => PromptImages::Pages(views),
                 _ => PromptImages::Page,
@@ -157,14 +157,14 @@ fn the_tokens_are_the_references() {
         let folder = PathBuf::from(REFERENCE).join("checkpoints").join(name);
         let tokens = GotTokenizer::open(&folder, &config).unwrap();
         assert_eq!(
-            question.text(&config),
+            prompt.render(&config),
             case["prompt"].as_str().unwrap(),
             "{}",
             case["name"]
         );
         let ids: Vec<u32> = serde_json::from_value(member("prompt_ids")).unwrap();
         assert_eq!(
-            question.ids(&tokens, &config).unwrap(),
+            prompt.token_ids(&tokens, &config).unwrap(),
             ids,
             "{}",
             case["name"]

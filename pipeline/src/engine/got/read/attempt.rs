@@ -1,4 +1,4 @@
-//! [`AttemptRequest`]: one attempt at a pass, from its pages to a sequence and back.
+//! Attempt at an inference unit: from its pages to a sequence, and back to a candidate.
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
@@ -14,49 +14,49 @@ use crate::{
         EngineError,
         got::{
             config::CheckpointConfig,
+            input_image::InputImage,
             plan::{InputLayout, StackedRows},
             prompt::{OcrPrompt, PromptImages},
-            schedule::{Completion, Sequence},
-            view::InputImage,
+            scheduler::{Completion, Sequence},
         },
     },
     image::PageImage,
 };
 
-/// One attempt at a pass.
+/// One attempt at an inference unit.
 pub(super) struct AttemptRequest<'a> {
-    pub(super) pass: &'a InferenceUnit,
-    /// How the pages are shown, which need not be as the pass was planned.
-    pub(super) shape: InputLayout,
+    pub(super) unit: &'a InferenceUnit,
+    /// Form in which the pages are shown, which may differ from the plan.
+    pub(super) layout: InputLayout,
     pub(super) mode: GotMode,
-    /// Tokens that the attempt goes on from.
-    pub(super) before: &'a [u32],
+    /// Tokens that the answer continues.
+    pub(super) prefix: &'a [u32],
     pub(super) max_new_tokens: usize,
     pub(super) time_limit: Duration,
     pub(super) no_repeat_ngram: Option<usize>,
 }
 
 impl<'a> AttemptRequest<'a> {
-    /// As the document asks for it.
-    pub(super) fn asked(pass: &'a InferenceUnit, visit: &RequestReader<'_>) -> Self {
+    /// The attempt that the document's options ask for.
+    pub(super) fn requested(unit: &'a InferenceUnit, reader: &RequestReader<'_>) -> Self {
         Self {
-            pass,
-            shape: pass.shape.clone(),
-            mode: visit.options.mode,
-            before: &[],
-            max_new_tokens: visit.options.runtime.max_new_tokens.get() as usize,
-            time_limit: visit.time_limit(pass),
+            unit,
+            layout: unit.layout.clone(),
+            mode: reader.options.mode,
+            prefix: &[],
+            max_new_tokens: reader.options.runtime.max_new_tokens.get() as usize,
+            time_limit: reader.time_limit(unit),
             no_repeat_ngram: None,
         }
     }
 }
 
-/// An attempt that was handed to the scheduler. Dropping it frees its slot.
+/// An attempt that the scheduler works on. Dropping it frees its slot.
 pub(super) struct PendingAttempt {
     mode: GotMode,
-    shape: InputLayout,
+    layout: InputLayout,
     prompt: Vec<u32>,
-    written: OneshotReceiver<Result<Completion, EngineError>>,
+    completion: OneshotReceiver<Result<Completion, EngineError>>,
     cancel: CancelToken,
 }
 
@@ -67,109 +67,112 @@ impl Drop for PendingAttempt {
 }
 
 impl RequestReader<'_> {
-    /// Makes an attempt's views and prompt, and hands it to the scheduler.
+    /// Makes an attempt's input images and prompt, and submits them to the scheduler.
     pub(super) fn submit(
         &self,
         attempt: &AttemptRequest<'_>,
     ) -> Result<PendingAttempt, EngineError> {
-        let (pass, reader) = (attempt.pass, self.reader);
+        let (unit, reader) = (attempt.unit, self.reader);
         let options = &self.options;
-        let pages = &self.request.pages[pass.first..pass.first + pass.count];
-        let views = self.views(pages, &attempt.shape);
-        let part = part(&reader.config, &attempt.shape);
-        let question = OcrPrompt {
+        let pages = &self.request.pages[unit.first..unit.first + unit.count];
+        let images = self.input_images(pages, &attempt.layout);
+        let token_range = token_range(&reader.config, &attempt.layout);
+        let prompt = OcrPrompt {
             mode: attempt.mode,
             region: options.r#box.map(PageBox::edges),
             color: options.color,
-            ask: match attempt.shape {
+            images: match attempt.layout {
                 InputLayout::Whole(_) | InputLayout::Rows(..) | InputLayout::Row { .. } => {
                     PromptImages::Page
                 }
                 InputLayout::Tiles(..) => PromptImages::Tiles,
-                InputLayout::Pages(_) => PromptImages::Pages(pass.count),
+                InputLayout::Pages(_) => PromptImages::Pages(unit.count),
             },
-            image_tokens: part
+            image_tokens: token_range
                 .clone()
-                .map_or(views.len() * reader.config.image_tokens, |part| part.len()),
+                .map_or(images.len() * reader.config.image_tokens, |token_range| {
+                    token_range.len()
+                }),
         };
-        let prompt = question
-            .ids(&reader.tokens, &reader.config)
+        let prompt = prompt
+            .token_ids(&reader.tokens, &reader.config)
             .map_err(|error| EngineError::Model(error.to_string()))?;
         let cancel = self.cancel.child();
-        let written = reader.scheduler.submit(Sequence {
+        let completion = reader.scheduler.submit(Sequence {
             document: self.request.document,
-            prompt: [&prompt[..], attempt.before].concat(),
-            views,
-            part,
+            prompt: [&prompt[..], attempt.prefix].concat(),
+            images,
+            token_range,
             max_new_tokens: attempt.max_new_tokens,
             time_limit: attempt.time_limit,
             loop_guard: options.loop_guard,
-            most_equal_rows: pass.lines,
+            max_equal_rows: unit.lines,
             no_repeat_ngram: attempt.no_repeat_ngram,
             cancel: cancel.clone(),
         })?;
         Ok(PendingAttempt {
             mode: attempt.mode,
-            shape: attempt.shape.clone(),
+            layout: attempt.layout.clone(),
             prompt,
-            written,
+            completion,
             cancel,
         })
     }
 
-    fn views(&self, pages: &[Arc<PageImage>], shape: &InputLayout) -> Vec<Arc<InputImage>> {
-        let pixels = &self.reader.config.pixels;
+    fn input_images(&self, pages: &[Arc<PageImage>], layout: &InputLayout) -> Vec<Arc<InputImage>> {
+        let pixels = &self.reader.config.processor;
         let size = (pixels.width, pixels.height);
-        let views = pages.iter().flat_map(|page| match shape {
-            InputLayout::Tiles(grid, _) => own(InputImage::tiles(page, size, *grid)),
-            InputLayout::Rows(sections, _) => {
-                sections.iter().map(|s| self.sheet(page, s)).collect()
+        let images = pages.iter().flat_map(|page| match layout {
+            InputLayout::Tiles(grid, _) => into_arcs(InputImage::tiles(page, size, *grid)),
+            InputLayout::Rows(stacks, _) => {
+                stacks.iter().map(|s| self.stacked_image(page, s)).collect()
             }
-            InputLayout::Row { section, .. } => vec![self.sheet(page, section)],
+            InputLayout::Row { stack, .. } => vec![self.stacked_image(page, stack)],
             InputLayout::Whole(_) | InputLayout::Pages(_) => {
-                own(vec![InputImage::whole(page, size)])
+                into_arcs(vec![InputImage::whole_page(page, size)])
             }
         });
-        views.collect()
+        images.collect()
     }
 
-    /// The view of a section of `page`: the one that was made last where it is of the same section, so that the model
-    /// encodes it once.
-    fn sheet(&self, page: &PageImage, section: &Arc<StackedRows>) -> Arc<InputImage> {
-        let mut last = self.sheet.borrow_mut();
-        if let Some((of, view)) = &*last
-            && Arc::ptr_eq(of, section)
+    /// The input image of a stack of rows. The last one is kept, so that its rows share one image,
+    /// which the model encodes once.
+    fn stacked_image(&self, page: &PageImage, stack: &Arc<StackedRows>) -> Arc<InputImage> {
+        let mut last = self.last_stack.borrow_mut();
+        if let Some((of, image)) = &*last
+            && Arc::ptr_eq(of, stack)
         {
-            return Arc::clone(view);
+            return Arc::clone(image);
         }
-        let pixels = &self.reader.config.pixels;
-        let size = (pixels.width, section.height);
-        let view = Arc::new(InputImage::section(page, size, section));
-        *last = Some((Arc::clone(section), Arc::clone(&view)));
-        view
+        let pixels = &self.reader.config.processor;
+        let size = (pixels.width, stack.height);
+        let image = Arc::new(InputImage::of_rows(page, size, stack));
+        *last = Some((Arc::clone(stack), Arc::clone(&image)));
+        image
     }
 
-    /// Waits for what an attempt gives.
-    pub(super) fn wait(&self, under_way: PendingAttempt) -> Result<Candidate, EngineError> {
-        let received = under_way.written.recv(self.cancel, None);
-        let written = received.map_err(|error| match error {
+    /// Waits for the result of an attempt.
+    pub(super) fn wait(&self, pending: PendingAttempt) -> Result<Candidate, EngineError> {
+        let received = pending.completion.recv(self.cancel, None);
+        let completion = received.map_err(|error| match error {
             OneshotError::Cancelled => EngineError::Cancelled,
             OneshotError::Closed | OneshotError::Timeout => EngineError::Stopped,
         })??;
-        let (shape, prompt) = (under_way.shape.clone(), under_way.prompt.clone());
-        Ok(Candidate::new(under_way.mode, shape, prompt, written))
+        let (layout, prompt) = (pending.layout.clone(), pending.prompt.clone());
+        Ok(Candidate::new(pending.mode, layout, prompt, completion))
     }
 }
 
-fn own(views: Vec<InputImage>) -> Vec<Arc<InputImage>> {
-    views.into_iter().map(Arc::new).collect()
+fn into_arcs(images: Vec<InputImage>) -> Vec<Arc<InputImage>> {
+    images.into_iter().map(Arc::new).collect()
 }
 
-/// Which of its view's image tokens a row has; none for all other shapes, which have all.
-fn part(config: &CheckpointConfig, shape: &InputLayout) -> Option<Range<usize>> {
-    let InputLayout::Row { row, .. } = shape else {
+/// The image tokens of a row within its input image; `None` for all other layouts, which use all
+/// tokens.
+fn token_range(config: &CheckpointConfig, layout: &InputLayout) -> Option<Range<usize>> {
+    let InputLayout::Row { row, .. } = layout else {
         return None;
     };
-    let across = config.tokens_across();
+    let across = config.tokens_per_row();
     Some(row * across..(row + 1) * across)
 }

@@ -1,16 +1,16 @@
-//! [`join`]: what was read of a page's rows, made one text again.
+//! Joining of the texts of a page's rows.
 
 use recto_schemas::GotMode;
 
 use crate::engine::got::plan::RowStart;
 
-/// What GOT writes around a heading.
+/// GOT's markup around a heading.
 const HEADING: (&str, char) = ("\\section*{", '}');
 
-/// Joins texts in order, each of which begins what is said beside it.
+/// Joins texts in order; each comes with what its row begins.
 ///
-/// In plain text every line of the page is one. In formatted text there is an empty line before a paragraph and around a
-/// heading, and words that were hyphenated at a line's end are whole again.
+/// Plain text keeps the page's lines. Formatted text has an empty line before a paragraph and
+/// around a heading, and words hyphenated at a line's end are joined.
 pub(super) fn join<'a>(
     mode: GotMode,
     texts: impl IntoIterator<Item = (RowStart, &'a str)>,
@@ -28,13 +28,13 @@ pub(super) fn join<'a>(
         let inside = text.strip_prefix(HEADING.0);
         match (mode, start) {
             _ if joined.is_empty() => {}
-            (GotMode::Format, RowStart::Piece) if was_heading && inside.is_some() => {
+            (GotMode::Format, RowStart::Continuation) if was_heading && inside.is_some() => {
                 joined.truncate(joined.trim_end_matches(HEADING.1).len());
                 joined.push(' ');
                 joined.push_str(inside.unwrap_or_default());
                 continue;
             }
-            (_, RowStart::Piece) => joined.push(' '),
+            (_, RowStart::Continuation) => joined.push(' '),
             (GotMode::Plain, _) => joined.push('\n'),
             (GotMode::Format, RowStart::Paragraph) => joined.push_str("\n\n"),
             (GotMode::Format, RowStart::Line) if was_heading || inside.is_some() => {
@@ -49,7 +49,7 @@ pub(super) fn join<'a>(
     joined
 }
 
-/// Whether `text` ends with a hyphen after a letter in lower case, and `next` goes on in lower case.
+/// Returns true if `text` ends with a hyphen after a lower-case letter and `next` begins with one.
 fn is_cut_word(text: &str, next: &str) -> bool {
     let before = text.strip_suffix('-');
     before.is_some_and(|before| before.ends_with(char::is_lowercase))
@@ -58,7 +58,7 @@ fn is_cut_word(text: &str, next: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use RowStart::{Line, Paragraph, Piece};
+    use RowStart::{Continuation, Line, Paragraph};
 
     use super::*;
 
@@ -68,7 +68,7 @@ mod tests {
             (&[(Paragraph, "One."), (Paragraph, "Two.")], "One.\n\nTwo."),
             (&[(Line, "One."), (Line, "Two.")], "One.\nTwo."),
             (
-                &[(Line, "It was cut "), (Piece, " here")],
+                &[(Line, "It was cut "), (Continuation, " here")],
                 "It was cut here",
             ),
             (&[(Line, "a para-"), (Line, "graph")], "a paragraph"),
@@ -89,7 +89,10 @@ mod tests {
                 "One.\n\n\\section*{Two}\n\nThree.",
             ),
             (
-                &[(Line, "\\section*{A long}"), (Piece, "\\section*{heading}")],
+                &[
+                    (Line, "\\section*{A long}"),
+                    (Continuation, "\\section*{heading}"),
+                ],
                 "\\section*{A long heading}",
             ),
             (&[(Line, ""), (Line, "alone")], "alone"),
@@ -111,7 +114,7 @@ mod tests {
             (Paragraph, "one\ntwo-\n"),
             (Line, ""),
             (Paragraph, "  three"),
-            (Piece, "and"),
+            (Continuation, "and"),
             (Line, "Four"),
         ];
         assert_eq!(join(GotMode::Plain, texts), "one\ntwo-\n  three and\nFour");

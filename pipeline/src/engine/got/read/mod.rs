@@ -1,24 +1,18 @@
-//! A request from its pages to its readings.
+//! Reading of a request, from its pages to its results.
 //!
-//! The planner cuts a request into passes; all of them go to the scheduler at once, so that they are
-//! decoded together with those of other requests. What comes back is judged: a pass of several pages that
-//! does not hold up is read again page by page, a page or row whose text repeated itself goes through the
-//! [`ladder`]. One thread reads one request; nothing here runs the model.
+//! The planner cuts a request into inference units. All are submitted to the scheduler at once, so
+//! that they are decoded in a batch with those of other requests. Then each result is judged: a
+//! unit of several pages that is rejected is read again page by page, and a page or row whose text
+//! repeated itself goes through the fallback chain ([`fallback`]). One thread reads one request and
+//! mostly waits; the model runs on the scheduler's thread.
 
-// What a page's attempts took, and which of them gave its text.
-mod draft;
-// From one attempt to a sequence and back.
+mod candidate;
 mod attempt;
-// Other ways of reading a page whose text repeated itself.
-mod ladder;
-// The texts of rows made one.
+mod fallback;
 mod join;
-// PP-OCR beside GOT.
-mod second;
-// Which pages are compared with PP-OCR's reading.
-mod sample;
-// How much of one reader's words another one has.
-mod words;
+mod cross_check;
+mod page_sample;
+mod word_recall;
 
 use std::{cell::RefCell, sync::Arc, time::Duration};
 
@@ -26,51 +20,53 @@ use recto_schemas::{BoundedInt, CrossCheck, EngineName, FinishReason, GotOptions
 
 use self::{
     attempt::AttemptRequest,
-    draft::{AttemptLog, Candidate},
+    candidate::{AttemptLog, Candidate},
+    cross_check::{CrossCheckEngine, CrossCheckResults},
+    fallback::BestCandidate,
     join::join,
-    ladder::BestCandidate,
-    second::{CrossCheckEngine, CrossCheckResults},
 };
 use super::{
     CrossCheckFactory,
     config::CheckpointConfig,
+    input_image::InputImage,
     plan::{InferenceUnit, InputLayout, PlanLimits, RowSize, RowStart, StackedRows, plan},
-    schedule::Scheduler,
-    tokens::GotTokenizer,
-    view::InputImage,
+    scheduler::Scheduler,
+    tokenizer::GotTokenizer,
 };
 use crate::{
     cancel::CancelToken,
     engine::{EngineError, EngineRequest, EngineResponse, OcrContent, OcrResult, StopReason},
 };
 
-/// Share of PP-OCR's words that a pass of several pages must have; below it, pages were probably skipped.
+/// Minimum share of PP-OCR's words that a unit of several pages must have; with fewer, pages were
+/// probably skipped.
 const ENOUGH_WORDS: f32 = 0.9;
-/// Share of PP-OCR's words below which two readings of a page disagree.
+/// Share of PP-OCR's words below which the two engines disagree about a page.
 const AGREEING_WORDS: f32 = 0.5;
 
-/// Tokens of a prompt beside those of its images, generously: a conversation's frame and the question.
+/// Tokens of a prompt beside its image tokens: the conversation's frame and the question, with room
+/// to spare.
 pub(super) const QUESTION_TOKENS: usize = 300;
 
-/// What every request is read with.
+/// Shared context of all requests.
 pub(super) struct ReaderContext {
     config: CheckpointConfig,
     tokens: GotTokenizer,
     scheduler: Scheduler,
-    second: CrossCheckEngine,
-    /// Most tokens one pass writes, whatever a document asks for.
+    cross_check: CrossCheckEngine,
+    /// Maximum new tokens of one sequence, whatever a document asks for.
     max_new_tokens: u32,
     /// Positions of a slot.
     context: usize,
-    /// Raised when the engine ends.
+    /// Cancelled when the engine stops.
     stop: CancelToken,
 }
 
-/// What a [`ReaderContext`] is made of beside the model.
+/// Parts of a [`ReaderContext`] beside the model.
 pub(super) struct GotParts {
     pub(super) config: CheckpointConfig,
     pub(super) tokens: GotTokenizer,
-    pub(super) second: Option<CrossCheckFactory>,
+    pub(super) cross_check: Option<CrossCheckFactory>,
     pub(super) max_new_tokens: u32,
     pub(super) context: usize,
 }
@@ -81,31 +77,31 @@ impl ReaderContext {
             config: parts.config,
             tokens: parts.tokens,
             scheduler,
-            second: CrossCheckEngine::new(parts.second),
+            cross_check: CrossCheckEngine::new(parts.cross_check),
             max_new_tokens: parts.max_new_tokens,
             context: parts.context,
             stop: CancelToken::new(),
         }
     }
 
-    /// The thread that owns the model, as seen from here.
+    /// The scheduler of the thread that owns the model.
     pub(super) fn scheduler(&self) -> &Scheduler {
         &self.scheduler
     }
 
-    /// Ends all waiting: requests under way are answered with [`EngineError::Stopped`].
+    /// Ends all waiting: requests in progress are answered with [`EngineError::Stopped`].
     pub(super) fn stop(&self) {
         self.stop.cancel();
     }
 
-    /// What the planner has to keep to.
+    /// Limits for the planner.
     fn limits(&self, options: &GotOptions) -> PlanLimits {
-        let pixels = &self.config.pixels;
+        let pixels = &self.config.processor;
         let usual = GotOptions::default().max_tiles.get();
         PlanLimits {
-            view: (pixels.width, pixels.height),
+            image_size: (pixels.width, pixels.height),
             min_tiles: pixels.min_patches,
-            // The checkpoint's own figure is a default, which a document may raise.
+            // The checkpoint's own value is a default, which a document may raise.
             max_tiles: if options.max_tiles.get() > usual {
                 options.max_tiles.get()
             } else {
@@ -113,36 +109,41 @@ impl ReaderContext {
             },
             rows: pixels.rows.map(|rows| RowSize {
                 em: rows.em,
-                per_view: rows.per_view,
-                pitch: pixels.height / self.config.tokens_across().max(1) as u32,
+                rows_per_image: rows.rows_per_image,
+                pitch: pixels.height / self.config.tokens_per_row().max(1) as u32,
             }),
             context: self.context,
-            tokens_per_view: self.config.image_tokens,
+            tokens_per_image: self.config.image_tokens,
             prompt_tokens: QUESTION_TOKENS,
         }
     }
 
     /// Reads a request that has waited for `queued` so far.
     ///
-    /// A page on which the model failed has no reading; the others are not lost with it.
+    /// A page on which the model failed has no result; the others are not lost with it.
     ///
     /// # Errors
-    /// Where the request was cancelled, the engine stops, or no page could be read.
+    /// The request was cancelled, the engine stops, or no page could be read.
     pub(super) fn read(&self, request: &EngineRequest, queued: Duration) -> EngineResponse {
         let cancel = request.cancel.child_with(&self.stop);
         let mut options = request.options.got.clone().unwrap_or_default();
         let tokens = &mut options.runtime.max_new_tokens;
         *tokens = BoundedInt::clamped(tokens.get().min(self.max_new_tokens));
-        let visit = RequestReader {
+        let reader = RequestReader {
             reader: self,
             request,
             options,
-            seen: CrossCheckResults::new(&self.second, request, &cancel, time_limit(request, 1)),
+            cross_check: CrossCheckResults::new(
+                &self.cross_check,
+                request,
+                &cancel,
+                time_limit(request, 1),
+            ),
             cancel: &cancel,
             queued,
-            sheet: RefCell::default(),
+            last_stack: RefCell::default(),
         };
-        match visit.read() {
+        match reader.read() {
             Err(EngineError::Cancelled) if self.stop.is_cancelled() => Err(EngineError::Stopped),
             answer => answer,
         }
@@ -153,43 +154,45 @@ impl ReaderContext {
 struct RequestReader<'a> {
     reader: &'a ReaderContext,
     request: &'a EngineRequest,
-    /// What the document asks for, within what the engine gives.
+    /// The document's options, within the engine's limits.
     options: GotOptions,
-    seen: CrossCheckResults<'a>,
-    /// Up when nobody waits for the answer any more, or the engine ends.
+    cross_check: CrossCheckResults<'a>,
+    /// Cancelled when nobody waits for the answer any more, or the engine stops.
     cancel: &'a CancelToken,
-    /// How long it waited before anything was done.
+    /// Time that the request waited in the queue.
     queued: Duration,
-    /// The view of rows that was made last, which serves all of them.
-    sheet: RefCell<Option<(Arc<StackedRows>, Arc<InputImage>)>>,
+    /// The input image of the last stack of rows, which all its rows share.
+    last_stack: RefCell<Option<(Arc<StackedRows>, Arc<InputImage>)>>,
 }
 
 impl RequestReader<'_> {
     fn read(&self) -> EngineResponse {
         let limits = self.reader.limits(&self.options);
-        let passes = plan(&self.request.pages, &self.options, &limits);
-        self.gather(&passes, |pass, drafts| self.judge(pass, drafts))
+        let units = plan(&self.request.pages, &self.options, &limits);
+        self.read_units(&units, |unit, candidates| {
+            self.accept_or_split(unit, candidates)
+        })
     }
 
-    /// Hands passes to the scheduler, all at once, and makes readings of what the parts of each give.
-    fn gather(
+    /// Submits all units at once, then turns the candidates of each unit's parts into results.
+    fn read_units(
         &self,
-        passes: &[InferenceUnit],
+        units: &[InferenceUnit],
         read: impl Fn(&InferenceUnit, Vec<Candidate>) -> EngineResponse,
     ) -> EngineResponse {
-        let submit = |part: &InferenceUnit| self.submit(&AttemptRequest::asked(part, self));
-        let asked: Vec<Vec<_>> = passes
+        let submit = |part: &InferenceUnit| self.submit(&AttemptRequest::requested(part, self));
+        let asked: Vec<Vec<_>> = units
             .iter()
-            .map(|pass| pass.parts().iter().map(submit).collect())
+            .map(|unit| unit.parts().iter().map(submit).collect())
             .collect();
         let mut readings = Vec::new();
         let mut failure = None;
-        for (pass, parts) in passes.iter().zip(asked) {
-            let drafts: Result<Vec<_>, _> = parts
+        for (unit, parts) in units.iter().zip(asked) {
+            let candidates: Result<Vec<_>, _> = parts
                 .into_iter()
-                .map(|under_way| self.wait(under_way?))
+                .map(|pending| self.wait(pending?))
                 .collect();
-            match drafts.and_then(|drafts| read(pass, drafts)) {
+            match candidates.and_then(|candidates| read(unit, candidates)) {
                 Ok(read) => readings.extend(read),
                 Err(EngineError::Model(reason)) => {
                     failure.get_or_insert(EngineError::Model(reason));
@@ -203,62 +206,68 @@ impl RequestReader<'_> {
         }
     }
 
-    /// Makes readings of what the parts of a pass gave.
-    fn judge(&self, pass: &InferenceUnit, drafts: Vec<Candidate>) -> EngineResponse {
-        let trail = AttemptLog::new(self.queued);
-        if pass.count == 1 {
-            return Ok(vec![self.single(pass, drafts, &trail)?]);
+    /// Accepts the candidates of a unit's parts, or reads its pages again if they are rejected.
+    fn accept_or_split(&self, unit: &InferenceUnit, candidates: Vec<Candidate>) -> EngineResponse {
+        let log = AttemptLog::new(self.queued);
+        if unit.count == 1 {
+            return Ok(vec![self.read_page(unit, candidates, &log)?]);
         }
-        let draft = Candidate::joined(pass, self.options.mode, &drafts);
-        let text = self.reader.tokens.decode(&draft.tokens);
-        let share = match draft.stop {
-            FinishReason::End => self.share(pass, &text),
+        let candidate = Candidate::merged(unit, self.options.mode, &candidates);
+        let text = self.reader.tokens.decode(&candidate.tokens);
+        let share = match candidate.stop {
+            FinishReason::End => self.share(unit, &text),
             _ => None,
         };
-        match rejected(&draft, &text, share) {
+        match rejection(&candidate, &text, share) {
             None => {
-                let trail = trail.after(&draft);
-                Ok(vec![self.settle(pass, &draft, text, trail)])
+                let log = log.with(&candidate);
+                Ok(vec![self.to_reading(unit, &candidate, text, log)])
             }
-            Some(reason) => self.singly(pass, &draft, reason),
+            Some(reason) => self.read_pages_singly(unit, &candidate, reason),
         }
     }
 
-    /// Reads the pages of a pass again, each by itself.
-    fn singly(&self, pass: &InferenceUnit, draft: &Candidate, reason: &str) -> EngineResponse {
-        let InputLayout::Pages(tiling) = &pass.shape else {
+    /// Reads the pages of a unit again, one by one.
+    fn read_pages_singly(
+        &self,
+        unit: &InferenceUnit,
+        candidate: &Candidate,
+        reason: &str,
+    ) -> EngineResponse {
+        let InputLayout::Pages(tiling) = &unit.layout else {
             return Err(EngineError::Model(
                 "only pages can be read singly".to_owned(),
             ));
         };
-        let singles: Vec<InferenceUnit> = (pass.first..pass.first + pass.count)
+        let singles: Vec<InferenceUnit> = (unit.first..unit.first + unit.count)
             .map(|first| InferenceUnit {
                 first,
                 count: 1,
-                shape: InputLayout::Whole(tiling.clone()),
-                lines: pass.lines,
+                layout: InputLayout::Whole(tiling.clone()),
+                lines: unit.lines,
             })
             .collect();
-        let trail = AttemptLog::after_pass(self.queued, draft, pass.count, reason);
-        self.gather(&singles, |single, drafts| {
-            Ok(vec![self.single(single, drafts, &trail)?])
+        let log = AttemptLog::after_rejected_unit(self.queued, candidate, unit.count, reason);
+        self.read_units(&singles, |single, candidates| {
+            Ok(vec![self.read_page(single, candidates, &log)?])
         })
     }
 
-    /// Makes a reading of the first attempts at one page's parts, or of others where one repeated itself.
-    fn single(
+    /// Makes a page's result from the first attempts at its parts, or from fallbacks if one
+    /// repeated itself.
+    fn read_page(
         &self,
-        pass: &InferenceUnit,
-        drafts: Vec<Candidate>,
+        unit: &InferenceUnit,
+        candidates: Vec<Candidate>,
         before: &AttemptLog,
     ) -> Result<OcrResult, EngineError> {
-        let parts = pass.parts();
+        let parts = unit.parts();
         let mut bests = Vec::new();
-        for (part, draft) in parts.iter().zip(drafts) {
-            bests.push(self.best(part, draft, before)?);
+        for (part, candidate) in parts.iter().zip(candidates) {
+            bests.push(self.best_candidate(part, candidate, before)?);
         }
-        if bests.iter().any(|best| best.cut.is_some())
-            && let Some(reading) = self.by_ppocr(pass, &bests, before)
+        if bests.iter().any(|best| best.truncated.is_some())
+            && let Some(reading) = self.ppocr_reading(unit, &bests, before)
         {
             return Ok(reading);
         }
@@ -266,155 +275,157 @@ impl RequestReader<'_> {
         let texts: Vec<(RowStart, String)> = bests
             .iter()
             .zip(&parts)
-            .map(|(best, part)| self.text(best, part))
+            .map(|(best, part)| self.part_text(best, part))
             .collect();
-        let (draft, trail) = self.joined(pass, &bests, before);
+        let (candidate, log) = self.merge(unit, &bests, before);
         let text = match &texts[..] {
             [(_, text)] => text.clone(),
             _ => join(
-                draft.mode,
+                candidate.mode,
                 texts.iter().map(|(start, text)| (*start, text.as_str())),
             ),
         };
-        Ok(self.settle(pass, &draft, text, trail))
+        Ok(self.to_reading(unit, &candidate, text, log))
     }
 
-    /// The text of an attempt at a part of a page, and what it begins.
-    fn text(&self, best: &BestCandidate, part: &InferenceUnit) -> (RowStart, String) {
-        let text = self.reader.tokens.decode(&best.draft.tokens);
-        let start = match &part.shape {
-            InputLayout::Row { section, row, .. } => section.rows[*row].start,
+    /// The text of the best attempt at a part of a page, and what its row begins.
+    fn part_text(&self, best: &BestCandidate, part: &InferenceUnit) -> (RowStart, String) {
+        let text = self.reader.tokens.decode(&best.candidate.tokens);
+        let start = match &part.layout {
+            InputLayout::Row { stack, row, .. } => stack.rows[*row].start,
             _ => RowStart::Paragraph,
         };
         (start, text)
     }
 
-    /// The best attempt at a part of a page, of which `draft` is the first.
-    fn best(
+    /// The best attempt at a part of a page; `candidate` is the first.
+    fn best_candidate(
         &self,
         part: &InferenceUnit,
-        draft: Candidate,
+        candidate: Candidate,
         before: &AttemptLog,
     ) -> Result<BestCandidate, EngineError> {
-        let mut trail = before.after(&draft);
-        if draft.stop == FinishReason::Repetition {
-            return self.climb(part, draft, trail);
+        let mut log = before.with(&candidate);
+        if candidate.stop == FinishReason::Repetition {
+            return self.run_fallbacks(part, candidate, log);
         }
-        if !trail.attempts.is_empty() {
-            trail.tried("single", &draft, None);
+        if !log.attempts.is_empty() {
+            log.record("single", &candidate, None);
         }
-        let cut = None;
-        Ok(BestCandidate { draft, trail, cut })
+        let truncated = None;
+        Ok(BestCandidate {
+            candidate,
+            log,
+            truncated,
+        })
     }
 
-    /// What the attempts at a page's parts gave and took together.
-    fn joined(
+    /// Merges the candidates and the logs of a page's parts.
+    fn merge(
         &self,
-        pass: &InferenceUnit,
+        unit: &InferenceUnit,
         bests: &[BestCandidate],
         before: &AttemptLog,
     ) -> (Candidate, AttemptLog) {
-        let drafts: Vec<Candidate> = bests.iter().map(|best| best.draft.clone()).collect();
-        let trails = bests.iter().map(|best| &best.trail);
-        let draft = Candidate::joined(pass, self.options.mode, &drafts);
-        (draft, AttemptLog::joined(before, trails))
+        let candidates: Vec<Candidate> = bests.iter().map(|best| best.candidate.clone()).collect();
+        let logs = bests.iter().map(|best| &best.log);
+        let candidate = Candidate::merged(unit, self.options.mode, &candidates);
+        (candidate, AttemptLog::merged(before, logs))
     }
 
-    /// The reading that attempts gave whose text is `text`.
-    fn settle(
+    /// The result for a unit whose text is `text`.
+    fn to_reading(
         &self,
-        pass: &InferenceUnit,
-        draft: &Candidate,
+        unit: &InferenceUnit,
+        candidate: &Candidate,
         text: String,
-        trail: AttemptLog,
+        log: AttemptLog,
     ) -> OcrResult {
-        let confidence = draft.confidence();
-        let stop = match draft.stop {
+        let confidence = candidate.confidence();
+        let stop = match candidate.stop {
             FinishReason::End => StopReason::Complete,
             FinishReason::Length | FinishReason::Time => StopReason::Length,
             FinishReason::Repetition => StopReason::Repetition,
         };
-        let mut decoding = draft.decoding(pass, trail.attempts);
-        decoding.verified = self.verified(pass, &text);
+        let mut decoding = candidate.decoding(unit, log.attempts);
+        decoding.verified = self.verified(unit, &text);
         OcrResult {
-            first: pass.first,
-            count: pass.count,
+            first: unit.first,
+            count: unit.count,
             engine: EngineName::Got,
             confidence,
             rotation: 0,
             skew_deg: 0.0,
             stop,
             decoding: Some(decoding),
-            raw: self.options.raw.then(|| draft.raw(text.clone())),
+            raw: self.options.raw.then(|| candidate.raw(text.clone())),
             content: OcrContent::Markup(text),
-            queued: trail.queued,
-            worked: trail.worked,
+            queued: log.queued,
+            worked: log.worked,
         }
     }
 
-    /// Longest time in which the model may write the text of `pass`. The rows of a page share its time, as far as they
-    /// cannot all be written at once.
-    fn time_limit(&self, pass: &InferenceUnit) -> Duration {
+    /// Maximum time in which the model may write the text of `unit`. The rows of a page share its
+    /// time, as far as they cannot all be decoded at once.
+    fn time_limit(&self, unit: &InferenceUnit) -> Duration {
         let slots = self.reader.scheduler.slots().max(1);
-        let turns = pass.part_count().div_ceil(slots).max(1);
-        time_limit(self.request, pass.count) / u32::try_from(turns).unwrap_or(u32::MAX)
+        let turns = unit.part_count().div_ceil(slots).max(1);
+        time_limit(self.request, unit.count) / u32::try_from(turns).unwrap_or(u32::MAX)
     }
 
-    /// How PP-OCR's reading of the pages compares, where the document asks for that.
-    fn verified(&self, pass: &InferenceUnit, text: &str) -> Option<CrossCheck> {
-        let pages = &self.request.pages[pass.first..pass.first + pass.count];
+    /// Agreement with PP-OCR on the pages, if the document asks for that.
+    fn verified(&self, unit: &InferenceUnit, text: &str) -> Option<CrossCheck> {
+        let pages = &self.request.pages[unit.first..unit.first + unit.count];
         if !pages
             .iter()
-            .any(|page| sample::chosen(page, self.options.verify.get()))
+            .any(|page| page_sample::is_sampled(page, self.options.verify.get()))
         {
             return None;
         }
-        let agreement = self.share(pass, text)?;
+        let agreement = self.share(unit, text)?;
         Some(CrossCheck {
             agreement,
             disagrees: agreement < AGREEING_WORDS,
         })
     }
 
-    /// Share of the words PP-OCR sees on the pages that `text` has; none where it was not asked or could
-    /// not be, or where GOT was asked for a part of the page only.
-    fn share(&self, pass: &InferenceUnit, text: &str) -> Option<f32> {
+    /// Share of PP-OCR's words on the pages that `text` has; `None` if there is no PP-OCR result,
+    /// or if GOT was asked for a part of the page only.
+    fn share(&self, unit: &InferenceUnit, text: &str) -> Option<f32> {
         if self.is_partial() {
             return None;
         }
-        let seen = self.seen.texts(pass.first..pass.first + pass.count)?;
-        Some(words::share(seen, text))
+        let cross_check = self
+            .cross_check
+            .texts(unit.first..unit.first + unit.count)?;
+        Some(word_recall::word_recall(cross_check, text))
     }
 
-    /// Whether only a part of each page is asked for, which PP-OCR knows nothing of.
+    /// Returns true if only a part of each page is asked for, which PP-OCR cannot do.
     fn is_partial(&self) -> bool {
         self.options.r#box.is_some() || self.options.color.is_some()
     }
 }
 
-/// Why a pass of several pages does not hold up.
-fn rejected(draft: &Candidate, text: &str, share: Option<f32>) -> Option<&'static str> {
-    match draft.stop {
+/// The reason to reject a unit of several pages, if there is one.
+fn rejection(candidate: &Candidate, text: &str, share: Option<f32>) -> Option<&'static str> {
+    match candidate.stop {
         FinishReason::End if text.trim().is_empty() => Some("empty"),
         FinishReason::End if share.is_some_and(|share| share < ENOUGH_WORDS) => {
             Some("too-few-words")
         }
         FinishReason::End => None,
-        stop => Some(draft::word(stop)),
+        stop => Some(candidate::stop_name(stop)),
     }
 }
 
-/// Longest time in which the model may write the text of `pages` pages.
+/// Maximum time in which the model may write the text of `pages` pages.
 fn time_limit(request: &EngineRequest, pages: usize) -> Duration {
-    // Long enough for any page, short enough to add to any instant.
+    // A day: long enough for any page, short enough to add to any instant.
     const LONGEST: Duration = Duration::from_secs(86_400);
     let pages = u32::try_from(pages).unwrap_or(u32::MAX);
-    request
-        .options
-        .limits
-        .read_timeout
-        .saturating_mul(pages)
-        .min(LONGEST)
+    let limit = request.options.limits.read_timeout;
+    limit.saturating_mul(pages).min(LONGEST)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Requests through the whole engine, with a model that writes what a script says.
+//! Tests of requests through the whole engine, with a scripted model.
 
 use std::{
     collections::VecDeque,
@@ -30,21 +30,21 @@ use crate::{
                 CheckpointConfig, CheckpointLayout, ProcessorConfig, RowConfig, TextConfig,
                 VisionConfig,
             },
+            input_image::InputImage,
             model::{DecodeInput, GenerativeModel, SampledToken},
-            tokens::GotTokenizer,
-            view::InputImage,
+            tokenizer::GotTokenizer,
         },
     },
     image::PageImage,
 };
 
-/// Longest wait for an answer: far more than any takes.
+/// Timeout for an answer: far more than any takes.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Positions of a slot.
 const CONTEXT: usize = 4096;
-/// Most tokens of a pass.
+/// Maximum new tokens of a sequence.
 const MOST: u32 = 2048;
-/// Tokens of a view, and of a row of one where the model was trained on rows.
+/// Tokens of an input image, and of a row if the model was trained on rows.
 const VIEW_TOKENS: usize = 4;
 /// Pixels of a row.
 const PITCH: u32 = 128;
@@ -61,15 +61,15 @@ const END: u32 = 258;
 const IMAGE: u32 = 261;
 /// Tokens after which a held model stops.
 const HELD_AT: usize = 10;
-/// The logarithm of each token's probability.
+/// Log-probability of each token.
 const LOGPROB: f32 = -0.25;
 
-/// What the model is asked, as a script sees it.
+/// The prompt as a script sees it.
 struct Asked {
-    /// One shade a view; pages of tests have one shade each.
+    /// One shade an input image; pages of tests have one shade each.
     shades: Vec<u8>,
     prompt: String,
-    /// What it wrote before, where it goes on.
+    /// The text that the answer continues, if it does.
     before: String,
 }
 
@@ -81,15 +81,15 @@ impl Asked {
 
 type Script = fn(&Asked) -> String;
 
-/// A model that writes what a script says, a byte a token.
+/// A model that writes a script's text, a byte a token.
 struct Writer {
     script: Script,
     slots: Vec<VecDeque<u32>>,
-    /// Views encoded so far.
+    /// Input images encoded so far.
     encoded: Arc<AtomicUsize>,
-    /// Tokens chosen so far.
+    /// Tokens sampled so far.
     steps: Arc<AtomicUsize>,
-    /// Where it is set, the model stops after some tokens until this flag is up.
+    /// If set, the model stops after some tokens until this is cancelled.
     hold: Arc<OnceLock<CancelToken>>,
 }
 
@@ -114,7 +114,7 @@ impl Writer {
 
 impl GenerativeModel for Writer {
     /// The shade of each row.
-    type Image = Vec<u8>;
+    type Embedding = Vec<u8>;
 
     fn slots(&self) -> usize {
         self.slots.len()
@@ -124,12 +124,13 @@ impl GenerativeModel for Writer {
         CONTEXT
     }
 
-    fn encode_batch(&self) -> usize {
+    fn max_encode_batch(&self) -> usize {
         4
     }
 
     fn encode(&mut self, views: &[&InputImage]) -> Result<Vec<Vec<u8>>, String> {
-        // Of a page of one shade that one, of a row the shade of its type, whose edges have others.
+        // A page of one shade has that one, a row has the shade of its type, whose edges have
+        // others.
         let shade = |row: &[u8]| {
             let mut counts = [0usize; 256];
             row.iter().for_each(|&tone| counts[usize::from(tone)] += 1);
@@ -145,7 +146,7 @@ impl GenerativeModel for Writer {
         Ok(views.iter().map(image).collect())
     }
 
-    fn part(&self, image: &Vec<u8>, tokens: Range<usize>) -> Result<Vec<u8>, String> {
+    fn slice(&self, image: &Vec<u8>, tokens: Range<usize>) -> Result<Vec<u8>, String> {
         assert_eq!((tokens.start % VIEW_TOKENS, tokens.len()), (0, VIEW_TOKENS));
         Ok(vec![image[tokens.start / VIEW_TOKENS]])
     }
@@ -176,7 +177,7 @@ impl GenerativeModel for Writer {
         Ok(self.next(slot, banned))
     }
 
-    fn step(&mut self, rows: &[DecodeInput<'_>]) -> Result<Vec<SampledToken>, String> {
+    fn decode(&mut self, rows: &[DecodeInput<'_>]) -> Result<Vec<SampledToken>, String> {
         Ok(rows
             .iter()
             .map(|row| self.next(row.slot, row.banned))
@@ -201,14 +202,14 @@ impl Bench {
         Self::with_config(config(), script, slots, second)
     }
 
-    /// One whose model was trained on rows, four to a view.
+    /// An engine whose model was trained on rows, four to an input image.
     fn of_rows(script: Script, second: Option<CrossCheckFactory>) -> Self {
         let mut config = config();
-        let pixels = &mut config.pixels;
+        let pixels = &mut config.processor;
         (pixels.width, pixels.height) = (4 * PITCH, 4 * PITCH);
         pixels.rows = Some(RowConfig {
             em: 36.0,
-            per_view: 4,
+            rows_per_image: 4,
         });
         config.image_tokens = 4 * VIEW_TOKENS;
         Self::with_config(config, script, 2, second)
@@ -225,7 +226,7 @@ impl Bench {
         let parts = GotParts {
             tokens: GotTokenizer::open(folder.path(), &config).expect("a sound tokenizer"),
             config,
-            second,
+            cross_check: second,
             max_new_tokens: MOST,
             context: CONTEXT,
         };
@@ -256,7 +257,7 @@ impl Bench {
         }
     }
 
-    /// Holds the model after some tokens until `flag` is up.
+    /// Holds the model after some tokens until `flag` is cancelled.
     fn hold(&self, flag: &CancelToken) {
         self.hold.set(flag.clone()).expect("held once");
     }
@@ -338,14 +339,14 @@ fn sheet(shades: &[u8]) -> PageImage {
     }
 }
 
-/// The readings of pages with lines of these shades, by a model that was trained on rows.
+/// Reads pages with lines of these shades with a model that was trained on rows.
 fn read_sheets(bench: &Bench, sheets: &[&[u8]], got: GotOptions) -> EngineResponse {
     let pages = sheets.iter().map(|shades| sheet(shades));
     let ticket = bench.submit_pages(1, pages, got, &CancelToken::new());
     ticket.expect("the engine takes requests").wait(PATIENCE)
 }
 
-/// As a document asks that asks for nothing.
+/// The options of a document that asks for nothing.
 fn usual() -> GotOptions {
     GotOptions {
         runtime: GotRuntime::limited_to(MOST),
@@ -353,7 +354,7 @@ fn usual() -> GotOptions {
     }
 }
 
-/// What PP-OCR's stand-in sees on a page.
+/// The text that the fake PP-OCR reads on a page.
 fn seen(shade: u8) -> String {
     format!("page of 40 by {}", 40 + u32::from(shade))
 }
@@ -389,7 +390,7 @@ fn config() -> CheckpointConfig {
             positions: CONTEXT,
             tied: true,
         },
-        pixels: ProcessorConfig {
+        processor: ProcessorConfig {
             width: 16,
             height: 16,
             mean: [0.5; 3],
@@ -445,7 +446,7 @@ fn tokenizer() -> String {
     .to_string()
 }
 
-/// PP-OCR's stand-in, which says how large a page is.
+/// A fake PP-OCR that reads how large a page is.
 fn ppocr() -> Option<CrossCheckFactory> {
     Some(Arc::new(|| {
         Ok(Arc::new(FakeEngine::new(1, 4, &|_| {
@@ -477,7 +478,7 @@ fn text(reading: &OcrResult) -> String {
     }
 }
 
-/// Way, end and rejection of each attempt at a page.
+/// Way, finish reason and rejection of each attempt at a page.
 fn attempts(reading: &OcrResult) -> Vec<(&str, FinishReason, Option<&str>)> {
     let decoding = reading.decoding.as_ref().expect("a decoder wrote it");
     let attempts = decoding.attempts.iter();
@@ -486,7 +487,7 @@ fn attempts(reading: &OcrResult) -> Vec<(&str, FinishReason, Option<&str>)> {
         .collect()
 }
 
-/// What PP-OCR sees on all pages shown.
+/// The text that PP-OCR reads on all pages shown.
 fn all_seen(asked: &Asked) -> String {
     let texts: Vec<_> = asked.shades.iter().map(|&shade| seen(shade)).collect();
     texts.join("\n")
@@ -802,7 +803,7 @@ fn a_page_on_which_the_model_fails_does_not_take_others_with_it() {
     );
 }
 
-/// The sentence that each section of a page goes on with.
+/// The sentence that each stack of a page goes on with.
 fn sentence(asked: &Asked) -> String {
     match asked.shades[..] {
         [10] => "It is cut in the mid-".to_owned(),
@@ -836,14 +837,14 @@ fn rows_are_read_each_by_itself_and_joined() {
         (tiling.columns, tiling.rows, tiling.reason.as_str()),
         (1, 2, "rows")
     );
-    // Four rows to a view, each encoded once.
+    // Four rows to an input image, each encoded once.
     assert_eq!(bench.encoded.load(Ordering::SeqCst), 3);
     assert_eq!(
         (decoding.pages_in_pass, decoding.stop),
         (1, FinishReason::End)
     );
     assert!(decoding.attempts.is_empty());
-    // One hyphen fell away, and three line feeds were put in.
+    // One hyphen was removed, and three line feeds were inserted.
     assert_eq!(decoding.tokens as usize, joined.len() + 1 - 3);
     let given = reading.raw.as_ref().expect("asked for");
     let images = given.prompt_ids.iter().filter(|&&id| id == IMAGE).count();

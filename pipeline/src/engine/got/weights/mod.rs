@@ -1,12 +1,7 @@
-//! A checkpoint's tensors, whichever form they come in.
+//! Weights of a checkpoint, the same for all layouts.
 //!
-//! Files are mapped, not read: a tensor's bytes are touched when it is converted, once, and the
-//! system may drop them after. All forms give the same tensors under the same names.
-
-// What tensors are called in the files.
-mod names;
-// The files and where each tensor lies.
-mod files;
+//! Files are mapped, not read: a tensor's bytes are touched once, when it is converted, and the
+//! system may drop them after. All layouts give the same tensors under the same names.
 
 use std::path::Path;
 
@@ -17,17 +12,13 @@ use rayon::prelude::*;
 use safetensors::tensor::Dtype;
 use sha2::{Digest, Sha256};
 
-pub(super) use self::files::WeightFiles;
-use self::{
-    files::StoredTensor,
-    names::{EMBEDDING, HEAD, KeyMap},
-};
 use super::{
     config::{CheckpointConfig, CheckpointLayout},
     error::GotError,
+    weight_files::{self, EMBEDDING, FIRST, HEAD, KeyMap, StoredTensor, WeightFiles},
 };
 
-/// What besides the weights makes a checkpoint what it is, in the order of the names.
+/// Files that belong to a checkpoint's identity beside the weights, in the order of their names.
 const OTHER_FILES: [&str; 6] = [
     "config.json",
     "generation_config.json",
@@ -36,10 +27,10 @@ const OTHER_FILES: [&str; 6] = [
     "qwen.tiktoken",
     "tokenizer.json",
 ];
-/// Values that one thread converts at a time, so that small tensors are not spread thin.
-const LEAST_VALUES: usize = 1 << 14;
+/// Minimum values that a thread converts at a time, so that small tensors are not spread thin.
+const MIN_VALUES: usize = 1 << 14;
 
-/// A checkpoint's tensors.
+/// The tensors of a checkpoint.
 pub(super) struct CheckpointWeights {
     files: WeightFiles,
     others: Vec<Mmap>,
@@ -50,38 +41,38 @@ impl CheckpointWeights {
     /// Opens the weights in `folder`, whose configuration is `config`.
     ///
     /// # Errors
-    /// Files are missing or damaged, or are of another layout than the configuration's.
+    /// Files are missing or damaged, or are in another layout than the configuration's.
     pub(super) fn open(folder: &Path, config: &CheckpointConfig) -> Result<Self, GotError> {
         let files = WeightFiles::open(folder)?;
         let fits =
-            (config.layout == CheckpointLayout::Original) == (files.naming() == KeyMap::Original);
+            (config.layout == CheckpointLayout::Original) == (files.key_map() == KeyMap::Original);
         if !fits {
             let message = "is not what `model_type` in config.json promises; `got_ocr2` is for names \
                            as transformers gives them, `GOT` for the original ones";
-            return Err(files.refuse(names::FIRST, message));
+            return Err(files.invalid(FIRST, message));
         }
         let others = OTHER_FILES.iter().map(|name| folder.join(name));
         let others = others.filter(|path| path.is_file());
         Ok(Self {
-            tied: is_tied(&files, config.text.tied)?,
+            tied: has_tied_embeddings(&files, config.text.tied)?,
             others: others
-                .map(|path| files::map(&path))
+                .map(|path| weight_files::map(&path))
                 .collect::<Result<_, _>>()?,
             files,
         })
     }
 
-    /// Whether the head is the embedding; else `lm_head.weight` is there.
+    /// Returns true if the output head is the embedding; otherwise there is an `lm_head.weight`.
     pub(super) fn tied(&self) -> bool {
         self.tied
     }
 
-    /// The tensor `name` (as transformers 5 calls it), which must have the shape `shape`, in `dtype`
-    /// on `device`.
+    /// Loads the tensor `name` (as transformers 5 names it), which must have `shape`, as `dtype` on
+    /// `device`.
     ///
     /// # Errors
-    /// It is missing, has another shape, or is stored in a type that is not read; the text has the
-    /// name that the file gives it.
+    /// It is missing, has another shape, or is stored in an unsupported type; the message has its
+    /// name in the file.
     pub(super) fn tensor(
         &self,
         name: &str,
@@ -91,7 +82,7 @@ impl CheckpointWeights {
     ) -> Result<Tensor, GotError> {
         let name = self.present(name);
         let stored = self.files.get(name).ok_or_else(|| {
-            self.files.refuse(
+            self.files.invalid(
                 name,
                 format!("is missing; it must have the shape {shape:?}"),
             )
@@ -102,17 +93,18 @@ impl CheckpointWeights {
                  different checkpoints",
                 stored.shape
             );
-            return Err(self.files.refuse(name, message));
+            return Err(self.files.invalid(name, message));
         }
         let Some(from) = floating(stored.dtype) else {
             let message = format!("is stored as {:?}; F32, F16 or BF16 would do", stored.dtype);
-            return Err(self.files.refuse(name, message));
+            return Err(self.files.invalid(name, message));
         };
-        Ok(converted(stored, from, dtype, device)?)
+        Ok(convert(stored, from, dtype, device)?)
     }
 
     /// SHA-256 of the weight files in the order of their names, then of the configuration and
-    /// tokenizer files in the order of theirs, as one stream. Reads all of them: seconds.
+    /// tokenizer files in the order of theirs, as one stream. Takes seconds, as it reads all of
+    /// them.
     pub(super) fn sha256(&self) -> String {
         let others = self.others.iter().map(|map| &**map);
         let mut hash = Sha256::new();
@@ -123,7 +115,8 @@ impl CheckpointWeights {
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The tied tensor that is in the file, of head and embedding; other names as they are.
+    /// Resolves a tied embedding to the output head if the files have only that; returns other
+    /// names unchanged.
     fn present<'a>(&self, name: &'a str) -> &'a str {
         match name {
             EMBEDDING if self.tied && !self.files.has(EMBEDDING) => HEAD,
@@ -132,12 +125,12 @@ impl CheckpointWeights {
     }
 }
 
-/// Whether the head is the embedding. As in the reference, what the configuration says yields to a
-/// head in the files that differs.
-fn is_tied(files: &WeightFiles, said: bool) -> Result<bool, GotError> {
+/// Returns true if the output head is the embedding. As in the reference, a head in the files that
+/// differs overrules the configuration.
+fn has_tied_embeddings(files: &WeightFiles, said: bool) -> Result<bool, GotError> {
     match (files.get(HEAD), files.get(EMBEDDING)) {
         (None, _) if said => Ok(true),
-        (None, _) => Err(files.refuse(
+        (None, _) => Err(files.invalid(
             HEAD,
             "is missing, and `tie_word_embeddings` in config.json is false; take a complete \
              checkpoint, or one with tied embeddings",
@@ -150,7 +143,7 @@ fn is_tied(files: &WeightFiles, said: bool) -> Result<bool, GotError> {
     }
 }
 
-/// candle's name for a type of numbers that weights may have.
+/// The candle dtype of a float type that weights may be stored in.
 fn floating(dtype: Dtype) -> Option<DType> {
     match dtype {
         Dtype::F32 => Some(DType::F32),
@@ -160,9 +153,9 @@ fn floating(dtype: Dtype) -> Option<DType> {
     }
 }
 
-/// `stored` in `dtype` on `device`. What is wanted in 32-bit floating point, as everything is on the
-/// CPU, is converted straight from the map, by all cores and without a copy in between.
-fn converted(
+/// Converts `stored` to `dtype` on `device`. F32, the type of everything on the CPU, is converted
+/// straight from the mapped file, on all cores and without an intermediate copy.
+fn convert(
     stored: StoredTensor<'_>,
     from: DType,
     dtype: DType,
@@ -183,12 +176,12 @@ fn converted(
         .to_device(device)
 }
 
-/// 16-bit values as 32-bit ones.
+/// Converts 16-bit values to 32 bits.
 fn floats(bytes: &[u8], value: impl Fn([u8; 2]) -> f32 + Sync) -> Vec<f32> {
     let (pairs, _) = bytes.as_chunks::<2>();
     pairs
         .par_iter()
-        .with_min_len(LEAST_VALUES)
+        .with_min_len(MIN_VALUES)
         .map(|pair| value(*pair))
         .collect()
 }

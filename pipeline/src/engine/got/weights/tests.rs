@@ -3,17 +3,17 @@ use std::{fs, path::PathBuf};
 use safetensors::tensor::{TensorView, serialize_to_file};
 use tempfile::TempDir;
 
-use super::{names::FIRST, *};
+use super::*;
 
 /// The small checkpoints that the reference wrote.
 const REFERENCE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../tests/reference/checkpoints"
 );
-/// What the little checkpoints here hold, as it is called inside.
+/// Names of the small checkpoints' tensors, as the engine knows them.
 const NAMES: [&str; 3] = [FIRST, EMBEDDING, "model.language_model.norm.weight"];
 
-/// A tensor to be written.
+/// A tensor to write to a file.
 pub(in crate::engine::got) struct Written {
     pub(in crate::engine::got) name: String,
     shape: Vec<usize>,
@@ -54,11 +54,11 @@ pub(in crate::engine::got) fn store(path: &Path, tensors: &[Written]) {
     serialize_to_file(views, None, path).unwrap();
 }
 
-/// The little checkpoint's tensors in `naming`.
-fn square(naming: KeyMap) -> Vec<Written> {
+/// The small checkpoint's tensors, named by `key_map`.
+fn square(key_map: KeyMap) -> Vec<Written> {
     let tensors = NAMES.iter().zip([1.0, 10.0, 100.0]);
     tensors
-        .map(|(name, first)| Written::square(&naming.stored(name), first))
+        .map(|(name, first)| Written::square(&key_map.stored(name), first))
         .collect()
 }
 
@@ -90,10 +90,10 @@ fn values(weights: &CheckpointWeights, name: &str) -> Vec<f32> {
 
 #[test]
 fn each_layout_gives_the_same_tensors() {
-    for naming in KeyMap::ALL {
+    for key_map in KeyMap::ALL {
         let folder = TempDir::new().unwrap();
-        store(&folder.path().join("model.safetensors"), &square(naming));
-        let layout = match naming {
+        store(&folder.path().join("model.safetensors"), &square(key_map));
+        let layout = match key_map {
             KeyMap::Original => CheckpointLayout::Original,
             _ => CheckpointLayout::Hub,
         };
@@ -242,7 +242,7 @@ fn the_files_decide_whether_the_head_is_the_embedding() {
     let error = hub(&square(KeyMap::New), false).err().unwrap();
     assert!(error.contains("`lm_head.weight`: is missing"), "{error}");
     assert!(error.contains("`tie_word_embeddings`"), "{error}");
-    // Only the head was saved: it is the embedding too.
+    // Only the head was saved, which is the embedding too.
     let mut tensors = head(10.0);
     tensors.retain(|tensor| tensor.name != EMBEDDING);
     let weights = hub(&tensors, true).unwrap();
@@ -319,7 +319,7 @@ fn the_references_three_checkpoints_have_the_same_tensors() {
     assert!(all.iter().all(CheckpointWeights::tied));
     let first = &all[0];
     let names = first.files.names();
-    assert_eq!((names.len(), first.files.naming()), (81, KeyMap::Old));
+    assert_eq!((names.len(), first.files.key_map()), (81, KeyMap::Old));
     for stored in names {
         let name = match stored.strip_prefix("language_model.model.") {
             Some(rest) => format!("model.language_model.{rest}"),

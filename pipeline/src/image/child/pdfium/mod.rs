@@ -31,11 +31,11 @@ const ERROR_FILE: u32 = 2;
 const ERROR_PASSWORD: u32 = 4;
 const ERROR_SECURITY: u32 = 5;
 
-/// The library, loaded and initialised once for the life of the process.
+/// The library, loaded and initialized once for the life of the process.
 #[derive(Clone, Copy)]
 pub(super) struct PdfiumLibrary(&'static dyn PdfiumLibraryBindings);
 
-/// Why a document does not open.
+/// The reason why a document does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OpenError {
     Password,
@@ -53,7 +53,7 @@ pub(super) struct PdfFile {
     _source: PdfBytes,
 }
 
-/// Where a document's bytes are; PDFium reads from it until the document is closed.
+/// A document's bytes; PDFium reads from them until the document is closed.
 enum PdfBytes {
     File {
         _reader: Box<PreadFile>,
@@ -198,14 +198,14 @@ impl PdfiumLibrary {
 }
 
 impl PdfFile {
-    /// How many pages it says it has.
+    /// Number of pages it says it has.
     pub fn pages(&self) -> u32 {
         // SAFETY: the document is open.
         let count = unsafe { self.lib.0.FPDF_GetPageCount(self.handle.cast()) };
         u32::try_from(count).unwrap_or(0)
     }
 
-    /// Whether it is encrypted.
+    /// Returns true if it is encrypted.
     pub fn is_encrypted(&self) -> bool {
         // SAFETY: the document is open.
         unsafe {

@@ -1,4 +1,4 @@
-//! What stands on a page, object by object.
+//! Objects of a page.
 
 #![expect(unsafe_code, reason = "PDFium is a C library")]
 
@@ -15,7 +15,7 @@ pub(in crate::image::child) struct PageObject<'p> {
     _page: std::marker::PhantomData<&'p ()>,
 }
 
-/// What a page object is.
+/// The kind of a page object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::image::child) enum ObjectKind {
     Text,
@@ -39,7 +39,7 @@ impl<'p> PageObject<'p> {
         self.handle.addr()
     }
 
-    /// What it is.
+    /// Its kind.
     pub fn kind(&self) -> ObjectKind {
         // SAFETY: the page is loaded.
         match unsafe { self.lib.0.FPDFPageObj_GetType(self.handle.cast()) } {
@@ -51,7 +51,7 @@ impl<'p> PageObject<'p> {
         }
     }
 
-    /// From its own space to what it stands on: for images from the unit square, for forms from their content.
+    /// From its own space to what it is on: for images from the unit square, for forms from their content.
     pub fn matrix(&self) -> Option<Affine> {
         let mut matrix = [0.0_f32; 6];
         // SAFETY: the page is loaded; `FS_MATRIX` is six floats.
@@ -63,7 +63,7 @@ impl<'p> PageObject<'p> {
         (done != 0).then(|| Affine::from(matrix))
     }
 
-    /// What a form draws, in order.
+    /// The objects that a form draws, in order.
     pub fn children(&self) -> impl Iterator<Item = PageObject<'p>> {
         let (lib, handle) = (self.lib, self.handle);
         // SAFETY: the page is loaded; gives -1 for other objects.
@@ -96,7 +96,7 @@ impl<'p> PageObject<'p> {
         unsafe { self.lib.0.FPDFTextObj_GetTextRenderMode(self.handle.cast()) }
     }
 
-    /// How opaque its fill is, 0 to 255.
+    /// Opacity of its fill, 0 to 255.
     pub fn fill_alpha(&self) -> Option<u32> {
         let (mut r, mut g, mut b, mut a) = (0, 0, 0, 0);
         // SAFETY: the page is loaded and the results have places.

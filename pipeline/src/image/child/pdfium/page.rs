@@ -1,4 +1,4 @@
-//! One page: its size, its bitmap, what stands on it.
+//! One page: its size, its bitmap, what is on it.
 
 #![expect(unsafe_code, reason = "PDFium is a C library")]
 
@@ -14,7 +14,7 @@ use crate::image::child::geometry::Affine;
 const DRAW_ANNOTATIONS: c_int = 0x01;
 /// `FPDF_REVERSE_BYTE_ORDER`: RGB instead of BGR.
 const RGB_ORDER: c_int = 0x10;
-/// `FPDF_GRAYSCALE`: turn colours grey; without it grey bitmaps stay white.
+/// `FPDF_GRAYSCALE`: turn colors gray; without it gray bitmaps stay white.
 const IN_GRAY: c_int = 0x08;
 /// `FPDFBitmap_Gray`: one byte a pixel.
 const FORMAT_GRAY: c_int = 1;
@@ -29,7 +29,7 @@ pub(in crate::image::child) struct PdfPage<'d> {
     pub(super) handle: *mut c_void,
 }
 
-/// What an annotation is.
+/// The kind of an annotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::image::child) enum AnnotationKind {
     FreeText,
@@ -98,7 +98,7 @@ impl<'d> PdfPage<'d> {
         self.render(buffer, width, height, (FORMAT_RGB, 3))
     }
 
-    /// Draws the page in grey, one byte a pixel.
+    /// Draws the page in gray, one byte a pixel.
     pub fn render_gray(&self, buffer: &mut [u8], width: u32, height: u32) -> bool {
         self.render(buffer, width, height, (FORMAT_GRAY, 1))
     }
@@ -150,7 +150,7 @@ impl<'d> PdfPage<'d> {
         true
     }
 
-    /// The objects that stand on the page itself, in the order they are painted.
+    /// The objects that are on the page itself, in the order they are painted.
     pub fn objects(&self) -> impl Iterator<Item = PageObject<'_>> {
         let lib = self.document.lib;
         // SAFETY: the page is loaded.

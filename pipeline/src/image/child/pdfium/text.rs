@@ -15,14 +15,14 @@ pub(in crate::image::child) struct TextPage<'p> {
 }
 
 impl TextPage<'_> {
-    /// How many characters there are, made-up ones too.
+    /// Number of characters, generated ones too.
     pub fn count(&self) -> u32 {
         // SAFETY: the text is loaded.
         let count = unsafe { self.lib.0.FPDFText_CountChars(self.handle.cast()) };
         u32::try_from(count).unwrap_or(0)
     }
 
-    /// The character's UTF-16 unit or code point; 0 where it has none.
+    /// The character's UTF-16 unit or code point; 0 if it has none.
     pub fn unicode(&self, index: u32) -> u32 {
         // SAFETY: the text is loaded; an index out of range gives 0.
         unsafe {
@@ -32,7 +32,7 @@ impl TextPage<'_> {
         }
     }
 
-    /// Whether PDFium made the character up, such as a space between words that stand apart.
+    /// Returns true if PDFium made the character up, such as a space between words that stand apart.
     pub fn is_generated(&self, index: u32) -> bool {
         // SAFETY: the text is loaded; an index out of range gives -1.
         unsafe {
@@ -43,13 +43,13 @@ impl TextPage<'_> {
         }
     }
 
-    /// Whether it is a hyphen at the end of a line.
+    /// Returns true if it is a hyphen at the end of a line.
     pub fn is_hyphen(&self, index: u32) -> bool {
         // SAFETY: as above.
         unsafe { self.lib.0.FPDFText_IsHyphen(self.handle.cast(), at(index)) == 1 }
     }
 
-    /// Whether its mapping to Unicode is known to be wrong.
+    /// Returns true if its mapping to Unicode is known to be wrong.
     pub fn has_map_error(&self, index: u32) -> bool {
         // SAFETY: as above.
         unsafe {
@@ -92,7 +92,7 @@ impl TextPage<'_> {
         (done != 0).then(|| Affine::from(matrix))
     }
 
-    /// Where it stands on its baseline, in the page's coordinates.
+    /// Its origin on the baseline, in the page's coordinates.
     pub fn origin(&self, index: u32) -> Option<(f64, f64)> {
         let (mut x, mut y) = (0.0, 0.0);
         // SAFETY: the text is loaded and the results have places.

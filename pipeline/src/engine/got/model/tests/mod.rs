@@ -7,36 +7,35 @@ use crate::{
         DocumentId, EngineError,
         got::{
             fixtures::{ReferenceCase, ReferenceData, checkpoint},
-            guard::TokenClasses,
-            schedule::{Completion, Scheduler, Sequence},
+            repetition::TokenClasses,
+            scheduler::{Completion, Scheduler, Sequence},
         },
     },
 };
 
-// A checkpoint with weights as they are initialised.
 mod ordinary;
 
-/// A vocabulary without marks.
+/// A vocabulary without classes.
 const NO_WORDS: [(u32, &str); 0] = [];
 
-/// What 32-bit results may differ by from the reference's.
+/// Tolerance of F32 results against the reference's.
 const TOLERANCE: f32 = 1e-3;
 
-fn load(layout: &str, dtype: Dtype, by_tensors: bool) -> GotModel {
-    load_on(Device::Cpu, layout, dtype, by_tensors)
+fn load(layout: &str, dtype: Dtype, use_tensors: bool) -> GotModel {
+    load_on(Device::Cpu, layout, dtype, use_tensors)
 }
 
-fn load_on(device: Device, layout: &str, dtype: Dtype, by_tensors: bool) -> GotModel {
+fn load_on(device: Device, layout: &str, dtype: Dtype, use_tensors: bool) -> GotModel {
     let folder = checkpoint(layout);
     let config = CheckpointConfig::read(&folder).unwrap();
     let weights = CheckpointWeights::open(&folder, &config).unwrap();
-    let wish = LoadOptions {
+    let options = LoadOptions {
         dtype,
         device,
         slots: 3,
         context: 512,
     };
-    GotModel::load_with(&config, &weights, &wish, by_tensors).unwrap()
+    GotModel::load_with(&config, &weights, &options, use_tensors).unwrap()
 }
 
 fn most(got: &Tensor, expected: &Tensor) -> f32 {
@@ -54,7 +53,7 @@ fn images(model: &mut GotModel, reference: &ReferenceData, set: &str) -> Vec<Ten
     one_by_one.collect()
 }
 
-/// Scores after the prompt and after each of the reference's tokens but the last.
+/// Logits after the prompt and after each of the reference's tokens but the last.
 fn forced(
     model: &mut GotModel,
     case: &ReferenceCase,
@@ -62,11 +61,15 @@ fn forced(
     slot: usize,
 ) -> Vec<Tensor> {
     let images: Vec<&Tensor> = images.iter().collect();
-    let mut scores = vec![model.take_in(slot, &case.prompt_ids, &images).unwrap()];
+    let mut logits = vec![
+        model
+            .prefill_logits(slot, &case.prompt_ids, &images)
+            .unwrap(),
+    ];
     for token in &case.tokens[..case.tokens.len() - 1] {
-        scores.push(model.advance(&[(slot, *token)]).unwrap());
+        logits.push(model.decode_logits(&[(slot, *token)]).unwrap());
     }
-    scores
+    logits
 }
 
 /// The model's own tokens.
@@ -80,13 +83,13 @@ fn greedy(model: &mut GotModel, case: &ReferenceCase, images: &[Tensor]) -> Vec<
             token,
             banned: &[],
         };
-        choices.extend(model.step(&[row]).unwrap());
+        choices.extend(model.decode(&[row]).unwrap());
     }
     choices
 }
 
-fn holds_up(layout: &str, by_tensors: bool) {
-    follows_the_reference(load(layout, Dtype::F32, by_tensors), layout);
+fn holds_up(layout: &str, use_tensors: bool) {
+    follows_the_reference(load(layout, Dtype::F32, use_tensors), layout);
 }
 
 fn follows_the_reference(mut model: GotModel, layout: &str) {
@@ -116,11 +119,11 @@ fn follows_the_reference(mut model: GotModel, layout: &str) {
             continue;
         }
         let images = images(&mut model, &reference, &case.set);
-        let scores = forced(&mut model, case, &images, 2);
+        let logits = forced(&mut model, case, &images, 2);
         let expected = reference.tensor(&format!("{}.logits", case.name));
         for (index, step) in reference.logit_steps().iter().enumerate() {
             let expected = expected.narrow(0, index, 1).unwrap();
-            let off = most(&scores[*step], &expected);
+            let off = most(&logits[*step], &expected);
             assert!(off < TOLERANCE, "{layout} {} step {step}: {off}", case.name);
         }
         let choices = greedy(&mut model, case, &images);
@@ -168,30 +171,30 @@ fn half_formats_are_widened_on_the_cpu() {
     assert_eq!(most(&got[63], &expected[63]), 0.0);
 }
 
-/// Scores of a decoder with ordinary weights (spread as Qwen2 is initialised, 256 wide, 4 layers) after each of
-/// 64 tokens, without pictures.
+/// Logits of a decoder with ordinary weights (spread as Qwen2 is initialized, 256 wide, 4 layers)
+/// after each of 64 tokens, without images.
 fn ordinary_scores(dtype: Dtype, device: &Device) -> Tensor {
     let folder = tempfile::tempdir().unwrap();
     ordinary::write(folder.path());
     let config = CheckpointConfig::read(folder.path()).unwrap();
     let weights = CheckpointWeights::open(folder.path(), &config).unwrap();
-    let wish = LoadOptions {
+    let options = LoadOptions {
         dtype,
         device: device.clone(),
         slots: 1,
         context: 128,
     };
-    let mut model = GotModel::load(&config, &weights, &wish).unwrap();
-    let mut scores = vec![model.take_in(0, &[1, 2, 3], &[]).unwrap()];
+    let mut model = GotModel::load(&config, &weights, &options).unwrap();
+    let mut logits = vec![model.prefill_logits(0, &[1, 2, 3], &[]).unwrap()];
     for token in 0..64 {
-        scores.push(model.advance(&[(0, token * 5 % 290)]).unwrap());
+        logits.push(model.decode_logits(&[(0, token * 5 % 290)]).unwrap());
     }
-    let scores = Tensor::cat(&scores, 0).unwrap();
-    let scores = scores.to_dtype(DType::F32).unwrap();
-    scores.to_device(&Device::Cpu).unwrap()
+    let logits = Tensor::cat(&logits, 0).unwrap();
+    let logits = logits.to_dtype(DType::F32).unwrap();
+    logits.to_device(&Device::Cpu).unwrap()
 }
 
-/// Norm of the difference over norm of what is expected.
+/// Norm of the difference over norm of the expected values.
 fn relative_error(got: Tensor, expected: Tensor) -> f32 {
     let norm = |t: Tensor| {
         let squares = t.sqr().unwrap().sum_all().unwrap();
@@ -200,7 +203,7 @@ fn relative_error(got: Tensor, expected: Tensor) -> f32 {
     norm((got - &expected).unwrap()) / norm(expected)
 }
 
-/// What the decoder with ordinary weights loses by `dtype` on `device`.
+/// The error that `dtype` on `device` costs the decoder with ordinary weights.
 fn ordinary_error(dtype: Dtype, device: &Device) -> f32 {
     let expected = ordinary_scores(Dtype::F32, &Device::Cpu);
     relative_error(ordinary_scores(dtype, device), expected)
@@ -220,8 +223,8 @@ fn four_bits_stay_within_fifteen_percent() {
     assert!(error <= 0.15, "{error}");
 }
 
-/// The reference's small checkpoint magnifies every error, so that its tokens are far apart: bounds for it only
-/// catch what is wrong altogether.
+/// The reference's small checkpoint magnifies every error, so that its tokens are far apart: bounds
+/// for it only catch gross errors.
 #[test]
 fn fewer_bits_follow_the_reference() {
     let reference = ReferenceData::read();
@@ -240,7 +243,8 @@ fn fewer_bits_follow_the_reference() {
     }
 }
 
-/// Seven cases of different lengths by a scheduler with three slots, all at once or one after another.
+/// Seven cases of different lengths in a scheduler with three slots, all at once or one after
+/// another.
 fn scheduled(dtype: Dtype, together: bool) -> Vec<Vec<u32>> {
     let reference = ReferenceData::read();
     let scheduler = Scheduler::start(
@@ -262,13 +266,13 @@ fn scheduled(dtype: Dtype, together: bool) -> Vec<Vec<u32>> {
         let answer = scheduler.submit(Sequence {
             document: DocumentId(index as u64 % 3),
             prompt: case.prompt_ids.clone(),
-            views: reference.views(&case.set),
-            part: None,
+            images: reference.views(&case.set),
+            token_range: None,
             // They leave at different steps.
             max_new_tokens: 64 - 7 * index,
             time_limit: Duration::from_secs(600),
             loop_guard: false,
-            most_equal_rows: 0,
+            max_equal_rows: 0,
             no_repeat_ngram: None,
             cancel: CancelToken::new(),
         });
@@ -279,7 +283,7 @@ fn scheduled(dtype: Dtype, together: bool) -> Vec<Vec<u32>> {
     }
     written.extend(waiting.into_iter().map(receive));
     if together {
-        let work = scheduler.work();
+        let work = scheduler.stats();
         assert!(
             work.rows > work.steps,
             "sequences were decoded together: {work:?}"
@@ -323,12 +327,12 @@ fn the_references_ngram_block_gives_its_tokens() {
     let answer = scheduler.submit(Sequence {
         document: DocumentId(1),
         prompt: case.prompt_ids.clone(),
-        views: reference.views(&case.set),
-        part: None,
+        images: reference.views(&case.set),
+        token_range: None,
         max_new_tokens: 64,
         time_limit: Duration::from_secs(600),
         loop_guard: false,
-        most_equal_rows: 0,
+        max_equal_rows: 0,
         no_repeat_ngram: case.no_repeat_ngram_size,
         cancel: CancelToken::new(),
     });
@@ -372,7 +376,7 @@ fn what_does_not_fit_is_an_error() {
     model.prefill(0, &full, &[], &[]).unwrap();
     assert!(
         model
-            .step(&[DecodeInput {
+            .decode(&[DecodeInput {
                 slot: 0,
                 token: 1,
                 banned: &[]
@@ -383,32 +387,32 @@ fn what_does_not_fit_is_an_error() {
 
 #[test]
 fn a_device_chooses_what_the_cpu_chooses() {
-    // The second row's best two are equal, the third row's are banned.
-    let scores = [
+    // The second row has two equal best tokens, the third row's are banned.
+    let logits = [
         [0.5f32, 2.0, -1.0, 0.0, 1.0],
         [0.0, 3.0, 1.0, 3.0, 2.0],
         [9.0, 1.0, 2.0, 8.0, 2.0],
     ];
-    let scores = Tensor::new(&scores, &Device::Cpu).unwrap();
+    let logits = Tensor::new(&logits, &Device::Cpu).unwrap();
     let banned: [&[u32]; 3] = [&[], &[], &[0, 3, 700]];
-    let host = choose(&scores, &banned, None).unwrap();
+    let host = sample(&logits, &banned, None).unwrap();
     let tokens: Vec<u32> = host.iter().map(|choice| choice.token).collect();
     assert_eq!(tokens, [1, 1, 2]);
-    let there = choose(&scores, &banned, Some(&ids(5, &Device::Cpu).unwrap())).unwrap();
+    let there = sample(&logits, &banned, Some(&token_ids(5, &Device::Cpu).unwrap())).unwrap();
     for (there, host) in there.iter().zip(&host) {
         assert_eq!(there.token, host.token);
         assert!((there.logprob - host.logprob).abs() < 1e-5);
     }
-    assert_eq!(scores.get(2).unwrap().to_vec1::<f32>().unwrap()[0], 9.0);
+    assert_eq!(logits.get(2).unwrap().to_vec1::<f32>().unwrap()[0], 9.0);
 }
 
 #[test]
 fn a_model_that_gives_no_numbers_is_refused_wherever_it_runs() {
-    let scores = Tensor::new(&[[f32::NAN, 1.0, f32::NAN]], &Device::Cpu).unwrap();
-    let ids = ids(3, &Device::Cpu).unwrap();
-    assert!(choose(&scores, &[&[]], Some(&ids)).is_err());
-    let scores = Tensor::new(&[[f32::NAN; 3]], &Device::Cpu).unwrap();
-    assert!(choose(&scores, &[&[]], Some(&ids)).is_err());
+    let logits = Tensor::new(&[[f32::NAN, 1.0, f32::NAN]], &Device::Cpu).unwrap();
+    let ids = token_ids(3, &Device::Cpu).unwrap();
+    assert!(sample(&logits, &[&[]], Some(&ids)).is_err());
+    let logits = Tensor::new(&[[f32::NAN; 3]], &Device::Cpu).unwrap();
+    assert!(sample(&logits, &[&[]], Some(&ids)).is_err());
 }
 
 /// On the machine's first GPU: `cargo test --workspace --lib --features cuda on_a_gpu -- --ignored`.
@@ -421,7 +425,7 @@ mod on_a_gpu {
     #[ignore = "needs a GPU"]
     fn single_precision_gives_the_references_tensors_and_tokens() {
         for layout in ["hub-new", "original"] {
-            let device = gpu::open(0).unwrap();
+            let device = cuda::open(0).unwrap();
             follows_the_reference(load_on(device, layout, Dtype::F32, false), layout);
         }
     }
@@ -430,7 +434,7 @@ mod on_a_gpu {
     #[ignore = "needs a GPU"]
     fn half_precision_stays_within_three_percent() {
         for dtype in [Dtype::Bf16, Dtype::F16] {
-            let error = ordinary_error(dtype, &gpu::open(0).unwrap());
+            let error = ordinary_error(dtype, &cuda::open(0).unwrap());
             println!("{dtype:?}: {:.2} %", error * 100.0);
             assert!(error <= 0.03, "{dtype:?}: {error}");
         }
@@ -464,8 +468,8 @@ fn views_of_any_height_go_through_together_as_they_go_alone() {
         let alone = model.encode(&[view]).unwrap().remove(0);
         assert!(most(&alone, image) < 1e-5, "{}", view.height);
     }
-    let row = model.part(&together[0], 4..8).unwrap();
+    let row = model.slice(&together[0], 4..8).unwrap();
     let expected = together[0].narrow(0, 4, 4).unwrap();
     assert_eq!(most(&row, &expected), 0.0);
-    assert!(model.part(&together[4], 4..8).is_err());
+    assert!(model.slice(&together[4], 4..8).is_err());
 }

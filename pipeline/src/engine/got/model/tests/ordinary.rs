@@ -1,5 +1,6 @@
-//! A checkpoint whose weights are spread as transformers initialises Qwen2: normal, with a deviation of 0.02 at a
-//! width of 1,024, wider by the root of what is missing at smaller ones; norms at 1, biases at 0.
+//! Checkpoint whose weights are spread as transformers initializes Qwen2: normal, with a deviation
+//! of 0.02 at a width of 1,024, wider by the root of what is missing at smaller ones; norms at 1,
+//! biases at 0.
 
 use std::{collections::HashMap, fs, path::Path};
 
@@ -12,7 +13,7 @@ const LAYERS: usize = 4;
 const VOCABULARY: usize = 300;
 const VISION: usize = 32;
 
-/// Numbers of a normal distribution from a fixed start.
+/// Normally distributed numbers from a fixed seed.
 struct Normal(u64);
 
 impl Normal {
@@ -36,7 +37,7 @@ impl Normal {
     }
 }
 
-/// Writes it to a folder.
+/// Writes the checkpoint to a folder.
 pub(super) fn write(folder: &Path) {
     let config = json!({
         "model_type": "got_ocr2",

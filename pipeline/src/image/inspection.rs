@@ -1,0 +1,51 @@
+//! A child's inspection of a page before any bitmap is made; [`sound`](crate::image::sound) and the caller's plan
+//! decide on it.
+
+use serde::{Deserialize, Serialize};
+
+/// A child's inspection of one page.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PageInspection {
+    /// Width as displayed, after `/Rotate` or EXIF orientation, in points (1/72 inch).
+    pub width_pt: f32,
+    /// Height as displayed, in points.
+    pub height_pt: f32,
+    /// Largest share of the page that one image covers, 0 to 1; 1 for pictures.
+    pub image_coverage: f32,
+    /// Resolution of the image that covers the page (or of the picture), in dots per inch; `None` where
+    /// no single image covers most of the page.
+    pub image_dpi: Option<f32>,
+    /// Size as displayed in pixels, for pictures; `None` for PDF pages, which have no size of their own.
+    pub image_px: Option<(u32, u32)>,
+    /// Drawn lines, curves and areas.
+    pub paths: u32,
+    /// Fonts that are neither in the document nor built into PDFium, so that substitutes are drawn.
+    pub substituted_fonts: u32,
+    /// Its text.
+    pub text: TextInspection,
+}
+
+/// A child's inspection of a page's own text. Counts leave out white space and text off the page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextInspection {
+    /// Characters on the page.
+    pub characters: u32,
+    /// Of these, characters that no viewer shows: render mode 3 or 7, or fully transparent.
+    pub hidden: u32,
+    /// Of these, characters that lie under an image painted after them.
+    pub covered: u32,
+    /// Of these, characters without a mapping to Unicode that can be trusted: U+FFFD, private use,
+    /// control characters, or PDFium's word that there is none.
+    pub unmapped: u32,
+    /// Form fields and free-text annotations whose text viewers show, but which is not in the page's text.
+    pub in_annotations: u32,
+}
+
+impl TextInspection {
+    /// Characters that a viewer shows.
+    pub fn visible(&self) -> u32 {
+        self.characters
+            .saturating_sub(self.hidden)
+            .saturating_sub(self.covered)
+    }
+}

@@ -1,0 +1,246 @@
+//! Open document: one file, the children that have it open, and what their errors mean.
+
+use std::{fs::File, time::Instant};
+
+use recto_schemas::DocumentLimits;
+
+use super::{
+    RasterError, Rasterizer, cannot_start,
+    pool::{ChildLease, PoolGrant},
+    process::{CallDeadline, CallError, ChildProcess},
+    validate,
+};
+use crate::{
+    cancel::CancelToken,
+    image::protocol::{ChildError, ChildReply, ChildRequest, StartRequest},
+};
+
+/// An open document; several threads may ask for its pages at once.
+#[derive(Debug)]
+pub struct OpenDocument<'r> {
+    pub(super) rasterizer: &'r Rasterizer,
+    number: u64,
+    file: File,
+    password: Option<String>,
+    pub(super) limits: DocumentLimits,
+    info: DocumentInfo,
+}
+
+/// Facts of a document that are known once it is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentInfo {
+    /// `pdf`, `png`, `jpeg`, `tiff` or `webp`.
+    pub format: &'static str,
+    /// Number of pages, at least 1.
+    pub pages: u32,
+    /// True if it is encrypted (and could be opened all the same).
+    pub encrypted: bool,
+}
+
+/// A child that has the document open. Dropping it ends the child.
+pub(super) struct LeasedChild<'r> {
+    // Before the lease, so that the child has ended when another one may start.
+    child: ChildProcess,
+    lease: ChildLease<'r, ChildProcess>,
+}
+
+impl<'r> OpenDocument<'r> {
+    /// Opens `file` in a new child.
+    pub(super) fn open(
+        rasterizer: &'r Rasterizer,
+        file: File,
+        password: Option<&str>,
+        limits: &DocumentLimits,
+        cancel: &CancelToken,
+    ) -> Result<Self, RasterError> {
+        let mut document = Self {
+            rasterizer,
+            number: rasterizer.pool.new_document(),
+            file,
+            password: password.map(str::to_owned),
+            limits: limits.clone(),
+            info: DocumentInfo {
+                format: "",
+                pages: 0,
+                encrypted: false,
+            },
+        };
+        let (lease, child) = match rasterizer.pool.acquire(document.number, cancel)? {
+            PoolGrant::Child(lease, child) => (lease, child),
+            PoolGrant::Slot(lease) => {
+                let (child, info) = document.start_child(cancel)?;
+                document.info = info;
+                (lease, child)
+            }
+        };
+        lease.keep(child);
+        Ok(document)
+    }
+
+    /// What is known of the document.
+    pub fn info(&self) -> &DocumentInfo {
+        &self.info
+    }
+
+    /// Waits for a child that has the document open.
+    pub(super) fn child(&self, cancel: &CancelToken) -> Result<LeasedChild<'r>, RasterError> {
+        let (lease, child) = match self.rasterizer.pool.acquire(self.number, cancel)? {
+            PoolGrant::Child(lease, child) => (lease, child),
+            PoolGrant::Slot(lease) => (lease, self.start_child(cancel)?.0),
+        };
+        Ok(LeasedChild { child, lease })
+    }
+
+    fn start_child(
+        &self,
+        cancel: &CancelToken,
+    ) -> Result<(ChildProcess, DocumentInfo), RasterError> {
+        let config = &self.rasterizer.config;
+        let timeout = self.limits.page_timeout.as_secs_f64();
+        let start = StartRequest {
+            parent: std::process::id(),
+            pdfium: config.pdfium.clone(),
+            font_dirs: config.font_dirs.clone(),
+            max_memory_bytes: self.limits.rasterizer_memory.bytes(),
+            // Well after the deadline, which counts wall time.
+            cpu_s: (timeout * 2.0) as u64 + 10,
+            password: self.password.clone(),
+        };
+        let deadline = self.page_deadline(cancel);
+        let mut child = self
+            .rasterizer
+            .spawner
+            .start(&self.file)
+            .map_err(|e| cannot_start(&e))?;
+        match child.call(&ChildRequest::Start(start), deadline) {
+            Ok(ChildReply::Opened {
+                format,
+                pages,
+                encrypted,
+            }) => {
+                let info = DocumentInfo {
+                    format: format.as_str(),
+                    pages,
+                    encrypted,
+                };
+                Ok((child, info))
+            }
+            Ok(ChildReply::Failed(error)) => Err(self.child_error(error)),
+            Ok(_) => Err(protocol_violation()),
+            Err(CallError::Timeout) => Err(RasterError::OpenTimeout {
+                limit_s: timeout.to_string(),
+            }),
+            Err(error) => Err(self.call_error(&error)),
+        }
+    }
+
+    /// The deadline of a page whose work starts now.
+    pub(super) fn page_deadline<'c>(&self, cancel: &'c CancelToken) -> CallDeadline<'c> {
+        CallDeadline {
+            at: Instant::now().checked_add(*self.limits.page_timeout),
+            cancel,
+        }
+    }
+
+    /// The error of a page whose child gave no answer.
+    pub(super) fn call_error(&self, error: &CallError) -> RasterError {
+        match error {
+            CallError::Timeout => RasterError::PageTimeout {
+                limit_s: self.limits.page_timeout.as_secs_f64().to_string(),
+            },
+            CallError::Cancelled => RasterError::Cancelled,
+            CallError::OutOfMemory => self.out_of_memory(),
+            CallError::Crashed(reason) => RasterError::Crashed(reason.clone()),
+        }
+    }
+
+    /// The error that a child gave for an answer.
+    pub(super) fn child_error(&self, error: ChildError) -> RasterError {
+        let text = |text: String| validate::sentence(&text);
+        match error {
+            ChildError::NotADocument(why) => RasterError::NotADocument(text(why)),
+            ChildError::Damaged(why) => RasterError::Damaged(text(why)),
+            ChildError::NoPages => RasterError::NoPages,
+            ChildError::Encrypted => RasterError::Encrypted,
+            ChildError::WrongPassword => RasterError::WrongPassword,
+            ChildError::Unsupported(what) => RasterError::Unsupported(text(what)),
+            ChildError::TooLarge(why) => RasterError::PageTooLarge(text(why)),
+            ChildError::PageDamaged(why) => RasterError::PageDamaged(text(why)),
+            ChildError::OutOfMemory => self.out_of_memory(),
+            ChildError::PdfiumMissing(why) => RasterError::PdfiumMissing {
+                path: self.rasterizer.config.pdfium.clone(),
+                why: text(why),
+            },
+            ChildError::Io(why) => RasterError::Io(text(why)),
+        }
+    }
+
+    fn out_of_memory(&self) -> RasterError {
+        RasterError::OutOfMemory {
+            limit_mib: self.limits.rasterizer_memory.bytes() >> 20,
+        }
+    }
+}
+
+impl Drop for OpenDocument<'_> {
+    fn drop(&mut self) {
+        self.rasterizer.pool.forget(self.number);
+    }
+}
+
+impl LeasedChild<'_> {
+    /// Returns true if the child has not been asked for a page yet.
+    pub(super) fn is_new(&self) -> bool {
+        self.lease.served == 0
+    }
+
+    /// Counts a page that the child is asked for.
+    pub(super) fn count_page(&mut self) {
+        self.lease.served += 1;
+    }
+
+    /// Asks the child, and makes an error of an answer that is one. Then the child is fit for further pages unless
+    /// it ran out of memory, which leaves it in an unknown state.
+    pub(super) fn call(
+        mut self,
+        document: &OpenDocument<'_>,
+        request: &ChildRequest,
+        deadline: CallDeadline<'_>,
+    ) -> Result<(Self, ChildReply), RasterError> {
+        match self.child.call(request, deadline) {
+            Ok(ChildReply::Failed(error)) => {
+                if error != ChildError::OutOfMemory {
+                    self.keep(document);
+                }
+                Err(document.child_error(error))
+            }
+            Ok(reply) => Ok((self, reply)),
+            Err(error) => Err(document.call_error(&error)),
+        }
+    }
+
+    /// Fills `buffer` with what the child sends after its answer.
+    pub(super) fn receive(
+        &mut self,
+        document: &OpenDocument<'_>,
+        buffer: &mut [u8],
+        deadline: CallDeadline<'_>,
+    ) -> Result<(), RasterError> {
+        self.child
+            .receive(buffer, deadline)
+            .map_err(|error| document.call_error(&error))
+    }
+
+    /// Keeps the child for the document's next page, unless it has served its share of pages.
+    pub(super) fn keep(self, document: &OpenDocument<'_>) {
+        let pages_per_child = document.rasterizer.config.pages_per_child;
+        if self.lease.served < pages_per_child.max(1) {
+            self.lease.keep(self.child);
+        }
+    }
+}
+
+/// The error of a child whose answer does not fit the question.
+pub(super) fn protocol_violation() -> RasterError {
+    RasterError::Crashed("its answer makes no sense".to_owned())
+}

@@ -1,0 +1,98 @@
+//! Validation of a child's replies: a child may be in the hands of the document it reads.
+
+use crate::{
+    image::{inspection::PageInspection, protocol::WireLine},
+    page::{Point, Quad, TextLine},
+};
+
+/// Longest text of a reason, in characters.
+const MAX_SENTENCE: usize = 300;
+/// Longest text of a line, in characters.
+const MAX_LINE: usize = 20_000;
+
+/// A text of one line, of a length that people read.
+pub(super) fn sentence(text: &str) -> String {
+    text.chars()
+        .take(MAX_SENTENCE)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+/// An inspection whose numbers are in their ranges.
+pub(super) fn inspection(mut inspection: PageInspection) -> PageInspection {
+    inspection.image_coverage = number(inspection.image_coverage).clamp(0.0, 1.0);
+    inspection.image_dpi = inspection
+        .image_dpi
+        .filter(|dpi| dpi.is_finite() && *dpi > 0.0);
+    inspection
+}
+
+/// Lines that lie on the bitmap and hold text.
+pub(super) fn lines(lines: Vec<WireLine>, width: u32, height: u32) -> Vec<TextLine> {
+    let (width, height) = (width as f32, height as f32);
+    lines
+        .into_iter()
+        .filter_map(|line| {
+            let text: String = line
+                .text
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(MAX_LINE)
+                .collect();
+            let quad = Quad(line.quad.map(|[x, y]| Point {
+                x: number(x).clamp(0.0, width),
+                y: number(y).clamp(0.0, height),
+            }));
+            let text = text.trim();
+            (!text.is_empty()).then(|| TextLine {
+                text: text.to_owned(),
+                quad,
+                confidence: None,
+                size: number(line.size).clamp(0.0, height),
+                bold: Some(line.bold),
+            })
+        })
+        .collect()
+}
+
+fn number(value: f32) -> f32 {
+    if value.is_finite() { value } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_held_to_the_bitmap() {
+        let line = WireLine {
+            text: " a\u{1b}[31mb \n".to_owned(),
+            quad: [
+                [-5.0, 2.0],
+                [f32::INFINITY, 2.0],
+                [1e9, 50.0],
+                [0.0, f32::NAN],
+            ],
+            size: f32::NAN,
+            bold: true,
+        };
+        let empty = WireLine {
+            text: "\0".to_owned(),
+            ..line.clone()
+        };
+        let lines = lines(vec![line, empty], 10, 20);
+        assert_eq!(lines.len(), 1);
+        assert_eq!(lines[0].text, "a[31mb");
+        let corners: Vec<_> = lines[0].quad.0.iter().map(|p| (p.x, p.y)).collect();
+        assert_eq!(corners, [(0.0, 2.0), (0.0, 2.0), (10.0, 20.0), (0.0, 0.0)]);
+        assert_eq!(lines[0].size, 0.0);
+    }
+
+    #[test]
+    fn reasons_stay_on_one_short_line() {
+        let long = format!("bad\nheader {}", "x".repeat(1000));
+        let sentence = sentence(&long);
+        assert!(sentence.starts_with("bad header x"));
+        assert_eq!(sentence.len(), MAX_SENTENCE);
+    }
+}

@@ -1,0 +1,50 @@
+//! Resampling: pages and lines in another size, by the filter that each reader was made for.
+//!
+//! A side is scaled by taps: for each target pixel the source pixels that make it, and their weights. [`scale`] takes
+//! triangle taps (PP-OCR's detector) and area taps (previews) in floating point; [`bicubic`] is Pillow's filter in fixed
+//! point (GOT). [`sample`] looks up single places of a page.
+
+pub(crate) mod bicubic;
+pub(crate) mod sample;
+pub(crate) mod scale;
+
+/// The taps of one side.
+pub(crate) struct FilterTaps<W> {
+    /// First source pixel of each target pixel.
+    first: Vec<usize>,
+    /// The weights of all target pixels, one after another.
+    weights: Vec<W>,
+    /// For each target pixel the end of its weights.
+    ends: Vec<usize>,
+}
+
+impl<W> FilterTaps<W> {
+    /// No taps yet, for `target` target pixels.
+    fn with_capacity(target: u32) -> Self {
+        Self {
+            first: Vec::with_capacity(target as usize),
+            weights: Vec::new(),
+            ends: Vec::with_capacity(target as usize),
+        }
+    }
+
+    /// Adds the next target pixel: its first source pixel, and the weights of that and those after it.
+    fn push(&mut self, first: usize, weights: impl IntoIterator<Item = W>) {
+        self.first.push(first);
+        self.weights.extend(weights);
+        self.ends.push(self.weights.len());
+    }
+
+    /// The number of target pixels.
+    pub(crate) fn len(&self) -> usize {
+        self.first.len()
+    }
+
+    /// First source pixel and weights of each target pixel.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &[W])> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let spans = starts.zip(&self.ends);
+        let weights = spans.map(|(start, &end)| &self.weights[start..end]);
+        self.first.iter().copied().zip(weights)
+    }
+}

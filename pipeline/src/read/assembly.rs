@@ -1,0 +1,104 @@
+//! Page assembly: pages that were read, in order, through the assembler to the sink.
+
+use std::{collections::VecDeque, io};
+
+use recto_schemas::{Options, PageCounts, PageSummary, RawOutput, ReadWarning};
+
+use super::{PageResult, PageSink, page::PageState};
+use crate::{
+    image::preview::PagePreview,
+    text::{AssembledPage, assemble::DocumentAssembler},
+};
+
+/// Assembles pages, feeds the sink, and sums up what the manifest says of the whole document.
+pub(super) struct PageAssembly<'a> {
+    sink: &'a mut dyn PageSink,
+    assembler: DocumentAssembler,
+    /// Pages in the assembler, in order.
+    pending: VecDeque<PendingPage>,
+    counts: PageCounts,
+    warnings: Vec<ReadWarning>,
+}
+
+/// The part of a page that goes past the assembler.
+struct PendingPage {
+    summary: PageSummary,
+    raw: Option<RawOutput>,
+    preview: Option<PagePreview>,
+}
+
+impl<'a> PageAssembly<'a> {
+    pub(super) fn new(options: &Options, sink: &'a mut dyn PageSink) -> Self {
+        Self {
+            sink,
+            assembler: DocumentAssembler::new(options.headers_footers, options.page_markers),
+            pending: VecDeque::new(),
+            counts: PageCounts::default(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Takes the next page; gives the sink the pages that are ready.
+    pub(super) fn push(&mut self, page: PageState) -> io::Result<()> {
+        self.counts.add(page.summary.outcome);
+        for warning in page.warnings {
+            self.warn(page.summary.page, warning);
+        }
+        self.pending.push_back(PendingPage {
+            summary: page.summary,
+            raw: page.raw,
+            preview: page.preview,
+        });
+        for assembled in self.assembler.push(page.content) {
+            deliver(self.sink, &mut self.pending, assembled)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the sink the pages that are left.
+    pub(super) fn finish(mut self) -> io::Result<(PageCounts, Vec<ReadWarning>)> {
+        for assembled in self.assembler.finish() {
+            deliver(self.sink, &mut self.pending, assembled)?;
+        }
+        Ok((self.counts, self.warnings))
+    }
+
+    /// Keeps one warning of each kind, however many pages it concerns.
+    fn warn(&mut self, page: u32, warning: ReadWarning) {
+        match self
+            .warnings
+            .iter_mut()
+            .find(|known| known.kind == warning.kind)
+        {
+            Some(known) => known.pages += 1,
+            None => self.warnings.push(ReadWarning {
+                first_page: Some(page),
+                pages: 1,
+                ..warning
+            }),
+        }
+    }
+}
+
+fn deliver(
+    sink: &mut dyn PageSink,
+    pending: &mut VecDeque<PendingPage>,
+    assembled: AssembledPage,
+) -> io::Result<()> {
+    let Some(PendingPage {
+        summary,
+        raw,
+        preview,
+    }) = pending.pop_front()
+    else {
+        return Err(io::Error::other(
+            "assembly gave a page that it was not given",
+        ));
+    };
+    sink.page(PageResult {
+        summary,
+        assembled,
+        raw,
+        preview,
+    })
+}

@@ -1,0 +1,335 @@
+//! Page state: one page on its way from the document to assembly. Each stage fills in its part.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use recto_schemas::{
+    DecodingReport, PageOutcome, PageSummary, PageTiming, RawOutput, ReadWarning, Reason,
+};
+
+use crate::{
+    engine::{OcrContent, OcrResult, StopReason},
+    image::{
+        PageImage, blank_page,
+        preview::{self, PagePreview},
+        rulings::{self, PageRulings},
+        typography,
+    },
+    page::TextLine,
+    text::PageContent,
+};
+
+/// A page and all that is known of it so far.
+#[derive(Debug)]
+pub(super) struct PageState {
+    pub(super) summary: PageSummary,
+    pub(super) content: PageContent,
+    pub(super) raw: Option<RawOutput>,
+    pub(super) preview: Option<PagePreview>,
+    pub(super) warnings: Vec<ReadWarning>,
+    /// Its bitmap, from rendering to annotation.
+    pub(super) image: Option<Arc<PageImage>>,
+    /// The reason for which its image is read, until it is.
+    ocr_reason: Option<Reason>,
+    /// Where its lines come from; `None` as long as it has none.
+    text_origin: Option<TextOrigin>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TextOrigin {
+    TextLayer,
+    Ocr,
+}
+
+impl PageState {
+    /// A page of which only its one-based number is known.
+    pub(super) fn new(number: u32) -> Self {
+        Self {
+            summary: PageSummary {
+                page: number,
+                outcome: PageOutcome::Empty,
+                reason: None,
+                engine: None,
+                dpi: None,
+                width_px: None,
+                height_px: None,
+                rotation: 0,
+                confidence: None,
+                characters: 0,
+                decoding: None,
+                timing: PageTiming::default(),
+            },
+            content: PageContent {
+                number,
+                width: 0.0,
+                height: 0.0,
+                skew_deg: 0.0,
+                content: OcrContent::Regions(Vec::new()),
+                rulings: PageRulings::default(),
+                failure: None,
+            },
+            raw: None,
+            preview: None,
+            warnings: Vec::new(),
+            image: None,
+            ocr_reason: None,
+            text_origin: None,
+        }
+    }
+
+    /// The page has a bitmap.
+    pub(super) fn rendered(
+        &mut self,
+        image: PageImage,
+        warnings: Vec<ReadWarning>,
+        raster_time: Duration,
+    ) {
+        self.summary.timing.raster_s = raster_time.as_secs_f64();
+        self.warnings = warnings;
+        self.image = Some(Arc::new(image));
+    }
+
+    /// The page's own text is its text.
+    pub(super) fn take_text_layer(&mut self, lines: Vec<TextLine>, reason: Reason) {
+        self.summary.outcome = PageOutcome::TextLayer;
+        self.summary.engine = Some("text-layer".to_owned());
+        self.summary.reason = Some(reason);
+        self.content.content = OcrContent::Regions(lines);
+        self.text_origin = Some(TextOrigin::TextLayer);
+    }
+
+    /// Has the page read by the engine, unless nothing is drawn on it: then it is empty.
+    pub(super) fn request_ocr(&mut self, reason: Reason) {
+        if self
+            .image
+            .as_ref()
+            .is_some_and(|image| blank_page::has_ink(image))
+        {
+            self.ocr_reason = Some(reason);
+        }
+    }
+
+    /// The page's bitmap if the engine has to read it.
+    pub(super) fn image_to_read(&self) -> Option<&Arc<PageImage>> {
+        self.ocr_reason.as_ref().and(self.image.as_ref())
+    }
+
+    /// The engine has read the page.
+    pub(super) fn recognized(&mut self, result: OcrResult) {
+        let reason = self.ocr_reason.take();
+        let is_empty = has_no_text(&result);
+        self.summary.outcome = PageOutcome::Ok;
+        self.summary.rotation = result.rotation;
+        self.summary.timing.queue_s = result.queued.as_secs_f64();
+        self.summary.timing.engine_s = result.worked.as_secs_f64();
+        self.raw = result.raw;
+        match (is_empty, result.stop) {
+            (false, _) => {
+                self.warnings
+                    .extend(warnings(result.decoding.as_ref(), result.stop));
+                self.summary.engine = Some(result.engine.to_string());
+                self.summary.reason = reason;
+                self.summary.confidence = result.confidence;
+                self.content.skew_deg = result.skew_deg;
+                self.content.content = result.content;
+                self.text_origin = Some(TextOrigin::Ocr);
+            }
+            (true, StopReason::Repetition) => self.fail(Reason {
+                kind: "repetition".to_owned(),
+                message:
+                    "the text repeated itself from its start, and no other way of reading helped"
+                        .to_owned(),
+            }),
+            (true, _) => {
+                self.summary.outcome = PageOutcome::Empty;
+                self.summary.reason = Some(Reason {
+                    kind: "empty-answer".to_owned(),
+                    message: "something stands on the page, but the model wrote nothing".to_owned(),
+                });
+            }
+        }
+        self.summary.decoding = result.decoding;
+    }
+
+    /// The page's text is part of an earlier page's, which `engine` read together with it.
+    pub(super) fn read_with_previous(&mut self, engine: String) {
+        self.ocr_reason = None;
+        self.summary.outcome = PageOutcome::Ok;
+        self.summary.engine = Some(engine);
+        self.summary.reason = Some(Reason {
+            kind: "read-with-previous".to_owned(),
+            message: "its text stands with the page before it, which was read together with it"
+                .to_owned(),
+        });
+    }
+
+    /// The page has failed.
+    pub(super) fn fail(&mut self, failure: Reason) {
+        self.ocr_reason = None;
+        self.summary.outcome = PageOutcome::Failed;
+        self.content.failure = Some(failure.kind.clone());
+        self.summary.reason = Some(failure);
+    }
+
+    /// Takes from the bitmap what it says beside the text, and drops it. Does nothing without a bitmap.
+    pub(super) fn annotate(&mut self, with_preview: bool) {
+        let Some(image) = self.image.take() else {
+            return;
+        };
+        let rotation = self.summary.rotation;
+        let (width, height) = match rotation {
+            90 | 270 => (image.height, image.width),
+            _ => (image.width, image.height),
+        };
+        self.summary.dpi = Some(image.dpi);
+        self.summary.width_px = Some(width);
+        self.summary.height_px = Some(height);
+        self.content.width = width as f32;
+        self.content.height = height as f32;
+        self.preview = with_preview.then(|| preview::preview(&image, rotation));
+        if let Some(origin) = self.text_origin {
+            self.annotate_text(origin, &image);
+        }
+    }
+
+    fn annotate_text(&mut self, origin: TextOrigin, image: &PageImage) {
+        let rotation = self.summary.rotation;
+        self.summary.characters = match &mut self.content.content {
+            OcrContent::Regions(lines) => {
+                let upright = match rotation {
+                    0 => Cow::Borrowed(image),
+                    turn => Cow::Owned(image.rotated(turn)),
+                };
+                // A text layer says itself how its type looks.
+                if origin == TextOrigin::Ocr {
+                    typography::annotate(lines, &upright);
+                }
+                self.content.rulings = rulings::find(&upright, self.content.skew_deg);
+                lines
+                    .iter()
+                    .map(|line| character_count(&line.text))
+                    .fold(0, u32::saturating_add)
+            }
+            OcrContent::Markup(text) => character_count(text),
+        };
+    }
+}
+
+/// Returns true if a decoder wrote nothing. A page without lines is no such case: it may have had none.
+fn has_no_text(result: &OcrResult) -> bool {
+    matches!(&result.content, OcrContent::Markup(text) if text.trim().is_empty())
+}
+
+/// Warnings for whoever reads the text of a page.
+fn warnings(decoding: Option<&DecodingReport>, stop: StopReason) -> Vec<ReadWarning> {
+    let warning = |kind: &str, message: &str| ReadWarning {
+        kind: kind.to_owned(),
+        message: message.to_owned(),
+        first_page: None,
+        pages: 0,
+    };
+    let mut warnings = Vec::new();
+    let verified = decoding.and_then(|decoding| decoding.verified);
+    if verified.is_some_and(|verified| verified.disagrees) {
+        warnings.push(warning(
+            "engines-disagree",
+            "PP-OCR read mostly other words on these pages; compare them with the document",
+        ));
+    }
+    if stop != StopReason::Complete {
+        warnings.push(warning(
+            "text-cut-short",
+            "the text of these pages ends before its end; `decoding.stop` of the page says why",
+        ));
+    }
+    warnings
+}
+
+fn character_count(text: &str) -> u32 {
+    u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use recto_schemas::{CrossCheck, EngineName, FinishReason, GotMode, PageTiling};
+
+    use super::*;
+
+    fn markup(text: &str, stop: StopReason, agreement: Option<f32>) -> OcrResult {
+        let decoding = DecodingReport {
+            mode: GotMode::Format,
+            tiling: PageTiling {
+                columns: 1,
+                rows: 1,
+                reason: "ordinary".to_owned(),
+            },
+            pages_in_pass: 1,
+            prompt_tokens: 1,
+            tokens: 1,
+            stop: FinishReason::End,
+            attempts: Vec::new(),
+            verified: agreement.map(|agreement| CrossCheck {
+                agreement,
+                disagrees: agreement < 0.5,
+            }),
+        };
+        OcrResult {
+            first: 0,
+            count: 1,
+            engine: EngineName::Got,
+            content: OcrContent::Markup(text.to_owned()),
+            rotation: 0,
+            skew_deg: 0.0,
+            stop,
+            confidence: None,
+            decoding: Some(decoding),
+            raw: None,
+            queued: Duration::ZERO,
+            worked: Duration::ZERO,
+        }
+    }
+
+    fn read(result: OcrResult) -> PageState {
+        let mut page = PageState::new(1);
+        page.recognized(result);
+        page
+    }
+
+    fn kinds(page: &PageState) -> Vec<&str> {
+        page.warnings
+            .iter()
+            .map(|warning| warning.kind.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn a_page_on_which_nothing_was_written_is_told_apart() {
+        let page = read(markup("a", StopReason::Complete, None));
+        assert_eq!(page.summary.outcome, PageOutcome::Ok);
+
+        let page = read(markup(" \n", StopReason::Complete, None));
+        assert_eq!(page.summary.outcome, PageOutcome::Empty);
+        let reason = page.summary.reason.expect("said");
+        assert_eq!(reason.kind, "empty-answer");
+        assert_eq!(page.content.failure, None);
+    }
+
+    #[test]
+    fn a_page_that_repeated_itself_from_its_start_has_failed() {
+        let page = read(markup("", StopReason::Repetition, None));
+        assert_eq!(page.summary.outcome, PageOutcome::Failed);
+        assert_eq!(page.content.failure.as_deref(), Some("repetition"));
+    }
+
+    #[test]
+    fn doubts_become_warnings() {
+        let complete = StopReason::Complete;
+        assert!(kinds(&read(markup("a", complete, None))).is_empty());
+        assert!(kinds(&read(markup("a", complete, Some(0.9)))).is_empty());
+        assert_eq!(
+            kinds(&read(markup("a", complete, Some(0.2)))),
+            ["engines-disagree"]
+        );
+        let cut = read(markup("a", StopReason::Length, None));
+        assert_eq!(kinds(&cut), ["text-cut-short"]);
+    }
+}

@@ -1,0 +1,188 @@
+//! Stages of a page: inspect, render, recognize, annotate, in this order. Assembly follows, with all pages in order.
+
+use std::{sync::Arc, time::Instant};
+
+use recto_schemas::{Options, Reason, TextLayer};
+
+use super::page::PageState;
+use crate::{
+    cancel::CancelToken,
+    engine::{DocumentId, Engine, EngineError, EngineRequest, EngineResponse, OcrResult},
+    image::{
+        PageImage,
+        rasterizer::{OpenDocument, RasterError, RenderRequest, TextLayerRequest},
+        text_layer_policy::{TextSource, text_source},
+    },
+};
+
+/// Resolution of a page whose own text is taken, in dots per inch: enough for rulings and the review page.
+const TEXT_LAYER_DPI: f32 = 100.0;
+
+/// Processes the pages of one document.
+pub(super) struct PageProcessor<'a> {
+    pub(super) document: &'a OpenDocument<'a>,
+    pub(super) options: Arc<Options>,
+    pub(super) engine: &'a dyn Engine,
+    pub(super) id: DocumentId,
+    pub(super) deadline: Instant,
+    /// Cancelled at the deadline too.
+    pub(super) cancel: CancelToken,
+}
+
+impl PageProcessor<'_> {
+    /// Takes the pages of one request through all stages. Gives one state a page, in order.
+    pub(super) fn process(&self, numbers: &[u32]) -> Vec<PageState> {
+        let mut pages: Vec<PageState> = numbers.iter().map(|&n| PageState::new(n)).collect();
+        for page in &mut pages {
+            if let Err(error) = self.rasterize(page) {
+                page.fail(self.raster_failure(&error));
+            }
+            // Its bitmap is of no more use, and the other pages of the request take their time.
+            if page.image_to_read().is_none() {
+                page.annotate(self.options.html);
+            }
+        }
+        self.recognize(&mut pages);
+        for page in &mut pages {
+            page.annotate(self.options.html);
+        }
+        pages
+    }
+
+    /// Inspects a page, decides where its text comes from, and renders it for that.
+    fn rasterize(&self, page: &mut PageState) -> Result<(), RasterError> {
+        let inspected = self.document.inspect(page.summary.page, &self.cancel)?;
+        let source = text_source(inspected.inspection(), self.options.text_layer);
+        let raster = inspected.render(&self.render_request(&source))?;
+        page.rendered(raster.image, raster.warnings, raster.raster_time);
+        match (source, raster.text_layer) {
+            (TextSource::TextLayer(reason), Some(lines)) if !lines.is_empty() => {
+                page.take_text_layer(lines, reason);
+            }
+            // A text layer that turned out empty is read like a page without one.
+            (TextSource::TextLayer(reason) | TextSource::Ocr(reason), _) => {
+                page.request_ocr(reason);
+            }
+        }
+        Ok(())
+    }
+
+    fn render_request(&self, source: &TextSource) -> RenderRequest {
+        let engine = self.engine.info();
+        let ocr_dpi = self.options.dpi.map_or(engine.dpi, |dpi| dpi.get() as f32);
+        let (dpi, text_layer) = match (source, self.options.text_layer) {
+            (TextSource::Ocr(_), _) => (ocr_dpi, TextLayerRequest::None),
+            (TextSource::TextLayer(_), TextLayer::Always) => {
+                (ocr_dpi.min(TEXT_LAYER_DPI), TextLayerRequest::All)
+            }
+            (TextSource::TextLayer(_), _) => {
+                (ocr_dpi.min(TEXT_LAYER_DPI), TextLayerRequest::Visible)
+            }
+        };
+        RenderRequest {
+            dpi,
+            max_side_px: engine.max_side_px,
+            text_layer,
+        }
+    }
+
+    /// Has the engine read those of the pages that need it, in one request.
+    fn recognize(&self, pages: &mut [PageState]) {
+        let mut waiting: Vec<&mut PageState> = pages
+            .iter_mut()
+            .filter(|page| page.image_to_read().is_some())
+            .collect();
+        let images: Vec<Arc<PageImage>> = waiting
+            .iter()
+            .filter_map(|page| page.image_to_read().map(Arc::clone))
+            .collect();
+        if images.is_empty() {
+            return;
+        }
+        match self.ask(images) {
+            Ok(results) => self.share_out(&mut waiting, results),
+            Err(error) => {
+                for page in waiting {
+                    page.fail(self.engine_failure(&error));
+                }
+            }
+        }
+    }
+
+    fn ask(&self, pages: Vec<Arc<PageImage>>) -> EngineResponse {
+        let request = EngineRequest {
+            document: self.id,
+            pages,
+            options: Arc::clone(&self.options),
+            cancel: self.cancel.child(),
+        };
+        let pending = self.engine.submit(request)?;
+        pending.wait(self.deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Gives each page its result. A result may cover pages after its first one, whose text it has then.
+    fn share_out(&self, pages: &mut [&mut PageState], results: Vec<OcrResult>) {
+        let ranges: Vec<_> = results
+            .iter()
+            .map(|result| result.first..result.first.saturating_add(result.count))
+            .collect();
+        for result in results {
+            if let Some(page) = pages.get_mut(result.first)
+                && page.image_to_read().is_some()
+            {
+                page.recognized(result);
+            }
+        }
+        for (index, page) in pages.iter_mut().enumerate() {
+            if page.image_to_read().is_none() {
+                continue;
+            }
+            if ranges.iter().any(|range| range.contains(&index)) {
+                page.read_with_previous(self.engine.info().name.to_string());
+            } else {
+                let error = EngineError::Model("it gave no reading of the page".to_owned());
+                page.fail(self.engine_failure(&error));
+            }
+        }
+    }
+
+    fn raster_failure(&self, error: &RasterError) -> Reason {
+        if self.is_out_of_time() {
+            return self.document_timeout();
+        }
+        Reason {
+            kind: error.kind().to_owned(),
+            message: error.to_string(),
+        }
+    }
+
+    fn engine_failure(&self, error: &EngineError) -> Reason {
+        if self.is_out_of_time() {
+            return self.document_timeout();
+        }
+        let kind = match error {
+            EngineError::Cancelled => "cancelled",
+            EngineError::Stopped => "engine-stopped",
+            EngineError::Timeout => "document-timeout",
+            EngineError::Model(_) => "engine-failed",
+        };
+        Reason {
+            kind: kind.to_owned(),
+            message: error.to_string(),
+        }
+    }
+
+    fn is_out_of_time(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    fn document_timeout(&self) -> Reason {
+        Reason {
+            kind: "document-timeout".to_owned(),
+            message: format!(
+                "not read within the document's {} s; raise --document-timeout",
+                self.options.limits.document_timeout.as_secs_f64()
+            ),
+        }
+    }
+}

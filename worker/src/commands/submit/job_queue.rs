@@ -1,0 +1,175 @@
+//! Publisher of jobs: each is confirmed by the broker, or known not to be.
+
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use lapin::Connection;
+use recto_schemas::Job;
+use tokio::{sync::Mutex, time::sleep};
+
+use crate::{
+    broker::config::BrokerConfig,
+    broker::{
+        connection::{ExponentialBackoff, close, connect},
+        error::BrokerError,
+        publish::{MessageProperties, NoopObserver, PublishError, Publisher},
+        topology::{self, QueueRole, QueueTopology},
+    },
+};
+
+/// Attempts to reach a lost broker: some twenty seconds, in which it can restart.
+const RECONNECTS: u32 = 5;
+
+/// The jobs queue of a broker.
+pub(super) struct JobQueue {
+    broker: BrokerConfig,
+    topology: QueueTopology,
+    connection: Mutex<QueueConnection>,
+}
+
+enum QueueConnection {
+    Up(Arc<Publisher>, Arc<Connection>),
+    /// No more jobs can be queued, for this reason.
+    Lost(Arc<str>),
+}
+
+/// A job is not known to be in the queue.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum QueueError {
+    /// It is not in the queue.
+    #[error("not queued: {0}")]
+    NotQueued(String),
+    /// It may be in the queue.
+    #[error("not confirmed, it may be queued or not: {0}")]
+    Unconfirmed(PublishError),
+}
+
+impl JobQueue {
+    /// Connects. Declares the queues if the one for jobs is missing and `--declare` allows it.
+    pub(super) async fn open(broker: &BrokerConfig) -> Result<Self, BrokerError> {
+        let topology = QueueTopology::new(broker);
+        let connection = Mutex::new(open(broker, &topology).await?);
+        Ok(Self {
+            broker: broker.clone(),
+            topology,
+            connection,
+        })
+    }
+
+    /// The queue's name.
+    pub(super) fn name(&self) -> &str {
+        &self.topology.jobs
+    }
+
+    /// Queues a job and waits until the broker confirms it. If the broker is lost meanwhile it is sent again, with its id:
+    /// a job that comes twice is done once.
+    pub(super) async fn send(&self, job: &Job) -> Result<(), QueueError> {
+        let body = serde_json::to_vec(job).expect("a job is JSON");
+        let mut unconfirmed = None;
+        for _ in 0..2 {
+            let publisher = match self.publisher().await {
+                Ok(publisher) => publisher,
+                Err(reason) => {
+                    return Err(
+                        unconfirmed.map_or(QueueError::NotQueued(reason), QueueError::Unconfirmed)
+                    );
+                }
+            };
+            let sent = publisher.publish("", self.name(), &body, properties(job));
+            match sent.await {
+                Ok(()) => return Ok(()),
+                Err(error @ (PublishError::Lost { .. } | PublishError::ConfirmTimeout { .. })) => {
+                    unconfirmed = Some(error);
+                }
+                Err(error @ PublishError::Nacked { .. }) => {
+                    return Err(QueueError::NotQueued(error.to_string()));
+                }
+                Err(error @ PublishError::Unroutable { .. }) => {
+                    let reason = error.to_string();
+                    // The jobs after it have no queue either.
+                    *self.connection.lock().await = QueueConnection::Lost(reason.as_str().into());
+                    return Err(QueueError::NotQueued(reason));
+                }
+            }
+        }
+        match unconfirmed {
+            Some(error) => Err(QueueError::Unconfirmed(error)),
+            None => unreachable!("both attempts ended in an error"),
+        }
+    }
+
+    /// A working publisher, on a new connection if necessary; all jobs wait for one attempt.
+    async fn publisher(&self) -> Result<Arc<Publisher>, String> {
+        let mut current = self.connection.lock().await;
+        match &*current {
+            QueueConnection::Up(publisher, _) if !publisher.is_broken() => {
+                return Ok(Arc::clone(publisher));
+            }
+            QueueConnection::Up(..) => {}
+            QueueConnection::Lost(reason) => return Err(reason.to_string()),
+        }
+        eprintln!("recto: lost the broker; connecting again");
+        match self.reconnect().await {
+            Ok(QueueConnection::Up(publisher, connection)) => {
+                *current = QueueConnection::Up(Arc::clone(&publisher), connection);
+                Ok(publisher)
+            }
+            Ok(QueueConnection::Lost(reason)) => Err(reason.to_string()),
+            Err(error) => {
+                let reason = error.to_string();
+                *current = QueueConnection::Lost(reason.as_str().into());
+                Err(reason)
+            }
+        }
+    }
+
+    async fn reconnect(&self) -> Result<QueueConnection, BrokerError> {
+        let mut backoff = ExponentialBackoff::default();
+        for _ in 1..RECONNECTS {
+            sleep(backoff.next_wait()).await;
+            match open(&self.broker, &self.topology).await {
+                Err(error) if error.is_transient() => {}
+                settled => return settled,
+            }
+        }
+        open(&self.broker, &self.topology).await
+    }
+
+    /// Closes the connection.
+    pub(super) async fn close(self) {
+        if let QueueConnection::Up(_, connection) = self.connection.into_inner() {
+            close(&connection).await;
+        }
+    }
+}
+
+async fn open(
+    broker: &BrokerConfig,
+    topology: &QueueTopology,
+) -> Result<QueueConnection, BrokerError> {
+    let connection = Arc::new(connect(broker, "submit").await?);
+    let loads = topology::loads(&connection, topology).await?;
+    let mut jobs = loads
+        .iter()
+        .filter(|(queue, _)| queue.role == QueueRole::Jobs);
+    if !jobs.any(|(_, depth)| depth.is_some()) {
+        topology::ensure(&connection, topology, broker.declare).await?;
+    }
+    let (sender, observer) = (Arc::clone(&connection), Arc::new(NoopObserver));
+    let publisher = Publisher::new(sender, broker.confirm_timeout, observer);
+    Ok(QueueConnection::Up(Arc::new(publisher), connection))
+}
+
+fn properties(job: &Job) -> MessageProperties {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    MessageProperties {
+        message_id: Some(job.id.clone()),
+        content_type: Some("application/json".to_owned()),
+        kind: Some(Job::SCHEMA.to_owned()),
+        priority: job.priority,
+        timestamp_s: now.ok().map(|since| since.as_secs()),
+        ..MessageProperties::default()
+    }
+}

@@ -1,0 +1,56 @@
+//! Job template: the members that all jobs of a run have in common.
+
+use recto_schemas::{DocumentPassword, Job, JobSource};
+
+use super::args::SubmitArgs;
+use crate::{commands::args::options, job::outcome::now, store::StoreUri};
+
+/// A job without its document.
+pub(super) struct JobTemplate(Job);
+
+impl JobTemplate {
+    /// The template of a command line.
+    pub(super) fn new(arguments: &SubmitArgs) -> Self {
+        Self(Job {
+            schema: Job::SCHEMA.to_owned(),
+            id: String::new(),
+            source: JobSource::default(),
+            output: arguments.output.to_string(),
+            options: options(&arguments.options, arguments.engine, &arguments.got),
+            engine: arguments.engine.map(|engine| engine.to_string()),
+            password: arguments.password.clone().map(DocumentPassword::new),
+            batch: arguments.batch.clone(),
+            labels: arguments.label.iter().cloned().collect(),
+            traceparent: arguments.traceparent.clone(),
+            submitted_at: None,
+            priority: arguments.priority,
+            force: arguments.force,
+        })
+    }
+
+    /// The job for a document, with an id of its own.
+    pub(super) fn job(&self, at: &StoreUri, etag: Option<String>) -> Job {
+        Job {
+            id: uuid::Uuid::now_v7().to_string(),
+            source: JobSource {
+                uri: at.to_string(),
+                version_id: None,
+                etag,
+            },
+            submitted_at: Some(now()),
+            ..self.0.clone()
+        }
+    }
+}
+
+/// A job as JSON without its password.
+pub(super) fn redacted_json(job: &Job) -> String {
+    let job = Job {
+        password: job
+            .password
+            .is_some()
+            .then(|| DocumentPassword::new("***".to_owned())),
+        ..job.clone()
+    };
+    serde_json::to_string(&job).expect("a job is JSON")
+}

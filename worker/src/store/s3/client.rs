@@ -1,0 +1,147 @@
+//! S3 client: endpoint, region, credentials, certificates, timeouts.
+
+use std::{path::Path, time::Duration};
+
+use aws_config::{BehaviorVersion, ConfigLoader, meta::region::RegionProviderChain};
+use aws_sdk_s3::{
+    Client,
+    config::{
+        ProvideCredentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
+        StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
+    },
+};
+use aws_smithy_http_client::{
+    Builder as HttpBuilder,
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
+};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+
+use super::super::{ErrorCause, Result, StoreError};
+use crate::store::config::StoreConfig;
+
+/// The region that compatible stores take, and AWS's first.
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// Maximum wait between two attempts.
+const MAX_BACKOFF: Duration = Duration::from_secs(20);
+
+/// A client, and the store's name for messages.
+pub(super) async fn client(arguments: &StoreConfig) -> Result<(Client, String)> {
+    let tls = match &arguments.s3_ca_file {
+        Some(file) => tls_with(file).await?,
+        None => TlsContext::builder().build().map_err(no_tls)?,
+    };
+    let http = HttpBuilder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(tls)
+        .build_https();
+    let mut loader = loader(arguments).http_client(http);
+    if let Some(endpoint) = &arguments.s3_endpoint {
+        loader = loader.endpoint_url(address(endpoint)?);
+    }
+    let config = loader.load().await;
+    let address = config.endpoint_url().unwrap_or("S3").to_owned();
+    check_credentials(&config, &address).await?;
+    let config = aws_sdk_s3::config::Builder::from(&config)
+        .force_path_style(arguments.s3_path_style)
+        .build();
+    Ok((Client::from_conf(config), address))
+}
+
+/// Timeout of a connection, an answer or its next byte.
+pub(super) fn timeout(arguments: &StoreConfig) -> Duration {
+    arguments.s3_timeout
+}
+
+fn loader(arguments: &StoreConfig) -> ConfigLoader {
+    let region = RegionProviderChain::first_try(arguments.s3_region.clone().map(Region::new))
+        .or_default_provider()
+        .or_else(DEFAULT_REGION);
+    let timeout = timeout(arguments);
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(region)
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(timeout)
+                .read_timeout(timeout)
+                // Ends a call whose answer has no body; downloads watch for bytes themselves.
+                .operation_attempt_timeout(timeout.saturating_mul(2))
+                .build(),
+        )
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(arguments.s3_attempts)
+                .with_max_backoff(MAX_BACKOFF),
+        )
+        // Downloads watch for the next byte themselves, uploads have a deadline.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+}
+
+/// Checks the endpoint. A wrong one is not shown: it could hold a password.
+fn address(endpoint: &str) -> Result<&str> {
+    let wrong = |why: &str| {
+        let why = format!("--s3-endpoint: {why}; write http(s)://host:port");
+        StoreError::new("S3", ErrorCause::NotConfigured(why))
+    };
+    let url = url::Url::parse(endpoint).map_err(|_| wrong("not a URL"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong("neither http nor https"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("a user in it"));
+    }
+    Ok(endpoint)
+}
+
+/// Trusts the certificates of a file besides the system's. They are checked here, because the client does not.
+async fn tls_with(file: &Path) -> Result<TlsContext> {
+    let wrong = |why: String| {
+        let why = format!("--s3-ca-file: {why}");
+        StoreError::new(file.display(), ErrorCause::NotConfigured(why))
+    };
+    let pem = tokio::fs::read(file)
+        .await
+        .map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    let certificates = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| wrong(format!("not PEM: {error}")))?;
+    if certificates.is_empty() {
+        return Err(wrong("no certificate in it".to_owned()));
+    }
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in certificates {
+        roots
+            .add(certificate)
+            .map_err(|error| wrong(format!("not a sound certificate: {error}")))?;
+    }
+    TlsContext::builder()
+        .with_trust_store(TrustStore::default().with_pem_certificate(pem))
+        .build()
+        .map_err(|error| wrong(error.to_string()))
+}
+
+fn no_tls(error: impl std::fmt::Display) -> StoreError {
+    StoreError::new("S3", ErrorCause::NotConfigured(format!("TLS: {error}")))
+}
+
+/// Reports missing credentials at once and in plain words, not as the failure of the first request.
+async fn check_credentials(config: &aws_config::SdkConfig, address: &str) -> Result<()> {
+    let missing = |why: String| StoreError::new(address, ErrorCause::NotConfigured(why));
+    let provider = config
+        .credentials_provider()
+        .ok_or_else(|| missing("no credentials".to_owned()))?;
+    let error = match provider.provide_credentials().await {
+        Ok(_) => return Ok(()),
+        Err(error) => super::errors::innermost(&error),
+    };
+    // Several lines list every place without credentials: the advice covers that.
+    let why = match error.contains('\n') {
+        true => String::new(),
+        false => format!(" ({error})"),
+    };
+    Err(missing(format!(
+        "no credentials found{why}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role"
+    )))
+}
