@@ -50,18 +50,15 @@
 //! # }
 //! ```
 
-// A flag that stops work at the next page.
 pub mod cancel;
-// What a page is made of: boxes and lines.
 pub mod page;
+mod script;
 mod statistics;
-// A document's pages as bitmaps and as the text they carry: child processes, limits, ink, rulings.
+mod edit_distance;
+mod dehyphenate;
 pub mod image;
-// The [`Engine`](engine::Engine) trait, its fair queue, and the engines.
 pub mod engine;
-// Lines to reading order, blocks, Markdown and the review page.
+pub mod layout;
 pub mod text;
-// [`read`](read::read): the whole way of a document.
 pub mod read;
-// How well a text was read: error rates, GOT's measures, the worst cases to look at.
 pub mod eval;

@@ -1,9 +1,9 @@
-//! What reading a page by GOT took, and what the model gave.
+//! Record of a page's reading by GOT, and of the model's own output.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::GotMode;
+use crate::{AttemptKind, FinishReason, GotMode, RejectionKind};
 
 /// What reading a page by GOT took.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -42,30 +42,15 @@ pub struct PageTiling {
 /// One attempt at a page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadAttempt {
-    /// What was done: `pass` (several pages together), `single`, `no-repeat-ngram`, `whole` (one view in place
-    /// of tiles), `plain`, `ppocr`.
-    pub way: String,
+    /// How the page was read.
+    pub way: AttemptKind,
     /// Tokens written, those that were cut off included; 0 for PP-OCR.
     pub tokens: u32,
     /// Why it ended.
     pub stop: FinishReason,
-    /// Why it was not kept: `repetition`, `length`, `time`, `empty` or `too-few-words`; absent for the one that was.
+    /// Why it was not kept; absent for the one that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rejected: Option<String>,
-}
-
-/// Why writing ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum FinishReason {
-    /// The model said that it was done.
-    End,
-    /// The most tokens were written, or the context was full.
-    Length,
-    /// The page's time was over.
-    Time,
-    /// The text repeated itself and was cut where that began.
-    Repetition,
+    pub rejected: Option<RejectionKind>,
 }
 
 /// How PP-OCR's reading compares.

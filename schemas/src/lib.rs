@@ -7,8 +7,10 @@
 
 #![cfg_attr(test, allow(missing_docs, reason = "tests are not published"))]
 
+// Why a document, a page or an attempt ended as it did: the closed sets of words.
+pub mod reason;
 pub mod options;
-// What a page's reading by GOT took.
+// How GOT reads, and what a page's reading took.
 pub mod got;
 // `1-3,7,10-`: which pages of a document.
 pub mod pages;
@@ -29,11 +31,11 @@ pub mod published;
 
 pub use dead_letter::DeadLetter;
 pub use eval::{ErrorRate, EvalCase, EvalChunk, EvalReport, EvalTotal, GotMeasures};
-pub use got::{CrossCheck, DecodingReport, FinishReason, PageTiling, RawOutput, ReadAttempt};
+pub use got::{CrossCheck, DecodingReport, PageTiling, RawOutput, ReadAttempt};
 pub use job::{DocumentPassword, Job, JobSource};
 pub use manifest::{
     DocumentState, DocumentTiming, Manifest, ModelInfo, PageCounts, PageOutcome, PageSummary,
-    PageTiming, ReadWarning, Reason, SourceInfo,
+    PageTiming, ReadWarning, SourceInfo,
 };
 pub use options::{
     BoundedInt, ByteSize, DeviceName, DocumentLimits, Dtype, EngineName, GotMode, GotOptions,
@@ -43,6 +45,10 @@ pub use options::{
 pub use page::{LineRecord, LineRole, PageRecord};
 pub use pages::{PageRanges, ParsePageRangesError};
 pub use published::{SchemaName, VersionError, check_version, schema};
+pub use reason::{
+    AttemptKind, FailureDetail, FailureKind, FailureStage, FinishReason, PageReason, Reason,
+    RejectionKind, TextReason, WarningKind,
+};
 pub use result::{JobResult, OutputUris, ResultSource, ResultState, ResultTiming};
 
 /// The revision of the code that turns pages into Markdown.

@@ -33,7 +33,7 @@ pub struct FakeEngine {
     in_flight: Mutex<InFlight>,
 }
 
-/// How many requests were under way at once.
+/// Number of requests in flight at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InFlight {
     now: usize,
@@ -65,7 +65,7 @@ impl FakeEngine {
         }))
     }
 
-    /// How many requests were under way at once.
+    /// Number of requests in flight at once.
     pub fn in_flight(&self) -> InFlight {
         *self.in_flight.lock().expect("no holder panics")
     }
@@ -137,6 +137,6 @@ fn describe(index: usize, page: &PageImage) -> OcrResult {
         decoding: None,
         raw: None,
         queued: Duration::ZERO,
-        worked: Duration::ZERO,
+        inference_time: Duration::ZERO,
     }
 }

@@ -118,7 +118,7 @@ pub struct EngineMemory {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct EngineUsage {
     /// Threads (or devices) that run the model.
-    pub lanes: u32,
+    pub workers: u32,
     /// Time they were at work, all of them together.
     pub busy: Duration,
     /// What its decoder has done, where it has one.
@@ -189,8 +189,8 @@ pub struct OcrResult {
     pub raw: Option<RawOutput>,
     /// Waiting in the engine's queue.
     pub queued: Duration,
-    /// At work.
-    pub worked: Duration,
+    /// Time that the networks ran for it.
+    pub inference_time: Duration,
 }
 
 /// What an engine reads: lines with places, or a page as markup.

@@ -9,7 +9,7 @@ use std::{
 use super::DocumentId;
 use crate::cancel::{CancelToken, Monitor};
 
-/// Why an item was not taken.
+/// The reason why an item was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PushError {
     /// The queue is closed.
@@ -156,12 +156,12 @@ impl<T: Send + 'static> FairQueue<T> {
         removed
     }
 
-    /// Whether the queue is closed.
+    /// Returns true if the queue is closed.
     pub fn is_closed(&self) -> bool {
         self.lock().closed
     }
 
-    /// Closes the queue: what stands in it is dropped, and nothing more is taken.
+    /// Closes the queue: what is in it is dropped, and nothing more is taken.
     pub fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
@@ -180,7 +180,7 @@ impl<T: Send + 'static> FairQueue<T> {
         self.lock().len
     }
 
-    /// Whether no items wait, further steps not counted.
+    /// Returns true if no items wait, further steps not counted.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

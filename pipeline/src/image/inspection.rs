@@ -1,5 +1,5 @@
-//! A child's inspection of a page before any bitmap is made; [`sound`](crate::image::sound) and the caller's plan
-//! decide on it.
+//! Inspection of a page before any bitmap is made: [`text_layer_policy`](crate::image::text_layer_policy) decides on
+//! it where the page's text comes from, and with it the bitmap that is needed.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,12 +10,12 @@ pub struct PageInspection {
     pub width_pt: f32,
     /// Height as displayed, in points.
     pub height_pt: f32,
-    /// Largest share of the page that one image covers, 0 to 1; 1 for pictures.
+    /// Largest share of the page that one image covers, 0 to 1; 1 for image files.
     pub image_coverage: f32,
-    /// Resolution of the image that covers the page (or of the picture), in dots per inch; `None` where
+    /// Resolution of the image that covers the page (or of the image file), in dots per inch; `None` if
     /// no single image covers most of the page.
     pub image_dpi: Option<f32>,
-    /// Size as displayed in pixels, for pictures; `None` for PDF pages, which have no size of their own.
+    /// Size as displayed in pixels, for image files; `None` for PDF pages, which have no size of their own.
     pub image_px: Option<(u32, u32)>,
     /// Drawn lines, curves and areas.
     pub paths: u32,

@@ -4,8 +4,8 @@
 //! it brought go on; the broker delivers them again, to this worker or another one, and whoever gets them finds
 //! the stored result, or waits for it.
 
-pub(crate) mod config;
 // One connection and what it delivers.
+pub(crate) mod config;
 mod session;
 // What the worker sends, on a connection of its own.
 mod outlet;
@@ -33,7 +33,7 @@ use crate::{
         connection::ExponentialBackoff, consume::ConsumerClosed, error::BrokerError,
         topology::QueueTopology,
     },
-    job::{JobContext, failure::JobFailure, keyed_lock::KeyedLock},
+    job::{JobContext, failure::JobFailure, keyed_lock::KeyedLock, policy::policy},
     observe::admin::{HealthComponent, WorkerHealth},
     observe::logging::rounded,
     observe::metrics::ReconnectPeer,
@@ -79,7 +79,7 @@ impl FailureBackoff {
     /// fastest of its fleet, and run the whole queue through its retries. A second, then twice that, up to a minute.
     async fn pause(&self, failure: &JobFailure, drain: &Shutdown) {
         const LONGEST: Duration = Duration::from_secs(60);
-        if !matches!(failure.kind, "store-unavailable" | "disk-full") {
+        if !policy(failure.kind).backoff {
             return;
         }
         let before = self.0.fetch_add(1, Ordering::Relaxed);

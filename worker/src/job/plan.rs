@@ -1,9 +1,9 @@
 //! [`ValidatedJob`]: what a job asks for, checked against what this worker may do.
 
 use recto_pipeline::engine::{Engine, OptionsError, resolve};
-use recto_schemas::{DocumentLimits, Job, Options};
+use recto_schemas::{DocumentLimits, FailureKind, FailureStage, Job, Options};
 
-use super::failure::{FailureStage, JobFailure};
+use super::failure::JobFailure;
 use crate::store::{ObjectVersion, StoreUri};
 
 /// What a job asks for.
@@ -26,7 +26,7 @@ impl ValidatedJob {
         let bad = |what: &str, error: &dyn std::fmt::Display| {
             JobFailure::new(
                 FailureStage::Parse,
-                "bad-message",
+                FailureKind::BadMessage,
                 format!("`{what}`: {error}"),
             )
         };
@@ -36,7 +36,7 @@ impl ValidatedJob {
         {
             return Err(JobFailure::new(
                 FailureStage::Parse,
-                "engine-unavailable",
+                FailureKind::EngineUnavailable,
                 format!(
                     "the job wants engine `{wanted}`, this worker runs `{loaded}`; send it to a queue whose workers run that engine"
                 ),
@@ -49,7 +49,7 @@ impl ValidatedJob {
         resolve(engine, &mut options).map_err(|error| match error {
             OptionsError::Invalid(_) => bad("options", &error),
             OptionsError::Unavailable(message) => {
-                JobFailure::new(FailureStage::Parse, "engine-unavailable", message)
+                JobFailure::new(FailureStage::Parse, FailureKind::EngineUnavailable, message)
             }
         })?;
         Ok(Self {

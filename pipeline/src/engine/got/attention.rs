@@ -56,7 +56,7 @@ impl RelativePositions {
 }
 
 /// Attention of `images` input images within their windows: (images * rows * columns, 3 * heads *
-/// dim) to (images * rows * columns, heads * dim). `bias` is the value of `qkv` where windows reach
+/// dim) to (images * rows * columns, heads * dim). `bias` is the value of `qkv` if windows reach
 /// beyond the image.
 pub(super) fn attend(
     qkv: &Tensor,

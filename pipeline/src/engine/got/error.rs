@@ -35,7 +35,7 @@ pub enum GotError {
     Tensor {
         /// The tensor's name in the checkpoint.
         name: String,
-        /// What was expected and what was found.
+        /// The expected and the actual value.
         message: String,
     },
     /// The requested setup does not fit this machine.

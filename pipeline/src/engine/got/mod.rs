@@ -256,7 +256,7 @@ impl Engine for GotEngine {
         let scheduler = self.shared.reader.scheduler();
         let stats = scheduler.stats();
         EngineUsage {
-            lanes: 1,
+            workers: 1,
             busy: scheduler.busy(),
             decode: Some(DecodeUsage {
                 steps: stats.steps,

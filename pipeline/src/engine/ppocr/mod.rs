@@ -126,7 +126,7 @@ impl Engine for PpOcr {
 
     fn usage(&self) -> EngineUsage {
         EngineUsage {
-            lanes: self.threads.len() as u32,
+            workers: self.threads.len() as u32,
             busy: Duration::from_nanos(self.context.busy_ns.load(Ordering::Relaxed)),
             decode: None,
         }

@@ -118,7 +118,7 @@ fn a_page_reads_as_it_was_written() {
         "{:?}",
         reading.confidence
     );
-    assert!(reading.worked > Duration::ZERO);
+    assert!(reading.inference_time > Duration::ZERO);
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn a_cancelled_request_is_not_read() {
     assert_eq!(ticket.wait(PATIENCE), Err(EngineError::Cancelled));
     assert!(busy.wait(PATIENCE).is_ok());
     let usage = engine.usage();
-    assert!(usage.lanes == 1 && usage.busy > Duration::ZERO);
+    assert!(usage.workers == 1 && usage.busy > Duration::ZERO);
 }
 
 #[test]

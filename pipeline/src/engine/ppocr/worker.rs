@@ -1,8 +1,9 @@
 //! The engine's workers, and the steps in which they read a page.
 //!
 //! A worker is a thread that runs whole networks by itself: several small items at a time use cores
-//! better than several threads at one. A page's first step finds its lines and rotates it upright; its
-//! lines then go back into the queue in chunks, ahead of other pages, so that all workers share them.
+//! better than several threads at one. A page's first step finds its lines and rotates it upright;
+//! its lines then go back into the queue in chunks, ahead of other pages, so that all workers share
+//! them.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -77,7 +78,7 @@ struct PageState {
     lines: Vec<Option<TextLine>>,
     /// Lines that are still to be read.
     remaining: usize,
-    worked: Duration,
+    inference_time: Duration,
 }
 
 impl PendingRequest {
@@ -168,7 +169,7 @@ fn begin_page(
         state: Mutex::new(PageState {
             lines,
             remaining: unread.len(),
-            worked: start.elapsed(),
+            inference_time: start.elapsed(),
         }),
     });
     if unread.is_empty() {
@@ -253,7 +254,7 @@ fn read_lines(
         state.lines[i] = line;
     }
     state.remaining -= indices.len();
-    state.worked += start.elapsed();
+    state.inference_time += start.elapsed();
     let last = state.remaining == 0;
     drop(state);
     if last {
@@ -280,9 +281,9 @@ fn line_of(context: &PpOcrContext, text: RecognizedText, quad: Quad) -> Option<T
 
 /// Makes the page's result; answers the request after its last page, else goes on with its next.
 fn finish_page(context: &PpOcrContext, page: &PendingPage) -> Result<(), String> {
-    let (lines, worked) = {
+    let (lines, inference_time) = {
         let mut state = lock(&page.state);
-        (std::mem::take(&mut state.lines), state.worked)
+        (std::mem::take(&mut state.lines), state.inference_time)
     };
     let lines: Vec<TextLine> = lines.into_iter().flatten().collect();
     let request = &page.request;
@@ -299,7 +300,7 @@ fn finish_page(context: &PpOcrContext, page: &PendingPage) -> Result<(), String>
         decoding: None,
         raw: None,
         queued: state.queued.unwrap_or_default(),
-        worked,
+        inference_time,
     };
     state.results.push(result);
     let complete = state.results.len() == request.engine_request.pages.len();
@@ -328,7 +329,8 @@ fn mean_confidence(lines: &[TextLine]) -> Option<f32> {
     (count > 0).then(|| (sum / count as f64) as f32)
 }
 
-/// Locks; what is behind these locks stays sound when a holder panics, and its request is then answered.
+/// Locks; what is behind these locks stays sound when a holder panics, and its request is then
+/// answered.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

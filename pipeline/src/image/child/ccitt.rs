@@ -1,4 +1,4 @@
-//! Fax compressions of TIFF (modified Huffman, G3 in one and two dimensions, G4), decoded by PDFium:
+//! CCITT fax compressions of TIFF (modified Huffman, G3 in one and two dimensions, G4), decoded by PDFium:
 //! each strip becomes a PDF of one image, drawn pixel for pixel.
 
 use std::{
@@ -26,8 +26,10 @@ const LOW_BIT_FIRST: u16 = 2;
 pub(super) struct CcittImage {
     width: u32,
     height: u32,
-    /// `/K`, and whether rows begin on whole bytes.
-    coding: (i32, bool),
+    /// `/K` of the PDF filter: below 0 for G4, 0 for G3 in one dimension, above 0 for G3 in two.
+    k: i32,
+    /// True if rows begin on whole bytes.
+    byte_aligned: bool,
     inverted: bool,
     rows_per_strip: u32,
     strips: Vec<Vec<u8>>,
@@ -35,15 +37,16 @@ pub(super) struct CcittImage {
 
 impl CcittImage {
     /// Reads the strips of the decoder's current directory.
-    pub fn of(
+    pub fn read(
         decoder: &mut Decoder<BufReader<PreadFile>>,
         compression: u16,
-        (width, height): (u32, u32),
+        size: (u32, u32),
     ) -> TiffResult<Self> {
+        let (width, height) = size;
         let options = decoder
             .find_tag_unsigned::<u32>(Tag::Unknown(T4_OPTIONS))?
             .unwrap_or(0);
-        let coding = match compression {
+        let (k, byte_aligned) = match compression {
             4 => (-1, false),
             3 if options & TWO_DIMENSIONAL != 0 => (1, false),
             3 => (0, false),
@@ -75,7 +78,8 @@ impl CcittImage {
         Ok(Self {
             width,
             height,
-            coding,
+            k,
+            byte_aligned,
             inverted: photometric == Some(BLACK_IS_ZERO),
             rows_per_strip: rows.unwrap_or(height).clamp(1, height.max(1)),
             strips,
@@ -116,7 +120,12 @@ impl CcittImage {
 
     /// A PDF of one page that shows the strip, a point for each pixel.
     fn wrap(&self, strip: &[u8], rows: u32) -> Vec<u8> {
-        let (width, (k, aligned)) = (self.width, self.coding);
+        let Self {
+            width,
+            k,
+            byte_aligned,
+            ..
+        } = self;
         let content = format!("{width} 0 0 {rows} 0 0 cm /I Do");
         let page = format!(
             "<</Type/Page/Parent 2 0 R/MediaBox[0 0 {width} {rows}]/Contents 5 0 R\
@@ -125,7 +134,7 @@ impl CcittImage {
         let image = format!(
             "<</Type/XObject/Subtype/Image/Width {width}/Height {rows}/ColorSpace/DeviceGray\
              /BitsPerComponent 1/Filter/CCITTFaxDecode/DecodeParms<</K {k}/Columns {width}\
-             /Rows {rows}/EncodedByteAlign {aligned}/EndOfBlock false>>/Length {}>>",
+             /Rows {rows}/EncodedByteAlign {byte_aligned}/EndOfBlock false>>/Length {}>>",
             strip.len()
         );
         let content_head = format!("<</Length {}>>", content.len());

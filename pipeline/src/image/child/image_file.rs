@@ -1,4 +1,4 @@
-//! Pictures as documents: PNG, JPEG and WebP are one page, TIFF is in [`super::tiff`].
+//! Image files as documents: PNG, JPEG and WebP are one page, TIFF is in [`super::tiff`].
 
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
@@ -13,10 +13,10 @@ use crate::image::{
     protocol::{ChildError, DocumentFormat},
 };
 
-/// Resolution of pictures that do not tell theirs: what a scanner does unless told otherwise.
+/// Resolution of images that do not tell theirs, in dots per inch: a scanner's default.
 const ASSUMED_DPI: f64 = 200.0;
-/// Resolutions that can be believed. Below it they are a screen's, whatever the picture is of.
-const BELIEVABLE_DPI: std::ops::RangeInclusive<f64> = 100.0..=2400.0;
+/// Plausible resolutions of a scan or photograph, in dots per inch: lower ones are a screen's, whatever the image shows.
+const PLAUSIBLE_DPI: std::ops::RangeInclusive<f64> = 100.0..=2400.0;
 /// The same for the coarser direction: a fax in normal mode has 204 by 98.
 const COARSEST_DPI: f64 = 50.0;
 
@@ -39,13 +39,13 @@ pub(super) struct ImageHeader {
 }
 
 impl ImageFile {
-    /// The picture in `reader`; decoding may take `max_bytes` of memory.
+    /// The image in `reader`; decoding may take `max_bytes` of memory.
     pub fn open(
         reader: PreadFile,
         format: DocumentFormat,
         max_bytes: u64,
     ) -> Result<Self, ChildError> {
-        let picture = Self {
+        let file = Self {
             reader,
             format: match format {
                 DocumentFormat::Png => ImageFormat::Png,
@@ -54,8 +54,8 @@ impl ImageFile {
             },
             max_bytes,
         };
-        picture.decoder()?;
-        Ok(picture)
+        file.decoder()?;
+        Ok(file)
     }
 
     fn decoder(&self) -> Result<impl ImageDecoder, ChildError> {
@@ -67,7 +67,7 @@ impl ImageFile {
         let mut limits = Limits::default();
         limits.max_alloc = Some(self.max_bytes);
         reader.limits(limits);
-        reader.into_decoder().map_err(|e| fault(&e))
+        reader.into_decoder().map_err(|e| image_error(&e))
     }
 
     /// Inspects it without decoding it.
@@ -91,7 +91,7 @@ impl ImageFile {
         if decoder.total_bytes() > self.max_bytes {
             return Err(too_large(decoder.dimensions()));
         }
-        let image = DynamicImage::from_decoder(decoder).map_err(|e| fault(&e))?;
+        let image = DynamicImage::from_decoder(decoder).map_err(|e| image_error(&e))?;
         Ok(fit(image, orientation, (width, height)))
     }
 
@@ -105,7 +105,7 @@ impl ImageFile {
 }
 
 impl ImageHeader {
-    /// The page that the picture is. Where its pixels are not square, the coarser direction counts as
+    /// The page that the image is. If its pixels are not square, the coarser direction counts as
     /// stretched to the finer one.
     pub fn inspection(&self) -> Result<PageInspection, ChildError> {
         let (mut width, mut height) = (f64::from(self.size.0), f64::from(self.size.1));
@@ -116,7 +116,7 @@ impl ImageHeader {
         }
         let (x, y) = self
             .dpi
-            .filter(|(x, y)| BELIEVABLE_DPI.contains(&x.max(*y)) && x.min(*y) >= COARSEST_DPI)
+            .filter(|(x, y)| PLAUSIBLE_DPI.contains(&x.max(*y)) && x.min(*y) >= COARSEST_DPI)
             .unwrap_or((ASSUMED_DPI, ASSUMED_DPI));
         let dpi = x.max(y);
         (width, height) = ((width * dpi / x).round(), (height * dpi / y).round());
@@ -134,7 +134,7 @@ impl ImageHeader {
     }
 }
 
-/// Turns a decoded image upright, lays it on white where it is transparent, and scales it to `size`.
+/// Turns a decoded image upright, lays it on white if it is transparent, and scales it to `size`.
 pub(super) fn fit(mut image: DynamicImage, orientation: Orientation, size: (u32, u32)) -> Vec<u8> {
     // Scaling first means turning less, but the size is that of the upright picture.
     let stored = if turns_sideways(orientation) {
@@ -175,13 +175,14 @@ fn turns_sideways(orientation: Orientation) -> bool {
 }
 
 /// The reason for a picture that is too large to decode.
-pub(super) fn too_large((width, height): (u32, u32)) -> ChildError {
+pub(super) fn too_large(size: (u32, u32)) -> ChildError {
+    let (width, height) = size;
     ChildError::TooLarge(format!(
         "the picture has {width} × {height} pixels, more than can be decoded; raise --rasterizer-memory"
     ))
 }
 
-fn fault(error: &image::ImageError) -> ChildError {
+fn image_error(error: &image::ImageError) -> ChildError {
     match error {
         image::ImageError::Limits(_) => ChildError::TooLarge(
             "the picture has more pixels than can be decoded; raise --rasterizer-memory".to_owned(),
@@ -195,7 +196,7 @@ fn fault(error: &image::ImageError) -> ChildError {
 fn png_dpi(mut reader: PreadFile) -> Option<(f64, f64)> {
     /// Chunks looked at.
     const MAX_CHUNKS: u32 = 64;
-    const INCHES_PER_METRE: f64 = 0.0254;
+    const INCHES_PER_METER: f64 = 0.0254;
     reader.seek(SeekFrom::Start(8)).ok()?;
     for _ in 0..MAX_CHUNKS {
         let mut head = [0; 8];
@@ -206,10 +207,10 @@ fn png_dpi(mut reader: PreadFile) -> Option<(f64, f64)> {
             b"pHYs" => {
                 let mut body = [0; 9];
                 reader.read_exact(&mut body).ok()?;
-                let per_metre = (f64::from(be32(&body[..4])?), f64::from(be32(&body[4..8])?));
+                let per_meter = (f64::from(be32(&body[..4])?), f64::from(be32(&body[4..8])?));
                 return (body[8] == 1).then_some((
-                    per_metre.0 * INCHES_PER_METRE,
-                    per_metre.1 * INCHES_PER_METRE,
+                    per_meter.0 * INCHES_PER_METER,
+                    per_meter.1 * INCHES_PER_METER,
                 ));
             }
             b"IDAT" | b"IEND" => return None,
@@ -227,14 +228,14 @@ fn be32(bytes: &[u8]) -> Option<u32> {
 
 /// The density in the `JFIF` segment (ITU-T T.871, 10.1).
 fn jpeg_dpi(head: &[u8]) -> Option<(f64, f64)> {
-    const CENTIMETRES_PER_INCH: f64 = 2.54;
+    const CENTIMETERS_PER_INCH: f64 = 2.54;
     let segment = head.windows(5).position(|bytes| bytes == b"JFIF\0")?;
     let body = head.get(segment + 7..segment + 12)?;
     let density = |bytes: &[u8]| f64::from(u16::from_be_bytes([bytes[0], bytes[1]]));
     let (x, y) = (density(&body[1..3]), density(&body[3..5]));
     match body[0] {
         1 => Some((x, y)),
-        2 => Some((x * CENTIMETRES_PER_INCH, y * CENTIMETRES_PER_INCH)),
+        2 => Some((x * CENTIMETERS_PER_INCH, y * CENTIMETERS_PER_INCH)),
         _ => None,
     }
 }
@@ -292,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn jpeg_density_counts_in_inches_and_centimetres() {
+    fn jpeg_density_counts_in_inches_and_centimeters() {
         let jfif = |unit| {
             [
                 &[0xFF, 0xD8, 0xFF, 0xE0, 0, 16][..],

@@ -1,4 +1,4 @@
-//! The other side: what a child process does, from its first limit to its last page.
+//! Rasterizer child: the process that opens one document, from its first limit to its last page.
 //!
 //! A child knows one document: the file on its standard input, read by offset because other children
 //! share it. Its standard output is the socket to the parent. It ends when the parent hangs up.
@@ -29,7 +29,7 @@ use super::protocol::{
 
 /// Runs a child until its parent hangs up; gives the exit code.
 pub fn main() -> i32 {
-    // What a panic says would name the document's contents; the exit code says enough.
+    // A panic's message could quote the document; the exit code says enough.
     std::panic::set_hook(Box::new(|_| {}));
     match catch_unwind(AssertUnwindSafe(serve)) {
         Ok(Ok(())) => 0,
@@ -39,55 +39,56 @@ pub fn main() -> i32 {
 }
 
 fn serve() -> io::Result<()> {
-    let document = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut socket = UnixStream::from(io::stdout().as_fd().try_clone_to_owned()?);
     let ChildRequest::Start(start) = read_message(&mut socket)? else {
         return Err(io::ErrorKind::InvalidData.into());
     };
-    let lib = match confine(&start) {
+    let lib = match enter_sandbox(&start) {
         Ok(lib) => lib,
-        Err(fault) => return write_message(&mut socket, &ChildReply::Failed(fault)),
+        Err(error) => return write_message(&mut socket, &ChildReply::Failed(error)),
     };
-    let opened = PreadFile::new(document)
+    let opened = PreadFile::new(file)
         .map_err(|e| ChildError::Io(e.to_string()))
         .and_then(|reader| DocumentFile::open(lib, reader, &start));
-    let mut source = match opened {
-        Ok(source) => source,
-        Err(fault) => return write_message(&mut socket, &ChildReply::Failed(fault)),
+    let mut document = match opened {
+        Ok(document) => document,
+        Err(error) => return write_message(&mut socket, &ChildReply::Failed(error)),
     };
-    write_message(&mut socket, &source.opened())?;
-    pages(&mut source, &mut socket, &start)
+    write_message(&mut socket, &document.opened())?;
+    serve_pages(&mut document, &mut socket, &start)
 }
 
-/// PDFium first, so that a tight limit shows as what it is; then limits, then no more files.
-fn confine(start: &StartRequest) -> Result<PdfiumLibrary, ChildError> {
+/// Loads PDFium and gives up all rights that reading a document does not need. PDFium comes first, so that a limit too
+/// low for it shows as out of memory and not as a missing library; files come last, because the library is one.
+fn enter_sandbox(start: &StartRequest) -> Result<PdfiumLibrary, ChildError> {
     let io = |e: io::Error| ChildError::Io(e.to_string());
     sandbox::set_parent_death_signal(start.parent).map_err(io)?;
     let lib =
         PdfiumLibrary::load(&start.pdfium, &start.font_dirs).map_err(ChildError::PdfiumMissing)?;
-    sandbox::limit(start.max_memory_bytes).map_err(io)?;
-    sandbox::allow_cpu(start.cpu_s);
+    sandbox::set_limits(start.max_memory_bytes).map_err(io)?;
+    sandbox::allow_cpu_time(start.cpu_s);
     // A kernel without Landlock still has all the other limits.
     let _ = sandbox::restrict_filesystem(&start.font_dirs);
     Ok(lib)
 }
 
 /// Answers requests for pages. A page stays loaded from its inspection to its bitmap.
-fn pages(
-    source: &mut DocumentFile,
+fn serve_pages(
+    document: &mut DocumentFile,
     socket: &mut UnixStream,
     start: &StartRequest,
 ) -> io::Result<()> {
     let mut next = next_request(socket)?;
     while let Some(request) = next {
-        sandbox::allow_cpu(start.cpu_s);
+        sandbox::allow_cpu_time(start.cpu_s);
         let ChildRequest::Inspect { page } = request else {
             return Err(io::ErrorKind::InvalidData.into());
         };
-        let mut inspected = match source.inspect(page) {
+        let mut inspected = match document.inspect(page) {
             Ok(inspected) => inspected,
-            Err(fault) => {
-                write_message(&mut *socket, &ChildReply::Failed(fault))?;
+            Err(error) => {
+                write_message(&mut *socket, &ChildReply::Failed(error))?;
                 next = next_request(socket)?;
                 continue;
             }
@@ -109,7 +110,7 @@ fn pages(
                     write_message(&mut *socket, &ChildReply::Rendered { text_layer })?;
                     socket.write_all(&pixels)?;
                 }
-                Err(fault) => write_message(&mut *socket, &ChildReply::Failed(fault))?,
+                Err(error) => write_message(&mut *socket, &ChildReply::Failed(error))?,
             }
             next = next_request(socket)?;
         }

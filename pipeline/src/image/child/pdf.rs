@@ -1,4 +1,4 @@
-//! A PDF's pages: what is on them, their bitmaps, their text.
+//! Pages of a PDF: their inspection, bitmaps and text.
 
 use std::collections::{HashMap, HashSet};
 
@@ -52,14 +52,14 @@ pub(super) fn open(
     })
 }
 
-/// A page that was inspected, and may be rendered.
-pub(super) struct Inspected<'d> {
+/// A page that is loaded and inspected, and may be rendered.
+pub(super) struct LoadedPdfPage<'d> {
     page: PdfPage<'d>,
     size: (f32, f32),
     glyphs: Vec<SeenGlyph>,
 }
 
-/// A character, and whether a viewer shows it.
+/// A character; `shown` is true if a viewer shows it.
 struct SeenGlyph {
     glyph: Glyph,
     shown: bool,
@@ -112,7 +112,7 @@ struct ObjectWalk {
 pub(super) fn inspect(
     document: &PdfFile,
     index: u32,
-) -> Result<(PageInspection, Inspected<'_>), ChildError> {
+) -> Result<(PageInspection, LoadedPdfPage<'_>), ChildError> {
     sandbox::forget_out_of_memory();
     let page = document.page(index).ok_or_else(|| {
         if sandbox::out_of_memory() {
@@ -158,11 +158,11 @@ pub(super) fn inspect(
         substituted_fonts: u32::try_from(walk.substituted.len()).unwrap_or(u32::MAX),
         text,
     };
-    let inspected = Inspected { page, size, glyphs };
+    let inspected = LoadedPdfPage { page, size, glyphs };
     Ok((inspection, inspected))
 }
 
-impl Inspected<'_> {
+impl LoadedPdfPage<'_> {
     /// Draws the page.
     pub fn render(&self, width: u32, height: u32) -> Result<Vec<u8>, ChildError> {
         let bytes = usize::try_from(u64::from(width) * u64::from(height) * 3)
@@ -184,8 +184,13 @@ impl Inspected<'_> {
     }
 
     /// The page's text, in pixels of a bitmap of that size.
-    pub fn lines(&self, width: u32, height: u32, wish: TextLayerRequest) -> Option<Vec<WireLine>> {
-        let all = match wish {
+    pub fn lines(
+        &self,
+        width: u32,
+        height: u32,
+        request: TextLayerRequest,
+    ) -> Option<Vec<WireLine>> {
+        let all = match request {
             TextLayerRequest::None => return None,
             TextLayerRequest::Visible => false,
             TextLayerRequest::All => true,
@@ -416,7 +421,8 @@ fn glyph(text: &TextPage<'_>, index: u32, code: u32, to_display: &Affine) -> Opt
     })
 }
 
-fn on_page([left, top, right, bottom]: &[f64; 4], (width, height): (f64, f64)) -> bool {
+fn on_page([left, top, right, bottom]: &[f64; 4], page_size: (f64, f64)) -> bool {
+    let (width, height) = page_size;
     let (x, y) = ((left + right) / 2.0, (top + bottom) / 2.0);
     (0.0..=width).contains(&x) && (0.0..=height).contains(&y)
 }

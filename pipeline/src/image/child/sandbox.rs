@@ -15,7 +15,10 @@ use super::super::protocol::EXIT_OUT_OF_MEMORY;
 /// Open files a child needs: document, socket, null, and a font or two.
 const MAX_OPEN_FILES: u64 = 32;
 
-/// Dies with the parent from now on; fails where it is dead already.
+/// Has the kernel kill this process with its parent from now on.
+///
+/// # Errors
+/// If the parent has ended already: the signal would never come.
 pub(super) fn set_parent_death_signal(parent: u32) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let now = getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
@@ -26,7 +29,7 @@ pub(super) fn set_parent_death_signal(parent: u32) -> io::Result<()> {
 }
 
 /// Sets the limits that hold for the child's whole life.
-pub(super) fn limit(bytes: u64) -> io::Result<()> {
+pub(super) fn set_limits(bytes: u64) -> io::Result<()> {
     rustix::thread::set_no_new_privs(true)?;
     for (resource, most) in [
         (Resource::As, bytes),
@@ -50,7 +53,7 @@ pub(super) fn limit(bytes: u64) -> io::Result<()> {
 }
 
 /// Allows `seconds` of processor time from now on, in case the parent cannot keep its deadline.
-pub(super) fn allow_cpu(seconds: u64) {
+pub(super) fn allow_cpu_time(seconds: u64) {
     let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime).tv_sec;
     let soft = u64::try_from(used)
         .unwrap_or(0)
@@ -65,7 +68,7 @@ pub(super) fn allow_cpu(seconds: u64) {
     );
 }
 
-/// Shuts the file system but for reading `font_dirs`, and the network, as far as the kernel can.
+/// Denies access to files but for reading `font_dirs`, and to the network, as far as the kernel can (Landlock).
 pub(super) fn restrict_filesystem(font_dirs: &[PathBuf]) -> Result<RulesetStatus, RulesetError> {
     let abi = ABI::V6;
     let status = Ruleset::default()
@@ -133,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn behind_shut_doors_only_fonts_can_be_read() {
+    fn in_the_sandbox_only_fonts_can_be_read() {
         let (fonts, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         for dir in [&fonts, &other] {
             fs::write(dir.path().join("file"), "text").unwrap();

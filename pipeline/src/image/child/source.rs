@@ -1,4 +1,4 @@
-//! The document of a child, whatever its format. Formats are told by their first bytes, never by name.
+//! Document file: the document of a child, whatever its format. Formats are told by their first bytes, never by name.
 
 use super::{
     image_file::ImageFile,
@@ -22,19 +22,19 @@ const LEAST_TEXT: usize = 4;
 /// An open document.
 pub(super) enum DocumentFile {
     Pdf(PdfFile),
-    Picture(ImageFile, DocumentFormat),
+    Image(ImageFile, DocumentFormat),
     Tiff(Box<TiffFile>),
 }
 
-/// A page that was inspected, and may be rendered.
-pub(super) struct Inspected<'s> {
+/// A page that is loaded and inspected, and may be rendered.
+pub(super) struct LoadedPage<'s> {
     inspection: PageInspection,
-    page: InspectedPage<'s>,
+    page: PageHandle<'s>,
 }
 
-enum InspectedPage<'s> {
-    Pdf(pdf::Inspected<'s>),
-    Picture(&'s ImageFile),
+enum PageHandle<'s> {
+    Pdf(pdf::LoadedPdfPage<'s>),
+    Image(&'s ImageFile),
     Tiff(&'s mut TiffFile, u32),
 }
 
@@ -48,29 +48,29 @@ impl DocumentFile {
         let head = reader
             .head(PDF_HEADER_WITHIN)
             .map_err(|e| ChildError::Io(e.to_string()))?;
-        // Half for the decoded picture, half for turning and scaling it.
+        // Half for the decoded image, half for turning and scaling it.
         let max_bytes = start.max_memory_bytes / 2;
-        let source = match format(&head) {
+        let document = match format(&head) {
             Some(DocumentFormat::Pdf) => {
                 Self::Pdf(pdf::open(lib, reader, start.password.as_deref())?)
             }
             Some(DocumentFormat::Tiff) => {
                 Self::Tiff(Box::new(TiffFile::open(lib, reader, max_bytes)?))
             }
-            Some(format) => Self::Picture(ImageFile::open(reader, format, max_bytes)?, format),
+            Some(format) => Self::Image(ImageFile::open(reader, format, max_bytes)?, format),
             None => return Err(ChildError::NotADocument(beginning(&head))),
         };
-        if source.pages() == 0 {
+        if document.pages() == 0 {
             return Err(ChildError::NoPages);
         }
-        Ok(source)
+        Ok(document)
     }
 
     /// The answer to having opened it.
     pub fn opened(&self) -> ChildReply {
         let (format, encrypted) = match self {
             Self::Pdf(document) => (DocumentFormat::Pdf, document.is_encrypted()),
-            Self::Picture(_, format) => (*format, false),
+            Self::Image(_, format) => (*format, false),
             Self::Tiff(_) => (DocumentFormat::Tiff, false),
         };
         ChildReply::Opened {
@@ -83,30 +83,30 @@ impl DocumentFile {
     fn pages(&self) -> u32 {
         match self {
             Self::Pdf(document) => document.pages(),
-            Self::Picture(..) => 1,
+            Self::Image(..) => 1,
             Self::Tiff(tiff) => tiff.pages(),
         }
     }
 
     /// Looks at the one-based `page`.
-    pub fn inspect(&mut self, page: u32) -> Result<Inspected<'_>, ChildError> {
+    pub fn inspect(&mut self, page: u32) -> Result<LoadedPage<'_>, ChildError> {
         let index = page
             .checked_sub(1)
             .ok_or_else(|| ChildError::PageDamaged("pages are counted from 1".to_owned()))?;
         let (inspection, page) = match self {
             Self::Pdf(document) => {
                 let (inspection, page) = pdf::inspect(document, index)?;
-                (inspection, InspectedPage::Pdf(page))
+                (inspection, PageHandle::Pdf(page))
             }
-            Self::Picture(picture, _) => (picture.inspect()?, InspectedPage::Picture(picture)),
-            Self::Tiff(tiff) => (tiff.inspect(index)?, InspectedPage::Tiff(tiff, index)),
+            Self::Image(image, _) => (image.inspect()?, PageHandle::Image(image)),
+            Self::Tiff(tiff) => (tiff.inspect(index)?, PageHandle::Tiff(tiff, index)),
         };
-        Ok(Inspected { inspection, page })
+        Ok(LoadedPage { inspection, page })
     }
 }
 
-impl Inspected<'_> {
-    /// What is on the page.
+impl LoadedPage<'_> {
+    /// The inspection of the page.
     pub fn inspection(&self) -> &PageInspection {
         &self.inspection
     }
@@ -114,17 +114,22 @@ impl Inspected<'_> {
     /// Its bitmap, `width * height * 3` bytes of RGB.
     pub fn render(&mut self, width: u32, height: u32) -> Result<Vec<u8>, ChildError> {
         match &mut self.page {
-            InspectedPage::Pdf(page) => page.render(width, height),
-            InspectedPage::Picture(picture) => picture.render(width, height),
-            InspectedPage::Tiff(tiff, index) => tiff.render(*index, width, height),
+            PageHandle::Pdf(page) => page.render(width, height),
+            PageHandle::Image(image) => image.render(width, height),
+            PageHandle::Tiff(tiff, index) => tiff.render(*index, width, height),
         }
     }
 
     /// Its text if it is wanted, in pixels of a bitmap of that size; pictures have none.
-    pub fn lines(&self, width: u32, height: u32, wish: TextLayerRequest) -> Option<Vec<WireLine>> {
+    pub fn lines(
+        &self,
+        width: u32,
+        height: u32,
+        request: TextLayerRequest,
+    ) -> Option<Vec<WireLine>> {
         match &self.page {
-            InspectedPage::Pdf(page) => page.lines(width, height, wish),
-            _ => (wish != TextLayerRequest::None).then(Vec::new),
+            PageHandle::Pdf(page) => page.lines(width, height, request),
+            _ => (request != TextLayerRequest::None).then(Vec::new),
         }
     }
 }

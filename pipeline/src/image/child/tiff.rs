@@ -22,7 +22,7 @@ const MAX_DIRECTORIES: usize = 50_000;
 /// `NewSubfileType` bit of a picture's small copy (TIFF 6.0, section 8).
 const REDUCED: u32 = 1;
 /// `Compression` of modified Huffman, G3 and G4 (TIFF 6.0, sections 10 and 11).
-const FAX: std::ops::RangeInclusive<u16> = 2..=4;
+const CCITT: std::ops::RangeInclusive<u16> = 2..=4;
 
 /// A TIFF and the directories that are its pages.
 pub(super) struct TiffFile {
@@ -40,7 +40,7 @@ impl TiffFile {
         limits.decoding_buffer_size = bytes;
         limits.intermediate_buffer_size = bytes;
         let mut decoder = Decoder::new(BufReader::new(reader))
-            .map_err(|e| fault(&e))?
+            .map_err(|e| open_error(&e))?
             .with_limits(limits);
         let mut pages = Vec::new();
         for index in 0..MAX_DIRECTORIES {
@@ -83,14 +83,14 @@ impl TiffFile {
             .ok()
             .flatten()
             .unwrap_or(1);
-        let image = if FAX.contains(&compression) {
+        let image = if CCITT.contains(&compression) {
             let pixels = u64::from(head.size.0) * u64::from(head.size.1);
             if pixels > self.max_bytes {
                 return Err(too_large(head.size));
             }
-            let fax = ccitt::CcittImage::of(&mut self.decoder, compression, head.size)
-                .map_err(|e| page(&e))?;
-            fax.decode(self.lib)?.into()
+            let image = ccitt::CcittImage::read(&mut self.decoder, compression, head.size)
+                .map_err(|e| page_error(&e))?;
+            image.decode(self.lib)?.into()
         } else {
             self.decode(head.size)?
         };
@@ -104,8 +104,8 @@ impl TiffFile {
             .ok_or_else(|| ChildError::PageDamaged("there is no such page".to_owned()))?;
         self.decoder
             .seek_to_image(*directory)
-            .map_err(|e| page(&e))?;
-        let size = self.decoder.dimensions().map_err(|e| page(&e))?;
+            .map_err(|e| page_error(&e))?;
+        let size = self.decoder.dimensions().map_err(|e| page_error(&e))?;
         let orientation = self
             .decoder
             .find_tag_unsigned::<u8>(Tag::Orientation)
@@ -121,24 +121,24 @@ impl TiffFile {
     }
 
     fn dpi(&mut self) -> Option<(f64, f64)> {
-        const CENTIMETRES_PER_INCH: f64 = 2.54;
+        const CENTIMETERS_PER_INCH: f64 = 2.54;
         let x = self.decoder.get_tag_f64(Tag::XResolution).ok()?;
         let y = self.decoder.get_tag_f64(Tag::YResolution).ok()?;
         let unit = self.decoder.find_tag_unsigned::<u16>(Tag::ResolutionUnit);
         match unit.ok().flatten().unwrap_or(2) {
             2 => Some((x, y)),
-            3 => Some((x * CENTIMETRES_PER_INCH, y * CENTIMETRES_PER_INCH)),
+            3 => Some((x * CENTIMETERS_PER_INCH, y * CENTIMETERS_PER_INCH)),
             _ => None,
         }
     }
 
     fn decode(&mut self, size: (u32, u32)) -> Result<DynamicImage, ChildError> {
-        let color = self.decoder.colortype().map_err(|e| page(&e))?;
+        let color = self.decoder.colortype().map_err(|e| page_error(&e))?;
         let palette = match color {
             ColorType::Palette(_) => self
                 .decoder
                 .get_tag_u16_vec(Tag::ColorMap)
-                .map_err(|e| page(&e))?,
+                .map_err(|e| page_error(&e))?,
             _ => Vec::new(),
         };
         let planar = self
@@ -149,7 +149,7 @@ impl TiffFile {
                 "colours in separate planes".to_owned(),
             ));
         }
-        let samples = match self.decoder.read_image().map_err(|e| page(&e))? {
+        let samples = match self.decoder.read_image().map_err(|e| page_error(&e))? {
             DecodingResult::U8(bytes) => bytes,
             DecodingResult::U16(words) => words.iter().map(|word| (word >> 8) as u8).collect(),
             _ => return Err(ChildError::Unsupported("samples of that kind".to_owned())),
@@ -162,11 +162,12 @@ impl TiffFile {
 /// Makes an image of 8-bit samples, or of packed ones where there are fewer bits.
 fn to_image(
     samples: &[u8],
-    (width, height): (u32, u32),
+    size: (u32, u32),
     color: ColorType,
     palette: &[u16],
 ) -> Option<DynamicImage> {
-    let unpacked = |bits: u8| unpack(samples, (width, height), bits);
+    let (width, height) = size;
+    let unpacked = |bits: u8| unpack(samples, size, bits);
     let rgb = |pixels: Vec<u8>| RgbImage::from_raw(width, height, pixels).map(DynamicImage::from);
     match color {
         ColorType::Gray(bits @ (1 | 2 | 4 | 8 | 16)) => {
@@ -214,11 +215,11 @@ fn to_image(
 }
 
 /// One byte for each sample of rows that begin on whole bytes.
-fn unpack(samples: &[u8], (width, height): (u32, u32), bits: u8) -> Option<Vec<u8>> {
+fn unpack(samples: &[u8], size: (u32, u32), bits: u8) -> Option<Vec<u8>> {
     if bits >= 8 {
         return Some(samples.to_vec());
     }
-    let (width, height) = (width as usize, height as usize);
+    let (width, height) = (size.0 as usize, size.1 as usize);
     let row_bytes = (width * usize::from(bits)).div_ceil(8);
     let per_byte = 8 / usize::from(bits);
     let mask = (1_u8 << bits) - 1;
@@ -244,14 +245,14 @@ fn from_ycbcr([y, cb, cr]: [u8; 3]) -> [u8; 3] {
     .map(|value| value.round() as u8)
 }
 
-fn fault(error: &TiffError) -> ChildError {
+fn open_error(error: &TiffError) -> ChildError {
     match error {
         TiffError::UnsupportedError(e) => ChildError::Unsupported(e.to_string()),
         other => ChildError::Damaged(other.to_string()),
     }
 }
 
-fn page(error: &TiffError) -> ChildError {
+fn page_error(error: &TiffError) -> ChildError {
     match error {
         TiffError::LimitsExceeded => ChildError::TooLarge(
             "the picture has more pixels than can be decoded; raise --rasterizer-memory".to_owned(),
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn palettes_and_inks_become_colours() {
+    fn palettes_and_inks_become_colors() {
         let palette = [0xFFFF, 0, 0, 0xFFFF, 0, 0];
         let image = to_image(&[0b1000_0000], (2, 1), ColorType::Palette(1), &palette).unwrap();
         assert_eq!(image.into_rgb8().into_raw(), [0, 255, 0, 255, 0, 0]);

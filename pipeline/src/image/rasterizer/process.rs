@@ -35,7 +35,7 @@ pub(super) struct ChildProcess {
     socket: Arc<UnixStream>,
 }
 
-/// Why a child gave no answer.
+/// The reason why a child gave no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum CallError {
     /// The deadline passed.
@@ -89,7 +89,7 @@ impl ChildSpawner {
                         .stdout(Stdio::from(order.stdout))
                         .stderr(Stdio::null())
                         .spawn();
-                    // Nobody waits any more only where a thread panicked; the child ends at end of file.
+                    // Nobody waits any more only if a thread panicked; the child ends at end of file.
                     let _ = order.answer.send(started);
                 }
             })?;
@@ -202,7 +202,7 @@ impl ChildProcess {
 
 impl Drop for ChildProcess {
     fn drop(&mut self) {
-        // Both fail only where it has ended already.
+        // Both fail only if it has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -237,7 +237,7 @@ struct DeadlineStream<'a> {
 }
 
 impl DeadlineStream<'_> {
-    /// The time left, as sockets take it: no time-out where there is no deadline.
+    /// The time left, as sockets take it: no time-out if there is no deadline.
     fn left(&self) -> io::Result<Option<Duration>> {
         let Some(deadline) = self.deadline else {
             return Ok(None);

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use recto_schemas::{DecodingReport, FinishReason, GotMode, RawOutput, ReadAttempt};
+use recto_schemas::{
+    AttemptKind, DecodingReport, FinishReason, GotMode, RawOutput, ReadAttempt, RejectionKind,
+};
 
 use crate::engine::got::{
     plan::{InferenceUnit, InputLayout},
@@ -25,7 +27,7 @@ pub(super) struct Candidate {
     pub(super) steps: u32,
     pub(super) stop: FinishReason,
     pub(super) queued: Duration,
-    pub(super) worked: Duration,
+    pub(super) inference_time: Duration,
 }
 
 impl Candidate {
@@ -45,7 +47,7 @@ impl Candidate {
             steps: completion.steps,
             stop: completion.stop,
             queued: completion.queued,
-            worked: completion.worked,
+            inference_time: completion.inference_time,
         }
     }
 
@@ -76,7 +78,7 @@ impl Candidate {
                 .map(|part| part.queued)
                 .max()
                 .unwrap_or_default(),
-            worked: parts.iter().map(|part| part.worked).sum(),
+            inference_time: parts.iter().map(|part| part.inference_time).sum(),
         }
     }
 
@@ -126,7 +128,7 @@ impl Candidate {
 pub(super) struct AttemptLog {
     pub(super) attempts: Vec<ReadAttempt>,
     pub(super) queued: Duration,
-    pub(super) worked: Duration,
+    pub(super) inference_time: Duration,
     /// Tokens decoded.
     pub(super) steps: u32,
 }
@@ -137,7 +139,7 @@ impl AttemptLog {
         Self {
             attempts: Vec::new(),
             queued,
-            worked: Duration::ZERO,
+            inference_time: Duration::ZERO,
             steps: 0,
         }
     }
@@ -147,13 +149,13 @@ impl AttemptLog {
         queued: Duration,
         candidate: &Candidate,
         pages: usize,
-        reason: &str,
+        reason: RejectionKind,
     ) -> Self {
         let pages = u32::try_from(pages).unwrap_or(u32::MAX).max(1);
         let mut log = Self::new(queued + candidate.queued);
-        log.worked = candidate.worked / pages;
+        log.inference_time = candidate.inference_time / pages;
         log.steps = candidate.steps;
-        log.record("pass", candidate, Some(reason));
+        log.record(AttemptKind::Pass, candidate, Some(reason));
         log
     }
 
@@ -165,7 +167,7 @@ impl AttemptLog {
             all.attempts
                 .extend_from_slice(&part.attempts[before.attempts.len()..]);
             all.queued = all.queued.max(part.queued);
-            all.worked += part.worked - before.worked;
+            all.inference_time += part.inference_time - before.inference_time;
             all.steps = all.steps.saturating_add(part.steps - before.steps);
         }
         all
@@ -181,17 +183,22 @@ impl AttemptLog {
     /// Adds the cost of an attempt.
     pub(super) fn add_cost(&mut self, candidate: &Candidate) {
         self.queued += candidate.queued;
-        self.worked += candidate.worked;
+        self.inference_time += candidate.inference_time;
         self.steps = self.steps.saturating_add(candidate.steps);
     }
 
     /// Records an attempt.
-    pub(super) fn record(&mut self, way: &str, candidate: &Candidate, rejected: Option<&str>) {
+    pub(super) fn record(
+        &mut self,
+        way: AttemptKind,
+        candidate: &Candidate,
+        rejected: Option<RejectionKind>,
+    ) {
         self.attempts.push(ReadAttempt {
-            way: way.to_owned(),
+            way,
             tokens: candidate.steps,
             stop: candidate.stop,
-            rejected: rejected.map(str::to_owned),
+            rejected,
         });
     }
 }
@@ -206,12 +213,12 @@ fn severity(stop: FinishReason) -> u8 {
     }
 }
 
-/// The name of a finish reason in the manifest.
-pub(super) fn stop_name(stop: FinishReason) -> &'static str {
+/// The reason to reject a text that ended so; none for one that came to its end.
+pub(super) fn cut_short(stop: FinishReason) -> Option<RejectionKind> {
     match stop {
-        FinishReason::End => "end",
-        FinishReason::Length => "length",
-        FinishReason::Time => "time",
-        FinishReason::Repetition => "repetition",
+        FinishReason::End => None,
+        FinishReason::Length => Some(RejectionKind::Length),
+        FinishReason::Time => Some(RejectionKind::Time),
+        FinishReason::Repetition => Some(RejectionKind::Repetition),
     }
 }

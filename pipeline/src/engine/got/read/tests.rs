@@ -13,8 +13,8 @@ use std::{
 };
 
 use recto_schemas::{
-    EngineName, FinishReason, GotMode, GotOptions, GotRuntime, Options, PagesPerPass, Share,
-    TilePolicy,
+    EngineName, FinishReason, GotMode, GotOptions, GotRuntime, Options, PagesPerPass,
+    RejectionKind, Share, TilePolicy,
 };
 
 use super::GotParts;
@@ -483,7 +483,13 @@ fn attempts(reading: &OcrResult) -> Vec<(&str, FinishReason, Option<&str>)> {
     let decoding = reading.decoding.as_ref().expect("a decoder wrote it");
     let attempts = decoding.attempts.iter();
     attempts
-        .map(|a| (a.way.as_str(), a.stop, a.rejected.as_deref()))
+        .map(|a| {
+            (
+                a.way.as_str(),
+                a.stop,
+                a.rejected.map(RejectionKind::as_str),
+            )
+        })
         .collect()
 }
 
@@ -981,7 +987,7 @@ fn documents_read_at_once_get_what_they_get_alone() {
         let readings = answer.expect("read").into_iter();
         let timeless = |reading| OcrResult {
             queued: Duration::ZERO,
-            worked: Duration::ZERO,
+            inference_time: Duration::ZERO,
             ..reading
         };
         readings.map(timeless).collect()

@@ -80,7 +80,7 @@ pub(super) struct Completion {
     /// Time from submission until its first image was encoded, or until prefill if it has no image.
     pub(super) queued: Duration,
     /// Wall-clock time from prefill to the end; the batch was shared with others.
-    pub(super) worked: Duration,
+    pub(super) inference_time: Duration,
 }
 
 /// The result of a sequence.

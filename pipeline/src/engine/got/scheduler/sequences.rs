@@ -227,7 +227,7 @@ impl RunningSequence {
             steps: self.steps,
             stop,
             queued: self.queued,
-            worked: self.started.elapsed(),
+            inference_time: self.started.elapsed(),
         }));
     }
 

@@ -16,10 +16,23 @@ const DRAW_ANNOTATIONS: c_int = 0x01;
 const RGB_ORDER: c_int = 0x10;
 /// `FPDF_GRAYSCALE`: turn colors gray; without it gray bitmaps stay white.
 const IN_GRAY: c_int = 0x08;
-/// `FPDFBitmap_Gray`: one byte a pixel.
-const FORMAT_GRAY: c_int = 1;
-/// `FPDFBitmap_BGR`: three bytes a pixel.
-const FORMAT_RGB: c_int = 2;
+/// A pixel format of PDFium's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct BitmapFormat {
+    code: c_int,
+    bytes_per_pixel: u32,
+}
+
+/// `FPDFBitmap_Gray`.
+const FORMAT_GRAY: BitmapFormat = BitmapFormat {
+    code: 1,
+    bytes_per_pixel: 1,
+};
+/// `FPDFBitmap_BGR`.
+const FORMAT_RGB: BitmapFormat = BitmapFormat {
+    code: 2,
+    bytes_per_pixel: 3,
+};
 /// Device size used to ask for the page-to-device transform: the answer comes in whole pixels.
 const PROBE: c_int = 1 << 20;
 
@@ -95,26 +108,22 @@ impl<'d> PdfPage<'d> {
 
     /// Draws the page as a viewer shows it into `buffer`, `width * height` pixels of RGB.
     pub fn render_rgb(&self, buffer: &mut [u8], width: u32, height: u32) -> bool {
-        self.render(buffer, width, height, (FORMAT_RGB, 3))
+        self.render(buffer, width, height, FORMAT_RGB)
     }
 
     /// Draws the page in gray, one byte a pixel.
     pub fn render_gray(&self, buffer: &mut [u8], width: u32, height: u32) -> bool {
-        self.render(buffer, width, height, (FORMAT_GRAY, 1))
+        self.render(buffer, width, height, FORMAT_GRAY)
     }
 
-    fn render(
-        &self,
-        buffer: &mut [u8],
-        width: u32,
-        height: u32,
-        (format, bytes): (c_int, u32),
-    ) -> bool {
-        let wanted = u64::from(width) * u64::from(height) * u64::from(bytes);
+    fn render(&self, buffer: &mut [u8], width: u32, height: u32, format: BitmapFormat) -> bool {
+        let wanted = u64::from(width) * u64::from(height) * u64::from(format.bytes_per_pixel);
         let sizes = (
             c_int::try_from(width),
             c_int::try_from(height),
-            width.checked_mul(bytes).map(c_int::try_from),
+            width
+                .checked_mul(format.bytes_per_pixel)
+                .map(c_int::try_from),
         );
         let (Ok(width), Ok(height), Some(Ok(stride))) = sizes else {
             return false;
@@ -133,8 +142,13 @@ impl<'d> PdfPage<'d> {
         // SAFETY: the buffer holds `height` rows of `stride` bytes and outlives the bitmap; page and
         // form are open.
         unsafe {
-            let bitmap =
-                lib.FPDFBitmap_CreateEx(width, height, format, buffer.as_mut_ptr().cast(), stride);
+            let bitmap = lib.FPDFBitmap_CreateEx(
+                width,
+                height,
+                format.code,
+                buffer.as_mut_ptr().cast(),
+                stride,
+            );
             if bitmap.is_null() {
                 return false;
             }
