@@ -3,7 +3,7 @@
 use recto_schemas::{DocumentPassword, Job, JobSource};
 
 use super::args::SubmitArgs;
-use crate::{commands::args::options, job::outcome::now, store::StoreUri};
+use crate::{commands::args::options, job::messages::now, store::StoreUri};
 
 /// A job without its document.
 pub(super) struct JobTemplate(Job);
