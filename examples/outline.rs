@@ -12,8 +12,8 @@ use recto_pipeline::{
         child,
         rasterizer::{Rasterizer, RasterizerConfig},
     },
+    layout::block::BlockKind,
     read::{self, PageResult, PageSink},
-    text::BlockKind,
 };
 use recto_schemas::Options;
 

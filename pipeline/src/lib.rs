@@ -75,9 +75,13 @@
 
 pub mod cancel;
 pub mod page;
+mod script;
 mod statistics;
+mod edit_distance;
+mod dehyphenate;
 pub mod image;
 pub mod engine;
+pub mod layout;
 pub mod text;
 pub mod read;
 pub mod eval;

@@ -1,9 +1,9 @@
-//! Medians of measured values.
+//! Statistics of measured values: medians and quantiles.
 
 use std::{iter::Sum, ops::Add};
 
-/// The value with half of the weight on either side; of two, the smaller one. `None` without values. Each value comes with
-/// its weight.
+/// The value with half of the weight on either side; of two, the smaller one. `None` without
+/// values. Each value comes with its weight.
 pub(crate) fn weighted_median<W>(mut values: Vec<(f32, W)>) -> Option<f32>
 where
     W: Copy + Default + PartialOrd + Add<Output = W> + Sum<W>,
@@ -14,6 +14,17 @@ where
     values.into_iter().find_map(|(value, weight)| {
         passed = passed + weight;
         (passed + passed >= all).then_some(value)
+    })
+}
+
+/// The value with that share of the weight, 0 to 1, at or below it. Each value comes with its weight.
+pub(crate) fn weighted_quantile(mut values: Vec<(f32, f64)>, share: f64) -> Option<f32> {
+    values.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let goal = values.iter().map(|(_, weight)| weight).sum::<f64>() * share;
+    let mut passed = 0.0;
+    values.into_iter().find_map(|(value, weight)| {
+        passed += weight;
+        (passed >= goal).then_some(value)
     })
 }
 

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::{FailureKind, FailureStage};
+
 /// A job that ended without a result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DeadLetter {
@@ -13,10 +15,10 @@ pub struct DeadLetter {
     /// The job's `id`; absent where the message had none that could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// Where it failed: `parse`, `fetch`, `read`, `store`, `publish` or `deliver`.
-    pub stage: String,
-    /// A word from a closed set, such as `encrypted` or `crash-loop`.
-    pub kind: String,
+    /// The step in which it failed.
+    pub stage: FailureStage,
+    /// The machine-readable code.
+    pub kind: FailureKind,
     /// What happened and what to do about it.
     pub message: String,
     /// Times that the job was tried.

@@ -1,26 +1,26 @@
-//! `recto.eval/v1`: how well documents with known text were read.
+//! `recto.eval/v1`: the evaluation of documents with known text.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ModelInfo, Reason};
+use crate::{FailureDetail, ModelInfo};
 
-/// What an evaluation came to: `eval.json`, or one part of it, which holds the same for its part of the documents.
+/// The result of an evaluation: `eval.json`, or one part of it, which holds the same for its part of the documents.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EvalReport {
     /// `recto.eval/v1`.
     pub schema: String,
     /// The dataset or folder, as it was named.
     pub data: String,
-    /// What read it; absent where finished texts were scored.
+    /// The engine; absent if finished texts were scored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
-    /// The engine's model; absent where finished texts were scored.
+    /// The engine's model; absent if finished texts were scored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelInfo>,
-    /// Whether texts were compared as they stand, without folding.
+    /// True if texts were compared as they are, without normalizing them.
     pub as_is: bool,
-    /// Which part of the documents this is; absent where it is all of them.
+    /// The part of the documents that this is; absent if it is all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chunk: Option<EvalChunk>,
     /// All cases together.
@@ -37,56 +37,57 @@ impl EvalReport {
 /// A part of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EvalChunk {
-    /// Which, from 0.
+    /// Its number, from 0.
     pub index: u32,
-    /// How many there are.
+    /// The number of parts.
     pub count: u32,
 }
 
-/// One truth and its reading: a page, or a document where the truth does not tell its pages apart.
+/// One reference and its prediction: a page, or a document if the reference does not tell its pages apart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EvalCase {
     /// The document's place in the data, from 0; a document's pages share it.
     pub index: u64,
     /// The document as the data names it.
     pub name: String,
-    /// One-based page, where the truth tells pages apart.
+    /// One-based page, if the reference tells pages apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<u32>,
-    /// Where the document was found.
+    /// The path or address of the document.
     pub path: String,
-    /// Clockwise degrees by which the page was turned to stand upright: 0, 90, 180 or 270.
+    /// Clockwise degrees by which the page was rotated to be upright: 0, 90, 180 or 270.
     #[serde(default)]
     pub rotation: u16,
-    /// Why there is no reading, or not all of it; what is missing counts as read as nothing.
+    /// The reason if there is no prediction, or not all of it; a missing page counts as an empty prediction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Reason>,
-    /// The truth, as it was compared.
-    pub truth: String,
-    /// The reading, as it was compared.
-    pub reading: String,
-    /// Characters put in, left out or changed.
+    pub failure: Option<FailureDetail>,
+    /// The reference, as it was compared.
+    pub reference: String,
+    /// The prediction, as it was compared.
+    pub prediction: String,
+    /// Characters inserted, deleted or substituted.
     pub characters: ErrorRate,
-    /// Words put in, left out or changed.
+    /// Words inserted, deleted or substituted.
     pub words: ErrorRate,
-    /// The measures of GOT's evaluation; absent where truth or reading is empty: it leaves such pages out.
+    /// The measures of GOT's evaluation; absent if reference or prediction is empty: it leaves such pages out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub got: Option<GotMeasures>,
 }
 
-/// Errors, and what they are a share of.
+/// Errors and the characters or words they are a share of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorRate {
-    /// How many.
+    /// Their number.
     pub errors: u64,
-    /// How many characters or words the truth has.
+    /// Characters or words of the reference.
     pub of: u64,
-    /// Errors over what the truth has, at least 1; above 1 where more was read than is there.
+    /// Errors over characters or words of the reference, of which at least 1 is assumed; above 1 if more was read than is
+    /// there.
     pub rate: f64,
 }
 
-/// What GOT-OCR 2.0's evaluation computes for a text, or the means of it. By its script the truth is judged against the
-/// reading, so that `precision` and `recall` have each other's usual meaning.
+/// The measures of GOT-OCR 2.0's evaluation for a text, or their means. Its script judges the reference against the
+/// prediction, so that `precision` and `recall` have each other's usual meaning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GotMeasures {
     /// Sequences of one to four words in common, 0 to 1.
@@ -95,9 +96,9 @@ pub struct GotMeasures {
     pub meteor: f64,
     /// F1 over the sets of words, 0 to 1.
     pub f_measure: f64,
-    /// Share of the truth's different words that were read, 0 to 1.
+    /// Share of the reference's different words that were read, 0 to 1.
     pub precision: f64,
-    /// Share of the different words that were read which the truth has, 0 to 1.
+    /// Share of the different words that were read which the reference has, 0 to 1.
     pub recall: f64,
     /// Edit distance over the length of the longer text in characters, 0 to 1.
     pub edit_dist: f64,
@@ -110,15 +111,15 @@ pub struct EvalTotal {
     pub documents: u64,
     /// Texts that were compared.
     pub cases: u64,
-    /// Texts without a reading, or without all of it.
+    /// Texts without a prediction, or without all of it.
     pub failed: u64,
     /// All errors over all characters.
     pub characters: ErrorRate,
     /// All errors over all words.
     pub words: ErrorRate,
-    /// How many cases GOT's measures are means of.
+    /// The cases that GOT's measures are means of.
     pub got_cases: u64,
-    /// The means of GOT's measures; absent where there is no case with truth and reading.
+    /// The means of GOT's measures; absent if there is no case with reference and prediction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub got: Option<GotMeasures>,
 }

@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::{AttemptKind, FinishReason, RejectionKind};
+
 /// What GOT is asked for; other engines take no notice. Part of [`crate::Options`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -227,30 +229,15 @@ pub struct PageTiling {
 /// One attempt at a page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadAttempt {
-    /// What was done: `pass` (several pages together), `single`, `no-repeat-ngram`, `whole` (one view in place
-    /// of tiles), `plain`, `ppocr`.
-    pub way: String,
+    /// How the page was read.
+    pub way: AttemptKind,
     /// Tokens written, those that were cut off included; 0 for PP-OCR.
     pub tokens: u32,
     /// Why it ended.
     pub stop: FinishReason,
-    /// Why it was not kept: `repetition`, `length`, `time`, `empty` or `too-few-words`; absent for the one that was.
+    /// Why it was not kept; absent for the one that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rejected: Option<String>,
-}
-
-/// Why writing ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum FinishReason {
-    /// The model said that it was done.
-    End,
-    /// The most tokens were written, or the context was full.
-    Length,
-    /// The page's time was over.
-    Time,
-    /// The text repeated itself and was cut where that began.
-    Repetition,
+    pub rejected: Option<RejectionKind>,
 }
 
 /// How PP-OCR's reading compares.

@@ -6,6 +6,8 @@
 
 #![cfg_attr(test, allow(missing_docs, reason = "tests are not published"))]
 
+// Why a document, a page or an attempt ended as it did: the closed sets of words.
+pub mod reason;
 // What to do with a document: one type for command line, jobs, identity and manifest.
 pub mod options;
 // How GOT reads, and what a page's reading took.
@@ -30,18 +32,22 @@ pub mod published;
 pub use dead_letter::DeadLetter;
 pub use eval::{ErrorRate, EvalCase, EvalChunk, EvalReport, EvalTotal, GotMeasures};
 pub use got::{
-    CrossCheck, DecodingReport, Dtype, FinishReason, GotMode, GotOptions, PageTiling, PagesPerPass,
-    RawOutput, ReadAttempt, RegionColor, TilePolicy,
+    CrossCheck, DecodingReport, Dtype, GotMode, GotOptions, PageTiling, PagesPerPass, RawOutput,
+    ReadAttempt, RegionColor, TilePolicy,
 };
 pub use job::{DocumentPassword, Job, JobSource};
 pub use manifest::{
     DocumentState, DocumentTiming, Manifest, ModelInfo, PageCounts, PageOutcome, PageSummary,
-    PageTiming, ReadWarning, Reason, SourceInfo,
+    PageTiming, ReadWarning, SourceInfo,
 };
 pub use options::{DocumentLimits, EngineName, HeadersFooters, Options, TextLayer};
 pub use page::{LineRecord, LineRole, PageRecord};
 pub use pages::{PageRanges, ParsePageRangesError};
 pub use published::{SchemaName, VersionError, check_version, schema};
+pub use reason::{
+    AttemptKind, FailureDetail, FailureKind, FailureStage, FinishReason, PageReason, Reason,
+    RejectionKind, TextReason, WarningKind,
+};
 pub use result::{JobResult, OutputUris, ResultSource, ResultState, ResultTiming};
 
 /// The revision of the code that turns pages into Markdown.

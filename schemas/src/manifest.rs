@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DecodingReport, Options};
+use crate::{DecodingReport, FailureDetail, Options, Reason, WarningKind};
 
 /// What became of one document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -16,7 +16,7 @@ pub struct Manifest {
     pub state: DocumentState,
     /// Why, where the document as a whole failed or was cut short.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Reason>,
+    pub failure: Option<FailureDetail>,
     /// What was read.
     pub source: SourceInfo,
     /// The document's format, `pdf`, `png`, `jpeg`, `tiff` or `webp`; absent where it was not recognised.
@@ -63,20 +63,11 @@ pub enum DocumentState {
     Failed,
 }
 
-/// Why a document or a page failed: a word for programs and a sentence for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Reason {
-    /// A word from a closed set, such as `encrypted` or `page-timeout`.
-    pub kind: String,
-    /// What happened and what to do about it.
-    pub message: String,
-}
-
 /// What a person should know about the result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadWarning {
-    /// A word from a closed set, such as `fonts-missing`.
-    pub kind: String,
+    /// The machine-readable code.
+    pub kind: WarningKind,
     /// What it means and what to do about it.
     pub message: String,
     /// The first page it concerns; absent where it concerns the document.
@@ -195,6 +186,21 @@ pub enum PageOutcome {
     TextLayer,
     /// Failed, or not reached in time.
     Failed,
+}
+
+impl PageOutcome {
+    /// Every outcome.
+    pub const ALL: &'static [Self] = &[Self::Ok, Self::Empty, Self::TextLayer, Self::Failed];
+
+    /// The word it is written as.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Empty => "empty",
+            Self::TextLayer => "text-layer",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// Where a page's time went, in seconds.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ModelInfo, PageCounts, Reason};
+use crate::{DocumentState, FailureDetail, ModelInfo, PageCounts};
 
 /// How a job ended. Sent at least once; a result that is sent again has the same `id`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,7 +31,7 @@ pub struct JobResult {
     pub counts: PageCounts,
     /// Why the document failed or was cut short, or why its first failed page did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<Reason>,
+    pub error: Option<FailureDetail>,
     /// The job's `batch`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<String>,
@@ -80,6 +80,17 @@ impl ResultState {
             Self::Partial => "partial",
             Self::Failed => "failed",
             Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// A job that read its document ends as the document did.
+impl From<DocumentState> for ResultState {
+    fn from(state: DocumentState) -> Self {
+        match state {
+            DocumentState::Done => Self::Done,
+            DocumentState::Partial => Self::Partial,
+            DocumentState::Failed => Self::Failed,
         }
     }
 }

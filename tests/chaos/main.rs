@@ -21,7 +21,7 @@ use std::{
 };
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use recto_schemas::Job;
+use recto_schemas::{FailureKind, Job};
 use support::{
     cluster::{JobAccounts, TestCluster, WorkerProcess, job},
     wait_until,
@@ -198,7 +198,7 @@ fn report(
         .collect();
     let mut reasons = std::collections::BTreeMap::<&str, usize>::new();
     for letter in accounts.dead.values() {
-        *reasons.entry(&letter.kind).or_default() += 1;
+        *reasons.entry(letter.kind.as_str()).or_default() += 1;
     }
     println!(
         "{:6.1} s  {} inputs = {} results + {} dead letters {reasons:?}; {} manifests; {} messages came twice",
@@ -209,10 +209,12 @@ fn report(
         manifests.len(),
         accounts.messages - accounts.ended(),
     );
-    let wrong = accounts
-        .dead
-        .values()
-        .filter(|letter| !matches!(letter.kind.as_str(), "not-a-document" | "no-such-object"));
+    let wrong = accounts.dead.values().filter(|letter| {
+        !matches!(
+            letter.kind,
+            FailureKind::NotADocument | FailureKind::NoSuchObject
+        )
+    });
     let wrong = wrong.count();
     let holds =
         inputs == ended && both == 0 && wrong == 0 && manifests.len() == accounts.results.len();

@@ -1,6 +1,6 @@
 """Write expected/eval.json: what nltk computes for pairs of texts, the way GOT's evaluation calls it.
 
-GOT's eval_ocr.py passes (label, answer) to a function that takes (pred, gt): the truth is judged against the reading. That
+GOT's eval_ocr.py passes (label, answer) to a function that takes (pred, gt): the reference is judged against the prediction. That
 is kept. METEOR is computed with an empty WordNet (no synonyms), because its data is not part of Recto.
 """
 
@@ -22,23 +22,23 @@ class NoWordNet:
         return []
 
 
-def measures(truth, reading):
-    if not truth or not reading:
+def measures(reference, prediction):
+    if not reference or not prediction:
         return None
-    chinese = re.search("[\u4e00-\u9fa5]", truth + reading)
+    chinese = re.search("[\u4e00-\u9fa5]", reference + prediction)
     cut = jieba.lcut if chinese else str.split
-    reference, candidate = cut(reading), cut(truth)
+    judged_by, judged = cut(prediction), cut(reference)
     values = {
-        "bleu": sentence_bleu([reference], candidate),
-        "meteor": meteor_score([reference], candidate, wordnet=NoWordNet()),
+        "bleu": sentence_bleu([judged_by], judged),
+        "meteor": meteor_score([judged_by], judged, wordnet=NoWordNet()),
     }
-    reference, candidate = set(reference), set(candidate)
-    if not reference or not candidate:
+    judged_by, judged = set(judged_by), set(judged)
+    if not judged_by or not judged:
         return None
-    values["f_measure"] = f_measure(reference, candidate)
-    values["precision"] = precision(reference, candidate)
-    values["recall"] = recall(reference, candidate)
-    values["edit_dist"] = distance.edit_distance(truth, reading) / max(len(truth), len(reading))
+    values["f_measure"] = f_measure(judged_by, judged)
+    values["precision"] = precision(judged_by, judged)
+    values["recall"] = recall(judged_by, judged)
+    values["edit_dist"] = distance.edit_distance(reference, prediction) / max(len(reference), len(prediction))
     return values
 
 
@@ -71,8 +71,8 @@ def pairs():
     page = long_page(3)
     words = LETTER.split()
     yield "equal", LETTER, LETTER
-    yield "empty reading", LETTER, ""
-    yield "empty truth", "", LETTER
+    yield "empty prediction", LETTER, ""
+    yield "empty reference", "", LETTER
     yield "both empty", "", ""
     yield "only white space read", LETTER, " \n\t "
     yield "one word", "Invoice", "Invoice"
@@ -117,8 +117,8 @@ def main():
     # nltk's guard against long texts from outside.
     distance.MAX_DISTANCE_INPUT_LEN = 10_000
     cases = [
-        {"name": name, "truth": truth, "reading": reading, "measures": measures(truth, reading)}
-        for name, truth, reading in pairs()
+        {"name": name, "reference": reference, "prediction": prediction, "measures": measures(reference, prediction)}
+        for name, reference, prediction in pairs()
     ]
     stemmer = PorterStemmer()
     stems = {word.lower(): stemmer.stem(word) for word in STEMMED}

@@ -138,7 +138,7 @@ fn one_bad_input_does_not_stop_the_rest() {
     assert_eq!(manifest(&out.join("letter.json")).failure, None);
     for (name, kind) in [("broken", "damaged"), ("page.html", "not-a-document")] {
         let manifest = manifest(&out.join(format!("{name}.json")));
-        assert_eq!(manifest.failure.unwrap().kind, kind, "{name}");
+        assert_eq!(manifest.failure.unwrap().kind.as_str(), kind, "{name}");
         assert!(manifest.source.sha256.is_some());
         assert!(!out.join(format!("{name}.md")).exists());
     }
@@ -264,7 +264,7 @@ fn limits_that_are_hit_are_named() {
     let output = convert(&["--max-pages", "2"], &path, folder.path());
     assert_eq!(output.status.code(), Some(1), "{}", seen(&output));
     let manifest = manifest(&folder.path().join("many.json"));
-    assert_eq!(manifest.failure.unwrap().kind, "page-limit");
+    assert_eq!(manifest.failure.unwrap().kind.as_str(), "page-limit");
     assert_eq!(manifest.options.limits.max_pages, 2);
 }
 

@@ -70,13 +70,13 @@ fn known_errors_give_known_rates_page_by_page_and_in_all() {
     let pages = pages.each_ref().map(String::as_str);
     fs::write(folder.path().join("letter.pdf"), pdf::with_pages(&pages)).unwrap();
     // The first page as it is but for how it is set, the second with two letters changed and one lost, the third empty.
-    let truth = serde_json::json!({"pages": [
+    let reference = serde_json::json!({"pages": [
         {"page": 1, "text": "Dear   Mrs.~\nAldous,"},
         {"page": 2, "text": "the registors have come back from the bindders"},
         {"page": 3, "text": ""},
     ]});
     let beside = folder.path().join("letter.truth.json");
-    fs::write(beside, truth.to_string()).unwrap();
+    fs::write(beside, reference.to_string()).unwrap();
     let out = tempfile::tempdir().unwrap();
     let output = eval(&[], folder.path(), out.path());
     assert!(output.status.success(), "{}", seen(&output));
@@ -115,7 +115,7 @@ fn known_errors_give_known_rates_page_by_page_and_in_all() {
     assert_eq!(html.matches("src=\"data:image/jpeg;base64,").count(), 2);
     assert!(html.contains("<del>registors</del>") && html.contains("<ins>registers</ins>"));
     assert!(!html.contains("://"), "nothing is loaded from elsewhere");
-    assert!(out.path().join("readings/letter.md").exists());
+    assert!(out.path().join("predictions/letter.md").exists());
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn texts_of_other_tools_are_scored_without_reading() {
     let evaluation = result(out.path());
     assert_eq!(errors(&evaluation.cases), [(0, 17), (1, 44), (14, 14)]);
     assert_eq!(evaluation.engine, None);
-    assert!(!out.path().join("readings").exists());
+    assert!(!out.path().join("predictions").exists());
     let html = fs::read_to_string(out.path().join("worst.html")).unwrap();
     assert_eq!(html.matches("src=\"data:image/jpeg;base64,").count(), 2);
 }

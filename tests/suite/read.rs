@@ -289,7 +289,7 @@ fn after_the_documents_deadline_the_pages_that_are_left_fail_and_say_so() {
     );
     for page in &sink.pages[2..] {
         assert_eq!(
-            page.summary.reason.as_ref().unwrap().kind,
+            page.summary.reason.as_ref().unwrap().kind.as_str(),
             "document-timeout"
         );
     }
@@ -315,7 +315,7 @@ fn pages_past_the_limit_are_counted_and_named() {
         (counts.document, counts.selected, counts.ok, counts.skipped),
         (7, 7, 3, 4)
     );
-    assert_eq!(outcome.failure.unwrap().kind, "page-limit");
+    assert_eq!(outcome.failure.unwrap().kind.as_str(), "page-limit");
 }
 
 #[test]
@@ -349,7 +349,7 @@ fn only_pages_that_were_asked_for_are_read() {
         &CancelToken::new(),
     )
     .unwrap_err();
-    assert_eq!(error.kind(), "no-such-page");
+    assert_eq!(error.kind().as_str(), "no-such-page");
 }
 
 #[test]

@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 
 /// Longest sequence of words that is counted; all lengths weigh the same.
-const LONGEST: usize = 4;
+const MAX_SEQUENCE_WORDS: usize = 4;
 
 /// The share of `candidate`'s sequences of words that `reference` has, 0 to 1. A candidate without any common sequence of
 /// some length, or shorter than it, gets next to 0: nltk puts the smallest number there, so that its logarithm exists.
 pub(super) fn bleu(reference: &[&str], candidate: &[&str]) -> f64 {
-    let shares: Vec<(usize, usize)> = (1..=LONGEST)
+    let shares: Vec<(usize, usize)> = (1..=MAX_SEQUENCE_WORDS)
         .map(|length| common(reference, candidate, length))
         .collect();
     if shares[0].0 == 0 {
@@ -19,7 +19,7 @@ pub(super) fn bleu(reference: &[&str], candidate: &[&str]) -> f64 {
         0 => f64::MIN_POSITIVE.ln(),
         _ => (common as f64 / all as f64).ln(),
     });
-    let mean = logarithms.sum::<f64>() / LONGEST as f64;
+    let mean = logarithms.sum::<f64>() / MAX_SEQUENCE_WORDS as f64;
     brevity(reference.len(), candidate.len()) * mean.exp()
 }
 

@@ -1,7 +1,7 @@
 //! METEOR (Lavie and Agarwal, 2007) of one text against one reference, as nltk's `meteor_score` computes it, but for
 //! synonyms: words match that are equal, without regard to case, or have the same stem. nltk also takes words of one
 //! meaning for equal, which needs WordNet's data; without it nltk gives the values given here. In a comparison of
-//! readings of the same page the difference is small: a misread word is seldom a synonym.
+//! predictions of the same page the difference is small: a misread word is seldom a synonym.
 
 use std::collections::HashMap;
 
@@ -32,7 +32,7 @@ pub(super) fn meteor(reference: &[&str], candidate: &[&str]) -> f64 {
     (1.0 - GAMMA * (pieces as f64 / matched).powi(BETA)) * mean
 }
 
-/// A word and where it stands.
+/// A word and its place.
 type IndexedWord = (usize, String);
 
 /// Which word of the candidate goes with which of the reference, in the candidate's order: equal words first, then of

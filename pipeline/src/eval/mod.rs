@@ -1,46 +1,37 @@
-//! How well a text was read: a reading against the truth.
+//! Evaluation of a text that was read: a prediction against its reference.
 //!
-//! [`score`] gives character and word error rates and the measures that GOT-OCR 2.0's evaluation prints; [`fold`] makes
+//! [`score`] gives character and word error rates and the measures that GOT-OCR 2.0's evaluation prints; [`normalize`] makes
 //! alike what should not count; [`worst_page`] shows the worst cases beside their images. Pure: texts in, numbers out.
 
-// Edit distance of long texts.
-mod distance;
-// A text's words.
 mod words;
-// Stems of English words, as nltk makes them.
 mod porter;
-// BLEU, as nltk computes it.
 mod bleu;
-// METEOR, as nltk computes it without synonyms.
 mod meteor;
-// What GOT's evaluation prints.
 mod got;
-// What is made alike before texts are compared.
-mod fold;
-// The worst cases, to look at.
+mod normalize;
 mod worst;
 
 use std::collections::HashSet;
 
 use recto_schemas::{ErrorRate, EvalCase, EvalTotal, GotMeasures};
 
-pub use distance::edit_distance;
-pub use fold::{MarkupSyntax, fold};
+pub use crate::edit_distance::edit_distance;
 pub use got::got_measures;
+pub use normalize::{MarkupSyntax, normalize};
 pub use worst::{WorstCase, worst_page};
 
-/// How well one text was read.
+/// The scores of one text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TextScores {
-    /// Characters put in, left out or changed, over the truth's, white space counted.
+    /// Characters inserted, deleted or substituted, over the reference's, white space counted.
     pub characters: ErrorRate,
-    /// The same of words; where there is Chinese, words are what jieba makes of the text.
+    /// The same of words; if there is Chinese, words are what jieba makes of the text.
     pub words: ErrorRate,
-    /// What GOT's evaluation computes; `None` where one of the texts is empty.
+    /// The measures of GOT's evaluation; `None` if one of the texts is empty.
     pub got: Option<GotMeasures>,
 }
 
-/// Scores a prediction against its reference, both as they are to be compared (see [`fold`]).
+/// Scores a prediction against its reference, both as they are to be compared (see [`normalize`]).
 ///
 /// # Examples
 ///
@@ -49,13 +40,13 @@ pub struct TextScores {
 /// assert_eq!((scores.characters.errors, scores.characters.of), (1, 16));
 /// assert_eq!((scores.words.errors, scores.words.of), (1, 3));
 /// ```
-pub fn score(truth: &str, reading: &str) -> TextScores {
+pub fn score(reference: &str, prediction: &str) -> TextScores {
     let characters = |text: &str| text.chars().collect::<Vec<_>>();
-    let (wanted, read) = words::of_both(truth, reading);
+    let (wanted, read) = words::of_both(reference, prediction);
     TextScores {
-        characters: errors(&characters(truth), &characters(reading)),
+        characters: errors(&characters(reference), &characters(prediction)),
         words: errors(&wanted, &read),
-        got: got_measures(truth, reading),
+        got: got_measures(reference, prediction),
     }
 }
 
@@ -74,9 +65,12 @@ pub fn total(cases: &[EvalCase]) -> EvalTotal {
     }
 }
 
-fn errors<T: Eq + std::hash::Hash>(truth: &[T], reading: &[T]) -> ErrorRate {
+fn errors<T: Eq + std::hash::Hash>(reference: &[T], prediction: &[T]) -> ErrorRate {
     let count = |number: usize| number as u64;
-    rated(count(edit_distance(truth, reading)), count(truth.len()))
+    rated(
+        count(edit_distance(reference, prediction)),
+        count(reference.len()),
+    )
 }
 
 fn sum(all: impl Iterator<Item = ErrorRate>) -> ErrorRate {
@@ -126,8 +120,8 @@ mod tests {
     #[derive(Deserialize)]
     struct Case {
         name: String,
-        truth: String,
-        reading: String,
+        reference: String,
+        prediction: String,
         measures: Option<GotMeasures>,
     }
 
@@ -141,7 +135,7 @@ mod tests {
         let cases = expected().cases;
         assert!(cases.len() >= 25);
         for case in cases {
-            let found = got_measures(&case.truth, &case.reading);
+            let found = got_measures(&case.reference, &case.prediction);
             let (Some(found), Some(wanted)) = (found, case.measures) else {
                 assert_eq!(found, case.measures, "{}", case.name);
                 continue;
@@ -174,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_reading_loses_every_character_and_word() {
+    fn an_empty_prediction_loses_every_character_and_word() {
         let scores = score("two words", "");
         assert_eq!((scores.characters.errors, scores.characters.of), (9, 9));
         assert_eq!((scores.words.errors, scores.words.of), (2, 2));
@@ -192,8 +186,8 @@ mod tests {
     }
 
     /// A page without a name, scored.
-    pub(super) fn scored(truth: &str, reading: &str) -> EvalCase {
-        let scores = score(truth, reading);
+    pub(super) fn scored(reference: &str, prediction: &str) -> EvalCase {
+        let scores = score(reference, prediction);
         EvalCase {
             index: 0,
             name: String::new(),
@@ -201,8 +195,8 @@ mod tests {
             path: String::new(),
             rotation: 0,
             failure: None,
-            truth: truth.to_owned(),
-            reading: reading.to_owned(),
+            reference: reference.to_owned(),
+            prediction: prediction.to_owned(),
             characters: scores.characters,
             words: scores.words,
             got: scores.got,
@@ -211,9 +205,9 @@ mod tests {
 
     #[test]
     fn totals_weigh_characters_and_not_pages() {
-        let case = |index, truth: &str, reading: &str| EvalCase {
+        let case = |index, reference: &str, prediction: &str| EvalCase {
             index,
-            ..scored(truth, reading)
+            ..scored(reference, prediction)
         };
         let cases = [
             case(0, "abcdefghi", "abcdefghi"),

@@ -23,7 +23,7 @@ const IRREGULAR: [(&str, &str); 16] = [
     ("succeed", "succeed"),
 ];
 
-/// Endings and what stands for them where the rest has a syllable, in the order in which they are tried.
+/// Endings and their replacements if the rest has a syllable, in the order in which they are tried.
 const STEP_2: [(&str, &str); 21] = [
     ("ational", "ate"),
     ("tional", "tion"),
@@ -59,7 +59,7 @@ const STEP_3: [(&str, &str); 7] = [
     ("ness", ""),
 ];
 
-/// Endings that go where the rest has two syllables.
+/// Endings that go if the rest has two syllables.
 const STEP_4: [&str; 19] = [
     "al", "ance", "ence", "er", "ic", "able", "ible", "ant", "ement", "ment", "ent", "ion", "ou",
     "ism", "ate", "iti", "ous", "ive", "ize",

@@ -5,19 +5,21 @@ use std::sync::OnceLock;
 
 use jieba_rs::Jieba;
 
+use crate::script::is_got_evaluation_han;
+
 /// The words of two texts that are compared, those of white space alone left out.
-pub(super) fn of_both<'t>(truth: &'t str, reading: &'t str) -> (Vec<&'t str>, Vec<&'t str>) {
+pub(super) fn of_both<'t>(reference: &'t str, prediction: &'t str) -> (Vec<&'t str>, Vec<&'t str>) {
     let cut = |text: &'t str| -> Vec<&'t str> {
-        let mut words = cut_like(truth, reading)(text);
+        let mut words = cut_like(reference, prediction)(text);
         words.retain(|word| !word.chars().all(is_space));
         words
     };
-    (cut(truth), cut(reading))
+    (cut(reference), cut(prediction))
 }
 
 /// The function that cuts both of two texts into words.
-pub(super) fn cut_like(truth: &str, reading: &str) -> fn(&str) -> Vec<&str> {
-    match has_chinese(truth) || has_chinese(reading) {
+pub(super) fn cut_like(reference: &str, prediction: &str) -> fn(&str) -> Vec<&str> {
+    match has_chinese(reference) || has_chinese(prediction) {
         true => segmented,
         false => spaced,
     }
@@ -25,7 +27,7 @@ pub(super) fn cut_like(truth: &str, reading: &str) -> fn(&str) -> Vec<&str> {
 
 /// Returns true if a text has a Chinese character, by the range that GOT's evaluation looks for.
 fn has_chinese(text: &str) -> bool {
-    text.chars().any(|c| ('\u{4e00}'..='\u{9fa5}').contains(&c))
+    text.chars().any(is_got_evaluation_han)
 }
 
 /// The text cut at white space.

@@ -1,7 +1,7 @@
-//! The page that shows the worst cases: each page's image beside truth and reading, differences marked, in one file
-//! that loads nothing.
+//! The page of the worst cases: each page's image beside reference and prediction, differences marked, in one file that
+//! loads nothing.
 //!
-//! All text is untrusted: it is escaped, and the page's own `OcrContent-Security-Policy` lets nothing but its style and
+//! All text is untrusted: it is escaped, and the page's own `Content-Security-Policy` lets nothing but its style and
 //! its images through.
 
 use std::time::{Duration, Instant};
@@ -11,18 +11,18 @@ use similar::{Algorithm, DiffTag, capture_diff_slices_deadline};
 
 use crate::text::review::html::{opened, push_args, push_data_url, push_plain, push_text};
 
-/// How long the words of one case may be compared; then the rest shows as one difference.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest time for the words of one case; then the rest shows as one difference.
+const COMPARE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Most characters shown of a text: more is no page but a book.
-const MOST_CHARACTERS: usize = 20_000;
+const MAX_CHARACTERS: usize = 20_000;
 
 /// A case that is shown.
 #[derive(Clone, Debug)]
 pub struct WorstCase<'a> {
     /// The case.
     pub case: &'a EvalCase,
-    /// Its page as a JPEG file, where there is one.
+    /// Its page as a JPEG file, if there is one.
     pub jpeg: Option<Vec<u8>>,
 }
 
@@ -35,7 +35,7 @@ pub fn worst_page(data: &str, total: &EvalTotal, shown: &[WorstCase<'_>]) -> Str
         &mut html,
         format_args!(
             "</h1>\n<p class=\"dim\">The {} worst of {}, by character error rate; {:.2} % of all characters are wrong. \
-             Texts are shown as they were compared. <del>Red</del>: in the truth alone; <ins>blue</ins>: in the reading alone.</p>\n",
+             Texts are shown as they were compared. <del>Red</del>: in the reference alone; <ins>blue</ins>: in the prediction alone.</p>\n",
             shown.len(),
             total.cases,
             total.characters.rate * 100.0
@@ -82,26 +82,26 @@ fn push_case(html: &mut String, shown: &WorstCase<'_>) {
         None => html.push_str("<p class=\"dim\">There is no image of it.</p>"),
     }
     html.push_str("</div>\n<div>\n");
-    push_texts(html, &case.truth, &case.reading);
+    push_texts(html, &case.reference, &case.prediction);
     html.push_str("</div>\n</section>\n");
 }
 
-/// Truth and reading, with the words marked that the other one does not have in that place.
-fn push_texts(html: &mut String, truth: &str, reading: &str) {
-    let (truth, truth_cut) = shortened(truth);
-    let (reading, reading_cut) = shortened(reading);
+/// Reference and prediction, with the words marked that the other one does not have in that place.
+fn push_texts(html: &mut String, reference: &str, prediction: &str) {
+    let (reference, reference_cut) = shortened(reference);
+    let (prediction, prediction_cut) = shortened(prediction);
     let words = |text| str::split_whitespace(text).collect::<Vec<_>>();
-    let (wanted, read) = (words(truth), words(reading));
-    let deadline = Some(Instant::now() + PATIENCE);
+    let (wanted, read) = (words(reference), words(prediction));
+    let deadline = Some(Instant::now() + COMPARE_TIMEOUT);
     let steps = capture_diff_slices_deadline(Algorithm::Myers, &wanted, &read, deadline);
     let same = |tag| tag == DiffTag::Equal;
     let pieces = steps.iter();
-    let of_truth = pieces
+    let of_reference = pieces
         .clone()
         .map(|step| (same(step.tag()), &wanted[step.old_range()]));
-    push_words(html, "Truth", "del", of_truth, truth_cut);
-    let of_reading = pieces.map(|step| (same(step.tag()), &read[step.new_range()]));
-    push_words(html, "Reading", "ins", of_reading, reading_cut);
+    push_words(html, "Reference", "del", of_reference, reference_cut);
+    let of_prediction = pieces.map(|step| (same(step.tag()), &read[step.new_range()]));
+    push_words(html, "Prediction", "ins", of_prediction, prediction_cut);
 }
 
 fn push_words<'a>(
@@ -130,7 +130,7 @@ fn push_words<'a>(
 
 /// The start of a long text, and whether more follows.
 fn shortened(text: &str) -> (&str, bool) {
-    match text.char_indices().nth(MOST_CHARACTERS) {
+    match text.char_indices().nth(MAX_CHARACTERS) {
         Some((end, _)) => (&text[..end], true),
         None => (text, false),
     }
@@ -140,12 +140,12 @@ fn shortened(text: &str) -> (&str, bool) {
 mod tests {
     use super::{super::tests::scored, *};
 
-    fn case(truth: &str, reading: &str) -> EvalCase {
+    fn case(reference: &str, prediction: &str) -> EvalCase {
         EvalCase {
             name: "<b>a&b</b>.png".to_owned(),
             page: Some(2),
             path: "a.png".to_owned(),
-            ..scored(truth, reading)
+            ..scored(reference, prediction)
         }
     }
 
@@ -176,8 +176,8 @@ mod tests {
 
     #[test]
     fn a_book_is_shown_from_its_start() {
-        let book = "word ".repeat(MOST_CHARACTERS);
+        let book = "word ".repeat(MAX_CHARACTERS);
         let html = page(&case(&book, ""), None);
-        assert!(html.len() < 3 * MOST_CHARACTERS && html.contains("and so on"));
+        assert!(html.len() < 3 * MAX_CHARACTERS && html.contains("and so on"));
     }
 }

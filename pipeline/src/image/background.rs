@@ -1,6 +1,7 @@
 //! The background of a page: the luma of the paper, from which ink differs.
 //!
-//! It is the median of each small cell, so that colored or dark paper, uneven light and shadows are background.
+//! It is the median of each small cell, so that colored or dark paper, uneven light and shadows are
+//! background.
 
 use super::{histogram::LumaHistogram, luma::LumaPlane};
 
@@ -14,8 +15,8 @@ pub(crate) struct BackgroundGrid {
 }
 
 impl BackgroundGrid {
-    /// The background of `plane` in cells of `cell` by `cell` pixels; each cell's from every `step`th pixel of every
-    /// `step`th row.
+    /// The background of `plane` in cells of `cell` by `cell` pixels; each cell's from every
+    /// `step`th pixel of every `step`th row.
     pub(crate) fn of(plane: &LumaPlane, cell: usize, step: usize) -> Self {
         let columns = plane.width.div_ceil(cell);
         let mut cells = Vec::new();
@@ -38,8 +39,9 @@ impl BackgroundGrid {
         }
     }
 
-    /// Gives cells near the page's edge the background of the nearest cell further in, so that a scanner's dark edge is
-    /// not taken for dark paper. `edge_share` is the share of each side that is near the edge.
+    /// Gives cells near the page's edge the background of the nearest cell further in, so that a
+    /// scanner's dark edge is not taken for dark paper. `edge_share` is the share of each side that
+    /// is near the edge.
     pub(crate) fn spread_inner_cells(&mut self, edge_share: f32) {
         let rows = self.cells.len() / self.columns;
         let inner = |count: usize| {
@@ -55,7 +57,8 @@ impl BackgroundGrid {
         }
     }
 
-    /// Returns true if two cells side by side, or one below the other, differ by more than `step` gray levels.
+    /// Returns true if two cells side by side, or one below the other, differ by more than `step`
+    /// gray levels.
     pub(crate) fn has_step(&self, step: u8) -> bool {
         let differ = |a: u8, b: u8| a.abs_diff(b) > step;
         let mut below = self.cells.iter().zip(self.cells.iter().skip(self.columns));
@@ -64,8 +67,8 @@ impl BackgroundGrid {
         below.any(|(&a, &b)| differ(a, b)) || beside.any(|pair| differ(pair[0], pair[1]))
     }
 
-    /// Adds the ink of row `y` of the page, whose luma is `values`, to `ink`: 1 for each pixel that differs from the
-    /// background by more than `contrast` gray levels, else 0.
+    /// Adds the ink of row `y` of the page, whose luma is `values`, to `ink`: 1 for each pixel that
+    /// differs from the background by more than `contrast` gray levels, else 0.
     pub(crate) fn push_ink_of_row(&self, y: usize, values: &[u8], contrast: u8, ink: &mut Vec<u8>) {
         let backgrounds = &self.cells[y / self.cell * self.columns..][..self.columns];
         for (values, &background) in values.chunks(self.cell).zip(backgrounds) {

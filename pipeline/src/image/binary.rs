@@ -10,7 +10,8 @@ pub(crate) struct BinaryImage {
 }
 
 impl BinaryImage {
-    /// The pixels of `plane` that differ from the background around them by more than `contrast` gray levels.
+    /// The pixels of `plane` that differ from the background around them by more than `contrast`
+    /// gray levels.
     pub(crate) fn differing(plane: &LumaPlane, background: &BackgroundGrid, contrast: u8) -> Self {
         let mut pixels = Vec::with_capacity(plane.values.len());
         for (y, row) in plane.rows().enumerate() {

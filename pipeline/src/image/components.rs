@@ -1,7 +1,8 @@
 //! Connected components of a binary image: groups of set pixels that touch, also by a corner.
 //!
-//! Pixels of a row that are next to each other make a run; runs that touch those of the row above join their components
-//! (a union-find over runs), so that one pass from top to bottom finds them all.
+//! Pixels of a row that are next to each other make a run; runs that touch those of the row above
+//! join their components (a union-find over runs), so that one pass from top to bottom finds them
+//! all.
 
 use super::binary::BinaryImage;
 
@@ -98,7 +99,8 @@ impl<M: Measurement> ComponentFinder<M> {
         kept
     }
 
-    /// The number of the first run of the component that a run belongs to, as far as known; shortens the way there.
+    /// The number of the first run of the component that a run belongs to, as far as known;
+    /// shortens the way there.
     fn component_of(&mut self, mut run: usize) -> usize {
         while self.parents[run] != run {
             self.parents[run] = self.parents[self.parents[run]];

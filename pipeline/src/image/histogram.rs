@@ -28,8 +28,8 @@ impl<const BINS: usize> LumaHistogram<BINS> {
         self.counts[usize::from(value) / Self::BIN_WIDTH] += 1;
     }
 
-    /// The luma that exactly `rank` values are not above, to the width of a bin: its middle. `None` if there are no more
-    /// values than `rank`.
+    /// The luma that exactly `rank` values are not above, to the width of a bin: its middle. `None`
+    /// if there are no more values than `rank`.
     pub(crate) fn rank(&self, rank: u32) -> Option<u8> {
         let mut seen = 0;
         let bin = self.counts.iter().position(|&count| {

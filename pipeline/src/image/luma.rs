@@ -1,4 +1,5 @@
-//! Luma: the brightness of pixels, 0 (black) to 255 (white), by integer weights of red, green and blue.
+//! Luma: the brightness of pixels, 0 (black) to 255 (white), by integer weights of red, green and
+//! blue.
 
 use super::PageImage;
 
@@ -11,7 +12,8 @@ pub(crate) struct LumaWeights {
     bits: u32,
 }
 
-/// Weights for telling ink from paper. Blue weighs more than the eye gives it, so that yellow differs from white.
+/// Weights for telling ink from paper. Blue weighs more than the eye gives it, so that yellow
+/// differs from white.
 pub(crate) const INK_LUMA: LumaWeights = LumaWeights::new(1, 2, 1, 2);
 /// Weights for pictures that people look at: ITU-R BT.601.
 pub(crate) const BT601_LUMA: LumaWeights = LumaWeights::new(77, 150, 29, 8);
@@ -58,7 +60,8 @@ pub(crate) struct LumaPlane {
 }
 
 impl LumaPlane {
-    /// The luma of `image` in its own size; `None` if it has no pixels, or fewer than its size says.
+    /// The luma of `image` in its own size; `None` if it has no pixels, or fewer than its size
+    /// says.
     pub(crate) fn of(image: &PageImage) -> Option<Self> {
         let pixels = whole_pixels(image)?.chunks_exact(3);
         Some(Self {
@@ -67,8 +70,8 @@ impl LumaPlane {
         })
     }
 
-    /// The luma of `image`, each value the mean of a square of `side` by `side` pixels, rounded down; pixels left over
-    /// at the right and below are left out.
+    /// The luma of `image`, each value the mean of a square of `side` by `side` pixels, rounded
+    /// down; pixels left over at the right and below are left out.
     pub(crate) fn reduced(image: &PageImage, side: usize) -> Option<Self> {
         if side <= 1 {
             return Self::of(image);

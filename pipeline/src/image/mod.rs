@@ -1,4 +1,5 @@
-//! Images of pages, from the document's bytes to the bitmap that an engine reads, and the text that a page brings along.
+//! Images of pages, from the document's bytes to the bitmap that an engine reads, and the text that
+//! a page brings along.
 //!
 //! Everything that touches a document's bytes runs in child processes of the same binary
 //! ([`crate::image::child`]); this side owns the deadlines ([`crate::image::rasterizer`]).
@@ -57,7 +58,8 @@ impl PageImage {
         Ok(())
     }
 
-    /// The image rotated clockwise by `rotation` degrees: 90, 180 or 270; anything else leaves it as it is.
+    /// The image rotated clockwise by `rotation` degrees: 90, 180 or 270; anything else leaves it
+    /// as it is.
     pub fn rotated(&self, rotation: u16) -> Self {
         let (width, height) = (self.width as usize, self.height as usize);
         let pixels = self.rgb.chunks_exact(3);

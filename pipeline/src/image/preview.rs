@@ -22,7 +22,8 @@ pub struct PagePreview {
     pub height: u32,
 }
 
-/// Makes the preview of `image` after turning it clockwise by `rotation` degrees (0, 90, 180 or 270).
+/// Makes the preview of `image` after turning it clockwise by `rotation` degrees (0, 90, 180 or
+/// 270).
 ///
 /// Scaled by area averaging, so that thin strokes grow pale instead of vanishing. An image without
 /// pixels, or with fewer than its size says, gives an empty preview.
@@ -122,10 +123,10 @@ mod tests {
     use super::*;
     use crate::image::fixtures::{hash, scan};
 
-    fn page(width: u32, height: u32, tone: impl Fn(u32, u32) -> [u8; 3]) -> PageImage {
+    fn page(width: u32, height: u32, color: impl Fn(u32, u32) -> [u8; 3]) -> PageImage {
         let rgb = (0..height)
             .flat_map(|y| (0..width).map(move |x| (x, y)))
-            .flat_map(|(x, y)| tone(x, y))
+            .flat_map(|(x, y)| color(x, y))
             .collect();
         PageImage {
             width,

@@ -1,7 +1,8 @@
 //! Ruled lines on a page: they make a table certain.
 //!
-//! A line is a long run of dark pixels that is thin across. Runs are looked for in blocks of pixels along the
-//! page's skew, then pieces on one line are joined: scanned lines are broken and step up and down.
+//! A line is a long run of dark pixels that is thin across. Runs are looked for in blocks of pixels
+//! along the page's skew, then pieces on one line are joined: scanned lines are broken and step up
+//! and down.
 
 use super::{
     PageImage,
@@ -9,10 +10,10 @@ use super::{
     histogram::LumaHistogram,
     luma::LumaPlane,
     tuning::rulings::{
-        BLOCK_PX, DARK_SHARE, DARKEST_PAPER, DPI_RANGE, FULL_SIXTEENTHS, LEAST_PAPER,
-        LONG_BLOCK_DPI, MAX_GAP_BLOCKS, MAX_LINES, MAX_ROW_GAP, MAX_RUNS, MAX_SKEW_DEG, MAX_SPREAD,
-        MAX_SPREAD_PX, MAX_THICKNESS_IN, MIN_ACROSS_IN, MIN_BLOCKS, MIN_DOWN_IN,
-        MIN_MAX_THICKNESS_PX, MIN_SIDE_PX, PAPER_SAMPLE_STEP, USUAL_DPI,
+        BACKGROUND_SAMPLE_STEP, BLOCK_PX, DARK_SHARE, DARKEST_BACKGROUND, DPI_RANGE,
+        FULL_SIXTEENTHS, LONG_BLOCK_DPI, MAX_GAP_BLOCKS, MAX_LINES, MAX_ROW_GAP, MAX_RUNS,
+        MAX_SKEW_DEG, MAX_SPREAD, MAX_SPREAD_PX, MAX_THICKNESS_IN, MIN_ACROSS_IN, MIN_BACKGROUND,
+        MIN_BLOCKS, MIN_DOWN_IN, MIN_MAX_THICKNESS_PX, MIN_SIDE_PX, USUAL_DPI,
     },
 };
 
@@ -36,8 +37,8 @@ pub struct PageRulings {
     pub vertical: Vec<RulingLine>,
 }
 
-/// Finds the ruled lines of `image`, whose lines are skewed by `skew_deg` (positive: falling to the right).
-/// They are given as they lie after the skew is taken out about the page's center.
+/// Finds the ruled lines of `image`, whose lines are skewed by `skew_deg` (positive: falling to the
+/// right). They are given as they lie after the skew is taken out about the page's center.
 pub fn find(image: &PageImage, skew_deg: f32) -> PageRulings {
     let (width, height) = (image.width as usize, image.height as usize);
     if width < MIN_SIDE_PX || height < MIN_SIDE_PX {
@@ -46,16 +47,8 @@ pub fn find(image: &PageImage, skew_deg: f32) -> PageRulings {
     let Some(ink) = LumaPlane::of(image).and_then(|plane| dark_pixels(&plane)) else {
         return PageRulings::default();
     };
-    let skew = if skew_deg.is_finite() {
-        skew_deg.clamp(-MAX_SKEW_DEG, MAX_SKEW_DEG).to_radians()
-    } else {
-        0.0
-    };
-    let dpi = if image.dpi.is_finite() {
-        image.dpi.clamp(DPI_RANGE.0, DPI_RANGE.1)
-    } else {
-        USUAL_DPI
-    };
+    let skew = believed_skew(skew_deg);
+    let dpi = believed_dpi(image.dpi);
     let block = if dpi >= LONG_BLOCK_DPI {
         BLOCK_PX.0
     } else {
@@ -85,13 +78,31 @@ pub fn find(image: &PageImage, skew_deg: f32) -> PageRulings {
     }
 }
 
+/// A page's skew in radians; 0 if it is not known.
+fn believed_skew(skew_deg: f32) -> f32 {
+    if skew_deg.is_finite() {
+        skew_deg.clamp(-MAX_SKEW_DEG, MAX_SKEW_DEG).to_radians()
+    } else {
+        0.0
+    }
+}
+
+/// A page's resolution in dots per inch, of which image files may say anything.
+fn believed_dpi(dpi: f32) -> f32 {
+    if dpi.is_finite() {
+        dpi.clamp(DPI_RANGE.0, DPI_RANGE.1)
+    } else {
+        USUAL_DPI
+    }
+}
+
 /// The dark pixels of a page; `None` if it has no light paper.
 fn dark_pixels(plane: &LumaPlane) -> Option<BinaryImage> {
-    let sample = plane.values.iter().step_by(PAPER_SAMPLE_STEP);
+    let sample = plane.values.iter().step_by(BACKGROUND_SAMPLE_STEP);
     let histogram = LumaHistogram::<32>::of(sample.copied());
-    let paper = histogram.mode_from(LEAST_PAPER)?;
-    let limit = (u32::from(paper) * DARK_SHARE / 256) as u8;
-    (paper >= DARKEST_PAPER).then(|| BinaryImage::darker(plane, limit))
+    let background = histogram.mode_from(MIN_BACKGROUND)?;
+    let limit = (u32::from(background) * DARK_SHARE / 256) as u8;
+    (background >= DARKEST_BACKGROUND).then(|| BinaryImage::darker(plane, limit))
 }
 
 /// Dark pixels in each block of a row: (rows, blocks).
@@ -118,7 +129,8 @@ fn sums_down(ink: &BinaryImage, block: usize) -> Vec<Vec<u8>> {
     sums
 }
 
-/// The direction in which lines are looked for: across the page, or down it with the axes exchanged.
+/// The direction in which lines are looked for: across the page, or down it with the axes
+/// exchanged.
 struct ScanDirection {
     /// The page's extent along the lines, in pixels.
     length: usize,

@@ -19,7 +19,7 @@
 //! | over 300 drawn paths, and under 100 characters are seen | read | `drawn-text` |
 //! | anything else | use | `sound-text-layer` |
 
-use recto_schemas::{Reason, TextLayer};
+use recto_schemas::{Reason, TextLayer, TextReason};
 
 use super::inspection::{PageInspection, TextInspection};
 
@@ -54,15 +54,20 @@ pub enum TextSource {
 pub fn text_source(inspection: &PageInspection, choice: TextLayer) -> TextSource {
     let text = &inspection.text;
     match choice {
-        TextLayer::Never => read("text-layer-never", "--text-layer never was asked for"),
-        _ if text.characters == 0 => read("no-text-layer", "the page has no text of its own"),
-        TextLayer::Always => TextSource::TextLayer(reason(
-            "text-layer-always",
+        TextLayer::Never => read(
+            TextReason::TextLayerNever,
+            "--text-layer never was asked for",
+        ),
+        _ if text.characters == 0 => {
+            read(TextReason::NoTextLayer, "the page has no text of its own")
+        }
+        TextLayer::Always => TextSource::TextLayer(Reason::new(
+            TextReason::TextLayerAlways,
             "--text-layer always was asked for",
         )),
         TextLayer::Auto => doubt(inspection).unwrap_or_else(|| {
-            TextSource::TextLayer(reason(
-                "sound-text-layer",
+            TextSource::TextLayer(Reason::new(
+                TextReason::SoundTextLayer,
                 "the page's own text is visible and mapped to Unicode",
             ))
         }),
@@ -77,7 +82,7 @@ fn doubt(inspection: &PageInspection) -> Option<TextSource> {
     let whole_page = inspection.image_coverage > WHOLE_PAGE;
     let doubt = if share(text.unmapped) > MOST_UNMAPPED {
         read(
-            "unmapped-characters",
+            TextReason::UnmappedCharacters,
             &format!(
                 "{} of the text's {} characters have no meaning in Unicode",
                 text.unmapped, text.characters
@@ -85,29 +90,29 @@ fn doubt(inspection: &PageInspection) -> Option<TextSource> {
         )
     } else if unseen > 0 && whole_page {
         read(
-            "hidden-text-over-image",
+            TextReason::HiddenTextOverImage,
             "the page is an image with hidden text, as a scanner program writes it",
         )
     } else if share(unseen) > MOST_HIDDEN {
         read(
-            "hidden-text",
+            TextReason::HiddenText,
             "a part of the page's own text is not visible",
         )
     } else if text.in_annotations > 0 {
         read(
-            "text-in-annotations",
+            TextReason::TextInAnnotations,
             "form fields or notes show text that is not in the page's own",
         )
     } else if (whole_page && seen < MORE_THAN_A_STAMP)
         || (inspection.image_coverage > LARGE_IMAGE && seen < BESIDE_A_LARGE_IMAGE)
     {
         read(
-            "image-may-hold-text",
+            TextReason::ImageMayHoldText,
             "images cover much of the page, and there is little text beside them",
         )
     } else if inspection.paths > MANY_PATHS && seen < BESIDE_MANY_PATHS {
         read(
-            "drawn-text",
+            TextReason::DrawnText,
             "much is drawn on the page, which may be outlines of letters",
         )
     } else {
@@ -116,15 +121,8 @@ fn doubt(inspection: &PageInspection) -> Option<TextSource> {
     Some(doubt)
 }
 
-fn read(kind: &str, message: &str) -> TextSource {
-    TextSource::Ocr(reason(kind, message))
-}
-
-fn reason(kind: &str, message: &str) -> Reason {
-    Reason {
-        kind: kind.to_owned(),
-        message: message.to_owned(),
-    }
+fn read(kind: TextReason, message: &str) -> TextSource {
+    TextSource::Ocr(Reason::new(kind, message))
 }
 
 #[cfg(test)]
@@ -151,10 +149,10 @@ mod tests {
         }
     }
 
-    fn verdict(inspection: &PageInspection, choice: TextLayer) -> (bool, String) {
+    fn verdict(inspection: &PageInspection, choice: TextLayer) -> (bool, &'static str) {
         match text_source(inspection, choice) {
-            TextSource::TextLayer(reason) => (true, reason.kind),
-            TextSource::Ocr(reason) => (false, reason.kind),
+            TextSource::TextLayer(reason) => (true, reason.kind.as_str()),
+            TextSource::Ocr(reason) => (false, reason.kind.as_str()),
         }
     }
 
@@ -218,7 +216,7 @@ mod tests {
             (page([3, 0, 0, 0, 0], 0.0, 2400), false, "drawn-text"),
         ];
         for (inspection, uses, kind) in cases {
-            let expected = (uses, kind.to_owned());
+            let expected = (uses, kind);
             assert_eq!(
                 verdict(&inspection, TextLayer::Auto),
                 expected,
@@ -234,9 +232,6 @@ mod tests {
         let bare = page([0; 5], 1.0, 0);
         assert!(verdict(&scan, TextLayer::Always).0);
         assert!(!verdict(&typeset, TextLayer::Never).0);
-        assert_eq!(
-            verdict(&bare, TextLayer::Always),
-            (false, "no-text-layer".to_owned())
-        );
+        assert_eq!(verdict(&bare, TextLayer::Always), (false, "no-text-layer"));
     }
 }

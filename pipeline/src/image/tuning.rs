@@ -1,44 +1,50 @@
 //! The numbers by which pages are judged from their pixels, with units and origins.
 //!
-//! "By eye" means: chosen on scanned and typed pages until both what must be found and what must not were told apart; the
-//! unit tests beside each use hold such pages.
+//! "By hand" means that a number has no other source than trying: the unit tests beside its use
+//! hold cases on both sides of it.
 
 /// Blank pages ([`super::blank_page`]).
 pub(super) mod blank_page {
-    /// Side of a cell of background, in pixels: wider than the strokes of type, narrower than shadows.
+    /// Side of a cell of background, in pixels: wider than the strokes of type, narrower than
+    /// shadows.
     pub(crate) const CELL_PX: usize = 16;
-    /// Least difference from the background, in gray levels of 255, that may be ink on a clean page. By eye: pencil.
+    /// Least difference from the background, in gray levels of 255, that may be ink on a clean
+    /// page. By hand; pencil has 45.
     pub(crate) const MIN_CONTRAST: u8 = 32;
-    /// Most difference that is asked for, in gray levels, however noisy the page. By eye.
+    /// Most difference that is asked for, in gray levels, however noisy the page. By hand.
     pub(crate) const MAX_CONTRAST: u8 = 72;
-    /// Standard deviations of the paper's grain that ink has to differ by: one pixel in 16,000 of Gaussian noise does.
+    /// Standard deviations of the paper's grain that ink has to differ by: one pixel in 16,000 of
+    /// Gaussian noise does.
     pub(crate) const GRAIN_SIGMAS: f32 = 4.0;
-    /// Median difference of neighboring pixels of Gaussian noise, in its standard deviations: 0.6745 times the root of 2.
+    /// Median difference of neighboring pixels of Gaussian noise, in its standard deviations:
+    /// 0.6745 times the root of 2.
     pub(crate) const GRAIN_PER_DIFFERENCE: f32 = 0.954;
-    /// A group this long or high, in pixels, is a mark: 1.4 mm at 150 dpi, less than the smallest letter that can be read.
-    /// The resolution is left out of it because image files often lie about theirs.
+    /// A group this long or high, in pixels, is a mark: 1.4 mm at 150 dpi, less than the smallest
+    /// letter that can be read. The resolution is left out of it because image files often lie
+    /// about theirs.
     pub(crate) const MARK_PX: usize = 8;
-    /// The share of the page's sides within which dark scanner edges lie. By eye.
+    /// The share of the page's sides within which dark scanner edges lie. By hand.
     pub(crate) const EDGE_SHARE: f32 = 0.04;
-    /// Groups that come this near to the page's edge, in pixels, hang on it. By eye.
+    /// Groups that come this near to the page's edge, in pixels, hang on it. By hand.
     pub(crate) const EDGE_TOUCH_PX: usize = 3;
     /// More runs of ink than a blank page has; bounds memory to some 25 MB on pages of pure noise.
     pub(crate) const MAX_RUNS: usize = 250_000;
-    /// Neighboring cells of background that differ by more gray levels than this are no even light: something is printed
-    /// there. A book's gutter has 60 over 60 pixels.
+    /// Neighboring cells of background that differ by more gray levels than this are no even light:
+    /// something is printed there. A book's gutter has 60 over 60 pixels.
     pub(crate) const LARGEST_STEP: u8 = 80;
 }
 
 /// Ruled lines ([`super::rulings`]).
 pub(super) mod rulings {
-    /// Dark is what has less than this share of the background's luma, in 256ths. By eye: faded rules of old forms.
+    /// Dark is what has less than this share of the background's luma, in 256ths. By hand.
     pub(crate) const DARK_SHARE: u32 = 200;
     /// The luma from which paper is looked for, 0 to 255: black is none.
-    pub(crate) const LEAST_PAPER: u8 = 64;
+    pub(crate) const MIN_BACKGROUND: u8 = 64;
     /// Background below this luma is no paper: the page is a photograph or printed white on black.
-    pub(crate) const DARKEST_PAPER: u8 = 90;
-    /// One pixel of so many shows the luma of the paper; a prime, so that no pattern of the page falls in with it.
-    pub(crate) const PAPER_SAMPLE_STEP: usize = 61;
+    pub(crate) const DARKEST_BACKGROUND: u8 = 90;
+    /// One pixel of so many shows the luma of the paper; a prime, so that no pattern of the page
+    /// falls in with it.
+    pub(crate) const BACKGROUND_SAMPLE_STEP: usize = 61;
     /// Shortest side of a page that is looked at, in pixels: four blocks.
     pub(crate) const MIN_SIDE_PX: usize = 64;
     /// Steepest skew that is taken out, in degrees: more than that is no page laid on a scanner.
@@ -49,7 +55,8 @@ pub(super) mod rulings {
     pub(crate) const USUAL_DPI: f32 = 200.0;
     /// The resolution from which blocks are long, in dots per inch.
     pub(crate) const LONG_BLOCK_DPI: f32 = 140.0;
-    /// Pixels of a block along a line, at high and at low resolution: longer than the stroke of a letter is wide.
+    /// Pixels of a block along a line, at high and at low resolution: longer than the stroke of a
+    /// letter is wide.
     pub(crate) const BLOCK_PX: (usize, usize) = (16, 8);
     /// Sixteenths of a block that must be dark: scanned lines have gaps.
     pub(crate) const FULL_SIXTEENTHS: usize = 13;
@@ -59,17 +66,18 @@ pub(super) mod rulings {
     pub(crate) const MAX_ROW_GAP: f32 = 3.0;
     /// The gap that may be between two runs along a line, in blocks.
     pub(crate) const MAX_GAP_BLOCKS: f32 = 2.5;
-    /// Shortest horizontal line, in inches. By eye: a short word underlined.
+    /// Shortest horizontal line, in inches. By hand.
     pub(crate) const MIN_ACROSS_IN: f32 = 0.4;
     /// Shortest vertical line, in inches: two rows of a table, and more than most letters.
     pub(crate) const MIN_DOWN_IN: f32 = 0.3;
-    /// Thickest line, in inches. By eye: bars thicker than 1.3 mm are ornaments or pictures.
+    /// Thickest line, in inches. By hand.
     pub(crate) const MAX_THICKNESS_IN: f32 = 0.05;
     /// The same in pixels for pages of low resolution.
     pub(crate) const MIN_MAX_THICKNESS_PX: f32 = 3.0;
     /// A line whose rows spread over more than this many times its mean thickness...
     pub(crate) const MAX_SPREAD: f32 = 3.0;
-    /// ...and this many pixels is as thick as they spread: type between two rules, not a line that steps.
+    /// ...and this many pixels is as thick as they spread: type between two rules, not a line that
+    /// steps.
     pub(crate) const MAX_SPREAD_PX: f32 = 6.0;
     /// Most lines of each direction; a page with more is a picture.
     pub(crate) const MAX_LINES: usize = 2_000;
@@ -77,8 +85,8 @@ pub(super) mod rulings {
     pub(crate) const MAX_RUNS: usize = 40 * MAX_LINES;
 }
 
-/// Weight and size of type, and bullets ([`super::typography`]). Shares are of the height of a line's box if nothing
-/// else is said.
+/// Weight and size of type, and bullets ([`super::typography`]). Shares are of the height of a
+/// line's box if nothing else is said.
 pub(super) mod typography {
     use std::ops::Range;
 
@@ -92,20 +100,21 @@ pub(super) mod typography {
     /// Least difference between paper and ink, in gray levels of 255.
     pub(crate) const MIN_CONTRAST: u8 = 40;
     /// Paper is the luma that a fifth of a line's pixels are brighter than, in percent of them...
-    pub(crate) const PAPER_PERCENTILE: usize = 80;
+    pub(crate) const BACKGROUND_PERCENTILE: usize = 80;
     /// ...and ink the luma that a fiftieth are darker than.
     pub(crate) const INK_PERCENTILE: usize = 2;
 
-    /// Strokes this many times as wide as the page's are bold. By eye: bold type has 1.4 to 1.8...
+    /// Strokes this many times as wide as the page's are bold. By hand...
     pub(crate) const BOLD: f32 = 1.35;
     /// ...if they are as much wider than the type is larger.
     pub(crate) const BOLD_FOR_SIZE: f32 = 1.15;
-    /// Type that differs by less than this share of its height is of one size: a pixel more or less.
+    /// Type that differs by less than this share of its height is of one size: a pixel more or
+    /// less.
     pub(crate) const SAME_SIZE: f32 = 0.13;
     /// Height of small letters over that of capitals, about the same in most type.
     pub(crate) const SMALL_TO_CAPITALS: f32 = 0.71;
-    /// The size measured over that of the line's box; beyond it, ink that is not the line's has misled, as the box is not
-    /// that far off.
+    /// The size measured over that of the line's box; beyond it, ink that is not the line's has
+    /// misled, as the box is not that far off.
     pub(crate) const BELIEVED_SIZES: Range<f32> = 0.66..1.5;
     /// Fewest lines that say what is usual on a page.
     pub(crate) const MIN_LINES: usize = 5;
@@ -113,9 +122,11 @@ pub(super) mod typography {
     pub(crate) const MIN_LETTERS: usize = 3;
     /// Fewest letters that show how large it is.
     pub(crate) const MIN_LETTERS_FOR_SIZE: usize = 10;
-    /// Small letters among letters and digits, in tenths, from which they show the height of the type.
+    /// Small letters among letters and digits, in tenths, from which they show the height of the
+    /// type.
     pub(crate) const MOSTLY_SMALL_TENTHS: usize = 7;
-    /// The rows with the most ink, as one part of so many of all rows: letters' bodies are full there.
+    /// The rows with the most ink, as one part of so many of all rows: letters' bodies are full
+    /// there.
     pub(crate) const FULLEST_PART: usize = 6;
     /// A row belongs to the body of small letters from this part of the ink of the fullest rows...
     pub(crate) const SMALL_BODY_PART: usize = 2;
@@ -172,8 +183,8 @@ pub(super) mod preview {
     pub(crate) const MAX_HEIGHT_PX: u32 = 4_000;
     /// The size that a preview should have, in bytes.
     pub(crate) const TARGET_BYTES: usize = 100_000;
-    /// JPEG qualities from the best to the floor, at which type is still readable, each with its size as a share of the
-    /// best one's (measured on 35 scanned pages).
+    /// JPEG qualities from the best to the floor, at which type is still readable, each with its
+    /// size as a share of the best one's (measured on 35 scanned pages).
     pub(crate) const QUALITIES: [(u8, f64); 4] = [(60, 1.0), (45, 0.88), (32, 0.77), (22, 0.69)];
     /// Rows of the strips by which a preview's size is estimated: two rows of JPEG's blocks...
     pub(crate) const STRIP_ROWS: usize = 16;

@@ -23,7 +23,8 @@ use std::{
 };
 
 use recto_schemas::{
-    DocumentState, Options, PageCounts, PageRecord, PageSummary, RawOutput, ReadWarning, Reason,
+    DocumentState, FailureDetail, FailureKind, Options, PageCounts, PageRecord, PageSummary,
+    RawOutput, ReadWarning,
 };
 
 use self::{
@@ -105,7 +106,7 @@ pub struct ReadOutcome {
     /// How it ended.
     pub state: DocumentState,
     /// The reason for which it was cut short, if it was.
-    pub failure: Option<Reason>,
+    pub failure: Option<FailureDetail>,
     /// Its format, such as `pdf`.
     pub format: String,
     /// Pages by outcome.
@@ -137,13 +138,13 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// A word for programs, from a closed set.
-    pub fn kind(&self) -> &'static str {
+    /// The machine-readable code.
+    pub fn kind(&self) -> FailureKind {
         match self {
             Self::Document(error) => error.kind(),
-            Self::NoSuchPage { .. } => "no-such-page",
-            Self::Sink(_) => "result-not-written",
-            Self::Cancelled => "cancelled",
+            Self::NoSuchPage { .. } => FailureKind::NoSuchPage,
+            Self::Sink(_) => FailureKind::ResultNotWritten,
+            Self::Cancelled => FailureKind::Cancelled,
         }
     }
 }
@@ -227,9 +228,9 @@ impl PageSelection {
         })
     }
 
-    fn failure(&self, document: &OpenDocument<'_>, options: &Options) -> Option<Reason> {
-        (self.skipped > 0).then(|| Reason {
-            kind: "page-limit".to_owned(),
+    fn failure(&self, document: &OpenDocument<'_>, options: &Options) -> Option<FailureDetail> {
+        (self.skipped > 0).then(|| FailureDetail {
+            kind: FailureKind::PageLimit,
             message: format!(
                 "the document has {} pages, {} after the first {} were not read; raise --max-pages",
                 document.info().pages,

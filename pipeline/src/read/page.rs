@@ -3,7 +3,8 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use recto_schemas::{
-    DecodingReport, PageOutcome, PageSummary, PageTiming, RawOutput, ReadWarning, Reason,
+    DecodingReport, FailureDetail, FailureKind, PageOutcome, PageSummary, PageTiming, RawOutput,
+    ReadWarning, Reason, TextReason, WarningKind,
 };
 
 use crate::{
@@ -133,18 +134,16 @@ impl PageState {
                 self.content.content = result.content;
                 self.text_origin = Some(TextOrigin::Ocr);
             }
-            (true, StopReason::Repetition) => self.fail(Reason {
-                kind: "repetition".to_owned(),
-                message:
-                    "the text repeated itself from its start, and no other way of reading helped"
-                        .to_owned(),
-            }),
+            (true, StopReason::Repetition) => self.fail(FailureDetail::new(
+                FailureKind::Repetition,
+                "the text repeated itself from its start, and no other way of reading helped",
+            )),
             (true, _) => {
                 self.summary.outcome = PageOutcome::Empty;
-                self.summary.reason = Some(Reason {
-                    kind: "empty-answer".to_owned(),
-                    message: "something stands on the page, but the model wrote nothing".to_owned(),
-                });
+                self.summary.reason = Some(Reason::new(
+                    TextReason::EmptyAnswer,
+                    "something stands on the page, but the model wrote nothing",
+                ));
             }
         }
         self.summary.decoding = result.decoding;
@@ -155,19 +154,18 @@ impl PageState {
         self.ocr_reason = None;
         self.summary.outcome = PageOutcome::Ok;
         self.summary.engine = Some(engine);
-        self.summary.reason = Some(Reason {
-            kind: "read-with-previous".to_owned(),
-            message: "its text stands with the page before it, which was read together with it"
-                .to_owned(),
-        });
+        self.summary.reason = Some(Reason::new(
+            TextReason::ReadWithPrevious,
+            "its text stands with the page before it, which was read together with it",
+        ));
     }
 
     /// The page has failed.
-    pub(super) fn fail(&mut self, failure: Reason) {
+    pub(super) fn fail(&mut self, failure: FailureDetail) {
         self.ocr_reason = None;
         self.summary.outcome = PageOutcome::Failed;
-        self.content.failure = Some(failure.kind.clone());
-        self.summary.reason = Some(failure);
+        self.content.failure = Some(failure.kind);
+        self.summary.reason = Some(failure.into());
     }
 
     /// Takes from the bitmap what it says beside the text, and drops it. Does nothing without a bitmap.
@@ -221,8 +219,8 @@ fn has_no_text(result: &OcrResult) -> bool {
 
 /// Warnings for whoever reads the text of a page.
 fn warnings(decoding: Option<&DecodingReport>, stop: StopReason) -> Vec<ReadWarning> {
-    let warning = |kind: &str, message: &str| ReadWarning {
-        kind: kind.to_owned(),
+    let warning = |kind: WarningKind, message: &str| ReadWarning {
+        kind,
         message: message.to_owned(),
         first_page: None,
         pages: 0,
@@ -231,13 +229,13 @@ fn warnings(decoding: Option<&DecodingReport>, stop: StopReason) -> Vec<ReadWarn
     let verified = decoding.and_then(|decoding| decoding.verified);
     if verified.is_some_and(|verified| verified.disagrees) {
         warnings.push(warning(
-            "engines-disagree",
+            WarningKind::EnginesDisagree,
             "PP-OCR read mostly other words on these pages; compare them with the document",
         ));
     }
     if stop != StopReason::Complete {
         warnings.push(warning(
-            "text-cut-short",
+            WarningKind::TextCutShort,
             "the text of these pages ends before its end; `decoding.stop` of the page says why",
         ));
     }
@@ -309,7 +307,7 @@ mod tests {
         let page = read(markup(" \n", StopReason::Complete, None));
         assert_eq!(page.summary.outcome, PageOutcome::Empty);
         let reason = page.summary.reason.expect("said");
-        assert_eq!(reason.kind, "empty-answer");
+        assert_eq!(reason.kind.as_str(), "empty-answer");
         assert_eq!(page.content.failure, None);
     }
 
@@ -317,7 +315,7 @@ mod tests {
     fn a_page_that_repeated_itself_from_its_start_has_failed() {
         let page = read(markup("", StopReason::Repetition, None));
         assert_eq!(page.summary.outcome, PageOutcome::Failed);
-        assert_eq!(page.content.failure.as_deref(), Some("repetition"));
+        assert_eq!(page.content.failure, Some(FailureKind::Repetition));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use recto_schemas::{Options, Reason, TextLayer};
+use recto_schemas::{FailureDetail, FailureKind, Options, TextLayer};
 
 use super::page::PageState;
 use crate::{
@@ -146,39 +146,33 @@ impl PageProcessor<'_> {
         }
     }
 
-    fn raster_failure(&self, error: &RasterError) -> Reason {
+    fn raster_failure(&self, error: &RasterError) -> FailureDetail {
         if self.is_out_of_time() {
             return self.document_timeout();
         }
-        Reason {
-            kind: error.kind().to_owned(),
-            message: error.to_string(),
-        }
+        FailureDetail::new(error.kind(), error.to_string())
     }
 
-    fn engine_failure(&self, error: &EngineError) -> Reason {
+    fn engine_failure(&self, error: &EngineError) -> FailureDetail {
         if self.is_out_of_time() {
             return self.document_timeout();
         }
         let kind = match error {
-            EngineError::Cancelled => "cancelled",
-            EngineError::Stopped => "engine-stopped",
-            EngineError::Timeout => "document-timeout",
-            EngineError::Model(_) => "engine-failed",
+            EngineError::Cancelled => FailureKind::Cancelled,
+            EngineError::Stopped => FailureKind::EngineStopped,
+            EngineError::Timeout => FailureKind::DocumentTimeout,
+            EngineError::Model(_) => FailureKind::EngineFailed,
         };
-        Reason {
-            kind: kind.to_owned(),
-            message: error.to_string(),
-        }
+        FailureDetail::new(kind, error.to_string())
     }
 
     fn is_out_of_time(&self) -> bool {
         Instant::now() >= self.deadline
     }
 
-    fn document_timeout(&self) -> Reason {
-        Reason {
-            kind: "document-timeout".to_owned(),
+    fn document_timeout(&self) -> FailureDetail {
+        FailureDetail {
+            kind: FailureKind::DocumentTimeout,
             message: format!(
                 "not read within the document's {} s; raise --document-timeout",
                 self.options.limits.document_timeout_s

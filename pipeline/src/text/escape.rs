@@ -1,4 +1,4 @@
-//! Characters that Markdown or HTML would take for markup are escaped.
+//! Escapes of characters that Markdown or HTML would take for markup.
 
 /// The place of a text in the Markdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -246,7 +246,7 @@ mod tests {
         }
     }
 
-    /// All short texts over the characters that matter: whatever stands together, it reads as itself.
+    /// All short texts over the characters that matter: in any order they read as themselves.
     #[test]
     fn any_mixture_of_signs_reads_as_itself() {
         let signs = [

@@ -1,23 +1,25 @@
-//! Blocks to Markdown: CommonMark with GitHub's tables.
+//! Markdown writer: blocks to CommonMark with GitHub's tables.
 
 use recto_schemas::HeadersFooters;
 
 use super::{
-    Block, BlockKind, Cell, Table,
     escape::{EscapeContext, escape},
-    rich,
+    inline_text,
+};
+use crate::layout::{
+    block::{Block, BlockKind, Cell, Table},
     tables::is_amount,
 };
 
 /// The Markdown of a page's blocks.
-pub(crate) fn page(blocks: &[Block], furniture: HeadersFooters) -> String {
+pub(crate) fn page(blocks: &[Block], headers_footers: HeadersFooters) -> String {
     let mut writer = MarkdownWriter::default();
     for block in blocks {
         let dropped = matches!(
             block.kind,
             BlockKind::Header | BlockKind::Footer | BlockKind::PageNumber
         );
-        if !(dropped && furniture == HeadersFooters::Drop) {
+        if !(dropped && headers_footers == HeadersFooters::Drop) {
             writer.block(block);
         }
     }
@@ -53,7 +55,7 @@ impl MarkdownWriter {
         let text = match &block.kind {
             BlockKind::Heading(level) => heading(*level, block),
             BlockKind::Table(table) => table_text(table),
-            BlockKind::Formula => rich::formula(&block.text),
+            BlockKind::Formula => inline_text::formula(&block.text),
             BlockKind::ListItem { mark, .. } => {
                 let text = lines(block, EscapeContext::Heading).join(" ");
                 format!("{} {text}", escape(mark, EscapeContext::Block))
@@ -110,7 +112,7 @@ impl MarkdownWriter {
 
 /// The lines of a block's text.
 fn lines(block: &Block, place: EscapeContext) -> Vec<String> {
-    rich::markdown(&block.text, &block.spans, place)
+    inline_text::markdown(&block.text, &block.spans, place)
 }
 
 /// The sign and number of a mark that Markdown knows: `-`, `3.`, `3)`.
@@ -150,13 +152,13 @@ fn table_text(table: &Table) -> String {
 
 /// Most places of a table that is looked at as a grid. One with more, which only broken text has, is written as
 /// HTML, cell by cell: its longest row times its rows would grow without bound.
-const MOST_PLACES: usize = 20_000;
+const MAX_PLACES: usize = 20_000;
 
 /// The cells of a table that Markdown can say, row by row: each place has a cell, and only empty ones span.
 fn grid(table: &Table) -> Option<Vec<Vec<&Cell>>> {
     let width = |row: &Vec<Cell>| row.iter().map(|cell| cell.columns as usize).sum();
     let columns: usize = table.rows.iter().map(width).max().unwrap_or(0);
-    if columns.saturating_mul(table.rows.len()) > MOST_PLACES {
+    if columns.saturating_mul(table.rows.len()) > MAX_PLACES {
         return None;
     }
     let mut grid: Vec<Vec<Option<&Cell>>> = vec![vec![None; columns]; table.rows.len()];
@@ -183,8 +185,9 @@ fn grid(table: &Table) -> Option<Vec<Vec<&Cell>>> {
 
 fn pipe_table(head: bool, grid: &[Vec<&Cell>]) -> String {
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
-    let text =
-        |cell: &&Cell| rich::markdown(&cell.text, &cell.spans, EscapeContext::Cell).join("<br>");
+    let text = |cell: &&Cell| {
+        inline_text::markdown(&cell.text, &cell.spans, EscapeContext::Cell).join("<br>")
+    };
     let cells = |row: &Vec<&Cell>| line(row.iter().map(text).collect());
     let (named, rows) = grid.split_at(usize::from(head));
     let columns = grid.first().map_or(0, Vec::len);
@@ -204,7 +207,7 @@ fn pipe_table(head: bool, grid: &[Vec<&Cell>]) -> String {
     out
 }
 
-/// Whether more than half of a column's cells are numbers, so that they stand right.
+/// Returns true if more than half of a column's cells are numbers, so that they are aligned right.
 fn is_numeric(rows: &[Vec<&Cell>], column: usize) -> bool {
     let filled = || {
         rows.iter()
@@ -229,7 +232,7 @@ fn html_table(table: &Table) -> String {
             if cell.rows > 1 {
                 out.push_str(&format!(" rowspan=\"{}\"", cell.rows));
             }
-            let text = rich::html(&cell.text, &cell.spans).join("<br>");
+            let text = inline_text::html(&cell.text, &cell.spans).join("<br>");
             out.push_str(&format!(">{text}</{name}>"));
         }
         out.push_str("</tr>\n");

@@ -3,7 +3,7 @@
 use std::fs;
 
 use recto_schemas::{
-    Dtype, EngineName, FinishReason, GotMode, PagesPerPass, RegionColor, TilePolicy,
+    Dtype, EngineName, FinishReason, GotMode, PagesPerPass, RegionColor, RejectionKind, TilePolicy,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -348,7 +348,12 @@ fn pages_of_a_pass_that_misses_words_are_read_singly_and_the_manifest_says_so() 
         let ways: Vec<_> = decoding
             .attempts
             .iter()
-            .map(|tried| (tried.way.as_str(), tried.rejected.as_deref()))
+            .map(|tried| {
+                (
+                    tried.way.as_str(),
+                    tried.rejected.map(RejectionKind::as_str),
+                )
+            })
             .collect();
         assert_eq!(ways, [("pass", Some("too-few-words")), ("single", None)]);
         assert_eq!(run.raw(index).token_ids.len(), decoding.tokens as usize);

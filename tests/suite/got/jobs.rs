@@ -133,7 +133,13 @@ fn a_job_for_another_engine_or_another_format_is_dead_lettered() {
     assert!(accounts.results.is_empty(), "{:?}", accounts.results);
     for (kind, job) in &jobs {
         let letter = &accounts.dead[&job.id];
-        assert_eq!(letter.kind, *kind, "{}: {}", job.id, letter.message);
+        assert_eq!(
+            letter.kind.as_str(),
+            *kind,
+            "{}: {}",
+            job.id,
+            letter.message
+        );
         assert_eq!(letter.attempts, 0, "{}: not tried again", job.id);
     }
     let said = &accounts.dead["floats"].message;

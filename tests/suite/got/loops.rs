@@ -1,6 +1,6 @@
 //! Text that repeats itself is cut, labeled and recovered from; a table of equal rows is none.
 
-use recto_schemas::{EngineName, FinishReason};
+use recto_schemas::{EngineName, FinishReason, RejectionKind};
 
 use crate::support::{got::GotRun, pdf};
 
@@ -41,12 +41,9 @@ fn a_checkpoint_that_repeats_for_ever_gives_way_to_ppocr_within_half_of_the_toke
         }
         let attempts = &page.decoding.as_ref().unwrap().attempts;
         assert_eq!(attempts[0].stop, FinishReason::Repetition, "{attempts:?}");
-        assert_eq!(attempts[0].rejected.as_deref(), Some("repetition"));
+        assert_eq!(attempts[0].rejected, Some(RejectionKind::Repetition));
         let last = attempts.last().unwrap();
-        assert_eq!(
-            (last.way.as_str(), last.rejected.as_deref()),
-            ("ppocr", None)
-        );
+        assert_eq!((last.way.as_str(), last.rejected), ("ppocr", None));
         let tokens: u32 = attempts.iter().map(|attempt| attempt.tokens).sum();
         assert!(tokens > 0 && tokens <= MOST / 2, "{attempts:?}");
     }

@@ -20,7 +20,7 @@ use recto_pipeline::{
         text_layer_policy::{TextSource, text_source},
     },
 };
-use recto_schemas::{DocumentLimits, TextLayer};
+use recto_schemas::{DocumentLimits, FailureKind, TextLayer};
 
 use self::documents::FaxPage;
 
@@ -190,7 +190,7 @@ fn a_password_opens_and_its_lack_says_what_to_do() {
     let limits = DocumentLimits::default();
     let kind = |password| {
         let error = open(&rasterizer, bytes, password, &limits).unwrap_err();
-        (error.kind(), error.to_string())
+        (error.kind().as_str(), error.to_string())
     };
     assert_eq!(
         kind(None),
@@ -224,7 +224,7 @@ fn hidden_text_over_a_scan_is_seen_for_what_it_is() {
         let TextSource::Ocr(reason) = text_source(&seen.inspection, TextLayer::Auto) else {
             panic!("{words} were trusted: {:?}", seen.inspection);
         };
-        assert_eq!(reason.kind, "hidden-text-over-image");
+        assert_eq!(reason.kind.as_str(), "hidden-text-over-image");
         assert_eq!(
             seen.text_layer.unwrap()[0].text,
             words,
@@ -273,7 +273,7 @@ fn a_page_that_never_ends_is_stopped_and_the_next_one_comes() {
         error.to_string(),
         "the page took longer than 1.5 s and was stopped; raise --page-timeout"
     );
-    assert_eq!(error.kind(), "page-timeout");
+    assert_eq!(error.kind().as_str(), "page-timeout");
     assert!(error.is_page_only());
     assert!(start.elapsed() < Duration::from_secs(10));
     let next = rasterize(&document, 2, &REQUEST, &CancelToken::new()).unwrap();
@@ -344,7 +344,7 @@ fn sizes_that_no_bitmap_can_show_have_a_reason() {
         };
         rasterize(&document, 1, &image_only, &CancelToken::new())
             .map(|page| (page.image.width, page.image.height, page.warnings.len()))
-            .map_err(|error| error.kind())
+            .map_err(|error| error.kind().as_str())
     };
     assert_eq!(page("0 0 14400 14400"), Err("page-too-large"));
     assert_eq!(page("0 0 1 100000"), Err("page-too-large"));
@@ -438,8 +438,7 @@ fn what_is_no_document_is_named_by_how_it_begins() {
     let rasterizer = rasterizer(1, 100);
     let tell = |bytes: &[u8]| {
         let error = open(&rasterizer, bytes, None, &DocumentLimits::default()).unwrap_err();
-        assert!(RasterError::KINDS.contains(&error.kind()));
-        (error.kind(), error.to_string())
+        (error.kind().as_str(), error.to_string())
     };
     let cases: [(&[u8], &str, &str); 5] = [
         (
@@ -483,7 +482,7 @@ fn what_is_no_document_is_named_by_how_it_begins() {
         ..DocumentLimits::default()
     };
     let error = open(&rasterizer, &no_pages, None, &limits).unwrap_err();
-    assert_eq!(error.kind(), "document-too-large");
+    assert_eq!(error.kind().as_str(), "document-too-large");
 }
 
 #[test]
@@ -499,7 +498,7 @@ fn a_picture_bomb_is_refused_before_it_is_decoded() {
     bytes.extend(crc32(&bytes[12..]).to_be_bytes());
     bytes.extend(b"\0\0\0\0IDAT\x35\xAF\x06\x1E");
     let error = first_page(&bytes).unwrap_err();
-    assert_eq!(error.kind(), "page-too-large", "{error}");
+    assert_eq!(error.kind().as_str(), "page-too-large", "{error}");
 }
 
 fn crc32(bytes: &[u8]) -> u32 {
@@ -587,7 +586,7 @@ fn a_missing_library_says_where_it_was_looked_for() {
         font_dirs: Vec::new(),
     };
     let error = Rasterizer::new(config).unwrap_err();
-    assert_eq!(error.kind(), "pdfium-missing");
+    assert_eq!(error.kind().as_str(), "pdfium-missing");
     assert!(
         error
             .to_string()
@@ -604,7 +603,7 @@ fn a_missing_library_says_where_it_was_looked_for() {
     })
     .unwrap();
     let error = open(&rasterizer, b"%PDF-1.7", None, &DocumentLimits::default()).unwrap_err();
-    assert_eq!(error.kind(), "pdfium-missing");
+    assert_eq!(error.kind().as_str(), "pdfium-missing");
 }
 
 #[test]
@@ -624,7 +623,7 @@ fn missing_fonts_are_said_and_where_they_were_looked_for() {
     let document = open(&rasterizer, &bytes, None, &DocumentLimits::default()).unwrap();
     let page = rasterize(&document, 1, &REQUEST, &CancelToken::new()).unwrap();
     assert_eq!(page.warnings.len(), 1);
-    assert_eq!(page.warnings[0].kind, "fonts-missing");
+    assert_eq!(page.warnings[0].kind.as_str(), "fonts-missing");
     assert!(
         page.warnings[0]
             .message
@@ -659,12 +658,7 @@ fn hostile_documents_end_with_pages_or_a_reason() {
         if let Some(error) = error {
             let kind = error.kind();
             assert!(
-                RasterError::KINDS.contains(&kind),
-                "{}: {kind}",
-                path.display()
-            );
-            assert!(
-                !matches!(kind, "crashed" | "io"),
+                !matches!(kind, FailureKind::Crashed | FailureKind::Io),
                 "{}: {error}",
                 path.display()
             );

@@ -229,10 +229,13 @@ fn lost_pages_make_a_partial_result_and_all_lost_a_failed_one() {
     let partial = &accounts.results["partial"];
     assert_eq!(partial.state, ResultState::Partial);
     assert_eq!((partial.counts.text_layer, partial.counts.skipped), (3, 2));
-    assert_eq!(partial.error.as_ref().unwrap().kind, "page-limit");
+    assert_eq!(partial.error.as_ref().unwrap().kind.as_str(), "page-limit");
     let failed = &accounts.results["failed"];
     assert_eq!(failed.state, ResultState::Failed);
-    assert_eq!(failed.error.as_ref().unwrap().kind, "document-timeout");
+    assert_eq!(
+        failed.error.as_ref().unwrap().kind.as_str(),
+        "document-timeout"
+    );
 }
 
 #[test]
@@ -266,7 +269,7 @@ fn a_local_folder_stands_for_a_store() {
         .replace("%20", " ");
     let text = std::fs::read_to_string(path).unwrap();
     assert!(text.contains("On paper."));
-    assert_eq!(accounts.dead["outside"].kind, "not-allowed");
+    assert_eq!(accounts.dead["outside"].kind.as_str(), "not-allowed");
     let refused = ["not-allowed", "bad-message"];
     assert!(
         refused.contains(&accounts.dead["escaping"].kind.as_str()),

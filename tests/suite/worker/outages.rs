@@ -114,8 +114,8 @@ fn a_result_that_no_queue_takes_is_tried_again_and_then_dead_lettered() {
     );
     cluster.declare();
     let accounts = cluster.accounts(2);
-    assert_eq!(accounts.dead["lost"].kind, "unroutable");
-    assert_eq!(accounts.dead["lost"].stage, "publish");
+    assert_eq!(accounts.dead["lost"].kind.as_str(), "unroutable");
+    assert_eq!(accounts.dead["lost"].stage.as_str(), "publish");
     assert_eq!(accounts.dead["lost"].attempts, 3);
     assert_eq!(cluster.manifests().len(), 2, "what was read is stored");
 

@@ -92,7 +92,13 @@ fn each_permanent_failure_is_dead_lettered_with_its_reason() {
     assert!(accounts.results.is_empty(), "{:?}", accounts.results);
     for (kind, job) in &jobs {
         let letter = &accounts.dead[&job.id];
-        assert_eq!(letter.kind, *kind, "{}: {}", job.id, letter.message);
+        assert_eq!(
+            letter.kind.as_str(),
+            *kind,
+            "{}: {}",
+            job.id,
+            letter.message
+        );
         assert_eq!(letter.attempts, 0, "{}: not tried again", job.id);
         assert!(!letter.message.is_empty());
         let body: Job = serde_json::from_str(&letter.body).unwrap();
@@ -101,7 +107,7 @@ fn each_permanent_failure_is_dead_lettered_with_its_reason() {
             "the job can be read in its dead letter"
         );
     }
-    assert_eq!(accounts.dead["no-json"].kind, "bad-message");
+    assert_eq!(accounts.dead["no-json"].kind.as_str(), "bad-message");
     assert_eq!(accounts.dead["half"].batch.as_deref(), Some("b"));
     let shown = format!("{:?}{}", accounts.dead, worker.log());
     assert!(!shown.contains("hunter2"), "no password is shown");

@@ -19,6 +19,7 @@ use lapin::{
     protocol::{AMQPErrorKind, AMQPSoftError},
     types::{AMQPValue, FieldTable, ShortString},
 };
+use recto_schemas::FailureKind;
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::error::{protocol_error, said};
@@ -32,9 +33,6 @@ const PERSISTENT: u8 = 2;
 
 /// A short string's longest, in bytes (AMQP 0-9-1, 4.2.5.3).
 const LONGEST_SHORT_STRING: usize = 255;
-
-/// Every `PublishError::kind`.
-pub(crate) const KINDS: [&str; 4] = ["unroutable", "nacked", "confirm-timeout", "broker-lost"];
 
 /// The reason why a message is not known to be safe with the broker.
 #[derive(Debug, thiserror::Error)]
@@ -67,13 +65,13 @@ pub(crate) enum PublishError {
 }
 
 impl PublishError {
-    /// One of `KINDS`.
-    pub(crate) fn kind(&self) -> &'static str {
+    /// The machine-readable code.
+    pub(crate) fn kind(&self) -> FailureKind {
         match self {
-            Self::Unroutable { .. } => KINDS[0],
-            Self::Nacked { .. } => KINDS[1],
-            Self::ConfirmTimeout { .. } => KINDS[2],
-            Self::Lost { .. } => KINDS[3],
+            Self::Unroutable { .. } => FailureKind::Unroutable,
+            Self::Nacked { .. } => FailureKind::Nacked,
+            Self::ConfirmTimeout { .. } => FailureKind::ConfirmTimeout,
+            Self::Lost { .. } => FailureKind::BrokerLost,
         }
     }
 }
@@ -87,15 +85,15 @@ fn exchange_name(exchange: &str) -> String {
 
 /// Is told of every publish that came to an end.
 pub(crate) trait ConfirmObserver: Send + Sync {
-    /// `kind` is `None` for a confirmed message, else one of `KINDS`; `took` is from the call on.
-    fn published(&self, kind: Option<&'static str>, took: Duration);
+    /// Told of a message that was confirmed or failed, `took` after the call.
+    fn published(&self, result: Result<(), &PublishError>, took: Duration);
 }
 
 /// For who does not count.
 pub(crate) struct NoopObserver;
 
 impl ConfirmObserver for NoopObserver {
-    fn published(&self, _kind: Option<&'static str>, _took: Duration) {}
+    fn published(&self, _result: Result<(), &PublishError>, _took: Duration) {}
 }
 
 /// Properties of a message.
@@ -158,8 +156,8 @@ impl Publisher {
         let published = self
             .publish_unobserved(exchange, routing_key, body, properties)
             .await;
-        let kind = published.as_ref().err().map(PublishError::kind);
-        self.observer.published(kind, started.elapsed());
+        let result = published.as_ref().map(|_| ());
+        self.observer.published(result, started.elapsed());
         published
     }
 
@@ -310,7 +308,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_error_has_a_kind_of_the_list() {
+    fn every_error_has_its_kind() {
         let (exchange, routing_key, said) =
             (String::new, || "jobs".to_owned(), || "NO_ROUTE".to_owned());
         let errors = [
@@ -328,7 +326,13 @@ mod tests {
             },
             PublishError::Lost { said: said() },
         ];
-        assert_eq!(errors.each_ref().map(PublishError::kind), KINDS);
+        let kinds = [
+            FailureKind::Unroutable,
+            FailureKind::Nacked,
+            FailureKind::ConfirmTimeout,
+            FailureKind::BrokerLost,
+        ];
+        assert_eq!(errors.each_ref().map(PublishError::kind), kinds);
         assert!(
             errors[0]
                 .to_string()

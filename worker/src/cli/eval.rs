@@ -14,7 +14,7 @@ or a folder where documents have their text beside them: NAME.truth.json ({\"pag
 \"text\": \"…\"}]}), NAME.md or NAME.txt.
 
 A table goes to standard output. DIR gets eval.json (all figures and texts), worst.html (the worst \
-cases beside their images) and readings/ (what `recto convert` writes).
+cases beside their images) and predictions/ (what `recto convert` writes).
 
 Exit status: 0 all documents read, 1 some failed or lost pages (they count as read as nothing, and \
 each is named), 2 wrong usage, 130 stopped.
@@ -56,7 +56,7 @@ pub(crate) struct EvalArgs {
     #[arg(long, env = "RECTO_EVAL_AS_IS")]
     pub(crate) as_is: bool,
 
-    /// Characters that are left out of both texts; `~` always is where a NAME.truth.json is the truth
+    /// Characters that are left out of both texts; `~` always is where a NAME.truth.json is the reference
     #[arg(
         long,
         value_name = "CHARACTERS",

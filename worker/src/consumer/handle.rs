@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::Job;
+use recto_schemas::{FailureKind, FailureStage, Job};
 use tokio::time::sleep;
 use tracing::Instrument;
 
@@ -17,12 +17,9 @@ use crate::{
         publish::PublishError,
     },
     job::{
-        self, JobOutcome,
-        failure::{FailureStage, JobFailure},
-        message, outcome,
-        verdict::{Disposition, verdict},
+        self, JobOutcome, failure::JobFailure, message, outcome, policy::policy,
+        verdict::Disposition,
     },
-    observe::admin::HealthComponent,
     observe::logging,
     observe::metrics::JobStage,
 };
@@ -150,7 +147,11 @@ impl DeliveryHandler<'_> {
                 // Its own words could quote the document.
                 tracing::error!(is_panic = panicked.is_panic(), "the job broke off");
                 let message = "the job broke off; this is a defect of recto, please report it";
-                Err(JobFailure::new(FailureStage::Read, "panic", message))
+                Err(JobFailure::new(
+                    FailureStage::Read,
+                    FailureKind::Panic,
+                    message,
+                ))
             })
     }
 
@@ -160,7 +161,7 @@ impl DeliveryHandler<'_> {
             Some(ended) => Ok(ended),
             None => Err(JobFailure::new(
                 FailureStage::Deliver,
-                "crash-loop",
+                FailureKind::PoisonMessage,
                 format!(
                     "delivered {deliveries} times before, and each time its worker ended or lost the broker; look at the document and at the workers' memory"
                 ),
@@ -204,8 +205,7 @@ impl DeliveryHandler<'_> {
         self.desk.trouble.over();
         let metrics = &self.desk.parts.metrics;
         let took = self.started.elapsed();
-        metrics.job(Disposition::Ack.as_str(), ended.state.as_str());
-        metrics.document(ended.state.into(), took);
+        metrics.job_done(ended.state, took);
         tracing::info!(
             state = ended.state.as_str(),
             pages = ended.manifest.counts.selected,
@@ -220,13 +220,13 @@ impl DeliveryHandler<'_> {
         self.note(failure);
         self.desk.trouble.pause(failure, &self.desk.drain).await;
         let steps = self.desk.topology.delays.len();
-        let verdict = verdict(Err(failure), self.message.attempts, steps);
-        let settled = match verdict {
-            Disposition::HandBack => acker.nack_requeue().await,
+        let disposition = Disposition::of(Err(failure), self.message.attempts, steps);
+        let settled = match disposition {
+            Disposition::Requeue => acker.nack_requeue().await,
             // Only a result is acknowledged.
             Disposition::Ack => return,
             Disposition::Retry { .. } | Disposition::DeadLetter => {
-                let send = || self.pass_on(verdict, failure);
+                let send = || self.pass_on(disposition, failure);
                 match self.send(&acker, send, OnReject::Passing).await {
                     PublishOutcome::Confirmed => acker.ack().await,
                     PublishOutcome::Stopping | PublishOutcome::Refused(_) => {
@@ -239,11 +239,12 @@ impl DeliveryHandler<'_> {
         if settled.is_err() {
             return self.stale();
         }
-        self.desk.parts.metrics.job(verdict.as_str(), failure.kind);
+        let metrics = &self.desk.parts.metrics;
+        metrics.job_failed(disposition.label(), failure.kind);
         tracing::warn!(
-            verdict = verdict.as_str(),
+            disposition = disposition.as_str(),
             stage = failure.stage.as_str(),
-            kind = failure.kind,
+            kind = failure.kind.as_str(),
             error = %failure,
             "job failed"
         );
@@ -252,10 +253,10 @@ impl DeliveryHandler<'_> {
     /// Sends the message on its way: to a delay queue, or as a dead letter.
     async fn pass_on(
         &self,
-        verdict: Disposition,
+        disposition: Disposition,
         failure: &JobFailure,
     ) -> Result<(), PublishError> {
-        if let Disposition::Retry { step } = verdict {
+        if let Disposition::Retry { step } = disposition {
             return self.desk.outlet.retry(step, self.message).await;
         }
         let counts = (self.message.attempts, self.message.delivery_count);
@@ -305,17 +306,14 @@ impl DeliveryHandler<'_> {
 
     /// What a failure says of the worker itself.
     fn note(&self, failure: &JobFailure) {
-        let said = Err(failure.message.clone());
-        match failure.kind {
-            "disk-full" => self.desk.health.set(HealthComponent::Disk, said),
-            "store-unavailable" => self.desk.health.set(HealthComponent::Store, said),
-            "engine-stopped" | "pdfium-missing" => {
-                // Nothing mends it but a new process.
-                self.desk.health.set(HealthComponent::Engine, said);
-                self.desk.broken.store(true, Ordering::Relaxed);
-                self.desk.drain.stop.cancel();
-            }
-            _ => {}
+        let policy = policy(failure.kind);
+        if let Some(component) = policy.unhealthy {
+            let reason = failure.message.clone();
+            self.desk.health.set(component, Err(reason));
+        }
+        if policy.restart {
+            self.desk.broken.store(true, Ordering::Relaxed);
+            self.desk.drain.stop.cancel();
         }
     }
 
@@ -327,7 +325,11 @@ impl DeliveryHandler<'_> {
 }
 
 fn stopping() -> JobFailure {
-    JobFailure::new(FailureStage::Deliver, "drain", "the worker is stopping")
+    JobFailure::new(
+        FailureStage::Deliver,
+        FailureKind::Shutdown,
+        "the worker is stopping",
+    )
 }
 
 /// What a broker's refusal of a message means.

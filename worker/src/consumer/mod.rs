@@ -32,7 +32,7 @@ use crate::{
         topology::QueueTopology,
     },
     cli::BrokerArgs,
-    job::{JobContext, failure::JobFailure, keyed_lock::KeyedLock},
+    job::{JobContext, failure::JobFailure, keyed_lock::KeyedLock, policy::policy},
     observe::admin::{HealthComponent, WorkerHealth},
     observe::logging::rounded,
     observe::metrics::ReconnectPeer,
@@ -78,7 +78,7 @@ impl FailureBackoff {
     /// fastest of its fleet, and run the whole queue through its retries. A second, then twice that, up to a minute.
     async fn pause(&self, failure: &JobFailure, drain: &Shutdown) {
         const LONGEST: Duration = Duration::from_secs(60);
-        if !matches!(failure.kind, "store-unavailable" | "disk-full") {
+        if !policy(failure.kind).backoff {
             return;
         }
         let before = self.0.fetch_add(1, Ordering::Relaxed);

@@ -150,13 +150,13 @@ fn json(message: &impl Serialize) -> Vec<u8> {
 struct ConfirmCounter(Arc<Metrics>);
 
 impl ConfirmObserver for ConfirmCounter {
-    fn published(&self, kind: Option<&'static str>, took: Duration) {
-        let outcome = match kind {
-            None => ConfirmOutcome::Confirmed,
-            Some("unroutable") => ConfirmOutcome::Unroutable,
-            Some("nacked") => ConfirmOutcome::Nacked,
-            Some("confirm-timeout") => ConfirmOutcome::TimedOut,
-            Some(_) => ConfirmOutcome::BrokerLost,
+    fn published(&self, result: Result<(), &PublishError>, took: Duration) {
+        let outcome = match result {
+            Ok(()) => ConfirmOutcome::Confirmed,
+            Err(PublishError::Unroutable { .. }) => ConfirmOutcome::Unroutable,
+            Err(PublishError::Nacked { .. }) => ConfirmOutcome::Nacked,
+            Err(PublishError::ConfirmTimeout { .. }) => ConfirmOutcome::TimedOut,
+            Err(PublishError::Lost { .. }) => ConfirmOutcome::BrokerLost,
         };
         self.0.confirm(outcome, took);
     }

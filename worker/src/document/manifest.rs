@@ -10,8 +10,8 @@ use recto_pipeline::{
     read::{ReadError, ReadOutcome},
 };
 use recto_schemas::{
-    DocumentState, DocumentTiming, Manifest, ModelInfo, Options, PIPELINE_REVISION, PageCounts,
-    Reason, SourceInfo,
+    DocumentState, DocumentTiming, FailureDetail, Manifest, ModelInfo, Options, PIPELINE_REVISION,
+    PageCounts, SourceInfo,
 };
 use sha2::{Digest, Sha256};
 
@@ -33,8 +33,8 @@ pub(crate) fn manifest(
             ..blank
         },
         Err(error) => Manifest {
-            failure: Some(Reason {
-                kind: error.kind().to_owned(),
+            failure: Some(FailureDetail {
+                kind: error.kind(),
                 message: error.to_string(),
             }),
             ..blank

@@ -1,140 +1,65 @@
-//! [`JobFailure`]: why a job has no result, and the one list of words for it.
+//! [`JobFailure`]: why a job has no result.
 
-use std::fmt;
+use std::{fmt, io};
 
-use recto_pipeline::read::ReadError;
+use recto_schemas::{FailureKind, FailureStage};
 
-use crate::{broker::publish::PublishError, store::StoreError};
-
-/// The stage of a job's life at which it failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FailureStage {
-    /// Handing the message over, again and again.
-    Deliver,
-    /// Understanding the message.
-    Parse,
-    /// Getting the document from its store.
-    Fetch,
-    /// Opening and reading it.
-    Read,
-    /// Putting the results into the store.
-    Store,
-    /// Sending the result message.
-    Publish,
-}
-
-/// The outlook of another try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Retryability {
-    /// Fail the same way.
-    Permanent,
-    /// Perhaps succeed.
-    Transient,
-    /// Nothing was wrong: the worker was asked to stop.
-    Interrupted,
-}
-
-/// Every word for a failure, and what another try would do.
-pub(crate) const KINDS: [(&str, Retryability); 35] = [
-    ("bad-message", Retryability::Permanent),
-    ("unknown-version", Retryability::Permanent),
-    ("not-allowed", Retryability::Permanent),
-    ("engine-unavailable", Retryability::Permanent),
-    ("crash-loop", Retryability::Permanent),
-    ("no-such-object", Retryability::Permanent),
-    ("no-such-bucket", Retryability::Permanent),
-    ("bad-request", Retryability::Permanent),
-    ("source-changed", Retryability::Permanent),
-    ("not-a-document", Retryability::Permanent),
-    ("damaged", Retryability::Permanent),
-    ("no-pages", Retryability::Permanent),
-    ("encrypted", Retryability::Permanent),
-    ("wrong-password", Retryability::Permanent),
-    ("unsupported", Retryability::Permanent),
-    ("document-too-large", Retryability::Permanent),
-    ("page-too-large", Retryability::Permanent),
-    ("no-such-page", Retryability::Permanent),
-    ("page-timeout", Retryability::Permanent),
-    ("page-damaged", Retryability::Permanent),
-    ("access-denied", Retryability::Transient),
-    ("store-unavailable", Retryability::Transient),
-    ("not-configured", Retryability::Transient),
-    ("disk-full", Retryability::Transient),
-    ("out-of-memory", Retryability::Transient),
-    ("crashed", Retryability::Transient),
-    ("engine-stopped", Retryability::Transient),
-    ("pdfium-missing", Retryability::Transient),
-    ("io", Retryability::Transient),
-    ("panic", Retryability::Transient),
-    ("unroutable", Retryability::Transient),
-    ("nacked", Retryability::Transient),
-    ("confirm-timeout", Retryability::Transient),
-    ("broker-lost", Retryability::Transient),
-    ("drain", Retryability::Interrupted),
-];
+use crate::{
+    broker::publish::PublishError, document::ConvertError, os::scratch::is_disk_full,
+    store::StoreError,
+};
 
 /// The reason why a job has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct JobFailure {
     /// The stage at which it failed.
     pub(crate) stage: FailureStage,
-    /// A word of [`KINDS`].
-    pub(crate) kind: &'static str,
-    /// A sentence for people: the error and what to do about it; never a secret.
+    /// The machine-readable code.
+    pub(crate) kind: FailureKind,
+    /// What happened and what to do about it; never a secret.
     pub(crate) message: String,
 }
 
-impl FailureStage {
-    /// The word it is written as.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Deliver => "deliver",
-            Self::Parse => "parse",
-            Self::Fetch => "fetch",
-            Self::Read => "read",
-            Self::Store => "store",
-            Self::Publish => "publish",
-        }
-    }
-}
-
 impl JobFailure {
-    /// A failure of that kind; a word that is not in [`KINDS`] becomes `io`.
-    pub(crate) fn new(stage: FailureStage, kind: &str, message: impl Into<String>) -> Self {
-        let known = KINDS.iter().find(|(known, _)| *known == kind);
+    /// A failure of that kind.
+    pub(crate) fn new(stage: FailureStage, kind: FailureKind, message: impl Into<String>) -> Self {
         Self {
             stage,
-            kind: known.map_or("io", |(known, _)| known),
+            kind,
             message: message.into(),
         }
-    }
-
-    /// The outlook of another try.
-    pub(crate) fn nature(&self) -> Retryability {
-        KINDS
-            .iter()
-            .find(|(known, _)| *known == self.kind)
-            .map_or(Retryability::Transient, |(_, nature)| *nature)
     }
 
     /// A store failed, while fetching or while storing.
     pub(crate) fn store(stage: FailureStage, error: &StoreError) -> Self {
         let kind = match error.kind() {
-            "too-large" => "document-too-large",
-            "bad-uri" => "bad-message",
+            // The URI is the message's.
+            FailureKind::BadUri => FailureKind::BadMessage,
             kind => kind,
         };
         Self::new(stage, kind, error.to_string())
     }
 
-    /// The document could not be opened, or its results not be written.
-    pub(crate) fn read(error: &ReadError) -> Self {
-        let kind = match error {
-            ReadError::Sink(error) if crate::os::scratch::is_disk_full(error) => "disk-full",
-            ReadError::Cancelled => "drain",
-            error => error.kind(),
-        };
-        Self::new(FailureStage::Read, kind, error.to_string())
+    /// The document could not be fetched, read or stored.
+    pub(crate) fn convert(error: &ConvertError) -> Self {
+        match error {
+            ConvertError::Fetch(error) => Self::store(FailureStage::Fetch, error),
+            ConvertError::Publish { error, .. } => Self::store(FailureStage::Store, error),
+            ConvertError::Scratch(error) | ConvertError::Write { error, .. } => {
+                Self::work(FailureStage::Read, error)
+            }
+            ConvertError::Cancelled => {
+                Self::new(FailureStage::Read, FailureKind::Shutdown, error.to_string())
+            }
+            ConvertError::Unreadable(_)
+            | ConvertError::NoSuchFile
+            | ConvertError::TooLarge { .. }
+            | ConvertError::Read(_)
+            | ConvertError::LostPage(_)
+            | ConvertError::Panicked => {
+                Self::new(FailureStage::Read, error.kind(), error.to_string())
+            }
+        }
     }
 
     /// A result was not confirmed.
@@ -143,13 +68,16 @@ impl JobFailure {
     }
 
     /// The scratch directory failed.
-    pub(crate) fn work(stage: FailureStage, error: &std::io::Error) -> Self {
-        let kind = if crate::os::scratch::is_disk_full(error) {
-            "disk-full"
-        } else {
-            "io"
+    pub(crate) fn work(stage: FailureStage, error: &io::Error) -> Self {
+        let kind = match is_disk_full(error) {
+            true => FailureKind::DiskFull,
+            false => FailureKind::Io,
         };
-        Self::new(stage, kind, format!("the work folder failed: {error}"))
+        Self::new(
+            stage,
+            kind,
+            format!("the scratch directory failed: {error}"),
+        )
     }
 }
 
@@ -161,24 +89,19 @@ impl fmt::Display for JobFailure {
 
 #[cfg(test)]
 mod tests {
-    use recto_pipeline::image::rasterizer::RasterError;
+    use recto_pipeline::read::ReadError;
 
     use super::*;
-    use crate::{broker::publish, store};
 
-    /// A kind that is missing here would silently become `io` and be tried again.
+    /// It was not in the list of kinds, and so became `io` without a word.
     #[test]
-    fn every_word_of_the_parts_is_a_kind_of_failure() {
-        let known = |kind: &str| KINDS.iter().any(|(known, _)| *known == kind);
-        let raster = RasterError::KINDS
-            .iter()
-            .filter(|kind| **kind != "cancelled");
-        let translated = ["too-large", "bad-uri"];
-        let store = store::KINDS
-            .iter()
-            .filter(|kind| !translated.contains(kind));
-        for kind in raster.chain(store).chain(&publish::KINDS) {
-            assert!(known(kind), "{kind}");
-        }
+    fn a_result_that_could_not_be_written_says_so() {
+        let kind = |error| JobFailure::convert(&error).kind;
+        let read = |error| kind(ConvertError::Read(ReadError::Sink(error)));
+        let other = io::Error::other("gone");
+        assert_eq!(read(other), FailureKind::ResultNotWritten);
+        let full = io::ErrorKind::StorageFull.into();
+        assert_eq!(read(full), FailureKind::DiskFull);
+        assert_eq!(kind(ConvertError::Cancelled), FailureKind::Shutdown);
     }
 }

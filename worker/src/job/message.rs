@@ -1,9 +1,9 @@
 //! A message's body: into a [`Job`], and into what a dead letter may show of it.
 
-use recto_schemas::{Job, check_version};
+use recto_schemas::{FailureKind, FailureStage, Job, check_version};
 use serde_json::Value;
 
-use super::failure::{FailureStage, JobFailure};
+use super::failure::JobFailure;
 use crate::store::StoreUri;
 
 /// The longest body that is looked at, in bytes. Jobs are a few hundred.
@@ -15,7 +15,8 @@ const MAX_WORD: usize = 200;
 
 /// The job that a message holds.
 pub(crate) fn parse(body: &[u8]) -> Result<Job, JobFailure> {
-    let bad = |message: String| JobFailure::new(FailureStage::Parse, "bad-message", message);
+    let bad =
+        |message: String| JobFailure::new(FailureStage::Parse, FailureKind::BadMessage, message);
     if body.len() > MAX_BODY_BYTES {
         let bytes = body.len();
         return Err(bad(format!(
@@ -27,7 +28,11 @@ pub(crate) fn parse(body: &[u8]) -> Result<Job, JobFailure> {
     // Before anything else: another version may have other members.
     if let Some(version) = value.get("schema").and_then(Value::as_str) {
         check_version(version, Job::SCHEMA).map_err(|error| {
-            JobFailure::new(FailureStage::Parse, "unknown-version", error.to_string())
+            JobFailure::new(
+                FailureStage::Parse,
+                FailureKind::UnknownVersion,
+                error.to_string(),
+            )
         })?;
     }
     let job: Job = serde_json::from_value(value)
@@ -110,7 +115,7 @@ mod tests {
 
     const JOB: &str = r#"{"schema":"recto.job/v1","id":"j1","batch":"b","source":{"uri":"s3://a/b.pdf"},"output":"s3://a/out"}"#;
 
-    fn kind(body: &str) -> &'static str {
+    fn kind(body: &str) -> FailureKind {
         parse(body.as_bytes()).unwrap_err().kind
     }
 
@@ -122,13 +127,19 @@ mod tests {
 
     #[test]
     fn what_is_no_job_of_this_version_is_told_apart() {
-        assert_eq!(kind("not json"), "bad-message");
-        assert_eq!(kind("[]"), "bad-message");
-        assert_eq!(kind(&JOB.replace("\"j1\"", "\"\"")), "bad-message");
-        assert_eq!(kind(&JOB.replace("\"j1\"", "7")), "bad-message");
-        assert_eq!(kind(&JOB.replace("job/v1", "job/v2")), "unknown-version");
+        assert_eq!(kind("not json"), FailureKind::BadMessage);
+        assert_eq!(kind("[]"), FailureKind::BadMessage);
+        assert_eq!(
+            kind(&JOB.replace("\"j1\"", "\"\"")),
+            FailureKind::BadMessage
+        );
+        assert_eq!(kind(&JOB.replace("\"j1\"", "7")), FailureKind::BadMessage);
+        assert_eq!(
+            kind(&JOB.replace("job/v1", "job/v2")),
+            FailureKind::UnknownVersion
+        );
         let unknown_shape = r#"{"schema":"recto.job/v2","document":1}"#;
-        assert_eq!(kind(unknown_shape), "unknown-version");
+        assert_eq!(kind(unknown_shape), FailureKind::UnknownVersion);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The messages a job ends with: its result, or its dead letter.
 
-use recto_schemas::{DeadLetter, Job, JobResult, PageOutcome, Reason};
+use recto_schemas::{DeadLetter, FailureDetail, Job, JobResult, PageOutcome};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{JobOutcome, failure::JobFailure, message};
@@ -38,11 +38,11 @@ pub(crate) fn result(
     }
 }
 
-fn first_page_failure(ended: &JobOutcome) -> Option<Reason> {
+fn first_page_failure(ended: &JobOutcome) -> Option<FailureDetail> {
     let mut pages = ended.manifest.pages.iter();
     pages
         .find(|page| page.outcome == PageOutcome::Failed)
-        .and_then(|page| page.reason.clone())
+        .and_then(|page| page.reason.clone()?.into_failure())
 }
 
 /// The dead letter of a message; `job` is what is known of it.
@@ -55,8 +55,8 @@ pub(crate) fn dead_letter(
     DeadLetter {
         schema: DeadLetter::SCHEMA.to_owned(),
         id: job.map(|job| job.id.clone()).filter(|id| !id.is_empty()),
-        stage: failure.stage.as_str().to_owned(),
-        kind: failure.kind.to_owned(),
+        stage: failure.stage,
+        kind: failure.kind,
         message: failure.message.clone(),
         attempts,
         unsettled_deliveries,

@@ -1,9 +1,11 @@
 //! [`ValidatedJob`]: what a job asks for, checked against what this worker may do.
 
 use recto_pipeline::engine::Engine;
-use recto_schemas::{DocumentLimits, EngineName, GotOptions, Job, Options};
+use recto_schemas::{
+    DocumentLimits, EngineName, FailureKind, FailureStage, GotOptions, Job, Options,
+};
 
-use super::failure::{FailureStage, JobFailure};
+use super::failure::JobFailure;
 use crate::{
     cli::GotSettings,
     store::{ObjectVersion, StoreUri},
@@ -36,7 +38,7 @@ impl ValidatedJob {
         let bad = |what: &str, error: &dyn std::fmt::Display| {
             JobFailure::new(
                 FailureStage::Parse,
-                "bad-message",
+                FailureKind::BadMessage,
                 format!("`{what}`: {error}"),
             )
         };
@@ -46,7 +48,7 @@ impl ValidatedJob {
         {
             return Err(JobFailure::new(
                 FailureStage::Parse,
-                "engine-unavailable",
+                FailureKind::EngineUnavailable,
                 format!(
                     "the job wants engine `{wanted}`, this worker runs `{loaded}`; send it to a queue whose workers run that engine"
                 ),
@@ -60,7 +62,7 @@ impl ValidatedJob {
         in_range(&options).map_err(|error| bad("options", &error))?;
         if loaded == EngineName::Got {
             runs(&options.got, &bounds.got).map_err(|message| {
-                JobFailure::new(FailureStage::Parse, "engine-unavailable", message)
+                JobFailure::new(FailureStage::Parse, FailureKind::EngineUnavailable, message)
             })?;
             bounds.got.fill(&mut options.got);
             options.got.batch = engine.info().batch;

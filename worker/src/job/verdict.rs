@@ -2,7 +2,11 @@
 
 use recto_schemas::ResultState;
 
-use super::failure::{JobFailure, Retryability};
+use super::{
+    failure::JobFailure,
+    policy::{Retryability, policy},
+};
+use crate::observe::metrics::{JobDisposition, MetricLabel};
 
 /// The disposition of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,81 +21,83 @@ pub(crate) enum Disposition {
         step: usize,
     },
     /// Given back to the queue as it is, for another worker.
-    HandBack,
+    Requeue,
 }
 
 impl Disposition {
-    /// Every word of [`Disposition::as_str`].
-    pub(crate) const ALL: [&str; 4] = ["ack", "dead-letter", "retry", "hand-back"];
-
-    /// The word it is logged and counted as.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Ack => Self::ALL[0],
-            Self::DeadLetter => Self::ALL[1],
-            Self::Retry { .. } => Self::ALL[2],
-            Self::HandBack => Self::ALL[3],
+    /// The disposition of a job that ended like this after `attempts` earlier tries, where there are `steps` delays.
+    pub(crate) fn of(ended: Result<ResultState, &JobFailure>, attempts: u32, steps: usize) -> Self {
+        let step = usize::try_from(attempts).unwrap_or(usize::MAX);
+        match ended.map_err(|failure| policy(failure.kind).retry) {
+            Ok(
+                ResultState::Done
+                | ResultState::Partial
+                | ResultState::Failed
+                | ResultState::Skipped,
+            ) => Self::Ack,
+            Err(Retryability::Interrupted) => Self::Requeue,
+            Err(Retryability::Transient) if step < steps => Self::Retry { step },
+            Err(Retryability::Transient | Retryability::Permanent) => Self::DeadLetter,
         }
     }
-}
 
-/// The verdict on a job that ended like this after `attempts` earlier tries, if there are `steps` delays.
-pub(crate) fn verdict(
-    ended: Result<ResultState, &JobFailure>,
-    attempts: u32,
-    steps: usize,
-) -> Disposition {
-    let step = usize::try_from(attempts).unwrap_or(usize::MAX);
-    match ended.map_err(JobFailure::nature) {
-        Ok(
-            ResultState::Done | ResultState::Partial | ResultState::Failed | ResultState::Skipped,
-        ) => Disposition::Ack,
-        Err(Retryability::Interrupted) => Disposition::HandBack,
-        Err(Retryability::Transient) if step < steps => Disposition::Retry { step },
-        Err(Retryability::Transient | Retryability::Permanent) => Disposition::DeadLetter,
+    /// The value it is counted as.
+    pub(crate) fn label(self) -> JobDisposition {
+        match self {
+            Self::Ack => JobDisposition::Ack,
+            Self::DeadLetter => JobDisposition::DeadLetter,
+            Self::Retry { .. } => JobDisposition::Retry,
+            Self::Requeue => JobDisposition::Requeue,
+        }
+    }
+
+    /// The word it is logged as.
+    pub(crate) fn as_str(self) -> &'static str {
+        self.label().as_str()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use recto_schemas::{FailureKind as Kind, FailureStage};
+
     use super::*;
-    use crate::job::failure::FailureStage;
 
     #[test]
-    fn each_way_to_end_has_its_verdict() {
-        let failed = |kind: &str, attempts| {
-            verdict(
+    fn each_way_to_end_has_its_disposition() {
+        let failed = |kind, attempts| {
+            Disposition::of(
                 Err(&JobFailure::new(FailureStage::Read, kind, "")),
                 attempts,
                 3,
             )
         };
         for state in ResultState::ALL {
-            assert_eq!(verdict(Ok(state), 0, 3), Disposition::Ack);
+            assert_eq!(Disposition::of(Ok(state), 0, 3), Disposition::Ack);
         }
         for kind in [
-            "bad-message",
-            "unknown-version",
-            "no-such-object",
-            "not-a-document",
-            "encrypted",
-            "document-too-large",
-            "engine-unavailable",
-            "crash-loop",
+            Kind::BadMessage,
+            Kind::UnknownVersion,
+            Kind::NoSuchObject,
+            Kind::NotADocument,
+            Kind::Encrypted,
+            Kind::DocumentTooLarge,
+            Kind::EngineUnavailable,
+            Kind::PoisonMessage,
         ] {
             assert_eq!(failed(kind, 0), Disposition::DeadLetter, "{kind}");
         }
         for kind in [
-            "store-unavailable",
-            "unroutable",
-            "out-of-memory",
-            "disk-full",
-            "panic",
+            Kind::StoreUnavailable,
+            Kind::Unroutable,
+            Kind::OutOfMemory,
+            Kind::DiskFull,
+            Kind::Panic,
         ] {
             assert_eq!(failed(kind, 0), Disposition::Retry { step: 0 }, "{kind}");
             assert_eq!(failed(kind, 2), Disposition::Retry { step: 2 }, "{kind}");
             assert_eq!(failed(kind, 3), Disposition::DeadLetter, "{kind}");
         }
-        assert_eq!(failed("drain", 9), Disposition::HandBack);
+        assert_eq!(failed(Kind::Shutdown, 9), Disposition::Requeue);
     }
 }

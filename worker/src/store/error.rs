@@ -2,28 +2,12 @@
 
 use std::{fmt, io};
 
+use recto_schemas::FailureKind;
 use thiserror::Error;
 
 use super::uri::StoreUriError;
 
-/// Every kind that [`StoreError::kind`] gives, in the order of [`ErrorCause`].
-#[cfg(test)]
-pub(crate) const KINDS: [&str; 12] = [
-    "bad-uri",
-    "no-such-object",
-    "no-such-bucket",
-    "source-changed",
-    "access-denied",
-    "too-large",
-    "not-allowed",
-    "store-unavailable",
-    "disk-full",
-    "io",
-    "bad-request",
-    "not-configured",
-];
-
-/// The URI and the cause of an error.
+/// An error of a store.
 #[derive(Debug, Error)]
 #[error("{at}: {cause}")]
 pub(crate) struct StoreError {
@@ -36,49 +20,49 @@ pub(crate) struct StoreError {
 /// The cause of a store's error.
 #[derive(Debug, Error)]
 pub(crate) enum ErrorCause {
-    /// The text is no URI of an object.
+    /// The text is not the URI of an object.
     #[error("{0}")]
     BadUri(#[from] StoreUriError),
-    /// Nothing has that key, or not in that version.
+    /// No object has that key and version.
     #[error("no such object; check bucket, key and version")]
     NoSuchObject,
-    /// The bucket is not there.
+    /// The bucket does not exist.
     #[error("no such bucket; check its name, the endpoint and the region")]
     NoSuchBucket,
-    /// The version or the ETag seen before is no longer there.
-    #[error("changed since it was first seen; submit it anew")]
+    /// The object no longer has the version or the ETag that it had before.
+    #[error("changed since it was first seen; submit it again")]
     SourceChanged,
-    /// The store knows who asks, and says no.
+    /// The store accepts the credentials, but denies the call.
     #[error("access denied ({code}); allow it to these credentials, or give others")]
     Denied {
-        /// The store's own word for it.
+        /// The store's error code.
         code: String,
     },
-    /// The store does not take the credentials. Passing: secrets are replaced, roles refreshed.
+    /// The store does not accept the credentials. This is transient: secrets are replaced, roles refreshed.
     #[error("the store does not accept the credentials ({code}); check key, secret and clock")]
     BadCredentials {
-        /// The store's own word for it.
+        /// The store's error code.
         code: String,
     },
     /// More bytes than the caller takes.
-    #[error("larger than {most_bytes} bytes")]
+    #[error("larger than {max_bytes} bytes")]
     TooLarge {
-        /// The most that the caller takes.
-        most_bytes: u64,
+        /// The caller's limit.
+        max_bytes: u64,
     },
-    /// Outside of what this process may touch.
+    /// The object is outside of what this process may touch.
     #[error("{0}")]
     NotAllowed(&'static str),
-    /// No answer, or one that says to come again.
+    /// The store does not answer, or asks to retry later.
     #[error("the store cannot be used at the moment: {0}")]
     Unavailable(String),
-    /// No room on the local disk.
+    /// The local disk is full.
     #[error("no room on the disk ({0}); free some")]
     DiskFull(io::Error),
-    /// The local file system's other refusals.
+    /// The local file system failed otherwise.
     #[error("{0}")]
     Io(io::Error),
-    /// The store says that the request is wrong.
+    /// The store refuses the request as wrong.
     #[error("the store refuses the request: {0}")]
     BadRequest(String),
     /// Settings or credentials are missing or wrong.
@@ -94,18 +78,18 @@ impl StoreError {
         }
     }
 
-    /// For `map_err`: trouble with a file that is the object.
+    /// For `map_err`: an error of a file that is the object.
     pub(crate) fn io(at: &impl fmt::Display) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::new(at, ErrorCause::from(error))
     }
 
-    /// For `map_err`: trouble with a file of this process, which a copy goes to or comes from.
+    /// For `map_err`: an error of a file of this process, which a copy goes to or comes from.
     pub(crate) fn local(at: &impl fmt::Display) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::new(at, ErrorCause::local(error))
     }
 
-    /// One of `KINDS`.
-    pub(crate) fn kind(&self) -> &'static str {
+    /// The machine-readable code.
+    pub(crate) fn kind(&self) -> FailureKind {
         self.cause.kind()
     }
 
@@ -116,7 +100,7 @@ impl StoreError {
 }
 
 impl ErrorCause {
-    /// Trouble with a file of this process.
+    /// An error of a file of this process.
     fn local(error: io::Error) -> Self {
         use io::ErrorKind as Kind;
         match error.kind() {
@@ -125,21 +109,21 @@ impl ErrorCause {
         }
     }
 
-    /// One of `KINDS`.
-    pub(crate) fn kind(&self) -> &'static str {
+    /// The machine-readable code.
+    pub(crate) fn kind(&self) -> FailureKind {
         match self {
-            Self::BadUri(_) => "bad-uri",
-            Self::NoSuchObject => "no-such-object",
-            Self::NoSuchBucket => "no-such-bucket",
-            Self::SourceChanged => "source-changed",
-            Self::Denied { .. } | Self::BadCredentials { .. } => "access-denied",
-            Self::TooLarge { .. } => "too-large",
-            Self::NotAllowed(_) => "not-allowed",
-            Self::Unavailable(_) => "store-unavailable",
-            Self::DiskFull(_) => "disk-full",
-            Self::Io(_) => "io",
-            Self::BadRequest(_) => "bad-request",
-            Self::NotConfigured(_) => "not-configured",
+            Self::BadUri(_) => FailureKind::BadUri,
+            Self::NoSuchObject => FailureKind::NoSuchObject,
+            Self::NoSuchBucket => FailureKind::NoSuchBucket,
+            Self::SourceChanged => FailureKind::SourceChanged,
+            Self::Denied { .. } | Self::BadCredentials { .. } => FailureKind::AccessDenied,
+            Self::TooLarge { .. } => FailureKind::DocumentTooLarge,
+            Self::NotAllowed(_) => FailureKind::NotAllowed,
+            Self::Unavailable(_) => FailureKind::StoreUnavailable,
+            Self::DiskFull(_) => FailureKind::DiskFull,
+            Self::Io(_) => FailureKind::Io,
+            Self::BadRequest(_) => FailureKind::BadRequest,
+            Self::NotConfigured(_) => FailureKind::NotConfigured,
         }
     }
 
@@ -189,7 +173,7 @@ mod tests {
             ErrorCause::SourceChanged,
             ErrorCause::Denied { code: code.clone() },
             ErrorCause::BadCredentials { code },
-            ErrorCause::TooLarge { most_bytes: 1 },
+            ErrorCause::TooLarge { max_bytes: 1 },
             ErrorCause::NotAllowed("outside"),
             ErrorCause::Unavailable("503".to_owned()),
             ErrorCause::DiskFull(io::ErrorKind::StorageFull.into()),
@@ -200,10 +184,24 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_is_published_and_each_is_given() {
+    fn every_cause_has_its_kind() {
         let mut given: Vec<_> = causes().iter().map(ErrorCause::kind).collect();
         given.dedup();
-        assert_eq!(given, KINDS);
+        let kinds = [
+            FailureKind::BadUri,
+            FailureKind::NoSuchObject,
+            FailureKind::NoSuchBucket,
+            FailureKind::SourceChanged,
+            FailureKind::AccessDenied,
+            FailureKind::DocumentTooLarge,
+            FailureKind::NotAllowed,
+            FailureKind::StoreUnavailable,
+            FailureKind::DiskFull,
+            FailureKind::Io,
+            FailureKind::BadRequest,
+            FailureKind::NotConfigured,
+        ];
+        assert_eq!(given, kinds);
     }
 
     #[test]
@@ -211,11 +209,11 @@ mod tests {
         // ENOSPC, EDQUOT and EFBIG, as Linux numbers them.
         for number in [28, 122, 27] {
             let cause = ErrorCause::from(io::Error::from_raw_os_error(number));
-            assert_eq!(cause.kind(), "disk-full");
+            assert_eq!(cause.kind(), FailureKind::DiskFull);
             assert!(cause.is_transient());
         }
         let missing = StoreError::io(&"file:///a")(io::ErrorKind::NotFound.into());
-        assert_eq!(missing.kind(), "no-such-object");
+        assert_eq!(missing.kind(), FailureKind::NoSuchObject);
         assert!(!missing.is_transient());
         assert!(missing.to_string().starts_with("file:///a: no such object"));
     }

@@ -80,14 +80,7 @@ impl LocalStore {
         max_bytes: u64,
         to: &Path,
     ) -> Result<ObjectMetadata> {
-        let too_large = || {
-            StoreError::new(
-                at,
-                ErrorCause::TooLarge {
-                    most_bytes: max_bytes,
-                },
-            )
-        };
+        let too_large = || StoreError::new(at, ErrorCause::TooLarge { max_bytes });
         let (mut file, found) = self.open(at, pin)?;
         if found.bytes > max_bytes {
             return Err(too_large());
@@ -118,12 +111,7 @@ impl LocalStore {
             .read_to_end(&mut bytes)
             .map_err(StoreError::io(at))?;
         if bytes.len() as u64 > max_bytes {
-            return Err(StoreError::new(
-                at,
-                ErrorCause::TooLarge {
-                    most_bytes: max_bytes,
-                },
-            ));
+            return Err(StoreError::new(at, ErrorCause::TooLarge { max_bytes }));
         }
         Ok(Some(bytes))
     }
@@ -376,7 +364,7 @@ mod tests {
     }
 
     fn kind<T: std::fmt::Debug>(result: Result<T>) -> &'static str {
-        result.unwrap_err().kind()
+        result.unwrap_err().kind().as_str()
     }
 
     #[tokio::test]
@@ -399,7 +387,7 @@ mod tests {
 
         let always = scene.put(&at, "three", WriteCondition::Always).await;
         assert!(matches!(always.unwrap(), PutOutcome::Written { .. }));
-        assert_eq!(kind(scene.store.read(&at, 4).await), "too-large");
+        assert_eq!(kind(scene.store.read(&at, 4).await), "document-too-large");
         assert_eq!(
             kind(scene.store.stat(&at, &found.pin()).await),
             "source-changed"
@@ -424,7 +412,7 @@ mod tests {
         scene.store.fetch(&at, &found.pin(), 8, &to).await.unwrap();
         assert_eq!(fs::read(&to).unwrap(), b"document");
         let capped = scene.store.fetch(&at, &found.pin(), 7, &to).await;
-        assert_eq!(kind(capped), "too-large");
+        assert_eq!(kind(capped), "document-too-large");
         assert!(!to.exists(), "no part of it stays");
         fs::write(scene.store.root().join("in/a.pdf"), "replaced").unwrap();
         let changed = scene.store.fetch(&at, &found.pin(), 8, &to).await;

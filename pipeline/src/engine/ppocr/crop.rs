@@ -11,8 +11,8 @@ use crate::{
     page::{Point, Quad},
 };
 
-/// Cuts the line with these corners (clockwise from the text's top left) out of `image`, scales it to
-/// [`LINE_HEIGHT_PX`] and normalizes it to −1…1; the rest of the width is 0.
+/// Cuts the line with these corners (clockwise from the text's top left) out of `image`, scales it
+/// to [`LINE_HEIGHT_PX`] and normalizes it to −1…1; the rest of the width is 0.
 pub(super) fn line_input(image: &PageImage, quad: &Quad) -> InputTensor {
     let [a, b, c, d] = quad.0;
     let side = |p: Point, q: Point| (q.x - p.x).hypot(q.y - p.y);

@@ -1,8 +1,8 @@
 //! The detector: a page to the boxes of its lines.
 //!
-//! Post-processing follows "Real-time Scene Text Detection with Differentiable Binarization" (Liao et
-//! al., 2020): the network's map marks the shrunken core of each line; cores become rectangles, weak
-//! ones go, and the rest are grown back to the line's full extent.
+//! Post-processing follows "Real-time Scene Text Detection with Differentiable Binarization" (Liao
+//! et al., 2020): the network's map marks the shrunken core of each line; cores become rectangles,
+//! weak ones go, and the rest are grown back to the line's full extent.
 
 use std::cmp::Ordering;
 

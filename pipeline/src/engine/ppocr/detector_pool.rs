@@ -1,7 +1,7 @@
 //! The pool of detectors that all workers share.
 //!
-//! A detector wants some 200 MB while it runs, and a worker detects for about an eighth of its time; so
-//! there are fewer detectors than workers, and a worker waits for one.
+//! A detector wants some 200 MB while it runs, and a worker detects for about an eighth of its
+//! time; so there are fewer detectors than workers, and a worker waits for one.
 
 use std::{
     ops::{Deref, DerefMut},

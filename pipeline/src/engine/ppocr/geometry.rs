@@ -146,10 +146,11 @@ impl LineBox {
     }
 }
 
-/// The smallest rectangle around a convex hull, turned to whatever angle suits; `None` without corners.
+/// The smallest rectangle around a convex hull, turned to whatever angle suits; `None` without
+/// corners.
 ///
-/// One of its sides lies along a side of the convex hull (Freeman and Shapira, 1975), so all of those
-/// are tried.
+/// One of its sides lies along a side of the convex hull (Freeman and Shapira, 1975), so all of
+/// those are tried.
 pub(super) fn smallest_rectangle(hull: &[(i32, i32)]) -> Option<LineBox> {
     let &(x, y) = hull.first()?;
     if hull.len() < 2 {

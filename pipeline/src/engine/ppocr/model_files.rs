@@ -100,8 +100,8 @@ fn invalid(path: &Path, reason: String) -> LoadError {
     }
 }
 
-/// The characters in the order of their classes. The list leaves the blank before and the space after
-/// them out.
+/// The characters in the order of their classes. The list leaves the blank before and the space
+/// after them out.
 fn parse_characters(list: &str) -> Vec<String> {
     list.split('\n').chain([" "]).map(str::to_owned).collect()
 }

@@ -1,4 +1,5 @@
-//! The orientation of a page, by evidence: the shapes of its boxes, and how surely a few lines read.
+//! The orientation of a page, by evidence: the shapes of its boxes, and how surely a few lines
+//! read.
 
 use std::cmp::Ordering;
 
@@ -34,7 +35,8 @@ pub(super) struct OrientationProbe {
     pub(super) texts: Vec<(usize, RecognizedText)>,
 }
 
-/// Reads a few long lines as they are, and upside down if they do not read well: the way that reads surer is up.
+/// Reads a few long lines as they are, and upside down if they do not read well: the way that reads
+/// surer is up.
 ///
 pub(super) fn probe(
     recognizer: &mut LineRecognizer,
@@ -101,7 +103,8 @@ fn rotated_by_180(quad: Quad) -> Quad {
     Quad([c, d, a, b])
 }
 
-/// Skew of the lines in degrees, positive if they fall to the right, by the long ones; 0 without any.
+/// Skew of the lines in degrees, positive if they fall to the right, by the long ones; 0 without
+/// any.
 pub(super) fn skew_deg(boxes: &[LineBox]) -> f32 {
     let long = boxes.iter().filter(|b| b.width > SKEW_RATIO * b.height);
     skew_of_lines(long.map(|b| (b.angle_deg(), b.width)))

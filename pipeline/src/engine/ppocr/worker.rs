@@ -1,8 +1,9 @@
 //! The engine's workers, and the steps in which they read a page.
 //!
 //! A worker is a thread that runs whole networks by itself: several small items at a time use cores
-//! better than several threads at one. A page's first step finds its lines and rotates it upright; its
-//! lines then go back into the queue in chunks, ahead of other pages, so that all workers share them.
+//! better than several threads at one. A page's first step finds its lines and rotates it upright;
+//! its lines then go back into the queue in chunks, ahead of other pages, so that all workers share
+//! them.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -328,7 +329,8 @@ fn mean_confidence(lines: &[TextLine]) -> Option<f32> {
     (count > 0).then(|| (sum / count as f64) as f32)
 }
 
-/// Locks; what is behind these locks stays sound when a holder panics, and its request is then answered.
+/// Locks; what is behind these locks stays sound when a holder panics, and its request is then
+/// answered.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

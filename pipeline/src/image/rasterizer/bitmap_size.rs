@@ -1,6 +1,6 @@
 //! Size of a page's bitmap: the request, held to the limits before any memory is allocated.
 
-use recto_schemas::{DocumentLimits, ReadWarning};
+use recto_schemas::{DocumentLimits, ReadWarning, WarningKind};
 
 use super::{RasterError, RenderRequest, TextLayerRequest};
 use crate::image::inspection::PageInspection;
@@ -125,7 +125,7 @@ fn warning(
     Some(ReadWarning {
         first_page: None,
         pages: 0,
-        kind: "dpi-lowered".to_owned(),
+        kind: WarningKind::DpiLowered,
         message,
     })
 }
@@ -215,7 +215,7 @@ mod tests {
         ];
         for (inspection, side, message) in cases {
             let error = bitmap_size(&inspection, &request(200.0, side), &limits).unwrap_err();
-            assert_eq!(error.kind(), "page-too-large");
+            assert_eq!(error.kind(), recto_schemas::FailureKind::PageTooLarge);
             assert_eq!(error.to_string(), message);
         }
         // Drawings of that size have large type; what an engine makes no use of is no loss.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use recto_schemas::FailureKind;
+
 /// Why a document or one of its pages has no bitmap.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RasterError {
@@ -83,45 +85,25 @@ pub enum RasterError {
 }
 
 impl RasterError {
-    /// Every word that [`RasterError::kind`] gives.
-    pub const KINDS: [&'static str; 16] = [
-        "not-a-document",
-        "damaged",
-        "no-pages",
-        "encrypted",
-        "wrong-password",
-        "unsupported",
-        "document-too-large",
-        "page-too-large",
-        "no-such-page",
-        "page-timeout",
-        "out-of-memory",
-        "crashed",
-        "page-damaged",
-        "cancelled",
-        "pdfium-missing",
-        "io",
-    ];
-
-    /// A word for programs, from [`RasterError::KINDS`].
-    pub fn kind(&self) -> &'static str {
+    /// The machine-readable code.
+    pub fn kind(&self) -> FailureKind {
         match self {
-            Self::NotADocument(_) => "not-a-document",
-            Self::Damaged(_) => "damaged",
-            Self::NoPages => "no-pages",
-            Self::Encrypted => "encrypted",
-            Self::WrongPassword => "wrong-password",
-            Self::Unsupported(_) => "unsupported",
-            Self::DocumentTooLarge { .. } => "document-too-large",
-            Self::PageTooLarge(_) => "page-too-large",
-            Self::NoSuchPage { .. } => "no-such-page",
-            Self::OpenTimeout { .. } | Self::PageTimeout { .. } => "page-timeout",
-            Self::OutOfMemory { .. } => "out-of-memory",
-            Self::Crashed(_) => "crashed",
-            Self::PageDamaged(_) => "page-damaged",
-            Self::Cancelled => "cancelled",
-            Self::PdfiumMissing { .. } => "pdfium-missing",
-            Self::Io(_) => "io",
+            Self::NotADocument(_) => FailureKind::NotADocument,
+            Self::Damaged(_) => FailureKind::Damaged,
+            Self::NoPages => FailureKind::NoPages,
+            Self::Encrypted => FailureKind::Encrypted,
+            Self::WrongPassword => FailureKind::WrongPassword,
+            Self::Unsupported(_) => FailureKind::Unsupported,
+            Self::DocumentTooLarge { .. } => FailureKind::DocumentTooLarge,
+            Self::PageTooLarge(_) => FailureKind::PageTooLarge,
+            Self::NoSuchPage { .. } => FailureKind::NoSuchPage,
+            Self::OpenTimeout { .. } | Self::PageTimeout { .. } => FailureKind::PageTimeout,
+            Self::OutOfMemory { .. } => FailureKind::OutOfMemory,
+            Self::Crashed(_) => FailureKind::Crashed,
+            Self::PageDamaged(_) => FailureKind::PageDamaged,
+            Self::Cancelled => FailureKind::Cancelled,
+            Self::PdfiumMissing { .. } => FailureKind::PdfiumMissing,
+            Self::Io(_) => FailureKind::Io,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use recto_schemas::ReadWarning;
+use recto_schemas::{ReadWarning, WarningKind};
 
 use super::{
     OpenDocument, RasterError, TextLayerRequest,
@@ -129,7 +129,7 @@ impl<'r> OpenDocument<'r> {
         Some(ReadWarning {
             first_page: None,
             pages: 0,
-            kind: "fonts-missing".to_owned(),
+            kind: WarningKind::FontsMissing,
             message: format!(
                 "the document uses fonts that it does not hold, and there are none to take their \
                  place in {}; install some (such as fonts-dejavu and fonts-noto-cjk), or text may \

@@ -1,8 +1,9 @@
 //! Resampling: pages and lines in another size, by the filter that each reader was made for.
 //!
-//! A side is scaled by taps: for each target pixel the source pixels that make it, and their weights. [`scale`] takes
-//! triangle taps (PP-OCR's detector) and area taps (previews) in floating point; [`bicubic`] is Pillow's filter in fixed
-//! point (GOT). [`sample`] looks up single places of a page.
+//! A side is scaled by taps: for each target pixel the source pixels that make it, and their
+//! weights. [`scale`] takes triangle taps (PP-OCR's detector) and area taps (previews) in floating
+//! point; [`bicubic`] is Pillow's filter in fixed point (GOT). [`sample`] looks up single places of
+//! a page.
 
 pub(crate) mod bicubic;
 pub(crate) mod sample;
@@ -28,7 +29,8 @@ impl<W> FilterTaps<W> {
         }
     }
 
-    /// Adds the next target pixel: its first source pixel, and the weights of that and those after it.
+    /// Adds the next target pixel: its first source pixel, and the weights of that and those after
+    /// it.
     fn push(&mut self, first: usize, weights: impl IntoIterator<Item = W>) {
         self.first.push(first);
         self.weights.extend(weights);

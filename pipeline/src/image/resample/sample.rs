@@ -2,8 +2,8 @@
 
 use crate::image::{PageImage, luma::INK_LUMA};
 
-/// The RGB values between the middles of pixels, by linear interpolation: (0, 0) is the middle of the first pixel;
-/// outside of the page those of its nearest edge.
+/// The RGB values between the middles of pixels, by linear interpolation: (0, 0) is the middle of
+/// the first pixel; outside of the page those of its nearest edge.
 pub(crate) fn bilinear(image: &PageImage, x: f32, y: f32) -> [f32; 3] {
     let x = x.clamp(0.0, image.width as f32 - 1.0);
     let y = y.clamp(0.0, image.height as f32 - 1.0);
@@ -25,7 +25,8 @@ pub(crate) fn bilinear(image: &PageImage, x: f32, y: f32) -> [f32; 3] {
     })
 }
 
-/// The luma of the pixel in which a place lies: (0, 0) is the page's corner; outside of the page white.
+/// The luma of the pixel in which a place lies: (0, 0) is the page's corner; outside of the page
+/// white.
 pub(crate) fn nearest_luma(image: &PageImage, x: f32, y: f32) -> u8 {
     let (width, height) = (image.width as usize, image.height as usize);
     // A cast of a number below 0 gives 0, so those are told first.

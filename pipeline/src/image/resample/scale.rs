@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use super::FilterTaps;
 use crate::image::PageImage;
 
-/// Taps of a triangle as wide as a target pixel, and at least as a source pixel: bilinear if a side grows, averaging
-/// if it shrinks.
+/// Taps of a triangle as wide as a target pixel, and at least as a source pixel: bilinear if a side
+/// grows, averaging if it shrinks.
 pub(crate) fn triangle_taps(source: u32, target: u32) -> FilterTaps<f32> {
     let scale = source as f32 / target as f32;
     let reach = scale.max(1.0);
@@ -27,10 +27,11 @@ pub(crate) fn triangle_taps(source: u32, target: u32) -> FilterTaps<f32> {
     taps
 }
 
-/// Taps that average what a target pixel covers, for `target` of at most `source` pixels: thin strokes grow pale
-/// instead of vanishing.
+/// Taps that average what a target pixel covers, for `target` of at most `source` pixels: thin
+/// strokes grow pale instead of vanishing.
 pub(crate) fn area_taps(source: u32, target: u32) -> FilterTaps<f32> {
-    // The first source pixel of each target pixel and the shares of it and those after it that fall there.
+    // The first source pixel of each target pixel and the shares of it and those after it that fall
+    // there.
     let mut covered: Vec<(usize, Vec<f32>)> = vec![(0, Vec::new()); target as usize];
     let mut add = |index: usize, at: u32, share: f32| {
         // Rounding may put a share past the end.
@@ -72,8 +73,8 @@ pub(crate) struct ScalePlan<'a> {
 }
 
 impl ScalePlan<'_> {
-    /// Scales the page and gives each target row, by its number, to `put_row`: the values of one channel after the other.
-    /// `channels` turns an RGB pixel into the values that are scaled.
+    /// Scales the page and gives each target row, by its number, to `put_row`: the values of one
+    /// channel after the other. `channels` turns an RGB pixel into the values that are scaled.
     pub(crate) fn run<const CHANNELS: usize>(
         &self,
         channels: impl Fn(&[u8]) -> [f32; CHANNELS],

@@ -7,6 +7,8 @@
 
 use std::collections::HashMap;
 
+use crate::script::{is_square, is_unspaced};
+
 /// Stands for a space that PDFium made up: a hint, not a character of the document.
 pub(super) const HINTED_SPACE: char = '\u{200A}';
 
@@ -72,8 +74,8 @@ const OVERLAP: f64 = 0.3;
 const SPACE_GAP: f64 = 0.15;
 /// A gap that is a space where PDFium takes it for one.
 const SPACE_GAP_HINTED: f64 = 0.06;
-/// The same between Chinese, Japanese or Korean characters, whose boxes often stand apart.
-const SPACE_GAP_WIDE_SCRIPT: f64 = 0.6;
+/// The same between Chinese or Japanese characters, whose boxes often stand apart.
+const SPACE_GAP_UNSPACED: f64 = 0.6;
 /// Two directions are one where the cosine between them is above this (about 4 degrees).
 const SAME_DIRECTION: f64 = 0.9975;
 /// Height of the bands in which lines to continue are looked for, in points.
@@ -206,7 +208,7 @@ impl GlyphRun {
         }
         let em = last.size.max(next.size);
         let below = next.baseline - last.baseline;
-        if is_wide_script(last.text) && is_wide_script(next.text) {
+        if is_square(last.text) && is_square(next.text) {
             let aside = (next.u.0 + next.u.1 - last.u.0 - last.u.1).abs() / 2.0;
             let follows = aside < 0.25 * em && below > 0.7 * em && below < 1.6 * em;
             if follows && (self.stacked || self.glyphs.len() == 1) {
@@ -310,8 +312,8 @@ impl GlyphRun {
 fn is_space(last: &PlacedGlyph, next: &PlacedGlyph, usual: f64) -> bool {
     let em = last.size.max(next.size);
     let gap = gap(last, next);
-    if is_wide_script(last.text) && is_wide_script(next.text) {
-        return gap > SPACE_GAP_WIDE_SCRIPT * em;
+    if is_unspaced(last.text) && is_unspaced(next.text) {
+        return gap > SPACE_GAP_UNSPACED * em;
     }
     let least = match next.space {
         GlyphSpacing::Drawn => return true,
@@ -432,11 +434,6 @@ fn end_hyphen(text: &mut String) {
 
 fn is_right_to_left(c: char) -> bool {
     matches!(c, '\u{590}'..='\u{8FF}' | '\u{FB1D}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFC}')
-}
-
-pub(super) fn is_wide_script(c: char) -> bool {
-    matches!(c, '\u{2E80}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7AF}' | '\u{F900}'..='\u{FAFF}'
-        | '\u{FE30}'..='\u{FE4F}' | '\u{FF00}'..='\u{FFEF}' | '\u{20000}'..='\u{3FFFF}')
 }
 
 #[cfg(test)]

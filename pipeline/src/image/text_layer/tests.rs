@@ -14,7 +14,7 @@ fn draw(
     for c in text.chars() {
         let ems = match c {
             ' ' => space,
-            c if is_wide_script(c) => 1.0,
+            c if is_square(c) => 1.0,
             _ => 0.5,
         };
         let end = (

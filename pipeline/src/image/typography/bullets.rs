@@ -1,7 +1,8 @@
 //! Bullets before lines: models read the words and leave the bullets out.
 //!
-//! A bullet is a round or square blob, alone in the white to the left of a line, half-way up its small letters. One
-//! may be a speck or an ornament; two below one another before lines of text are a list's.
+//! A bullet is a round or square blob, alone in the white to the left of a line, half-way up its
+//! small letters. One may be a speck or an ornament; two below one another before lines of text are
+//! a list's.
 
 use super::{strip::LineStrip, weight::stroke};
 use crate::{
@@ -144,17 +145,7 @@ fn find(line: usize, quad: &Quad, strip: &LineStrip, image: &PageImage) -> Optio
     let before = REACH + WHITE_BEFORE;
     let area = strip.before(image, quad, before, TEXT_WITHIN)?;
     let start = before * height;
-    let groups = components(&area.ink);
-    if groups.len() > MAX_GROUPS {
-        return None;
-    }
-    let mut groups: Vec<InkBlob> = groups.iter().map(|runs| InkBlob::of(runs)).collect();
-    groups.retain(|group| {
-        let cut = group.top == 0 || group.bottom == area.height();
-        let scrap = cut && group.height() < SCRAP * height;
-        !scrap && group.width().max(group.height()) >= SPECK * height
-    });
-    groups.sort_by_key(|group| group.left);
+    let groups = blobs(&area, height)?;
     let least = MIN_BULLET_PX.max(STROKES * stroke(strip)?);
     let at = groups.iter().position(|group| {
         (group.left as f32) < start + INSIDE * height && is_round(group, height, least)
@@ -191,6 +182,25 @@ fn find(line: usize, quad: &Quad, strip: &LineStrip, image: &PageImage) -> Optio
     })
 }
 
+/// The groups of ink of a strip from left to right, without specks and scraps of other lines;
+/// `None` if there are too many.
+fn blobs(strip: &LineStrip, height: f32) -> Option<Vec<InkBlob>> {
+    let components = components(&strip.ink);
+    if components.len() > MAX_GROUPS {
+        return None;
+    }
+    let mut blobs: Vec<InkBlob> = components.iter().map(|runs| InkBlob::of(runs)).collect();
+    blobs.retain(|blob| {
+        let cut = blob.top == 0 || blob.bottom == strip.height();
+        let scrap = cut && blob.height() < SCRAP * height;
+        !scrap && blob.width().max(blob.height()) >= SPECK * height
+    });
+    blobs.sort_by_key(|blob| blob.left);
+    Some(blobs)
+}
+
+/// Returns true if a group of ink has the shape and the place of a bullet before a line whose box
+/// is `height` pixels high; `least` is the least width of one, in pixels.
 fn is_round(group: &InkBlob, height: f32, least: f32) -> bool {
     let (w, h) = (group.width(), group.height());
     let middle = (group.top + group.bottom) as f32 / 2.0 / height;

@@ -1,4 +1,5 @@
-//! Typography: weight and size of type, bullets and stray periods, from the image of lines that a model has read.
+//! Typography: weight and size of type, bullets and stray periods, from the image of lines that a
+//! model has read.
 //!
 //! Models give words and leave these out, or take specks for full stops.
 
@@ -12,8 +13,9 @@ use crate::page::TextLine;
 use self::strip::LineStrip;
 use super::{PageImage, luma::whole_pixels, tuning::typography::MAX_LINES};
 
-/// Annotates `lines`, which a model has read from `image`: sets [`TextLine::bold`] and [`TextLine::size`] if they can be
-/// measured, puts bullets before their lines, and takes out full stops that are none.
+/// Annotates `lines`, which a model has read from `image`: sets [`TextLine::bold`] and
+/// [`TextLine::size`] if they can be measured, puts bullets before their lines, and takes out full
+/// stops that are none.
 pub fn annotate(lines: &mut Vec<TextLine>, image: &PageImage) {
     if lines.len() > MAX_LINES || whole_pixels(image).is_none() {
         return;

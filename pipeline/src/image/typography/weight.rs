@@ -1,19 +1,18 @@
 //! Weight and size of a line's type, beside those of most of the page.
 //!
-//! The mean width of strokes is their area over half of their outline. The height of type is that of small letters,
-//! seen as rows with much ink: boxes around lines are drawn too roughly to tell a heading from text.
+//! The mean width of strokes is their area over half of their outline. The height of type is that
+//! of small letters, seen as rows with much ink: boxes around lines are drawn too roughly to tell a
+//! heading from text.
 
 use super::strip::LineStrip;
 use crate::{
-    image::{
-        text_layer::is_wide_script,
-        tuning::typography::{
-            BELIEVED_SIZES, BOLD, BOLD_FOR_SIZE, FULLEST_PART, MIN_BODY_ROWS, MIN_LETTERS,
-            MIN_LETTERS_FOR_SIZE, MIN_LINES, MOSTLY_SMALL_TENTHS, SAME_SIZE, SMALL_BODY_PART,
-            SMALL_TO_CAPITALS, WIDE_BODY_PART,
-        },
+    image::tuning::typography::{
+        BELIEVED_SIZES, BOLD, BOLD_FOR_SIZE, FULLEST_PART, MIN_BODY_ROWS, MIN_LETTERS,
+        MIN_LETTERS_FOR_SIZE, MIN_LINES, MOSTLY_SMALL_TENTHS, SAME_SIZE, SMALL_BODY_PART,
+        SMALL_TO_CAPITALS, WIDE_BODY_PART,
     },
     page::TextLine,
+    script::is_square,
     statistics::weighted_median,
 };
 
@@ -86,7 +85,7 @@ fn set(lines: &mut [TextLine], measures: &[(usize, TypeMeasure)]) {
 impl TypeMeasure {
     fn of(text: &str, strip: &LineStrip) -> Option<Self> {
         let count = |test: fn(char) -> bool| text.chars().filter(|&c| test(c)).count();
-        let (wide, small) = (count(is_wide_script), count(char::is_lowercase));
+        let (wide, small) = (count(is_square), count(char::is_lowercase));
         let (capitals, all) = (count(char::is_uppercase), count(char::is_alphanumeric));
         let (letters, scale) = if wide >= 2 && wide * 2 > all {
             (LetterClass::Wide, 1.0)
@@ -110,8 +109,8 @@ impl TypeMeasure {
     }
 }
 
-/// The mean width of strokes, in pixels: for long strokes, twice their area over their outline, which pixels make
-/// longer by 4 to pi.
+/// The mean width of strokes, in pixels: for long strokes, twice their area over their outline,
+/// which pixels make longer by 4 to pi.
 pub(super) fn stroke(strip: &LineStrip) -> Option<f32> {
     let (ink, width) = (&strip.ink.pixels, strip.ink.width);
     let changes =
@@ -126,8 +125,9 @@ pub(super) fn stroke(strip: &LineStrip) -> Option<f32> {
     (area > 0 && outline > 0.0).then(|| 2.0 * area as f32 / outline)
 }
 
-/// The height of letters, in pixels: of small ones, rows with more than half as much ink as the fullest sixth of the
-/// rows; of wide ones, which have strokes at any height, all rows but those with next to none.
+/// The height of letters, in pixels: of small ones, rows with more than half as much ink as the
+/// fullest sixth of the rows; of wide ones, which have strokes at any height, all rows but those
+/// with next to none.
 fn body(strip: &LineStrip, letters: LetterClass) -> Option<f32> {
     let rows = strip.ink.rows();
     let counts: Vec<usize> = rows

@@ -1,40 +1,50 @@
-//! Pages in order: running heads across pages, then Markdown.
+//! Document assembler: pages in order, their running headers and footers told apart, then laid out and written as
+//! Markdown.
 
 use std::collections::VecDeque;
 
 use recto_schemas::{HeadersFooters, LineRole};
 
-use crate::{engine::OcrContent, page::Point};
-
-use super::{
-    AssembledPage, PageContent,
-    headings::HeadingStyles,
-    layout::{ClassifiedLines, PageLayout, lay_out},
-    markdown, mathpix,
-    piece::place,
-    running::{PageEdges, edges, running},
+use super::{AssembledPage, PageContent, markdown, mathpix};
+use crate::{
+    engine::OcrContent,
+    layout::{
+        ClassifiedLines, HeadingStyles, PageLayout,
+        headers_footers::{PageEdges, page_edges, running_lines},
+        lay_out,
+        placed_line::place_lines,
+    },
+    page::{Point, TextLine},
 };
 
-/// Pages held back so that a page can be compared with those after it.
-const AHEAD: usize = 2;
+/// Pages held back so that a page can be compared with those after it: facing pages have headers of their own, so that
+/// the next but one must be seen.
+const PAGES_AHEAD: usize = 2;
 /// Pages before a page that it is compared with.
-const BEHIND: usize = 2;
+const PAGES_BEHIND: usize = 2;
 
-/// Takes pages in order and gives them back in order, a few pages later, when their running heads are known.
+/// Takes pages in order and gives them back in order, a few pages later, when their running headers are known.
 #[derive(Debug)]
 pub struct DocumentAssembler {
-    furniture: HeadersFooters,
+    headers_footers: HeadersFooters,
     page_markers: bool,
-    waiting: VecDeque<(PageContent, PageEdges)>,
+    waiting: VecDeque<WaitingPage>,
     past: VecDeque<PageEdges>,
     styles: HeadingStyles,
 }
 
+/// A page whose followers have not been seen yet.
+#[derive(Debug)]
+struct WaitingPage {
+    page: PageContent,
+    edges: PageEdges,
+}
+
 impl DocumentAssembler {
     /// An assembler for one document.
-    pub fn new(furniture: HeadersFooters, page_markers: bool) -> Self {
+    pub fn new(headers_footers: HeadersFooters, page_markers: bool) -> Self {
         Self {
-            furniture,
+            headers_footers,
             page_markers,
             waiting: VecDeque::new(),
             past: VecDeque::new(),
@@ -45,17 +55,16 @@ impl DocumentAssembler {
     /// Takes the next page; gives the pages that are ready.
     pub fn push(&mut self, page: PageContent) -> Vec<AssembledPage> {
         let edges = match &page.content {
-            OcrContent::Regions(lines) => edges(
-                page.number,
-                page.height,
-                &place(lines, centre(&page), page.skew_deg),
-            ),
+            OcrContent::Regions(lines) => {
+                let placed = place_lines(lines, center(&page), page.skew_deg);
+                page_edges(page.number, page.height, &placed)
+            }
             OcrContent::Markup(_) => PageEdges::default(),
         };
-        self.waiting.push_back((page, edges));
+        self.waiting.push_back(WaitingPage { page, edges });
         let mut ready = Vec::new();
-        while self.waiting.len() > AHEAD {
-            ready.extend(self.next());
+        while self.waiting.len() > PAGES_AHEAD {
+            ready.extend(self.assemble_next());
         }
         ready
     }
@@ -63,22 +72,22 @@ impl DocumentAssembler {
     /// Gives the pages that are left.
     pub fn finish(mut self) -> Vec<AssembledPage> {
         let mut ready = Vec::new();
-        while let Some(page) = self.next() {
+        while let Some(page) = self.assemble_next() {
             ready.push(page);
         }
         ready
     }
 
     /// Assembles the page that has waited longest.
-    fn next(&mut self) -> Option<AssembledPage> {
-        let (page, edges) = self.waiting.pop_front()?;
-        let ahead = self.waiting.iter().map(|(_, edges)| edges);
-        let neighbours: Vec<&PageEdges> = self.past.iter().chain(ahead.take(AHEAD)).collect();
-        let roles = running(&edges, &neighbours);
+    fn assemble_next(&mut self) -> Option<AssembledPage> {
+        let WaitingPage { page, edges } = self.waiting.pop_front()?;
+        let ahead = self.waiting.iter().map(|waiting| &waiting.edges);
+        let neighbors: Vec<&PageEdges> = self.past.iter().chain(ahead.take(PAGES_AHEAD)).collect();
+        let roles = running_lines(&edges, &neighbors);
         let layout = match &page.content {
             OcrContent::Regions(lines) => {
-                let sorted = sort(&page, lines, &roles);
-                lay_out(lines, &page.rulings, sorted, &mut self.styles)
+                let classified = classify(&page, lines, &roles);
+                lay_out(lines, &page.rulings, classified, &mut self.styles)
             }
             OcrContent::Markup(markup) => PageLayout {
                 blocks: mathpix::blocks(markup),
@@ -86,7 +95,7 @@ impl DocumentAssembler {
             },
         };
         self.past.push_back(edges);
-        if self.past.len() > BEHIND {
+        if self.past.len() > PAGES_BEHIND {
             self.past.pop_front();
         }
         Some(self.assembled(&page, layout))
@@ -95,11 +104,11 @@ impl DocumentAssembler {
     fn assembled(&self, page: &PageContent, layout: PageLayout) -> AssembledPage {
         let number = page.number;
         let mut markdown = match &page.failure {
-            Some(why) => format!("<!-- page {number}: failed ({}) -->\n", comment_word(why)),
+            Some(kind) => format!("<!-- page {number}: failed ({kind}) -->\n"),
             None if self.page_markers => format!("<!-- page {number} -->\n"),
             None => String::new(),
         };
-        let body = markdown::page(&layout.blocks, self.furniture);
+        let body = markdown::page(&layout.blocks, self.headers_footers);
         if !markdown.is_empty() && !body.is_empty() {
             markdown.push('\n');
         }
@@ -113,7 +122,8 @@ impl DocumentAssembler {
     }
 }
 
-fn centre(page: &PageContent) -> Point {
+/// The center of the page image, about which its skew is taken out.
+fn center(page: &PageContent) -> Point {
     let half = |side: f32| if side.is_finite() { side / 2.0 } else { 0.0 };
     Point {
         x: half(page.width),
@@ -121,40 +131,33 @@ fn centre(page: &PageContent) -> Point {
     }
 }
 
-/// Tells a page's running heads and feet from its body.
-fn sort<'a>(
+/// Tells a page's running headers and footers from its body.
+fn classify<'a>(
     page: &PageContent,
-    lines: &'a [crate::page::TextLine],
+    lines: &'a [TextLine],
     roles: &[(usize, LineRole)],
 ) -> ClassifiedLines<'a> {
-    let pieces = place(lines, centre(page), page.skew_deg);
-    let middle = pieces
+    let placed = place_lines(lines, center(page), page.skew_deg);
+    let center_y = placed
         .upright
         .iter()
-        .map(|piece| piece.rect)
+        .map(|line| line.rect)
         .reduce(|a, b| a.union(&b))
         .map_or(0.0, |all| (all.top + all.bottom) / 2.0);
-    let mut sorted = ClassifiedLines {
-        aside: pieces.aside,
+    let mut classified = ClassifiedLines {
+        unplaced: placed.unplaced,
         ..ClassifiedLines::default()
     };
-    for piece in pieces.upright {
-        match roles.iter().find(|(line, _)| *line == piece.line) {
-            Some((_, role)) if piece.rect.top < middle && *role != LineRole::Footer => {
-                sorted.head.push((piece, *role))
+    for line in placed.upright {
+        match roles.iter().find(|(index, _)| *index == line.index) {
+            Some((_, role)) if line.rect.top < center_y && *role != LineRole::Footer => {
+                classified.headers.push((line, *role));
             }
-            Some((_, role)) => sorted.foot.push((piece, *role)),
-            None => sorted.body.push(piece),
+            Some((_, role)) => classified.footers.push((line, *role)),
+            None => classified.body.push(line),
         }
     }
-    sorted
-}
-
-/// A reason fit to stand in a comment, which two hyphens might end.
-fn comment_word(why: &str) -> String {
-    let parts = why.split(|c: char| !c.is_alphanumeric());
-    let words: Vec<&str> = parts.filter(|part| !part.is_empty()).take(12).collect();
-    words.join("-")
+    classified
 }
 
 #[cfg(test)]

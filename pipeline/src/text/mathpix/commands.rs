@@ -1,16 +1,16 @@
-//! What backslashes begin: formulas, commands, environments; and dollar signs.
+//! Commands: formulas, commands and environments that a backslash begins, and dollar signs.
 
 use super::{
     BraceGroup, ListState, MathpixParser,
-    formula::{self, mend},
+    latex_repair::{self, repair},
     names::{self, CommandMeaning, EnvironmentKind},
     scan,
     table::TableBuilder,
 };
-use crate::text::{BlockKind, SpanKind};
+use crate::layout::block::{BlockKind, SpanKind};
 
 /// Deepest list.
-const MOST_DEPTH: usize = 6;
+const MAX_DEPTH: usize = 6;
 
 impl MathpixParser<'_> {
     pub(super) fn command(&mut self) {
@@ -51,7 +51,7 @@ impl MathpixParser<'_> {
     fn formula(&mut self, display: bool) {
         let in_table = self.table.as_ref().is_some_and(|table| !table.bars);
         let stretch = scan::formula(self.src, self.at, display, in_table);
-        let latex = mend(&self.src[self.at..stretch.end]);
+        let latex = repair(&self.src[self.at..stretch.end]);
         self.at = stretch.next;
         self.put_formula(latex, display);
     }
@@ -76,7 +76,7 @@ impl MathpixParser<'_> {
             self.at += 1;
             return self.push('$');
         };
-        let latex = mend(&self.src[self.at + open..stretch.end]);
+        let latex = repair(&self.src[self.at + open..stretch.end]);
         self.at = stretch.next + open - 1;
         self.put_formula(latex, display);
     }
@@ -134,7 +134,7 @@ impl MathpixParser<'_> {
         let from = self.at;
         let name = &self.rest()[1..=letters];
         self.at += 1 + letters;
-        let known = names::meaning(name);
+        let known = names::command_meaning(name);
         let starred = self.rest().starts_with('*') && known.is_some();
         self.at += usize::from(starred);
         if !known.is_some_and(|meaning| self.known(meaning, from)) {
@@ -144,7 +144,7 @@ impl MathpixParser<'_> {
         }
     }
 
-    /// Does what a command means; `false` where what it needs does not follow.
+    /// Carries out a command; `false` if its arguments do not follow.
     fn known(&mut self, meaning: CommandMeaning, from: usize) -> bool {
         match meaning {
             CommandMeaning::Heading(level) => self.own(BlockKind::Heading(level)),
@@ -242,7 +242,7 @@ impl MathpixParser<'_> {
         true
     }
 
-    /// What stands above or below the line, as math.
+    /// Raised or lowered text, as math.
     fn script(&mut self, sign: char) -> bool {
         let Some(stretch) = scan::argument(self.src, self.at, ['{', '}']) else {
             return false;
@@ -279,7 +279,7 @@ impl MathpixParser<'_> {
         let src = self.src;
         let Some((place, name)) = self
             .name()
-            .and_then(|name| Some((names::place(name)?, name.to_owned())))
+            .and_then(|name| Some((names::environment_kind(name)?, name.to_owned())))
         else {
             return false;
         };
@@ -289,7 +289,7 @@ impl MathpixParser<'_> {
                 let stretch = scan::environment(src, self.at, &name);
                 let inside = &src[self.at..stretch.end];
                 self.at = stretch.next;
-                self.put_formula(formula::environment(&name, inside), true);
+                self.put_formula(latex_repair::environment(&name, inside), true);
             }
             EnvironmentKind::List(counts) => {
                 self.start_block(BlockKind::Paragraph);
@@ -328,7 +328,7 @@ impl MathpixParser<'_> {
     }
 
     fn end(&mut self) -> bool {
-        let Some(place) = self.name().and_then(names::place) else {
+        let Some(place) = self.name().and_then(names::environment_kind) else {
             return false;
         };
         match place {
@@ -351,7 +351,7 @@ impl MathpixParser<'_> {
     fn item(&mut self) -> bool {
         let label = scan::argument(self.src, self.at, ['[', ']']);
         let label = label.map(|stretch| (self.at, stretch));
-        let depth = self.lists.len().saturating_sub(1).min(MOST_DEPTH) as u8;
+        let depth = self.lists.len().saturating_sub(1).min(MAX_DEPTH) as u8;
         let mut mark = "-".to_owned();
         if let Some(number) = self.lists.last_mut().and_then(|list| list.number.as_mut()) {
             *number += 1;
@@ -430,7 +430,7 @@ impl MathpixParser<'_> {
     }
 }
 
-/// Whether that is a length, as after the end of a row.
+/// Returns true if that is a length, as after the end of a row.
 fn is_length(text: &str) -> bool {
     let text = text.trim();
     text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '.'))

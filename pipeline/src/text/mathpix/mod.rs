@@ -1,28 +1,25 @@
 //! Mathpix Markdown, as GOT writes it, to blocks: LaTeX's commands and tables become headings, paragraphs, lists,
-//! tables; formulas are taken out and mended; what is not known stays as it is written.
+//! tables; formulas are taken out and repaired; an unknown command stays as it is written.
 //!
 //! The text is a model's: commands may be cut off, doubled or unbalanced. One pass with a stack of its own, no
 //! recursion; whatever is open ends with its paragraph.
 
-// Where formulas, environments and arguments end.
 mod scan;
-// What commands and environments mean.
 mod names;
-// Formulas, mended.
-mod formula;
-// Tables while they are read.
+mod latex_repair;
 mod table;
-// What backslashes begin.
 mod commands;
-// What may begin a line: lists, headings, Markdown's tables.
 mod starts;
 
 use self::table::TableBuilder;
-use super::{
-    Block, BlockKind, SpanKind, TextSpan,
-    join::{HyphenatedWords, is_unspaced, join_line},
-    marks::ListMarker,
-    rich::InlineText,
+use super::inline_text::InlineText;
+use crate::{
+    dehyphenate::{HyphenatedWords, join_line},
+    layout::{
+        block::{Block, BlockKind, SpanKind, TextSpan},
+        list_markers::ListMarker,
+    },
+    script::is_unspaced,
 };
 
 /// The blocks of a page that was read as markup.
@@ -37,7 +34,7 @@ pub(crate) fn blocks(markup: &str) -> Vec<Block> {
     parser.blocks
 }
 
-/// What a closing brace ends.
+/// A group that a closing brace ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BraceGroup {
     /// A brace that is text.
@@ -59,7 +56,7 @@ enum BraceGroup {
 /// An open list.
 #[derive(Debug)]
 struct ListState {
-    /// The last number; `None` where its items are not counted.
+    /// The last number; `None` if its items are not counted.
     number: Option<u32>,
 }
 
@@ -71,7 +68,7 @@ struct MathpixParser<'a> {
     kind: BlockKind,
     rich: InlineText,
     groups: Vec<BraceGroup>,
-    /// Whether the block ends with its line: a heading whose brace is not closed.
+    /// True if the block ends with its line: a heading whose brace is not closed.
     one_line: bool,
     /// Groups that ended with their paragraph, whose braces are still to come.
     owed: usize,
@@ -81,7 +78,7 @@ struct MathpixParser<'a> {
     table: Option<TableBuilder>,
     /// Words hyphenated inside lines.
     seen: HyphenatedWords,
-    /// The marks at the start of lines, by where the lines start.
+    /// The markers at the start of lines, with the starts of the lines.
     marks: Vec<(usize, ListMarker)>,
 }
 
@@ -103,7 +100,7 @@ impl<'a> MathpixParser<'a> {
             lists: Vec::new(),
             table: None,
             seen,
-            marks: starts::marks(src),
+            marks: starts::line_markers(src),
         }
     }
 
@@ -175,7 +172,7 @@ impl<'a> MathpixParser<'a> {
         self.text().push_str(words, style);
     }
 
-    /// The end of a line in the source: of a paragraph where the next line is blank, else a space or nothing.
+    /// The end of a line in the source: of a paragraph if the next line is blank, else a space or nothing.
     fn newline(&mut self) {
         if self.bars() {
             return self.end_bars();
@@ -230,7 +227,7 @@ impl<'a> MathpixParser<'a> {
         }
     }
 
-    /// Two stars: bold type begins or ends where Markdown would have it so.
+    /// Two stars: bold type begins or ends, by the rules of Markdown.
     fn star(&mut self) -> bool {
         let rest = self.rest();
         let mut after = rest[2..].chars();
@@ -256,7 +253,7 @@ impl<'a> MathpixParser<'a> {
         true
     }
 
-    /// Whether two stars come near in the same paragraph.
+    /// Returns true if two stars come soon in the same paragraph.
     fn stars_close(&self, at: usize) -> bool {
         let near = self.src.as_bytes()[at..].windows(2).take(400);
         near.take_while(|pair| pair != b"\n\n")

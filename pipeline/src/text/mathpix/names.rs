@@ -1,15 +1,15 @@
-//! What the commands and environments of LaTeX mean here.
+//! Meanings of the commands and environments of LaTeX.
 
-use crate::text::SpanKind;
+use crate::layout::block::SpanKind;
 
-/// What a command does with the text.
+/// The meaning of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CommandMeaning {
     /// Its argument is a heading of that level.
     Heading(u8),
     /// Its argument is a paragraph of its own, or several.
     Paragraph,
-    /// Its argument is a note, which stands in brackets.
+    /// Its argument is a note, which is put in brackets.
     Note,
     /// Its argument is set in that type.
     Style(SpanKind),
@@ -21,7 +21,7 @@ pub(super) enum CommandMeaning {
     Signs(&'static str),
     /// An accent on the letter that comes next.
     Accent(char),
-    /// Its argument stands above or below the line.
+    /// Its argument is raised or lowered.
     Script(char),
     Break,
     NewParagraph,
@@ -34,8 +34,8 @@ pub(super) enum CommandMeaning {
     MultiRow,
 }
 
-/// What `name`, without its backslash and star, means outside math; `None` where it is not known.
-pub(super) fn meaning(name: &str) -> Option<CommandMeaning> {
+/// The meaning of `name`, without its backslash and star, outside math; `None` if it is not known.
+pub(super) fn command_meaning(name: &str) -> Option<CommandMeaning> {
     use CommandMeaning::*;
     Some(match name {
         "title" => Heading(1),
@@ -133,7 +133,7 @@ pub(super) fn accent(sign: char) -> Option<char> {
     })
 }
 
-/// `letter` with a combining accent as one character, where it is one that is common in print.
+/// `letter` with a combining accent as one character, if it is one that is common in print.
 pub(super) fn accented(letter: char, accent: char) -> Option<char> {
     let pairs = match accent {
         '\u{300}' => "aàeèiìoòuùAÀEÈIÌOÒUÙ",
@@ -161,7 +161,7 @@ pub(super) fn accented(letter: char, accent: char) -> Option<char> {
     None
 }
 
-/// What an environment is.
+/// The kind of an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EnvironmentKind {
     /// A table, with so many arguments before its columns.
@@ -170,15 +170,15 @@ pub(super) enum EnvironmentKind {
     Formula,
     /// A list; whether it counts.
     List(bool),
-    /// Its content stands apart; so many arguments do not show.
+    /// Its content is set apart; so many arguments do not show.
     Apart(usize),
     Abstract,
     /// A theorem or the like, with the word before it.
     Theorem(&'static str),
 }
 
-/// What the environment `name` is; `None` where it is not known.
-pub(super) fn place(name: &str) -> Option<EnvironmentKind> {
+/// The kind of the environment `name`; `None` if it is not known.
+pub(super) fn environment_kind(name: &str) -> Option<EnvironmentKind> {
     Some(match name.trim_end_matches('*') {
         "tabular" if name.ends_with('*') => EnvironmentKind::Table(1),
         "tabular" | "longtable" | "supertabular" => EnvironmentKind::Table(0),

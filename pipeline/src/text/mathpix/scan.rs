@@ -1,8 +1,8 @@
-//! Looking ahead in LaTeX: where a formula, an environment, an argument ends. Each look is bounded by what it
+//! Lookahead in LaTeX: the ends of formulas, environments and arguments. Each look is bounded by what it
 //! consumes or by a length, so that all looks together take time in proportion to the text.
 
 /// Longest argument that is skipped or taken whole.
-const LONGEST_ARGUMENT: usize = 400;
+const MAX_ARGUMENT_BYTES: usize = 400;
 
 /// A stretch of the source and what comes after it.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(super) struct SourceSpan {
 }
 
 /// The end of the formula whose content starts at `at`: its closing mark, or, if it has none, before what
-/// cannot belong to it; in a table at the latest where the cell ends.
+/// cannot belong to it; in a table at the latest at the end of the cell.
 pub(super) fn formula(src: &str, at: usize, display: bool, in_table: bool) -> SourceSpan {
     let bytes = src.as_bytes();
     let (mut depth, mut inner) = (0_usize, 0_usize);
@@ -90,7 +90,7 @@ fn cell_end(src: &str, at: usize, end: usize) -> usize {
 /// paragraph's or before the next one of its name.
 pub(super) fn environment(src: &str, at: usize, name: &str) -> SourceSpan {
     let (begin, end) = (format!("\\begin{{{name}}}"), format!("\\end{{{name}}}"));
-    // What may stand within itself, and so must end with the paragraph.
+    // Environments that may be nested in themselves, and so must end with the paragraph.
     let nests = name.ends_with("matrix") || matches!(name, "array" | "cases" | "aligned");
     let bytes = src.as_bytes();
     let mut depth = 0_usize;
@@ -132,7 +132,7 @@ pub(super) fn dollars(src: &str, at: usize) -> Option<SourceSpan> {
     let first = content.chars().next().filter(|c| !c.is_whitespace())?;
     let mut end = None;
     let mut escaped = false;
-    for (i, b) in content.bytes().enumerate().take(LONGEST_ARGUMENT) {
+    for (i, b) in content.bytes().enumerate().take(MAX_ARGUMENT_BYTES) {
         match b {
             _ if escaped => escaped = false,
             b'\\' => escaped = true,
@@ -168,7 +168,7 @@ pub(super) fn argument(src: &str, at: usize, brackets: [char; 2]) -> Option<Sour
     let from = src.len() - inner.len();
     let mut depth = 0_usize;
     let mut escaped = false;
-    for (i, c) in inner.char_indices().take(LONGEST_ARGUMENT) {
+    for (i, c) in inner.char_indices().take(MAX_ARGUMENT_BYTES) {
         match c {
             _ if escaped => escaped = false,
             '\\' => escaped = true,

@@ -1,22 +1,22 @@
-//! What may begin a line: the items of a list, a heading, a table with bars.
+//! Line starts: items of a list, headings and tables with bars, which begin a line.
 
 use super::{MathpixParser, table::TableBuilder};
-use crate::text::{
-    BlockKind,
-    marks::{ListMarker, ListMarkerKind, mark},
+use crate::layout::{
+    block::BlockKind,
+    list_markers::{ListMarker, ListMarkerKind, list_marker},
 };
 
-/// Lines within which a neighbouring mark is looked for.
+/// Lines within which a neighboring marker is looked for; as many as in layout.
 const REACH: usize = 60;
 
-/// The marks of lists, by where their lines start: bullets, and dashes and counts that do not stand alone.
-pub(super) fn marks(src: &str) -> Vec<(usize, ListMarker)> {
+/// The markers of lists with the starts of their lines: bullets, and dashes and counts that are not alone.
+pub(super) fn line_markers(src: &str) -> Vec<(usize, ListMarker)> {
     let mut found: Vec<(usize, usize, ListMarker)> = Vec::new();
     let mut at = 0;
     for (number, line) in src.split_inclusive('\n').enumerate() {
         let text = line.trim_start();
         let start = at + line.len() - text.len();
-        found.extend(mark(text.trim_end()).map(|mark| (number, start, mark)));
+        found.extend(list_marker(text.trim_end()).map(|mark| (number, start, mark)));
         at += line.len();
     }
     let kept: Vec<bool> = (0..found.len()).map(|i| is_sure(&found, i)).collect();
@@ -26,7 +26,7 @@ pub(super) fn marks(src: &str) -> Vec<(usize, ListMarker)> {
     marks
 }
 
-/// Whether the mark `i` begins an item: each is the number of its line, its place, itself.
+/// Returns true if the marker `i` begins an item: each is the number of its line, its place, itself.
 fn is_sure(found: &[(usize, usize, ListMarker)], i: usize) -> bool {
     let (line, _, this) = &found[i];
     let near = &found[i.saturating_sub(REACH)..found.len().min(i + REACH + 1)];
@@ -37,7 +37,7 @@ fn is_sure(found: &[(usize, usize, ListMarker)], i: usize) -> bool {
     match this.kind {
         ListMarkerKind::Bullet => true,
         ListMarkerKind::Dash => others.any(|other| other.text == this.text),
-        ListMarkerKind::Count { .. } => others.any(|other| this.neighbours(other)),
+        ListMarkerKind::Count { .. } => others.any(|other| this.is_next_to(other)),
     }
 }
 
@@ -67,7 +67,7 @@ impl MathpixParser<'_> {
         }
     }
 
-    /// A heading as Markdown has it, where it is a paragraph of its own: else the signs are text.
+    /// A heading as Markdown has it, if it is a paragraph of its own: else the signs are text.
     fn signs(&mut self) {
         let rest = self.rest();
         let level = rest.bytes().take(7).take_while(|b| *b == b'#').count();
@@ -82,7 +82,7 @@ impl MathpixParser<'_> {
         }
     }
 
-    /// Whether the next line is the rule below the head of a table with bars.
+    /// Returns true if the next line is the rule below the head of a table with bars.
     fn is_ruled(&self) -> bool {
         let next = self.rest().split('\n').nth(1).unwrap_or("").trim();
         next.starts_with('|') && is_rule(next)

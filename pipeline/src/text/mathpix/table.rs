@@ -1,11 +1,17 @@
-//! A table while it is read: cells, rows, what spans.
+//! Table builder: a table while it is read, with its cells, rows and spans.
 
-use crate::text::{Cell, Table, rich::InlineText, tables::has_head};
+use crate::{
+    layout::{
+        block::{Cell, Table},
+        tables::has_header_row,
+    },
+    text::inline_text::InlineText,
+};
 
 /// Most columns or rows that a cell may span.
-const MOST_SPAN: u32 = 100;
+const MAX_SPAN: u32 = 100;
 /// Most places up to which short rows are filled with empty cells.
-const MOST_PLACES: usize = 10_000;
+const MAX_PLACES: usize = 10_000;
 
 /// A table that is being read.
 #[derive(Debug, Default)]
@@ -19,7 +25,7 @@ pub(super) struct TableBuilder {
     ruled: Vec<usize>,
     /// Tables open inside the current cell.
     pub nested: usize,
-    /// Whether it is written with bars, as Markdown's are.
+    /// True if it is written with bars, as Markdown's are.
     pub bars: bool,
 }
 
@@ -34,12 +40,12 @@ impl TableBuilder {
 
     /// The current cell spans so many columns.
     pub fn spans_columns(&mut self, count: u32) {
-        self.span.0 = count.min(MOST_SPAN);
+        self.span.0 = count.min(MAX_SPAN);
     }
 
     /// The current cell spans so many rows.
     pub fn spans_rows(&mut self, count: u32) {
-        self.span.1 = count.min(MOST_SPAN);
+        self.span.1 = count.min(MAX_SPAN);
     }
 
     /// A line is drawn here.
@@ -49,7 +55,7 @@ impl TableBuilder {
         }
     }
 
-    /// Whether a row has begun.
+    /// Returns true if a row has begun.
     pub fn in_row(&self) -> bool {
         !(self.row.is_empty() && self.cell.is_empty())
     }
@@ -81,7 +87,7 @@ impl TableBuilder {
         self.rows.push(std::mem::take(&mut self.row));
     }
 
-    /// The table, if anything stands in it.
+    /// The table, if there is anything in it.
     pub fn finish(mut self) -> Option<Table> {
         if self.in_row() {
             self.end_row();
@@ -104,7 +110,7 @@ impl TableBuilder {
         table.head = table.rows.len() > 1
             && (self.bars
                 || first && all + 1 < table.rows.len()
-                || (first || all == 0) && has_head(&table));
+                || (first || all == 0) && has_header_row(&table));
         Some(table)
     }
 }
@@ -114,7 +120,7 @@ impl TableBuilder {
 fn settle(rows: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
     let height = rows.len();
     let mut settled: Vec<Vec<Cell>> = Vec::with_capacity(height);
-    // By column: the row at which the cell above ends, and where that cell is.
+    // By column: the row at which the cell above ends, and the place of that cell.
     let mut above: Vec<(usize, usize, usize)> = Vec::new();
     for (y, row) in rows.into_iter().enumerate() {
         let mut kept: Vec<Cell> = Vec::with_capacity(row.len());
@@ -153,7 +159,7 @@ fn fill(rows: &mut [Vec<Cell>]) {
         .iter()
         .flatten()
         .all(|cell| cell.columns == 1 && cell.rows == 1);
-    if plain && width.saturating_mul(rows.len()) <= MOST_PLACES {
+    if plain && width.saturating_mul(rows.len()) <= MAX_PLACES {
         let empty = Cell {
             text: String::new(),
             spans: Vec::new(),

@@ -6,7 +6,11 @@ use super::{
     math::RenderedFormulas,
     overlay::push_classes,
 };
-use crate::text::{AssembledPage, Block, BlockKind, Cell, SpanKind, Table, TextSpan};
+use crate::{
+    layout::block::{Block, BlockKind, Cell, SpanKind, Table, TextSpan},
+    script::is_unspaced,
+    text::AssembledPage,
+};
 
 /// Writes the page's blocks.
 pub fn push_blocks(html: &mut String, page: &AssembledPage) {
@@ -99,7 +103,7 @@ fn push_cell(
     push_plain(html, format_args!("</{name}>"));
 }
 
-/// Writes lines as they were read, with spaces between, or breaks where `text` has them.
+/// Writes lines as they were read, with spaces between, or breaks if `text` has them.
 fn push_lines(html: &mut String, page: &AssembledPage, lines: &[usize], text: &str) {
     let mut before = None;
     for &index in lines {
@@ -168,7 +172,7 @@ fn push_broken(html: &mut String, text: &str) {
     }
 }
 
-/// Writes a formula, or its source where it cannot be drawn.
+/// Writes a formula, or its source if it cannot be drawn.
 fn push_formula(html: &mut String, latex: &str, display: bool, formulas: &RenderedFormulas) {
     if let Some(mathml) = formulas.get(latex, display) {
         html.push_str(mathml);
@@ -179,23 +183,12 @@ fn push_formula(html: &mut String, latex: &str, display: bool, formulas: &Render
     }
 }
 
-/// What stands between two lines: a place to break after a hyphen, nothing between Chinese and
-/// Japanese, else a space.
+/// The joint of two lines: a place to break after a hyphen, nothing between Chinese and Japanese, else a space.
 fn joint(before: &str, after: &str) -> &'static str {
     let mut ending = before.chars().rev();
     match (ending.next(), ending.next(), after.chars().next()) {
         (Some('-' | '\u{AD}' | '\u{2010}'), Some(c), _) if c.is_alphabetic() => "<wbr>",
-        (Some(last), _, Some(first)) if is_spaceless(last) && is_spaceless(first) => "",
+        (Some(last), _, Some(first)) if is_unspaced(last) && is_unspaced(first) => "",
         _ => "\n",
     }
-}
-
-/// Whether `c` is of a script that puts no spaces between words.
-fn is_spaceless(c: char) -> bool {
-    matches!(c,
-        '\u{2E80}'..='\u{9FFF}' // radicals, kana, Han
-        | '\u{F900}'..='\u{FAFF}' // Han, compatibility
-        | '\u{FE30}'..='\u{FE4F}' // vertical punctuation
-        | '\u{FF00}'..='\u{FFEF}' // full width
-        | '\u{20000}'..='\u{3FFFF}') // Han, rare
 }

@@ -1,4 +1,4 @@
-//! Text into HTML, none of which is markup any more, and the page's own style.
+//! HTML of the review page: escaped text, addresses, the page's own style.
 
 use std::fmt::Write as _;
 

@@ -4,18 +4,21 @@ use std::{collections::HashMap, thread};
 
 use math_core::{LatexToMathML, MathCoreConfig, MathDisplay};
 
-use crate::text::{AssembledPage, Block, BlockKind, SpanKind, TextSpan};
+use crate::{
+    layout::block::{Block, BlockKind, SpanKind, TextSpan},
+    text::AssembledPage,
+};
 
 /// Longest formula that is drawn, in bytes; a longer one shows as its source.
-const LONGEST: usize = 3_000;
-/// Stack for the converter, which calls itself once a brace or command: enough for the deepest of [`LONGEST`] bytes.
+const MAX_FORMULA_BYTES: usize = 3_000;
+/// Stack for the converter, which calls itself once a brace or command: enough for the deepest of [`MAX_FORMULA_BYTES`] bytes.
 const STACK_BYTES: usize = 128 << 20;
-/// MathML's elements and attributes that may stand in the page. A formula with another one shows as its source.
+/// MathML's elements and attributes that the page may have. A formula with another one shows as its source.
 const ELEMENTS: &str = " math mi mn mo ms mtext mspace mrow mfrac msqrt mroot msub msup msubsup munder mover \
     munderover mmultiscripts mprescripts mtable mtr mtd mpadded mphantom mstyle ";
 const ATTRIBUTES: &str = " display displaystyle scriptlevel stretchy symmetric form fence separator lspace rspace \
     minsize maxsize movablelimits largeop accent accentunder linethickness mathvariant width height depth ";
-/// What the converter says in styles, which the page's policy shuts out, and the classes that say it here.
+/// Styles of the converter, which the page's policy shuts out, and the classes that replace them.
 const STYLES: [(&str, &str); 6] = [
     ("text-align: left", "tl"),
     ("text-align: right", "tr"),
@@ -36,7 +39,7 @@ impl RenderedFormulas {
         for block in &page.blocks {
             collect(block, &mut wanted);
         }
-        wanted.retain(|(latex, _)| latex.len() <= LONGEST);
+        wanted.retain(|(latex, _)| latex.len() <= MAX_FORMULA_BYTES);
         if wanted.is_empty() {
             return Self::default();
         }
@@ -50,7 +53,7 @@ impl RenderedFormulas {
         )
     }
 
-    /// The MathML of a formula; `None` where it shows as its source.
+    /// The MathML of a formula; `None` if it shows as its source.
     pub fn get(&self, latex: &str, display: bool) -> Option<&str> {
         self.0.get(&(latex.to_owned(), display)).map(String::as_str)
     }
@@ -179,7 +182,7 @@ mod tests {
                 kind: BlockKind::Formula,
                 bounds: Default::default(),
                 lines: Vec::new(),
-                text: unit.repeat(LONGEST / unit.len()),
+                text: unit.repeat(MAX_FORMULA_BYTES / unit.len()),
                 spans: Vec::new(),
             };
             let page = AssembledPage {

@@ -3,15 +3,11 @@
 //!
 //! Written page by page as pages are ready; of a page that is written, only its number is kept. All
 //! text comes from documents and is untrusted: it is escaped, and the page's own
-//! `OcrContent-Security-Policy` lets nothing but its style and its images through.
+//! `Content-Security-Policy` lets nothing but its style and its images through.
 
-// Escaping, addresses, style, and the head of a page that loads nothing.
 pub(crate) mod html;
-// A page's image with its boxes.
 mod overlay;
-// Formulas as MathML.
 mod math;
-// A page's text with its lines.
 mod blocks;
 
 use std::{
@@ -38,7 +34,7 @@ pub const LOW_CONFIDENCE: f32 = 0.8;
 /// Keeps an image: file name and content.
 type SaveImage<'a> = dyn FnMut(&str, &[u8]) -> io::Result<()> + 'a;
 
-/// Where the images of long documents go: a folder beside the review page.
+/// The folder beside the review page for the images of long documents.
 pub struct ReviewImages<'a> {
     /// The folder's name as a relative address.
     folder: String,
@@ -55,7 +51,7 @@ impl<'a> ReviewImages<'a> {
         }
     }
 
-    /// Images go to `folder`, which stands beside the review page and is made with the first of them.
+    /// Images go to `folder`, which is beside the review page and is created with the first of them.
     pub fn in_folder(folder: PathBuf) -> Self {
         let name = folder.file_name().unwrap_or_default().to_owned();
         let mut made = false;
@@ -81,7 +77,7 @@ impl fmt::Debug for ReviewImages<'_> {
 #[derive(Debug)]
 pub struct ReviewWriter<'a, W> {
     out: W,
-    /// Where images go; `None` where they stand in the page.
+    /// The folder for images; `None` if they are in the page itself.
     images: Option<ReviewImages<'a>>,
     counts: PageCounts,
     failed: Vec<u32>,
@@ -112,7 +108,7 @@ impl<'a, W: Write> ReviewWriter<'a, W> {
         })
     }
 
-    /// Writes the next page. Without a preview, its boxes stand on a blank sheet.
+    /// Writes the next page. Without a preview, its boxes are on a blank sheet.
     ///
     /// # Errors
     /// Those of `out` and of the images' folder.
@@ -191,7 +187,7 @@ impl<'a, W: Write> ReviewWriter<'a, W> {
     }
 }
 
-/// Whether a line was read with low confidence.
+/// Returns true if a line was read with low confidence.
 fn is_uncertain(line: &LineRecord) -> bool {
     is_low(line.confidence)
 }
@@ -200,7 +196,7 @@ fn is_low(confidence: Option<f32>) -> bool {
     confidence.is_some_and(|confidence| confidence < LOW_CONFIDENCE)
 }
 
-/// All that stands before the first page.
+/// The start of the review page, before the first page of the document.
 fn head(title: &str, pages: u32, inline: bool) -> String {
     let style = html::style();
     let images = if inline { "data:" } else { "'self' file:" };
@@ -217,7 +213,7 @@ fn head(title: &str, pages: u32, inline: bool) -> String {
     html
 }
 
-/// What became of the page, above it.
+/// Writes the outcome of the page, above it.
 fn push_header(html: &mut String, page: u32, summary: &PageSummary) {
     push_plain(
         html,

@@ -3,12 +3,12 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use recto_schemas::{LineRole, PageTiming, Reason};
+use recto_schemas::{FailureKind, LineRole, PageTiming, Reason, TextReason};
 
 use super::*;
 use crate::{
+    layout::block::{Block, BlockKind, Cell, Table},
     page::Rect,
-    text::{Block, BlockKind, Cell, Table},
 };
 
 const HOSTILE: [&str; 5] = [
@@ -151,10 +151,7 @@ fn hostile_page(text: &str) -> (AssembledPage, PageSummary) {
     ];
     let mut summary = summary(1, PageOutcome::Ok);
     summary.engine = Some(text.to_owned());
-    summary.reason = Some(Reason {
-        kind: text.to_owned(),
-        message: text.to_owned(),
-    });
+    summary.reason = Some(Reason::new(TextReason::DrawnText, text));
     (page(1, &[text; 4], blocks), summary)
 }
 
@@ -278,10 +275,10 @@ fn the_folder_of_images_is_made_with_the_first() {
 fn failed_empty_and_uncertain_pages_say_so_and_are_listed() {
     let nothing = |number| page(number, &[], vec![]);
     let mut failed = summary(2, PageOutcome::Failed);
-    failed.reason = Some(Reason {
-        kind: "page-timeout".to_owned(),
-        message: "took longer than 20 s".to_owned(),
-    });
+    failed.reason = Some(Reason::new(
+        FailureKind::PageTimeout,
+        "took longer than 20 s",
+    ));
     let mut doubtful = paragraph(4, &["clear", "smeared"]);
     doubtful.lines[1].confidence = Some(0.41);
     let html = written(

@@ -1,4 +1,4 @@
-//! Which documents are evaluated, and what is known to be in them.
+//! Documents that are evaluated, and the text that is known to be in them.
 
 use std::{
     fs::{self, File},
@@ -8,15 +8,15 @@ use std::{
 
 use anyhow::{Context, bail};
 use recto_pipeline::eval::MarkupSyntax;
-use recto_schemas::Reason;
+use recto_schemas::{EvalChunk, FailureDetail, FailureKind};
 use serde::Deserialize;
 
-use crate::commands::convert::{self, Input};
+use crate::commands::convert::{self, InputDocument};
 
 /// Largest dataset, in bytes.
-const MOST_DATASET_BYTES: u64 = 1 << 30;
+const MAX_DATASET_BYTES: u64 = 1 << 30;
 /// Largest text of one document, in bytes.
-const MOST_TRUTH_BYTES: u64 = 1 << 26;
+const MAX_REFERENCE_BYTES: u64 = 1 << 26;
 /// The character that people who type a page put for one they cannot type.
 const UNKEYABLE: &str = "~";
 
@@ -27,11 +27,11 @@ pub(super) struct EvalSample {
     /// As the data names it.
     pub(super) name: String,
     /// Its file.
-    pub(super) input: Input,
+    pub(super) input: InputDocument,
     /// The reason why it is not read, if the data asks for what it must not.
-    pub(super) refused: Option<Reason>,
+    pub(super) refused: Option<FailureDetail>,
     /// Its text.
-    pub(super) truth: ReferenceText,
+    pub(super) reference: ReferenceText,
 }
 
 /// The text of a document.
@@ -39,13 +39,13 @@ pub(super) struct EvalSample {
 pub(super) struct ReferenceText {
     /// The syntax of its marks.
     pub(super) marks: MarkupSyntax,
-    /// Characters that are left out of truth and reading.
+    /// Characters that are left out of reference and prediction.
     pub(super) ignored: &'static str,
     /// Its text.
     pub(super) text: ReferenceContent,
 }
 
-/// The text of a truth.
+/// The text of a reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ReferenceContent {
     /// All of it.
@@ -54,12 +54,12 @@ pub(super) enum ReferenceContent {
     Pages(Vec<(u32, String)>),
 }
 
-/// A document before its truth is read: the chunk decides whose is.
+/// A document before its reference is read: the chunk decides whose is.
 struct UnloadedSample {
     name: String,
-    input: Input,
-    refused: Option<Reason>,
-    truth: ReferenceSource,
+    input: InputDocument,
+    refused: Option<FailureDetail>,
+    reference: ReferenceSource,
 }
 
 /// The source of a reference.
@@ -83,14 +83,14 @@ const BESIDE: [(&str, ReferenceFormat); 3] = [
     ("txt", ReferenceFormat::Plain),
 ];
 
-/// The documents of chunk `index` of `count`, in order, with their truth; and how many documents have none.
+/// The documents of `chunk`, in order, with their reference; and the number of documents without one.
 ///
 /// # Errors
-/// What is wrong with the data: it cannot be read, is no dataset, has no document with text.
+/// The data cannot be used: it cannot be read, is no dataset, has no document with text.
 pub(super) fn samples(
     data: &Path,
     images: Option<&Path>,
-    (index, count): (u32, u32),
+    chunk: EvalChunk,
 ) -> anyhow::Result<(Vec<EvalSample>, usize)> {
     let (found, without) = match data.is_dir() {
         true => folder(data)?,
@@ -100,8 +100,8 @@ pub(super) fn samples(
         }
     };
     let all = found.len();
-    let part = |chunk: u32| (all as u128 * u128::from(chunk) / u128::from(count)) as usize;
-    let (start, end) = (part(index), part(index + 1));
+    let part = |index: u32| (all as u128 * u128::from(index) / u128::from(chunk.count)) as usize;
+    let (start, end) = (part(chunk.index), part(chunk.index + 1));
     let chosen = found.into_iter().enumerate().skip(start).take(end - start);
     let samples = chosen.map(|(index, found)| {
         Ok(EvalSample {
@@ -109,9 +109,9 @@ pub(super) fn samples(
             name: found.name,
             input: found.input,
             refused: found.refused,
-            truth: match found.truth {
-                ReferenceSource::Known(truth) => truth,
-                ReferenceSource::File(path, kind) => truth_of(&path, kind)?,
+            reference: match found.reference {
+                ReferenceSource::Known(reference) => reference,
+                ReferenceSource::File(path, kind) => read_reference(&path, kind)?,
             },
         })
     });
@@ -138,7 +138,7 @@ fn folder(folder: &Path) -> anyhow::Result<(Vec<UnloadedSample>, usize)> {
             name: name.to_string_lossy().into_owned(),
             input,
             refused: None,
-            truth: ReferenceSource::File(path, kind),
+            reference: ReferenceSource::File(path, kind),
         });
     }
     if found.is_empty() {
@@ -166,7 +166,7 @@ struct ConversationTurn {
 
 /// The entries of a dataset in GOT's form.
 fn dataset(path: &Path, images: &Path) -> anyhow::Result<Vec<UnloadedSample>> {
-    let text = limited(path, MOST_DATASET_BYTES)?;
+    let text = limited(path, MAX_DATASET_BYTES)?;
     let entries: Vec<DatasetEntry> = serde_json::from_str(&text).with_context(|| {
         format!(
             "{}: not a dataset; it is a JSON list of image and conversations, see recto eval --help",
@@ -190,7 +190,7 @@ fn dataset(path: &Path, images: &Path) -> anyhow::Result<Vec<UnloadedSample>> {
         let formatted = said("human").is_some_and(|turn| turn.value.contains("with format"));
         Ok(UnloadedSample {
             refused: leads_out(&entry.image, images),
-            truth: ReferenceSource::Known(ReferenceText {
+            reference: ReferenceSource::Known(ReferenceText {
                 marks: if formatted {
                     MarkupSyntax::Mathpix
                 } else {
@@ -207,12 +207,12 @@ fn dataset(path: &Path, images: &Path) -> anyhow::Result<Vec<UnloadedSample>> {
 }
 
 /// The reason why an image is not opened: a dataset comes from anywhere, and must not have other files read than its own.
-fn leads_out(image: &str, images: &Path) -> Option<Reason> {
+fn leads_out(image: &str, images: &Path) -> Option<FailureDetail> {
     let up = |part: Component<'_>| part == Component::ParentDir;
     let path = Path::new(image);
     let outside = path.is_absolute() && !path.starts_with(images);
-    (outside || path.components().any(up)).then(|| Reason {
-        kind: "path-outside".to_owned(),
+    (outside || path.components().any(up)).then(|| FailureDetail {
+        kind: FailureKind::PathOutside,
         message: "the path leads out of the folder of the images; give --images a folder above it"
             .to_owned(),
     })
@@ -230,8 +230,8 @@ struct ReferencePage {
     text: String,
 }
 
-fn truth_of(path: &Path, kind: ReferenceFormat) -> anyhow::Result<ReferenceText> {
-    let text = limited(path, MOST_TRUTH_BYTES)?;
+fn read_reference(path: &Path, kind: ReferenceFormat) -> anyhow::Result<ReferenceText> {
+    let text = limited(path, MAX_REFERENCE_BYTES)?;
     let whole = |marks, text| ReferenceText {
         marks,
         ignored: "",
@@ -286,7 +286,7 @@ pub(super) fn prediction(
         for stem in [&*named, sample.input.name.as_str()] {
             let path = folder.join(format!("{stem}.{ending}"));
             if path.starts_with(folder) && fs::exists(&path).unwrap_or(false) {
-                return Ok(Some((limited(&path, MOST_TRUTH_BYTES)?, marks)));
+                return Ok(Some((limited(&path, MAX_REFERENCE_BYTES)?, marks)));
             }
         }
     }
@@ -309,15 +309,29 @@ mod tests {
             fs::write(folder.path().join(format!("{number}.txt")), "text").unwrap();
         }
         fs::write(folder.path().join("untold.png"), "").unwrap();
-        let (all, without) = samples(folder.path(), None, (0, 1)).unwrap();
+        let (all, without) =
+            samples(folder.path(), None, EvalChunk { index: 0, count: 1 }).unwrap();
         assert_eq!((all.len(), without), (7, 1));
         let parts: Vec<EvalSample> = (0..3)
-            .flat_map(|index| samples(folder.path(), None, (index, 3)).unwrap().0)
+            .flat_map(|index| {
+                samples(folder.path(), None, EvalChunk { index, count: 3 })
+                    .unwrap()
+                    .0
+            })
             .collect();
         assert_eq!(names(&parts), names(&all));
         let places: Vec<u64> = parts.iter().map(|sample| sample.index).collect();
         assert_eq!(places, [0, 1, 2, 3, 4, 5, 6]);
-        let more = samples(folder.path(), None, (3, 20)).unwrap().0;
+        let more = samples(
+            folder.path(),
+            None,
+            EvalChunk {
+                index: 3,
+                count: 20,
+            },
+        )
+        .unwrap()
+        .0;
         assert!(
             more.len() <= 1,
             "more chunks than documents leave some empty"
@@ -340,11 +354,11 @@ mod tests {
             entry(inside.to_str().unwrap(), "<image>\nOCR with format: "),
         ]);
         fs::write(&path, entries.to_string()).unwrap();
-        let (found, _) = samples(&path, None, (0, 1)).unwrap();
+        let (found, _) = samples(&path, None, EvalChunk { index: 0, count: 1 }).unwrap();
         let refused: Vec<bool> = found.iter().map(|s| s.refused.is_some()).collect();
         assert_eq!(refused, [false, true, true, false]);
         assert_eq!(found[0].input.path, folder.path().join("a.png"));
-        let marks: Vec<MarkupSyntax> = found.iter().map(|s| s.truth.marks).collect();
+        let marks: Vec<MarkupSyntax> = found.iter().map(|s| s.reference.marks).collect();
         assert_eq!(
             (marks[0], marks[3]),
             (MarkupSyntax::Plain, MarkupSyntax::Mathpix)
@@ -364,7 +378,9 @@ mod tests {
             ),
         ] {
             fs::write(&path, text).unwrap();
-            let error = samples(&path, None, (0, 1)).err().unwrap();
+            let error = samples(&path, None, EvalChunk { index: 0, count: 1 })
+                .err()
+                .unwrap();
             assert!(format!("{error:#}").contains(wanted), "{error:#}");
         }
     }

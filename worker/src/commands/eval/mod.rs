@@ -1,33 +1,35 @@
 //! `recto eval`: documents whose text is known, read as `recto convert` reads them, and scored.
 
-// Which documents, and what is known to stand in them.
 mod data;
-// What was read of a document, and how it compares.
-mod reading;
-// The table on standard output.
+mod prediction;
 mod table;
-// Pictures of the worst cases.
 mod pictures;
-// What is left in the folder: the whole, or a part of it and how parts become the whole.
 mod results;
 
-use std::{path::Path, process::ExitCode, time::Instant};
+use std::{path::Path, process::ExitCode, sync::Arc, time::Instant};
 
 use anyhow::{Context, bail};
 use recto_pipeline::{cancel::CancelToken, eval::total, image::rasterizer::Rasterizer};
-use recto_schemas::{EvalCase, EvalChunk, EvalReport, ModelInfo, Options, Reason};
+use recto_schemas::{
+    DocumentPassword, EvalCase, EvalChunk, EvalReport, FailureDetail, FailureKind, ModelInfo,
+    Options,
+};
+use tokio::runtime::Handle;
 
 use crate::{
     cli::{EXIT_FAILED, EXIT_STOPPED, EvalArgs},
-    commands::convert::{self, ConvertReport, DocumentTarget, Input, ProgressDisplay, ReadContext},
+    commands::convert::{
+        self, ConvertReport, ConvertRun, InputDocument, OutputTarget, ProgressDisplay,
+    },
+    document::{ConvertContext, ConvertObserver, Requester},
     models::loader,
 };
 use data::EvalSample;
 use pictures::CaseImages;
-use reading::{ComparisonOptions, Prediction};
+use prediction::{ComparisonOptions, Prediction};
 
-/// Where readings go, below the folder of results.
-const READINGS: &str = "readings";
+/// The folder of predictions, below that of results.
+const PREDICTIONS: &str = "predictions";
 
 /// Evaluates, or puts the parts of an evaluation together.
 ///
@@ -50,14 +52,18 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
     let runtime = convert::runtime()?;
     let _entered = runtime.enter();
     let cancel = convert::cancel_on_signal()?;
-    let chunk = (arguments.chunk_idx, arguments.num_chunks);
+    let chunk = EvalChunk {
+        index: arguments.chunk_idx,
+        count: arguments.num_chunks,
+    };
     let (samples, without) = data::samples(data, arguments.images.as_deref(), chunk)?;
     if without > 0 && !arguments.run.quiet {
         eprintln!("{without} without text beside them, left out");
     }
     let options = arguments.options();
-    let rasterizer = loader::rasterizer(&arguments.run.machine)?;
-    let Some((readings, engine)) = readings(arguments, &samples, &options, &rasterizer, &cancel)?
+    let rasterizer = Arc::new(loader::rasterizer(&arguments.run.machine)?);
+    let Some((predictions, engine)) =
+        predictions(arguments, &samples, &options, &rasterizer, &cancel)?
     else {
         return Ok(ExitCode::from(EXIT_STOPPED));
     };
@@ -66,9 +72,9 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
         ignored: &arguments.ignore,
         pages: options.pages.as_ref(),
     };
-    let compared = samples.iter().zip(&readings);
+    let compared = samples.iter().zip(&predictions);
     let cases: Vec<EvalCase> = compared
-        .flat_map(|(sample, reading)| reading.against(sample, &comparing))
+        .flat_map(|(sample, prediction)| prediction.against(sample, &comparing))
         .collect();
     let (engine, model) = engine.unzip();
     let evaluation = EvalReport {
@@ -77,10 +83,7 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
         engine,
         model,
         as_is: arguments.as_is,
-        chunk: (arguments.num_chunks > 1).then_some(EvalChunk {
-            index: arguments.chunk_idx,
-            count: arguments.num_chunks,
-        }),
+        chunk: (chunk.count > 1).then_some(chunk),
         total: total(&cases),
         cases,
     };
@@ -93,15 +96,15 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
     ended(&evaluation, &arguments.out, worst, &pictures)
 }
 
-/// What read the documents, and its model.
+/// The engine that read the documents, and its model.
 type EngineModel = (String, ModelInfo);
 
-/// A reading of each document, and what read them where something did here. `None` where the run was stopped.
-fn readings(
+/// A prediction of each document, and what read them where something did here. `None` where the run was stopped.
+fn predictions(
     arguments: &EvalArgs,
     samples: &[EvalSample],
     options: &Options,
-    rasterizer: &Rasterizer,
+    rasterizer: &Arc<Rasterizer>,
     cancel: &CancelToken,
 ) -> anyhow::Result<Option<(Vec<Prediction>, Option<EngineModel>)>> {
     if let Some(folder) = &arguments.predictions {
@@ -111,7 +114,7 @@ fn readings(
         let predicted = samples.iter().map(|sample| predicted(folder, sample));
         return Ok(Some((predicted.collect::<anyhow::Result<_>>()?, None)));
     }
-    let folder = arguments.out.join(READINGS);
+    let folder = arguments.out.join(PREDICTIONS);
     let Some(read_by) = convert_into(&folder, arguments, samples, options, rasterizer, cancel)?
     else {
         return Ok(None);
@@ -126,15 +129,15 @@ fn readings(
     )))
 }
 
-/// What something else has read of a document.
+/// The prediction of another tool for a document.
 fn predicted(folder: &Path, sample: &EvalSample) -> anyhow::Result<Prediction> {
     if let Some(failure) = &sample.refused {
         return Ok(Prediction::failed(failure.clone()));
     }
     Ok(match data::prediction(folder, sample)? {
         Some((text, marks)) => Prediction::predicted(&text, marks),
-        None => Prediction::failed(Reason {
-            kind: "no-prediction".to_owned(),
+        None => Prediction::failed(FailureDetail {
+            kind: FailureKind::NoPrediction,
             message: format!(
                 "there is no {0}.md and no {0}.txt among the predictions",
                 sample.input.name
@@ -149,7 +152,7 @@ fn convert_into(
     arguments: &EvalArgs,
     samples: &[EvalSample],
     options: &Options,
-    rasterizer: &Rasterizer,
+    rasterizer: &Arc<Rasterizer>,
     cancel: &CancelToken,
 ) -> anyhow::Result<Option<EngineModel>> {
     let started = Instant::now();
@@ -157,20 +160,25 @@ fn convert_into(
     let engine = convert::engine(&arguments.run, &mut options)?;
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let context = ReadContext {
-        options: &options,
-        password: arguments.run.password.as_deref(),
-        engine: engine.as_ref(),
-        rasterizer,
-        objects: None,
-        destination: DocumentTarget::Folder(folder),
-        several: samples.len() > 1,
-    };
     let read = samples.iter().filter(|sample| sample.refused.is_none());
-    let inputs: Vec<&Input> = read.map(|sample| &sample.input).collect();
-    let progress = ProgressDisplay::start(inputs.len(), arguments.run.quiet);
-    let ended = convert::convert_all(&inputs, &context, &progress, cancel);
-    let report = ConvertReport::new(&ended, inputs.len(), started, engine.as_ref());
+    let inputs: Vec<&InputDocument> = read.map(|sample| &sample.input).collect();
+    let progress = Arc::new(ProgressDisplay::start(inputs.len(), arguments.run.quiet));
+    let run = ConvertRun {
+        context: Arc::new(ConvertContext {
+            engine: Arc::clone(&engine),
+            rasterizer: Arc::clone(rasterizer),
+            options,
+            password: arguments.run.password.clone().map(DocumentPassword::new),
+            requester: Requester::Person,
+            observer: Arc::clone(&progress) as Arc<dyn ConvertObserver>,
+            cancel: cancel.clone(),
+        }),
+        stores: None,
+        target: OutputTarget::Folder(folder.to_owned()),
+        progress: Arc::clone(&progress),
+    };
+    let outcomes = Handle::current().block_on(run.convert_all(&inputs));
+    let report = ConvertReport::new(&outcomes, inputs.len(), started, engine.as_ref());
     progress.finish(&report, Some(folder), cancel.is_cancelled());
     let info = engine.info();
     let model = ModelInfo {

@@ -16,7 +16,7 @@ use recto_schemas::{EvalCase, EvalReport, check_version};
 use super::{
     data::limited,
     pictures::{CaseImages, file_name},
-    reading::scored,
+    prediction::scored,
 };
 use crate::document::output;
 
@@ -72,7 +72,7 @@ fn worst(cases: &[EvalCase], most: usize) -> Vec<&EvalCase> {
     worst
 }
 
-/// The whole of the parts in `folders`, and where their pictures are.
+/// The whole of the parts in `folders`, and their pictures.
 ///
 /// # Errors
 /// A part is missing, there twice, not of the same evaluation, or cannot be read.

@@ -1,4 +1,4 @@
-//! The table on standard output: a line for each case, one for all, and what failed.
+//! The table on standard output: a line for each case, one for all, and the failures.
 
 use std::{
     fmt::Write as _,
@@ -48,19 +48,21 @@ fn table(evaluation: &EvalReport) -> String {
         ""
     );
     for (name, case) in names.iter().zip(&evaluation.cases) {
-        push_line(
-            &mut table,
-            (name, width),
-            (case.characters, case.words),
-            case.got,
-        );
+        let row = TableRow {
+            name,
+            characters: case.characters,
+            words: case.words,
+            got: case.got,
+        };
+        row.push(&mut table, width);
     }
-    push_line(
-        &mut table,
-        (&last, width),
-        (total.characters, total.words),
-        total.got,
-    );
+    let row = TableRow {
+        name: &last,
+        characters: total.characters,
+        words: total.words,
+        got: total.got,
+    };
+    row.push(&mut table, width);
     if total.got_cases < total.cases {
         let without = total.cases - total.got_cases;
         table.push_str(&format!(
@@ -68,7 +70,7 @@ fn table(evaluation: &EvalReport) -> String {
         ));
     }
     if total.failed > 0 {
-        table.push_str("failed, and counted as read as nothing where nothing was read:\n");
+        table.push_str("failed, and counted as empty if nothing was read:\n");
     }
     for case in &evaluation.cases {
         if let Some(failure) = &case.failure {
@@ -79,28 +81,34 @@ fn table(evaluation: &EvalReport) -> String {
     table
 }
 
-fn push_line(
-    table: &mut String,
-    (name, width): (&str, usize),
-    (characters, words): (ErrorRate, ErrorRate),
+/// A line of the table.
+struct TableRow<'a> {
+    name: &'a str,
+    characters: ErrorRate,
+    words: ErrorRate,
     got: Option<GotMeasures>,
-) {
-    let (characters, words) = (characters.rate * 100.0, words.rate * 100.0);
-    let figures = match got {
-        Some(got) => format!(
-            "{:>9.4}  {:>7.4}  {:>9.4}  {:>7.4}  {:>7.4}  {:>7.4}",
-            got.edit_dist, got.f_measure, got.precision, got.recall, got.bleu, got.meteor
-        ),
-        None => format!(
-            "{:>9}  {:>7}  {:>9}  {:>7}  {:>7}  {:>7}",
-            "-", "-", "-", "-", "-", "-"
-        ),
-    };
-    writeln!(
-        table,
-        "{name:width$}  {characters:>7.2}  {words:>7.2}  {figures}"
-    )
-    .expect("a string takes all text");
+}
+
+impl TableRow<'_> {
+    fn push(&self, table: &mut String, width: usize) {
+        let name = self.name;
+        let (characters, words) = (self.characters.rate * 100.0, self.words.rate * 100.0);
+        let figures = match self.got {
+            Some(got) => format!(
+                "{:>9.4}  {:>7.4}  {:>9.4}  {:>7.4}  {:>7.4}  {:>7.4}",
+                got.edit_dist, got.f_measure, got.precision, got.recall, got.bleu, got.meteor
+            ),
+            None => format!(
+                "{:>9}  {:>7}  {:>9}  {:>7}  {:>7}  {:>7}",
+                "-", "-", "-", "-", "-", "-"
+            ),
+        };
+        writeln!(
+            table,
+            "{name:width$}  {characters:>7.2}  {words:>7.2}  {figures}"
+        )
+        .expect("a string takes all text");
+    }
 }
 
 fn shortened(name: &str) -> String {

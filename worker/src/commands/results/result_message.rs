@@ -1,6 +1,9 @@
 //! Messages of the results and the dead-letter queue, and the lines that are printed for them.
 
-use recto_schemas::{DeadLetter, Job, JobResult, Reason, ResultState, check_version};
+use recto_schemas::{
+    DeadLetter, FailureDetail, FailureKind, FailureStage, Job, JobResult, ResultState,
+    check_version,
+};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -30,7 +33,7 @@ pub(super) struct ResultMessage {
 pub(super) enum MessageOutcome {
     Result(ResultState),
     /// A dead letter with this kind of failure.
-    DeadLetter(String),
+    DeadLetter(FailureKind),
 }
 
 impl ResultMessage {
@@ -90,12 +93,11 @@ fn broker_dead_letter(message: &InboundMessage) -> DeadLetter {
     let job = message::parse(&message.body).ok();
     let job = job.or_else(|| message::about(&message.body));
     let of = |word: fn(Job) -> Option<String>| job.clone().and_then(word);
-    let reason = message.died_of.as_deref().unwrap_or("delivery_limit");
     DeadLetter {
         schema: DeadLetter::SCHEMA.to_owned(),
         id: of(|job| Some(job.id)).filter(|id| !id.is_empty()),
-        stage: "deliver".to_owned(),
-        kind: reason.replace('_', "-"),
+        stage: FailureStage::Deliver,
+        kind: death_kind(message.died_of.as_deref()),
         message: "the broker itself gave it up".to_owned(),
         attempts: message.attempts,
         unsettled_deliveries: message.delivery_count,
@@ -104,6 +106,17 @@ fn broker_dead_letter(message: &InboundMessage) -> DeadLetter {
         traceparent: None,
         failed_at: String::new(),
         body: String::new(),
+    }
+}
+
+/// The kind that a reason of RabbitMQ's `x-death` header is.
+fn death_kind(reason: Option<&str>) -> FailureKind {
+    match reason {
+        None | Some("delivery_limit") => FailureKind::DeliveryLimit,
+        Some("rejected") => FailureKind::Rejected,
+        Some("expired") => FailureKind::Expired,
+        Some("maxlen") => FailureKind::Maxlen,
+        Some(_) => FailureKind::Other,
     }
 }
 
@@ -131,8 +144,10 @@ fn details(result: &JobResult) -> String {
     let outputs = &result.outputs;
     let place = outputs.markdown.as_ref().unwrap_or(&outputs.manifest);
     match (&result.error, result.state) {
-        (Some(Reason { kind, message }), ResultState::Failed) => format!("{kind}: {message}"),
-        (Some(Reason { kind, message }), _) => format!("{place} ({kind}: {message})"),
+        (Some(FailureDetail { kind, message }), ResultState::Failed) => {
+            format!("{kind}: {message}")
+        }
+        (Some(FailureDetail { kind, message }), _) => format!("{place} ({kind}: {message})"),
         (None, _) => place.clone(),
     }
 }
@@ -176,7 +191,7 @@ impl LineFormat {
         let width = self.uri_width;
         let figures = match &message.outcome {
             MessageOutcome::Result(_) => format!("{:>11}  {:>8}", message.pages, message.seconds),
-            MessageOutcome::DeadLetter(kind) => format!("{:<21}", escape_controls(kind)),
+            MessageOutcome::DeadLetter(kind) => format!("{kind:<21}"),
         };
         format!(
             "{:<11}  {figures}  {uri:<width$}  {details}",
@@ -276,7 +291,7 @@ mod tests {
         let found = ResultMessage::from_dead_letter(&dropped_by_broker);
         assert_eq!(
             found.outcome,
-            MessageOutcome::DeadLetter("delivery-limit".to_owned())
+            MessageOutcome::DeadLetter(FailureKind::DeliveryLimit)
         );
         assert_eq!(
             (found.id.as_str(), found.batch.as_deref()),

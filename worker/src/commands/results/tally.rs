@@ -15,7 +15,7 @@ pub(super) struct ResultTally {
     wanted: Option<u64>,
     /// By state, in the order of `ResultState::ALL`.
     states: [u64; ResultState::ALL.len()],
-    dead_letters: BTreeMap<String, u64>,
+    dead_letters: BTreeMap<&'static str, u64>,
     known: HashSet<String>,
     /// The known ids, oldest first.
     order: VecDeque<String>,
@@ -49,7 +49,7 @@ impl ResultTally {
                 self.states[at.expect("ALL has every state")] += 1;
             }
             MessageOutcome::DeadLetter(kind) => {
-                *self.dead_letters.entry(kind.clone()).or_default() += 1
+                *self.dead_letters.entry(kind.as_str()).or_default() += 1
             }
         }
         if self.order.len() == self.max_known
@@ -115,10 +115,12 @@ impl ResultTally {
 
 #[cfg(test)]
 mod tests {
+    use recto_schemas::FailureKind;
+
     use super::*;
 
-    fn dead(kind: &str) -> MessageOutcome {
-        MessageOutcome::DeadLetter(kind.to_owned())
+    fn dead(kind: FailureKind) -> MessageOutcome {
+        MessageOutcome::DeadLetter(kind)
     }
 
     #[test]
@@ -128,9 +130,9 @@ mod tests {
         tally.add("1", &MessageOutcome::Result(ResultState::Done));
         tally.add("2", &MessageOutcome::Result(ResultState::Partial));
         assert!(tally.all_succeeded() && !tally.is_complete());
-        tally.add("3", &dead("no-such-object"));
-        tally.add("4", &dead("encrypted"));
-        tally.add("5", &dead("encrypted"));
+        tally.add("3", &dead(FailureKind::NoSuchObject));
+        tally.add("4", &dead(FailureKind::Encrypted));
+        tally.add("5", &dead(FailureKind::Encrypted));
         let wanted = "5 of 5: 1 done, 1 partial, 3 dead-lettered (2 encrypted, 1 no-such-object)";
         assert_eq!(tally.summary(), wanted);
         assert!(tally.is_complete() && !tally.all_succeeded());

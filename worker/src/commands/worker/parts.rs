@@ -4,13 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     cli::WorkerArgs,
-    job::{
-        JobContext,
-        failure::{KINDS, Retryability},
-        keyed_lock::KeyedLock,
-        plan::WorkerLimits,
-        verdict::Disposition,
-    },
+    job::{JobContext, keyed_lock::KeyedLock, plan::WorkerLimits, policy},
     models::hub::ProgressReporter,
     models::loader,
     observe::metrics::{BuildInfo, Metrics},
@@ -34,38 +28,17 @@ pub(super) fn make(arguments: &WorkerArgs) -> anyhow::Result<JobContext> {
         engine: &engine.info().name.to_string(),
         model_sha256: &engine.info().model_sha256,
     };
-    let metrics = Arc::new(metrics(&build)?);
+    let metrics = Arc::new(Metrics::new(&build, policy::is_possible)?);
     Ok(JobContext {
         bounds: WorkerLimits {
             limits: arguments.limits.limits(),
             got: arguments.got(),
         },
         results_in_flight: KeyedLock::default(),
-        stores,
+        stores: Arc::new(stores),
         engine,
-        rasterizer,
+        rasterizer: Arc::new(rasterizer),
         work,
         metrics,
     })
-}
-
-fn metrics(build: &BuildInfo<'_>) -> anyhow::Result<Metrics> {
-    let kinds = |wanted: &[Retryability]| -> Vec<&'static str> {
-        let kinds = KINDS.iter().filter(|(_, nature)| wanted.contains(nature));
-        kinds.map(|(kind, _)| *kind).collect()
-    };
-    let ended = recto_schemas::ResultState::ALL.map(|state| state.as_str());
-    let transient = kinds(&[Retryability::Transient]);
-    let failed = kinds(&[Retryability::Permanent, Retryability::Transient]);
-    let interrupted = kinds(&[Retryability::Interrupted]);
-    let [ack, dead_letter, retry, hand_back] = Disposition::ALL;
-    Ok(Metrics::new(
-        build,
-        &[
-            (ack, &ended),
-            (dead_letter, &failed),
-            (retry, &transient),
-            (hand_back, &interrupted),
-        ],
-    )?)
 }

@@ -25,7 +25,7 @@ use tracing_subscriber::{
 
 use crate::{
     cli::watch::{LogArgs, LogFormat},
-    observe::metrics::{JobStage, MetricLabel, PageEnd},
+    observe::metrics::{JobStage, MetricLabel},
 };
 
 use readable::{TextLogFormat, UtcTime};
@@ -136,7 +136,7 @@ pub(crate) fn page(page: &PageSummary) {
     let span = debug_span!(
         "page",
         page.number = page.page,
-        page.outcome = PageEnd::from(page.outcome).as_str(),
+        page.outcome = page.outcome.as_str(),
     );
     let _inside = span.enter();
     let timing = &page.timing;

@@ -3,7 +3,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use recto_schemas::{PageOutcome, PageTiming, Reason};
+use recto_schemas::{FailureKind, PageOutcome, PageTiming, Reason};
 use serde_json::Value;
 use tracing::{info, warn};
 
@@ -44,10 +44,7 @@ fn a_job() {
     page(&PageSummary {
         page: 3,
         outcome: PageOutcome::Failed,
-        reason: Some(Reason {
-            kind: "page-timeout".to_owned(),
-            message: "words of a document".to_owned(),
-        }),
+        reason: Some(Reason::new(FailureKind::PageTimeout, "words of a document")),
         engine: None,
         dpi: None,
         width_px: None,

@@ -2,12 +2,9 @@
 
 use prometheus::{IntCounter, Registry, Result};
 use recto_pipeline::engine::DecodeUsage;
-use recto_schemas::DecodingReport;
+use recto_schemas::{AttemptKind, DecodingReport, RejectionKind};
 
-use super::{
-    MetricFamily, counter, counters,
-    labels::{AttemptMethod, MetricLabel, RejectionReason},
-};
+use super::{MetricFamily, counter, counters};
 
 /// The decoder's series; they stay at zero if the engine has none.
 pub(super) struct DecodingMetrics {
@@ -16,8 +13,8 @@ pub(super) struct DecodingMetrics {
     tokens: IntCounter,
     views: IntCounter,
     loops: IntCounter,
-    attempts: MetricFamily<AttemptMethod, IntCounter>,
-    rejections: MetricFamily<RejectionReason, IntCounter>,
+    attempts: MetricFamily<AttemptKind, IntCounter>,
+    rejections: MetricFamily<RejectionKind, IntCounter>,
 }
 
 impl DecodingMetrics {
@@ -45,7 +42,7 @@ impl DecodingMetrics {
             attempts: counters(
                 registry,
                 "recto_page_attempts_total",
-                "Attempts at reading pages, by the way of each.",
+                "Attempts at reading pages, by their method.",
             )?,
             rejections: counters(
                 registry,
@@ -72,17 +69,15 @@ impl DecodingMetrics {
     pub(super) fn page(&self, decoding: &DecodingReport) {
         if decoding.attempts.is_empty() {
             let only = match decoding.pages_in_pass {
-                0 | 1 => AttemptMethod::Single,
-                _ => AttemptMethod::Pass,
+                0 | 1 => AttemptKind::Single,
+                _ => AttemptKind::Pass,
             };
             self.attempts.of(only).inc();
         }
         for attempt in &decoding.attempts {
-            let way = AttemptMethod::named(&attempt.way).unwrap_or(AttemptMethod::Other);
-            self.attempts.of(way).inc();
-            if let Some(why) = &attempt.rejected {
-                let why = RejectionReason::named(why).unwrap_or(RejectionReason::Other);
-                self.rejections.of(why).inc();
+            self.attempts.of(attempt.way).inc();
+            if let Some(rejected) = attempt.rejected {
+                self.rejections.of(rejected).inc();
             }
         }
     }

@@ -1,32 +1,39 @@
 //! The closed sets of label values. A value that is not here cannot be counted, so that no message and no document
 //! can make series.
 
-use recto_schemas::{PageOutcome, ResultState};
+use recto_schemas::{AttemptKind, FailureKind, PageOutcome, RejectionKind, ResultState};
 
 /// One label and all values it may have.
 pub(crate) trait MetricLabel: Copy + 'static {
     /// The label's name.
     const KEY: &'static str;
     /// Every value, in the order of [`MetricLabel::index`].
-    const VALUES: &'static [&'static str];
-    /// The variants, in the same order.
     const ALL: &'static [Self];
-    /// The index of this value in [`MetricLabel::VALUES`].
+    /// The position of this value in [`MetricLabel::ALL`].
     fn index(self) -> usize;
-
     /// The value as it is written.
-    fn as_str(self) -> &'static str {
-        Self::VALUES[self.index()]
-    }
-
-    /// The value that is written so.
-    fn named(word: &str) -> Option<Self> {
-        let at = Self::VALUES.iter().position(|value| *value == word)?;
-        Self::ALL.get(at).copied()
-    }
+    fn as_str(self) -> &'static str;
 }
 
-/// An enum whose variants are all values of one label: none can be forgotten.
+/// Makes a label of an enum that has its words and `ALL` already.
+macro_rules! label_of {
+    ($name:ident, $key:literal) => {
+        impl MetricLabel for $name {
+            const KEY: &'static str = $key;
+            const ALL: &'static [Self] = &$name::ALL;
+
+            fn index(self) -> usize {
+                self as usize
+            }
+
+            fn as_str(self) -> &'static str {
+                $name::as_str(self)
+            }
+        }
+    };
+}
+
+/// Makes an enum whose variants are all values of one label: none can be forgotten.
 macro_rules! label {
     (
         $(#[$about:meta])*
@@ -38,14 +45,39 @@ macro_rules! label {
 
         impl MetricLabel for $name {
             const KEY: &'static str = $key;
-            const VALUES: &'static [&'static str] = &[$($value),+];
             const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             fn index(self) -> usize {
                 self as usize
             }
+
+            fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $value,)+
+                }
+            }
         }
     };
+}
+
+label_of!(ResultState, "state");
+label_of!(PageOutcome, "outcome");
+label_of!(FailureKind, "kind");
+label_of!(AttemptKind, "method");
+label_of!(RejectionKind, "reason");
+
+label! {
+    /// What becomes of a job's message.
+    JobDisposition, "disposition" {
+        /// Its result is stored; the message is done with.
+        Ack = "ack",
+        /// It goes to the dead-letter queue.
+        DeadLetter = "dead-letter",
+        /// It is tried again after a delay.
+        Retry = "retry",
+        /// It goes back to its queue as it is.
+        Requeue = "requeue",
+    }
 }
 
 label! {
@@ -65,92 +97,6 @@ label! {
         Queue = "queue",
         /// A page in the engine.
         Engine = "engine",
-    }
-}
-
-label! {
-    /// The outcome of a document.
-    DocumentEnd, "state" {
-        /// Every page has a result.
-        Done = "done",
-        /// Some pages have.
-        Partial = "partial",
-        /// None has.
-        Failed = "failed",
-        /// The result was there already.
-        Skipped = "skipped",
-    }
-}
-
-impl From<ResultState> for DocumentEnd {
-    fn from(state: ResultState) -> Self {
-        match state {
-            ResultState::Done => Self::Done,
-            ResultState::Partial => Self::Partial,
-            ResultState::Failed => Self::Failed,
-            ResultState::Skipped => Self::Skipped,
-        }
-    }
-}
-
-label! {
-    /// The outcome of a page.
-    PageEnd, "outcome" {
-        /// Read by the engine.
-        Ok = "ok",
-        /// Without ink.
-        Empty = "empty",
-        /// Its own text was taken.
-        TextLayer = "text-layer",
-        /// Failed, or not reached in time.
-        Failed = "failed",
-        /// After the most pages that are read from one document.
-        Skipped = "skipped",
-    }
-}
-
-impl From<PageOutcome> for PageEnd {
-    fn from(outcome: PageOutcome) -> Self {
-        match outcome {
-            PageOutcome::Ok => Self::Ok,
-            PageOutcome::Empty => Self::Empty,
-            PageOutcome::TextLayer => Self::TextLayer,
-            PageOutcome::Failed => Self::Failed,
-        }
-    }
-}
-
-label! {
-    /// The method of one attempt at a page.
-    AttemptMethod, "way" {
-        /// Together with others.
-        Pass = "pass",
-        /// By itself.
-        Single = "single",
-        /// Without repeating what it wrote before.
-        NoRepeatNgram = "no-repeat-ngram",
-        /// As plain text.
-        Plain = "plain",
-        /// By PP-OCR.
-        Ppocr = "ppocr",
-        /// Another way.
-        Other = "other",
-    }
-}
-
-label! {
-    /// The reason why an attempt's text was not kept.
-    RejectionReason, "reason" {
-        /// It repeated itself.
-        Repetition = "repetition",
-        /// It lacks words that are on the page.
-        TooFewWords = "too-few-words",
-        /// It did not come to its end within the most tokens.
-        Length = "length",
-        /// It did not come to its end in time.
-        Time = "time",
-        /// Something else.
-        Other = "other",
     }
 }
 

@@ -9,7 +9,6 @@ mod labels;
 mod decoding;
 
 use std::{
-    collections::BTreeMap,
     marker::PhantomData,
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -21,11 +20,11 @@ use prometheus::{
     process_collector::ProcessCollector,
 };
 use recto_pipeline::engine::EngineUsage;
-use recto_schemas::PageSummary;
+use recto_schemas::{FailureKind, PageOutcome, PageSummary, ResultState};
 
 use decoding::DecodingMetrics;
 pub(crate) use labels::{
-    ConfirmOutcome, DocumentEnd, JobStage, MetricLabel, PageEnd, ReconnectPeer, TransferDirection,
+    ConfirmOutcome, JobDisposition, JobStage, MetricLabel, ReconnectPeer, TransferDirection,
 };
 
 /// Upper bounds in seconds, from a small page to the longest document.
@@ -34,17 +33,7 @@ const SECONDS: [f64; 17] = [
     1800.0, 3600.0,
 ];
 
-/// The label of a kind that was not named at the start.
-const OTHER: &str = "other";
-
-/// The verdicts that have a counter of their own.
-const RETRY: &str = "retry";
-const DEAD_LETTER: &str = "dead-letter";
-
-/// Verdicts on a job, and for each the kinds it may have.
-pub(crate) type DispositionKinds<'a> = [(&'static str, &'a [&'static str])];
-
-/// The build that runs here.
+/// What runs here.
 #[derive(Clone, Debug)]
 pub(crate) struct BuildInfo<'a> {
     /// Version of this program.
@@ -58,15 +47,16 @@ pub(crate) struct BuildInfo<'a> {
 /// A worker's metrics, in a registry of their own.
 pub(crate) struct Metrics {
     registry: Registry,
-    jobs: BTreeMap<(&'static str, &'static str), IntCounter>,
-    retries: BTreeMap<&'static str, IntCounter>,
-    dead_letters: BTreeMap<&'static str, IntCounter>,
+    jobs: IntCounterVec,
+    retries: IntCounterVec,
+    dead_letters: IntCounterVec,
     jobs_in_flight: IntGauge,
     jobs_permits: IntGauge,
     ready: IntGauge,
-    documents: MetricFamily<DocumentEnd, IntCounter>,
+    documents: MetricFamily<ResultState, IntCounter>,
     document_seconds: Histogram,
-    pages: MetricFamily<PageEnd, IntCounter>,
+    pages: MetricFamily<PageOutcome, IntCounter>,
+    pages_skipped: IntCounter,
     stage_seconds: MetricFamily<JobStage, Histogram>,
     queue_wait_seconds: Histogram,
     bytes: MetricFamily<TransferDirection, IntCounter>,
@@ -84,25 +74,29 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Makes all series, each at zero. `verdicts` are all that [`Metrics::job`] will be told.
-    pub(crate) fn new(build: &BuildInfo<'_>, verdicts: &DispositionKinds<'_>) -> Result<Self> {
+    /// Makes all series, each at zero. Of failed jobs, those for which `is_possible` is true.
+    pub(crate) fn new(
+        build: &BuildInfo<'_>,
+        is_possible: impl Fn(JobDisposition, FailureKind) -> bool,
+    ) -> Result<Self> {
         let registry = Registry::new();
         let r = &registry;
         r.register(Box::new(ProcessCollector::for_self()))?;
         build_info(r, build)?;
+        let (pages, pages_skipped) = pages(r)?;
         Ok(Self {
-            jobs: jobs(r, verdicts)?,
-            retries: kinds(
+            jobs: jobs(r, &is_possible)?,
+            retries: failures(
                 r,
                 "recto_retries_total",
                 "Jobs put back to be tried again later.",
-                kinds_of(verdicts, RETRY),
+                |kind| is_possible(JobDisposition::Retry, kind),
             )?,
-            dead_letters: kinds(
+            dead_letters: failures(
                 r,
                 "recto_dead_letters_total",
                 "Jobs given up and kept in the dead-letter queue.",
-                kinds_of(verdicts, DEAD_LETTER),
+                |kind| is_possible(JobDisposition::DeadLetter, kind),
             )?,
             jobs_in_flight: gauge(r, "recto_jobs_in_flight", "Jobs being worked on.")?,
             jobs_permits: gauge(
@@ -121,7 +115,8 @@ impl Metrics {
                 "recto_document_seconds",
                 "Time of one job, from its delivery to its verdict.",
             )?,
-            pages: counters(r, "recto_pages_total", "Pages by how they ended.")?,
+            pages,
+            pages_skipped,
             stage_seconds: histograms(
                 r,
                 "recto_stage_seconds",
@@ -189,26 +184,24 @@ impl Metrics {
             })
     }
 
-    /// A job has its verdict. A kind that was not named at the start counts as `other`.
-    pub(crate) fn job(&self, verdict: &str, kind: &str) {
-        let of = |kind| self.jobs.get(&(verdict, kind));
-        let Some(jobs) = of(kind).or_else(|| of(OTHER)) else {
-            tracing::error!(
-                verdict,
-                kind,
-                "a verdict without a metric; name it when the metrics are made"
-            );
-            return;
+    /// A job has a result, so long after its delivery.
+    pub(crate) fn job_done(&self, state: ResultState, took: Duration) {
+        let ack = JobDisposition::Ack.as_str();
+        self.jobs.with_label_values(&[ack, state.as_str()]).inc();
+        self.documents.of(state).inc();
+        self.document_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A job failed.
+    pub(crate) fn job_failed(&self, disposition: JobDisposition, kind: FailureKind) {
+        let labels = [disposition.as_str(), kind.as_str()];
+        self.jobs.with_label_values(&labels).inc();
+        let own = match disposition {
+            JobDisposition::Retry => &self.retries,
+            JobDisposition::DeadLetter => &self.dead_letters,
+            JobDisposition::Ack | JobDisposition::Requeue => return,
         };
-        jobs.inc();
-        let own = match verdict {
-            RETRY => &self.retries,
-            DEAD_LETTER => &self.dead_letters,
-            _ => return,
-        };
-        if let Some(count) = own.get(kind).or_else(|| own.get(OTHER)) {
-            count.inc();
-        }
+        own.with_label_values(&[kind.as_str()]).inc();
     }
 
     /// A job is being worked on until what this gives is dropped.
@@ -232,15 +225,9 @@ impl Metrics {
         self.ready.set(ready.into());
     }
 
-    /// A document ended, so long after its delivery.
-    pub(crate) fn document(&self, end: DocumentEnd, took: Duration) {
-        self.documents.of(end).inc();
-        self.document_seconds.observe(took.as_secs_f64());
-    }
-
     /// A page ended.
     pub(crate) fn page(&self, page: &PageSummary) {
-        self.pages.of(page.outcome.into()).inc();
+        self.pages.of(page.outcome).inc();
         if let Some(decoding) = &page.decoding {
             self.decoding.page(decoding);
         }
@@ -259,7 +246,7 @@ impl Metrics {
 
     /// So many pages of a document were not read, for it has more than are read from one.
     pub(crate) fn pages_skipped(&self, pages: u32) {
-        self.pages.of(PageEnd::Skipped).inc_by(pages.into());
+        self.pages_skipped.inc_by(pages.into());
     }
 
     /// A stage took so long.
@@ -335,9 +322,9 @@ struct MetricFamily<L, M> {
 impl<L: MetricLabel, M> MetricFamily<L, M> {
     fn new(member: impl Fn(&'static str) -> Result<M>) -> Result<Self> {
         Ok(Self {
-            members: L::VALUES
+            members: L::ALL
                 .iter()
-                .map(|value| member(value))
+                .map(|value| member(value.as_str()))
                 .collect::<Result<_>>()?,
             label: PhantomData,
         })
@@ -350,50 +337,55 @@ impl<L: MetricLabel, M> MetricFamily<L, M> {
 
 fn jobs(
     registry: &Registry,
-    verdicts: &DispositionKinds<'_>,
-) -> Result<BTreeMap<(&'static str, &'static str), IntCounter>> {
-    let all = registered(
+    is_possible: impl Fn(JobDisposition, FailureKind) -> bool,
+) -> Result<IntCounterVec> {
+    let jobs = registered(
         registry,
         IntCounterVec::new(
-            Opts::new("recto_jobs_total", "Jobs by verdict and kind."),
-            &["verdict", "kind"],
+            Opts::new("recto_jobs_total", "Jobs by disposition and kind."),
+            &[JobDisposition::KEY, FailureKind::KEY],
         )?,
     )?;
-    let pairs = verdicts
-        .iter()
-        .flat_map(|(verdict, kinds)| with_other(kinds).map(move |kind| (*verdict, kind)));
-    pairs
-        .map(|(verdict, kind)| {
-            let count = all.get_metric_with_label_values(&[verdict, kind])?;
-            Ok(((verdict, kind), count))
-        })
-        .collect()
+    for state in ResultState::ALL {
+        jobs.get_metric_with_label_values(&[JobDisposition::Ack.as_str(), state.as_str()])?;
+    }
+    for disposition in JobDisposition::ALL {
+        for kind in FailureKind::ALL {
+            if is_possible(*disposition, *kind) {
+                jobs.get_metric_with_label_values(&[disposition.as_str(), kind.as_str()])?;
+            }
+        }
+    }
+    Ok(jobs)
 }
 
-fn kinds(
+fn failures(
     registry: &Registry,
     name: &str,
     help: &str,
-    kinds: &[&'static str],
-) -> Result<BTreeMap<&'static str, IntCounter>> {
+    is_possible: impl Fn(FailureKind) -> bool,
+) -> Result<IntCounterVec> {
     let all = registered(
         registry,
-        IntCounterVec::new(Opts::new(name, help), &["kind"])?,
+        IntCounterVec::new(Opts::new(name, help), &[FailureKind::KEY])?,
     )?;
-    with_other(kinds)
-        .map(|kind| Ok((kind, all.get_metric_with_label_values(&[kind])?)))
-        .collect()
+    for kind in FailureKind::ALL.iter().filter(|kind| is_possible(**kind)) {
+        all.get_metric_with_label_values(&[kind.as_str()])?;
+    }
+    Ok(all)
 }
 
-fn kinds_of<'a>(verdicts: &DispositionKinds<'a>, wanted: &str) -> &'a [&'static str] {
-    verdicts
-        .iter()
-        .find(|(verdict, _)| *verdict == wanted)
-        .map_or(&[], |(_, kinds)| kinds)
-}
-
-fn with_other(kinds: &[&'static str]) -> impl Iterator<Item = &'static str> {
-    kinds.iter().copied().chain([OTHER])
+/// Pages that were read by their outcome, and those that were not because the document has too many.
+fn pages(registry: &Registry) -> Result<(MetricFamily<PageOutcome, IntCounter>, IntCounter)> {
+    let all = registered(
+        registry,
+        IntCounterVec::new(
+            Opts::new("recto_pages_total", "Pages by how they ended."),
+            &[PageOutcome::KEY],
+        )?,
+    )?;
+    let family = MetricFamily::new(|outcome| all.get_metric_with_label_values(&[outcome]))?;
+    Ok((family, all.get_metric_with_label_values(&["skipped"])?))
 }
 
 fn build_info(registry: &Registry, build: &BuildInfo<'_>) -> Result<()> {

@@ -1,17 +1,19 @@
 use recto_pipeline::engine::DecodeUsage;
 use recto_schemas::{
-    DecodingReport, FinishReason, GotMode, PageOutcome, PageTiling, PageTiming, ReadAttempt,
-    ResultState,
+    AttemptKind, DecodingReport, FinishReason, GotMode, PageOutcome, PageTiling, PageTiming,
+    ReadAttempt, RejectionKind, ResultState,
 };
 
 use super::*;
 
-const VERDICTS: &DispositionKinds<'static> = &[
-    ("ack", &["done", "partial", "failed", "skipped"]),
-    ("dead-letter", &["encrypted", "crash-loop"]),
-    ("retry", &["store", "panic"]),
-    ("hand-back", &["drain"]),
-];
+fn is_possible(disposition: JobDisposition, kind: FailureKind) -> bool {
+    match disposition {
+        JobDisposition::Ack => false,
+        JobDisposition::DeadLetter => kind != FailureKind::Shutdown,
+        JobDisposition::Retry => kind == FailureKind::Panic,
+        JobDisposition::Requeue => kind == FailureKind::Shutdown,
+    }
+}
 
 fn metrics() -> Metrics {
     let build = BuildInfo {
@@ -19,7 +21,7 @@ fn metrics() -> Metrics {
         engine: "ppocr",
         model_sha256: "abc",
     };
-    Metrics::new(&build, VERDICTS).unwrap()
+    Metrics::new(&build, is_possible).unwrap()
 }
 
 /// The value of one series, as a scrape shows it.
@@ -53,13 +55,15 @@ fn page(outcome: PageOutcome, timing: PageTiming) -> PageSummary {
 fn all_told() -> Metrics {
     let metrics = metrics();
     let took = Duration::from_millis(1500);
-    for (verdict, kinds) in VERDICTS {
-        for kind in *kinds {
-            metrics.job(verdict, kind);
+    for disposition in JobDisposition::ALL {
+        for kind in FailureKind::ALL {
+            if is_possible(*disposition, *kind) {
+                metrics.job_failed(*disposition, *kind);
+            }
         }
     }
     for state in ResultState::ALL {
-        metrics.document(state.into(), took);
+        metrics.job_done(state, took);
     }
     for outcome in [
         PageOutcome::Ok,
@@ -118,11 +122,11 @@ fn what_callers_say_is_what_a_scrape_shows() {
     let metrics = all_told();
     for (series, expected) in [
         (
-            r#"recto_jobs_total{kind="encrypted",verdict="dead-letter"}"#,
+            r#"recto_jobs_total{disposition="dead-letter",kind="encrypted"}"#,
             1.0,
         ),
-        (r#"recto_jobs_total{kind="other",verdict="ack"}"#, 0.0),
-        (r#"recto_dead_letters_total{kind="crash-loop"}"#, 1.0),
+        (r#"recto_jobs_total{disposition="ack",kind="partial"}"#, 1.0),
+        (r#"recto_dead_letters_total{kind="poison-message"}"#, 1.0),
         (r#"recto_retries_total{kind="panic"}"#, 1.0),
         (r#"recto_documents_total{state="skipped"}"#, 1.0),
         ("recto_document_seconds_count", 4.0),
@@ -170,20 +174,23 @@ fn a_page_counts_only_the_stages_it_went_through() {
     );
 }
 
+/// A kind that this version does not know is counted as `other`: no message makes a series.
 #[test]
-fn a_kind_nobody_named_is_counted_but_makes_no_series() {
+fn no_kind_makes_a_series_that_was_not_there() {
     let metrics = metrics();
     let before = series(&metrics);
-    metrics.job("retry", "what-is-this");
-    metrics.job("nonsense", "what-is-this");
+    metrics.job_failed(JobDisposition::DeadLetter, FailureKind::Other);
     assert_eq!(
         value(
             &metrics,
-            r#"recto_jobs_total{kind="other",verdict="retry"}"#
+            r#"recto_jobs_total{disposition="dead-letter",kind="other"}"#
         ),
         1.0
     );
-    assert_eq!(value(&metrics, r#"recto_retries_total{kind="other"}"#), 1.0);
+    assert_eq!(
+        value(&metrics, r#"recto_dead_letters_total{kind="other"}"#),
+        1.0
+    );
     assert_eq!(series(&metrics), before);
 }
 
@@ -241,14 +248,14 @@ fn what_the_decoder_did_is_counted_once_however_often_it_is_told() {
 }
 
 #[test]
-fn every_attempt_at_a_page_is_counted_by_its_way_and_its_end() {
+fn every_attempt_at_a_page_is_counted_by_its_method_and_its_end() {
     let metrics = metrics();
     let before = series(&metrics);
-    let attempt = |way: &str, rejected: Option<&str>| ReadAttempt {
-        way: way.to_owned(),
+    let attempt = |way: AttemptKind, rejected: Option<RejectionKind>| ReadAttempt {
+        way,
         tokens: 5,
         stop: FinishReason::End,
-        rejected: rejected.map(str::to_owned),
+        rejected,
     };
     let read = |pages_in_pass, attempts| PageSummary {
         decoding: Some(DecodingReport {
@@ -270,22 +277,26 @@ fn every_attempt_at_a_page_is_counted_by_its_way_and_its_end() {
     metrics.page(&read(1, Vec::new()));
     metrics.page(&read(4, Vec::new()));
     let ladder = vec![
-        attempt("pass", Some("too-few-words")),
-        attempt("single", Some("repetition")),
-        attempt("by-magic", Some("out of luck")),
-        attempt("ppocr", None),
+        attempt(AttemptKind::Pass, Some(RejectionKind::TooFewWords)),
+        attempt(AttemptKind::Single, Some(RejectionKind::Repetition)),
+        // Both were counted as `other` once.
+        attempt(AttemptKind::Whole, Some(RejectionKind::Empty)),
+        attempt(AttemptKind::Other, Some(RejectionKind::Other)),
+        attempt(AttemptKind::Ppocr, None),
     ];
     metrics.page(&read(1, ladder));
     for (series, expected) in [
-        (r#"recto_page_attempts_total{way="pass"}"#, 2.0),
-        (r#"recto_page_attempts_total{way="single"}"#, 2.0),
-        (r#"recto_page_attempts_total{way="ppocr"}"#, 1.0),
-        (r#"recto_page_attempts_total{way="other"}"#, 1.0),
+        (r#"recto_page_attempts_total{method="pass"}"#, 2.0),
+        (r#"recto_page_attempts_total{method="single"}"#, 2.0),
+        (r#"recto_page_attempts_total{method="ppocr"}"#, 1.0),
+        (r#"recto_page_attempts_total{method="whole"}"#, 1.0),
+        (r#"recto_page_attempts_total{method="other"}"#, 1.0),
         (r#"recto_page_rejections_total{reason="repetition"}"#, 1.0),
         (
             r#"recto_page_rejections_total{reason="too-few-words"}"#,
             1.0,
         ),
+        (r#"recto_page_rejections_total{reason="empty"}"#, 1.0),
         (r#"recto_page_rejections_total{reason="other"}"#, 1.0),
     ] {
         assert_eq!(value(&metrics, series), expected, "{series}");

@@ -134,7 +134,7 @@ mod tests {
         ] {
             let cause = answer_cause(status, code, "");
             assert_eq!(
-                (cause.kind(), cause.is_transient()),
+                (cause.kind().as_str(), cause.is_transient()),
                 (kind, transient),
                 "{status} {code}"
             );

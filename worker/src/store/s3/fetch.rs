@@ -217,11 +217,6 @@ impl ObjectDownload<'_> {
 
     fn too_large(&self) -> StoreError {
         let max_bytes = self.max_bytes;
-        StoreError::new(
-            self.at,
-            ErrorCause::TooLarge {
-                most_bytes: max_bytes,
-            },
-        )
+        StoreError::new(self.at, ErrorCause::TooLarge { max_bytes })
     }
 }

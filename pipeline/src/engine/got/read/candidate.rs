@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use recto_schemas::{DecodingReport, FinishReason, GotMode, RawOutput, ReadAttempt};
+use recto_schemas::{
+    AttemptKind, DecodingReport, FinishReason, GotMode, RawOutput, ReadAttempt, RejectionKind,
+};
 
 use crate::engine::got::{
     plan::{InferenceUnit, InputLayout},
@@ -147,13 +149,13 @@ impl AttemptLog {
         queued: Duration,
         candidate: &Candidate,
         pages: usize,
-        reason: &str,
+        reason: RejectionKind,
     ) -> Self {
         let pages = u32::try_from(pages).unwrap_or(u32::MAX).max(1);
         let mut log = Self::new(queued + candidate.queued);
         log.inference_time = candidate.inference_time / pages;
         log.steps = candidate.steps;
-        log.record("pass", candidate, Some(reason));
+        log.record(AttemptKind::Pass, candidate, Some(reason));
         log
     }
 
@@ -186,12 +188,17 @@ impl AttemptLog {
     }
 
     /// Records an attempt.
-    pub(super) fn record(&mut self, way: &str, candidate: &Candidate, rejected: Option<&str>) {
+    pub(super) fn record(
+        &mut self,
+        way: AttemptKind,
+        candidate: &Candidate,
+        rejected: Option<RejectionKind>,
+    ) {
         self.attempts.push(ReadAttempt {
-            way: way.to_owned(),
+            way,
             tokens: candidate.steps,
             stop: candidate.stop,
-            rejected: rejected.map(str::to_owned),
+            rejected,
         });
     }
 }
@@ -206,12 +213,12 @@ fn severity(stop: FinishReason) -> u8 {
     }
 }
 
-/// The name of a finish reason in the manifest.
-pub(super) fn stop_name(stop: FinishReason) -> &'static str {
+/// The reason to reject a text that ended so; none for one that came to its end.
+pub(super) fn cut_short(stop: FinishReason) -> Option<RejectionKind> {
     match stop {
-        FinishReason::End => "end",
-        FinishReason::Length => "length",
-        FinishReason::Time => "time",
-        FinishReason::Repetition => "repetition",
+        FinishReason::End => None,
+        FinishReason::Length => Some(RejectionKind::Length),
+        FinishReason::Time => Some(RejectionKind::Time),
+        FinishReason::Repetition => Some(RejectionKind::Repetition),
     }
 }

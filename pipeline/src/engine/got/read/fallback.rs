@@ -11,11 +11,14 @@
 //! page that is cut into rows has a chain and a budget of its own; PP-OCR reads the page for all of
 //! them.
 
-use recto_schemas::{EngineName, FinishReason, GotMode, PageTiling, ReadAttempt, TilePolicy};
+use recto_schemas::{
+    AttemptKind, EngineName, FinishReason, GotMode, PageTiling, ReadAttempt, RejectionKind,
+    TilePolicy,
+};
 
 use super::{
     AttemptLog, Candidate, InferenceUnit, RequestReader, attempt::AttemptRequest,
-    candidate::stop_name, cross_check::lines, time_limit,
+    candidate::cut_short, cross_check::lines, time_limit,
 };
 use crate::engine::{EngineError, OcrResult, got::plan::InputLayout};
 
@@ -62,11 +65,11 @@ impl BestCandidate {
 }
 
 impl FallbackStep {
-    fn way(self) -> &'static str {
+    fn way(self) -> AttemptKind {
         match self {
-            Self::NoRepeat => "no-repeat-ngram",
-            Self::Whole => "whole",
-            Self::Plain => "plain",
+            Self::NoRepeat => AttemptKind::NoRepeatNgram,
+            Self::Whole => AttemptKind::Whole,
+            Self::Plain => AttemptKind::Plain,
         }
     }
 }
@@ -110,7 +113,7 @@ impl RequestReader<'_> {
             first.tokens.len(),
             first.steps,
         );
-        log.record("single", &first, Some(stop_name(first.stop)));
+        log.record(AttemptKind::Single, &first, cut_short(first.stop));
         // The longest truncated text, and the index of its attempt.
         let mut longest = (first.clone(), log.attempts.len() - 1);
         let fallback_steps = self.fallback_steps(unit);
@@ -197,7 +200,7 @@ impl RequestReader<'_> {
                 layout: InputLayout::Whole(PageTiling {
                     columns: 1,
                     rows: 1,
-                    reason: stop_name(first.stop).to_owned(),
+                    reason: first.stop.as_str().to_owned(),
                 }),
                 ..asked
             },
@@ -209,7 +212,7 @@ impl RequestReader<'_> {
     }
 
     /// The reason to reject a further attempt, if there is one.
-    fn rejection(&self, candidate: &Candidate) -> Option<&'static str> {
+    fn rejection(&self, candidate: &Candidate) -> Option<RejectionKind> {
         match candidate.stop {
             FinishReason::End
                 if self
@@ -219,10 +222,9 @@ impl RequestReader<'_> {
                     .trim()
                     .is_empty() =>
             {
-                Some("empty")
+                Some(RejectionKind::Empty)
             }
-            FinishReason::End => None,
-            stop => Some(stop_name(stop)),
+            stop => cut_short(stop),
         }
     }
 
@@ -243,7 +245,7 @@ impl RequestReader<'_> {
         }
         let (candidate, mut log) = self.merge(unit, bests, before);
         log.attempts.push(ReadAttempt {
-            way: "ppocr".to_owned(),
+            way: AttemptKind::Ppocr,
             tokens: 0,
             stop: FinishReason::End,
             rejected: None,

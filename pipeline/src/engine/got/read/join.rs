@@ -2,7 +2,7 @@
 
 use recto_schemas::GotMode;
 
-use crate::engine::got::plan::RowStart;
+use crate::{dehyphenate::is_cut_word, engine::got::plan::RowStart};
 
 /// GOT's markup around a heading.
 const HEADING: (&str, char) = ("\\section*{", '}');
@@ -47,13 +47,6 @@ pub(super) fn join<'a>(
         joined.push_str(text);
     }
     joined
-}
-
-/// Returns true if `text` ends with a hyphen after a lower-case letter and `next` begins with one.
-fn is_cut_word(text: &str, next: &str) -> bool {
-    let before = text.strip_suffix('-');
-    before.is_some_and(|before| before.ends_with(char::is_lowercase))
-        && next.starts_with(char::is_lowercase)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ mod word_recall;
 
 use std::{cell::RefCell, sync::Arc, time::Duration};
 
-use recto_schemas::{CrossCheck, EngineName, FinishReason, GotOptions};
+use recto_schemas::{AttemptKind, CrossCheck, EngineName, FinishReason, GotOptions, RejectionKind};
 
 use self::{
     attempt::AttemptRequest,
@@ -231,7 +231,7 @@ impl RequestReader<'_> {
         &self,
         unit: &InferenceUnit,
         candidate: &Candidate,
-        reason: &str,
+        reason: RejectionKind,
     ) -> EngineResponse {
         let InputLayout::Pages(tiling) = &unit.layout else {
             return Err(EngineError::Model(
@@ -309,7 +309,7 @@ impl RequestReader<'_> {
             return self.run_fallbacks(part, candidate, log);
         }
         if !log.attempts.is_empty() {
-            log.record("single", &candidate, None);
+            log.record(AttemptKind::Single, &candidate, None);
         }
         let truncated = None;
         Ok(BestCandidate {
@@ -407,14 +407,13 @@ impl RequestReader<'_> {
 }
 
 /// The reason to reject a unit of several pages, if there is one.
-fn rejection(candidate: &Candidate, text: &str, share: Option<f32>) -> Option<&'static str> {
+fn rejection(candidate: &Candidate, text: &str, share: Option<f32>) -> Option<RejectionKind> {
     match candidate.stop {
-        FinishReason::End if text.trim().is_empty() => Some("empty"),
+        FinishReason::End if text.trim().is_empty() => Some(RejectionKind::Empty),
         FinishReason::End if share.is_some_and(|share| share < ENOUGH_WORDS) => {
-            Some("too-few-words")
+            Some(RejectionKind::TooFewWords)
         }
-        FinishReason::End => None,
-        stop => Some(candidate::stop_name(stop)),
+        stop => candidate::cut_short(stop),
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 };
 
 use recto_schemas::{
-    EngineName, FinishReason, GotMode, GotOptions, Options, PagesPerPass, TilePolicy,
+    EngineName, FinishReason, GotMode, GotOptions, Options, PagesPerPass, RejectionKind, TilePolicy,
 };
 
 use super::GotParts;
@@ -481,7 +481,13 @@ fn attempts(reading: &OcrResult) -> Vec<(&str, FinishReason, Option<&str>)> {
     let decoding = reading.decoding.as_ref().expect("a decoder wrote it");
     let attempts = decoding.attempts.iter();
     attempts
-        .map(|a| (a.way.as_str(), a.stop, a.rejected.as_deref()))
+        .map(|a| {
+            (
+                a.way.as_str(),
+                a.stop,
+                a.rejected.map(RejectionKind::as_str),
+            )
+        })
         .collect()
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::script::is_word;
+
 /// Minimum letters and digits of a word; single ones are bullets and noise.
 const SHORTEST: usize = 2;
 
@@ -38,7 +40,7 @@ fn words(text: &str, mut take: impl FnMut(String)) {
     let mut word = String::new();
     let mut length = 0;
     for c in text.chars().chain([' ']) {
-        if c.is_alphanumeric() && !is_unspaced_script(c) {
+        if c.is_alphanumeric() && !is_word(c) {
             word.extend(c.to_lowercase());
             length += 1;
             continue;
@@ -48,22 +50,10 @@ fn words(text: &str, mut take: impl FnMut(String)) {
         }
         word.clear();
         length = 0;
-        if is_unspaced_script(c) {
+        if is_word(c) {
             take(c.to_string());
         }
     }
-}
-
-/// Returns true for characters of scripts without spaces, Chinese and Japanese, which count as
-/// words.
-fn is_unspaced_script(c: char) -> bool {
-    matches!(c,
-        '\u{3040}'..='\u{30ff}' // Hiragana and Katakana
-        | '\u{3400}'..='\u{4dbf}' // ideographs, extension A
-        | '\u{4e00}'..='\u{9fff}' // ideographs
-        | '\u{f900}'..='\u{faff}' // compatibility ideographs
-        | '\u{20000}'..='\u{323af}' // ideographs, extensions B to H
-    )
 }
 
 #[cfg(test)]

@@ -1,0 +1,226 @@
+//! Block builder: writes a page's blocks and its lines in reading order.
+
+use recto_schemas::{LineRecord, LineRole};
+
+use super::{
+    PageLayout,
+    baselines::{row_text, text_rows},
+    block::{Block, BlockKind, Table},
+    body::BodyPart,
+    headings::{HeadingStyles, headings},
+    line_blocks::line_blocks,
+    list_markers::ListMarkerKind,
+    lists::item_depths,
+    paragraphs::Paragraph,
+    placed_line::PlacedLine,
+    tuning::page as tuning,
+};
+use crate::{
+    dehyphenate::{HyphenatedWords, join_line},
+    page::{Rect, TextLine},
+};
+
+/// A page's blocks in the making.
+pub(crate) struct BlockBuilder<'s> {
+    /// The page's lines as they were read.
+    source: &'s [TextLine],
+    /// Words with a hyphen inside a line of the page.
+    hyphenated: &'s HyphenatedWords,
+    out: PageLayout,
+}
+
+impl<'s> BlockBuilder<'s> {
+    /// A builder without blocks.
+    pub fn new(source: &'s [TextLine], hyphenated: &'s HyphenatedWords) -> Self {
+        Self {
+            source,
+            hyphenated,
+            out: PageLayout::default(),
+        }
+    }
+
+    /// The blocks and lines.
+    pub fn finish(self) -> PageLayout {
+        self.out
+    }
+
+    /// Writes the body: headings, list items, line blocks, paragraphs and tables.
+    pub fn push_body(&mut self, parts: Vec<BodyPart>, styles: &mut HeadingStyles) {
+        let levels = heading_levels(&parts, styles);
+        let em = styles.body_size().unwrap_or(1.0);
+        let is_text: Vec<bool> = levels.iter().map(Option::is_none).collect();
+        let lefts: Vec<Option<f32>> = parts
+            .iter()
+            .zip(&levels)
+            .map(|(part, level)| item_left(part, *level))
+            .collect();
+        let depths = item_depths(&lefts, em);
+        let mut line_blocks = line_blocks(&parts, &is_text, em).into_iter().peekable();
+        let mut all = parts.into_iter().zip(levels).zip(depths).enumerate();
+        while let Some((i, ((part, level), depth))) = all.next() {
+            if let Some(block) = line_blocks.next_if(|block| block.start == i) {
+                let rest = all
+                    .by_ref()
+                    .take(block.len() - 1)
+                    .map(|(_, ((part, _), _))| part);
+                self.push_line_block(std::iter::once(part).chain(rest));
+                continue;
+            }
+            match part {
+                BodyPart::Paragraph(paragraph) => self.push_paragraph(paragraph, level, depth),
+                BodyPart::Table(table, lines) => self.push_table(table, &lines),
+                BodyPart::LineNumbers(lines) => {
+                    let text: Vec<&str> = lines.iter().map(|line| line.text).collect();
+                    self.push_text(&lines, text.join(" "));
+                }
+            }
+        }
+    }
+
+    fn push_paragraph(&mut self, mut paragraph: Paragraph, level: Option<u8>, depth: u8) {
+        let lines: Vec<PlacedLine> = paragraph
+            .rows
+            .iter()
+            .flat_map(|row| row.lines.iter().copied())
+            .collect();
+        if let Some(level) = level {
+            // A heading's number is part of it.
+            paragraph.marker = None;
+            let text = paragraph.text(self.hyphenated);
+            self.push(BlockKind::Heading(level), LineRole::Heading, &lines, text);
+            return;
+        }
+        let text = paragraph.text(self.hyphenated);
+        let Some(marker) = paragraph.marker else {
+            self.push_text(&lines, text);
+            return;
+        };
+        let mark = match marker.kind {
+            ListMarkerKind::Count { .. } => marker.text,
+            ListMarkerKind::Bullet | ListMarkerKind::Dash => "-".to_owned(),
+        };
+        let item = BlockKind::ListItem { mark, depth };
+        self.push(item, LineRole::ListItem, &lines, text);
+    }
+
+    /// Writes short lines that each end on purpose as one paragraph, its lines kept.
+    fn push_line_block<'p>(&mut self, parts: impl Iterator<Item = BodyPart<'p>>) {
+        let mut texts: Vec<String> = Vec::new();
+        let mut lines: Vec<PlacedLine> = Vec::new();
+        for part in parts {
+            if let BodyPart::Paragraph(paragraph) = part {
+                texts.push(paragraph.text(self.hyphenated));
+                lines.extend(paragraph.rows.iter().flat_map(|row| &row.lines));
+            }
+        }
+        self.push_text(&lines, texts.join("\n"));
+    }
+
+    /// Writes a table, its cells' lines numbered among those of the page.
+    fn push_table(&mut self, mut table: Table, lines: &[PlacedLine]) {
+        let first = self.out.lines.len();
+        for cell in table.rows.iter_mut().flatten() {
+            cell.lines.iter_mut().for_each(|line| *line += first);
+        }
+        self.push(
+            BlockKind::Table(table),
+            LineRole::Table,
+            lines,
+            String::new(),
+        );
+    }
+
+    /// Writes running headers or footers: a block for each row, but page numbers apart.
+    pub fn push_headers_footers(&mut self, lines: &[(PlacedLine, LineRole)], role: LineRole) {
+        let is_number = |line: &PlacedLine| {
+            lines
+                .iter()
+                .any(|(other, role)| other.index == line.index && *role == LineRole::PageNumber)
+        };
+        for row in text_rows(lines.iter().map(|line| line.0).collect()) {
+            for run in row.lines.chunk_by(|a, b| is_number(a) == is_number(b)) {
+                let (kind, role) = match (is_number(&run[0]), role) {
+                    (true, _) => (BlockKind::PageNumber, LineRole::PageNumber),
+                    (false, LineRole::Header) => (BlockKind::Header, role),
+                    (false, _) => (BlockKind::Footer, role),
+                };
+                self.push(kind, role, run, row_text(run, row.size));
+            }
+        }
+    }
+
+    /// Writes lines from top to bottom, for pages with too many lines to look at closely.
+    pub fn push_unstudied(&mut self, mut lines: Vec<PlacedLine>) {
+        lines.sort_by(|a, b| a.rect.top.total_cmp(&b.rect.top));
+        for chunk in lines.chunks(tuning::UNSTUDIED_BLOCK_LINES) {
+            let mut text = String::new();
+            for line in chunk {
+                join_line(&mut text, line.text, &HyphenatedWords::default());
+            }
+            self.push_text(chunk, text);
+        }
+    }
+
+    /// Writes a line without a usable place as a paragraph.
+    pub fn push_unplaced(&mut self, line: &PlacedLine) {
+        self.push_text(&[*line], line.text.to_owned());
+    }
+
+    fn push_text(&mut self, lines: &[PlacedLine], text: String) {
+        self.push(BlockKind::Paragraph, LineRole::Paragraph, lines, text);
+    }
+
+    fn push(&mut self, kind: BlockKind, role: LineRole, lines: &[PlacedLine], text: String) {
+        let block = self.out.blocks.len();
+        let first = self.out.lines.len();
+        let mut bounds: Option<Rect> = None;
+        for placed in lines {
+            let Some(line) = self.source.get(placed.index) else {
+                continue;
+            };
+            let rect = line.quad.bounds();
+            bounds = Some(bounds.map_or(rect, |all| all.union(&rect)));
+            self.out.lines.push(LineRecord {
+                text: line.text.clone(),
+                quad: line.quad.0.map(|p| [p.x, p.y]),
+                confidence: line.confidence,
+                role,
+                block: block as u32,
+            });
+        }
+        self.out.blocks.push(Block {
+            kind,
+            bounds: bounds.unwrap_or_default(),
+            lines: (first..self.out.lines.len()).collect(),
+            text,
+            spans: Vec::new(),
+        });
+    }
+}
+
+/// The heading level of each part; `None` for one that is no heading.
+fn heading_levels(parts: &[BodyPart], styles: &mut HeadingStyles) -> Vec<Option<u8>> {
+    let paragraphs: Vec<&Paragraph> = parts
+        .iter()
+        .filter_map(|part| match part {
+            BodyPart::Paragraph(paragraph) => Some(paragraph),
+            BodyPart::Table(..) | BodyPart::LineNumbers(_) => None,
+        })
+        .collect();
+    let mut levels = headings(&paragraphs, styles).into_iter();
+    let level_of = |part: &BodyPart| match part {
+        BodyPart::Paragraph(_) => levels.next().flatten(),
+        BodyPart::Table(..) | BodyPart::LineNumbers(_) => None,
+    };
+    parts.iter().map(level_of).collect()
+}
+
+/// The left edge of a list item; `None` for all other parts.
+fn item_left(part: &BodyPart, level: Option<u8>) -> Option<f32> {
+    match part {
+        BodyPart::Paragraph(paragraph) if level.is_none() && paragraph.marker.is_some() => {
+            paragraph.rows.first().map(|row| row.rect.left)
+        }
+        _ => None,
+    }
+}

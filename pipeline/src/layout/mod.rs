@@ -1,0 +1,79 @@
+//! Lines of one page to blocks in reading order, the same way for lines that a model read and for lines of a
+//! document's own text.
+//!
+//! A page goes through the modules in the order below; [`lay_out`] is the way from end to end.
+
+pub mod block;
+pub(crate) mod tuning;
+pub(crate) mod placed_line;
+pub(crate) mod baselines;
+pub(crate) mod headers_footers;
+mod line_numbers;
+pub(crate) mod tables;
+mod layout_item;
+mod gutters;
+mod column_sides;
+mod reading_order;
+pub(crate) mod list_markers;
+mod lists;
+mod paragraphs;
+mod body;
+mod headings;
+mod line_blocks;
+mod block_builder;
+
+use recto_schemas::{LineRecord, LineRole};
+
+use self::{
+    block::Block, block_builder::BlockBuilder, body::body_parts, placed_line::PlacedLine,
+    tuning::page::MAX_STUDIED_LINES,
+};
+use crate::{dehyphenate::HyphenatedWords, image::rulings::PageRulings, page::TextLine};
+
+pub(crate) use self::headings::HeadingStyles;
+
+/// A page's placed lines, running headers and footers told apart from the body.
+#[derive(Debug, Default)]
+pub(crate) struct ClassifiedLines<'a> {
+    /// Running headers, from top to bottom.
+    pub headers: Vec<(PlacedLine<'a>, LineRole)>,
+    /// The text of the page.
+    pub body: Vec<PlacedLine<'a>>,
+    /// Running footers, from top to bottom.
+    pub footers: Vec<(PlacedLine<'a>, LineRole)>,
+    /// Lines without a usable place.
+    pub unplaced: Vec<PlacedLine<'a>>,
+}
+
+/// A page's blocks and its lines in reading order.
+#[derive(Debug, Default)]
+pub(crate) struct PageLayout {
+    /// The blocks.
+    pub blocks: Vec<Block>,
+    /// The lines.
+    pub lines: Vec<LineRecord>,
+}
+
+/// Lays a page out: headers, body, lines without a place, footers.
+pub(crate) fn lay_out(
+    lines: &[TextLine],
+    rulings: &PageRulings,
+    classified: ClassifiedLines,
+    styles: &mut HeadingStyles,
+) -> PageLayout {
+    let mut hyphenated = HyphenatedWords::default();
+    lines.iter().for_each(|line| hyphenated.learn(&line.text));
+    let mut builder = BlockBuilder::new(lines, &hyphenated);
+    builder.push_headers_footers(&classified.headers, LineRole::Header);
+    if classified.body.len() > MAX_STUDIED_LINES {
+        builder.push_unstudied(classified.body);
+    } else {
+        let parts = body_parts(classified.body, rulings, &hyphenated);
+        builder.push_body(parts, styles);
+    }
+    for line in &classified.unplaced {
+        builder.push_unplaced(line);
+    }
+    builder.push_headers_footers(&classified.footers, LineRole::Footer);
+    builder.finish()
+}

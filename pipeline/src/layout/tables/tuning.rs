@@ -1,0 +1,122 @@
+//! Tuning: every threshold of tables, by the module that uses it. Units and origins are told as in
+//! [`layout::tuning`](crate::layout::tuning).
+
+/// Cells and header rows of all tables. Chosen on the sample documents.
+pub(crate) mod cells {
+    use crate::layout::tuning::CountShare;
+
+    /// Gap between two cells of a row.
+    pub(crate) const CELL_GAP_EM: f32 = 0.9;
+    /// The same for boxes of a model, whose margin makes gaps narrower.
+    pub(crate) const CELL_GAP_OCR_EM: f32 = 0.5;
+    /// Gap between a currency sign and its amount in one cell.
+    pub(crate) const CURRENCY_GAP_EM: f32 = 5.0;
+    /// Distance of a cell from its column.
+    pub(crate) const COLUMN_SLACK_EM: f32 = 0.4;
+    /// Least white between two columns.
+    pub(crate) const COLUMN_APART_EM: f32 = 0.5;
+    /// Longest usual text of a cell, in characters: longer is running text.
+    pub(crate) const MAX_CELL_CHARACTERS: usize = 40;
+    /// Longest cell of a header row, in characters.
+    pub(crate) const HEADER_MAX_CHARACTERS: usize = 60;
+    /// Share of numbers below a header row that has an empty cell.
+    pub(crate) const NUMBERS_UNDER_HEADER: CountShare = CountShare::of(1, 4);
+}
+
+/// Lattice tables. Chosen on the sample documents.
+pub(crate) mod lattice {
+    use crate::layout::tuning::CountShare;
+
+    /// Most ruled lines of either direction that are looked at.
+    pub(crate) const MAX_RULINGS: usize = 400;
+    /// Most columns of a grid.
+    pub(crate) const MAX_COLUMNS: usize = 40;
+    /// Most rows of a grid.
+    pub(crate) const MAX_ROWS: usize = 200;
+    /// Distance of ruled lines that meet.
+    pub(crate) const SLACK_EM: f32 = 0.45;
+    /// The same, at least.
+    pub(crate) const MIN_SLACK_PX: f32 = 4.0;
+    /// Scatter of the ends that bound an open side, in slacks.
+    pub(crate) const OPEN_SIDE_SLACK: f32 = 2.0;
+    /// Length of lines across beyond the outermost vertical line of an open side, in slacks.
+    pub(crate) const OPEN_SIDE_BEYOND: f32 = 4.0;
+    /// The share of a cell's side that a ruled line must cover to bound it.
+    pub(crate) const COVERED: f32 = 0.6;
+    /// Width of text over its cell's right edge.
+    pub(crate) const CELL_OVERHANG_EM: f32 = 2.5;
+    /// Fewest cells with text.
+    pub(crate) const MIN_FILLED_CELLS: usize = 4;
+    /// Share of cells with text.
+    pub(crate) const FILLED_CELLS: CountShare = CountShare::of(1, 4);
+    /// Lines of text in one cell above which that cell may be the page's body in a frame.
+    pub(crate) const FULL_CELL_LINES: usize = 8;
+    /// Share of all lines above which it is.
+    pub(crate) const FULLEST_CELL: CountShare = CountShare::of(1, 2);
+}
+
+/// Booktabs tables. Chosen on the sample documents.
+pub(crate) mod booktabs {
+    use crate::layout::tuning::CountShare;
+
+    /// Most rules that are looked at.
+    pub(crate) const MAX_RULES: usize = 200;
+    /// Least length of a rule.
+    pub(crate) const MIN_RULE_EM: f32 = 8.0;
+    /// Distance of the ends of rules of one length.
+    pub(crate) const SAME_END_EM: f32 = 1.2;
+    /// Height above and below the rules in which further rows are looked for: the next line of text.
+    pub(crate) const OUTSIDE_EM: f32 = 1.8;
+    /// Longest row without cells, in characters: longer is running text.
+    pub(crate) const MAX_SINGLE_CHARACTERS: usize = 60;
+    /// Share of rows without cells above which the lines are no table.
+    pub(crate) const SINGLE_ROWS: CountShare = CountShare::of(1, 2);
+    /// Rows between two rules that may all be without cells, as a title is.
+    pub(crate) const FEW_ROWS: usize = 2;
+    /// Share of rows with two cells or more.
+    pub(crate) const FULL_ROWS: CountShare = CountShare::of(1, 2);
+}
+
+/// Stream tables. Chosen on the sample documents.
+pub(crate) mod stream {
+    use crate::layout::tuning::CountShare;
+
+    /// Most columns of a table.
+    pub(crate) const MAX_COLUMNS: usize = 24;
+    /// White between two rows of one table.
+    pub(crate) const MAX_SPACE_EM: f32 = 2.2;
+    /// White between a header row and the table.
+    pub(crate) const HEADER_SPACE_EM: f32 = 1.5;
+    /// The part of a stretch without a table after which another is looked for: one in so many of its rows.
+    pub(crate) const RETRY_ONE_IN: usize = 8;
+    /// Distance of a cell's center from its column: rounding, no more.
+    pub(crate) const EDGE_SLACK_PX: f32 = 0.1;
+    /// Share of rows with two cells in one column above which the columns are wrong.
+    pub(crate) const CROWDED_ROWS: CountShare = CountShare::of(1, 6);
+    /// Share of rows with dot leaders above which it is a table of contents.
+    pub(crate) const LEADERS: CountShare = CountShare::of(1, 3);
+    /// Share of rows that begin with a list marker above which it is a list.
+    pub(crate) const LIST_MARKERS: CountShare = CountShare::of(1, 2);
+    /// Share of rows that end with a number in brackets above which they are equations.
+    pub(crate) const EQUATION_NUMBERS: CountShare = CountShare::of(1, 2);
+    /// Bytes of an equation's number at most.
+    pub(crate) const EQUATION_NUMBER_BYTES: usize = 6;
+    /// Share of rows with two cells or more.
+    pub(crate) const FULL_ROWS: CountShare = CountShare::of(7, 10);
+    /// Fewest such rows of a table with two columns: labels and values are aligned too, and no table.
+    pub(crate) const MIN_ROWS_TWO_COLUMNS: usize = 4;
+    /// Share of filled cells in a table with two columns.
+    pub(crate) const FILLED_TWO_COLUMNS: f32 = 0.9;
+    /// White between its columns.
+    pub(crate) const WHITE_TWO_COLUMNS_EM: f32 = 1.5;
+    /// Share of amounts in its second column.
+    pub(crate) const AMOUNTS_TWO_COLUMNS: f32 = 0.75;
+    /// Fewest rows of a table with more columns.
+    pub(crate) const MIN_ROWS: usize = 3;
+    /// Rows below which more cells must be filled.
+    pub(crate) const FEW_ROWS: usize = 5;
+    /// Share of filled cells in a table with few rows.
+    pub(crate) const FILLED_FEW_ROWS: f32 = 0.75;
+    /// Share of filled cells in other tables.
+    pub(crate) const FILLED: f32 = 0.6;
+}

@@ -1,0 +1,457 @@
+//! Tuning: every threshold of layout, by the module that uses it, with its unit and its origin; those of tables are in
+//! [`tables::tuning`](super::tables::tuning).
+//!
+//! Lengths are in ems (the height of the page's common type) and end in `_EM`, or in pixels of the page image (`_PX`);
+//! names without a unit are ratios or counts. "Chosen on the sample documents" means: tried by hand on the
+//! samples and golden pages of the tests until they came out right, with no finer measurement behind it. Limits against
+//! hostile pages are far above what the sample documents have.
+
+/// A share of a count, as a fraction: exact at its border, where a float may round either way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CountShare {
+    part: usize,
+    whole: usize,
+}
+
+impl CountShare {
+    /// `part` of `whole`, such as 2 of 3.
+    pub const fn of(part: usize, whole: usize) -> Self {
+        Self { part, whole }
+    }
+
+    /// Returns true if `count` is at least this share of `all`.
+    pub fn is_reached(self, count: usize, all: usize) -> bool {
+        count * self.whole >= all * self.part
+    }
+
+    /// Returns true if `count` is more than this share of `all`.
+    pub fn is_exceeded(self, count: usize, all: usize) -> bool {
+        count * self.whole > all * self.part
+    }
+
+    /// This share of `all`, rounded down.
+    pub fn part_of(self, all: usize) -> usize {
+        all * self.part / self.whole
+    }
+}
+
+/// A page as a whole. Limits against hostile pages.
+pub(crate) mod page {
+    /// Most lines of a body that is laid out with care; more are read from top to bottom.
+    pub(crate) const MAX_STUDIED_LINES: usize = 5_000;
+    /// Lines in one block of a page with more.
+    pub(crate) const UNSTUDIED_BLOCK_LINES: usize = 64;
+}
+
+/// Lines that come to layout. Chosen on the sample documents.
+pub(crate) mod placed_line {
+    /// Coordinates beyond this are not believed; no page image is as large.
+    pub(crate) const MAX_COORDINATE_PX: f32 = 1.0e6;
+    /// Distance of opposite edges below which a box counts as rotated or empty.
+    pub(crate) const MIN_EDGE_PX: f32 = 0.5;
+    /// Smallest type that is believed.
+    pub(crate) const MIN_TYPE_PX: f32 = 0.5;
+    /// Height over width of a box above which its text runs up or down the page.
+    pub(crate) const SIDEWAYS_ASPECT: f32 = 2.0;
+    /// Characters of a text that may run sideways: one or two are often taller than wide.
+    pub(crate) const SIDEWAYS_MIN_CHARACTERS: usize = 3;
+    /// Lower-case letters from which the size of type can be measured on a scan.
+    pub(crate) const MIN_MEASURED_LETTERS: usize = 10;
+    /// The same for Chinese and Japanese characters, which are all of one size.
+    pub(crate) const MIN_MEASURED_IDEOGRAPHS: usize = 2;
+}
+
+/// Lines on one baseline. Chosen on the sample documents.
+pub(crate) mod baselines {
+    use super::CountShare;
+
+    /// Rows that a line is compared with: those begun last, as lines come from top to bottom.
+    pub(crate) const MAX_OPEN_ROWS: usize = 12;
+    /// Least height of a line that widens its row's box, over that of the box: indices and exponents do not.
+    pub(crate) const CORE_HEIGHT: f32 = 0.8;
+    /// Distance of two centers on one baseline, in heights of the taller.
+    pub(crate) const LEVEL: f32 = 0.45;
+    /// Height shared by two boxes on one baseline, in heights of the lower.
+    pub(crate) const SHARED_HEIGHT: f32 = 0.55;
+    /// The same if their centers are further apart than on one baseline, as of a raised number.
+    pub(crate) const SHARED_HEIGHT_UNLEVEL: f32 = 0.8;
+    /// Width by which neighbors may overlap, in widths of the narrower: boxes of a model do.
+    pub(crate) const MAX_OVERLAP: f32 = 0.35;
+    /// Share of bold characters above which a row is bold.
+    pub(crate) const MOSTLY_BOLD: CountShare = CountShare::of(8, 10);
+    /// Gap without a space in a document's own text, in heights of the type: half of a narrow space.
+    pub(crate) const TOUCHING_GAP: f32 = 0.12;
+    /// Gap without a space between Chinese or Japanese characters, in heights of the type.
+    pub(crate) const UNSPACED_GAP: f32 = 0.6;
+    /// Least mean width of a character, so that it can be divided by.
+    pub(crate) const MIN_CHARACTER_PX: f32 = 0.1;
+}
+
+/// Running headers and footers. Chosen on the sample documents.
+pub(crate) mod headers_footers {
+    use super::CountShare;
+
+    /// Share of a page's height at the top, and at the bottom, for running headers and footers.
+    pub(crate) const ZONE: f32 = 0.16;
+    /// Most lines in that share; more are no header but a hostile page or a table.
+    pub(crate) const MAX_ZONE_LINES: usize = 400;
+    /// Most rows of a running header or footer.
+    pub(crate) const MAX_ROWS: usize = 4;
+    /// Characters of a row that are compared.
+    pub(crate) const MAX_CHARACTERS: usize = 200;
+    /// Difference in place of one header on two pages, as a share of the page's height.
+    pub(crate) const SAME_POSITION: f32 = 0.02;
+    /// Difference in size of its type, as a share.
+    pub(crate) const SAME_SIZE: f32 = 0.3;
+    /// Fewest bytes of two rows that are the same to the letter.
+    pub(crate) const MIN_SAME_BYTES: usize = 4;
+    /// Fewest letters of two rows that are the same but for their numbers.
+    pub(crate) const MIN_LETTERS: usize = 3;
+    /// Least likeness, 0 to 1, of two headers that differ by misread characters.
+    pub(crate) const LIKENESS: f32 = 0.8;
+    /// Fewest characters of headers that may differ by misread ones.
+    pub(crate) const MIN_MISREAD_CHARACTERS: usize = 6;
+    /// Difference in length above which two headers are not alike, over the longer.
+    pub(crate) const LENGTH_DIFFERENCE: CountShare = CountShare::of(1, 5);
+    /// White space that ends a running header, in heights of its type.
+    pub(crate) const END_GAP: f32 = 2.5;
+    /// White space above a number alone at the foot, in heights of its type: less, and it ends a column of numbers.
+    pub(crate) const FOOT_NUMBER_GAP: f32 = 0.9;
+    /// Most digits of a page number.
+    pub(crate) const MAX_DIGITS: usize = 4;
+}
+
+/// Line numbers in the margin. Chosen on the sample documents, among them legal papers.
+pub(crate) mod line_numbers {
+    use super::CountShare;
+
+    /// Most digits of a line number.
+    pub(crate) const MAX_DIGITS: usize = 3;
+    /// Fewest numbers that make a column of line numbers.
+    pub(crate) const MIN_NUMBERS: usize = 8;
+    /// Fewest lines of text beside them.
+    pub(crate) const MIN_TEXT_LINES: usize = 4;
+    /// Share of the numbers that follow the one above by one.
+    pub(crate) const COUNTING_ON: CountShare = CountShare::of(8, 10);
+    /// Width of a long line of text.
+    pub(crate) const LONG_LINE_EM: f32 = 8.0;
+    /// Share of long lines above which the text is running text.
+    pub(crate) const LONG_LINES: CountShare = CountShare::of(1, 2);
+    /// Lines of running text for each number, below which they are no cells of several columns.
+    pub(crate) const MAX_LINES_PER_NUMBER: usize = 2;
+    /// Share of the text to the left of the numbers above which they are no margin.
+    pub(crate) const LEFT_OF_NUMBERS: CountShare = CountShare::of(1, 10);
+}
+
+/// White strips. Chosen on the sample documents; the largest counts are limits against hostile pages.
+pub(crate) mod gutters {
+    /// Strips to an em; a gutter is at least two of them wide.
+    pub(crate) const STRIPS_PER_EM: f32 = 4.0;
+    /// Least width of a strip.
+    pub(crate) const MIN_STRIP_PX: f32 = 0.01;
+    /// Most strips looked at.
+    pub(crate) const MAX_STRIPS: usize = 1024;
+    /// Most white runs of strips looked at.
+    pub(crate) const MAX_WHITE_RUNS: usize = 8192;
+    /// Most gutters given.
+    pub(crate) const MAX_GUTTERS: usize = 24;
+    /// Least height of a gutter: three lines.
+    pub(crate) const MIN_HEIGHT_EM: f32 = 3.0;
+    /// Least width of a gutter, in strips: more than one.
+    pub(crate) const MIN_WIDTH_STRIPS: f32 = 1.5;
+    /// The share of a box's width, one in so many, that its margin takes at most.
+    pub(crate) const MAX_INSET_ONE_IN: f32 = 3.0;
+    /// The share of a box's height, at the top and at the bottom, that is taken for white.
+    pub(crate) const VERTICAL_INSET: f32 = 0.15;
+    /// Height shared by neighboring strips of one gutter, over the taller.
+    pub(crate) const SAME_HEIGHT_SHARE: f32 = 0.85;
+    /// Width below which a narrower gutter is tried no later.
+    pub(crate) const RANK_MIN_WIDTH_EM: f32 = 0.5;
+    /// Width above which a wider gutter is tried no sooner.
+    pub(crate) const RANK_MAX_WIDTH_EM: f32 = 2.0;
+    /// Weight of a gutter's width beside its height, as an exponent.
+    pub(crate) const RANK_WIDTH_EXPONENT: f32 = 0.2;
+}
+
+/// Reading order and the sides of gutters. Chosen on the sample documents, among them papers in two columns,
+/// forms, and letters with two addresses side by side.
+pub(crate) mod reading_order {
+    use std::ops::RangeInclusive;
+
+    use super::CountShare;
+
+    /// Margin of a box that a model has drawn, left and right of its ink.
+    pub(crate) const OCR_BOX_MARGIN_EM: f32 = 0.25;
+    /// The same of a box from a document's own text.
+    pub(crate) const TEXT_BOX_MARGIN_EM: f32 = 0.1;
+    /// Most cuts within one another.
+    pub(crate) const MAX_CUT_DEPTH: u32 = 10;
+    /// Fewest items that are cut.
+    pub(crate) const MIN_CUT_ITEMS: usize = 4;
+    /// Most islands in a gutter.
+    pub(crate) const MAX_ISLANDS: usize = 24;
+    /// White strip below an island.
+    pub(crate) const BRIDGE_MIN_WHITE_EM: f32 = 3.0;
+    /// The core of a gutter that must be white below an island, to each side of its center: one in so many widths.
+    pub(crate) const BRIDGE_CORE_ONE_IN: f32 = 4.0;
+    /// Width below which a gutter may be chance.
+    pub(crate) const NARROW_GUTTER_EM: f32 = 1.2;
+    /// Fewest rows on both sides of a gutter.
+    pub(crate) const MIN_ROWS: usize = 2;
+    /// The same of a narrow gutter.
+    pub(crate) const MIN_ROWS_NARROW: usize = 4;
+    /// The same of a gutter between short texts that are not level with each other.
+    pub(crate) const MIN_ROWS_UNALIGNED: usize = 4;
+    /// Rows on both sides of words from which a gutter is one, however short its lines are.
+    pub(crate) const TALL_ROWS: usize = 16;
+    /// Share of rows level with the other side, less chance, from which what is beside prose is no note.
+    pub(crate) const MAX_NOTE_ALIGNMENT: f32 = 0.7;
+    /// The same from which two short texts are cells of rows.
+    pub(crate) const MAX_TEXT_ALIGNMENT: f32 = 0.3;
+    /// Size of type of a note, over that of the prose beside it.
+    pub(crate) const SMALLER_TYPE: f32 = 0.9;
+    /// Difference in height of rows that are level.
+    pub(crate) const LEVEL_EM: f32 = 0.25;
+    /// Share of level rows that is put down to chance at most.
+    pub(crate) const MAX_CHANCE: f32 = 0.8;
+    /// Distance of centers below which lines of one side are one row.
+    pub(crate) const SAME_ROW_EM: f32 = 0.5;
+    /// Fewest rows of running text.
+    pub(crate) const PROSE_MIN_ROWS: usize = 3;
+    /// Usual width of its lines, in its own ems.
+    pub(crate) const PROSE_MIN_WIDTH_EM: f32 = 8.0;
+    /// Usual width of its lines over the widest: paragraphs are full lines but for the last.
+    pub(crate) const PROSE_EVEN_WIDTH: f32 = 0.7;
+    /// The share of the width of all lines below the widest ones, which may be a heading across.
+    pub(crate) const WIDEST_QUANTILE: f64 = 0.9;
+    /// Distance of lines that follow one another closely, in heights of their type.
+    pub(crate) const FLOW_MAX_PITCH: f32 = 2.0;
+    /// Share of letters above which a text is of words.
+    pub(crate) const WORDY: CountShare = CountShare::of(6, 10);
+    /// Share of digits above which a text is of amounts.
+    pub(crate) const NUMERIC: CountShare = CountShare::of(4, 10);
+    /// Share of a page's height at the top and the bottom for running headers and footers.
+    pub(crate) const EDGE_ZONE: f32 = 0.12;
+    /// White between rows beside a gutter that parts a header from prose.
+    pub(crate) const TRIM_WHITE_PROSE_EM: f32 = 1.4;
+    /// The same from other columns.
+    pub(crate) const TRIM_WHITE_EM: f32 = 0.9;
+    /// Height of rows that are left out: one or two lines.
+    pub(crate) const TRIM_MAX_HEIGHT_EM: f32 = 2.6;
+    /// White above a single line that belongs to no column.
+    pub(crate) const TRIM_LONE_WHITE_EM: f32 = 2.5;
+    /// Lines of an address beside another.
+    pub(crate) const ADDRESS_LINES: RangeInclusive<usize> = 3..=7;
+    /// Difference of left edges in an address.
+    pub(crate) const ADDRESS_FLUSH_EM: f32 = 0.8;
+    /// Share of lines of two words or more in an address.
+    pub(crate) const ADDRESS_WORDY: CountShare = CountShare::of(2, 3);
+    /// Least distance of lines in an address: closer ones are one row.
+    pub(crate) const ADDRESS_MIN_PITCH_EM: f32 = 0.7;
+    /// White between two addresses.
+    pub(crate) const ADDRESS_GUTTER_EM: f32 = 3.0;
+}
+
+/// List markers. Numbers with more digits are years and amounts, longer Roman ones words.
+pub(crate) mod list_markers {
+    /// Most digits of a marker.
+    pub(crate) const MAX_DIGITS: usize = 3;
+    /// Most letters of a Roman number.
+    pub(crate) const MAX_ROMAN_LETTERS: usize = 12;
+}
+
+/// Lists. Chosen on the sample documents.
+pub(crate) mod lists {
+    /// Rows within which a neighboring marker is looked for, up and down: an item may fill a page.
+    pub(crate) const NEIGHBOR_ROWS: usize = 60;
+    /// Difference of left edges of markers of one list.
+    pub(crate) const SAME_INDENT_EM: f32 = 1.5;
+    /// Indent of a list within a list.
+    pub(crate) const DEPTH_STEP_EM: f32 = 0.7;
+    /// Most lists within one another.
+    pub(crate) const MAX_DEPTH: usize = 6;
+}
+
+/// Paragraphs. Chosen on the sample documents, among them receipts and forms, which are read line by line. Values for
+/// text that a model read are wider, as its boxes scatter.
+pub(crate) mod paragraphs {
+    use std::ops::RangeInclusive;
+
+    /// Least distance of two lines that counts as a pitch.
+    pub(crate) const MIN_PITCH_EM: f32 = 0.5;
+    /// Largest distance of two lines that counts as a pitch.
+    pub(crate) const MAX_PITCH_EM: f32 = 4.0;
+    /// Pitch of a column without any.
+    pub(crate) const DEFAULT_PITCH_EM: f32 = 1.3;
+    /// A step over the usual one that ends a paragraph.
+    pub(crate) const GAP_SLACK: f32 = 1.25;
+    /// The same of text that a model read.
+    pub(crate) const GAP_SLACK_OCR: f32 = 1.4;
+    /// Least step inside a paragraph that begins.
+    pub(crate) const NEXT_PITCH_MIN_EM: f32 = 0.7;
+    /// Largest step inside a paragraph that begins.
+    pub(crate) const NEXT_PITCH_MAX_EM: f32 = 2.5;
+    /// Size of type over that above from which a little more room starts a paragraph.
+    pub(crate) const APART_SIZE: f32 = 1.2;
+    /// That room, over the usual pitch.
+    pub(crate) const APART_PITCH: f32 = 1.2;
+    /// Difference of edges that are one edge.
+    pub(crate) const FLUSH_EM: f32 = 0.5;
+    /// Width from which a line that ends flush with the next is a full one.
+    pub(crate) const FLUSH_MIN_WIDTH_EM: f32 = 12.0;
+    /// Room at the end of a line below which a sentence runs on, over the column's width: ragged right text.
+    pub(crate) const RUN_ON_ROOM: f32 = 0.45;
+    /// Room beyond the next line's first word: a space and what justification may stretch.
+    pub(crate) const ROOM_EM: f32 = 1.2;
+    /// Indent of a first line.
+    pub(crate) const INDENT_EM: f32 = 0.8;
+    /// Gap between parts of a row that say something of their own each.
+    pub(crate) const COLUMNAR_GAP_EM: f32 = 2.0;
+    /// Width that such gaps of two rows share.
+    pub(crate) const COLUMNAR_SHARED_EM: f32 = 0.8;
+    /// Size of a title's type.
+    pub(crate) const TITLE_SIZE_EM: f32 = 1.35;
+    /// White between two rows of a title, in heights of its type.
+    pub(crate) const TITLE_SPACE: f32 = 0.6;
+    /// Difference of the centers of two centered rows of a title.
+    pub(crate) const TITLE_CENTER_EM: f32 = 1.5;
+    /// White on both sides of a centered row.
+    pub(crate) const CENTERED_MARGIN_EM: f32 = 2.0;
+    /// Difference of the white on both sides, over their sum.
+    pub(crate) const CENTERED_OFF: f32 = 0.15;
+    /// The same, at least.
+    pub(crate) const CENTERED_OFF_EM: f32 = 1.2;
+    /// Distance from an interlinear number to the lines above and below.
+    pub(crate) const INTERLINEAR_STEP_EM: f32 = 0.9;
+    /// Distance of those lines from each other.
+    pub(crate) const INTERLINEAR_PITCH_EM: f32 = 1.6;
+    /// Width of an interlinear number.
+    pub(crate) const INTERLINEAR_WIDTH_EM: f32 = 6.0;
+    /// The rows, one in so many, that share a column's edge.
+    pub(crate) const EDGE_ONE_IN: usize = 12;
+    /// Fewest rows that share it.
+    pub(crate) const EDGE_MIN_ROWS: usize = 2;
+    /// Difference of the edges of those rows.
+    pub(crate) const EDGE_EM: f32 = 0.9;
+    /// Fewest rows that start with a capital in a column read line by line.
+    pub(crate) const LINEWISE_MIN_ROWS: usize = 8;
+    /// Of those that do, one row in so many may start lower case.
+    pub(crate) const LINEWISE_ONE_IN: usize = 8;
+    /// Lines of an address that makes up a column.
+    pub(crate) const ADDRESS_LINES: RangeInclusive<usize> = 2..=7;
+    /// Its longest line, in characters.
+    pub(crate) const ADDRESS_MAX_CHARACTERS: usize = 40;
+    /// Characters of a row whose type is compared: in fewer, an index or a sign may decide.
+    pub(crate) const TYPE_MIN_CHARACTERS: usize = 3;
+    /// Least size that is divided by.
+    pub(crate) const MIN_SIZE_PX: f32 = 0.1;
+    /// Ratio of sizes above which type is another one.
+    pub(crate) const SAME_TYPE: f32 = 1.12;
+    /// The same of text that a model read.
+    pub(crate) const SAME_TYPE_OCR: f32 = 1.38;
+    /// The same if one of the sizes is only roughly known.
+    pub(crate) const SAME_TYPE_ROUGH: f32 = 1.5;
+}
+
+/// Paragraphs that go on in the next column. Chosen on the sample documents.
+pub(crate) mod body {
+    /// Difference in size of type, as a share.
+    pub(crate) const SAME_SIZE: f32 = 0.25;
+    /// Widest gap inside the last row, in heights of its type: wider ones part cells.
+    pub(crate) const MAX_GAP: f32 = 2.0;
+}
+
+/// Headings. Chosen on the sample documents, scans among them. Values for text that a model read are larger, as its sizes
+/// scatter.
+pub(crate) mod headings {
+    use super::CountShare;
+
+    /// Smallest size of type that is counted.
+    pub(crate) const MIN_SIZE_PX: f32 = 0.5;
+    /// Largest size of type that is counted.
+    pub(crate) const MAX_SIZE_PX: f32 = 4000.0;
+    /// Sizes told apart, for each pixel.
+    pub(crate) const SIZE_STEPS_PER_PX: f32 = 4.0;
+    /// Most sizes of headings that are remembered.
+    pub(crate) const MAX_STYLES: usize = 32;
+    /// Difference of sizes that look the same, as a share.
+    pub(crate) const SAME_SIZE: f32 = 0.04;
+    /// Size over the running text's of a title.
+    pub(crate) const TITLE_RATIO: f32 = 1.6;
+    /// Size over the running text's of a section's heading.
+    pub(crate) const SECTION_RATIO: f32 = 1.25;
+    /// Size over the running text's that is clearly larger.
+    pub(crate) const LARGER: f32 = 1.13;
+    /// The same of text that a model read.
+    pub(crate) const LARGER_OCR: f32 = 1.2;
+    /// The same if the size is only roughly known, or there is no running text to compare with.
+    pub(crate) const LARGER_ROUGH: f32 = 1.4;
+    /// Share of bold characters from which bold type says nothing.
+    pub(crate) const MUCH_BOLD: CountShare = CountShare::of(2, 5);
+    /// Least size of a bold heading, over the running text's.
+    pub(crate) const BOLD_MIN_RATIO: f32 = 0.95;
+    /// Size of a bold heading on a page without running text.
+    pub(crate) const BOLD_RATIO: f32 = 1.04;
+    /// The same of text that a model read.
+    pub(crate) const BOLD_RATIO_OCR: f32 = 1.2;
+    /// Most rows of a bold heading that a model read.
+    pub(crate) const BOLD_MAX_ROWS: usize = 2;
+    /// Its most characters.
+    pub(crate) const BOLD_MAX_CHARACTERS: usize = 80;
+    /// Least size of a heading in centered capitals, over the running text's.
+    pub(crate) const CAPITALS_RATIO: f32 = 0.85;
+    /// Fewest letters that are capitals by intent.
+    pub(crate) const CAPITALS_MIN_LETTERS: usize = 4;
+    /// Least size of a numbered heading, over the running text's.
+    pub(crate) const NUMBERED_RATIO: f32 = 0.85;
+    /// The same in centered capitals: small capitals are as low as that.
+    pub(crate) const NUMBERED_RATIO_CAPITALS: f32 = 0.7;
+    /// Most words of a numbered heading.
+    pub(crate) const NUMBERED_MAX_WORDS: usize = 12;
+    /// Most digits of a part of its number: more is a year or an amount.
+    pub(crate) const NUMBERED_MAX_DIGITS: usize = 2;
+    /// Most parts of its number.
+    pub(crate) const NUMBERED_MAX_PARTS: usize = 5;
+    /// White above or below a heading.
+    pub(crate) const SET_OFF_EM: f32 = 0.25;
+    /// Rows from which a paragraph is running text.
+    pub(crate) const PROSE_MIN_ROWS: usize = 3;
+    /// Most rows of a heading.
+    pub(crate) const MAX_ROWS: usize = 3;
+    /// Longest heading, in characters without spaces.
+    pub(crate) const MAX_CHARACTERS: usize = 160;
+    /// Fewest letters of a heading.
+    pub(crate) const MIN_LETTERS: usize = 2;
+    /// Share of letters above which words may be a heading.
+    pub(crate) const MOSTLY_LETTERS: CountShare = CountShare::of(1, 2);
+    /// Letters above which a text that ends in a full stop is a sentence.
+    pub(crate) const SENTENCE_LETTERS: usize = 20;
+    /// Widest gap inside a heading, in heights of its type.
+    pub(crate) const MAX_GAP_EM: f32 = 2.5;
+    /// Share of a page's paragraphs that may be headings.
+    pub(crate) const MAX_HEADINGS: CountShare = CountShare::of(3, 5);
+    /// The same on a page without running text.
+    pub(crate) const MAX_HEADINGS_WITHOUT_PROSE: CountShare = CountShare::of(2, 5);
+    /// Headings that a page may always have.
+    pub(crate) const MIN_CROWD: usize = 3;
+}
+
+/// Short lines that each end on purpose. Chosen on the sample documents: addresses.
+pub(crate) mod line_blocks {
+    use std::ops::RangeInclusive;
+
+    /// Lines of a block.
+    pub(crate) const LINES: RangeInclusive<usize> = 2..=7;
+    /// Longest line, in characters.
+    pub(crate) const MAX_CHARACTERS: usize = 45;
+    /// Widest gap inside a line: wider ones part cells.
+    pub(crate) const MAX_GAP_EM: f32 = 1.5;
+    /// Difference of left edges.
+    pub(crate) const FLUSH_EM: f32 = 0.5;
+    /// Ratio of sizes of type.
+    pub(crate) const SAME_SIZE: f32 = 1.3;
+    /// White between two lines.
+    pub(crate) const MAX_SPACE_EM: f32 = 0.6;
+    /// Least size that is divided by.
+    pub(crate) const MIN_SIZE_PX: f32 = 0.1;
+}

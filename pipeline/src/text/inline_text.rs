@@ -1,0 +1,322 @@
+//! Inline text: words with math and emphasis, built piece by piece, and written as Markdown and as HTML.
+
+use super::escape::{EscapeContext, escape, escape_html};
+use crate::layout::block::{SpanKind, TextSpan};
+
+/// Stands for a span while the text around it is escaped: neither a letter nor a space nor markup.
+const STAND_IN: char = '\u{fffc}';
+
+/// A text in the making.
+#[derive(Debug, Default)]
+pub(crate) struct InlineText {
+    text: String,
+    spans: Vec<TextSpan>,
+}
+
+impl InlineText {
+    /// Returns true if there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// The plain words at the end, at most some 80 bytes of them.
+    pub fn tail(&self) -> &str {
+        let math = self.spans.last().filter(|span| span.kind == SpanKind::Math);
+        let from = math.map_or(0, |span| span.range.end);
+        let near = self.text.len().saturating_sub(80).max(from);
+        let at = (near..=self.text.len()).find(|&at| self.text.is_char_boundary(at));
+        &self.text[at.unwrap_or(from)..]
+    }
+
+    /// Appends a character; white space becomes one space. Controls and stand-ins for objects are left out.
+    pub fn push(&mut self, c: char, style: Option<SpanKind>) {
+        if c.is_whitespace() && c != '\u{a0}' && c != '\u{3000}' {
+            if !self.text.is_empty() && !self.text.ends_with([' ', '\n']) {
+                self.append(" ", style);
+            }
+        } else if c == '$' {
+            let start = self.text.len();
+            self.text.push(c);
+            self.mark(start, SpanKind::Dollar);
+        } else if !c.is_control() && c != STAND_IN {
+            self.append(c.encode_utf8(&mut [0; 4]), style);
+        }
+    }
+
+    /// Appends words.
+    pub fn push_str(&mut self, words: &str, style: Option<SpanKind>) {
+        words.chars().for_each(|c| self.push(c, style));
+    }
+
+    /// Appends a formula.
+    pub fn push_math(&mut self, latex: &str) {
+        if !latex.is_empty() {
+            let start = self.text.len();
+            self.text.push_str(latex);
+            self.mark(start, SpanKind::Math);
+        }
+    }
+
+    /// Ends the line on purpose.
+    pub fn push_break(&mut self) {
+        self.trim();
+        if !self.text.is_empty() && !self.text.ends_with('\n') {
+            self.text.push('\n');
+        }
+    }
+
+    /// Takes the last character away.
+    pub fn pop(&mut self) {
+        self.text.pop();
+        self.fit();
+    }
+
+    /// The text and its spans, without white space around.
+    pub fn finish(mut self) -> (String, Vec<TextSpan>) {
+        self.trim();
+        self.text.truncate(self.text.trim_end().len());
+        self.fit();
+        (self.text, self.spans)
+    }
+
+    fn append(&mut self, piece: &str, style: Option<SpanKind>) {
+        let start = self.text.len();
+        self.text.push_str(piece);
+        let Some(style) = style else { return };
+        match self.spans.last_mut() {
+            Some(last) if last.kind == style && last.range.end == start => {
+                last.range.end = self.text.len();
+            }
+            _ if piece == " " => {}
+            _ => self.mark(start, style),
+        }
+    }
+
+    fn mark(&mut self, start: usize, kind: SpanKind) {
+        let range = start..self.text.len();
+        self.spans.push(TextSpan { range, kind });
+    }
+
+    fn trim(&mut self) {
+        self.text.truncate(self.text.trim_end_matches(' ').len());
+        self.fit();
+    }
+
+    /// Ends the spans at the end of the text.
+    fn fit(&mut self) {
+        let end = self.text.len();
+        while let Some(last) = self.spans.last_mut() {
+            last.range.end = last.range.end.min(end);
+            if last.range.start < last.range.end {
+                break;
+            }
+            self.spans.pop();
+        }
+    }
+}
+
+/// The lines of `text` in Markdown, to be at `place`.
+pub(crate) fn markdown(text: &str, spans: &[TextSpan], place: EscapeContext) -> Vec<String> {
+    let said = |span: &TextSpan, before, after| {
+        let words = &text[span.range.clone()];
+        match span.kind {
+            SpanKind::Math => format!("${}$", in_place(words, place)),
+            SpanKind::Dollar if spans.len() > 1 => "\\$".to_owned(),
+            SpanKind::Dollar => "$".to_owned(),
+            kind => styled(kind, words, before, after, |words| {
+                let inner = if place == EscapeContext::Block {
+                    EscapeContext::Heading
+                } else {
+                    place
+                };
+                escape(words, inner)
+            }),
+        }
+    };
+    lines(text, spans, said, |line| escape(line, place))
+}
+
+/// The lines of `text` in HTML, math between dollar signs.
+pub(crate) fn html(text: &str, spans: &[TextSpan]) -> Vec<String> {
+    let said = |span: &TextSpan, _: Option<char>, _: Option<char>| {
+        let words = escape_html(&text[span.range.clone()]);
+        match span.kind {
+            SpanKind::Math => format!("${words}$"),
+            SpanKind::Dollar => words,
+            SpanKind::Strong => format!("<strong>{words}</strong>"),
+            SpanKind::Emphasis => format!("<em>{words}</em>"),
+        }
+    };
+    lines(text, spans, said, escape_html)
+}
+
+/// A formula on lines of its own. A sign that would begin a list, a heading or the like at the start of a
+/// line is put behind the dollar signs.
+pub(crate) fn formula(latex: &str) -> String {
+    let latex = in_place(latex, EscapeContext::Block);
+    let acts = |c: char| !(c.is_alphabetic() || matches!(c, '\\' | '(' | '{' | '|'));
+    if latex.starts_with(acts) {
+        format!("$$ {latex} $$")
+    } else {
+        format!("$$\n{latex}\n$$")
+    }
+}
+
+/// The lines of `text`, its spans said by `said`, which is told the characters around, and the rest by `escape`.
+fn lines(
+    text: &str,
+    spans: &[TextSpan],
+    said: impl Fn(&TextSpan, Option<char>, Option<char>) -> String,
+    escape: impl Fn(&str) -> String,
+) -> Vec<String> {
+    if spans.is_empty() {
+        return text.lines().map(escape).collect();
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut at = 0;
+    for span in spans {
+        plain.push_str(&text[at..span.range.start]);
+        plain.push(STAND_IN);
+        at = span.range.end;
+    }
+    plain.push_str(&text[at..]);
+    let mut said = spans.iter().map(|span| {
+        let before = text[..span.range.start].chars().next_back();
+        let after = text[span.range.end..].chars().next();
+        said(span, before, after)
+    });
+    let fill = |line: &str| {
+        let mut out = String::new();
+        for (i, part) in escape(line).split(STAND_IN).enumerate() {
+            if i > 0 {
+                out.push_str(&said.next().unwrap_or_default());
+            }
+            out.push_str(part);
+        }
+        out
+    };
+    plain.lines().map(fill).collect()
+}
+
+/// Words in bold or italic type: with stars if Markdown takes them for that whatever its
+/// version, else in HTML.
+fn styled(
+    kind: SpanKind,
+    words: &str,
+    before: Option<char>,
+    after: Option<char>,
+    escape: impl Fn(&str) -> String,
+) -> String {
+    let sure = |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || ".,;:()".contains(c));
+    let (stars, name) = match kind {
+        SpanKind::Strong => ("**", "strong"),
+        _ => ("*", "em"),
+    };
+    let bare = words.trim_end();
+    let (text, space) = (escape(bare), &words[bare.len()..]);
+    let after = space.chars().next().or(after);
+    if sure(before) && sure(after) {
+        format!("{stars}{text}{stars}{space}")
+    } else {
+        format!("<{name}>{text}</{name}>{space}")
+    }
+}
+
+/// A formula so that Markdown ends it nowhere: no bar in a cell, nothing like a tag.
+fn in_place(latex: &str, place: EscapeContext) -> String {
+    let mut out = String::with_capacity(latex.len());
+    let mut chars = latex.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' if place == EscapeContext::Cell && chars.peek() == Some(&'|') => {
+                chars.next();
+                out.push_str("\\Vert ");
+            }
+            '\\' => {
+                out.push(c);
+                out.extend(chars.next());
+            }
+            '|' if place == EscapeContext::Cell => out.push_str("\\vert "),
+            '<' if chars.peek().is_some_and(|c| !c.is_whitespace()) => out.push_str("< "),
+            _ => out.push(c),
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(pieces: &[(&str, Option<SpanKind>)]) -> (String, Vec<TextSpan>) {
+        let mut rich = InlineText::default();
+        for (words, kind) in pieces {
+            match kind {
+                Some(SpanKind::Math) => rich.push_math(words),
+                kind => rich.push_str(words, *kind),
+            }
+        }
+        rich.finish()
+    }
+
+    fn said(pieces: &[(&str, Option<SpanKind>)]) -> String {
+        let (text, spans) = made(pieces);
+        markdown(&text, &spans, EscapeContext::Block).join("\n")
+    }
+
+    #[test]
+    fn what_is_around_a_span_is_escaped_and_the_span_is_not() {
+        let (math, strong) = (Some(SpanKind::Math), Some(SpanKind::Strong));
+        assert_eq!(
+            said(&[("# of ", None), ("a_b*c*", math)]),
+            "\\# of $a_b*c*$"
+        );
+        assert_eq!(
+            said(&[("*a* ", None), ("b * c", strong)]),
+            "\\*a\\* **b * c**"
+        );
+        assert_eq!(
+            said(&[("un", None), ("do", strong), ("ne", None)]),
+            "un<strong>do</strong>ne"
+        );
+        assert_eq!(
+            said(&[("a", math), ("*", None), ("b", math), ("*", None)]),
+            "$a$\\*$b$\\*"
+        );
+    }
+
+    #[test]
+    fn dollars_are_escaped_where_they_might_be_math() {
+        assert_eq!(said(&[("only $5", None)]), "only $5");
+        assert_eq!(said(&[("$5-$6", None)]), "\\$5-\\$6");
+    }
+
+    #[test]
+    fn a_formula_in_a_cell_has_no_bars() {
+        let (text, spans) = made(&[("\\|x\\| < |y|", Some(SpanKind::Math))]);
+        assert_eq!(
+            markdown(&text, &spans, EscapeContext::Cell),
+            ["$\\Vert x\\Vert  < \\vert y\\vert$"]
+        );
+        assert_eq!(html(&text, &spans), ["$\\|x\\| &lt; |y|$"]);
+    }
+
+    #[test]
+    fn spaces_and_breaks_do_not_pile_up() {
+        let mut rich = InlineText::default();
+        rich.push_str("  a  b ", Some(SpanKind::Emphasis));
+        rich.push_break();
+        rich.push_str(" c-", None);
+        rich.pop();
+        let (text, spans) = rich.finish();
+        assert_eq!(text, "a b\nc");
+        assert_eq!(
+            spans,
+            [TextSpan {
+                range: 0..3,
+                kind: SpanKind::Emphasis
+            }]
+        );
+    }
+}
