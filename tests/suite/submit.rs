@@ -281,7 +281,7 @@ fn job(id: &str, batch: &str) -> Value {
 
 fn dead_letter(id: &str, batch: &str, kind: &str) -> Vec<u8> {
     let letter = json!({"schema": "recto.dead-letter/v1", "id": id, "stage": "read", "kind": kind,
-        "message": "what happened", "attempts": 0, "unsettled_deliveries": 0, "batch": batch,
+        "message": "what happened", "attempts": 0, "redelivery_count": 0, "batch": batch,
         "failed_at": "2026-01-01T00:00:00Z", "body": job(id, batch).to_string()});
     letter.to_string().into_bytes()
 }

@@ -97,7 +97,7 @@ impl TestCluster {
     /// A worker that takes jobs, set up otherwise.
     pub fn worker_with(&self, change: impl FnOnce(&mut Command)) -> WorkerProcess {
         let worker = self.spawn_worker(change);
-        worker.wait_for("taking jobs");
+        worker.wait_for("consuming jobs");
         worker
     }
 

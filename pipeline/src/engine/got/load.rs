@@ -88,8 +88,8 @@ fn load_options(
 /// Positions that a slot needs: the image tokens of a page with the default maximum of tiles, the
 /// prompt, and the longest answer. A page with more tiles has less room for its answer.
 fn context_length(checkpoint: &CheckpointConfig, max_new_tokens: usize) -> usize {
-    let views = GotOptions::default().max_tiles as usize + 1;
-    views
+    let images = GotOptions::default().max_tiles as usize + 1;
+    images
         .saturating_mul(checkpoint.image_tokens)
         .saturating_add(QUESTION_TOKENS)
         .saturating_add(max_new_tokens)
@@ -247,8 +247,8 @@ mod tests {
         assert_eq!(decoding.tiling.reason, "rows");
         // 12 lines, and input images of four rows.
         assert_eq!(decoding.tiling.rows, 3, "{decoding:?}");
-        let views = got.usage().decode.expect("it decodes").views;
-        assert_eq!(views, u64::from(decoding.tiling.rows));
+        let images = got.usage().decode.expect("it decodes").views;
+        assert_eq!(images, u64::from(decoding.tiling.rows));
         assert!((12..=8 * 12).contains(&decoding.tokens), "{decoding:?}");
     }
 

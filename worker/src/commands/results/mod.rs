@@ -187,7 +187,7 @@ impl ResultFollower<'_> {
 
     /// Declares the queues if one is missing and `--declare` allows it. Reports other consumers of the results.
     async fn prepare_queues(&self, connection: &Connection) -> Result<(), BrokerError> {
-        let depths = topology::loads(connection, &self.topology).await?;
+        let depths = topology::queue_depths(connection, &self.topology).await?;
         let wanted = [QueueRole::Results, QueueRole::Dead];
         let mut wanted = depths
             .iter()

@@ -150,8 +150,8 @@ async fn open(
     topology: &QueueTopology,
 ) -> Result<QueueConnection, BrokerError> {
     let connection = Arc::new(connect(broker, "submit").await?);
-    let loads = topology::loads(&connection, topology).await?;
-    let mut jobs = loads
+    let depths = topology::queue_depths(&connection, topology).await?;
+    let mut jobs = depths
         .iter()
         .filter(|(queue, _)| queue.role == QueueRole::Jobs);
     if !jobs.any(|(_, depth)| depth.is_some()) {

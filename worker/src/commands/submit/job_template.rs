@@ -2,7 +2,7 @@
 
 use recto_schemas::{DocumentPassword, Job, JobSource};
 
-use crate::{cli::SubmitArgs, job::outcome::now, store::StoreUri};
+use crate::{cli::SubmitArgs, job::messages::now, store::StoreUri};
 
 /// A job without its document.
 pub(super) struct JobTemplate(Job);

@@ -41,7 +41,7 @@ pub(super) async fn check(arguments: &WorkerArgs) -> ExitCode {
             ExitCode::SUCCESS
         }
         wrong => {
-            println!("{wrong} of {count} parts are not usable");
+            println!("{wrong} of {count} job_context are not usable");
             ExitCode::from(EXIT_FAILED)
         }
     }
@@ -92,7 +92,7 @@ async fn store(arguments: &WorkerArgs) -> anyhow::Result<String> {
 async fn broker(arguments: &WorkerArgs) -> anyhow::Result<String> {
     let connection = connect(&arguments.broker, "check").await?;
     let topology = QueueTopology::new(&arguments.broker);
-    let missing: Vec<String> = topology::loads(&connection, &topology)
+    let missing: Vec<String> = topology::queue_depths(&connection, &topology)
         .await?
         .into_iter()
         .filter(|(_, load)| load.is_none())

@@ -5,7 +5,7 @@
 // URIs without what must not be seen.
 mod redact;
 // One line an event, for people.
-mod readable;
+mod text_format;
 // W3C `traceparent`: which trace a job belongs to.
 mod trace_parent;
 
@@ -28,8 +28,8 @@ use crate::{
     observe::metrics::{JobStage, MetricLabel},
 };
 
-use readable::{TextLogFormat, UtcTime};
 pub(crate) use redact::redact_uri;
+use text_format::{TextLogFormat, UtcTime};
 pub(crate) use trace_parent::TraceParent;
 
 /// Libraries that tell much at `info`, and at `debug` what is in requests; lapin shows whole messages even as

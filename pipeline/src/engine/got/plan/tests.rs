@@ -17,7 +17,7 @@ const LIMITS: PlanLimits = PlanLimits {
 /// A page of `width` × `height` at `dpi` with `lines` lines of words drawn in stems and bars, whose
 /// em is `em` pixels, and margins of a tenth.
 fn page(width: u32, height: u32, dpi: f32, lines: usize, em: u32) -> Arc<PageImage> {
-    let mut page = paper(width, height, dpi);
+    let mut page = blank_page(width, height, dpi);
     for line in 0..lines as u32 {
         let top = height / 10 + line * (em * 6 / 5);
         assert!(top + em * 6 / 5 < height * 19 / 20, "too many lines");
@@ -27,7 +27,7 @@ fn page(width: u32, height: u32, dpi: f32, lines: usize, em: u32) -> Arc<PageIma
 }
 
 /// An empty page.
-pub(super) fn paper(width: u32, height: u32, dpi: f32) -> PageImage {
+pub(super) fn blank_page(width: u32, height: u32, dpi: f32) -> PageImage {
     PageImage {
         width,
         height,
@@ -263,7 +263,7 @@ fn a_model_of_rows_gets_each_page_in_rows_unless_tiles_or_a_box_are_asked_for() 
         }),
         ..LIMITS
     };
-    let pages = [a4(8), a4(8), a4(45), Arc::new(paper(800, 600, 100.0))];
+    let pages = [a4(8), a4(8), a4(45), Arc::new(blank_page(800, 600, 100.0))];
     let together = GotOptions {
         pages_per_pass: PagesPerPass::Most(8),
         ..GotOptions::default()

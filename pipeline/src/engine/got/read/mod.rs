@@ -180,13 +180,13 @@ impl RequestReader<'_> {
         read: impl Fn(&InferenceUnit, Vec<Candidate>) -> EngineResponse,
     ) -> EngineResponse {
         let submit = |part: &InferenceUnit| self.submit(&AttemptRequest::requested(part, self));
-        let asked: Vec<Vec<_>> = units
+        let submitted: Vec<Vec<_>> = units
             .iter()
             .map(|unit| unit.parts().iter().map(submit).collect())
             .collect();
         let mut readings = Vec::new();
         let mut failure = None;
-        for (unit, parts) in units.iter().zip(asked) {
+        for (unit, parts) in units.iter().zip(submitted) {
             let candidates: Result<Vec<_>, _> = parts
                 .into_iter()
                 .map(|pending| self.wait(pending?))
@@ -389,7 +389,7 @@ impl RequestReader<'_> {
     }
 
     /// Share of PP-OCR's words on the pages that `text` has; `None` if there is no PP-OCR result,
-    /// or if GOT was asked for a part of the page only.
+    /// or if GOT was submitted for a part of the page only.
     fn share(&self, unit: &InferenceUnit, text: &str) -> Option<f32> {
         if self.is_partial() {
             return None;
@@ -400,7 +400,7 @@ impl RequestReader<'_> {
         Some(word_recall::word_recall(cross_check, text))
     }
 
-    /// Returns true if only a part of each page is asked for, which PP-OCR cannot do.
+    /// Returns true if only a part of each page is submitted for, which PP-OCR cannot do.
     fn is_partial(&self) -> bool {
         self.options.region.is_some() || self.options.color.is_some()
     }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Loads the engine and makes the rest.
-pub(super) fn make(arguments: &WorkerArgs) -> anyhow::Result<JobContext> {
+pub(super) fn job_context(arguments: &WorkerArgs) -> anyhow::Result<JobContext> {
     let work = ScratchDir::open(&arguments.work.base(), arguments.work.limit_bytes())?;
     let stores = ObjectStores::new(&arguments.store, arguments.file_root.file_root.as_deref())?;
     let rasterizer = loader::rasterizer(&arguments.machine)?;

@@ -108,7 +108,7 @@ impl ResultPublisher {
         let connection = connect(&self.arguments, "worker, results")
             .await
             .map_err(|error| PublishError::Lost {
-                said: error.to_string(),
+                reason: error.to_string(),
             })?;
         let connection = Arc::new(connection);
         let publisher = Arc::new(Publisher::new(
