@@ -7,7 +7,7 @@ use lapin::{
     protocol::{AMQPError, AMQPErrorKind, AMQPHardError, AMQPSoftError},
 };
 
-use crate::cli::duration::spelled;
+use recto_schemas::options::spelled;
 
 /// A failure at the broker. Addresses in it are without their password.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +64,7 @@ pub(crate) enum BrokerError {
     },
     /// The user may not.
     #[error(
-        "the broker's user may not use {what}: {reason}; give it the permission (rabbitmqctl set_permissions), or use --declare false where everything is declared already"
+        "the broker's user may not use {what}: {reason}; give it the permission (rabbitmqctl set_permissions), or use --declare=off where everything is declared already"
     )]
     Denied { what: String, reason: String },
     /// The broker did not answer a request in time.
