@@ -35,6 +35,37 @@ pub(crate) struct PlacedLines<'a> {
     pub unplaced: Vec<PlacedLine<'a>>,
 }
 
+impl PlacedLines<'_> {
+    /// The places without texts, which can be kept beside the lines they are of.
+    pub fn without_text(self) -> PlacedLines<'static> {
+        self.map_text(|_| "")
+    }
+
+    /// The places with the texts of `lines`, which they must be of.
+    pub fn with_text(self, lines: &[TextLine]) -> PlacedLines<'_> {
+        self.map_text(|index| lines.get(index).map_or("", |line| line.text.trim()))
+    }
+
+    fn map_text<'t>(self, text: impl Fn(usize) -> &'t str) -> PlacedLines<'t> {
+        let with = |lines: Vec<PlacedLine>| -> Vec<PlacedLine<'t>> {
+            let with_text = |line: PlacedLine| PlacedLine {
+                index: line.index,
+                text: text(line.index),
+                rect: line.rect,
+                size: line.size,
+                bold: line.bold,
+                is_ocr: line.is_ocr,
+                rough_size: line.rough_size,
+            };
+            lines.into_iter().map(with_text).collect()
+        };
+        PlacedLines {
+            upright: with(self.upright),
+            unplaced: with(self.unplaced),
+        }
+    }
+}
+
 /// Checks and places `lines`; empty ones are left out.
 pub(crate) fn place_lines(lines: &[TextLine], center: Point, skew_deg: f32) -> PlacedLines<'_> {
     let skew = if skew_deg.is_finite() {
