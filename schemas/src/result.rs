@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{FailureDetail, ModelInfo, PageCounts};
+use crate::{DocumentState, FailureDetail, ModelInfo, PageCounts};
 
 /// How a job ended. Sent at least once; a result that is sent again has the same `id`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -80,6 +80,17 @@ impl ResultState {
             Self::Partial => "partial",
             Self::Failed => "failed",
             Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// A job that read its document ends as the document did.
+impl From<DocumentState> for ResultState {
+    fn from(state: DocumentState) -> Self {
+        match state {
+            DocumentState::Done => Self::Done,
+            DocumentState::Partial => Self::Partial,
+            DocumentState::Failed => Self::Failed,
         }
     }
 }

@@ -1,7 +1,7 @@
 """Sheets of rows: what the engine shows a small model of a page, drawn from nothing, with truth.
 
 The engine cuts a page into lines, lines into pieces that a view is wide enough for, brings them to one size of type and
-puts each on a row of image tokens of its own (`sections` in `pipeline/src/engine/got/plan/sections.rs`). A token so holds some
+puts each on a row of image tokens of its own (`stack_rows` in `pipeline/src/engine/got/plan/stacked_rows`). A token so holds some
 four letters of one line, where a page in one view would put twenty letters of three lines into it: what the real GOT
 reads with a hundred times our parameters.
 """

@@ -190,27 +190,27 @@ mod tests {
         }
     }
 
-    fn page(tone: impl Fn(usize, usize) -> [u8; 3]) -> PageImage {
+    fn page(color: impl Fn(usize, usize) -> [u8; 3]) -> PageImage {
         PageImage {
             width: WIDTH as u32,
             height: HEIGHT as u32,
             dpi: 150.0,
             rgb: (0..WIDTH * HEIGHT)
-                .flat_map(|at| tone(at % WIDTH, at / WIDTH))
+                .flat_map(|at| color(at % WIDTH, at / WIDTH))
                 .collect(),
         }
     }
 
-    fn set(image: &mut PageImage, x: usize, y: usize, tone: [u8; 3]) {
+    fn set(image: &mut PageImage, x: usize, y: usize, color: [u8; 3]) {
         let at = (y * WIDTH + x) * 3;
-        image.rgb[at..at + 3].copy_from_slice(&tone);
+        image.rgb[at..at + 3].copy_from_slice(&color);
     }
 
-    fn page_number(image: &mut PageImage, left: usize, top: usize, tone: [u8; 3]) {
+    fn page_number(image: &mut PageImage, left: usize, top: usize, color: [u8; 3]) {
         for (place, digit) in DIGITS.iter().enumerate() {
             for (y, x) in (0..14).flat_map(|y| (0..10).map(move |x| (y, x))) {
                 if digit[y / 2].as_bytes()[x / 2] == b'#' {
-                    set(image, left + place * 12 + x, top + y, tone);
+                    set(image, left + place * 12 + x, top + y, color);
                 }
             }
         }
@@ -239,8 +239,8 @@ mod tests {
 
     #[test]
     fn plain_paper_of_any_color_has_no_ink() {
-        for tone in [[255; 3], PAPER, [250, 240, 120], [30, 40, 90], [0; 3]] {
-            assert!(!has_ink(&page(|_, _| tone)), "{tone:?}");
+        for color in [[255; 3], PAPER, [250, 240, 120], [30, 40, 90], [0; 3]] {
+            assert!(!has_ink(&page(|_, _| color)), "{color:?}");
         }
     }
 
@@ -310,7 +310,7 @@ mod tests {
     fn uneven_light_is_no_ink() {
         let falling = page(|x, y| [(250 - x / 12 - y / 24) as u8; 3]);
         assert!(!has_ink(&falling));
-        // The shadow of a book's gutter: 60 grey levels down over 60 pixels.
+        // The shadow of a book's gutter: 60 gray levels down over 60 pixels.
         let mut gutter = page(|x, _| [(180 + x.min(60)) as u8; 3]);
         add_grain(&mut gutter, 3.0);
         assert!(!has_ink(&gutter));

@@ -47,18 +47,18 @@ pub(crate) fn scan(width: u32, height: u32, seed: u64) -> PageImage {
             _ => (1 + noise.below(12), 1 + noise.below(14)),
         };
         let corner = (noise.below(width), noise.below(height));
-        let tone = noise.below(160) as u8;
-        fill(&mut image, corner, size, [tone, tone / 2 + 20, tone]);
+        let color = noise.below(160) as u8;
+        fill(&mut image, corner, size, [color, color / 2 + 20, color]);
     }
     image
 }
 
 /// Fills a rectangle, given by its top left corner and its size, as far as it lies on the page.
-fn fill(image: &mut PageImage, corner: (u32, u32), size: (u32, u32), tone: [u8; 3]) {
+fn fill(image: &mut PageImage, corner: (u32, u32), size: (u32, u32), color: [u8; 3]) {
     for y in corner.1..(corner.1 + size.1).min(image.height) {
         for x in corner.0..(corner.0 + size.0).min(image.width) {
             let at = ((y * image.width + x) * 3) as usize;
-            image.rgb[at..at + 3].copy_from_slice(&tone);
+            image.rgb[at..at + 3].copy_from_slice(&color);
         }
     }
 }

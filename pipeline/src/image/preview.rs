@@ -123,10 +123,10 @@ mod tests {
     use super::*;
     use crate::image::fixtures::{hash, scan};
 
-    fn page(width: u32, height: u32, tone: impl Fn(u32, u32) -> [u8; 3]) -> PageImage {
+    fn page(width: u32, height: u32, color: impl Fn(u32, u32) -> [u8; 3]) -> PageImage {
         let rgb = (0..height)
             .flat_map(|y| (0..width).map(move |x| (x, y)))
-            .flat_map(|(x, y)| tone(x, y))
+            .flat_map(|(x, y)| color(x, y))
             .collect();
         PageImage {
             width,

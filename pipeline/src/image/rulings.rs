@@ -10,10 +10,10 @@ use super::{
     histogram::LumaHistogram,
     luma::LumaPlane,
     tuning::rulings::{
-        BLOCK_PX, DARK_SHARE, DARKEST_PAPER, DPI_RANGE, FULL_SIXTEENTHS, LEAST_PAPER,
-        LONG_BLOCK_DPI, MAX_GAP_BLOCKS, MAX_LINES, MAX_ROW_GAP, MAX_RUNS, MAX_SKEW_DEG, MAX_SPREAD,
-        MAX_SPREAD_PX, MAX_THICKNESS_IN, MIN_ACROSS_IN, MIN_BLOCKS, MIN_DOWN_IN,
-        MIN_MAX_THICKNESS_PX, MIN_SIDE_PX, PAPER_SAMPLE_STEP, USUAL_DPI,
+        BACKGROUND_SAMPLE_STEP, BLOCK_PX, DARK_SHARE, DARKEST_BACKGROUND, DPI_RANGE,
+        FULL_SIXTEENTHS, LONG_BLOCK_DPI, MAX_GAP_BLOCKS, MAX_LINES, MAX_ROW_GAP, MAX_RUNS,
+        MAX_SKEW_DEG, MAX_SPREAD, MAX_SPREAD_PX, MAX_THICKNESS_IN, MIN_ACROSS_IN, MIN_BACKGROUND,
+        MIN_BLOCKS, MIN_DOWN_IN, MIN_MAX_THICKNESS_PX, MIN_SIDE_PX, USUAL_DPI,
     },
 };
 
@@ -98,11 +98,11 @@ fn believed_dpi(dpi: f32) -> f32 {
 
 /// The dark pixels of a page; `None` if it has no light paper.
 fn dark_pixels(plane: &LumaPlane) -> Option<BinaryImage> {
-    let sample = plane.values.iter().step_by(PAPER_SAMPLE_STEP);
+    let sample = plane.values.iter().step_by(BACKGROUND_SAMPLE_STEP);
     let histogram = LumaHistogram::<32>::of(sample.copied());
-    let paper = histogram.mode_from(LEAST_PAPER)?;
-    let limit = (u32::from(paper) * DARK_SHARE / 256) as u8;
-    (paper >= DARKEST_PAPER).then(|| BinaryImage::darker(plane, limit))
+    let background = histogram.mode_from(MIN_BACKGROUND)?;
+    let limit = (u32::from(background) * DARK_SHARE / 256) as u8;
+    (background >= DARKEST_BACKGROUND).then(|| BinaryImage::darker(plane, limit))
 }
 
 /// Dark pixels in each block of a row: (rows, blocks).

@@ -39,12 +39,12 @@ pub(super) mod rulings {
     /// Dark is what has less than this share of the background's luma, in 256ths. By hand.
     pub(crate) const DARK_SHARE: u32 = 200;
     /// The luma from which paper is looked for, 0 to 255: black is none.
-    pub(crate) const LEAST_PAPER: u8 = 64;
+    pub(crate) const MIN_BACKGROUND: u8 = 64;
     /// Background below this luma is no paper: the page is a photograph or printed white on black.
-    pub(crate) const DARKEST_PAPER: u8 = 90;
+    pub(crate) const DARKEST_BACKGROUND: u8 = 90;
     /// One pixel of so many shows the luma of the paper; a prime, so that no pattern of the page
     /// falls in with it.
-    pub(crate) const PAPER_SAMPLE_STEP: usize = 61;
+    pub(crate) const BACKGROUND_SAMPLE_STEP: usize = 61;
     /// Shortest side of a page that is looked at, in pixels: four blocks.
     pub(crate) const MIN_SIDE_PX: usize = 64;
     /// Steepest skew that is taken out, in degrees: more than that is no page laid on a scanner.
@@ -100,7 +100,7 @@ pub(super) mod typography {
     /// Least difference between paper and ink, in gray levels of 255.
     pub(crate) const MIN_CONTRAST: u8 = 40;
     /// Paper is the luma that a fifth of a line's pixels are brighter than, in percent of them...
-    pub(crate) const PAPER_PERCENTILE: usize = 80;
+    pub(crate) const BACKGROUND_PERCENTILE: usize = 80;
     /// ...and ink the luma that a fiftieth are darker than.
     pub(crate) const INK_PERCENTILE: usize = 2;
 

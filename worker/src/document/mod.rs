@@ -1,6 +1,22 @@
-//! A document's results: the files that are written for it, the manifest last.
+//! Documents: from a source to the files of a result, the manifest last.
 
-pub(crate) mod manifest;
-pub(crate) mod media_type;
+mod convert;
+mod context;
+mod observer;
+mod error;
+mod source;
+mod read;
 pub(crate) mod output;
+pub(crate) mod manifest;
+mod target;
+mod publish;
+pub(crate) mod media_type;
 pub(crate) mod walk;
+
+pub(crate) use context::{ConvertContext, Requester};
+pub(crate) use convert::{ConvertedDocument, convert};
+pub(crate) use error::ConvertError;
+pub(crate) use observer::ConvertObserver;
+pub(crate) use publish::stored_manifest;
+pub(crate) use source::{DocumentSource, ObjectSource, SourcePlace};
+pub(crate) use target::{DocumentTarget, StoreTarget};

@@ -2,10 +2,12 @@
 
 use std::{fmt, io};
 
-use recto_pipeline::read::ReadError;
 use recto_schemas::{FailureKind, FailureStage};
 
-use crate::{broker::publish::PublishError, os::scratch::is_disk_full, store::StoreError};
+use crate::{
+    broker::publish::PublishError, document::ConvertError, os::scratch::is_disk_full,
+    store::StoreError,
+};
 
 /// The reason why a job has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +16,7 @@ pub(crate) struct JobFailure {
     pub(crate) stage: FailureStage,
     /// The machine-readable code.
     pub(crate) kind: FailureKind,
-    /// What happened and what to do about it; never a secret.
+    /// A sentence for people: the error and what to do about it; never a secret.
     pub(crate) message: String,
 }
 
@@ -38,14 +40,26 @@ impl JobFailure {
         Self::new(stage, kind, error.to_string())
     }
 
-    /// The document could not be opened, or its results not be written.
-    pub(crate) fn read(error: &ReadError) -> Self {
-        let kind = match error {
-            ReadError::Sink(error) if is_disk_full(error) => FailureKind::DiskFull,
-            ReadError::Cancelled => FailureKind::Shutdown,
-            error => error.kind(),
-        };
-        Self::new(FailureStage::Read, kind, error.to_string())
+    /// The document could not be fetched, read or stored.
+    pub(crate) fn convert(error: &ConvertError) -> Self {
+        match error {
+            ConvertError::Fetch(error) => Self::store(FailureStage::Fetch, error),
+            ConvertError::Publish { error, .. } => Self::store(FailureStage::Store, error),
+            ConvertError::Scratch(error) | ConvertError::Write { error, .. } => {
+                Self::work(FailureStage::Read, error)
+            }
+            ConvertError::Cancelled => {
+                Self::new(FailureStage::Read, FailureKind::Shutdown, error.to_string())
+            }
+            ConvertError::Unreadable(_)
+            | ConvertError::NoSuchFile
+            | ConvertError::TooLarge { .. }
+            | ConvertError::Read(_)
+            | ConvertError::LostPage(_)
+            | ConvertError::Panicked => {
+                Self::new(FailureStage::Read, error.kind(), error.to_string())
+            }
+        }
     }
 
     /// A result was not confirmed.
@@ -59,7 +73,11 @@ impl JobFailure {
             true => FailureKind::DiskFull,
             false => FailureKind::Io,
         };
-        Self::new(stage, kind, format!("the work folder failed: {error}"))
+        Self::new(
+            stage,
+            kind,
+            format!("the scratch directory failed: {error}"),
+        )
     }
 }
 
@@ -71,16 +89,19 @@ impl fmt::Display for JobFailure {
 
 #[cfg(test)]
 mod tests {
+    use recto_pipeline::read::ReadError;
+
     use super::*;
 
     /// It was not in the list of kinds, and so became `io` without a word.
     #[test]
     fn a_result_that_could_not_be_written_says_so() {
-        let error = ReadError::Sink(io::Error::other("gone"));
-        assert_eq!(JobFailure::read(&error).kind, FailureKind::ResultNotWritten);
-        let full = ReadError::Sink(io::ErrorKind::StorageFull.into());
-        assert_eq!(JobFailure::read(&full).kind, FailureKind::DiskFull);
-        let stopped = JobFailure::read(&ReadError::Cancelled);
-        assert_eq!(stopped.kind, FailureKind::Shutdown);
+        let kind = |error| JobFailure::convert(&error).kind;
+        let read = |error| kind(ConvertError::Read(ReadError::Sink(error)));
+        let other = io::Error::other("gone");
+        assert_eq!(read(other), FailureKind::ResultNotWritten);
+        let full = io::ErrorKind::StorageFull.into();
+        assert_eq!(read(full), FailureKind::DiskFull);
+        assert_eq!(kind(ConvertError::Cancelled), FailureKind::Shutdown);
     }
 }

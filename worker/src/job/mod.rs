@@ -1,60 +1,50 @@
-//! One job: message → plan → fetch → read → store → result. Settling the message is the consumer's.
+//! One job: message → validate → fetch → read → store → result. Settling the message is the consumer's.
 //!
-//! Every step may be repeated: work is found again by its identity, files are written over, and the manifest,
-//! which is stored last, says that all is there.
+//! Every step may be repeated: a result is found again by its fingerprint, files are written over, and the manifest,
+//! which is stored last, says that all of them are there.
 
-pub(crate) mod failure;
-// A message's body: into a job, and into what may be shown of it.
-pub(crate) mod message;
-// What a job asks for, checked against what this worker may do.
+pub(crate) mod parse;
 pub(crate) mod plan;
-// What makes a result the result of its document and options.
 mod identity;
-// Where a result is kept.
-pub(crate) mod place;
-// Who works on it in this process.
+pub(crate) mod output_path;
 pub(crate) mod keyed_lock;
-// From the document's bytes to its files in the work folder.
-mod read;
-// From the work folder to the store, the manifest last.
-mod keep;
-// The messages a job ends with.
-pub(crate) mod outcome;
-// What a worker does about a failure, by its kind.
+mod observer;
+pub(crate) mod messages;
+pub(crate) mod failure;
 pub(crate) mod policy;
-// What becomes of a message.
-pub(crate) mod verdict;
+pub(crate) mod disposition;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use recto_pipeline::{cancel::CancelToken, engine::Engine, image::rasterizer::Rasterizer};
 use recto_schemas::{
-    DocumentState, FailureKind, FailureStage, Job, Manifest, ResultSource, ResultState,
-    ResultTiming,
+    DocumentLimits, FailureKind, FailureStage, Job, Manifest, ResultSource, ResultState,
+    ResultTiming, SourceInfo,
 };
-use tracing::Instrument;
 
 use crate::{
-    observe::logging,
-    observe::metrics::{JobStage, Metrics, TransferDirection},
-    os::scratch::ScratchDir,
-    store::{ObjectStore, ObjectStores, ObjectVersion},
+    document::{
+        self, ConvertContext, DocumentSource, DocumentTarget, ObjectSource, Requester, SourcePlace,
+        StoreTarget, output::ResultName, stored_manifest,
+    },
+    observe::metrics::Metrics,
+    os::scratch::{JobDir, ScratchDir},
+    store::{ObjectStore as _, ObjectStores, ObjectVersion, WriteCondition},
 };
 use failure::JobFailure;
 use keyed_lock::KeyedLock;
-use place::OutputPath;
-use plan::{ValidatedJob, WorkerLimits};
+use observer::JobObserver;
+use output_path::{NAME, OutputPath};
+use plan::ValidatedJob;
+use policy::{PageFault, policy};
 
-/// What jobs are done with; one for the whole process.
+/// Everything that jobs are done with; one for the whole process.
 pub(crate) struct JobContext {
-    pub(crate) stores: ObjectStores,
+    pub(crate) stores: Arc<ObjectStores>,
     pub(crate) engine: Arc<dyn Engine>,
-    pub(crate) rasterizer: Rasterizer,
+    pub(crate) rasterizer: Arc<Rasterizer>,
     pub(crate) work: ScratchDir,
-    pub(crate) bounds: WorkerLimits,
+    pub(crate) limits: DocumentLimits,
     pub(crate) metrics: Arc<Metrics>,
     /// Held, by the result's folder, while the result is made.
     pub(crate) results_in_flight: KeyedLock,
@@ -64,58 +54,60 @@ pub(crate) struct JobContext {
 #[derive(Debug)]
 pub(crate) struct JobOutcome {
     pub(crate) state: ResultState,
-    /// As it is stored.
+    /// The manifest in the store.
     pub(crate) manifest: Manifest,
     pub(crate) source: ResultSource,
-    pub(crate) place: OutputPath,
-    /// `queue_s` is not known here.
+    pub(crate) output_path: OutputPath,
+    /// Where the time went; `queue_s` is not known here.
     pub(crate) timing: ResultTiming,
-    /// Whether this call read the document.
+    /// True if this call read the document.
     pub(crate) read_now: bool,
 }
 
-/// Does a job. Where its result is stored already, nothing is read.
+/// Does a job. If its result is stored already, nothing is read. Dropping the future cancels the reading.
 ///
 /// # Errors
 /// [`JobFailure`] with its stage and kind; then no manifest is stored.
-pub(crate) async fn run(
-    parts: &Arc<JobContext>,
-    job: &Job,
-    cancel: &CancelToken,
-) -> Result<JobOutcome, JobFailure> {
-    let (plan, source, place) = locate(parts, job).await?;
-    // A job that came again while it is still at work here waits, and finds its result.
-    let _turn = parts.results_in_flight.lock(&place.folder()).await;
-    let stored = keep::stored(parts, &place).await?;
-    let again = job.force && stored.as_ref().is_some_and(|m| !is_by(m, job));
-    if let (Some(manifest), false) = (stored, again) {
-        return Ok(before(job, manifest, source, place));
+pub(crate) async fn run(context: &JobContext, job: &Job) -> Result<JobOutcome, JobFailure> {
+    let located = locate(context, job).await?;
+    let folder = located.output_path.folder().to_string();
+    // A job for a result that is being made here waits, and finds it.
+    let _lock = context.results_in_flight.lock(&folder).await;
+    let stored = located.stored_manifest(context).await?;
+    let replace = job.force && stored.as_ref().is_some_and(|m| !is_by(m, job));
+    match stored {
+        Some(manifest) if !replace => Ok(located.stored_before(job, manifest)),
+        _ => make(context, job, located, replace).await,
     }
-    make(parts, job, plan, (source, place), (again, cancel)).await
 }
 
-/// The job's stored result, where there is one. Reads nothing.
+/// The job's stored result, if there is one. Reads no document.
 ///
 /// # Errors
 /// As [`run`].
 pub(crate) async fn stored(
-    parts: &JobContext,
+    context: &JobContext,
     job: &Job,
 ) -> Result<Option<JobOutcome>, JobFailure> {
-    let (_, source, place) = locate(parts, job).await?;
-    let stored = keep::stored(parts, &place).await?;
-    Ok(stored.map(|manifest| before(job, manifest, source, place)))
+    let located = locate(context, job).await?;
+    let stored = located.stored_manifest(context).await?;
+    Ok(stored.map(|manifest| located.stored_before(job, manifest)))
 }
 
-/// What the job asks for, which version of the document is meant, and where its result is kept.
-async fn locate(
-    parts: &JobContext,
-    job: &Job,
-) -> Result<(ValidatedJob, ResultSource, OutputPath), JobFailure> {
-    let plan = ValidatedJob::new(job, &parts.bounds, parts.engine.as_ref())?;
-    let found = parts
+/// A job whose document was found.
+struct LocatedJob {
+    valid: ValidatedJob,
+    /// The version of the document that is meant.
+    source: ResultSource,
+    /// The place of its result.
+    output_path: OutputPath,
+}
+
+async fn locate(context: &JobContext, job: &Job) -> Result<LocatedJob, JobFailure> {
+    let valid = ValidatedJob::new(job, &context.limits, context.engine.as_ref())?;
+    let found = context
         .stores
-        .stat(&plan.source, &plan.pin)
+        .stat(&valid.source, &valid.pin)
         .await
         .map_err(|error| JobFailure::store(FailureStage::Fetch, &error))?;
     let source = ResultSource {
@@ -124,138 +116,144 @@ async fn locate(
         etag: found.etag,
         bytes: Some(found.bytes),
     };
-    let root = parts.stores.file_root().map(|root| root.to_string_lossy());
-    let model = &parts.engine.info().model_sha256;
-    let place = OutputPath::new(&plan, &source, model, root.as_deref())?;
-    Ok((plan, source, place))
+    let root = context
+        .stores
+        .file_root()
+        .map(|root| root.to_string_lossy());
+    let model = &context.engine.info().model_sha256;
+    let output_path = OutputPath::new(&valid, &source, model, root.as_deref())?;
+    Ok(LocatedJob {
+        valid,
+        source,
+        output_path,
+    })
+}
+
+impl LocatedJob {
+    async fn stored_manifest(&self, context: &JobContext) -> Result<Option<Manifest>, JobFailure> {
+        stored_manifest(&context.stores, self.output_path.folder(), NAME)
+            .await
+            .map_err(|error| JobFailure::store(FailureStage::Store, &error))
+    }
+
+    /// The outcome of a job whose result was stored before.
+    fn stored_before(self, job: &Job, manifest: Manifest) -> JobOutcome {
+        JobOutcome {
+            state: match is_by(&manifest, job) {
+                true => manifest.state.into(),
+                false => ResultState::Skipped,
+            },
+            source: self.source,
+            output_path: self.output_path,
+            timing: ResultTiming {
+                read_s: Some(manifest.timing.wall_s),
+                ..ResultTiming::default()
+            },
+            manifest,
+            read_now: false,
+        }
+    }
+
+    /// A directory for the document and its result.
+    fn scratch_dir(&self, context: &JobContext) -> Result<JobDir, JobFailure> {
+        let too_large = |message| {
+            let kind = FailureKind::DocumentTooLarge;
+            Err(JobFailure::new(FailureStage::Fetch, kind, message))
+        };
+        let bytes = self.source.bytes.unwrap_or(0);
+        let max_bytes = self.valid.options.limits.max_document_size.bytes();
+        if bytes > max_bytes {
+            return too_large(format!(
+                "the document has {bytes} bytes and the limit is {max_bytes}"
+            ));
+        }
+        let scratch_bytes = context.work.limit_bytes();
+        if bytes > scratch_bytes {
+            return too_large(format!(
+                "the document has {bytes} bytes and the scratch directory {scratch_bytes}; raise --scratch-size"
+            ));
+        }
+        context
+            .work
+            .job_dir(bytes)
+            .map_err(|error| JobFailure::work(FailureStage::Fetch, &error.into()))
+    }
 }
 
 /// Fetches, reads and stores.
 async fn make(
-    parts: &Arc<JobContext>,
+    context: &JobContext,
     job: &Job,
-    plan: ValidatedJob,
-    (source, place): (ResultSource, OutputPath),
-    (replace, cancel): (bool, &CancelToken),
+    located: LocatedJob,
+    replace: bool,
 ) -> Result<JobOutcome, JobFailure> {
-    let limit = plan.options.limits.max_document_bytes;
-    let bytes = source.bytes.unwrap_or(0);
-    if bytes > limit {
-        let message = format!("the document has {bytes} bytes and the limit is {limit}");
-        return Err(JobFailure::new(
-            FailureStage::Fetch,
-            FailureKind::DocumentTooLarge,
-            message,
-        ));
-    }
-    let cap = parts.work.limit_bytes();
-    if bytes > cap {
-        let message = format!(
-            "the document has {bytes} bytes and the work folder {cap}; raise --work-megabytes"
-        );
-        return Err(JobFailure::new(
-            FailureStage::Fetch,
-            FailureKind::DocumentTooLarge,
-            message,
-        ));
-    }
-    let folder = parts
-        .work
-        .job_dir(bytes)
-        .map_err(|error| JobFailure::work(FailureStage::Fetch, &error.into()))?;
-
-    let (fetched, fetch_s) = timed(parts, JobStage::Fetch, async {
-        let file = folder.path().join("source");
-        let pin = ObjectVersion {
+    let dir = located.scratch_dir(context)?;
+    let source = located.source.clone();
+    let title = source.uri.rsplit('/').next().unwrap_or(NAME);
+    let target = DocumentTarget::Store(StoreTarget {
+        stores: Arc::clone(&context.stores),
+        folder: located.output_path.folder().clone(),
+        name: ResultName {
+            folder: dir.path().join("results"),
+            stem: NAME.to_owned(),
+            title: title.to_owned(),
+        },
+        condition: match replace {
+            true => WriteCondition::Always,
+            false => WriteCondition::IfAbsent,
+        },
+        files_at_once: 1,
+    });
+    let object = SourcePlace::Object(ObjectSource {
+        stores: Arc::clone(&context.stores),
+        uri: located.valid.source.clone(),
+        version: ObjectVersion {
             version_id: source.version_id.clone(),
             etag: source.etag.clone(),
-        };
-        parts
-            .stores
-            .fetch(&plan.source, &pin, limit, &file)
-            .await
-            .map(|_| file)
-            .map_err(|error| JobFailure::store(FailureStage::Fetch, &error))
-    })
-    .await;
-    let file = fetched?;
-    parts.metrics.bytes(TransferDirection::Fetched, bytes);
-
-    let reading = read::ReadTask {
-        file,
-        folder,
-        source: source.clone(),
+        },
+        copy: Some(dir.path().join("source")),
+    });
+    let convert_context = ConvertContext {
+        engine: Arc::clone(&context.engine),
+        rasterizer: Arc::clone(&context.rasterizer),
+        options: located.valid.options.clone(),
         password: job.password.clone(),
-        options: plan.options,
-        identity: place.identity().as_str().to_owned(),
-        job: job.id.clone(),
+        requester: Requester::Job {
+            id: job.id.clone(),
+            fingerprint: located.output_path.identity().as_str().to_owned(),
+            is_machine_fault: |kind| policy(kind).page_fault == PageFault::Machine,
+        },
+        observer: Arc::new(JobObserver::new(&context.metrics, dir, source.bytes)),
+        // Dropping this future cancels the reading.
+        cancel: CancelToken::new(),
     };
-    let (written, read_s) = timed(parts, JobStage::Read, reading.run(parts, cancel)).await;
-    let written = written?;
-    let skipped = written.manifest.counts.skipped;
-    parts.metrics.pages_skipped(skipped);
-
-    let (kept, store_s) = timed(
-        parts,
-        JobStage::Store,
-        keep::keep(parts, &written, &place, replace),
-    )
-    .await;
-    match kept? {
-        keep::PublishedResult::Ours => Ok(JobOutcome {
-            state: state(written.manifest.state),
-            manifest: written.manifest,
-            source,
-            place,
-            timing: ResultTiming {
-                queue_s: None,
-                fetch_s: Some(fetch_s),
-                read_s: Some(read_s),
-                store_s: Some(store_s),
-            },
-            read_now: true,
-        }),
+    let document = DocumentSource {
+        info: SourceInfo {
+            uri: source.uri,
+            version_id: source.version_id,
+            etag: source.etag,
+            bytes: source.bytes,
+            sha256: None,
+        },
+        place: object,
+    };
+    let converted = document::convert(document, target, &Arc::new(convert_context))
+        .await
+        .map_err(|error| JobFailure::convert(&error))?;
+    if !converted.is_ours {
         // Another worker was faster; its manifest is the one that counts.
-        keep::PublishedResult::Anothers(manifest) => Ok(before(job, *manifest, source, place)),
+        return Ok(located.stored_before(job, converted.manifest));
     }
-}
-
-/// The job's result was stored before.
-fn before(job: &Job, manifest: Manifest, source: ResultSource, place: OutputPath) -> JobOutcome {
-    JobOutcome {
-        state: if is_by(&manifest, job) {
-            state(manifest.state)
-        } else {
-            ResultState::Skipped
-        },
-        source,
-        place,
-        timing: ResultTiming {
-            read_s: Some(manifest.timing.wall_s),
-            ..ResultTiming::default()
-        },
-        manifest,
-        read_now: false,
-    }
+    Ok(JobOutcome {
+        state: converted.manifest.state.into(),
+        manifest: converted.manifest,
+        source: located.source,
+        output_path: located.output_path,
+        timing: converted.timing,
+        read_now: true,
+    })
 }
 
 fn is_by(manifest: &Manifest, job: &Job) -> bool {
     manifest.job.as_deref() == Some(job.id.as_str())
-}
-
-fn state(document: DocumentState) -> ResultState {
-    match document {
-        DocumentState::Done => ResultState::Done,
-        DocumentState::Partial => ResultState::Partial,
-        DocumentState::Failed => ResultState::Failed,
-    }
-}
-
-/// Runs a stage in a span of its own; gives its seconds too.
-async fn timed<T>(parts: &JobContext, stage: JobStage, work: impl Future<Output = T>) -> (T, f64) {
-    let started = Instant::now();
-    let result = work.instrument(logging::stage_span(stage)).await;
-    let took: Duration = started.elapsed();
-    parts.metrics.stage(stage, took);
-    (result, took.as_secs_f64())
 }

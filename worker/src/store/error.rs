@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::uri::StoreUriError;
 
-/// Where it happened, and why.
+/// An error of a store.
 #[derive(Debug, Error)]
 #[error("{at}: {cause}")]
 pub(crate) struct StoreError {
@@ -20,49 +20,49 @@ pub(crate) struct StoreError {
 /// The cause of a store's error.
 #[derive(Debug, Error)]
 pub(crate) enum ErrorCause {
-    /// The text is no URI of an object.
+    /// The text is not the URI of an object.
     #[error("{0}")]
     BadUri(#[from] StoreUriError),
-    /// Nothing has that key, or not in that version.
+    /// No object has that key and version.
     #[error("no such object; check bucket, key and version")]
     NoSuchObject,
-    /// The bucket is not there.
+    /// The bucket does not exist.
     #[error("no such bucket; check its name, the endpoint and the region")]
     NoSuchBucket,
-    /// The version or the ETag seen before is no longer there.
-    #[error("changed since it was first seen; submit it anew")]
+    /// The object no longer has the version or the ETag that it had before.
+    #[error("changed since it was first seen; submit it again")]
     SourceChanged,
-    /// The store knows who asks, and says no.
+    /// The store accepts the credentials, but denies the call.
     #[error("access denied ({code}); allow it to these credentials, or give others")]
     Denied {
-        /// The store's own word for it.
+        /// The store's error code.
         code: String,
     },
-    /// The store does not take the credentials. Passing: secrets are replaced, roles refreshed.
+    /// The store does not accept the credentials. This is transient: secrets are replaced, roles refreshed.
     #[error("the store does not accept the credentials ({code}); check key, secret and clock")]
     BadCredentials {
-        /// The store's own word for it.
+        /// The store's error code.
         code: String,
     },
     /// More bytes than the caller takes.
-    #[error("larger than {most_bytes} bytes")]
+    #[error("larger than {max_bytes} bytes")]
     TooLarge {
-        /// The most that the caller takes.
-        most_bytes: u64,
+        /// The caller's limit.
+        max_bytes: u64,
     },
-    /// Outside of what this process may touch.
+    /// The object is outside of what this process may touch.
     #[error("{0}")]
     NotAllowed(&'static str),
-    /// No answer, or one that says to come again.
+    /// The store does not answer, or asks to retry later.
     #[error("the store cannot be used at the moment: {0}")]
     Unavailable(String),
-    /// No room on the local disk.
+    /// The local disk is full.
     #[error("no room on the disk ({0}); free some")]
     DiskFull(io::Error),
-    /// The local file system's other refusals.
+    /// The local file system failed otherwise.
     #[error("{0}")]
     Io(io::Error),
-    /// The store says that the request is wrong.
+    /// The store refuses the request as wrong.
     #[error("the store refuses the request: {0}")]
     BadRequest(String),
     /// Settings or credentials are missing or wrong.
@@ -78,12 +78,12 @@ impl StoreError {
         }
     }
 
-    /// For `map_err`: trouble with a file that is the object.
+    /// For `map_err`: an error of a file that is the object.
     pub(crate) fn io(at: &impl fmt::Display) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::new(at, ErrorCause::from(error))
     }
 
-    /// For `map_err`: trouble with a file of this process, which a copy goes to or comes from.
+    /// For `map_err`: an error of a file of this process, which a copy goes to or comes from.
     pub(crate) fn local(at: &impl fmt::Display) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::new(at, ErrorCause::local(error))
     }
@@ -100,7 +100,7 @@ impl StoreError {
 }
 
 impl ErrorCause {
-    /// Trouble with a file of this process.
+    /// An error of a file of this process.
     fn local(error: io::Error) -> Self {
         use io::ErrorKind as Kind;
         match error.kind() {
@@ -173,7 +173,7 @@ mod tests {
             ErrorCause::SourceChanged,
             ErrorCause::Denied { code: code.clone() },
             ErrorCause::BadCredentials { code },
-            ErrorCause::TooLarge { most_bytes: 1 },
+            ErrorCause::TooLarge { max_bytes: 1 },
             ErrorCause::NotAllowed("outside"),
             ErrorCause::Unavailable("503".to_owned()),
             ErrorCause::DiskFull(io::ErrorKind::StorageFull.into()),

@@ -18,7 +18,7 @@ use super::{
     Result, StoreError, StoreUri, WriteCondition,
 };
 
-/// How the names of temporary files begin, so that a listing can leave them out.
+/// Prefix of temporary files' names, so that a listing can leave them out.
 const TEMPORARY_PREFIX: &str = ".recto-";
 
 /// A folder of this machine.
@@ -80,14 +80,7 @@ impl LocalStore {
         max_bytes: u64,
         to: &Path,
     ) -> Result<ObjectMetadata> {
-        let too_large = || {
-            StoreError::new(
-                at,
-                ErrorCause::TooLarge {
-                    most_bytes: max_bytes,
-                },
-            )
-        };
+        let too_large = || StoreError::new(at, ErrorCause::TooLarge { max_bytes });
         let (mut file, found) = self.open(at, pin)?;
         if found.bytes > max_bytes {
             return Err(too_large());
@@ -118,12 +111,7 @@ impl LocalStore {
             .read_to_end(&mut bytes)
             .map_err(StoreError::io(at))?;
         if bytes.len() as u64 > max_bytes {
-            return Err(StoreError::new(
-                at,
-                ErrorCause::TooLarge {
-                    most_bytes: max_bytes,
-                },
-            ));
+            return Err(StoreError::new(at, ErrorCause::TooLarge { max_bytes }));
         }
         Ok(Some(bytes))
     }

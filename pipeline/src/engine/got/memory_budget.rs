@@ -31,7 +31,7 @@ pub(super) fn memory_use(config: &CheckpointConfig, options: &LoadOptions) -> En
 fn cache_bytes(config: &CheckpointConfig, options: &LoadOptions, slots: usize) -> u64 {
     let shape = kv_cache_shape(config, slots, options.context);
     match options.device.is_cpu() {
-        true => shape.bytes(kv_precision(options.quantized().is_some())),
+        true => shape.bytes(kv_precision(options.quantization().is_some())),
         false => shape.element_count() * options.compute_dtype().size_in_bytes() as u64,
     }
 }
@@ -41,7 +41,7 @@ struct ParameterCounts {
     /// Encoder and projector.
     encoder: u64,
     /// Gate and up projections of the decoder's MLPs.
-    wide: u64,
+    gate_up: u64,
     /// All other matrices of the decoder's layers.
     other: u64,
     /// Embedding, or output head.
@@ -57,10 +57,10 @@ fn parameter_counts(config: &CheckpointConfig) -> ParameterCounts {
     let channels = vision.channels_out;
     let convolutions = 9 * channels * (3 * channels + 2 * text.hidden) + text.hidden * text.hidden;
     let (q, kv) = (text.heads * text.head_dim, text.kv_heads * text.head_dim);
-    let (wide, other) = (2 * text.intermediate, 2 * q + 2 * kv + text.intermediate);
+    let (gate_up, other) = (2 * text.intermediate, 2 * q + 2 * kv + text.intermediate);
     ParameterCounts {
         encoder: (vision.layers * block + ends + convolutions) as u64,
-        wide: (text.layers * text.hidden * wide) as u64,
+        gate_up: (text.layers * text.hidden * gate_up) as u64,
         other: (text.layers * text.hidden * other) as u64,
         vocabulary: (text.vocab * text.hidden) as u64,
     }
@@ -69,21 +69,25 @@ fn parameter_counts(config: &CheckpointConfig) -> ParameterCounts {
 fn weights_bytes(config: &CheckpointConfig, options: &LoadOptions) -> u64 {
     let ParameterCounts {
         encoder,
-        wide,
+        gate_up,
         other,
         vocabulary,
     } = parameter_counts(config);
     let size = options.compute_dtype().size_in_bytes() as u64;
     // In 8 and 4 bits, a group of 32 weights shares a scale of 2 bytes.
-    let kept = |bits: WeightBits, numbers: u64| match bits {
+    let quantized_bytes = |bits: WeightBits, numbers: u64| match bits {
         WeightBits::Eight => numbers * 34 / 32,
         WeightBits::Four => numbers * 18 / 32,
     };
-    let decoder = match options.quantized() {
-        None if config.text.tied => size * (wide + other + vocabulary),
-        None => size * (wide + other + 2 * vocabulary),
+    let decoder = match options.quantization() {
+        None if config.text.tied => size * (gate_up + other + vocabulary),
+        None => size * (gate_up + other + 2 * vocabulary),
         // The embedding stays in 16 bits, the head is quantized.
-        Some(bits) => kept(bits.wide, wide) + kept(bits.other, other + vocabulary) + 2 * vocabulary,
+        Some(bits) => {
+            quantized_bytes(bits.gate_up, gate_up)
+                + quantized_bytes(bits.other, other + vocabulary)
+                + 2 * vocabulary
+        }
     };
     size * encoder + decoder
 }
@@ -111,8 +115,8 @@ fn fit_to(
 ) -> Result<LoadOptions, GotError> {
     let slot = cache_bytes(config, &options, 1).max(1);
     let weights = weights_bytes(config, &options);
-    let room = free.saturating_sub(weights + WORKING_BYTES);
-    let fits = usize::try_from(room / slot).unwrap_or(usize::MAX);
+    let for_cache = free.saturating_sub(weights + WORKING_BYTES);
+    let fits = usize::try_from(for_cache / slot).unwrap_or(usize::MAX);
     if options.slots <= fits {
         return Ok(options);
     }
@@ -125,12 +129,12 @@ fn fit_to(
     let gb = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
     let (batch, tokens) = (options.slots, options.context);
     let would = match fits {
-        0 => "not even one sequence fits; lower --max-new-tokens, or take --dtype q4 on the CPU"
+        0 => "not even one sequence fits; lower --got-max-new-tokens, or take --got-dtype q4 on the CPU"
             .to_owned(),
-        fits => format!("--batch {fits} fits, or lower --max-new-tokens"),
+        fits => format!("--got-batch-size {fits} fits, or lower --got-max-new-tokens"),
     };
     Err(GotError::Fit(format!(
-        "--batch {batch} does not fit: {batch} sequences of {tokens} tokens take {}, weights {}, work {}, and {} are free; {would}",
+        "--got-batch-size {batch} does not fit: {batch} sequences of {tokens} tokens take {}, weights {}, work {}, and {} are free; {would}",
         gb(slot.saturating_mul(batch as u64)),
         gb(weights),
         gb(WORKING_BYTES),
@@ -205,8 +209,11 @@ mod tests {
             |slots, is_explicit| fit_to(free, &config, options(slots, Dtype::F32), is_explicit);
         assert_eq!(fit(5, true).unwrap().slots, 5);
         let refused = fit(6, true).unwrap_err().to_string();
-        assert!(refused.contains("--batch 6 does not fit"), "{refused}");
-        assert!(refused.contains("--batch 5 fits"), "{refused}");
+        assert!(
+            refused.contains("--got-batch-size 6 does not fit"),
+            "{refused}"
+        );
+        assert!(refused.contains("--got-batch-size 5 fits"), "{refused}");
         assert_eq!(fit(6, false).unwrap().slots, 5);
         let refused = fit_to(1 << 20, &config, options(4, Dtype::F32), false).unwrap_err();
         assert!(refused.to_string().contains("not even one"), "{refused}");

@@ -56,7 +56,7 @@ enum KvBackend {
 pub(super) struct QuantConfig {
     /// Gate and up projections: nearly half of the layers' weights, whose rounding errors matter
     /// least.
-    pub(super) wide: WeightBits,
+    pub(super) gate_up: WeightBits,
     /// Attention and down projections, which write to the residual stream, and the output head.
     pub(super) other: WeightBits,
 }
@@ -99,30 +99,30 @@ impl Qwen2Decoder {
         config: &CheckpointConfig,
         loader: &WeightLoader<'_>,
         tied: bool,
-        kept: &CacheOptions,
+        options: &CacheOptions,
     ) -> std::result::Result<Self, GotError> {
         let text = &config.text;
         let model = loader.scoped("model.language_model");
         let embedding = model.get("embed_tokens.weight", &[text.vocab, text.hidden])?;
-        let head_bits = kept.quantized.map(|quantized| quantized.other);
+        let head_bits = options.quantized.map(|quantized| quantized.other);
         let head = match tied {
             true => Linear::new(embedding.clone(), None, head_bits)?,
             false => loader.linear(&["lm_head"], &[text.vocab], text.hidden, false, head_bits)?,
         };
         // Single rows are looked up, so 16 bits cost no accuracy that matters if the head has its
         // own copy.
-        let embedding = match kept.quantized {
+        let embedding = match options.quantized {
             Some(_) => embedding.to_dtype(DType::BF16)?,
             None => embedding,
         };
         let layers = (0..text.layers)
             .map(|layer| {
-                DecoderLayer::load(config, &model.scoped(&format!("layers.{layer}")), kept)
+                DecoderLayer::load(config, &model.scoped(&format!("layers.{layer}")), options)
             })
             .collect::<std::result::Result<_, _>>()?;
-        let shape = kv_cache_shape(config, kept.slots, kept.context);
-        let kv = if loader.device().is_cpu() && !kept.use_tensors {
-            let kv_precision = kv_precision(kept.quantized.is_some());
+        let shape = kv_cache_shape(config, options.slots, options.context);
+        let kv = if loader.device().is_cpu() && !options.use_tensors {
+            let kv_precision = kv_precision(options.quantized.is_some());
             KvBackend::Kernels(KvCache::new(shape, kv_precision, text.rope_theta))
         } else {
             KvBackend::Tensors(TensorKvCache::new(
@@ -205,13 +205,13 @@ impl DecoderLayer {
     fn load(
         config: &CheckpointConfig,
         loader: &WeightLoader<'_>,
-        kept: &CacheOptions,
+        options: &CacheOptions,
     ) -> std::result::Result<Self, GotError> {
         let text = &config.text;
         let (hidden, wide) = (text.hidden, text.intermediate);
         let (q, kv) = (text.heads * text.head_dim, text.kv_heads * text.head_dim);
-        let bits = kept.quantized.map(|quantized| quantized.other);
-        let wide_bits = kept.quantized.map(|quantized| quantized.wide);
+        let bits = options.quantized.map(|quantized| quantized.other);
+        let gate_up_bits = options.quantized.map(|quantized| quantized.gate_up);
         let qkv = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"];
         let gate_up = ["mlp.gate_proj", "mlp.up_proj"];
         Ok(Self {
@@ -219,7 +219,7 @@ impl DecoderLayer {
             qkv: loader.linear(&qkv, &[q, kv, kv], hidden, true, bits)?,
             out: loader.linear(&["self_attn.o_proj"], &[hidden], q, false, bits)?,
             mlp_norm: RmsNorm::load(loader, "post_attention_layernorm.weight", config)?,
-            gate_up: loader.linear(&gate_up, &[wide, wide], hidden, false, wide_bits)?,
+            gate_up: loader.linear(&gate_up, &[wide, wide], hidden, false, gate_up_bits)?,
             down: loader.linear(&["mlp.down_proj"], &[hidden], wide, false, bits)?,
             intermediate: wide,
         })

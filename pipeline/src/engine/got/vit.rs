@@ -51,21 +51,21 @@ struct EncoderBlock {
     /// Side of its attention windows in patches; `None`: global attention.
     window: Option<usize>,
     heads: usize,
-    out: Linear,
+    attention_out: Linear,
     mlp_norm: LayerNorm,
-    widen: Linear,
-    narrow: Linear,
+    mlp_up: Linear,
+    mlp_down: Linear,
 }
 
 struct EncoderNeck {
     reduce: Linear,
-    first: LayerNorm,
-    smooth: ConvLayer,
-    second: LayerNorm,
+    first_norm: LayerNorm,
+    conv: ConvLayer,
+    second_norm: LayerNorm,
 }
 
 struct MultiModalProjector {
-    halve: [ConvLayer; 2],
+    downsample: [ConvLayer; 2],
     project: Linear,
 }
 
@@ -200,10 +200,10 @@ impl EncoderBlock {
             },
             window,
             heads: vision.heads,
-            out: linear("attn.proj", hidden, hidden, true)?,
+            attention_out: linear("attn.proj", hidden, hidden, true)?,
             mlp_norm: norm("layer_norm2")?,
-            widen: linear("mlp.lin1", mlp, hidden, true)?,
-            narrow: linear("mlp.lin2", hidden, mlp, true)?,
+            mlp_up: linear("mlp.lin1", mlp, hidden, true)?,
+            mlp_down: linear("mlp.lin2", hidden, mlp, true)?,
         })
     }
 
@@ -226,9 +226,9 @@ impl EncoderBlock {
             &shape,
             images,
         )?;
-        let x = (x + self.out.forward(&attended)?)?;
-        let wide = gelu(&self.widen, &self.mlp_norm.forward(&x)?)?;
-        x + self.narrow.forward(&wide)?
+        let x = (x + self.attention_out.forward(&attended)?)?;
+        let wide = gelu(&self.mlp_up, &self.mlp_norm.forward(&x)?)?;
+        x + self.mlp_down.forward(&wide)?
     }
 }
 
@@ -255,17 +255,17 @@ impl EncoderNeck {
         let reduce = loader.get("conv1.weight", &[channels, hidden, 1, 1])?;
         Ok(Self {
             reduce: Linear::new(reduce.reshape((channels, hidden))?, None, None)?,
-            first: LayerNorm::load(loader, "layer_norm1", channels, NECK_EPS)?,
-            smooth: ConvLayer::load(loader, "conv2.weight", channels, channels, 1)?,
-            second: LayerNorm::load(loader, "layer_norm2", channels, NECK_EPS)?,
+            first_norm: LayerNorm::load(loader, "layer_norm1", channels, NECK_EPS)?,
+            conv: ConvLayer::load(loader, "conv2.weight", channels, channels, 1)?,
+            second_norm: LayerNorm::load(loader, "layer_norm2", channels, NECK_EPS)?,
         })
     }
 
     /// (images * places, hidden) to (images, rows, columns, channels).
     fn forward(&self, x: &Tensor, images: usize, size: PlaceGrid) -> Result<Tensor> {
-        let x = self.first.forward(&self.reduce.forward(x)?)?;
+        let x = self.first_norm.forward(&self.reduce.forward(x)?)?;
         let x = x.reshape((images, size.rows, size.columns, ()))?;
-        self.second.forward(&self.smooth.forward(&x)?)
+        self.second_norm.forward(&self.conv.forward(&x)?)
     }
 }
 
@@ -275,17 +275,20 @@ impl MultiModalProjector {
         loader: &WeightLoader<'_>,
     ) -> std::result::Result<Self, GotError> {
         let (channels, hidden) = (config.vision.channels_out, config.text.hidden);
-        let halve = [
+        let downsample = [
             ConvLayer::load(loader, "conv_upsampler1.weight", 2 * channels, channels, 2)?,
             ConvLayer::load(loader, "conv_upsampler2.weight", hidden, 2 * channels, 2)?,
         ];
         let project = loader.linear(&["multimodal_projector"], &[hidden], hidden, true, None)?;
-        Ok(Self { halve, project })
+        Ok(Self {
+            downsample,
+            project,
+        })
     }
 
     /// (images, rows, columns, channels) to (images, rows * columns / 16, hidden).
     fn forward(&self, features: &Tensor) -> Result<Tensor> {
-        let [first, second] = &self.halve;
+        let [first, second] = &self.downsample;
         let x = second.forward(&first.forward(features)?)?;
         let (images, rows, columns, hidden) = x.dims4()?;
         let x = self

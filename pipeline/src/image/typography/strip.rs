@@ -8,13 +8,13 @@ use crate::{
         luma::LumaPlane,
         resample::sample::nearest_luma,
         tuning::typography::{
-            INK_PERCENTILE, MAX_STRIP_PX, MIN_CONTRAST, MIN_HEIGHT_PX, PAPER_PERCENTILE,
+            BACKGROUND_PERCENTILE, INK_PERCENTILE, MAX_STRIP_PX, MIN_CONTRAST, MIN_HEIGHT_PX,
         },
     },
     page::{Point, Quad},
 };
 
-/// Ink on paper along a line, level: as high as the line's box.
+/// Ink on background along a line, level: as high as the line's box.
 #[derive(Debug)]
 pub(super) struct LineStrip {
     /// Its ink, by one level for the whole line: a line is too short for uneven light.
@@ -83,9 +83,12 @@ impl LineStrip {
             let rank = luma.values.len() * percent / 100;
             histogram.rank(u32::try_from(rank).ok()?)
         };
-        let (paper, darkest) = (percentile(PAPER_PERCENTILE)?, percentile(INK_PERCENTILE)?);
-        let limit = darkest + (paper - darkest) / 2;
-        (paper - darkest >= MIN_CONTRAST).then(|| Self::new(&luma, limit))
+        let (background, darkest) = (
+            percentile(BACKGROUND_PERCENTILE)?,
+            percentile(INK_PERCENTILE)?,
+        );
+        let limit = darkest + (background - darkest) / 2;
+        (background - darkest >= MIN_CONTRAST).then(|| Self::new(&luma, limit))
     }
 
     /// The ink left of a line and at its start: from `before` heights of the line's box in front of

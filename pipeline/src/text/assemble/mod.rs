@@ -12,7 +12,7 @@ use crate::{
         ClassifiedLines, HeadingStyles, PageLayout,
         headers_footers::{PageEdges, page_edges, running_lines},
         lay_out,
-        placed_line::{PlacedLines, place_lines},
+        placed_line::{LinePlaces, PlacedLines, place_lines},
     },
     page::Point,
 };
@@ -37,8 +37,7 @@ pub struct DocumentAssembler {
 #[derive(Debug)]
 struct WaitingPage {
     page: PageContent,
-    /// The places of its lines, without their texts.
-    placed: PlacedLines<'static>,
+    places: LinePlaces,
     edges: PageEdges,
 }
 
@@ -56,17 +55,17 @@ impl DocumentAssembler {
 
     /// Takes the next page; gives the pages that are ready.
     pub fn push(&mut self, page: PageContent) -> Vec<AssembledPage> {
-        let (placed, edges) = match &page.content {
+        let (places, edges) = match &page.content {
             OcrContent::Regions(lines) => {
-                let placed = place_lines(lines, center(&page), page.skew_deg);
-                let edges = page_edges(page.number, page.height, &placed);
-                (placed.without_text(), edges)
+                let places = place_lines(lines, center(&page), page.skew_deg);
+                let edges = page_edges(page.number, page.height, &places.with_text(lines));
+                (places, edges)
             }
-            OcrContent::Markup(_) => (PlacedLines::default(), PageEdges::default()),
+            OcrContent::Markup(_) => (LinePlaces::default(), PageEdges::default()),
         };
         self.waiting.push_back(WaitingPage {
             page,
-            placed,
+            places,
             edges,
         });
         let mut ready = Vec::new();
@@ -89,7 +88,7 @@ impl DocumentAssembler {
     fn assemble_next(&mut self) -> Option<AssembledPage> {
         let WaitingPage {
             page,
-            placed,
+            places,
             edges,
         } = self.waiting.pop_front()?;
         let ahead = self.waiting.iter().map(|waiting| &waiting.edges);
@@ -97,7 +96,7 @@ impl DocumentAssembler {
         let roles = running_lines(&edges, &neighbors);
         let layout = match &page.content {
             OcrContent::Regions(lines) => {
-                let classified = classify(placed.with_text(lines), &roles);
+                let classified = classify(places.with_text(lines), &roles);
                 lay_out(lines, &page.rulings, classified, &mut self.styles)
             }
             OcrContent::Markup(markup) => PageLayout {

@@ -1,23 +1,27 @@
-//! Which documents are meant, and what their results are called.
+//! Inputs: the documents that the command line names, and the names of their results.
 
 use std::{
     collections::{HashMap, HashSet},
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
+
+use recto_schemas::SourceInfo;
 
 use crate::{
     document::{
+        DocumentSource, ObjectSource, SourcePlace,
         media_type::{is_document, no_documents},
         output::ResultName,
         walk::{DocumentWalk, WalkError},
     },
-    store::{StoreError, StoreUri},
+    store::{ObjectStores, ObjectVersion, StoreError, StoreUri},
 };
 
 /// One document to convert.
 #[derive(Debug)]
-pub(crate) struct Input {
+pub(crate) struct InputDocument {
     /// Its file, `-` for standard input, or its URI.
     pub(crate) path: PathBuf,
     /// Its URI, if it is in an object store.
@@ -28,7 +32,7 @@ pub(crate) struct Input {
     pub(crate) error: Option<io::Error>,
 }
 
-impl Input {
+impl InputDocument {
     /// The path as the person gave it.
     pub(crate) fn uri(&self) -> String {
         self.path.to_string_lossy().into_owned()
@@ -44,25 +48,47 @@ impl Input {
         }
     }
 
-    /// Returns true if it is standard input.
-    pub(crate) fn is_stdin(&self) -> bool {
-        self.path == Path::new("-")
+    /// Its source; without stores everything is a file of this machine.
+    pub(super) fn source(&self, stores: Option<&Arc<ObjectStores>>) -> DocumentSource {
+        DocumentSource {
+            info: SourceInfo {
+                uri: self.uri(),
+                ..SourceInfo::default()
+            },
+            place: self.place(stores),
+        }
+    }
+
+    fn place(&self, stores: Option<&Arc<ObjectStores>>) -> SourcePlace {
+        if let Some(error) = &self.error {
+            // Errors of the system cannot be cloned.
+            return SourcePlace::Unreadable(io::Error::new(error.kind(), error.to_string()));
+        }
+        match (&self.object, stores) {
+            (Some(uri), Some(stores)) => SourcePlace::Object(ObjectSource {
+                stores: Arc::clone(stores),
+                uri: uri.clone(),
+                version: ObjectVersion::default(),
+                copy: None,
+            }),
+            _ if self.path == Path::new("-") => SourcePlace::Stdin,
+            _ => SourcePlace::Path(self.path.clone()),
+        }
     }
 }
 
-/// The URI that a path really is.
+/// The path as the URI of an object, if it is one.
 pub(crate) fn uri(path: &Path) -> Option<&str> {
     path.to_str().filter(|text| text.starts_with("s3://"))
 }
 
-/// The documents that `paths` mean: files and objects as they are, directories and prefixes (`list` looks
-/// into those) with the documents below them in the order of their names. What cannot be looked at is an
-/// input with an error, not left out.
-pub(crate) fn expand(paths: &[PathBuf], list: &ListObjects<'_>) -> Vec<Input> {
+/// The documents of `paths`: files and objects as they are, folders and prefixes (which `list` lists) with the documents
+/// below them in the order of their names. A folder that cannot be read is an input with an error, not left out.
+pub(crate) fn expand(paths: &[PathBuf], list: &ListObjects<'_>) -> Vec<InputDocument> {
     let mut found = Vec::new();
     for path in paths {
         let before = found.len();
-        let folder = if let Some(uri) = uri(path) {
+        let is_folder = if let Some(uri) = uri(path) {
             below(uri, list, &mut found)
         } else if path.is_dir() {
             let below = DocumentWalk::new(path, None);
@@ -75,7 +101,7 @@ pub(crate) fn expand(paths: &[PathBuf], list: &ListObjects<'_>) -> Vec<Input> {
             found.push((path.clone(), None));
             false
         };
-        if folder && found.len() == before {
+        if is_folder && found.len() == before {
             let error = io::Error::new(io::ErrorKind::NotFound, no_documents());
             found.push((path.clone(), Some(error)));
         }
@@ -83,13 +109,13 @@ pub(crate) fn expand(paths: &[PathBuf], list: &ListObjects<'_>) -> Vec<Input> {
     named(found)
 }
 
-/// One input for each path, whatever it is.
-pub(crate) fn files(paths: Vec<PathBuf>) -> Vec<Input> {
+/// One input for each path, even for a folder.
+pub(crate) fn files(paths: Vec<PathBuf>) -> Vec<InputDocument> {
     named(paths.into_iter().map(|path| (path, None)).collect())
 }
 
-/// Inputs with names that differ.
-fn named(found: Vec<(PathBuf, Option<io::Error>)>) -> Vec<Input> {
+/// Gives the inputs different names.
+fn named(found: Vec<(PathBuf, Option<io::Error>)>) -> Vec<InputDocument> {
     let names = names(
         &found
             .iter()
@@ -99,7 +125,7 @@ fn named(found: Vec<(PathBuf, Option<io::Error>)>) -> Vec<Input> {
     found
         .into_iter()
         .zip(names)
-        .map(|((path, error), name)| Input {
+        .map(|((path, error), name)| InputDocument {
             object: uri(&path)
                 .filter(|_| error.is_none())
                 .and_then(|uri| uri.parse().ok()),
@@ -110,10 +136,10 @@ fn named(found: Vec<(PathBuf, Option<io::Error>)>) -> Vec<Input> {
         .collect()
 }
 
-/// Gives what an object store has below a prefix.
+/// Lists the objects below a prefix.
 pub(crate) type ListObjects<'a> = dyn Fn(&StoreUri) -> Result<Vec<StoreUri>, StoreError> + 'a;
 
-/// Adds the object that `uri` means, or the documents below it where it is a prefix; says which.
+/// Adds the object of `uri`, or the documents below it if it is a prefix; returns true for a prefix.
 fn below(uri: &str, list: &ListObjects<'_>, found: &mut Vec<(PathBuf, Option<io::Error>)>) -> bool {
     let prefix: StoreUri = match uri.parse() {
         Ok(location) => location,
@@ -141,8 +167,8 @@ fn below(uri: &str, list: &ListObjects<'_>, found: &mut Vec<(PathBuf, Option<io:
     true
 }
 
-/// A name for each path's results: the file name without its ending; with it where several share that;
-/// with a number where even that is taken.
+/// A name for each path's results: the file name without its ending; with the ending if several share that; with a
+/// number if even that is taken.
 fn names(paths: &[&Path]) -> Vec<String> {
     let text = |part: Option<&std::ffi::OsStr>| {
         part.map_or_else(
@@ -262,7 +288,7 @@ mod tests {
             let at = |key| format!("s3://b/{key}").parse().unwrap();
             Ok(keys.map(at).into())
         });
-        let uris: Vec<String> = inputs.iter().map(Input::uri).collect();
+        let uris: Vec<String> = inputs.iter().map(InputDocument::uri).collect();
         assert_eq!(
             uris,
             [

@@ -1,48 +1,43 @@
-//! `recto convert`: inputs to a folder of results, or to standard output.
+//! `recto convert`: converts inputs into a folder, a store, or to standard output.
 
-// Which documents are meant, and what their results are called.
+mod args;
 mod inputs;
-// Documents from an object store and results into one.
-mod objects;
-// One document, from its bytes to its manifest.
-mod one;
-// What a person sees while it goes on.
+mod outcome;
 mod progress;
 
-use std::{
-    io,
-    path::Path,
-    process::ExitCode,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-    time::Instant,
-};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
 
-use anyhow::Context;
-use recto_pipeline::{cancel::CancelToken, engine::Engine};
-use recto_schemas::{DocumentState, Options};
-use serde::Serialize;
+use anyhow::Context as _;
+use futures_util::{StreamExt as _, stream};
+use recto_pipeline::{
+    cancel::CancelToken,
+    engine::{Engine, resolve},
+};
+use recto_schemas::{DocumentPassword, Options};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    cli::{ConvertArgs, EXIT_FAILED, EXIT_STOPPED, RunArgs},
+    commands::args::RunArgs,
+    document::{
+        self, ConvertContext, ConvertError, ConvertObserver, ConvertedDocument, DocumentTarget,
+        Requester, StoreTarget,
+    },
     models::hub::ProgressReporter,
     models::loader,
     os::{allocator, signals},
-    store::StoreUri,
+    store::{ErrorCause, ObjectStore as _, ObjectStores, StoreError, StoreUri, WriteCondition},
 };
-pub(crate) use inputs::{Input, expand, files};
-use objects::BlockingStore;
-use one::DocumentOutcome;
-pub(crate) use one::{Context as ReadContext, DocumentTarget};
+pub(crate) use args::{ConvertArgs, NOTES};
+pub(crate) use inputs::{InputDocument, expand, files};
+pub(crate) use outcome::{ConvertReport, DocumentOutcome};
 pub(crate) use progress::ProgressDisplay;
 
-/// Documents under way at once: the second one's pages keep the engine busy while the first one opens,
-/// ends or waits for its slowest page.
+/// Documents in flight: the second one's pages keep the engine busy while the first one opens, ends or waits for its
+/// slowest page.
 const DOCUMENTS_AT_ONCE: usize = 3;
+
+/// Files of one result that are written to a store at the same time: a review page has many small images.
+const FILES_AT_ONCE: usize = 4;
 
 /// Threads that wait for the network.
 const RUNTIME_THREADS: usize = 2;
@@ -50,108 +45,61 @@ const RUNTIME_THREADS: usize = 2;
 /// Converts the inputs.
 ///
 /// # Errors
-/// What keeps every input from being converted: no model, no PDFium, no output folder.
+/// No input can be converted: there is no model, no PDFium or no output folder.
 pub(crate) fn run(arguments: &ConvertArgs) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let runtime = runtime()?;
     let _entered = runtime.enter();
     let cancel = cancel_on_signal()?;
     let mut options = arguments.run.options();
-    let objects = BlockingStore::new(&arguments.store)?;
-    let prefix = arguments.output.as_deref().and_then(inputs::uri);
-    let prefix = prefix.map(|uri| prefix_of(uri, &objects)).transpose()?;
+    let stores = Arc::new(ObjectStores::new(&arguments.store, None)?);
+    let output = arguments.output.as_deref();
+    let prefix = match output.and_then(inputs::uri) {
+        Some(uri) => Some(runtime.block_on(output_prefix(uri, &stores))?),
+        None => None,
+    };
     let engine = engine(&arguments.run, &mut options)?;
     let rasterizer = loader::rasterizer(&arguments.run.machine)?;
-    let destination = match (&prefix, &arguments.output) {
-        (Some(prefix), _) => DocumentTarget::Prefix(prefix, &objects),
-        (None, None) => DocumentTarget::Stdout,
+    let target = match (prefix, output) {
+        (Some(folder), _) => OutputTarget::Store {
+            stores: Arc::clone(&stores),
+            folder,
+        },
+        (None, None) => OutputTarget::Stdout,
         (None, Some(folder)) => {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-            DocumentTarget::Folder(folder)
+            OutputTarget::Folder(folder.to_owned())
         }
     };
-    let inputs = inputs::expand(&arguments.inputs, &|prefix| objects.list(prefix));
-    let context = ReadContext {
-        options: &options,
-        password: arguments.run.password.as_deref(),
-        engine: engine.as_ref(),
-        rasterizer: &rasterizer,
-        objects: Some(&objects),
-        destination,
-        several: inputs.len() > 1,
+    let list = |prefix: &StoreUri| runtime.block_on(list(&stores, prefix));
+    let inputs = inputs::expand(&arguments.inputs, &list);
+    let progress = Arc::new(ProgressDisplay::start(inputs.len(), arguments.run.quiet));
+    let run = ConvertRun {
+        context: Arc::new(ConvertContext {
+            engine: Arc::clone(&engine),
+            rasterizer: Arc::new(rasterizer),
+            options,
+            password: arguments.run.password.clone().map(DocumentPassword::new),
+            requester: Requester::Person,
+            observer: Arc::clone(&progress) as Arc<dyn ConvertObserver>,
+            cancel: cancel.clone(),
+        }),
+        stores: Some(stores),
+        target,
+        progress: Arc::clone(&progress),
     };
-    let progress = ProgressDisplay::start(inputs.len(), arguments.run.quiet);
-    let documents: Vec<&Input> = inputs.iter().collect();
-    let ended = convert_all(&documents, &context, &progress, &cancel);
-    let report = ConvertReport::new(&ended, inputs.len(), started, engine.as_ref());
-    progress.finish(&report, arguments.output.as_deref(), cancel.is_cancelled());
+    let documents: Vec<&InputDocument> = inputs.iter().collect();
+    let outcomes = runtime.block_on(run.convert_all(&documents));
+    let report = ConvertReport::new(&outcomes, inputs.len(), started, engine.as_ref());
+    progress.finish(&report, output, cancel.is_cancelled());
     if let Some(path) = &arguments.stats {
-        write_stats(path, &report)?;
+        report.write(path)?;
     }
     Ok(report.exit_code(cancel.is_cancelled()))
 }
 
-/// Loads the engine that a run asks for; `options` then have what it settled on.
-///
-/// # Errors
-/// The model or what runs it is missing or broken.
-pub(crate) fn engine(run: &RunArgs, options: &mut Options) -> anyhow::Result<Arc<dyn Engine>> {
-    let tell = match run.quiet {
-        true => ProgressReporter::Nobody,
-        false => ProgressReporter::Person,
-    };
-    let engine = loader::engine(options.engine, &run.machine, &run.got(), tell)?;
-    options.got.batch = engine.info().batch;
-    Ok(engine)
-}
-
-/// The place for results that `-o` names, looked at before the work begins.
-fn prefix_of(uri: &str, objects: &BlockingStore) -> anyhow::Result<StoreUri> {
-    let prefix: StoreUri = uri.parse().with_context(|| format!("-o {uri}"))?;
-    objects.check(&prefix)?;
-    Ok(prefix)
-}
-
-/// Converts the inputs a few at a time, or one after another where all write to standard output.
-pub(crate) fn convert_all(
-    inputs: &[&Input],
-    context: &ReadContext<'_>,
-    progress: &ProgressDisplay,
-    cancel: &CancelToken,
-) -> Vec<DocumentOutcome> {
-    let at_once = match context.destination {
-        DocumentTarget::Folder(_) | DocumentTarget::Prefix(..) => DOCUMENTS_AT_ONCE,
-        DocumentTarget::Stdout => 1,
-    };
-    let (next, ended) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-    thread::scope(|scope| {
-        for _ in 0..at_once.min(inputs.len()) {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(input) = inputs.get(index) else {
-                        return;
-                    };
-                    let Some(result) = one::convert(input, context, progress, cancel) else {
-                        return;
-                    };
-                    progress.document(&result);
-                    allocator::trim();
-                    ended
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push((index, result));
-                }
-            });
-        }
-    });
-    let mut ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
-    ended.sort_by_key(|(index, _)| *index);
-    ended.into_iter().map(|(_, ended)| ended).collect()
-}
-
-/// A runtime for signals and stores; the documents of a run share its threads.
+/// A runtime for signals and stores.
 pub(crate) fn runtime() -> anyhow::Result<Runtime> {
     Builder::new_multi_thread()
         .worker_threads(RUNTIME_THREADS)
@@ -169,63 +117,130 @@ pub(crate) fn cancel_on_signal() -> anyhow::Result<CancelToken> {
     Ok(cancel)
 }
 
-/// What the whole run came to.
-#[derive(Debug, Serialize)]
-pub(crate) struct ConvertReport {
-    inputs: usize,
-    done: usize,
-    partial: usize,
-    failed: usize,
-    pages: u64,
-    wall_s: f64,
-    pages_per_s: f64,
-    /// Share of the wall time that the engine's threads were at work, 0 to 1.
-    engine_busy: f64,
-    #[serde(skip)]
-    troubles: Vec<String>,
-    #[serde(skip)]
-    reader_left: bool,
+/// Loads the engine that a run asks for; `options` then have the values that it chose.
+///
+/// # Errors
+/// The model or its runtime is missing or broken.
+pub(crate) fn engine(run: &RunArgs, options: &mut Options) -> anyhow::Result<Arc<dyn Engine>> {
+    let reporter = match run.quiet {
+        true => ProgressReporter::Nobody,
+        false => ProgressReporter::Person,
+    };
+    let engine = loader::engine(options.engine, &run.machine, &run.got.runtime, reporter)?;
+    resolve(engine.as_ref(), options)?;
+    Ok(engine)
 }
 
-impl ConvertReport {
-    pub(crate) fn new(
-        ended: &[DocumentOutcome],
-        inputs: usize,
-        started: Instant,
-        engine: &dyn Engine,
-    ) -> Self {
-        let wall_s = started.elapsed().as_secs_f64();
-        let pages: u64 = ended.iter().map(|ended| u64::from(ended.pages)).sum();
-        let with = |state| ended.iter().filter(|ended| ended.state == state).count();
-        let usage = engine.usage();
-        Self {
-            inputs,
-            done: with(DocumentState::Done),
-            partial: with(DocumentState::Partial),
-            failed: with(DocumentState::Failed),
-            pages,
-            wall_s,
-            pages_per_s: pages as f64 / wall_s.max(1e-9),
-            engine_busy: usage.busy.as_secs_f64() / (wall_s * f64::from(usage.workers.max(1))),
-            troubles: ended.iter().filter_map(DocumentOutcome::trouble).collect(),
-            reader_left: ended.iter().any(|ended| ended.reader_left),
-        }
+/// The prefix for results that `-o` names, checked before hours of work begin.
+async fn output_prefix(uri: &str, stores: &ObjectStores) -> anyhow::Result<StoreUri> {
+    let prefix: StoreUri = uri.parse().with_context(|| format!("-o {uri}"))?;
+    match stores.probe(Some(&prefix)).await {
+        // Credentials that may not list may still write.
+        Err(error) if !matches!(error.cause, ErrorCause::Denied { .. }) => Err(error.into()),
+        _ => Ok(prefix),
     }
+}
 
-    pub(crate) fn exit_code(&self, stopped: bool) -> ExitCode {
-        if self.reader_left {
-            ExitCode::SUCCESS
-        } else if stopped {
-            ExitCode::from(EXIT_STOPPED)
-        } else if self.partial + self.failed > 0 {
-            ExitCode::from(EXIT_FAILED)
-        } else {
-            ExitCode::SUCCESS
+/// The objects below a prefix, in the order of their keys.
+async fn list(stores: &ObjectStores, prefix: &StoreUri) -> Result<Vec<StoreUri>, StoreError> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = stores.list(prefix, after.as_deref()).await?;
+        found.extend(page.entries.into_iter().map(|entry| entry.location));
+        after = page.next;
+        if after.is_none() {
+            return Ok(found);
         }
     }
 }
 
-fn write_stats(path: &Path, report: &ConvertReport) -> anyhow::Result<()> {
-    let text = serde_json::to_string(report).map_err(io::Error::from)?;
-    std::fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))
+/// The target of all documents of a run.
+pub(crate) enum OutputTarget {
+    /// Standard output.
+    Stdout,
+    /// A folder.
+    Folder(PathBuf),
+    /// A folder in a store.
+    Store {
+        /// The store.
+        stores: Arc<ObjectStores>,
+        /// The folder.
+        folder: StoreUri,
+    },
+}
+
+/// A run over many documents.
+pub(crate) struct ConvertRun {
+    pub(crate) context: Arc<ConvertContext>,
+    /// The stores of documents; a run over local files needs none.
+    pub(crate) stores: Option<Arc<ObjectStores>>,
+    pub(crate) target: OutputTarget,
+    pub(crate) progress: Arc<ProgressDisplay>,
+}
+
+impl ConvertRun {
+    /// Converts the inputs a few at a time, or one after another to standard output. Inputs that a signal kept from
+    /// being converted have no outcome.
+    pub(crate) async fn convert_all(&self, inputs: &[&InputDocument]) -> Vec<DocumentOutcome> {
+        let at_once = match self.target {
+            OutputTarget::Folder(_) | OutputTarget::Store { .. } => DOCUMENTS_AT_ONCE,
+            OutputTarget::Stdout => 1,
+        };
+        let is_alone = inputs.len() == 1;
+        let mut outcomes: Vec<_> = stream::iter(inputs.iter().enumerate())
+            .map(async |(index, input)| Some((index, self.convert_one(input, is_alone).await?)))
+            .buffer_unordered(at_once)
+            .filter_map(std::future::ready)
+            .collect()
+            .await;
+        outcomes.sort_by_key(|(index, _)| *index);
+        outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+    }
+
+    async fn convert_one(&self, input: &InputDocument, is_alone: bool) -> Option<DocumentOutcome> {
+        if self.context.cancel.is_cancelled() {
+            return None;
+        }
+        let started = Instant::now();
+        let converted = self.convert(input, is_alone).await;
+        let outcome = DocumentOutcome::new(input.uri(), converted, started)?;
+        if outcome.reader_left {
+            // Nobody reads the other documents either.
+            self.context.cancel.cancel();
+        }
+        self.progress.document(&outcome);
+        allocator::trim();
+        Some(outcome)
+    }
+
+    async fn convert(
+        &self,
+        input: &InputDocument,
+        is_alone: bool,
+    ) -> Result<ConvertedDocument, ConvertError> {
+        let source = input.source(self.stores.as_ref());
+        let target = match &self.target {
+            OutputTarget::Stdout => {
+                let has_title = !is_alone && self.context.options.page_markers;
+                let title = has_title.then(|| input.uri());
+                DocumentTarget::Stdout { title }
+            }
+            OutputTarget::Folder(folder) => DocumentTarget::Folder(input.result_in(folder)),
+            OutputTarget::Store { stores, folder } => {
+                // Made here first, and removed at the end of this function.
+                let made_in = tempfile::tempdir();
+                let made_in = made_in
+                    .map_err(|error| self.context.not_written(error, source.info.clone()))?;
+                let target = DocumentTarget::Store(StoreTarget {
+                    stores: Arc::clone(stores),
+                    folder: folder.clone(),
+                    name: input.result_in(made_in.path()),
+                    condition: WriteCondition::Always,
+                    files_at_once: FILES_AT_ONCE,
+                });
+                return document::convert(source, target, &self.context).await;
+            }
+        };
+        document::convert(source, target, &self.context).await
+    }
 }

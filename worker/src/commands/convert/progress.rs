@@ -12,7 +12,8 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{ConvertReport, one::DocumentOutcome};
+use super::{ConvertReport, DocumentOutcome};
+use crate::document::ConvertObserver;
 
 /// Interval of progress lines if there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(30);
@@ -54,49 +55,17 @@ impl ProgressDisplay {
         }
     }
 
-    /// A document of so many pages is open.
-    pub(crate) fn opened(&self, pages: u32) {
-        let pages = u64::from(pages);
-        let known = self.pages_known.fetch_add(pages, Ordering::Relaxed) + pages;
-        let opened = self.documents_opened.fetch_add(1, Ordering::Relaxed) + 1;
-        if let Some(bar) = &self.bar {
-            // Documents that are not open yet count as the mean of those that are.
-            let closed = self
-                .documents
-                .saturating_sub(opened + self.unopened.load(Ordering::Relaxed));
-            bar.set_length(known + known * closed / opened);
-        }
-    }
-
-    /// A page is finished.
-    pub(crate) fn page(&self) {
-        let pages = self.pages.fetch_add(1, Ordering::Relaxed) + 1;
-        if let Some(bar) = &self.bar {
-            bar.inc(1);
-        } else if !self.quiet {
-            let mut last = self
-                .last_line
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            if last.elapsed() >= LINE_EVERY {
-                *last = Instant::now();
-                let rate = pages as f64 / self.started.elapsed().as_secs_f64();
-                eprintln!("{} so far, {rate:.2} pages/s", counted(pages, "page"));
-            }
-        }
-    }
-
     /// A document has ended.
-    pub(crate) fn document(&self, ended: &DocumentOutcome) {
-        if ended.pages + ended.failed.0 == 0 {
+    pub(super) fn document(&self, outcome: &DocumentOutcome) {
+        if outcome.pages + outcome.failed_pages == 0 {
             self.unopened.fetch_add(1, Ordering::Relaxed);
         }
-        let line = match ended.trouble() {
-            Some(trouble) => trouble,
+        let line = match outcome.error_line() {
+            Some(error) => error,
             None if self.quiet || self.bar.is_some() => return,
             None => {
-                let pages = counted(u64::from(ended.pages), "page");
-                format!("{}: {pages} in {:.1} s", ended.uri, ended.seconds)
+                let pages = counted(u64::from(outcome.pages), "page");
+                format!("{}: {pages} in {:.1} s", outcome.uri, outcome.seconds)
             }
         };
         match &self.bar {
@@ -122,13 +91,13 @@ impl ProgressDisplay {
                 report.pages_per_s,
             );
         }
-        if !self.quiet && report.inputs > 1 && !report.troubles.is_empty() {
+        if !self.quiet && report.inputs > 1 && !report.errors.is_empty() {
             eprintln!(
-                "{} with trouble:",
-                counted(report.troubles.len() as u64, "input")
+                "{} with errors:",
+                counted(report.errors.len() as u64, "input")
             );
-            for trouble in &report.troubles {
-                eprintln!("  {trouble}");
+            for error in &report.errors {
+                eprintln!("  {error}");
             }
         }
         if stopped && !report.reader_left {
@@ -138,6 +107,39 @@ impl ProgressDisplay {
                 report.inputs - ended
             );
         }
+    }
+}
+
+impl ConvertObserver for ProgressDisplay {
+    fn opened(&self, pages: u32) {
+        let pages = u64::from(pages);
+        let known = self.pages_known.fetch_add(pages, Ordering::Relaxed) + pages;
+        let opened = self.documents_opened.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(bar) = &self.bar {
+            // Documents that are not open yet count as the mean of those that are.
+            let closed = self
+                .documents
+                .saturating_sub(opened + self.unopened.load(Ordering::Relaxed));
+            bar.set_length(known + known * closed / opened);
+        }
+    }
+
+    fn written(&self, _bytes: u64) -> io::Result<()> {
+        let pages = self.pages.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+        } else if !self.quiet {
+            let mut last = self
+                .last_line
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            if last.elapsed() >= LINE_EVERY {
+                *last = Instant::now();
+                let rate = pages as f64 / self.started.elapsed().as_secs_f64();
+                eprintln!("{} so far, {rate:.2} pages/s", counted(pages, "page"));
+            }
+        }
+        Ok(())
     }
 }
 

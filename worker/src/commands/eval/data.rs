@@ -11,7 +11,7 @@ use recto_pipeline::eval::MarkupSyntax;
 use recto_schemas::{EvalChunk, FailureDetail, FailureKind};
 use serde::Deserialize;
 
-use crate::commands::convert::{self, Input};
+use crate::commands::convert::{self, InputDocument};
 
 /// Largest dataset, in bytes.
 const MAX_DATASET_BYTES: u64 = 1 << 30;
@@ -27,7 +27,7 @@ pub(super) struct EvalSample {
     /// As the data names it.
     pub(super) name: String,
     /// Its file.
-    pub(super) input: Input,
+    pub(super) input: InputDocument,
     /// The reason why it is not read, if the data asks for what it must not.
     pub(super) refused: Option<FailureDetail>,
     /// Its text.
@@ -57,7 +57,7 @@ pub(super) enum ReferenceContent {
 /// A document before its reference is read: the chunk decides whose is.
 struct UnloadedSample {
     name: String,
-    input: Input,
+    input: InputDocument,
     refused: Option<FailureDetail>,
     reference: ReferenceSource,
 }

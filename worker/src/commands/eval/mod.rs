@@ -1,24 +1,32 @@
 //! `recto eval`: documents whose text is known, read as `recto convert` reads them, and scored.
 
+mod args;
 mod data;
 mod prediction;
 mod table;
 mod pictures;
 mod results;
 
-use std::{path::Path, process::ExitCode, time::Instant};
+use std::{path::Path, process::ExitCode, sync::Arc, time::Instant};
 
 use anyhow::{Context, bail};
 use recto_pipeline::{cancel::CancelToken, eval::total, image::rasterizer::Rasterizer};
 use recto_schemas::{
-    EvalCase, EvalChunk, EvalReport, FailureDetail, FailureKind, ModelInfo, Options,
+    DocumentPassword, EvalCase, EvalChunk, EvalReport, FailureDetail, FailureKind, ModelInfo,
+    Options,
 };
+use tokio::runtime::Handle;
 
 use crate::{
-    cli::{EXIT_FAILED, EXIT_STOPPED, EvalArgs},
-    commands::convert::{self, ConvertReport, DocumentTarget, Input, ProgressDisplay, ReadContext},
+    commands::EXIT_FAILED,
+    commands::convert::{
+        self, ConvertReport, ConvertRun, InputDocument, OutputTarget, ProgressDisplay,
+    },
+    document::{ConvertContext, ConvertObserver, Requester},
     models::loader,
+    os::signals::EXIT_STOPPED,
 };
+pub(crate) use args::{EvalArgs, NOTES};
 use data::EvalSample;
 use pictures::CaseImages;
 use prediction::{ComparisonOptions, Prediction};
@@ -42,7 +50,7 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
     let worst = usize::from(arguments.worst);
     let Some(data) = &arguments.data else {
         let (whole, pictures) = results::merged(&arguments.merge)?;
-        return ended(&whole, &arguments.out, worst, &pictures);
+        return ended(&whole, &arguments.output, worst, &pictures);
     };
     let runtime = convert::runtime()?;
     let _entered = runtime.enter();
@@ -56,7 +64,7 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
         eprintln!("{without} without text beside them, left out");
     }
     let options = arguments.options();
-    let rasterizer = loader::rasterizer(&arguments.run.machine)?;
+    let rasterizer = Arc::new(loader::rasterizer(&arguments.run.machine)?);
     let Some((predictions, engine)) =
         predictions(arguments, &samples, &options, &rasterizer, &cancel)?
     else {
@@ -88,7 +96,7 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
         password: arguments.run.password.as_deref(),
         cancel: &cancel,
     };
-    ended(&evaluation, &arguments.out, worst, &pictures)
+    ended(&evaluation, &arguments.output, worst, &pictures)
 }
 
 /// The engine that read the documents, and its model.
@@ -99,7 +107,7 @@ fn predictions(
     arguments: &EvalArgs,
     samples: &[EvalSample],
     options: &Options,
-    rasterizer: &Rasterizer,
+    rasterizer: &Arc<Rasterizer>,
     cancel: &CancelToken,
 ) -> anyhow::Result<Option<(Vec<Prediction>, Option<EngineModel>)>> {
     if let Some(folder) = &arguments.predictions {
@@ -109,7 +117,7 @@ fn predictions(
         let predicted = samples.iter().map(|sample| predicted(folder, sample));
         return Ok(Some((predicted.collect::<anyhow::Result<_>>()?, None)));
     }
-    let folder = arguments.out.join(PREDICTIONS);
+    let folder = arguments.output.join(PREDICTIONS);
     let Some(read_by) = convert_into(&folder, arguments, samples, options, rasterizer, cancel)?
     else {
         return Ok(None);
@@ -147,7 +155,7 @@ fn convert_into(
     arguments: &EvalArgs,
     samples: &[EvalSample],
     options: &Options,
-    rasterizer: &Rasterizer,
+    rasterizer: &Arc<Rasterizer>,
     cancel: &CancelToken,
 ) -> anyhow::Result<Option<EngineModel>> {
     let started = Instant::now();
@@ -155,20 +163,25 @@ fn convert_into(
     let engine = convert::engine(&arguments.run, &mut options)?;
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let context = ReadContext {
-        options: &options,
-        password: arguments.run.password.as_deref(),
-        engine: engine.as_ref(),
-        rasterizer,
-        objects: None,
-        destination: DocumentTarget::Folder(folder),
-        several: samples.len() > 1,
-    };
     let read = samples.iter().filter(|sample| sample.refused.is_none());
-    let inputs: Vec<&Input> = read.map(|sample| &sample.input).collect();
-    let progress = ProgressDisplay::start(inputs.len(), arguments.run.quiet);
-    let ended = convert::convert_all(&inputs, &context, &progress, cancel);
-    let report = ConvertReport::new(&ended, inputs.len(), started, engine.as_ref());
+    let inputs: Vec<&InputDocument> = read.map(|sample| &sample.input).collect();
+    let progress = Arc::new(ProgressDisplay::start(inputs.len(), arguments.run.quiet));
+    let run = ConvertRun {
+        context: Arc::new(ConvertContext {
+            engine: Arc::clone(&engine),
+            rasterizer: Arc::clone(rasterizer),
+            options,
+            password: arguments.run.password.clone().map(DocumentPassword::new),
+            requester: Requester::Person,
+            observer: Arc::clone(&progress) as Arc<dyn ConvertObserver>,
+            cancel: cancel.clone(),
+        }),
+        stores: None,
+        target: OutputTarget::Folder(folder.to_owned()),
+        progress: Arc::clone(&progress),
+    };
+    let outcomes = Handle::current().block_on(run.convert_all(&inputs));
+    let report = ConvertReport::new(&outcomes, inputs.len(), started, engine.as_ref());
     progress.finish(&report, Some(folder), cancel.is_cancelled());
     let info = engine.info();
     let model = ModelInfo {

@@ -19,16 +19,16 @@ use recto_schemas::{Manifest, Options, PageSummary};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
-use super::{FORMATS, MANIFEST, ResultWriter};
+use super::{FORMATS, MANIFEST, ResultSink, ResultWriter};
 
 /// The name of a document's results, and the folder they are written to.
 #[derive(Clone, Debug)]
 pub(crate) struct ResultName {
     /// The folder.
     pub(crate) folder: PathBuf,
-    /// What the names of all files begin with.
+    /// The stem of all files' names.
     pub(crate) stem: String,
-    /// What a person calls the document.
+    /// The document's title for people.
     pub(crate) title: String,
 }
 
@@ -44,8 +44,7 @@ pub(crate) struct ResultFolder {
     name: ResultName,
     writers: Vec<Box<dyn ResultWriter>>,
     written: ByteCount,
-    /// One entry for each page, for the manifest.
-    pub(crate) summaries: Vec<PageSummary>,
+    summaries: Vec<PageSummary>,
 }
 
 impl ResultFolder {
@@ -68,25 +67,6 @@ impl ResultFolder {
             summaries: Vec::new(),
         })
     }
-
-    /// Bytes that were written so far.
-    pub(crate) fn written_bytes(&self) -> u64 {
-        self.written.get()
-    }
-
-    /// Gives the files their names, the manifest last. A document without any page leaves only its manifest.
-    pub(crate) fn finish(self, manifest: &Manifest) -> io::Result<()> {
-        if manifest.pages.is_empty() {
-            for format in FORMATS {
-                remove(&self.name.path(format.ending))?;
-            }
-        } else {
-            for writer in self.writers {
-                writer.finish()?;
-            }
-        }
-        write_manifest(&self.name, manifest)
-    }
 }
 
 impl PageSink for ResultFolder {
@@ -105,7 +85,31 @@ impl PageSink for ResultFolder {
     }
 }
 
-/// Where writers get their files from.
+impl ResultSink for ResultFolder {
+    fn written_bytes(&self) -> u64 {
+        self.written.get()
+    }
+
+    fn take_summaries(&mut self) -> Vec<PageSummary> {
+        std::mem::take(&mut self.summaries)
+    }
+
+    /// A document without any page leaves only its manifest.
+    fn finish(self: Box<Self>, manifest: &Manifest) -> io::Result<()> {
+        if manifest.pages.is_empty() {
+            for format in FORMATS {
+                remove(&self.name.path(format.ending))?;
+            }
+        } else {
+            for writer in self.writers {
+                writer.finish()?;
+            }
+        }
+        write_manifest(&self.name, manifest)
+    }
+}
+
+/// The files of a result, as its writers create them.
 pub(super) struct OutputFiles<'a> {
     pub(super) name: &'a ResultName,
     pub(super) written: &'a ByteCount,

@@ -11,8 +11,8 @@ mod stdout;
 
 use std::io;
 
-use recto_pipeline::read::PageResult;
-use recto_schemas::{Options, OutputUris};
+use recto_pipeline::read::{PageResult, PageSink};
+use recto_schemas::{Manifest, Options, OutputUris, PageSummary};
 
 use folder::OutputFiles;
 pub(crate) use folder::{ResultFolder, ResultName, result_files, write_json, write_manifest};
@@ -54,4 +54,18 @@ pub(crate) trait ResultWriter {
 
     /// Completes the output and gives it its final name.
     fn finish(self: Box<Self>) -> io::Result<()>;
+}
+
+/// A sink of pages that makes the result of a document.
+pub(crate) trait ResultSink: PageSink {
+    /// Bytes that were written to files so far.
+    fn written_bytes(&self) -> u64 {
+        0
+    }
+
+    /// One entry for each page so far, for the manifest.
+    fn take_summaries(&mut self) -> Vec<PageSummary>;
+
+    /// Completes the result; files get their names, the manifest last.
+    fn finish(self: Box<Self>, manifest: &Manifest) -> io::Result<()>;
 }

@@ -3,17 +3,16 @@
 use std::io::{self, Write as _};
 
 use recto_pipeline::read::{PageResult, PageSink};
-use recto_schemas::PageSummary;
+use recto_schemas::{Manifest, PageSummary};
 
-use super::markdown::MarkdownPages;
+use super::{ResultSink, markdown::MarkdownPages};
 
 /// Writes a document's Markdown to standard output.
 pub(crate) struct StdoutWriter {
     /// Written before the first page if several documents follow one another.
     title: Option<String>,
     pages: MarkdownPages,
-    /// One entry for each page.
-    pub(crate) summaries: Vec<PageSummary>,
+    summaries: Vec<PageSummary>,
 }
 
 impl StdoutWriter {
@@ -42,6 +41,16 @@ impl PageSink for StdoutWriter {
         self.pages.write(&mut out, &page)?;
         out.flush()?;
         self.summaries.push(page.summary);
+        Ok(())
+    }
+}
+
+impl ResultSink for StdoutWriter {
+    fn take_summaries(&mut self) -> Vec<PageSummary> {
+        std::mem::take(&mut self.summaries)
+    }
+
+    fn finish(self: Box<Self>, _manifest: &Manifest) -> io::Result<()> {
         Ok(())
     }
 }

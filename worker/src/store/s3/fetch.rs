@@ -77,7 +77,7 @@ struct ObjectDownload<'a> {
     done: u64,
 }
 
-/// How the stream of a body ended.
+/// The end of a body's stream.
 enum StreamEnd {
     Whole,
     /// It broke, for this reason.
@@ -217,11 +217,6 @@ impl ObjectDownload<'_> {
 
     fn too_large(&self) -> StoreError {
         let max_bytes = self.max_bytes;
-        StoreError::new(
-            self.at,
-            ErrorCause::TooLarge {
-                most_bytes: max_bytes,
-            },
-        )
+        StoreError::new(self.at, ErrorCause::TooLarge { max_bytes })
     }
 }

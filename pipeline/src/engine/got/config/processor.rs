@@ -21,8 +21,10 @@ const SIDE: usize = 384;
 const MAX_SIDE: usize = 1 << 16;
 /// Maximum tiles of a page.
 const MAX_TILES: usize = 64;
-/// Default and maximum em of rows of text, in pixels.
-const ROWS_EM: (f64, f64) = (36.0, 512.0);
+/// Default em of rows of text, in pixels.
+const ROW_EM: f64 = 36.0;
+/// Maximum em of rows of text, in pixels.
+const MAX_ROW_EM: f64 = 512.0;
 /// Maximum tiles of a page in the authors' demo (`run_ocr_2.0_crop.py`).
 const ORIGINAL_TILES: u32 = 6;
 
@@ -108,12 +110,11 @@ fn rows(reader: &ConfigReader<'_>, vision: &VisionConfig) -> Result<Option<RowCo
     }
     let nothing = Map::new();
     let rows = reader.object("rows", &nothing)?;
-    let (usual, most) = ROWS_EM;
     let all = image_tokens(vision).isqrt().max(1);
     let rows_per_image = rows.size("per_view", all, 1..=all)?;
     #[expect(clippy::cast_possible_truncation, reason = "a size of at most 512")]
     Ok(Some(RowConfig {
-        em: rows.positive("em", usual, most)? as f32,
+        em: rows.positive("em", ROW_EM, MAX_ROW_EM)? as f32,
         rows_per_image: u32::try_from(rows_per_image).unwrap_or(u32::MAX),
     }))
 }

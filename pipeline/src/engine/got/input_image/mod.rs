@@ -72,22 +72,22 @@ impl InputImage {
         let (width, height) = (size.0 as usize, size.1 as usize);
         let canvas = bicubic(page, size.0 * grid.columns, size.1 * grid.rows);
         let stride = width * 3;
-        let mut views: Vec<Self> = Vec::new();
+        let mut tiles: Vec<Self> = Vec::new();
         for band in canvas.chunks_exact((stride * grid.columns as usize * height).max(1)) {
             for column in 0..grid.columns as usize {
                 let rows = band.chunks_exact(stride * grid.columns as usize);
                 let cut = rows.flat_map(|row| &row[column * stride..(column + 1) * stride]);
-                views.push(Self {
+                tiles.push(Self {
                     width: size.0,
                     height: size.1,
                     rgb: cut.copied().collect(),
                 });
             }
         }
-        if views.len() > 1 {
-            views.push(Self::whole_page(page, size));
+        if tiles.len() > 1 {
+            tiles.push(Self::whole_page(page, size));
         }
-        views
+        tiles
     }
 }
 

@@ -12,17 +12,25 @@ const MIN_OF_EM: f32 = 0.8;
 const LONG: f32 = 10.0;
 /// Height in ems above which a line is several that touch, or a picture.
 const TALL: f32 = 1.55;
-/// Where a line's foot is searched among touching lines, in ems from its top: first, expected,
-/// last.
-const FOOT: (f32, f32, f32) = (0.7, 1.2, 1.9);
+/// Factor of the usual em up to which a short line's height counts as usual.
+const USUAL_HEIGHT: f32 = 1.1;
+/// Where the foot of one of several touching lines is expected, in ems from its top.
+const FOOT: f32 = 1.2;
+/// Where it is searched, in ems from its top: from the first to before the last.
+const FIRST_FOOT: f32 = 0.7;
+const LAST_FOOT: f32 = 1.9;
 /// Maximum ink of the row at which touching lines are split, as a share of the mean row.
 const TOUCHING: f32 = 0.45;
 /// Maximum white between parts of a letter, in ems.
 const WITHIN: f32 = 0.25;
-/// Minimum height in ems, and minimum share of ink, of a picture.
-const PICTURE: (f32, f32) = (2.5, 0.45);
-/// Maximum white within a line that is kept, in ems, and the white that replaces more.
-const WIDE: (f32, f32) = (1.5, 1.0);
+/// Minimum height of a picture in ems.
+const PICTURE_HEIGHT: f32 = 2.5;
+/// Minimum share of a picture's area that is ink.
+const PICTURE_INK: f32 = 0.45;
+/// Maximum white within a line that is kept, in ems.
+const MAX_WHITE: f32 = 1.5;
+/// White that replaces more than [`MAX_WHITE`], in ems.
+const CUT_WHITE: f32 = 1.0;
 /// Minimum white between words, in ems.
 const SPACE: f32 = 0.12;
 /// White between words in ems above which all gaps are equally good to cut at.
@@ -91,7 +99,7 @@ impl InkMap {
                 false => (height / MIN_OF_EM).max(usual),
             };
             // A short line has the usual em, unless it is too high for that.
-            let is_usual = !is_long && height <= 1.1 * usual;
+            let is_usual = !is_long && height <= USUAL_HEIGHT * usual;
             let em = if is_usual { usual } else { em };
             InkLine {
                 area,
@@ -110,9 +118,9 @@ impl InkMap {
         let mut lines = Vec::new();
         let mut start = band.start;
         while (band.end - start) as f32 > TALL * self.em {
-            let first = start + pixels(FOOT.0);
-            let end = (start + pixels(FOOT.2)).min(band.end.saturating_sub(pixels(FOOT.0)));
-            let expected = start + pixels(FOOT.1);
+            let first = start + pixels(FIRST_FOOT);
+            let end = (start + pixels(LAST_FOOT)).min(band.end.saturating_sub(pixels(FIRST_FOOT)));
+            let expected = start + pixels(FOOT);
             let foot = (first..end).min_by_key(|&y| (rows[y], y.abs_diff(expected)));
             let Some(foot) = foot.filter(|&y| rows[y] as f32 <= TOUCHING * usual) else {
                 break;
@@ -145,9 +153,8 @@ impl InkMap {
     /// Returns true if the ink is neither noise nor a picture.
     fn is_text(&self, area: &PixelArea) -> bool {
         let ink: usize = self.rows(area).iter().sum();
-        let (high, dense) = PICTURE;
-        let is_picture = area.y.len() as f32 > high * self.em
-            && ink as f32 > dense * (area.x.len() * area.y.len()) as f32;
+        let is_picture = area.y.len() as f32 > PICTURE_HEIGHT * self.em
+            && ink as f32 > PICTURE_INK * (area.x.len() * area.y.len()) as f32;
         !is_picture && !self.is_sparse(&area.y, ink)
     }
 
@@ -156,7 +163,7 @@ impl InkMap {
     pub(super) fn segments(&self, line: &InkLine, room: f32) -> Vec<Vec<InkSpan>> {
         let columns = self.columns(&line.area);
         let ink: Vec<Range<usize>> = nonzero_runs(&columns).collect();
-        let (most, left) = (WIDE.0 * line.em, WIDE.1 * line.em);
+        let (most, left) = (MAX_WHITE * line.em, CUT_WHITE * line.em);
         // Positions of the runs if the line were one row.
         let mut at = Vec::new();
         let mut x = 0.0;

@@ -94,12 +94,12 @@ impl OcrPrompt {
             GotMode::Plain => "",
             GotMode::Format => " with format",
         };
-        let views = match self.images {
+        let kind = match self.images {
             PromptImages::Page => "",
             PromptImages::Tiles => " upon the patch reference",
             PromptImages::Pages(_) => " across multi pages",
         };
-        format!("OCR{format}{views}: ")
+        format!("OCR{format}{kind}: ")
     }
 }
 

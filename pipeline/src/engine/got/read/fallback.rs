@@ -2,7 +2,7 @@
 //! a common budget of decode steps, and PP-OCR's lines last.
 //!
 //! 1. `no-repeat-ngram`: continues from the cut, with no n-gram allowed to repeat;
-//! 2. `whole`: the page in one input image, if tiles were asked for;
+//! 2. `whole`: the page in one input image, if tiles were requested for;
 //! 3. `plain`: plain instead of formatted text;
 //! 4. `ppocr`: the lines that PP-OCR reads on the page.
 //!
@@ -108,7 +108,7 @@ impl RequestReader<'_> {
         mut log: AttemptLog,
     ) -> Result<BestCandidate, EngineError> {
         let mut budget = RetryBudget::new(
-            self.options.max_new_tokens as usize,
+            self.options.runtime.max_new_tokens.get() as usize,
             log.steps,
             first.tokens.len(),
             first.steps,
@@ -189,12 +189,12 @@ impl RequestReader<'_> {
         unit: &'a InferenceUnit,
         first: &'a Candidate,
     ) -> AttemptRequest<'a> {
-        let asked = AttemptRequest::requested(unit, self);
+        let requested = AttemptRequest::requested(unit, self);
         match step {
             FallbackStep::NoRepeat => AttemptRequest {
                 prefix: &first.tokens,
                 no_repeat_ngram: Some(NO_REPEAT_NGRAM),
-                ..asked
+                ..requested
             },
             FallbackStep::Whole => AttemptRequest {
                 layout: InputLayout::Whole(PageTiling {
@@ -202,11 +202,11 @@ impl RequestReader<'_> {
                     rows: 1,
                     reason: first.stop.as_str().to_owned(),
                 }),
-                ..asked
+                ..requested
             },
             FallbackStep::Plain => AttemptRequest {
                 mode: GotMode::Plain,
-                ..asked
+                ..requested
             },
         }
     }
@@ -229,7 +229,7 @@ impl RequestReader<'_> {
     }
 
     /// PP-OCR's result for a page in place of GOT's; `None` if it has no text, or if only a part of
-    /// the page was asked for.
+    /// the page was requested for.
     pub(super) fn ppocr_reading(
         &self,
         unit: &InferenceUnit,

@@ -4,8 +4,10 @@ use recto_schemas::GotMode;
 
 use crate::{dehyphenate::is_cut_word, engine::got::plan::RowStart};
 
-/// GOT's markup around a heading.
-const HEADING: (&str, char) = ("\\section*{", '}');
+/// Begin of a heading in GOT's markup.
+const HEADING_START: &str = "\\section*{";
+/// End of a heading in GOT's markup.
+const HEADING_END: char = '}';
 
 /// Joins texts in order; each comes with what its row begins.
 ///
@@ -25,11 +27,11 @@ pub(super) fn join<'a>(
         if text.is_empty() {
             continue;
         }
-        let inside = text.strip_prefix(HEADING.0);
+        let inside = text.strip_prefix(HEADING_START);
         match (mode, start) {
             _ if joined.is_empty() => {}
             (GotMode::Format, RowStart::Continuation) if was_heading && inside.is_some() => {
-                joined.truncate(joined.trim_end_matches(HEADING.1).len());
+                joined.truncate(joined.trim_end_matches(HEADING_END).len());
                 joined.push(' ');
                 joined.push_str(inside.unwrap_or_default());
                 continue;

@@ -4,8 +4,10 @@ use crate::image::PageImage;
 
 /// Pixels that are hashed: enough to tell pages apart, few enough to cost nothing.
 const PIXELS: usize = 4096;
-/// Offset basis and prime of the 64-bit FNV-1a hash.
-const FNV: (u64, u64) = (0xcbf2_9ce4_8422_2325, 0x0100_0000_01b3);
+/// Offset basis of the 64-bit FNV-1a hash.
+const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+/// Prime of the 64-bit FNV-1a hash.
+const FNV_PRIME: u64 = 0x0100_0000_01b3;
 
 /// Returns true if a page is in the sample of `share` (0 to 1) of all pages, which its content
 /// decides.
@@ -26,8 +28,8 @@ fn hash(page: &PageImage) -> u64 {
         .iter()
         .flatten()
         .chain(pixels)
-        .fold(FNV.0, |hash, &byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(FNV.1)
+        .fold(FNV_BASIS, |hash, &byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME)
         });
     // FNV's upper bits change little for short inputs, so they are mixed as MurmurHash3 does at its
     // end.

@@ -17,15 +17,43 @@ use token_classes::{ClassCounts, TokenClass};
 /// Longest unit that is detected, in tokens: a long paragraph.
 const MAX_PERIOD: usize = 700;
 
-/// Thresholds of a loop: up to a period, the minimum copies, and the minimum tokens of all copies.
-/// Short units repeat in real text (digits, truth tables); long ones hardly do, and cost more to
-/// wait for.
-const LOOP_THRESHOLDS: [(usize, usize, usize); 5] = [
-    (1, 32, 32),
-    (8, 8, 48),
-    (64, 5, 96),
-    (256, 4, 0),
-    (MAX_PERIOD, 3, 0),
+/// Threshold of a loop whose unit has at most `max_period` tokens.
+struct LoopThreshold {
+    max_period: usize,
+    /// Minimum copies of the unit, the first included.
+    min_copies: usize,
+    /// Minimum tokens of all copies.
+    min_tokens: usize,
+}
+
+/// Thresholds of a loop, from short to long periods. Short units repeat in real text (digits, truth
+/// tables); long ones hardly do, and cost more to wait for.
+const LOOP_THRESHOLDS: [LoopThreshold; 5] = [
+    LoopThreshold {
+        max_period: 1,
+        min_copies: 32,
+        min_tokens: 32,
+    },
+    LoopThreshold {
+        max_period: 8,
+        min_copies: 8,
+        min_tokens: 48,
+    },
+    LoopThreshold {
+        max_period: 64,
+        min_copies: 5,
+        min_tokens: 96,
+    },
+    LoopThreshold {
+        max_period: 256,
+        min_copies: 4,
+        min_tokens: 0,
+    },
+    LoopThreshold {
+        max_period: MAX_PERIOD,
+        min_copies: 3,
+        min_tokens: 0,
+    },
 ];
 
 /// Equal rows that any table may have, whatever the page's size.
@@ -83,9 +111,9 @@ impl RepetitionDetector {
     pub(super) fn push(&mut self, token: u32) -> Option<DetectedLoop> {
         let tail = &self.history[self.history.len() - MAX_PERIOD..];
         let mut suspect = false;
-        for ((run, min_runs), before) in self.runs.iter_mut().zip(&self.min_runs).zip(tail) {
+        for ((run, min_run), before) in self.runs.iter_mut().zip(&self.min_runs).zip(tail) {
             *run = if *before == token { *run + 1 } else { 0 };
-            suspect |= *run >= *min_runs;
+            suspect |= *run >= *min_run;
         }
         self.history.push(token);
         suspect.then(|| self.detect()).flatten()
@@ -142,11 +170,13 @@ impl RepetitionDetector {
 
 /// The run, in tokens beyond the first copy, that makes a loop of an ordinary unit.
 fn min_run(period: usize) -> u32 {
-    let min_runs = LOOP_THRESHOLDS
+    let threshold = LOOP_THRESHOLDS
         .iter()
-        .find(|(longest, ..)| period <= *longest);
-    let copies = min_runs.map_or(usize::MAX, |(_, copies, tokens)| {
-        (*copies).max(tokens.div_ceil(period))
+        .find(|threshold| period <= threshold.max_period);
+    let copies = threshold.map_or(usize::MAX, |threshold| {
+        threshold
+            .min_copies
+            .max(threshold.min_tokens.div_ceil(period))
     });
     u32::try_from((copies - 1).saturating_mul(period)).unwrap_or(u32::MAX)
 }

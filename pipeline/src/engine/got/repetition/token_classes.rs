@@ -63,8 +63,8 @@ impl ClassCounts {
     }
 
     /// Tokens of one class.
-    pub(super) fn count(&self, mark: TokenClass) -> usize {
-        self.0[mark as usize]
+    pub(super) fn count(&self, class: TokenClass) -> usize {
+        self.0[class as usize]
     }
 }
 

@@ -1,14 +1,21 @@
 use std::time::Duration;
 
-use super::*;
+use candle_core::Tensor;
+
+use super::{
+    sampling::{sample, token_ids},
+    *,
+};
 use crate::{
     cancel::{CancelToken, oneshot::OneshotReceiver},
     engine::{
         DocumentId, EngineError,
         got::{
+            config::CheckpointConfig,
             fixtures::{ReferenceCase, ReferenceData, checkpoint},
             repetition::TokenClasses,
             scheduler::{Completion, Scheduler, Sequence},
+            weights::CheckpointWeights,
         },
     },
 };

@@ -37,8 +37,10 @@ const PROSE: f32 = 1.0;
 /// Share of full lines below which lines that are level with those beyond the gutter are rows of a
 /// table.
 const SURE_PROSE: f32 = 0.65;
-/// Minimum share of level lines in a table, and maximum offset of level lines in ems.
-const LEVEL: (f32, f32) = (0.7, 0.25);
+/// Minimum share of the lines beside a gutter that are level with one beyond it in a table.
+const LEVEL_LINES: f32 = 0.7;
+/// Maximum offset of level lines in ems.
+const LEVEL_OFFSET: f32 = 0.25;
 /// Assumed line pitch in ems of lines that cannot be separated.
 const PITCH: f32 = 1.25;
 /// Maximum gutters of the same lines that are examined, the widest first.
@@ -245,10 +247,10 @@ impl InkMap {
         };
         let is_level = |y: &&usize| {
             let off = many.middles.iter().map(|other| other.abs_diff(**y)).min();
-            off.is_some_and(|off| off as f32 <= LEVEL.1 * self.em)
+            off.is_some_and(|off| off as f32 <= LEVEL_OFFSET * self.em)
         };
         let level = few.middles.iter().filter(is_level).count();
-        level as f32 >= LEVEL.0 * few.middles.len() as f32
+        level as f32 >= LEVEL_LINES * few.middles.len() as f32
     }
 
     /// White columns wide enough for a gutter, with room for a column on either side.

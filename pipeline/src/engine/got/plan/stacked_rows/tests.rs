@@ -1,7 +1,7 @@
 use super::{
     super::{
         density::DensityEstimate,
-        tests::{draw_line, paper},
+        tests::{blank_page, draw_line},
     },
     *,
 };
@@ -23,7 +23,7 @@ type Line = (Range<u32>, u32);
 
 /// An A4 page at 200 dpi with these lines.
 fn drawn(lines: &[Line]) -> PageImage {
-    let mut page = paper(1654, 2339, 200.0);
+    let mut page = blank_page(1654, 2339, 200.0);
     for (across, top) in lines {
         draw_line(&mut page, across.clone(), *top, EM);
     }
@@ -320,7 +320,7 @@ fn tables_lists_and_rivers_stay_together() {
 #[test]
 fn ruled_lines_across_hold_the_rows_of_a_table_together() {
     let mut text = Vec::new();
-    let mut page = paper(1654, 2339, 200.0);
+    let mut page = blank_page(1654, 2339, 200.0);
     for row in 0..8u32 {
         let top = 200 + row * 130;
         for line in 0..3 {
@@ -348,7 +348,7 @@ fn a_skewed_page_is_straightened() {
     let text = lines(200..1400, 300, 40, 0);
     let straight = drawn(&text);
     for slope in [-0.05f32, -0.02, 0.004, 0.03] {
-        let mut skewed = paper(1654, 2339, 200.0);
+        let mut skewed = blank_page(1654, 2339, 200.0);
         for y in 0..2339usize {
             for x in 0..1654usize {
                 let from = (y as f32 - slope * (x as f32 - 827.0))
@@ -387,16 +387,16 @@ fn lines_that_touch_are_told_apart() {
 fn pages_without_type_have_no_sections() {
     let black = PageImage {
         rgb: vec![0; 600 * 800 * 3],
-        ..paper(600, 800, 100.0)
+        ..blank_page(600, 800, 100.0)
     };
     let short = PageImage {
         rgb: vec![0; 12],
-        ..paper(600, 800, 100.0)
+        ..blank_page(600, 800, 100.0)
     };
     let pages = [
-        paper(600, 800, 100.0),
-        paper(1, 1, 100.0),
-        paper(1, 9000, 0.0),
+        blank_page(600, 800, 100.0),
+        blank_page(1, 1, 100.0),
+        blank_page(1, 9000, 0.0),
         black,
         short,
         PageImage::default(),
@@ -408,7 +408,7 @@ fn pages_without_type_have_no_sections() {
 
 #[test]
 fn a_page_that_needs_too_many_rows_is_not_cut() {
-    let mut page = paper(600, 4_000, 72.0);
+    let mut page = blank_page(600, 4_000, 72.0);
     for top in (10..3_900).step_by(20) {
         draw_line(&mut page, 5..595, top, 12);
     }
@@ -425,7 +425,7 @@ fn anything_at_all_is_cut_into_patches_of_the_page() {
     };
     for round in 0..400 {
         let dpi = [0.0, 30.0, 72.0, 200.0, 600.0, f32::INFINITY, f32::NAN][below(7) as usize];
-        let mut page = paper(1 + below(300), 1 + below(300), dpi);
+        let mut page = blank_page(1 + below(300), 1 + below(300), dpi);
         for _ in 0..below(60) {
             let (left, top) = (below(page.width), below(page.height));
             let (width, height) = (1 + below(40), 1 + below(20));

@@ -1,0 +1,118 @@
+//! `recto queues`: makes the queues at the broker, and says how full they are.
+
+mod args;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use serde_json::json;
+
+use crate::{
+    broker::{
+        config::BrokerConfig,
+        connection::connect,
+        error::BrokerError,
+        topology::{self, DeclareOutcome, QueueDepth, QueueRole, QueueSpec, QueueTopology},
+    },
+    commands::EXIT_FAILED,
+};
+
+pub(crate) use args::QueuesCommand;
+
+/// Runs `recto queues`.
+pub(crate) fn run(arguments: &QueuesCommand) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    match arguments {
+        QueuesCommand::Declare { broker, json } => runtime.block_on(declare(broker, *json)),
+        QueuesCommand::Status { broker, json } => runtime.block_on(status(broker, *json)),
+    }
+}
+
+async fn declare(broker: &BrokerConfig, json: bool) -> anyhow::Result<ExitCode> {
+    let connection = connect(broker, "queues").await?;
+    let topology = QueueTopology::new(broker);
+    let seen = topology::ensure(&connection, &topology, true).await?;
+    let mut out = io::stdout().lock();
+    if json {
+        let queues = seen.iter().map(|(queue, presence)| {
+            json!({"queue": queue.name, "role": queue.role.word(), "created": *presence == DeclareOutcome::Created})
+        });
+        writeln!(out, "{}", json!({ "queues": queues.collect::<Vec<_>>() }))?;
+    } else {
+        let width = widest(seen.iter().map(|(queue, _)| queue));
+        for (QueueSpec { name, role, .. }, presence) in &seen {
+            let word = match presence {
+                DeclareOutcome::Existed => "existed",
+                DeclareOutcome::Created => "created",
+            };
+            writeln!(out, "{name:width$}  {word:9}  {}", role.word())?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn status(broker: &BrokerConfig, json: bool) -> anyhow::Result<ExitCode> {
+    let connection = connect(broker, "queues").await?;
+    let topology = QueueTopology::new(broker);
+    let depths = topology::queue_depths(&connection, &topology).await?;
+    let mut out = io::stdout().lock();
+    if json {
+        writeln!(out, "{}", as_json(&depths))?;
+    } else {
+        write!(out, "{}", as_table(&depths))?;
+    }
+    match depths.into_iter().find(|(_, depth)| depth.is_none()) {
+        None => Ok(ExitCode::SUCCESS),
+        Some((queue, _)) => {
+            let what = format!("queue {}", queue.name);
+            eprintln!("recto: {}", BrokerError::Missing { what });
+            Ok(ExitCode::from(EXIT_FAILED))
+        }
+    }
+}
+
+fn as_json(depths: &[(QueueSpec, Option<QueueDepth>)]) -> serde_json::Value {
+    let queues = depths.iter().map(|(queue, depth)| {
+        json!({
+            "queue": queue.name,
+            "role": queue.role.word(),
+            "exists": depth.is_some(),
+            "ready": depth.map(|depth| depth.ready),
+            "consumers": depth.map(|depth| depth.consumers),
+        })
+    });
+    json!({ "queues": queues.collect::<Vec<_>>() })
+}
+
+fn as_table(depths: &[(QueueSpec, Option<QueueDepth>)]) -> String {
+    let width = widest(depths.iter().map(|(queue, _)| queue));
+    let mut table = format!("{:width$}  {:>9}  {:>9}\n", "queue", "ready", "consumers");
+    for (queue, depth) in depths {
+        let numbers = match depth {
+            Some(depth) => format!("{:>9}  {:>9}", depth.ready, depth.consumers),
+            None => "not there".to_owned(),
+        };
+        table += &format!("{:width$}  {numbers}\n", queue.name);
+    }
+    for (queue, depth) in depths {
+        let dead = depth.map_or(0, |depth| depth.ready);
+        if queue.role == QueueRole::Dead && dead > 0 {
+            let plural = if dead == 1 {
+                "1 dead letter waits"
+            } else {
+                &format!("{dead} dead letters wait")
+            };
+            table += &format!("\n{plural} in {} to be looked at\n", queue.name);
+        }
+    }
+    table
+}
+
+fn widest<'a>(queues: impl Iterator<Item = &'a QueueSpec>) -> usize {
+    queues
+        .map(|queue| queue.name.chars().count())
+        .max()
+        .unwrap_or(0)
+}

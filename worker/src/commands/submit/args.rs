@@ -1,0 +1,199 @@
+//! Arguments of `recto submit`: documents that become jobs, and what the jobs ask for.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::{ArgAction, Args};
+use recto_schemas::{EngineName, GotOptions, Options, options::switch};
+
+use crate::{
+    broker::config::BrokerConfig,
+    commands::args::word,
+    observe::logging::TraceParent,
+    store::{StoreUri, config::StoreConfig},
+};
+
+/// Arguments of `recto submit`.
+#[derive(Debug, Args)]
+pub(crate) struct SubmitArgs {
+    /// Documents: files and folders that workers see under the same path (`--file-root`),
+    /// `s3://bucket/key`, `s3://bucket/prefix/` with all documents below, or `-` for a list of such
+    /// on standard input, one a line
+    #[arg(required = true, value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+
+    /// Where workers put results, such as `s3://bucket/prefix/`, or a folder that they see under the same path
+    #[arg(short, long, value_name = "PREFIX", env = "RECTO_OUTPUT", value_parser = place)]
+    pub(crate) output: StoreUri,
+
+    /// Copy local files to a prefix first, such as `s3://bucket/in/`, under their relative paths; the jobs name the
+    /// copies
+    #[arg(long, value_name = "S3_PREFIX", env = "RECTO_UPLOAD_TO", value_parser = s3_place)]
+    pub(crate) upload_to: Option<StoreUri>,
+
+    /// Engine that has to read the documents [default: the one that the worker runs]
+    #[arg(long, value_enum, env = "RECTO_ENGINE")]
+    pub(crate) engine: Option<EngineName>,
+
+    /// Password of encrypted documents, such as `secret`; it travels in the jobs, unencrypted (safer in RECTO_PASSWORD
+    /// than on the command line)
+    #[arg(
+        long,
+        value_name = "TEXT",
+        env = "RECTO_PASSWORD",
+        hide_env_values = true
+    )]
+    pub(crate) password: Option<String>,
+
+    /// Label for all jobs of this run, such as `1911`: results carry it, and `recto results --batch` follows it
+    #[arg(long, value_name = "WORD", env = "RECTO_BATCH", value_parser = word, help_heading = "Jobs")]
+    pub(crate) batch: Option<String>,
+
+    /// Label of your own that results carry, such as `collection=letters`; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", env = "RECTO_LABEL", value_parser = label, help_heading = "Jobs")]
+    pub(crate) label: Vec<(String, String)>,
+
+    /// Priority, 0 to 9, such as `5`; RabbitMQ from 4.0 serves jobs above 4 first
+    #[arg(long, value_name = "N", env = "RECTO_PRIORITY", value_parser = clap::value_parser!(u8).range(0..=9), help_heading = "Jobs")]
+    pub(crate) priority: Option<u8>,
+
+    /// Read documents again even if a finished result is stored, and replace it
+    #[arg(
+        long,
+        value_name = "on|off",
+        env = "RECTO_FORCE",
+        value_parser = switch,
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "off",
+        default_missing_value = "on",
+        help_heading = "Jobs"
+    )]
+    pub(crate) force: bool,
+
+    /// W3C trace context that the jobs belong to, such as
+    /// `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`; logs and results carry it
+    #[arg(long, value_name = "00-TRACE-SPAN-FLAGS", env = "RECTO_TRACEPARENT", value_parser = trace_parent, help_heading = "Jobs")]
+    pub(crate) traceparent: Option<String>,
+
+    /// Print the jobs as JSON, one a line and without password; queue and copy nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Print each queued job as JSON, one a line and without password
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) options: Options,
+
+    #[command(flatten)]
+    pub(crate) got: GotOptions,
+
+    #[command(flatten)]
+    pub(crate) broker: BrokerConfig,
+
+    #[command(flatten)]
+    pub(crate) store: StoreConfig,
+}
+
+/// The end of `recto submit --help`.
+pub(crate) const NOTES: &str = "\
+Prints the id and the URI of each job as soon as the broker has it safe. Jobs for what a prefix lists are \
+pinned to what was seen: an object that changes before it is read is dead-lettered as source-changed. What \
+lies below PREFIX itself is left out of a listing.
+
+Exit status: 0 all queued, 1 some were not (each is named), 2 wrong usage, 130 stopped.
+
+Examples:
+  recto submit s3://archive/1911/ -o s3://texts/1911/ --batch 1911
+  recto submit scans/ --upload-to s3://archive/ -o s3://texts/ --batch scans
+  find /mnt/share -name '*.pdf' | recto submit - -o /mnt/share/texts --dry-run";
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or("write KEY=VALUE, such as collection=letters")?;
+    let value = match value {
+        "" => String::new(),
+        value => word(value)?,
+    };
+    Ok((word(key)?, value))
+}
+
+fn trace_parent(text: &str) -> Result<String, String> {
+    match TraceParent::parse(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("write 00-, 32 digits, -, 16 digits, -, 2 digits, all hexadecimal".to_owned()),
+    }
+}
+
+fn s3_place(text: &str) -> Result<StoreUri, String> {
+    match text.parse() {
+        Ok(location @ StoreUri::S3 { .. }) => Ok(location),
+        _ => Err("write s3://bucket/prefix/".to_owned()),
+    }
+}
+
+/// A URI as it is; a path as the `file:` URI of where it really is.
+fn place(text: &str) -> Result<StoreUri, String> {
+    if text.contains("://") {
+        return text.parse().map_err(|error| format!("{error}"));
+    }
+    let path = real(Path::new(text)).map_err(|error| error.to_string())?;
+    let path = path.into_os_string().into_string();
+    let path = path.map_err(|_| "the path is not UTF-8; give another".to_owned())?;
+    let location = StoreUri::File { path };
+    // Whether it is one that workers take: there may be `..` in what does not exist yet.
+    location
+        .to_string()
+        .parse()
+        .map_err(|error| format!("{error}"))
+}
+
+/// The real path of a folder that may not be there yet.
+fn real(path: &Path) -> std::io::Result<PathBuf> {
+    let whole = std::path::absolute(path)?;
+    for existing in whole.ancestors() {
+        if let Ok(found) = fs::canonicalize(existing) {
+            let rest = whole.strip_prefix(existing).unwrap_or(Path::new(""));
+            return Ok(match rest.as_os_str().is_empty() {
+                true => found,
+                false => found.join(rest),
+            });
+        }
+    }
+    Ok(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_have_a_key_and_perhaps_a_value() {
+        let pair = |key: &str, value: &str| Ok((key.to_owned(), value.to_owned()));
+        assert_eq!(label("a=b=c"), pair("a", "b=c"));
+        assert_eq!(label("a="), pair("a", ""));
+        for wrong in ["a", "=b", "", "a=\n"] {
+            assert!(label(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_output_path_becomes_the_uri_of_where_it_really_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().canonicalize().unwrap();
+        std::os::unix::fs::symlink(&real, folder.path().join("link")).unwrap();
+        let path = folder.path().join("link/new/a b");
+        let found = place(path.to_str().unwrap()).unwrap().to_string();
+        assert_eq!(found, format!("file://{}/new/a%20b", real.display()));
+        assert_eq!(place("s3://b/p/").unwrap().to_string(), "s3://b/p/");
+        assert!(place("http://b/p").is_err());
+        assert!(place("new-folder/../../x").is_err());
+        assert!(s3_place("/tmp/x").is_err());
+    }
+}

@@ -1,0 +1,165 @@
+//! Arguments of `recto worker`: the source of jobs, the place of results, and what the work may take.
+
+use std::ffi::OsString;
+
+use clap::{ArgAction, Args, CommandFactory};
+use recto_schemas::{DocumentLimits, EngineName, GotRuntime};
+
+use crate::{
+    broker::config::BrokerConfig,
+    cli::Cli,
+    consumer::config::ConsumerConfig,
+    models::config::MachineConfig,
+    observe::config::{AdminConfig, LogConfig},
+    os::scratch::config::ScratchConfig,
+    store::{
+        StoreUri,
+        config::{FileRootConfig, StoreConfig},
+    },
+};
+
+/// Arguments of `recto worker`.
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    /// Try everything that a worker needs, say how each part is, and take no job
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// Engine that reads page images
+    #[arg(long, value_enum, default_value_t, env = "RECTO_ENGINE")]
+    pub(crate) engine: EngineName,
+
+    #[command(flatten)]
+    pub(crate) consumer: ConsumerConfig,
+
+    #[command(flatten)]
+    pub(crate) broker: BrokerConfig,
+
+    #[command(flatten)]
+    pub(crate) store: StoreConfig,
+
+    #[command(flatten)]
+    pub(crate) file_root: FileRootConfig,
+
+    /// Prefix that the start and /readyz try to list, such as `s3://archive/1911/` or file:///FOLDER [default: the
+    /// store's buckets, or the file root]
+    #[arg(
+        long,
+        value_name = "URI",
+        env = "RECTO_STORE_PROBE",
+        help_heading = "Store"
+    )]
+    pub(crate) store_probe: Option<StoreUri>,
+
+    #[command(flatten)]
+    pub(crate) admin: AdminConfig,
+
+    #[command(flatten)]
+    pub(crate) log: LogConfig,
+
+    #[command(flatten)]
+    pub(crate) work: ScratchConfig,
+
+    #[command(flatten)]
+    pub(crate) machine: MachineConfig,
+
+    /// What GOT runs as, and the most tokens that jobs may ask of it.
+    #[command(flatten)]
+    pub(crate) got: GotRuntime,
+
+    #[command(flatten)]
+    pub(crate) limits: DocumentLimits,
+}
+
+/// The end of `recto worker --help`.
+pub(crate) const NOTES: &str = "\
+A job is acknowledged once its result is stored and the message about it confirmed; start as many workers as \
+there are machines. Each job brings its own options and limits; the limits given here are those that no job \
+may raise.
+
+The first SIGTERM or SIGINT lets jobs under way end, the second one ends the process at once.
+
+Exit status: 0 stopped in good order, 1 could not start or is not usable any more, 2 wrong usage, \
+130 stopped at once.
+
+Examples:
+  recto worker --check
+  recto worker --s3-endpoint https://minio.example:9000 --s3-path-style
+  recto worker --file-root /mnt/share --jobs 8 --log-format json";
+
+impl WorkerArgs {
+    /// Every setting with its value, without secrets: `jobs=4 queue=recto.jobs …`.
+    pub(crate) fn shown(&self) -> String {
+        self.shown_from(std::env::args_os())
+    }
+
+    fn shown_from(&self, line: impl IntoIterator<Item = OsString>) -> String {
+        let command = Cli::command();
+        let Ok(matches) = command.clone().try_get_matches_from(line) else {
+            return String::new();
+        };
+        let (Some(worker), Some(matches)) = (
+            command.find_subcommand("worker"),
+            matches.subcommand_matches("worker"),
+        ) else {
+            return String::new();
+        };
+        let mut shown = Vec::new();
+        for argument in worker.get_arguments() {
+            let (Some(flag), Ok(Some(values))) = (
+                argument.get_long(),
+                matches.try_get_raw(argument.get_id().as_str()),
+            ) else {
+                continue;
+            };
+            let value = match flag {
+                "amqp-url" => self.broker.amqp_url.to_string(),
+                _ if argument.is_hide_env_values_set() => "***".to_owned(),
+                _ => values
+                    .map(|v| v.to_string_lossy())
+                    .collect::<Vec<_>>()
+                    .join(","),
+            };
+            match argument.get_action() {
+                ArgAction::SetTrue if value == "false" => {}
+                ArgAction::SetTrue => shown.push(flag.to_owned()),
+                _ => shown.push(format!("{flag}={value}")),
+            }
+        }
+        shown.join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Command;
+
+    #[test]
+    fn settings_are_shown_whole_and_without_secrets() {
+        let line = [
+            "recto",
+            "worker",
+            "--amqp-url",
+            "amqp://me:hush@broker/%2f",
+            "--s3-path-style",
+            "--retry-delays",
+            "1s,5s",
+        ];
+        let Command::Worker(worker) = Cli::try_parse_from(line).unwrap().command else {
+            panic!("worker was asked for")
+        };
+        let shown = worker.shown_from(line.map(OsString::from));
+        assert!(!shown.contains("hush"), "{shown}");
+        for part in [
+            "jobs=4",
+            "amqp-url=amqp://me:***@broker",
+            "s3-path-style=on",
+            "retry-delays=1s,5s",
+        ] {
+            assert!(shown.contains(part), "{part} in {shown}");
+        }
+    }
+}

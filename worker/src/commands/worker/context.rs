@@ -1,0 +1,41 @@
+//! What a worker is made of, out of its settings.
+
+use std::sync::Arc;
+
+use super::WorkerArgs;
+use crate::{
+    job::{JobContext, keyed_lock::KeyedLock, policy},
+    models::hub::ProgressReporter,
+    models::loader,
+    observe::metrics::{BuildInfo, Metrics},
+    os::scratch::ScratchDir,
+    store::ObjectStores,
+};
+
+/// Loads the engine and makes the rest.
+pub(super) fn job_context(arguments: &WorkerArgs) -> anyhow::Result<JobContext> {
+    let work = ScratchDir::open(&arguments.work.base(), arguments.work.limit_bytes())?;
+    let stores = ObjectStores::new(&arguments.store, arguments.file_root.file_root.as_deref())?;
+    let rasterizer = loader::rasterizer(&arguments.machine)?;
+    let engine = loader::engine(
+        arguments.engine,
+        &arguments.machine,
+        &arguments.got,
+        ProgressReporter::Log,
+    )?;
+    let build = BuildInfo {
+        version: env!("CARGO_PKG_VERSION"),
+        engine: &engine.info().name.to_string(),
+        model_sha256: &engine.info().model_sha256,
+    };
+    let metrics = Arc::new(Metrics::new(&build, policy::is_possible)?);
+    Ok(JobContext {
+        limits: arguments.limits.clone(),
+        results_in_flight: KeyedLock::default(),
+        stores: Arc::new(stores),
+        engine,
+        rasterizer: Arc::new(rasterizer),
+        work,
+        metrics,
+    })
+}

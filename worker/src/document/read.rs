@@ -1,0 +1,219 @@
+//! Reading of a local document into the files of its result, on a thread that may block.
+
+use std::{io, sync::Arc, time::Instant};
+
+use recto_pipeline::{
+    cancel::CancelToken,
+    read::{self, PageResult, PageSink, ReadError, ReadOutcome},
+};
+use recto_schemas::{DocumentPassword, FailureDetail, Manifest, Options, PageOutcome, SourceInfo};
+use tokio::task::spawn_blocking;
+
+use super::{
+    context::{ConvertContext, Requester},
+    error::ConvertError,
+    manifest,
+    observer::ConvertObserver,
+    output::{ResultFolder, ResultName, ResultSink, StdoutWriter, write_manifest},
+    source::LocalDocument,
+    target::{DocumentTarget, StoreTarget},
+};
+
+/// A document that is to be read on a thread that may block.
+pub(super) struct ReadTask {
+    pub(super) document: Result<LocalDocument, ConvertError>,
+    pub(super) source: SourceInfo,
+    pub(super) target: DocumentTarget,
+    pub(super) context: Arc<ConvertContext>,
+}
+
+/// A document that was read. Its files are in their folder, the manifest among them.
+pub(super) struct ReadResult {
+    pub(super) manifest: Manifest,
+    /// True if the reader of standard output has gone.
+    pub(super) reader_left: bool,
+    pub(super) target: DocumentTarget,
+}
+
+impl ReadTask {
+    /// Reads the document. Dropping the future stops it at the next page.
+    pub(super) async fn run(self) -> Result<ReadResult, ConvertError> {
+        let cancel = self.context.cancel.child();
+        let _cancel_on_drop = CancelOnDrop(cancel.clone());
+        let span = tracing::Span::current();
+        spawn_blocking(move || span.in_scope(|| self.run_blocking(&cancel)))
+            .await
+            .unwrap_or_else(|panicked| {
+                // The panic's own message could quote the document.
+                tracing::error!(is_panic = panicked.is_panic(), "reading panicked");
+                Err(ConvertError::Panicked)
+            })
+    }
+
+    fn run_blocking(self, cancel: &CancelToken) -> Result<ReadResult, ConvertError> {
+        let (context, mut source, target) = (self.context, self.source, self.target);
+        let max_bytes = context.options.limits.max_document_size.bytes();
+        let opened = self
+            .document
+            .and_then(|document| document.open(max_bytes, &mut source));
+        let file = match (opened, &context.requester) {
+            (Ok(file), _) => file,
+            (Err(error), Requester::Person) => {
+                return record_failure(&error, source, target, &context);
+            }
+            (Err(error), Requester::Job { .. }) => return Err(error),
+        };
+
+        let started = Instant::now();
+        let mut output = target
+            .open(&context.options)
+            .map_err(|error| context.not_written(error, source.clone()))?;
+        let input = read::DocumentInput {
+            file,
+            password: context.password.as_ref().map(DocumentPassword::reveal),
+            rasterizer: &context.rasterizer,
+        };
+        let mut sink = ObservedSink {
+            output: output.as_mut(),
+            observer: context.observer.as_ref(),
+        };
+        let engine = context.engine.as_ref();
+        let read = read::read(input, &context.options, engine, &mut sink, cancel);
+        let reader_left = matches!(
+            &read,
+            Err(ReadError::Sink(error)) if error.kind() == io::ErrorKind::BrokenPipe
+        );
+        let read = context.check(read)?;
+        let mut manifest = manifest::manifest(source, read, &context.options, engine);
+        manifest.pages = output.take_summaries();
+        manifest.timing.wall_s = started.elapsed().as_secs_f64();
+        context.stamp(&mut manifest)?;
+        if let Err(error) = output.finish(&manifest) {
+            return Err(ConvertError::write(error, manifest));
+        }
+        Ok(ReadResult {
+            manifest,
+            reader_left,
+            target,
+        })
+    }
+}
+
+/// Writes the manifest of a document that could not be opened. The other files of an earlier result stay.
+fn record_failure(
+    error: &ConvertError,
+    source: SourceInfo,
+    target: DocumentTarget,
+    context: &ConvertContext,
+) -> Result<ReadResult, ConvertError> {
+    let mut manifest = context.blank_manifest(source);
+    manifest.failure = Some(FailureDetail::new(error.kind(), error.to_string()));
+    if let Some(name) = target.name()
+        && let Err(error) = write_manifest(name, &manifest)
+    {
+        return Err(ConvertError::write(error, manifest));
+    }
+    Ok(ReadResult {
+        manifest,
+        reader_left: false,
+        target,
+    })
+}
+
+impl DocumentTarget {
+    /// The name of the files, if the target has files.
+    fn name(&self) -> Option<&ResultName> {
+        match self {
+            Self::Stdout { .. } => None,
+            Self::Folder(name) | Self::Store(StoreTarget { name, .. }) => Some(name),
+        }
+    }
+
+    /// Starts the outputs.
+    fn open(&self, options: &Options) -> io::Result<Box<dyn ResultSink>> {
+        Ok(match self {
+            Self::Stdout { title } => Box::new(StdoutWriter::new(title.clone())),
+            Self::Folder(name) | Self::Store(StoreTarget { name, .. }) => {
+                Box::new(ResultFolder::create(name.clone(), options)?)
+            }
+        })
+    }
+}
+
+impl ConvertContext {
+    /// The error of a result that could not even be started.
+    pub(crate) fn not_written(&self, error: io::Error, source: SourceInfo) -> ConvertError {
+        ConvertError::write(error, self.blank_manifest(source))
+    }
+
+    /// The manifest of a document of which nothing was read.
+    fn blank_manifest(&self, source: SourceInfo) -> Manifest {
+        manifest::blank(source, &self.options, self.engine.as_ref())
+    }
+
+    /// The outcome that goes into the manifest. For a job that is never a failure.
+    fn check(
+        &self,
+        read: Result<ReadOutcome, ReadError>,
+    ) -> Result<Result<ReadOutcome, ReadError>, ConvertError> {
+        match (read, &self.requester) {
+            (Err(ReadError::Cancelled), _) => Err(ConvertError::Cancelled),
+            (Err(error), Requester::Job { .. }) => Err(ConvertError::Read(error)),
+            (read, _) => Ok(read),
+        }
+    }
+
+    /// Puts the job into the manifest. Fails if a page was lost by this machine's fault: then the job has no result.
+    fn stamp(&self, manifest: &mut Manifest) -> Result<(), ConvertError> {
+        let Requester::Job {
+            id,
+            fingerprint,
+            is_machine_fault,
+        } = &self.requester
+        else {
+            return Ok(());
+        };
+        manifest.job = Some(id.clone());
+        manifest.identity = Some(fingerprint.clone());
+        let failed = manifest
+            .pages
+            .iter()
+            .filter(|page| page.outcome == PageOutcome::Failed)
+            .filter_map(|page| page.reason.clone()?.into_failure());
+        let mut lost = failed.filter(|failure| is_machine_fault(failure.kind));
+        match lost.next() {
+            Some(failure) => Err(ConvertError::LostPage(failure)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Cancels reading when nobody waits for it any more.
+struct CancelOnDrop(CancelToken);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// A sink that shows its pages to the observer.
+struct ObservedSink<'a> {
+    output: &'a mut dyn ResultSink,
+    observer: &'a dyn ConvertObserver,
+}
+
+impl PageSink for ObservedSink<'_> {
+    fn open(&mut self, pages: u32) -> io::Result<()> {
+        self.observer.opened(pages);
+        self.output.open(pages)
+    }
+
+    fn page(&mut self, page: PageResult) -> io::Result<()> {
+        self.observer.page(&page.summary);
+        let before = self.output.written_bytes();
+        self.output.page(page)?;
+        let written = self.output.written_bytes().saturating_sub(before);
+        self.observer.written(written)
+    }
+}

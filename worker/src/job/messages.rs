@@ -1,0 +1,86 @@
+//! The messages a job ends with: its result, or its dead letter.
+
+use recto_schemas::{DeadLetter, FailureDetail, Job, JobResult, PageOutcome};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::{JobOutcome, failure::JobFailure, parse};
+use crate::broker::consume::InboundMessage;
+
+/// The result message of a job.
+pub(crate) fn result(
+    job: &Job,
+    ended: &JobOutcome,
+    attempts: u32,
+    queue_s: Option<f64>,
+) -> JobResult {
+    let manifest = &ended.manifest;
+    let mut timing = ended.timing;
+    timing.queue_s = queue_s;
+    JobResult {
+        schema: JobResult::SCHEMA.to_owned(),
+        id: job.id.clone(),
+        state: ended.state,
+        source: ended.source.clone(),
+        outputs: ended.output_path.outputs(manifest),
+        identity: ended.output_path.identity().as_str().to_owned(),
+        engine: manifest.engine.clone(),
+        model: manifest.model.clone(),
+        counts: manifest.counts,
+        error: manifest
+            .failure
+            .clone()
+            .or_else(|| first_page_failure(ended)),
+        batch: job.batch.clone(),
+        labels: job.labels.clone(),
+        traceparent: job.traceparent.clone(),
+        attempts,
+        finished_at: now(),
+        timing,
+    }
+}
+
+fn first_page_failure(ended: &JobOutcome) -> Option<FailureDetail> {
+    let mut pages = ended.manifest.pages.iter();
+    pages
+        .find(|page| page.outcome == PageOutcome::Failed)
+        .and_then(|page| page.reason.clone()?.into_failure())
+}
+
+/// The dead letter of a message; `job` is what is known of it.
+pub(crate) fn dead_letter(
+    message: &InboundMessage,
+    job: Option<&Job>,
+    failure: &JobFailure,
+) -> DeadLetter {
+    DeadLetter {
+        schema: DeadLetter::SCHEMA.to_owned(),
+        id: job.map(|job| job.id.clone()).filter(|id| !id.is_empty()),
+        stage: failure.stage,
+        kind: failure.kind,
+        message: failure.message.clone(),
+        attempts: message.attempts,
+        redelivery_count: message.redelivery_count,
+        batch: job.and_then(|job| job.batch.clone()),
+        labels: job.map(|job| job.labels.clone()).unwrap_or_default(),
+        traceparent: job.and_then(|job| job.traceparent.clone()),
+        failed_at: now(),
+        body: parse::without_secrets(&message.body),
+    }
+}
+
+/// Seconds since the job was submitted, where it says when.
+pub(crate) fn queued_s(job: &Job) -> Option<f64> {
+    let submitted = OffsetDateTime::parse(job.submitted_at.as_deref()?, &Rfc3339).ok()?;
+    Some(
+        (OffsetDateTime::now_utc() - submitted)
+            .as_seconds_f64()
+            .max(0.0),
+    )
+}
+
+/// This instant, RFC 3339, to the millisecond.
+pub(crate) fn now() -> String {
+    let now = OffsetDateTime::now_utc();
+    let to_milliseconds = now.replace_millisecond(now.millisecond()).unwrap_or(now);
+    to_milliseconds.format(&Rfc3339).unwrap_or_default()
+}

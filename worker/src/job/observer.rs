@@ -1,0 +1,65 @@
+//! Observer of a job's document: metrics, log, and the limit of the scratch directory.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use recto_schemas::{Manifest, PageSummary};
+
+use crate::{
+    document::ConvertObserver,
+    observe::{
+        logging,
+        metrics::{JobStage, Metrics, TransferDirection},
+    },
+    os::scratch::JobDir,
+};
+
+/// Observes the document of a job, whose directory it holds until the last thread has left it.
+pub(super) struct JobObserver {
+    metrics: Arc<Metrics>,
+    dir: Mutex<JobDir>,
+    document_bytes: u64,
+}
+
+impl JobObserver {
+    /// An observer of a document of this size.
+    pub(super) fn new(metrics: &Arc<Metrics>, dir: JobDir, bytes: Option<u64>) -> Self {
+        Self {
+            metrics: Arc::clone(metrics),
+            dir: Mutex::new(dir),
+            document_bytes: bytes.unwrap_or(0),
+        }
+    }
+}
+
+impl ConvertObserver for JobObserver {
+    fn fetched(&self) {
+        self.metrics
+            .bytes(TransferDirection::Fetched, self.document_bytes);
+    }
+
+    fn page(&self, page: &PageSummary) {
+        self.metrics.page(page);
+        logging::page(page);
+    }
+
+    fn written(&self, bytes: u64) -> io::Result<()> {
+        let mut dir = self.dir.lock().unwrap_or_else(PoisonError::into_inner);
+        dir.reservation.grow(bytes).map_err(io::Error::from)
+    }
+
+    fn read(&self, manifest: &Manifest) {
+        self.metrics.pages_skipped(manifest.counts.skipped);
+    }
+
+    fn stored(&self, bytes: u64) {
+        self.metrics.bytes(TransferDirection::Stored, bytes);
+    }
+
+    fn stage(&self, stage: JobStage, took: Duration) {
+        self.metrics.stage(stage, took);
+    }
+}

@@ -1,0 +1,72 @@
+//! Output path: the folder of a result in the store.
+
+use recto_schemas::{FailureKind, FailureStage, Manifest, OutputUris, ResultSource};
+
+use super::{failure::JobFailure, identity::Fingerprint, plan::ValidatedJob};
+use crate::{
+    document::output::{FORMATS, MANIFEST},
+    store::{StoreUri, StoreUriError, source_folder},
+};
+
+/// The name of results in their folder.
+pub(super) const NAME: &str = "document";
+
+/// The folder of the result of a document and its options:
+/// `PREFIX/<source key>/<16 digits of the identity>/document.…`.
+#[derive(Clone, Debug)]
+pub(crate) struct OutputPath {
+    folder: StoreUri,
+    identity: Fingerprint,
+}
+
+impl OutputPath {
+    /// The folder for a job whose source's version is known.
+    pub(super) fn new(
+        plan: &ValidatedJob,
+        source: &ResultSource,
+        model_sha256: &str,
+        file_root: Option<&str>,
+    ) -> Result<Self, JobFailure> {
+        let identity = Fingerprint::new(source, &plan.options, model_sha256);
+        let below = format!(
+            "{}/{}",
+            source_folder(&plan.source, file_root),
+            identity.folder()
+        );
+        let folder = plan.output.join(&below).map_err(|error: StoreUriError| {
+            JobFailure::new(
+                FailureStage::Parse,
+                FailureKind::BadMessage,
+                format!("`output`: {error}"),
+            )
+        })?;
+        Ok(Self { folder, identity })
+    }
+
+    /// The folder of the result.
+    pub(super) fn folder(&self) -> &StoreUri {
+        &self.folder
+    }
+
+    pub(crate) fn identity(&self) -> &Fingerprint {
+        &self.identity
+    }
+
+    /// URIs of what is stored for a document. One without any page has only its manifest.
+    pub(crate) fn outputs(&self, manifest: &Manifest) -> OutputUris {
+        let uri = |ending: &str| format!("{}/{NAME}.{ending}", self.folder);
+        let mut uris = OutputUris {
+            manifest: uri(MANIFEST.0),
+            ..OutputUris::default()
+        };
+        if !manifest.pages.is_empty() {
+            for format in FORMATS
+                .iter()
+                .filter(|format| (format.is_wanted)(&manifest.options))
+            {
+                *(format.uri)(&mut uris) = Some(uri(format.ending));
+            }
+        }
+        uris
+    }
+}

@@ -1,0 +1,185 @@
+//! A message's body: into a [`Job`], and into what a dead letter may show of it.
+
+use recto_schemas::{FailureKind, FailureStage, Job, check_version};
+use serde_json::Value;
+
+use super::failure::JobFailure;
+use crate::store::StoreUri;
+
+/// The longest body that is looked at, in bytes. Jobs are a few hundred.
+const MAX_BODY_BYTES: usize = 1 << 20;
+/// Most bytes that a dead letter shows of a body that is not JSON.
+const SHOWN_BYTES: usize = 4_096;
+/// The longest `id`, `batch`, label and so on, in characters.
+const MAX_WORD: usize = 200;
+
+/// The job that a message holds.
+pub(crate) fn parse(body: &[u8]) -> Result<Job, JobFailure> {
+    let bad =
+        |message: String| JobFailure::new(FailureStage::Parse, FailureKind::BadMessage, message);
+    if body.len() > MAX_BODY_BYTES {
+        let bytes = body.len();
+        return Err(bad(format!(
+            "the message has {bytes} bytes, more than any job"
+        )));
+    }
+    let value: Value = serde_json::from_slice(body)
+        .map_err(|error| bad(format!("the message is not JSON: {error}")))?;
+    // Before anything else: another version may have other members.
+    if let Some(version) = value.get("schema").and_then(Value::as_str) {
+        check_version(version, Job::SCHEMA).map_err(|error| {
+            JobFailure::new(
+                FailureStage::Parse,
+                FailureKind::UnknownVersion,
+                error.to_string(),
+            )
+        })?;
+    }
+    let job: Job = serde_json::from_value(value)
+        .map_err(|error| bad(format!("the message is no {}: {error}", Job::SCHEMA)))?;
+    check_words(&job).map_err(bad)?;
+    Ok(job)
+}
+
+fn check_words(job: &Job) -> Result<(), String> {
+    let labels = job.labels.iter().flat_map(|(name, label)| [name, label]);
+    let words = [&job.id].into_iter().chain(&job.batch).chain(labels);
+    for word in words {
+        if word.chars().count() > MAX_WORD || word.chars().any(char::is_control) {
+            return Err(format!(
+                "`id`, `batch` and labels have at most {MAX_WORD} characters and no control characters"
+            ));
+        }
+    }
+    if job.id.is_empty() {
+        return Err("`id` is empty; give every job one of its own".to_owned());
+    }
+    Ok(())
+}
+
+/// The known parts of a message that is no job: its `id`, `batch` and labels, if it has them.
+pub(crate) fn partial_job(body: &[u8]) -> Option<Job> {
+    if body.len() > MAX_BODY_BYTES {
+        return None;
+    }
+    let value: Value = serde_json::from_slice(body).ok()?;
+    let word = |name: &str| Some(value.get(name)?.as_str()?.chars().take(MAX_WORD).collect());
+    let text = serde_json::json!({
+        "schema": Job::SCHEMA,
+        "id": word("id").unwrap_or_else(String::new),
+        "source": { "uri": "" },
+        "output": "",
+        "batch": word("batch"),
+        "traceparent": word("traceparent"),
+    });
+    serde_json::from_value(text).ok()
+}
+
+/// The body as a dead letter shows it: every password replaced; of what is not JSON, the beginning, up to
+/// the first mention of one.
+pub(crate) fn without_secrets(body: &[u8]) -> String {
+    if body.len() <= MAX_BODY_BYTES
+        && let Ok(mut value) = serde_json::from_slice::<Value>(body)
+    {
+        redact(&mut value);
+        return value.to_string();
+    }
+    let text = String::from_utf8_lossy(&body[..body.len().min(SHOWN_BYTES)]);
+    let end = text.to_ascii_lowercase().find("password");
+    text[..end.unwrap_or(text.len())].to_owned()
+}
+
+fn redact(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members.iter_mut() {
+                if name.to_ascii_lowercase().contains("password") {
+                    *member = Value::from("***");
+                } else {
+                    redact(member);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(redact),
+        // Keys of objects may have `?` and `#`; addresses of other kinds may have secrets behind them.
+        Value::String(text) if text.contains("://") && text.parse::<StoreUri>().is_err() => {
+            *text = crate::observe::logging::redact_uri(text);
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JOB: &str = r#"{"schema":"recto.job/v1","id":"j1","batch":"b","source":{"uri":"s3://a/b.pdf"},"output":"s3://a/out"}"#;
+
+    fn kind(body: &str) -> FailureKind {
+        parse(body.as_bytes()).unwrap_err().kind
+    }
+
+    #[test]
+    fn a_job_may_have_members_that_are_not_known() {
+        let more = JOB.replace("\"id\"", "\"colour\":\"red\",\"id\"");
+        assert_eq!(parse(more.as_bytes()).unwrap().id, "j1");
+    }
+
+    #[test]
+    fn what_is_no_job_of_this_version_is_told_apart() {
+        assert_eq!(kind("not json"), FailureKind::BadMessage);
+        assert_eq!(kind("[]"), FailureKind::BadMessage);
+        assert_eq!(
+            kind(&JOB.replace("\"j1\"", "\"\"")),
+            FailureKind::BadMessage
+        );
+        assert_eq!(kind(&JOB.replace("\"j1\"", "7")), FailureKind::BadMessage);
+        assert_eq!(
+            kind(&JOB.replace("job/v1", "job/v2")),
+            FailureKind::UnknownVersion
+        );
+        let unknown_shape = r#"{"schema":"recto.job/v2","document":1}"#;
+        assert_eq!(kind(unknown_shape), FailureKind::UnknownVersion);
+    }
+
+    #[test]
+    fn what_is_no_job_still_says_whose_it_was() {
+        let partial = partial_job(br#"{"id":"j9","batch":"b","source":7}"#).unwrap();
+        assert_eq!(
+            (partial.id.as_str(), partial.batch.as_deref()),
+            ("j9", Some("b"))
+        );
+    }
+
+    #[test]
+    fn a_password_of_another_type_is_not_told() {
+        let with = JOB.replace("\"id\"", "\"password\":1234,\"id\"");
+        let failure = parse(with.as_bytes()).unwrap_err();
+        assert!(!failure.message.contains("1234"), "{failure}");
+    }
+
+    #[test]
+    fn a_dead_letter_still_names_its_document() {
+        let with = JOB.replace("s3://a/b.pdf", "s3://archive/a?b#c.pdf");
+        assert!(without_secrets(with.as_bytes()).contains("s3://archive/a?b#c.pdf"));
+        let signed = JOB.replace("s3://a/b.pdf", "https://host/b.pdf?X-Amz-Signature=abc");
+        assert!(!without_secrets(signed.as_bytes()).contains("Signature"));
+    }
+
+    #[test]
+    fn a_dead_letter_shows_no_password() {
+        let with = JOB.replace("\"id\"", "\"password\":\"hunter2\",\"id\"");
+        let shown = without_secrets(with.as_bytes());
+        assert!(
+            !shown.contains("hunter2") && shown.contains("j1"),
+            "{shown}"
+        );
+
+        let cut = &with[..with.find("hunter2").unwrap() + 7];
+        let shown = without_secrets(cut.as_bytes());
+        assert!(
+            !shown.contains("hunter2") && shown.contains("recto.job"),
+            "{shown}"
+        );
+    }
+}
