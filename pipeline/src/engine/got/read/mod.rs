@@ -11,14 +11,16 @@ mod attempt;
 mod fallback;
 mod join;
 mod cross_check;
+mod acceptance;
 mod page_sample;
 mod word_recall;
 
 use std::{cell::RefCell, sync::Arc, time::Duration};
 
-use recto_schemas::{AttemptKind, CrossCheck, EngineName, FinishReason, GotOptions, RejectionKind};
+use recto_schemas::{AttemptKind, EngineName, FinishReason, GotOptions, RejectionKind};
 
 use self::{
+    acceptance::rejection,
     attempt::AttemptRequest,
     candidate::{AttemptLog, Candidate},
     cross_check::{CrossCheckEngine, CrossCheckResults},
@@ -37,12 +39,6 @@ use crate::{
     cancel::CancelToken,
     engine::{EngineError, EngineRequest, EngineResponse, OcrContent, OcrResult, StopReason},
 };
-
-/// Minimum share of PP-OCR's words that a unit of several pages must have; with fewer, pages were
-/// probably skipped.
-const ENOUGH_WORDS: f32 = 0.9;
-/// Share of PP-OCR's words below which the two engines disagree about a page.
-const AGREEING_WORDS: f32 = 0.5;
 
 /// Tokens of a prompt beside its image tokens: the conversation's frame and the question, with room
 /// to spare.
@@ -214,7 +210,7 @@ impl RequestReader<'_> {
         let candidate = Candidate::merged(unit, self.options.mode, &candidates);
         let text = self.shared.tokenizer.decode(&candidate.tokens);
         let share = match candidate.stop {
-            FinishReason::End => self.share(unit, &text),
+            FinishReason::End => self.word_share(unit, &text),
             _ => None,
         };
         match rejection(&candidate, &text, share) {
@@ -370,50 +366,6 @@ impl RequestReader<'_> {
         let slots = self.shared.scheduler.slots().max(1);
         let turns = unit.part_count().div_ceil(slots).max(1);
         time_limit(self.request, unit.count) / u32::try_from(turns).unwrap_or(u32::MAX)
-    }
-
-    /// Agreement with PP-OCR on the pages, if the document asks for that.
-    fn verified(&self, unit: &InferenceUnit, text: &str) -> Option<CrossCheck> {
-        let pages = &self.request.pages[unit.first..unit.first + unit.count];
-        if !pages
-            .iter()
-            .any(|page| page_sample::is_sampled(page, self.options.verify))
-        {
-            return None;
-        }
-        let agreement = self.share(unit, text)?;
-        Some(CrossCheck {
-            agreement,
-            disagrees: agreement < AGREEING_WORDS,
-        })
-    }
-
-    /// Share of PP-OCR's words on the pages that `text` has; `None` if there is no PP-OCR result,
-    /// or if GOT was asked for a part of the page only.
-    fn share(&self, unit: &InferenceUnit, text: &str) -> Option<f32> {
-        if self.is_partial() {
-            return None;
-        }
-        let cross_check = self
-            .cross_check
-            .texts(unit.first..unit.first + unit.count)?;
-        Some(word_recall::word_recall(cross_check, text))
-    }
-
-    /// Returns true if only a part of each page is asked for, which PP-OCR cannot do.
-    fn is_partial(&self) -> bool {
-        self.options.region.is_some() || self.options.color.is_some()
-    }
-}
-
-/// The reason to reject a unit of several pages, if there is one.
-fn rejection(candidate: &Candidate, text: &str, share: Option<f32>) -> Option<RejectionKind> {
-    match candidate.stop {
-        FinishReason::End if text.trim().is_empty() => Some(RejectionKind::Empty),
-        FinishReason::End if share.is_some_and(|share| share < ENOUGH_WORDS) => {
-            Some(RejectionKind::TooFewWords)
-        }
-        stop => candidate::cut_short(stop),
     }
 }
 
