@@ -24,7 +24,7 @@ pub struct DeadLetter {
     /// Times that the job was tried.
     pub attempts: u32,
     /// Times that the broker delivered this message before without it being settled.
-    pub unsettled_deliveries: u32,
+    pub redelivery_count: u32,
     /// The job's `batch`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<String>,

@@ -44,7 +44,7 @@ fn declaring_makes_every_queue_once() {
     assert!(made.lines().all(|line| line.contains(" made ")), "{made}");
     let again = out(&queues(&rabbit.url(), &["declare"]));
     assert!(
-        again.lines().all(|line| line.contains(" was there ")),
+        again.lines().all(|line| line.contains(" existed ")),
         "{again}"
     );
 

@@ -86,7 +86,7 @@ fn a_document_that_kills_its_worker_each_time_ends_as_a_poison_message_and_its_n
             let accounts = cluster.accounts(2);
             assert_eq!(accounts.dead["killer"].kind.as_str(), "poison-message");
             assert_eq!(accounts.dead["killer"].stage.as_str(), "deliver");
-            assert!(accounts.dead["killer"].unsettled_deliveries >= 14);
+            assert!(accounts.dead["killer"].redelivery_count >= 14);
             assert_eq!(accounts.results["innocent"].state, ResultState::Done);
             return;
         }
@@ -141,7 +141,7 @@ fn a_second_signal_ends_at_once() {
     cluster.submit([&cluster.slow("slow", 60)]);
     worker.wait_for("page ended");
     worker.signal(Signal::TERM);
-    worker.wait_for("drains: no more jobs; those under way have until the deadline");
+    worker.wait_for("shutting down, waiting for in-flight jobs");
     worker.signal(Signal::INT);
     assert_eq!(worker.wait().code(), Some(130));
 }
@@ -169,7 +169,7 @@ fn a_job_longer_than_the_brokers_patience_ends_in_one_result() {
 fn a_full_work_folder_is_tried_again_and_shown() {
     let cluster = TestCluster::start();
     let worker = cluster.worker_with(|command| {
-        command.env("RECTO_WORK_MEGABYTES", "1");
+        command.env("RECTO_SCRATCH_SIZE", "1MB");
     });
     // With the results the folder is full; another document is larger than the whole folder.
     let page = pdf::text(&["Big."]);

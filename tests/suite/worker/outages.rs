@@ -32,7 +32,7 @@ fn a_broker_that_restarts_in_the_middle_loses_nothing() {
     assert_eq!(cluster.manifests().len(), 21);
     for worker in &workers {
         // Perhaps after the other one has done all there was to do.
-        worker.wait_for_times("taking jobs", 2);
+        worker.wait_for_times("consuming jobs", 2);
         let reconnects = worker.metric("recto_reconnects_total{peer=\"broker\"}");
         assert!(reconnects >= 1.0, "{reconnects}");
     }
@@ -136,9 +136,9 @@ fn a_worker_waits_for_a_broker_and_a_store_that_are_late_and_says_so_when_they_n
     let mut cluster = TestCluster::start();
     cluster.rabbit.stop();
     let worker = cluster.spawn_worker(|_| {});
-    worker.wait_for("no broker yet");
+    worker.wait_for("cannot connect to the broker yet");
     cluster.rabbit.start_again();
-    worker.wait_for("taking jobs");
+    worker.wait_for("consuming jobs");
     drop(worker);
 
     cluster.rabbit.stop();

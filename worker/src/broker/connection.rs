@@ -17,8 +17,8 @@ use rand::Rng as _;
 use tokio::{net::lookup_host, time::timeout};
 use url::{Host, Url};
 
-use super::error::{BrokerError, said};
-use crate::cli::broker::BrokerArgs;
+use super::config::BrokerConfig;
+use super::error::{BrokerError, error_reason};
 
 /// Longest time for the broker to answer a farewell.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -77,9 +77,9 @@ impl fmt::Debug for BrokerUrl {
 
 /// Connects, with `--amqp-timeout` for all of it. `purpose` (`worker`, say) is part of the name
 /// that the broker shows for the connection. The connection ends when its last handle is dropped.
-pub(crate) async fn connect(args: &BrokerArgs, purpose: &str) -> Result<Connection, BrokerError> {
-    let url = args.amqp.to_string();
-    let mut uri = match &args.amqp.0 {
+pub(crate) async fn connect(args: &BrokerConfig, purpose: &str) -> Result<Connection, BrokerError> {
+    let url = args.amqp_url.to_string();
+    let mut uri = match &args.amqp_url.0 {
         Ok(uri) => uri.clone(),
         Err(reason) => {
             return Err(BrokerError::Address {
@@ -93,18 +93,19 @@ pub(crate) async fn connect(args: &BrokerArgs, purpose: &str) -> Result<Connecti
         identity: None,
         cert_chain: args.amqp_ca_file.as_deref().map(certificates).transpose()?,
     };
-    let properties = ConnectionProperties::default().with_connection_name(own_name(purpose).into());
-    let line = ConnectAttempt::default();
+    let properties =
+        ConnectionProperties::default().with_connection_name(connection_name(purpose).into());
+    let attempt = ConnectAttempt::default();
     match timeout(
         args.amqp_timeout,
-        dial(uri, tls, properties, line.clone(), &url),
+        dial(uri, tls, properties, attempt.clone(), &url),
     )
     .await
     {
         Ok(connected) => connected,
         Err(_) => {
-            line.cut();
-            let (what, after) = (line.stage().wish(), args.amqp_timeout);
+            attempt.abort();
+            let (what, after) = (attempt.stage().missing_step(), args.amqp_timeout);
             Err(BrokerError::Slow { url, what, after })
         }
     }
@@ -129,7 +130,7 @@ fn certificates(path: &Path) -> Result<String, BrokerError> {
 }
 
 /// `recto worker 0.1.0 host:4711`.
-fn own_name(purpose: &str) -> String {
+fn connection_name(purpose: &str) -> String {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let (version, pid) = (env!("CARGO_PKG_VERSION"), process::id());
     format!("recto {purpose} {version} {}:{pid}", host.trim())
@@ -139,7 +140,7 @@ async fn dial(
     uri: AMQPUri,
     tls: OwnedTLSConfig,
     properties: ConnectionProperties,
-    line: ConnectAttempt,
+    attempt: ConnectAttempt,
     url: &str,
 ) -> Result<Connection, BrokerError> {
     let url = || url.to_owned();
@@ -153,11 +154,11 @@ async fn dial(
             })?;
     let of_client = |error| BrokerError::Unreachable {
         url: url(),
-        reason: said(&error),
+        reason: error_reason(&error),
     };
     let runtime = lapin::runtime::default_runtime().map_err(of_client)?;
     let secure = uri.scheme == lapin::uri::AMQPScheme::AMQPS;
-    let own_line = line.clone();
+    let own_attempt = attempt.clone();
     let connected = Connection::connector(
         uri,
         runtime,
@@ -165,22 +166,22 @@ async fn dial(
             let stream = AsyncTcpStream::connect(&runtime, addresses.clone()).await?;
             if let AsyncTcpStream::Plain(tcp) = &stream {
                 tcp.get_ref().set_nodelay(true)?;
-                own_line.is_up(TcpStream::from(tcp.get_ref().as_fd().try_clone_to_owned()?));
+                own_attempt.connected(TcpStream::from(tcp.get_ref().as_fd().try_clone_to_owned()?));
             }
             if !secure {
                 return Ok(stream);
             }
-            own_line.reached(ConnectStage::Tls);
+            own_attempt.reached(ConnectStage::Tls);
             let stream = stream.into_tls(&uri.authority.host, tls.as_ref()).await?;
-            own_line.reached(ConnectStage::Login);
+            own_attempt.reached(ConnectStage::Login);
             Ok(stream)
         },
         properties,
     );
-    connected.await.map_err(|error| match line.stage() {
+    connected.await.map_err(|error| match attempt.stage() {
         ConnectStage::Tls if is_tls(&error) => BrokerError::Tls {
             url: url(),
-            reason: said(&error),
+            reason: error_reason(&error),
         },
         ConnectStage::Dial | ConnectStage::Tls => of_client(error),
         ConnectStage::Login => BrokerError::of_handshake(url(), &error),
@@ -207,7 +208,7 @@ enum ConnectStage {
 
 impl ConnectStage {
     /// The step that the broker did not do, had it no time left.
-    fn wish(self) -> &'static str {
+    fn missing_step(self) -> &'static str {
         match self {
             Self::Dial => "take the connection",
             Self::Tls => "agree on TLS",
@@ -217,7 +218,7 @@ impl ConnectStage {
 }
 
 impl ConnectAttempt {
-    fn is_up(&self, socket: TcpStream) {
+    fn connected(&self, socket: TcpStream) {
         *self.lock() = (ConnectStage::Login, Some(socket));
     }
 
@@ -229,7 +230,7 @@ impl ConnectAttempt {
         self.lock().0
     }
 
-    fn cut(&self) {
+    fn abort(&self) {
         if let Some(socket) = self.lock().1.take() {
             let _ = socket.shutdown(Shutdown::Both); // it may be closed already
         }

@@ -15,7 +15,7 @@ use lapin::{
 };
 use tokio::time::timeout;
 
-use super::error::{BrokerError, said};
+use super::error::{BrokerError, error_reason};
 
 /// Header with the number of earlier attempts; only a retry raises it.
 pub(crate) const ATTEMPTS_HEADER: &str = "x-recto-attempts";
@@ -47,18 +47,18 @@ pub(crate) enum ConsumerClosed {
     #[error("the broker stopped delivering from {queue}; was the queue deleted?")]
     CancelledByBroker { queue: String },
     /// The broker closed the channel, after an acknowledgement that took too long for instance.
-    #[error("the broker closed the channel: {said}")]
-    ChannelClosed { said: String },
+    #[error("the broker closed the channel: {reason}")]
+    ChannelClosed { reason: String },
     /// The connection is gone.
-    #[error("lost the connection to the broker: {said}")]
-    ConnectionLost { said: String },
+    #[error("lost the connection to the broker: {reason}")]
+    ConnectionLost { reason: String },
 }
 
 /// A delivery cannot be settled any more: its channel is gone, and the broker delivers it again.
 #[derive(Debug, thiserror::Error)]
-#[error("the delivery's channel is closed ({said}); the broker delivers it again")]
+#[error("the delivery's channel is closed ({reason}); the broker delivers it again")]
 pub(crate) struct StaleDelivery {
-    pub(crate) said: String,
+    pub(crate) reason: String,
 }
 
 /// Deliveries of one queue.
@@ -85,11 +85,11 @@ pub(crate) struct InboundMessage {
     /// `ATTEMPTS_HEADER`; 0 when absent.
     pub(crate) attempts: u32,
     /// Deliveries before this one, as the broker counts them.
-    pub(crate) delivery_count: u32,
+    pub(crate) redelivery_count: u32,
     /// True if it was delivered before.
     pub(crate) redelivered: bool,
     /// The reason why the broker itself moved it here last, such as `delivery_limit`.
-    pub(crate) died_of: Option<String>,
+    pub(crate) death_reason: Option<String>,
 }
 
 /// Settles one delivery, once. Keeps the channel open until then. Dropping it settles nothing.
@@ -185,11 +185,11 @@ async fn subscribe(
 }
 
 fn ended(error: &lapin::Error) -> ConsumerClosed {
-    let said = said(error);
+    let reason = error_reason(error);
     if error.is_amqp_soft_error() {
-        ConsumerClosed::ChannelClosed { said }
+        ConsumerClosed::ChannelClosed { reason }
     } else {
-        ConsumerClosed::ConnectionLost { said }
+        ConsumerClosed::ConnectionLost { reason }
     }
 }
 
@@ -206,9 +206,9 @@ fn message(delivery: AmqpDelivery) -> InboundMessage {
         message_id: text.map(|id| id.as_str().to_owned()),
         priority: *delivery.properties.priority(),
         attempts: count(ATTEMPTS_HEADER),
-        delivery_count: count(DELIVERY_COUNT_HEADER),
+        redelivery_count: count(DELIVERY_COUNT_HEADER),
         redelivered: delivery.redelivered,
-        died_of: delivery.properties.headers().as_ref().and_then(death),
+        death_reason: delivery.properties.headers().as_ref().and_then(death),
         body: delivery.data,
     }
 }
@@ -277,11 +277,13 @@ impl Acker {
         match timeout(self.answer_timeout, sent).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) => Err(StaleDelivery {
-                said: "it was closed before".to_owned(),
+                reason: "it was closed before".to_owned(),
             }),
-            Ok(Err(error)) => Err(StaleDelivery { said: said(&error) }),
+            Ok(Err(error)) => Err(StaleDelivery {
+                reason: error_reason(&error),
+            }),
             Err(_) => Err(StaleDelivery {
-                said: "the broker takes nothing".to_owned(),
+                reason: "the broker takes nothing".to_owned(),
             }),
         }
     }
@@ -322,9 +324,9 @@ mod tests {
             message_id: Some("7".to_owned()),
             priority: None,
             attempts: 2,
-            delivery_count: 0,
+            redelivery_count: 0,
             redelivered: true,
-            died_of: None,
+            death_reason: None,
         };
         assert_eq!(message(delivery), wanted);
     }

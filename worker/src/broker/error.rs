@@ -7,7 +7,7 @@ use lapin::{
     protocol::{AMQPError, AMQPErrorKind, AMQPHardError, AMQPSoftError},
 };
 
-use crate::cli::duration::spelled;
+use recto_schemas::options::spelled;
 
 /// A failure at the broker. Addresses in it are without their password.
 #[derive(Debug, thiserror::Error)]
@@ -47,9 +47,9 @@ pub(crate) enum BrokerError {
     Login { url: String },
     /// The virtual host is not there or not for this user.
     #[error(
-        "the broker at {url} refused the virtual host: {said}; correct it (--amqp) or let the user use it (rabbitmqctl set_permissions)"
+        "the broker at {url} refused the virtual host: {reason}; correct it (--amqp) or let the user use it (rabbitmqctl set_permissions)"
     )]
-    VirtualHost { url: String, said: String },
+    VirtualHost { url: String, reason: String },
     /// A queue or exchange is not there.
     #[error("{what} is not on the broker; `recto queues declare` makes it")]
     Missing { what: String },
@@ -64,15 +64,15 @@ pub(crate) enum BrokerError {
     },
     /// The user may not.
     #[error(
-        "the broker's user may not use {what}: {said}; give it the permission (rabbitmqctl set_permissions), or use --declare false where everything is declared already"
+        "the broker's user may not use {what}: {reason}; give it the permission (rabbitmqctl set_permissions), or use --declare=off where everything is declared already"
     )]
-    Denied { what: String, said: String },
+    Denied { what: String, reason: String },
     /// The broker did not answer a request in time.
     #[error("the broker did not answer within {} ({what})", spelled(*after))]
     NoAnswer { what: String, after: Duration },
     /// Channel or connection ended.
-    #[error("the broker ended it ({what}): {said}")]
-    Lost { what: String, said: String },
+    #[error("the broker ended it ({what}): {reason}")]
+    Lost { what: String, reason: String },
 }
 
 impl BrokerError {
@@ -98,29 +98,33 @@ impl BrokerError {
     /// The error of a request about `what` (a queue, say).
     pub(super) fn of_request(what: &str, error: &lapin::Error) -> Self {
         let what = what.to_owned();
-        let said = said(error);
+        let reason = error_reason(error);
         match protocol_error(error) {
             Some(AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND)) => Self::Missing { what },
-            Some(AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)) => Self::Denied { what, said },
+            Some(AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)) => {
+                Self::Denied { what, reason }
+            }
             Some(AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED)) => {
-                let (argument, values) = difference(&said);
+                let (argument, values) = difference(&reason);
                 Self::Differs {
                     what,
                     argument,
                     values,
                 }
             }
-            _ => Self::Lost { what, said },
+            _ => Self::Lost { what, reason },
         }
     }
 
     /// The error of making a connection to `url`, once the line was up.
     pub(super) fn of_handshake(url: String, error: &lapin::Error) -> Self {
-        let said = said(error);
+        let reason = error_reason(error);
         match protocol_error(error) {
             Some(AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)) => Self::Login { url },
-            Some(AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)) => Self::VirtualHost { url, said },
-            _ => Self::Unreachable { url, reason: said },
+            Some(AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)) => {
+                Self::VirtualHost { url, reason }
+            }
+            _ => Self::Unreachable { url, reason },
         }
     }
 }
@@ -133,8 +137,8 @@ pub(super) fn protocol_error(error: &lapin::Error) -> Option<&AMQPErrorKind> {
     }
 }
 
-/// The broker's own words where it said something, else the client's.
-pub(super) fn said(error: &lapin::Error) -> String {
+/// The broker's own words where it reason something, else the client's.
+pub(super) fn error_reason(error: &lapin::Error) -> String {
     match error.kind() {
         ErrorKind::ProtocolError(error) => error.get_message().as_str().to_owned(),
         ErrorKind::IOError(error) => error.to_string(),
@@ -147,14 +151,14 @@ pub(super) fn said(error: &lapin::Error) -> String {
 /// The argument and the values out of RabbitMQ's `PRECONDITION_FAILED - inequivalent arg 'x' for
 /// queue 'q' in vhost '/': received '1' but current is '2'`. Only for showing: what does not look
 /// like that is shown as it is.
-fn difference(said: &str) -> (String, String) {
-    let parts = said
+fn difference(reason: &str) -> (String, String) {
+    let parts = reason
         .split_once("inequivalent arg '")
         .and_then(|(_, rest)| rest.split_once('\''))
         .and_then(|(argument, rest)| Some((argument, rest.split_once("': ")?.1)));
     match parts {
         Some((argument, values)) => (argument.to_owned(), values.to_owned()),
-        None => ("argument".to_owned(), said.to_owned()),
+        None => ("argument".to_owned(), reason.to_owned()),
     }
 }
 
@@ -164,8 +168,8 @@ mod tests {
 
     #[test]
     fn a_difference_names_argument_and_values() {
-        let said = "PRECONDITION_FAILED - inequivalent arg 'x-delivery-limit' for queue 'recto.jobs' in vhost '/': received '20' but current is '5'";
-        let (argument, values) = difference(said);
+        let reason = "PRECONDITION_FAILED - inequivalent arg 'x-delivery-limit' for queue 'recto.jobs' in vhost '/': received '20' but current is '5'";
+        let (argument, values) = difference(reason);
         assert_eq!(argument, "x-delivery-limit");
         assert_eq!(values, "received '20' but current is '5'");
     }

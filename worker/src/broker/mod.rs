@@ -3,6 +3,7 @@
 //! Nothing here reconnects by itself: a delivery belongs to the connection that brought it, so who
 //! holds deliveries decides when to connect again.
 
+pub(crate) mod config;
 // Why the broker could not do what it was asked.
 pub(crate) mod error;
 // To the broker: its address, deadlines, back-off.

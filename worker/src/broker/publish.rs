@@ -22,30 +22,30 @@ use lapin::{
 use recto_schemas::FailureKind;
 use tokio::{sync::Semaphore, time::timeout};
 
-use super::error::{protocol_error, said};
-use crate::cli::duration::spelled;
+use super::error::{error_reason, protocol_error};
+use recto_schemas::options::spelled;
 
 /// Messages that may be unconfirmed at once. A confirm takes a few milliseconds.
-const MOST_UNCONFIRMED: usize = 16;
+const MAX_UNCONFIRMED: usize = 16;
 
 /// Messages survive a restart of the broker.
 const PERSISTENT: u8 = 2;
 
 /// A short string's longest, in bytes (AMQP 0-9-1, 4.2.5.3).
-const LONGEST_SHORT_STRING: usize = 255;
+const MAX_SHORT_STRING: usize = 255;
 
 /// The reason why a message is not known to be safe with the broker.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PublishError {
     /// No queue takes it.
     #[error(
-        "no queue takes messages for `{routing_key}` at {}: {said}; `recto queues declare` makes what is missing",
+        "no queue takes messages for `{routing_key}` at {}: {reason}; `recto queues declare` makes what is missing",
         exchange_name(exchange)
     )]
     Unroutable {
         exchange: String,
         routing_key: String,
-        said: String,
+        reason: String,
     },
     /// A queue is full.
     #[error(
@@ -60,8 +60,8 @@ pub(crate) enum PublishError {
     #[error("the broker did not confirm a message within {}", spelled(*after))]
     ConfirmTimeout { after: Duration },
     /// Channel or connection ended before the answer.
-    #[error("lost the broker before it confirmed a message: {said}")]
-    Lost { said: String },
+    #[error("lost the broker before it confirmed a message: {reason}")]
+    Lost { reason: String },
 }
 
 impl PublishError {
@@ -131,8 +131,8 @@ impl Publisher {
             connection,
             confirm_timeout,
             observer,
-            permits: Semaphore::new(MOST_UNCONFIRMED),
-            idle: Mutex::new(Vec::with_capacity(MOST_UNCONFIRMED)),
+            permits: Semaphore::new(MAX_UNCONFIRMED),
+            idle: Mutex::new(Vec::with_capacity(MAX_UNCONFIRMED)),
             timed_out: AtomicBool::new(false),
         }
     }
@@ -169,7 +169,7 @@ impl Publisher {
         properties: MessageProperties,
     ) -> Result<(), PublishError> {
         let closed = || PublishError::Lost {
-            said: "the connection is closed".to_owned(),
+            reason: "the connection is closed".to_owned(),
         };
         let _permit = self.permits.acquire().await.map_err(|_| closed())?;
         if self.is_broken() {
@@ -235,11 +235,11 @@ fn outcome(
     match confirmation {
         Confirmation::Ack(None) => Ok(()),
         Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
-            let said = returned.reply_text.as_str().to_owned();
+            let reason = returned.reply_text.as_str().to_owned();
             Err(PublishError::Unroutable {
                 exchange,
                 routing_key,
-                said,
+                reason,
             })
         }
         Confirmation::Nack(None) => Err(PublishError::Nacked {
@@ -247,24 +247,24 @@ fn outcome(
             routing_key,
         }),
         Confirmation::NotRequested => {
-            let said = "the channel does not confirm".to_owned();
-            Err(PublishError::Lost { said })
+            let reason = "the channel does not confirm".to_owned();
+            Err(PublishError::Lost { reason })
         }
     }
 }
 
 /// The broker closes the channel over an exchange that is not there or not for this user.
 fn refused(error: &lapin::Error, exchange: String, routing_key: String) -> PublishError {
-    let said = said(error);
+    let reason = error_reason(error);
     match protocol_error(error) {
         Some(AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND | AMQPSoftError::ACCESSREFUSED)) => {
             PublishError::Unroutable {
                 exchange,
                 routing_key,
-                said,
+                reason,
             }
         }
-        _ => PublishError::Lost { said },
+        _ => PublishError::Lost { reason },
     }
 }
 
@@ -299,7 +299,7 @@ fn amqp_properties(properties: MessageProperties) -> BasicProperties {
 
 /// As much of a text as AMQP takes in a short string.
 fn short(text: &str) -> ShortString {
-    let end = text.floor_char_boundary(LONGEST_SHORT_STRING);
+    let end = text.floor_char_boundary(MAX_SHORT_STRING);
     ShortString::from(&text[..end])
 }
 
@@ -309,13 +309,13 @@ mod tests {
 
     #[test]
     fn every_error_has_its_kind() {
-        let (exchange, routing_key, said) =
+        let (exchange, routing_key, reason) =
             (String::new, || "jobs".to_owned(), || "NO_ROUTE".to_owned());
         let errors = [
             PublishError::Unroutable {
                 exchange: exchange(),
                 routing_key: routing_key(),
-                said: said(),
+                reason: reason(),
             },
             PublishError::Nacked {
                 exchange: exchange(),
@@ -324,7 +324,7 @@ mod tests {
             PublishError::ConfirmTimeout {
                 after: Duration::from_secs(30),
             },
-            PublishError::Lost { said: said() },
+            PublishError::Lost { reason: reason() },
         ];
         let kinds = [
             FailureKind::Unroutable,

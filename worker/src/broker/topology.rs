@@ -13,12 +13,12 @@ use lapin::{
 };
 use tokio::time::timeout;
 
+use super::config::BrokerConfig;
 use super::error::BrokerError;
-use crate::cli::{broker::BrokerArgs, duration::spelled};
 
 /// RabbitMQ 4 drops a message after twenty deliveries unless told otherwise. Who reads results and
 /// dead letters requeues them at will, and must never lose one by that.
-const NEVER_DROPPED: i64 = 1_000_000;
+const NO_DELIVERY_LIMIT: i64 = 1_000_000;
 
 /// Recto's queues and exchanges on the broker.
 #[derive(Clone, Debug)]
@@ -81,9 +81,9 @@ pub(crate) struct QueueSpec {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum DeclareOutcome {
     /// It was there.
-    Found,
-    /// It was made.
-    Made,
+    Existed,
+    /// It was created.
+    Created,
 }
 
 /// A queue's messages and readers at one moment.
@@ -97,10 +97,10 @@ pub(crate) struct QueueDepth {
 
 impl QueueTopology {
     /// The names that follow from the settings.
-    pub(crate) fn new(args: &BrokerArgs) -> Self {
+    pub(crate) fn new(args: &BrokerConfig) -> Self {
         let jobs = args.queue.clone();
         let delay = |delay: &Duration| DelayQueue {
-            queue: format!("{jobs}.retry.{}", spelled(*delay)),
+            queue: format!("{jobs}.retry.{}", in_seconds(*delay)),
             delay: *delay,
         };
         Self {
@@ -116,7 +116,12 @@ impl QueueTopology {
 
     /// Every queue once, targets of dead-lettering before what leads to them.
     pub(crate) fn queues(&self) -> Vec<QueueSpec> {
-        let kept = || vec![("x-delivery-limit", AMQPValue::LongLongInt(NEVER_DROPPED))];
+        let kept = || {
+            vec![(
+                "x-delivery-limit",
+                AMQPValue::LongLongInt(NO_DELIVERY_LIMIT),
+            )]
+        };
         let mut queues = vec![
             queue(&self.dead, QueueRole::Dead, kept()),
             queue(&self.results, QueueRole::Results, kept()),
@@ -191,9 +196,9 @@ pub(crate) async fn ensure(
     }
     let mut seen = Vec::new();
     for queue in topology.queues() {
-        let presence = match broker.load(&queue.name).await {
-            Err(BrokerError::Missing { .. }) if declare => DeclareOutcome::Made,
-            found => found.map(|_| DeclareOutcome::Found)?,
+        let presence = match broker.depth(&queue.name).await {
+            Err(BrokerError::Missing { .. }) if declare => DeclareOutcome::Created,
+            found => found.map(|_| DeclareOutcome::Existed)?,
         };
         if declare {
             broker.declare_queue(&queue).await?;
@@ -210,21 +215,21 @@ pub(crate) async fn ensure(
     Ok(seen)
 }
 
-/// The load of every queue; `None` for one that is not there.
-pub(crate) async fn loads(
+/// The depth of every queue; `None` for one that is not there.
+pub(crate) async fn queue_depths(
     connection: &Connection,
     topology: &QueueTopology,
 ) -> Result<Vec<(QueueSpec, Option<QueueDepth>)>, BrokerError> {
     let mut broker = ReopeningChannel::new(connection, topology.answer_timeout);
-    let mut loads = Vec::new();
+    let mut depths = Vec::new();
     for queue in topology.queues() {
-        let load = match broker.load(&queue.name).await {
+        let depth = match broker.depth(&queue.name).await {
             Err(BrokerError::Missing { .. }) => None,
             found => Some(found?),
         };
-        loads.push((queue, load));
+        depths.push((queue, depth));
     }
-    Ok(loads)
+    Ok(depths)
 }
 
 /// Requests one after the other. The broker closes the channel of one that it refuses; the next
@@ -244,7 +249,7 @@ impl<'a> ReopeningChannel<'a> {
         }
     }
 
-    async fn load(&mut self, queue: &str) -> Result<QueueDepth, BrokerError> {
+    async fn depth(&mut self, queue: &str) -> Result<QueueDepth, BrokerError> {
         let options = QueueDeclareOptions {
             passive: true,
             durable: true,
@@ -350,10 +355,19 @@ impl<'a> ReopeningChannel<'a> {
     }
 }
 
+/// One spelling for each delay, which the name of its queue ends with: `60s`, or `1500ms` if it is finer than seconds.
+fn in_seconds(delay: Duration) -> String {
+    let milliseconds = delay.as_millis();
+    match milliseconds.is_multiple_of(1000) {
+        true => format!("{}s", milliseconds / 1000),
+        false => format!("{milliseconds}ms"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::broker::tests::arguments;
+    use crate::broker::config::tests::arguments;
 
     fn argument(queue: &QueueSpec, name: &str) -> Option<AMQPValue> {
         queue.arguments.inner().get(name).cloned()
@@ -410,7 +424,7 @@ mod tests {
                     assert_eq!(argument(&queue, "x-dead-letter-exchange"), None);
                     assert_eq!(
                         argument(&queue, "x-delivery-limit"),
-                        Some(AMQPValue::LongLongInt(NEVER_DROPPED))
+                        Some(AMQPValue::LongLongInt(NO_DELIVERY_LIMIT))
                     );
                 }
             }

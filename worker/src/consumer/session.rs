@@ -20,15 +20,15 @@ pub(super) struct ConsumerSession {
 
 impl ConsumerSession {
     /// Connects, sees to the queues and starts to consume.
-    pub(super) async fn open(desk: &ConsumerContext) -> Result<Self, BrokerError> {
-        let connection = Arc::new(connect(&desk.broker, "worker").await?);
-        topology::ensure(&connection, &desk.topology, desk.broker.declare).await?;
+    pub(super) async fn open(context: &ConsumerContext) -> Result<Self, BrokerError> {
+        let connection = Arc::new(connect(&context.broker, "worker").await?);
+        topology::ensure(&connection, &context.topology, context.broker.declare).await?;
         let consuming = ConsumeOptions {
-            queue: desk.topology.jobs.clone(),
-            prefetch: desk.jobs,
+            queue: context.topology.jobs.clone(),
+            prefetch: context.jobs,
             tag: format!("recto-{}", uuid::Uuid::now_v7().simple()),
-            ack_timeout: desk.broker.ack_timeout,
-            answer_timeout: desk.broker.amqp_timeout,
+            ack_timeout: context.broker.ack_timeout,
+            answer_timeout: context.broker.amqp_timeout,
         };
         let consumer = Consumer::start(&connection, consuming).await?;
         Ok(Self {

@@ -1,24 +1,25 @@
-//! One job: message → plan → fetch → read → store → result. Settling the message is the consumer's.
+//! One job: message → validate → fetch → read → store → result. Settling the message is the consumer's.
 //!
 //! Every step may be repeated: a result is found again by its fingerprint, files are written over, and the manifest,
 //! which is stored last, says that all of them are there.
 
-pub(crate) mod message;
+pub(crate) mod parse;
 pub(crate) mod plan;
 mod identity;
 pub(crate) mod output_path;
 pub(crate) mod keyed_lock;
 mod observer;
-pub(crate) mod outcome;
+pub(crate) mod messages;
 pub(crate) mod failure;
 pub(crate) mod policy;
-pub(crate) mod verdict;
+pub(crate) mod disposition;
 
 use std::sync::Arc;
 
 use recto_pipeline::{cancel::CancelToken, engine::Engine, image::rasterizer::Rasterizer};
 use recto_schemas::{
-    FailureKind, FailureStage, Job, Manifest, ResultSource, ResultState, ResultTiming, SourceInfo,
+    DocumentLimits, FailureKind, FailureStage, Job, Manifest, ResultSource, ResultState,
+    ResultTiming, SourceInfo,
 };
 
 use crate::{
@@ -34,7 +35,7 @@ use failure::JobFailure;
 use keyed_lock::KeyedLock;
 use observer::JobObserver;
 use output_path::{NAME, OutputPath};
-use plan::{ValidatedJob, WorkerLimits};
+use plan::ValidatedJob;
 use policy::{PageFault, policy};
 
 /// Everything that jobs are done with; one for the whole process.
@@ -43,7 +44,7 @@ pub(crate) struct JobContext {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) rasterizer: Arc<Rasterizer>,
     pub(crate) work: ScratchDir,
-    pub(crate) bounds: WorkerLimits,
+    pub(crate) limits: DocumentLimits,
     pub(crate) metrics: Arc<Metrics>,
     /// Held, by the result's folder, while the result is made.
     pub(crate) results_in_flight: KeyedLock,
@@ -56,31 +57,27 @@ pub(crate) struct JobOutcome {
     /// The manifest in the store.
     pub(crate) manifest: Manifest,
     pub(crate) source: ResultSource,
-    pub(crate) place: OutputPath,
+    pub(crate) output_path: OutputPath,
     /// Where the time went; `queue_s` is not known here.
     pub(crate) timing: ResultTiming,
     /// True if this call read the document.
     pub(crate) read_now: bool,
 }
 
-/// Does a job. If its result is stored already, nothing is read.
+/// Does a job. If its result is stored already, nothing is read. Dropping the future cancels the reading.
 ///
 /// # Errors
 /// [`JobFailure`] with its stage and kind; then no manifest is stored.
-pub(crate) async fn run(
-    parts: &JobContext,
-    job: &Job,
-    cancel: &CancelToken,
-) -> Result<JobOutcome, JobFailure> {
-    let located = locate(parts, job).await?;
-    let folder = located.place.folder().to_string();
+pub(crate) async fn run(context: &JobContext, job: &Job) -> Result<JobOutcome, JobFailure> {
+    let located = locate(context, job).await?;
+    let folder = located.output_path.folder().to_string();
     // A job for a result that is being made here waits, and finds it.
-    let _lock = parts.results_in_flight.lock(&folder).await;
-    let stored = located.stored_manifest(parts).await?;
+    let _lock = context.results_in_flight.lock(&folder).await;
+    let stored = located.stored_manifest(context).await?;
     let replace = job.force && stored.as_ref().is_some_and(|m| !is_by(m, job));
     match stored {
         Some(manifest) if !replace => Ok(located.stored_before(job, manifest)),
-        _ => make(parts, job, located, replace, cancel).await,
+        _ => make(context, job, located, replace).await,
     }
 }
 
@@ -89,28 +86,28 @@ pub(crate) async fn run(
 /// # Errors
 /// As [`run`].
 pub(crate) async fn stored(
-    parts: &JobContext,
+    context: &JobContext,
     job: &Job,
 ) -> Result<Option<JobOutcome>, JobFailure> {
-    let located = locate(parts, job).await?;
-    let stored = located.stored_manifest(parts).await?;
+    let located = locate(context, job).await?;
+    let stored = located.stored_manifest(context).await?;
     Ok(stored.map(|manifest| located.stored_before(job, manifest)))
 }
 
 /// A job whose document was found.
 struct LocatedJob {
-    plan: ValidatedJob,
+    valid: ValidatedJob,
     /// The version of the document that is meant.
     source: ResultSource,
     /// The place of its result.
-    place: OutputPath,
+    output_path: OutputPath,
 }
 
-async fn locate(parts: &JobContext, job: &Job) -> Result<LocatedJob, JobFailure> {
-    let plan = ValidatedJob::new(job, &parts.bounds, parts.engine.as_ref())?;
-    let found = parts
+async fn locate(context: &JobContext, job: &Job) -> Result<LocatedJob, JobFailure> {
+    let valid = ValidatedJob::new(job, &context.limits, context.engine.as_ref())?;
+    let found = context
         .stores
-        .stat(&plan.source, &plan.pin)
+        .stat(&valid.source, &valid.pin)
         .await
         .map_err(|error| JobFailure::store(FailureStage::Fetch, &error))?;
     let source = ResultSource {
@@ -119,19 +116,22 @@ async fn locate(parts: &JobContext, job: &Job) -> Result<LocatedJob, JobFailure>
         etag: found.etag,
         bytes: Some(found.bytes),
     };
-    let root = parts.stores.file_root().map(|root| root.to_string_lossy());
-    let model = &parts.engine.info().model_sha256;
-    let place = OutputPath::new(&plan, &source, model, root.as_deref())?;
+    let root = context
+        .stores
+        .file_root()
+        .map(|root| root.to_string_lossy());
+    let model = &context.engine.info().model_sha256;
+    let output_path = OutputPath::new(&valid, &source, model, root.as_deref())?;
     Ok(LocatedJob {
-        plan,
+        valid,
         source,
-        place,
+        output_path,
     })
 }
 
 impl LocatedJob {
-    async fn stored_manifest(&self, parts: &JobContext) -> Result<Option<Manifest>, JobFailure> {
-        stored_manifest(&parts.stores, self.place.folder(), NAME)
+    async fn stored_manifest(&self, context: &JobContext) -> Result<Option<Manifest>, JobFailure> {
+        stored_manifest(&context.stores, self.output_path.folder(), NAME)
             .await
             .map_err(|error| JobFailure::store(FailureStage::Store, &error))
     }
@@ -144,7 +144,7 @@ impl LocatedJob {
                 false => ResultState::Skipped,
             },
             source: self.source,
-            place: self.place,
+            output_path: self.output_path,
             timing: ResultTiming {
                 read_s: Some(manifest.timing.wall_s),
                 ..ResultTiming::default()
@@ -155,25 +155,25 @@ impl LocatedJob {
     }
 
     /// A directory for the document and its result.
-    fn scratch_dir(&self, parts: &JobContext) -> Result<JobDir, JobFailure> {
+    fn scratch_dir(&self, context: &JobContext) -> Result<JobDir, JobFailure> {
         let too_large = |message| {
             let kind = FailureKind::DocumentTooLarge;
             Err(JobFailure::new(FailureStage::Fetch, kind, message))
         };
         let bytes = self.source.bytes.unwrap_or(0);
-        let max_bytes = self.plan.options.limits.max_document_bytes;
+        let max_bytes = self.valid.options.limits.max_document_size.bytes();
         if bytes > max_bytes {
             return too_large(format!(
                 "the document has {bytes} bytes and the limit is {max_bytes}"
             ));
         }
-        let scratch_bytes = parts.work.limit_bytes();
+        let scratch_bytes = context.work.limit_bytes();
         if bytes > scratch_bytes {
             return too_large(format!(
                 "the document has {bytes} bytes and the scratch directory {scratch_bytes}; raise --scratch-size"
             ));
         }
-        parts
+        context
             .work
             .job_dir(bytes)
             .map_err(|error| JobFailure::work(FailureStage::Fetch, &error.into()))
@@ -182,18 +182,17 @@ impl LocatedJob {
 
 /// Fetches, reads and stores.
 async fn make(
-    parts: &JobContext,
+    context: &JobContext,
     job: &Job,
     located: LocatedJob,
     replace: bool,
-    cancel: &CancelToken,
 ) -> Result<JobOutcome, JobFailure> {
-    let dir = located.scratch_dir(parts)?;
+    let dir = located.scratch_dir(context)?;
     let source = located.source.clone();
     let title = source.uri.rsplit('/').next().unwrap_or(NAME);
     let target = DocumentTarget::Store(StoreTarget {
-        stores: Arc::clone(&parts.stores),
-        folder: located.place.folder().clone(),
+        stores: Arc::clone(&context.stores),
+        folder: located.output_path.folder().clone(),
         name: ResultName {
             folder: dir.path().join("results"),
             stem: NAME.to_owned(),
@@ -206,26 +205,27 @@ async fn make(
         files_at_once: 1,
     });
     let object = SourcePlace::Object(ObjectSource {
-        stores: Arc::clone(&parts.stores),
-        uri: located.plan.source.clone(),
+        stores: Arc::clone(&context.stores),
+        uri: located.valid.source.clone(),
         version: ObjectVersion {
             version_id: source.version_id.clone(),
             etag: source.etag.clone(),
         },
         copy: Some(dir.path().join("source")),
     });
-    let context = ConvertContext {
-        engine: Arc::clone(&parts.engine),
-        rasterizer: Arc::clone(&parts.rasterizer),
-        options: located.plan.options.clone(),
+    let convert_context = ConvertContext {
+        engine: Arc::clone(&context.engine),
+        rasterizer: Arc::clone(&context.rasterizer),
+        options: located.valid.options.clone(),
         password: job.password.clone(),
         requester: Requester::Job {
             id: job.id.clone(),
-            fingerprint: located.place.identity().as_str().to_owned(),
+            fingerprint: located.output_path.identity().as_str().to_owned(),
             is_machine_fault: |kind| policy(kind).page_fault == PageFault::Machine,
         },
-        observer: Arc::new(JobObserver::new(&parts.metrics, dir, source.bytes)),
-        cancel: cancel.clone(),
+        observer: Arc::new(JobObserver::new(&context.metrics, dir, source.bytes)),
+        // Dropping this future cancels the reading.
+        cancel: CancelToken::new(),
     };
     let document = DocumentSource {
         info: SourceInfo {
@@ -237,7 +237,7 @@ async fn make(
         },
         place: object,
     };
-    let converted = document::convert(document, target, &Arc::new(context))
+    let converted = document::convert(document, target, &Arc::new(convert_context))
         .await
         .map_err(|error| JobFailure::convert(&error))?;
     if !converted.is_ours {
@@ -248,7 +248,7 @@ async fn make(
         state: converted.manifest.state.into(),
         manifest: converted.manifest,
         source: located.source,
-        place: located.place,
+        output_path: located.output_path,
         timing: converted.timing,
         read_now: true,
     })

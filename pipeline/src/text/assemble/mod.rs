@@ -12,9 +12,9 @@ use crate::{
         ClassifiedLines, HeadingStyles, PageLayout,
         headers_footers::{PageEdges, page_edges, running_lines},
         lay_out,
-        placed_line::place_lines,
+        placed_line::{LinePlaces, PlacedLines, place_lines},
     },
-    page::{Point, TextLine},
+    page::Point,
 };
 
 /// Pages held back so that a page can be compared with those after it: facing pages have headers of their own, so that
@@ -37,6 +37,7 @@ pub struct DocumentAssembler {
 #[derive(Debug)]
 struct WaitingPage {
     page: PageContent,
+    places: LinePlaces,
     edges: PageEdges,
 }
 
@@ -54,14 +55,19 @@ impl DocumentAssembler {
 
     /// Takes the next page; gives the pages that are ready.
     pub fn push(&mut self, page: PageContent) -> Vec<AssembledPage> {
-        let edges = match &page.content {
+        let (places, edges) = match &page.content {
             OcrContent::Regions(lines) => {
-                let placed = place_lines(lines, center(&page), page.skew_deg);
-                page_edges(page.number, page.height, &placed)
+                let places = place_lines(lines, center(&page), page.skew_deg);
+                let edges = page_edges(page.number, page.height, &places.with_text(lines));
+                (places, edges)
             }
-            OcrContent::Markup(_) => PageEdges::default(),
+            OcrContent::Markup(_) => (LinePlaces::default(), PageEdges::default()),
         };
-        self.waiting.push_back(WaitingPage { page, edges });
+        self.waiting.push_back(WaitingPage {
+            page,
+            places,
+            edges,
+        });
         let mut ready = Vec::new();
         while self.waiting.len() > PAGES_AHEAD {
             ready.extend(self.assemble_next());
@@ -80,13 +86,17 @@ impl DocumentAssembler {
 
     /// Assembles the page that has waited longest.
     fn assemble_next(&mut self) -> Option<AssembledPage> {
-        let WaitingPage { page, edges } = self.waiting.pop_front()?;
+        let WaitingPage {
+            page,
+            places,
+            edges,
+        } = self.waiting.pop_front()?;
         let ahead = self.waiting.iter().map(|waiting| &waiting.edges);
         let neighbors: Vec<&PageEdges> = self.past.iter().chain(ahead.take(PAGES_AHEAD)).collect();
         let roles = running_lines(&edges, &neighbors);
         let layout = match &page.content {
             OcrContent::Regions(lines) => {
-                let classified = classify(&page, lines, &roles);
+                let classified = classify(places.with_text(lines), &roles);
                 lay_out(lines, &page.rulings, classified, &mut self.styles)
             }
             OcrContent::Markup(markup) => PageLayout {
@@ -132,12 +142,7 @@ fn center(page: &PageContent) -> Point {
 }
 
 /// Tells a page's running headers and footers from its body.
-fn classify<'a>(
-    page: &PageContent,
-    lines: &'a [TextLine],
-    roles: &[(usize, LineRole)],
-) -> ClassifiedLines<'a> {
-    let placed = place_lines(lines, center(page), page.skew_deg);
+fn classify<'a>(placed: PlacedLines<'a>, roles: &[(usize, LineRole)]) -> ClassifiedLines<'a> {
     let center_y = placed
         .upright
         .iter()

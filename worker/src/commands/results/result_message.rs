@@ -7,7 +7,7 @@ use recto_schemas::{
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::{broker::consume::InboundMessage, job::message, os::terminal::escape_controls};
+use crate::{broker::consume::InboundMessage, job::parse, os::terminal::escape_controls};
 
 /// Maximum width that URIs are aligned to, in characters.
 const MAX_URI_WIDTH: usize = 60;
@@ -70,7 +70,7 @@ impl ResultMessage {
             }
             Err(_) => (broker_dead_letter(message), message.body.clone()),
         };
-        let job = message::parse(&body).ok();
+        let job = parse::parse(&body).ok();
         let uri = job.map_or_else(|| "(no job)".to_owned(), |job| job.source.uri);
         // The line has the URI already.
         let details = letter.message.strip_prefix(&format!("{uri}: "));
@@ -82,7 +82,7 @@ impl ResultMessage {
             seconds: String::new(),
             details: details.unwrap_or(&letter.message).to_owned(),
             uri,
-            json: message::without_secrets(&message.body),
+            json: parse::without_secrets(&message.body),
             outcome: MessageOutcome::DeadLetter(letter.kind),
         }
     }
@@ -90,17 +90,17 @@ impl ResultMessage {
 
 /// The dead letter that a worker would have written.
 fn broker_dead_letter(message: &InboundMessage) -> DeadLetter {
-    let job = message::parse(&message.body).ok();
-    let job = job.or_else(|| message::about(&message.body));
+    let job = parse::parse(&message.body).ok();
+    let job = job.or_else(|| parse::partial_job(&message.body));
     let of = |word: fn(Job) -> Option<String>| job.clone().and_then(word);
     DeadLetter {
         schema: DeadLetter::SCHEMA.to_owned(),
         id: of(|job| Some(job.id)).filter(|id| !id.is_empty()),
         stage: FailureStage::Deliver,
-        kind: death_kind(message.died_of.as_deref()),
+        kind: death_kind(message.death_reason.as_deref()),
         message: "the broker itself gave it up".to_owned(),
         attempts: message.attempts,
-        unsettled_deliveries: message.delivery_count,
+        redelivery_count: message.redelivery_count,
         batch: of(|job| job.batch),
         labels: job.map(|job| job.labels).unwrap_or_default(),
         traceparent: None,
@@ -270,7 +270,7 @@ mod tests {
             "source": {"uri": "s3://b/a.pdf"}, "output": "s3://b/out"});
         let letter = json!({"schema": "recto.dead-letter/v1", "id": "7", "stage": "read",
             "kind": "encrypted", "message": "needs a password", "attempts": 0,
-            "unsettled_deliveries": 0, "batch": "b", "failed_at": "2026-01-01T00:00:00Z",
+            "redelivery_count": 0, "batch": "b", "failed_at": "2026-01-01T00:00:00Z",
             "body": job.to_string()});
         let found = ResultMessage::from_dead_letter(&message(&letter));
         assert_eq!(
@@ -285,7 +285,7 @@ mod tests {
         );
 
         let dropped_by_broker = InboundMessage {
-            died_of: Some("delivery_limit".to_owned()),
+            death_reason: Some("delivery_limit".to_owned()),
             ..message(&job)
         };
         let found = ResultMessage::from_dead_letter(&dropped_by_broker);

@@ -1,11 +1,12 @@
 //! `recto worker`: from the settings to a running consumer, and to its orderly end.
 
 // What a worker is made of, out of its settings.
-mod parts;
+mod args;
+mod context;
 // `--check`: every part tried, every problem told at once.
 mod check;
 // What goes on beside the jobs: looks at the store and the disk.
-mod watch;
+mod probes;
 
 use std::{
     process::ExitCode,
@@ -22,13 +23,15 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     broker::topology::QueueTopology,
-    cli::{EXIT_FAILED, WorkerArgs},
+    commands::EXIT_FAILED,
     consumer::{self, ConsumerContext, FailureBackoff, ResultPublisher, Shutdown},
     job::keyed_lock::KeyedLock,
     observe::admin::{AdminServer, HealthComponent, WorkerHealth},
     observe::logging,
     os::signals,
 };
+
+pub(crate) use args::{NOTES, WorkerArgs};
 
 /// The consumer's loop goes round every second; connecting takes up to two time-outs of the broker's.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
@@ -57,76 +60,79 @@ pub(crate) fn run(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
-    let start_by = Instant::now() + arguments.start_timeout;
+    let start_by = Instant::now() + arguments.consumer.start_timeout;
     let health = Arc::new(WorkerHealth::new(
         LONGEST_SILENCE + 2 * arguments.broker.amqp_timeout,
     ));
-    let drain = Shutdown::new(arguments.drain_timeout);
-    drain_on_signal(&drain, &health)?;
+    let shutdown = Shutdown::new(arguments.consumer.drain_timeout);
+    drain_on_signal(&shutdown, &health)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "recto worker starts");
     tracing::info!(settings = arguments.shown(), "settings");
 
-    // Before the slow parts, so that whoever asks sees a worker that starts.
+    // Before the slow steps, so that whoever asks sees a worker that starts.
     let admin = match arguments.admin.admin_address.0 {
         Some(address) => Some(AdminServer::bind(address).await?),
         None => None,
     };
-    let parts = Arc::new(parts::make(arguments)?);
+    let job_context = Arc::new(context::job_context(arguments)?);
     health.set(HealthComponent::Engine, Ok(()));
     health.set(HealthComponent::Disk, Ok(()));
     if let Some(admin) = admin {
         tracing::info!(address = %admin.address(), "admin port");
-        let scrape = watch::scrape(&parts, &health);
+        let scrape = probes::scrape(&job_context, &health);
         tokio::spawn(admin.serve(
             Arc::clone(&health),
             scrape,
-            drain.now.clone().cancelled_owned(),
+            shutdown.aborted.clone().cancelled_owned(),
         ));
     }
-    tokio::spawn(watch::watch(
-        Arc::clone(&parts),
+    tokio::spawn(probes::run(
+        Arc::clone(&job_context),
         Arc::clone(&health),
         arguments.store_probe.clone(),
     ));
-    watch::wait_for_store(&parts, &health, arguments, start_by, &drain).await?;
+    probes::wait_for_store(&job_context, &health, arguments, start_by, &shutdown).await?;
 
-    let desk = Arc::new(ConsumerContext {
+    let context = Arc::new(ConsumerContext {
         broker: arguments.broker.clone(),
         topology: QueueTopology::new(&arguments.broker),
-        outlet: ResultPublisher::new(arguments.broker.clone(), Arc::clone(&parts.metrics)),
+        publisher: ResultPublisher::new(arguments.broker.clone(), Arc::clone(&job_context.metrics)),
         health,
-        jobs: arguments.jobs,
+        jobs: arguments.consumer.prefetch(),
         jobs_in_flight: KeyedLock::default(),
-        trouble: FailureBackoff::default(),
-        permits: Arc::new(Semaphore::new(usize::from(arguments.jobs))),
-        alone: Arc::new(RwLock::new(())),
+        backoff: FailureBackoff::default(),
+        permits: Arc::new(Semaphore::new(usize::from(arguments.consumer.prefetch()))),
+        quarantine: Arc::new(RwLock::new(())),
         tasks: TaskTracker::new(),
-        broken: AtomicBool::new(false),
-        drain,
-        parts,
+        must_restart: AtomicBool::new(false),
+        shutdown,
+        job_context,
     });
-    desk.parts.metrics.permits(usize::from(arguments.jobs));
-    consumer::run(&desk, start_by).await?;
-    desk.parts.work.remove();
-    let broken = desk.broken.load(Ordering::Relaxed);
-    tracing::info!(broken, "recto worker ends");
-    Ok(match broken {
+    context
+        .job_context
+        .metrics
+        .permits(usize::from(arguments.consumer.prefetch()));
+    consumer::run(&context, start_by).await?;
+    context.job_context.work.remove();
+    let must_restart = context.must_restart.load(Ordering::Relaxed);
+    tracing::info!(must_restart, "recto worker exits");
+    Ok(match must_restart {
         true => ExitCode::from(EXIT_FAILED),
         false => ExitCode::SUCCESS,
     })
 }
 
-/// The first signal drains.
-fn drain_on_signal(drain: &Shutdown, health: &Arc<WorkerHealth>) -> anyhow::Result<()> {
-    let (drain, health) = (drain.clone(), Arc::clone(health));
+/// The first signal starts the shutdown.
+fn drain_on_signal(shutdown: &Shutdown, health: &Arc<WorkerHealth>) -> anyhow::Result<()> {
+    let (shutdown, health) = (shutdown.clone(), Arc::clone(health));
     signals::on_first_signal(signals::SERVICE, move |name| {
         tracing::info!(
             signal = name,
-            deadline_s = drain.deadline.as_secs_f64(),
-            "drains: no more jobs; those under way have until the deadline"
+            timeout_s = shutdown.timeout.as_secs_f64(),
+            "shutting down, waiting for in-flight jobs"
         );
-        health.drain();
-        drain.stop.cancel();
+        health.set_draining();
+        shutdown.draining.cancel();
     })
     .context("cannot listen for signals")
 }

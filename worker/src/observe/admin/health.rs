@@ -46,7 +46,7 @@ struct HealthState {
 }
 
 impl WorkerHealth {
-    /// A worker that lives, and of whose parts nothing is known yet. It must [beat](WorkerHealth::beat) within each `limit`.
+    /// A worker that lives, and of whose parts nothing is known yet. It must [send a heartbeat](WorkerHealth::heartbeat) within each `limit`.
     pub(crate) fn new(limit: Duration) -> Self {
         Self {
             limit,
@@ -64,12 +64,12 @@ impl WorkerHealth {
     }
 
     /// From now on the worker takes no jobs and is not ready.
-    pub(crate) fn drain(&self) {
+    pub(crate) fn set_draining(&self) {
         self.state().draining = true;
     }
 
     /// Says that the worker's loop goes round.
-    pub(crate) fn beat(&self) {
+    pub(crate) fn heartbeat(&self) {
         self.state().beat = Instant::now();
     }
 
@@ -157,7 +157,7 @@ mod tests {
         for (part, _) in PARTS {
             health.set(part, Ok(()));
         }
-        health.drain();
+        health.set_draining();
         assert!(!health.ready());
         assert!(health.report().ends_with("worker: not ready: draining\n"));
     }
@@ -184,7 +184,7 @@ mod tests {
         );
         let reason = health.alive_at(now + 2 * LIMIT).unwrap_err();
         assert!(reason.contains("60 s are allowed"), "{reason}");
-        health.beat();
+        health.heartbeat();
         assert_eq!(health.alive(), Ok(()));
     }
 }

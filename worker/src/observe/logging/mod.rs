@@ -5,7 +5,7 @@
 // URIs without what must not be seen.
 mod redact;
 // One line an event, for people.
-mod readable;
+mod text_format;
 // W3C `traceparent`: which trace a job belongs to.
 mod trace_parent;
 
@@ -24,12 +24,12 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    cli::watch::{LogArgs, LogFormat},
+    observe::config::{LogConfig, LogFormat},
     observe::metrics::{JobStage, MetricLabel},
 };
 
-use readable::{TextLogFormat, UtcTime};
 pub(crate) use redact::redact_uri;
+use text_format::{TextLogFormat, UtcTime};
 pub(crate) use trace_parent::TraceParent;
 
 /// Libraries that tell much at `info`, and at `debug` what is in requests; lapin shows whole messages even as
@@ -50,7 +50,7 @@ pub(crate) enum LogError {
 }
 
 /// Starts the log of this process.
-pub(crate) fn init(arguments: &LogArgs) -> Result<(), LogError> {
+pub(crate) fn init(arguments: &LogConfig) -> Result<(), LogError> {
     let filter = filter(&arguments.log).map_err(LogError::Filter)?;
     subscriber(arguments.log_format, filter, colours(), io::stderr).try_init()?;
     Ok(())

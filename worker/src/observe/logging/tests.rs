@@ -59,7 +59,7 @@ fn a_job() {
             engine_s: 1.5,
         },
     });
-    info!(job.verdict = "ack", "job ended");
+    info!(job.disposition = "ack", "job ended");
 }
 
 fn json(filter: &str) -> Vec<Value> {
@@ -75,7 +75,7 @@ fn json_lines_say_when_what_and_in_which_job() {
     let (slow, ended) = (&lines[0], &lines[1]);
     assert_eq!(ended["level"], "INFO");
     assert_eq!(ended["message"], "job ended");
-    assert_eq!(ended["job.verdict"], "ack");
+    assert_eq!(ended["job.disposition"], "ack");
     assert!(ended["target"].as_str().unwrap().starts_with("recto::"));
     let timestamp = ended["timestamp"].as_str().unwrap();
     assert!(
@@ -189,7 +189,7 @@ fn a_filter_that_is_none_is_refused() {
 
 #[test]
 fn a_process_has_one_log() {
-    let arguments = LogArgs {
+    let arguments = LogConfig {
         log: "off".to_owned(),
         log_format: LogFormat::Text,
     };

@@ -67,7 +67,7 @@ label_of!(AttemptKind, "method");
 label_of!(RejectionKind, "reason");
 
 label! {
-    /// What becomes of a job's message.
+    /// The disposition of a job's message.
     JobDisposition, "disposition" {
         /// Its result is stored; the message is done with.
         Ack = "ack",

@@ -54,7 +54,7 @@ pub(crate) struct Metrics {
     jobs_permits: IntGauge,
     ready: IntGauge,
     documents: MetricFamily<ResultState, IntCounter>,
-    document_seconds: Histogram,
+    job_duration_seconds: Histogram,
     pages: MetricFamily<PageOutcome, IntCounter>,
     pages_skipped: IntCounter,
     stage_seconds: MetricFamily<JobStage, Histogram>,
@@ -66,11 +66,11 @@ pub(crate) struct Metrics {
     engine_busy: Mutex<Duration>,
     decoding: DecodingMetrics,
     reconnects: MetricFamily<ReconnectPeer, IntCounter>,
-    confirms: MetricFamily<ConfirmOutcome, IntCounter>,
-    confirm_seconds: Histogram,
+    publisher_confirms: MetricFamily<ConfirmOutcome, IntCounter>,
+    publisher_confirm_seconds: Histogram,
     stale_settlements: IntCounter,
-    work_bytes: IntGauge,
-    work_limit_bytes: IntGauge,
+    scratch_bytes: IntGauge,
+    scratch_limit_bytes: IntGauge,
 }
 
 impl Metrics {
@@ -110,10 +110,10 @@ impl Metrics {
                 "1 while broker, store, engine and disk are usable and the worker is not draining.",
             )?,
             documents: counters(r, "recto_documents_total", "Documents by how they ended.")?,
-            document_seconds: histogram(
+            job_duration_seconds: histogram(
                 r,
-                "recto_document_seconds",
-                "Time of one job, from its delivery to its verdict.",
+                "recto_job_duration_seconds",
+                "Time of one job, from its delivery until it is settled.",
             )?,
             pages,
             pages_skipped,
@@ -145,30 +145,30 @@ impl Metrics {
                 "recto_reconnects_total",
                 "Connections made again after they were lost.",
             )?,
-            confirms: counters(
+            publisher_confirms: counters(
                 r,
-                "recto_confirms_total",
+                "recto_publisher_confirms_total",
                 "Published messages by what the broker said of them.",
             )?,
-            confirm_seconds: histogram(
+            publisher_confirm_seconds: histogram(
                 r,
-                "recto_confirm_seconds",
+                "recto_publisher_confirm_seconds",
                 "Time from publishing a message to the broker's word on it.",
             )?,
             stale_settlements: counter(
                 r,
                 "recto_stale_settlements_total",
-                "Verdicts that came after their delivery's channel was gone; the broker delivers the job again.",
+                "Settlements that came after their delivery's channel was gone; the broker delivers the job again.",
             )?,
-            work_bytes: gauge(
+            scratch_bytes: gauge(
                 r,
-                "recto_work_bytes",
-                "Bytes of the work folder that are in use.",
+                "recto_scratch_bytes",
+                "Bytes of the scratch directory that are in use.",
             )?,
-            work_limit_bytes: gauge(
+            scratch_limit_bytes: gauge(
                 r,
-                "recto_work_limit_bytes",
-                "Bytes of the work folder that may be used.",
+                "recto_scratch_limit_bytes",
+                "Bytes of the scratch directory that may be used.",
             )?,
             registry,
         })
@@ -189,7 +189,7 @@ impl Metrics {
         let ack = JobDisposition::Ack.as_str();
         self.jobs.with_label_values(&[ack, state.as_str()]).inc();
         self.documents.of(state).inc();
-        self.document_seconds.observe(took.as_secs_f64());
+        self.job_duration_seconds.observe(took.as_secs_f64());
     }
 
     /// A job failed.
@@ -287,8 +287,8 @@ impl Metrics {
 
     /// Counts the broker's answer to a published message, so long after it.
     pub(crate) fn confirm(&self, outcome: ConfirmOutcome, took: Duration) {
-        self.confirms.of(outcome).inc();
-        self.confirm_seconds.observe(took.as_secs_f64());
+        self.publisher_confirms.of(outcome).inc();
+        self.publisher_confirm_seconds.observe(took.as_secs_f64());
     }
 
     /// A verdict came after its delivery's channel was gone.
@@ -297,9 +297,9 @@ impl Metrics {
     }
 
     /// Sets the use of the scratch directory; to be called at each scrape.
-    pub(crate) fn work(&self, used_bytes: u64, limit_bytes: u64) {
-        self.work_bytes.set(whole(used_bytes));
-        self.work_limit_bytes.set(whole(limit_bytes));
+    pub(crate) fn scratch(&self, used_bytes: u64, limit_bytes: u64) {
+        self.scratch_bytes.set(whole(used_bytes));
+        self.scratch_limit_bytes.set(whole(limit_bytes));
     }
 }
 

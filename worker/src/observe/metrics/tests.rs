@@ -98,7 +98,7 @@ fn all_told() -> Metrics {
     metrics.stale_settlement();
     metrics.permits(4);
     metrics.ready(true);
-    metrics.work(5, u64::MAX);
+    metrics.scratch(5, u64::MAX);
     metrics
 }
 
@@ -129,8 +129,8 @@ fn what_callers_say_is_what_a_scrape_shows() {
         (r#"recto_dead_letters_total{kind="poison-message"}"#, 1.0),
         (r#"recto_retries_total{kind="panic"}"#, 1.0),
         (r#"recto_documents_total{state="skipped"}"#, 1.0),
-        ("recto_document_seconds_count", 4.0),
-        ("recto_document_seconds_sum", 6.0),
+        ("recto_job_duration_seconds_count", 4.0),
+        ("recto_job_duration_seconds_sum", 6.0),
         (r#"recto_pages_total{outcome="text-layer"}"#, 1.0),
         (r#"recto_pages_total{outcome="skipped"}"#, 7.0),
         (r#"recto_stage_seconds_count{stage="fetch"}"#, 1.0),
@@ -138,12 +138,15 @@ fn what_callers_say_is_what_a_scrape_shows() {
         (r#"recto_queue_wait_seconds_bucket{le="2.5"}"#, 1.0),
         (r#"recto_bytes_total{direction="stored"}"#, 20.0),
         (r#"recto_reconnects_total{peer="broker"}"#, 1.0),
-        (r#"recto_confirms_total{outcome="confirm-timeout"}"#, 1.0),
-        ("recto_confirm_seconds_count", 5.0),
+        (
+            r#"recto_publisher_confirms_total{outcome="confirm-timeout"}"#,
+            1.0,
+        ),
+        ("recto_publisher_confirm_seconds_count", 5.0),
         ("recto_stale_settlements_total", 1.0),
         ("recto_jobs_permits", 4.0),
         ("recto_ready", 1.0),
-        ("recto_work_bytes", 5.0),
+        ("recto_scratch_bytes", 5.0),
         (
             r#"recto_build_info{engine="ppocr",model_sha256="abc",version="1.2.3"}"#,
             1.0,

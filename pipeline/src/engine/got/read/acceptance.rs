@@ -21,7 +21,7 @@ impl RequestReader<'_> {
         let pages = &self.request.pages[unit.first..unit.first + unit.count];
         if !pages
             .iter()
-            .any(|page| is_sampled(page, self.options.verify))
+            .any(|page| is_sampled(page, self.options.verify.get()))
         {
             return None;
         }
@@ -46,7 +46,7 @@ impl RequestReader<'_> {
 
     /// Returns true if only a part of each page is asked for, which PP-OCR cannot do.
     pub(super) fn is_partial(&self) -> bool {
-        self.options.region.is_some() || self.options.color.is_some()
+        self.options.r#box.is_some() || self.options.color.is_some()
     }
 }
 

@@ -17,7 +17,7 @@ mod word_recall;
 
 use std::{cell::RefCell, sync::Arc, time::Duration};
 
-use recto_schemas::{AttemptKind, EngineName, FinishReason, GotOptions, RejectionKind};
+use recto_schemas::{AttemptKind, BoundedInt, EngineName, FinishReason, GotOptions, RejectionKind};
 
 use self::{
     acceptance::rejection,
@@ -93,13 +93,13 @@ impl ReaderContext {
     /// Limits for the planner.
     fn limits(&self, options: &GotOptions) -> PlanLimits {
         let processor = &self.config.processor;
-        let default_max = GotOptions::default().max_tiles;
+        let default_max = GotOptions::default().max_tiles.get();
         PlanLimits {
             image_size: (processor.width, processor.height),
             min_tiles: processor.min_patches,
             // The checkpoint's own value is a default, which a document may raise.
-            max_tiles: if options.max_tiles > default_max {
-                options.max_tiles
+            max_tiles: if options.max_tiles.get() > default_max {
+                options.max_tiles.get()
             } else {
                 processor.max_patches
             },
@@ -122,8 +122,9 @@ impl ReaderContext {
     /// The request was cancelled, the engine stops, or no page could be read.
     pub(super) fn read(&self, request: &EngineRequest, queued: Duration) -> EngineResponse {
         let cancel = request.cancel.child_with(&self.stop);
-        let mut options = request.options.got.clone();
-        options.max_new_tokens = options.max_new_tokens.min(self.max_new_tokens);
+        let mut options = request.options.got.clone().unwrap_or_default();
+        let tokens = &mut options.runtime.max_new_tokens;
+        *tokens = BoundedInt::clamped(tokens.get().min(self.max_new_tokens));
         let reader = RequestReader {
             shared: self,
             request,
@@ -372,13 +373,10 @@ impl RequestReader<'_> {
 /// Maximum time in which the model may write the text of `pages` pages.
 fn time_limit(request: &EngineRequest, pages: usize) -> Duration {
     // A day: long enough for any page, short enough to add to any instant.
-    const LONGEST_S: f64 = 86_400.0;
-    let seconds = request.options.limits.read_timeout_s * pages as f64;
-    Duration::from_secs_f64(if seconds.is_finite() {
-        seconds.clamp(0.0, LONGEST_S)
-    } else {
-        LONGEST_S
-    })
+    const LONGEST: Duration = Duration::from_secs(86_400);
+    let pages = u32::try_from(pages).unwrap_or(u32::MAX);
+    let limit = request.options.limits.read_timeout;
+    limit.saturating_mul(pages).min(LONGEST)
 }
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ use std::{
 };
 
 use recto_schemas::{
-    EngineName, FinishReason, GotMode, GotOptions, Options, PagesPerPass, RejectionKind, TilePolicy,
+    EngineName, FinishReason, GotMode, GotOptions, GotRuntime, Options, PagesPerPass,
+    RejectionKind, Share, TilePolicy,
 };
 
 use self::checkpoint::{config, tokenizer};
@@ -252,6 +253,7 @@ impl Bench {
                 weights_bytes: 0,
                 cache_bytes: 0,
             },
+            runtime: GotRuntime::limited_to(MOST),
         };
         Self {
             got: GotEngine::with_model(identity, parts, model),
@@ -301,7 +303,7 @@ impl Bench {
             pages: pages.into_iter().map(Arc::new).collect(),
             options: Arc::new(Options {
                 engine: EngineName::Got,
-                got,
+                got: Some(got),
                 ..Options::default()
             }),
             cancel: cancel.clone(),
@@ -353,7 +355,7 @@ fn read_sheets(bench: &Bench, sheets: &[&[u8]], got: GotOptions) -> EngineRespon
 /// The options of a document that asks for nothing.
 fn usual() -> GotOptions {
     GotOptions {
-        max_new_tokens: MOST,
+        runtime: GotRuntime::limited_to(MOST),
         ..GotOptions::default()
     }
 }
@@ -376,7 +378,7 @@ fn options() -> GotOptions {
     GotOptions {
         tiles: TilePolicy::Never,
         pages_per_pass: PagesPerPass::Most(1),
-        max_new_tokens: MOST,
+        runtime: GotRuntime::limited_to(MOST),
         ..GotOptions::default()
     }
 }

@@ -58,7 +58,7 @@ fn check_words(job: &Job) -> Result<(), String> {
 }
 
 /// The known parts of a message that is no job: its `id`, `batch` and labels, if it has them.
-pub(crate) fn about(body: &[u8]) -> Option<Job> {
+pub(crate) fn partial_job(body: &[u8]) -> Option<Job> {
     if body.len() > MAX_BODY_BYTES {
         return None;
     }
@@ -144,9 +144,9 @@ mod tests {
 
     #[test]
     fn what_is_no_job_still_says_whose_it_was() {
-        let about = about(br#"{"id":"j9","batch":"b","source":7}"#).unwrap();
+        let partial = partial_job(br#"{"id":"j9","batch":"b","source":7}"#).unwrap();
         assert_eq!(
-            (about.id.as_str(), about.batch.as_deref()),
+            (partial.id.as_str(), partial.batch.as_deref()),
             ("j9", Some("b"))
         );
     }

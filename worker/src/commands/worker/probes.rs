@@ -8,10 +8,10 @@ use std::{
 use anyhow::{Context, bail};
 use tokio::time::{interval, sleep, timeout_at};
 
+use super::WorkerArgs;
 use crate::{
     broker::connection::ExponentialBackoff,
-    cli::WorkerArgs,
-    consumer::{Shutdown, beating},
+    consumer::{Shutdown, with_heartbeat},
     job::JobContext,
     observe::admin::{HealthComponent, ScrapeFn, WorkerHealth},
     os::allocator,
@@ -29,18 +29,18 @@ const LEAST_DISK_BYTES: u64 = 16 << 20;
 
 /// Waits until the store answers, as long as starting may take.
 pub(super) async fn wait_for_store(
-    parts: &JobContext,
+    job_context: &JobContext,
     health: &WorkerHealth,
     arguments: &WorkerArgs,
     start_by: Instant,
-    drain: &Shutdown,
+    shutdown: &Shutdown,
 ) -> anyhow::Result<()> {
     let mut backoff = ExponentialBackoff::default();
     loop {
-        let probe = parts.stores.probe(arguments.store_probe.as_ref());
+        let probe = job_context.stores.probe(arguments.store_probe.as_ref());
         let probed = tokio::select! {
-            probed = beating(health, timeout_at(start_by.into(), probe)) => probed,
-            () = drain.stop.cancelled() => return Ok(()),
+            probed = with_heartbeat(health, timeout_at(start_by.into(), probe)) => probed,
+            () = shutdown.draining.cancelled() => return Ok(()),
         };
         let error = match probed {
             Ok(Ok(())) => {
@@ -57,15 +57,15 @@ pub(super) async fn wait_for_store(
         }
         tracing::warn!(%error, "no store yet");
         tokio::select! {
-            () = beating(health, sleep(wait)) => {}
-            () = drain.stop.cancelled() => return Ok(()),
+            () = with_heartbeat(health, sleep(wait)) => {}
+            () = shutdown.draining.cancelled() => return Ok(()),
         }
     }
 }
 
 /// Looks at store and disk for as long as the worker lives.
-pub(super) async fn watch(
-    parts: Arc<JobContext>,
+pub(super) async fn run(
+    job_context: Arc<JobContext>,
     health: Arc<WorkerHealth>,
     probe: Option<StoreUri>,
 ) {
@@ -78,7 +78,7 @@ pub(super) async fn watch(
     loop {
         tokio::select! {
             _ = memory_check.tick() => {
-                let works = parts.metrics.jobs_in_flight() > 0;
+                let works = job_context.metrics.jobs_in_flight() > 0;
                 if worked && !works {
                     // It may take some milliseconds, which the runtime's threads do not have.
                     let _ = tokio::task::spawn_blocking(allocator::trim).await;
@@ -86,11 +86,11 @@ pub(super) async fn watch(
                 worked = works;
             }
             _ = store.tick() => {
-                let usable = parts.stores.probe(probe.as_ref()).await;
+                let usable = job_context.stores.probe(probe.as_ref()).await;
                 health.set(HealthComponent::Store, usable.map_err(|error| error.to_string()));
             }
             _ = disk.tick() => {
-                let room = parts.work.check(LEAST_DISK_BYTES.min(parts.work.limit_bytes()));
+                let room = job_context.work.check(LEAST_DISK_BYTES.min(job_context.work.limit_bytes()));
                 health.set(HealthComponent::Disk, room.map_err(|error| error.to_string()));
             }
         }
@@ -98,12 +98,15 @@ pub(super) async fn watch(
 }
 
 /// The values of `/metrics`.
-pub(super) fn scrape(parts: &Arc<JobContext>, health: &Arc<WorkerHealth>) -> ScrapeFn {
-    let (parts, health) = (Arc::clone(parts), Arc::clone(health));
+pub(super) fn scrape(job_context: &Arc<JobContext>, health: &Arc<WorkerHealth>) -> ScrapeFn {
+    let (job_context, health) = (Arc::clone(job_context), Arc::clone(health));
     Arc::new(move || {
-        let metrics = &parts.metrics;
-        metrics.observe_engine(parts.engine.usage());
-        metrics.work(parts.work.used_bytes(), parts.work.limit_bytes());
+        let metrics = &job_context.metrics;
+        metrics.observe_engine(job_context.engine.usage());
+        metrics.scratch(
+            job_context.work.used_bytes(),
+            job_context.work.limit_bytes(),
+        );
         metrics.ready(health.ready());
         metrics.encode()
     })

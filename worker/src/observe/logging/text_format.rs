@@ -20,7 +20,7 @@ const DIM: &str = "\x1b[2m";
 /// Our own modules are not named: their messages say enough.
 const OURS: &str = "recto";
 
-/// `2026-11-21T14:12:42.123Z  INFO job ended job.verdict="ack" | job.id="j-1" job.attempt=1`.
+/// `2026-11-21T14:12:42.123Z  INFO job ended job.disposition="ack" | job.id="j-1" job.attempt=1`.
 pub(super) struct TextLogFormat {
     pub(super) colours: bool,
 }

@@ -3,7 +3,8 @@
 use recto_schemas::{DeadLetter, FailureDetail, Job, JobResult, PageOutcome};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{JobOutcome, failure::JobFailure, message};
+use super::{JobOutcome, failure::JobFailure, parse};
+use crate::broker::consume::InboundMessage;
 
 /// The result message of a job.
 pub(crate) fn result(
@@ -20,8 +21,8 @@ pub(crate) fn result(
         id: job.id.clone(),
         state: ended.state,
         source: ended.source.clone(),
-        outputs: ended.place.outputs(manifest),
-        identity: ended.place.identity().as_str().to_owned(),
+        outputs: ended.output_path.outputs(manifest),
+        identity: ended.output_path.identity().as_str().to_owned(),
         engine: manifest.engine.clone(),
         model: manifest.model.clone(),
         counts: manifest.counts,
@@ -47,10 +48,9 @@ fn first_page_failure(ended: &JobOutcome) -> Option<FailureDetail> {
 
 /// The dead letter of a message; `job` is what is known of it.
 pub(crate) fn dead_letter(
-    body: &[u8],
+    message: &InboundMessage,
     job: Option<&Job>,
     failure: &JobFailure,
-    (attempts, unsettled_deliveries): (u32, u32),
 ) -> DeadLetter {
     DeadLetter {
         schema: DeadLetter::SCHEMA.to_owned(),
@@ -58,13 +58,13 @@ pub(crate) fn dead_letter(
         stage: failure.stage,
         kind: failure.kind,
         message: failure.message.clone(),
-        attempts,
-        unsettled_deliveries,
+        attempts: message.attempts,
+        redelivery_count: message.redelivery_count,
         batch: job.and_then(|job| job.batch.clone()),
         labels: job.map(|job| job.labels.clone()).unwrap_or_default(),
         traceparent: job.and_then(|job| job.traceparent.clone()),
         failed_at: now(),
-        body: message::without_secrets(body),
+        body: parse::without_secrets(&message.body),
     }
 }
 

@@ -1,5 +1,7 @@
 //! `recto queues`: makes the queues at the broker, and says how full they are.
 
+mod args;
+
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -9,12 +11,15 @@ use serde_json::json;
 
 use crate::{
     broker::{
+        config::BrokerConfig,
         connection::connect,
         error::BrokerError,
         topology::{self, DeclareOutcome, QueueDepth, QueueRole, QueueSpec, QueueTopology},
     },
-    cli::{BrokerArgs, EXIT_FAILED, QueuesCommand},
+    commands::EXIT_FAILED,
 };
+
+pub(crate) use args::QueuesCommand;
 
 /// Runs `recto queues`.
 pub(crate) fn run(arguments: &QueuesCommand) -> anyhow::Result<ExitCode> {
@@ -25,22 +30,22 @@ pub(crate) fn run(arguments: &QueuesCommand) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn declare(broker: &BrokerArgs, json: bool) -> anyhow::Result<ExitCode> {
+async fn declare(broker: &BrokerConfig, json: bool) -> anyhow::Result<ExitCode> {
     let connection = connect(broker, "queues").await?;
     let topology = QueueTopology::new(broker);
     let seen = topology::ensure(&connection, &topology, true).await?;
     let mut out = io::stdout().lock();
     if json {
         let queues = seen.iter().map(|(queue, presence)| {
-            json!({"queue": queue.name, "role": queue.role.word(), "made": *presence == DeclareOutcome::Made})
+            json!({"queue": queue.name, "role": queue.role.word(), "created": *presence == DeclareOutcome::Created})
         });
         writeln!(out, "{}", json!({ "queues": queues.collect::<Vec<_>>() }))?;
     } else {
         let width = widest(seen.iter().map(|(queue, _)| queue));
         for (QueueSpec { name, role, .. }, presence) in &seen {
             let word = match presence {
-                DeclareOutcome::Found => "was there",
-                DeclareOutcome::Made => "made",
+                DeclareOutcome::Existed => "existed",
+                DeclareOutcome::Created => "created",
             };
             writeln!(out, "{name:width$}  {word:9}  {}", role.word())?;
         }
@@ -48,17 +53,17 @@ async fn declare(broker: &BrokerArgs, json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn status(broker: &BrokerArgs, json: bool) -> anyhow::Result<ExitCode> {
+async fn status(broker: &BrokerConfig, json: bool) -> anyhow::Result<ExitCode> {
     let connection = connect(broker, "queues").await?;
     let topology = QueueTopology::new(broker);
-    let loads = topology::loads(&connection, &topology).await?;
+    let depths = topology::queue_depths(&connection, &topology).await?;
     let mut out = io::stdout().lock();
     if json {
-        writeln!(out, "{}", as_json(&loads))?;
+        writeln!(out, "{}", as_json(&depths))?;
     } else {
-        write!(out, "{}", as_table(&loads))?;
+        write!(out, "{}", as_table(&depths))?;
     }
-    match loads.into_iter().find(|(_, load)| load.is_none()) {
+    match depths.into_iter().find(|(_, depth)| depth.is_none()) {
         None => Ok(ExitCode::SUCCESS),
         Some((queue, _)) => {
             let what = format!("queue {}", queue.name);
@@ -68,31 +73,31 @@ async fn status(broker: &BrokerArgs, json: bool) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn as_json(loads: &[(QueueSpec, Option<QueueDepth>)]) -> serde_json::Value {
-    let queues = loads.iter().map(|(queue, load)| {
+fn as_json(depths: &[(QueueSpec, Option<QueueDepth>)]) -> serde_json::Value {
+    let queues = depths.iter().map(|(queue, depth)| {
         json!({
             "queue": queue.name,
             "role": queue.role.word(),
-            "exists": load.is_some(),
-            "ready": load.map(|load| load.ready),
-            "consumers": load.map(|load| load.consumers),
+            "exists": depth.is_some(),
+            "ready": depth.map(|depth| depth.ready),
+            "consumers": depth.map(|depth| depth.consumers),
         })
     });
     json!({ "queues": queues.collect::<Vec<_>>() })
 }
 
-fn as_table(loads: &[(QueueSpec, Option<QueueDepth>)]) -> String {
-    let width = widest(loads.iter().map(|(queue, _)| queue));
+fn as_table(depths: &[(QueueSpec, Option<QueueDepth>)]) -> String {
+    let width = widest(depths.iter().map(|(queue, _)| queue));
     let mut table = format!("{:width$}  {:>9}  {:>9}\n", "queue", "ready", "consumers");
-    for (queue, load) in loads {
-        let numbers = match load {
-            Some(load) => format!("{:>9}  {:>9}", load.ready, load.consumers),
+    for (queue, depth) in depths {
+        let numbers = match depth {
+            Some(depth) => format!("{:>9}  {:>9}", depth.ready, depth.consumers),
             None => "not there".to_owned(),
         };
         table += &format!("{:width$}  {numbers}\n", queue.name);
     }
-    for (queue, load) in loads {
-        let dead = load.map_or(0, |load| load.ready);
+    for (queue, depth) in depths {
+        let dead = depth.map_or(0, |depth| depth.ready);
         if queue.role == QueueRole::Dead && dead > 0 {
             let plural = if dead == 1 {
                 "1 dead letter waits"

@@ -13,19 +13,19 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 
 use crate::{
+    broker::config::BrokerConfig,
     broker::{
         connection::{close, connect},
         consume::{ATTEMPTS_HEADER, InboundMessage},
         publish::{ConfirmObserver, MessageProperties, PublishError, Publisher},
         topology::QueueTopology,
     },
-    cli::BrokerArgs,
     observe::metrics::{ConfirmOutcome, Metrics},
 };
 
 /// Sends results, retries and dead letters, each confirmed.
 pub(crate) struct ResultPublisher {
-    arguments: BrokerArgs,
+    arguments: BrokerConfig,
     topology: QueueTopology,
     observer: Arc<ConfirmCounter>,
     open: Mutex<Option<OpenConnection>>,
@@ -39,7 +39,7 @@ struct OpenConnection {
 
 impl ResultPublisher {
     /// Connects when first used.
-    pub(crate) fn new(arguments: BrokerArgs, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(arguments: BrokerConfig, metrics: Arc<Metrics>) -> Self {
         Self {
             topology: QueueTopology::new(&arguments),
             arguments,
@@ -108,7 +108,7 @@ impl ResultPublisher {
         let connection = connect(&self.arguments, "worker, results")
             .await
             .map_err(|error| PublishError::Lost {
-                said: error.to_string(),
+                reason: error.to_string(),
             })?;
         let connection = Arc::new(connection);
         let publisher = Arc::new(Publisher::new(
