@@ -24,6 +24,44 @@ const PAGES_AHEAD: usize = 2;
 const PAGES_BEHIND: usize = 2;
 
 /// Takes pages in order and gives them back in order, a few pages later, when their running headers are known.
+///
+/// ```
+/// use recto_pipeline::{
+///     engine::OcrContent,
+///     image::rulings::PageRulings,
+///     page::{Rect, TextLine},
+///     text::{PageContent, assemble::DocumentAssembler},
+/// };
+/// use recto_schemas::HeadersFooters;
+///
+/// let line = |top: f32, text: &str| TextLine {
+///     text: text.to_owned(),
+///     quad: Rect { left: 50.0, top, right: 500.0, bottom: top + 12.0 }.into(),
+///     confidence: Some(0.99),
+///     size: 12.0,
+///     bold: None,
+/// };
+/// let page = PageContent {
+///     number: 1,
+///     width: 600.0,
+///     height: 800.0,
+///     skew_deg: 0.0,
+///     content: OcrContent::Regions(vec![
+///         line(100.0, "The register of the parish was copied by"),
+///         line(114.0, "hand in 1921 and is kept in the library."),
+///     ]),
+///     rulings: PageRulings::default(),
+///     failure: None,
+/// };
+///
+/// let mut assembler = DocumentAssembler::new(HeadersFooters::Drop, false);
+/// let mut pages = assembler.push(page);
+/// pages.extend(assembler.finish());
+/// assert_eq!(
+///     pages[0].markdown,
+///     "The register of the parish was copied by hand in 1921 and is kept in the library.\n"
+/// );
+/// ```
 #[derive(Debug)]
 pub struct DocumentAssembler {
     headers_footers: HeadersFooters,
