@@ -20,8 +20,9 @@ fn results(dtype: &str, batch: &str, threads: &str) -> (Value, Vec<u8>, String) 
     ]);
     let run = GotRun::of("hub-new", &sample("report.pdf"), &options);
     let mut manifest = without_timing(&run.manifest_path);
-    let said = manifest["options"].as_object_mut().unwrap().remove("batch");
-    assert_eq!(said, Some(batch.parse::<u32>().unwrap().into()));
+    let options = manifest["options"]["got"].as_object_mut().unwrap();
+    let stated = options.remove("batch_size");
+    assert_eq!(stated, Some(batch.parse::<u32>().unwrap().into()));
     let records = fs::read(&run.records_path).unwrap();
     (manifest, records, run.markdown)
 }

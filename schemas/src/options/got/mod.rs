@@ -67,8 +67,7 @@ pub struct GotOptions {
         arg(
             long = "got-box",
             value_name = "X1,Y1,X2,Y2",
-            env = "RECTO_GOT_BOX",
-            conflicts_with = "color"
+            env = "RECTO_GOT_BOX"
         )
     )]
     pub r#box: Option<PageBox>,
@@ -80,7 +79,8 @@ pub struct GotOptions {
             long = "got-color",
             value_name = "COLOR",
             value_enum,
-            env = "RECTO_GOT_COLOR"
+            env = "RECTO_GOT_COLOR",
+            conflicts_with = "box"
         )
     )]
     pub color: Option<RegionColor>,
