@@ -16,7 +16,7 @@ pub(crate) struct JobFailure {
     pub(crate) stage: FailureStage,
     /// The machine-readable code.
     pub(crate) kind: FailureKind,
-    /// What happened and what to do about it; never a secret.
+    /// A sentence for people: the error and what to do about it; never a secret.
     pub(crate) message: String,
 }
 

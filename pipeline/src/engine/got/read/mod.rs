@@ -35,7 +35,7 @@ use super::{
 };
 use crate::{
     cancel::CancelToken,
-    engine::{EngineError, EngineRequest, EngineResponse, OcrContent, OcrResult, StopReason},
+    engine::{EngineError, EngineRequest, EngineResponse, OcrContent, OcrResult},
 };
 
 /// Minimum share of PP-OCR's words that a unit of several pages must have; with fewer, pages were
@@ -341,11 +341,7 @@ impl RequestReader<'_> {
         log: AttemptLog,
     ) -> OcrResult {
         let confidence = candidate.confidence();
-        let stop = match candidate.stop {
-            FinishReason::End => StopReason::Complete,
-            FinishReason::Length | FinishReason::Time => StopReason::Length,
-            FinishReason::Repetition => StopReason::Repetition,
-        };
+        let stop = candidate.stop;
         let mut decoding = candidate.decoding(unit, log.attempts);
         decoding.verified = self.verified(unit, &text);
         OcrResult {

@@ -21,7 +21,7 @@ use crate::{
     cancel::CancelToken,
     engine::{
         DocumentId, Engine, EngineError, EngineRequest, EngineResponse, OcrContent, OcrResult,
-        PendingResponse, StopReason,
+        PendingResponse,
         fake::FakeEngine,
         got::{
             CrossCheckFactory, GotEngine, ModelIdentity,
@@ -511,7 +511,7 @@ fn a_page_is_read_with_its_confidence_and_account() {
     assert_eq!(text(reading), seen(7));
     assert_eq!((reading.first, reading.count), (0, 1));
     assert_eq!(reading.engine, EngineName::Got);
-    assert_eq!(reading.stop, StopReason::Complete);
+    assert_eq!(reading.stop, FinishReason::End);
     let confidence = reading.confidence.expect("text was written");
     assert!((confidence - LOGPROB.exp()).abs() < 1e-5, "{confidence}");
     let decoding = reading.decoding.as_ref().expect("a decoder wrote it");
@@ -630,7 +630,7 @@ fn a_loop_is_cut_and_goes_on_with_no_run_coming_again() {
     assert!(text.starts_with("A long first line."), "{text}");
     assert!(text.ends_with(" The end."), "{text}");
     assert!(text.len() < 100, "{text}");
-    assert_eq!(readings[0].stop, StopReason::Complete);
+    assert_eq!(readings[0].stop, FinishReason::End);
 }
 
 #[test]
@@ -700,7 +700,7 @@ fn without_ppocr_the_longest_text_that_was_cut_is_kept() {
     let readings = bench.read(&[1], options()).expect("read");
     let reading = &readings[0];
     assert_eq!(reading.engine, EngineName::Got);
-    assert_eq!(reading.stop, StopReason::Repetition);
+    assert_eq!(reading.stop, FinishReason::Repetition);
     assert!(text(reading).starts_with("Something"), "{}", text(reading));
     let kept = attempts(reading).into_iter().filter(|a| a.2.is_none());
     assert_eq!(
@@ -734,7 +734,7 @@ fn without_the_guard_a_loop_runs_to_the_most_tokens() {
         ..options()
     };
     let readings = bench.read(&[1], unguarded).expect("read");
-    assert_eq!(readings[0].stop, StopReason::Length);
+    assert_eq!(readings[0].stop, FinishReason::Length);
     let decoding = readings[0].decoding.as_ref().expect("written");
     assert_eq!(
         (decoding.stop, decoding.tokens),
@@ -791,7 +791,7 @@ fn an_empty_answer_has_no_confidence() {
     let readings = bench.read(&[1], options()).expect("read");
     assert_eq!(readings[0].content, OcrContent::Markup(String::new()));
     assert_eq!(readings[0].confidence, None);
-    assert_eq!(readings[0].stop, StopReason::Complete);
+    assert_eq!(readings[0].stop, FinishReason::End);
 }
 
 #[test]
@@ -832,7 +832,7 @@ fn rows_are_read_each_by_itself_and_joined() {
     assert_eq!(text(&readings[0]), joined);
     assert_eq!(text(&readings[1]), "Then comes another.\nof a sentence.");
     let reading = &readings[0];
-    assert_eq!(reading.stop, StopReason::Complete);
+    assert_eq!(reading.stop, FinishReason::End);
     let confidence = reading.confidence.expect("text was written");
     assert!((confidence - LOGPROB.exp()).abs() < 1e-5, "{confidence}");
     let decoding = reading.decoding.as_ref().expect("a decoder wrote it");
@@ -878,7 +878,7 @@ fn only_the_row_that_repeats_itself_is_read_otherwise() {
         "of a sentence.\ndle of a word and\nThen comes another."
     );
     assert_eq!(reading.engine, EngineName::Got);
-    assert_eq!(reading.stop, StopReason::Complete);
+    assert_eq!(reading.stop, FinishReason::End);
     let attempts = attempts(reading);
     let ways: Vec<_> = attempts.iter().map(|a| (a.0, a.2.is_none())).collect();
     let tried = [
@@ -914,7 +914,7 @@ fn a_row_that_repeats_itself_for_ever_gives_the_page_to_ppocr() {
         text.contains("again") && text.ends_with("Then comes another."),
         "{text}"
     );
-    assert_eq!(readings[0].stop, StopReason::Repetition);
+    assert_eq!(readings[0].stop, FinishReason::Repetition);
     let kept = attempts(&readings[0]).into_iter().filter(|a| a.2.is_none());
     assert_eq!(kept.count(), 1);
 }
@@ -932,7 +932,7 @@ fn a_page_without_rows_is_an_empty_text() {
     let bench = Bench::of_rows(sentence, ppocr());
     let readings = read_sheets(&bench, &[&[], &[40]], usual()).expect("read");
     assert_eq!(readings[0].content, OcrContent::Markup(String::new()));
-    assert_eq!(readings[0].stop, StopReason::Complete);
+    assert_eq!(readings[0].stop, FinishReason::End);
     assert_eq!(readings[0].confidence, None);
     let decoding = readings[0].decoding.as_ref().expect("told all the same");
     assert_eq!((decoding.tokens, decoding.tiling.rows), (0, 0));
