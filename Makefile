@@ -4,7 +4,7 @@ CACHE := $(or $(RECTO_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/recto)
 # What the binary and the tests need beside them; set a variable to use a file of your own.
 PARTS = RECTO_PDFIUM="$${RECTO_PDFIUM:-$(CACHE)/pdfium/libpdfium.so}" \
 	RECTO_ONNXRUNTIME="$${RECTO_ONNXRUNTIME:-$(CACHE)/onnxruntime/libonnxruntime.so}" \
-	RECTO_MODELS="$${RECTO_MODELS:-$(CACHE)/models}"
+	RECTO_PPOCR_MODELS="$${RECTO_PPOCR_MODELS:-$(CACHE)/models}"
 PYTHON ?= python3
 DEMO_OUT := out/demo
 REFERENCE := $(CACHE)/reference/complete

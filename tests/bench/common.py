@@ -58,7 +58,7 @@ def recto_environment():
     defaults = {
         "RECTO_PDFIUM": str(files / "pdfium/libpdfium.so"),
         "RECTO_ONNXRUNTIME": str(files / "onnxruntime/libonnxruntime.so"),
-        "RECTO_MODELS": str(files / "models"),
+        "RECTO_PPOCR_MODELS": str(files / "models"),
     }
     return {**defaults, **os.environ}
 

@@ -142,7 +142,7 @@ def read(reader, paths, out, options, model, python):
     command = [common.BINARY, "convert", *paths, "-o", out, "--text-layer", "never", "--dpi", options["dpi"]]
     command += ["--engine", READERS[reader]]
     if reader == "GOT-nano" and model:
-        command += ["--model", model]
+        command += ["--got-model", model]
     command += ["--pages", f"1-{options['pages']}"] if "pages" in options else []
     done = subprocess.run(list(map(str, command)), env=common.recto_environment(), stderr=subprocess.DEVNULL)
     if done.returncode not in (0, 1):

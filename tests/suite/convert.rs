@@ -190,7 +190,7 @@ fn options_of_the_result_are_kept() {
     )
     .unwrap();
     let output = recto()
-        .args(["convert", "--pages", "2-", "--no-page-markers"])
+        .args(["convert", "--pages", "2-", "--page-markers=off"])
         .arg(&path)
         .output()
         .unwrap();
@@ -265,7 +265,7 @@ fn limits_that_are_hit_are_named() {
     assert_eq!(output.status.code(), Some(1), "{}", seen(&output));
     let manifest = manifest(&folder.path().join("many.json"));
     assert_eq!(manifest.failure.unwrap().kind.as_str(), "page-limit");
-    assert_eq!(manifest.options.limits.max_pages, 2);
+    assert_eq!(manifest.options.limits.max_pages.get(), 2);
 }
 
 #[test]

@@ -222,7 +222,7 @@ fn texts_of_other_tools_are_scored_without_reading() {
         .arg("-o")
         .arg(out.path())
         // No model is needed for it.
-        .env("RECTO_MODELS", "/nowhere"));
+        .env("RECTO_PPOCR_MODELS", "/nowhere"));
     assert_eq!(output.status.code(), Some(1), "{}", seen(&output));
     assert!(
         seen(&output).contains("c.pdf: there is no c.md"),

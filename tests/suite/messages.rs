@@ -32,7 +32,7 @@ fn without_parts(command: &mut Command) {
         "RECTO_CACHE",
         "RECTO_PDFIUM",
         "RECTO_ONNXRUNTIME",
-        "RECTO_MODELS",
+        "RECTO_PPOCR_MODELS",
     ] {
         command.env_remove(name);
     }
@@ -47,7 +47,7 @@ fn help_reads_well() {
         &["eval"],
         &["worker"],
         &["submit"],
-        &["result"],
+        &["results"],
         &["queues"],
         &["queues", "declare"],
         &["queues", "status"],
@@ -68,10 +68,29 @@ fn wrong_usage_says_what_to_write() {
     golden("usage-engine", &["convert", "a.pdf", "--engine", "magic"]);
     golden("usage-html-needs-folder", &["convert", "a.pdf", "--html"]);
     golden("usage-schema", &["schema", "manifesto"]);
-    golden("usage-box", &["convert", "a.pdf", "--box", "500,0,100,100"]);
+    golden(
+        "usage-box",
+        &[
+            "convert",
+            "a.pdf",
+            "--engine",
+            "got",
+            "--got-box",
+            "500,0,100,100",
+        ],
+    );
     golden(
         "usage-box-and-color",
-        &["convert", "a.pdf", "--box", "0,0,9,9", "--color", "red"],
+        &[
+            "convert",
+            "a.pdf",
+            "--engine",
+            "got",
+            "--got-box",
+            "0,0,9,9",
+            "--got-color",
+            "red",
+        ],
     );
 }
 
@@ -109,7 +128,7 @@ fn a_bad_document_says_why() {
     golden("error-empty-folder", &["nothing"]);
     golden(
         "error-too-large",
-        &["letter.pdf", "--max-megabytes", "0.0001"],
+        &["letter.pdf", "--max-document-size", "100B"],
     );
     golden("error-several", &["letter.pdf", "empty.pdf", "-o", "out"]);
 }
@@ -124,7 +143,7 @@ fn a_missing_part_says_how_to_get_it() {
     };
     golden("error-no-pdfium", "RECTO_PDFIUM");
     golden("error-no-onnxruntime", "RECTO_ONNXRUNTIME");
-    golden("error-no-models", "RECTO_MODELS");
+    golden("error-no-models", "RECTO_PPOCR_MODELS");
 }
 
 /// A model that is neither here nor to be had, whatever the machine's own settings are.
@@ -147,9 +166,13 @@ fn a_missing_checkpoint_says_what_to_put_where() {
                 .envs(variables.iter().copied());
         });
     };
-    let hub = ["--model", "stepfun-ai/GOT-OCR-2.0-hf"];
-    golden("error-got-without-model", &["--models", "models"], &[]);
-    golden("error-got-no-folder", &["--model", "checkpoints"], &[]);
+    let hub = ["--got-model", "stepfun-ai/GOT-OCR-2.0-hf"];
+    golden(
+        "error-got-without-model",
+        &["--ppocr-models", "models"],
+        &[],
+    );
+    golden("error-got-no-folder", &["--got-model", "checkpoints"], &[]);
     golden("error-hub-offline", &hub, &[("HF_HUB_OFFLINE", "1")]);
     // Nothing listens there.
     let nowhere = [("HF_ENDPOINT", "http://127.0.0.1:1"), ("NO_PROXY", "*")];
@@ -206,7 +229,14 @@ fn a_checkpoint_that_will_not_do_says_why() {
     copy("whole", |_, bytes| Some(bytes));
 
     let golden = |name, model: &str, more: &[&str]| {
-        let line = ["convert", "letter.pdf", "--engine", "got", "--model", model];
+        let line = [
+            "convert",
+            "letter.pdf",
+            "--engine",
+            "got",
+            "--got-model",
+            model,
+        ];
         golden(name, folder.path(), &[&line, more].concat(), |_| {});
     };
     golden("error-got-empty-folder", "empty", &[]);
@@ -214,5 +244,5 @@ fn a_checkpoint_that_will_not_do_says_why() {
     golden("error-got-no-tokenizer", "no-tokenizer", &[]);
     golden("error-got-cut", "cut", &[]);
     golden("error-got-other-sizes", "other", &[]);
-    golden("error-got-no-cuda", "whole", &["--device", "cuda"]);
+    golden("error-got-no-cuda", "whole", &["--got-device", "cuda"]);
 }

@@ -93,7 +93,7 @@ fn file(bytes: &[u8]) -> File {
 
 fn options() -> Options {
     Options {
-        dpi: Some(72),
+        dpi: Some(72.try_into().unwrap()),
         text_layer: TextLayer::Never,
         ..Options::default()
     }
@@ -265,7 +265,7 @@ fn after_the_documents_deadline_the_pages_that_are_left_fail_and_say_so() {
     };
     let engine = FakeEngine::new(1, 1, hangs_on_third);
     let mut options = options();
-    options.limits.document_timeout_s = 1.5;
+    options.limits.document_timeout = "1500ms".parse().unwrap();
     let mut sink = PageCollector::default();
     let outcome = run(
         document(5),
@@ -299,7 +299,7 @@ fn after_the_documents_deadline_the_pages_that_are_left_fail_and_say_so() {
 fn pages_past_the_limit_are_counted_and_named() {
     let engine = FakeEngine::new(1, 2, AT_ONCE);
     let mut options = options();
-    options.limits.max_pages = 3;
+    options.limits.max_pages = 3.try_into().unwrap();
     let mut sink = PageCollector::default();
     let outcome = run(
         document(7),

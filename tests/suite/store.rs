@@ -147,8 +147,8 @@ fn what_cannot_be_fetched_says_why_and_the_rest_goes_on() {
     weed.put("scans", "here.pdf", &letter("books"));
 
     let small = [
-        "--max-megabytes",
-        "0.0001",
+        "--max-document-size",
+        "100B",
         "s3://scans/here.pdf",
         "-o",
         "s3://texts/q",

@@ -223,7 +223,7 @@ fn without_broker_or_queue_nothing_is_queued_in_silence() {
     assert!(said.starts_with(wanted), "{said}");
 
     let rabbit = RabbitServer::start();
-    let submit = ["submit", "-", "-o", "s3://b/out", "--declare", "false"];
+    let submit = ["submit", "-", "-o", "s3://b/out", "--declare=off"];
     let missing = with_list(at(&rabbit, &submit), "s3://b/1.pdf\n");
     assert_eq!(missing.status.code(), Some(1));
     assert!(
@@ -332,7 +332,7 @@ fn a_batch_is_followed_to_its_last_document_and_the_others_stay() {
     eventually("the broker moved the job", || client.ready(DEAD) == 3);
 
     // A look takes nothing away.
-    let look = ["result", "--batch", "mine", "--count", "5", "--keep"];
+    let look = ["results", "--batch", "mine", "--count", "5", "--keep"];
     let looked = at(&rabbit, &look).output().unwrap();
     assert_eq!(looked.status.code(), Some(1), "{}", seen(&looked));
     eventually("all is back", || {
@@ -340,7 +340,7 @@ fn a_batch_is_followed_to_its_last_document_and_the_others_stay() {
     });
 
     let follow = [
-        "result",
+        "results",
         "--batch",
         "mine",
         "--count",
@@ -381,7 +381,7 @@ fn fewer_than_asked_for_is_said_and_so_is_a_signal() {
     client.publish(RESULTS, &result("1", "b", "done"));
     let mut command = at(
         &rabbit,
-        &["result", "--count", "2", "--timeout", "10s", "--json"],
+        &["results", "--count", "2", "--timeout", "10s", "--json"],
     );
     let late = command.output().unwrap();
     assert_eq!(late.status.code(), Some(1));
@@ -396,7 +396,7 @@ fn fewer_than_asked_for_is_said_and_so_is_a_signal() {
         (&json!("recto.result/v1"), &json!("1"))
     );
 
-    for (arguments, code) in [(vec!["result"], 0), (vec!["result", "--count", "2"], 130)] {
+    for (arguments, code) in [(vec!["results"], 0), (vec!["results", "--count", "2"], 130)] {
         client.publish(RESULTS, &result("1", "b", "failed"));
         let (mut child, list) = listening(at(&rabbit, &arguments));
         drop(list);
@@ -415,7 +415,7 @@ fn a_broker_that_starts_again_is_found_again() {
     let client = declare(&rabbit);
     client.publish(RESULTS, &result("1", "b", "done"));
     client.publish(DEAD, &dead_letter("2", "b", "encrypted"));
-    let (mut result_child, list) = listening(at(&rabbit, &["result", "--count", "3"]));
+    let (mut result_child, list) = listening(at(&rabbit, &["results", "--count", "3"]));
     drop(list);
     let mut shown = BufReader::new(result_child.stdout.take().unwrap()).lines();
     let (mut submit_child, mut list) = listening(at(
@@ -459,7 +459,7 @@ fn a_reader_that_leaves_ends_it_quietly() {
     for id in ["1", "2", "3"] {
         client.publish(RESULTS, &result(id, "b", "done"));
     }
-    let mut command = at(&rabbit, &["result", "--count", "3"]);
+    let mut command = at(&rabbit, &["results", "--count", "3"]);
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let output = command.stdout(writer).output().unwrap();

@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 mod cli;
 mod commands;
 
@@ -26,18 +24,9 @@ fn main() -> ExitCode {
     {
         std::process::exit(recto_pipeline::image::child::main());
     }
-    let cli = cli::Cli::parse();
-    let ended = match cli.command {
-        cli::Command::Convert(arguments) => commands::convert::run(&arguments),
-        cli::Command::Eval(arguments) => commands::eval::run(&arguments),
-        cli::Command::Worker(arguments) => commands::worker::run(&arguments),
-        cli::Command::Submit(arguments) => commands::submit::run(&arguments),
-        cli::Command::Result(arguments) => commands::results::run(&arguments),
-        cli::Command::Queues(arguments) => commands::queues::run(&arguments),
-        cli::Command::Schema { name } => commands::schema::print(name).map(|()| ExitCode::SUCCESS),
-    };
+    let ended = cli::Cli::parse_or_exit().command.run();
     ended.unwrap_or_else(|error| {
         eprintln!("recto: {error:#}");
-        ExitCode::from(cli::EXIT_FAILED)
+        ExitCode::from(commands::EXIT_FAILED)
     })
 }

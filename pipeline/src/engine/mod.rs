@@ -31,8 +31,18 @@ use crate::{
 
 /// An OCR model that reads page images. Shared by all documents of a process.
 pub trait Engine: Send + Sync {
-    /// What the engine is and wishes for.
+    /// The engine's name, its model and what it prefers.
     fn info(&self) -> &EngineInfo;
+
+    /// Checks the engine's own part of a document's options, and fills in what this process runs, so that they say all
+    /// that decides the text. Engines without options of their own have nothing to do. Called by [`resolve`].
+    ///
+    /// # Errors
+    /// Why the engine does not read with them.
+    fn complete(&self, options: &mut Options) -> Result<(), OptionsError> {
+        let _ = options;
+        Ok(())
+    }
 
     /// Hands a request over. Blocks while the queue is full.
     ///
@@ -43,6 +53,33 @@ pub trait Engine: Send + Sync {
 
     /// What the engine has done since it started.
     fn usage(&self) -> EngineUsage;
+}
+
+/// Makes a document's options those that `engine` reads it with.
+///
+/// # Errors
+/// They are for another engine in part, or the engine does not read with them.
+pub fn resolve(engine: &dyn Engine, options: &mut Options) -> Result<(), OptionsError> {
+    let name = engine.info().name;
+    if let Some(other) = options.foreign_to(name) {
+        return Err(OptionsError::Unavailable(format!(
+            "`options.{other}` are options of the engine `{other}`, and `{name}` reads here; leave them out, or have \
+             `{other}` read the document"
+        )));
+    }
+    options.engine = name;
+    engine.complete(options)
+}
+
+/// Why an engine does not read with a document's options.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OptionsError {
+    /// They contradict themselves: no engine reads with them.
+    #[error("{0}")]
+    Invalid(String),
+    /// They are not those of the engine that runs here; another process may read with them.
+    #[error("{0}")]
+    Unavailable(String),
 }
 
 /// What an engine is and wishes for.
@@ -120,7 +157,7 @@ pub struct EngineRequest {
     pub document: DocumentId,
     /// The pages, in order; never empty.
     pub pages: Vec<Arc<PageImage>>,
-    /// What the document is read with.
+    /// The options the document is read with; those of an engine are this engine's.
     pub options: Arc<Options>,
     /// Cancelled when nobody waits for the answer any more.
     pub cancel: CancelToken,

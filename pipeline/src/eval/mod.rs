@@ -107,10 +107,10 @@ mod tests {
 
     use super::*;
 
-    /// How far a value may be from nltk's.
+    /// Largest difference of a value from nltk's.
     const TOLERANCE: f64 = 1e-9;
 
-    /// What `tests/reference/make_eval.py` wrote.
+    /// The output of `tests/reference/make_eval.py`.
     #[derive(Deserialize)]
     struct Expected {
         cases: Vec<Case>,

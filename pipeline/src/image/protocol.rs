@@ -65,7 +65,7 @@ pub(super) struct StartRequest {
     /// The only folders it may open files in.
     pub font_dirs: Vec<PathBuf>,
     /// Limit on its address space, in mebibytes.
-    pub max_raster_mib: u64,
+    pub max_memory_bytes: u64,
     /// Backstop on processor time for each request, in seconds; the deadline is the parent's.
     pub cpu_s: u64,
     /// The document's password.

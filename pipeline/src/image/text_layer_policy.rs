@@ -1,4 +1,4 @@
-//! Whether a page's own text may stand for reading its image: one pure table.
+//! The text-layer policy: one pure table decides if a page's own text is used in place of OCR.
 //!
 //! A document's text is better than any reading of its image where it is what a person sees. It is not
 //! where a scanner program laid what it had read invisibly over (or under) the scan, where characters have no meaning

@@ -145,7 +145,7 @@ impl RowBand {
     }
 }
 
-/// Leaves out one or two rows at either end of a gutter that stand off from the columns: running headers and footers,
+/// Leaves out one or two rows at either end of a gutter that are off from the columns: running headers and footers,
 /// whose parts must not be read with the columns below or above them. Between columns of `prose` that is so only at the
 /// page's edge: elsewhere such rows are the columns' own headings.
 fn trim(items: &[LayoutItem], mut gutter: Gutter, page: &PageGeometry, prose: bool) -> Gutter {

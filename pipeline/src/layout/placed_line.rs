@@ -35,14 +35,50 @@ pub(crate) struct PlacedLines<'a> {
     pub unplaced: Vec<PlacedLine<'a>>,
 }
 
+/// Places of a page's lines without their text, so that they can be kept while the page waits for those after it.
+#[derive(Debug, Default)]
+pub(crate) struct LinePlaces {
+    upright: Vec<LinePlace>,
+    unplaced: Vec<LinePlace>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct LinePlace {
+    index: usize,
+    rect: Rect,
+    size: f32,
+    bold: Option<bool>,
+    is_ocr: bool,
+    rough_size: bool,
+}
+
+impl LinePlaces {
+    /// The placed lines, with their text out of the `lines` that were placed.
+    pub(crate) fn with_text<'a>(&self, lines: &'a [TextLine]) -> PlacedLines<'a> {
+        let placed_line = |place: &LinePlace| PlacedLine {
+            index: place.index,
+            text: lines.get(place.index).map_or("", |line| line.text.trim()),
+            rect: place.rect,
+            size: place.size,
+            bold: place.bold,
+            is_ocr: place.is_ocr,
+            rough_size: place.rough_size,
+        };
+        PlacedLines {
+            upright: self.upright.iter().map(placed_line).collect(),
+            unplaced: self.unplaced.iter().map(placed_line).collect(),
+        }
+    }
+}
+
 /// Checks and places `lines`; empty ones are left out.
-pub(crate) fn place_lines(lines: &[TextLine], center: Point, skew_deg: f32) -> PlacedLines<'_> {
+pub(crate) fn place_lines(lines: &[TextLine], center: Point, skew_deg: f32) -> LinePlaces {
     let skew = if skew_deg.is_finite() {
         skew_deg.to_radians()
     } else {
         0.0
     };
-    let mut placed = PlacedLines::default();
+    let mut places = LinePlaces::default();
     for (index, line) in lines.iter().enumerate() {
         let text = line.text.trim();
         if text.is_empty() {
@@ -51,33 +87,32 @@ pub(crate) fn place_lines(lines: &[TextLine], center: Point, skew_deg: f32) -> P
         let rect = deskewed_rect(line, center, skew);
         let known = rect.unwrap_or_default();
         let is_ocr = line.confidence.is_some();
-        let placed_line = PlacedLine {
+        let place = LinePlace {
             index,
-            text,
             rect: known,
             size: usable_size(line.size, known),
             bold: line.bold,
             is_ocr,
             rough_size: is_ocr && (line.bold.is_none() || has_few_letters(text)),
         };
-        if rect.is_some() && !is_sideways(&placed_line) {
-            placed.upright.push(placed_line);
+        if rect.is_some() && !is_sideways(text, known) {
+            places.upright.push(place);
         } else {
-            placed.unplaced.push(placed_line);
+            places.unplaced.push(place);
         }
     }
-    if placed.unplaced.len() > placed.upright.len() && center.x.is_finite() {
+    if places.unplaced.len() > places.upright.len() && center.x.is_finite() {
         // A page of vertical writing, or one that could not be turned upright: if most of it were read after the
         // rest, nothing would be left to read it after.
-        let (mut with_place, without) = placed
+        let (mut with_place, without) = places
             .unplaced
             .into_iter()
-            .partition(|line| line.rect.height() > 0.0);
-        placed.upright.append(&mut with_place);
-        placed.upright.sort_by_key(|line| line.index);
-        placed.unplaced = without;
+            .partition(|place| place.rect.height() > 0.0);
+        places.upright.append(&mut with_place);
+        places.upright.sort_by_key(|place| place.index);
+        places.unplaced = without;
     }
-    placed
+    places
 }
 
 /// The box of a line turned back by `skew` radians about `center`; `None` if its corners are not finite numbers.
@@ -139,9 +174,9 @@ fn usable_size(size: f32, rect: Rect) -> f32 {
 }
 
 /// Returns true if a line is much taller than wide although it has several characters.
-fn is_sideways(line: &PlacedLine) -> bool {
-    line.text.chars().count() >= tuning::SIDEWAYS_MIN_CHARACTERS
-        && line.rect.height() > tuning::SIDEWAYS_ASPECT * line.rect.width()
+fn is_sideways(text: &str, rect: Rect) -> bool {
+    text.chars().count() >= tuning::SIDEWAYS_MIN_CHARACTERS
+        && rect.height() > tuning::SIDEWAYS_ASPECT * rect.width()
 }
 
 /// The type height that most characters have, in pixels; `None` if there are no lines.

@@ -19,7 +19,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use recto_schemas::{
@@ -151,7 +151,7 @@ impl ReadError {
 
 /// Reads a document: its pages reach `sink` in order, as they finish.
 ///
-/// A page that fails is a page with a reason; the others go on. After `options.limits.document_timeout_s`
+/// A page that fails is a page with a reason; the others go on. After `options.limits.document_timeout`
 /// the pages that are left fail with `document-timeout`.
 ///
 /// # Errors
@@ -163,7 +163,7 @@ pub fn read(
     sink: &mut dyn PageSink,
     cancel: &CancelToken,
 ) -> Result<ReadOutcome, ReadError> {
-    let deadline = Instant::now() + seconds(options.limits.document_timeout_s);
+    let deadline = Instant::now() + *options.limits.document_timeout;
     let document = input
         .rasterizer
         .open(input.file, input.password, &options.limits, cancel)
@@ -209,7 +209,7 @@ struct PageSelection {
 
 impl PageSelection {
     fn new(options: &Options, count: u32) -> Result<Self, ReadError> {
-        let most = usize::try_from(options.limits.max_pages).unwrap_or(usize::MAX);
+        let most = usize::try_from(options.limits.max_pages.get()).unwrap_or(usize::MAX);
         let mut pages: Vec<u32> = match &options.pages {
             Some(ranges) => ranges.select(count).collect(),
             None => (1..=count).collect(),
@@ -310,15 +310,4 @@ fn state_of(counts: &PageCounts) -> DocumentState {
 fn next_id() -> DocumentId {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     DocumentId(NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-/// `Duration` of a number from options, however odd.
-fn seconds(seconds: f64) -> Duration {
-    // Long enough for any document, short enough to add to any instant.
-    const LONGEST_S: f64 = 366.0 * 86_400.0;
-    Duration::from_secs_f64(if seconds.is_finite() {
-        seconds.clamp(0.0, LONGEST_S)
-    } else {
-        LONGEST_S
-    })
 }

@@ -31,7 +31,7 @@ pub(super) struct PageState {
     pub(super) image: Option<Arc<PageImage>>,
     /// The reason for which its image is read, until it is.
     ocr_reason: Option<Reason>,
-    /// Where its lines come from; `None` as long as it has none.
+    /// The origin of its lines; `None` as long as it has none.
     text_origin: Option<TextOrigin>,
 }
 

@@ -69,7 +69,7 @@ impl PageProcessor<'_> {
 
     fn render_request(&self, source: &TextSource) -> RenderRequest {
         let engine = self.engine.info();
-        let ocr_dpi = self.options.dpi.map_or(engine.dpi, |dpi| dpi as f32);
+        let ocr_dpi = self.options.dpi.map_or(engine.dpi, |dpi| dpi.get() as f32);
         let (dpi, text_layer) = match (source, self.options.text_layer) {
             (TextSource::Ocr(_), _) => (ocr_dpi, TextLayerRequest::None),
             (TextSource::TextLayer(_), TextLayer::Always) => {
@@ -175,7 +175,7 @@ impl PageProcessor<'_> {
             kind: FailureKind::DocumentTimeout,
             message: format!(
                 "not read within the document's {} s; raise --document-timeout",
-                self.options.limits.document_timeout_s
+                self.options.limits.document_timeout.as_secs_f64()
             ),
         }
     }

@@ -29,7 +29,7 @@ struct WindowState<T> {
 /// A thread that works on requests. When all are gone, nothing more will finish.
 pub(super) struct WindowWorker<'w, T>(&'w InOrderWindow<T>);
 
-/// What [`InOrderWindow::take`] waited for.
+/// The outcome of [`InOrderWindow::take`].
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Taken<T> {
     /// The next result in order.

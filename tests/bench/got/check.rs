@@ -4,7 +4,7 @@
 use std::{fs, io, path::Path};
 
 use recto_pipeline::engine::Engine;
-use recto_schemas::{GotMode, GotOptions, PagesPerPass, RegionColor, TilePolicy};
+use recto_schemas::{BoundedInt, GotMode, GotOptions, PagesPerPass, RegionColor, TilePolicy};
 use serde_json::{Value, json};
 
 use super::{
@@ -26,7 +26,7 @@ const SIZE: (u32, u32) = (1654, 2339);
 /// Checks; gives the report.
 pub(super) fn run(place: &CheckpointArgs) -> Value {
     warm(&place.model);
-    let most_tokens = GotOptions::default().max_new_tokens as usize;
+    let most_tokens = GotOptions::default().runtime.max_new_tokens.get() as usize;
     let mut rig = EngineRig::load(place, None, None, most_tokens);
     let after_load = memory("VmHWM");
     eprintln!(
@@ -91,7 +91,7 @@ fn modes() -> Vec<(&'static str, usize, GotOptions)> {
             (
                 "box",
                 1,
-                with(|got| got.region = Some([100, 100, 900, 500])),
+                with(|got| got.r#box = [100, 100, 900, 500].try_into().ok()),
             ),
             ("color", 1, with(|got| got.color = Some(RegionColor::Red))),
             (
@@ -99,7 +99,7 @@ fn modes() -> Vec<(&'static str, usize, GotOptions)> {
                 1,
                 with(|got| {
                     got.tiles = TilePolicy::Always;
-                    got.max_tiles = TILES;
+                    got.max_tiles = BoundedInt::clamped(TILES);
                 }),
             ),
             (
@@ -121,7 +121,7 @@ fn read(rig: &mut EngineRig, name: &str, pages: usize, options: GotOptions) -> V
     let attempts: Vec<_> = readings.iter().map(|reading| &reading.decoding).collect();
     let peak = memory("VmHWM");
     eprintln!(
-        "{name}, {mode}: {views} views in {seconds:.1} s, peak {} MB",
+        "{name}, {mode:?}: {views} views in {seconds:.1} s, peak {} MB",
         peak / 1_000_000
     );
     json!({

@@ -14,7 +14,9 @@ use recto_pipeline::{
     },
     image::PageImage,
 };
-use recto_schemas::{Dtype, GotMode, GotOptions, Options, PagesPerPass, TilePolicy};
+use recto_schemas::{
+    Dtype, GotMode, GotOptions, GotRuntime, HumanDuration, Options, PagesPerPass, TilePolicy,
+};
 
 use super::CheckpointArgs;
 
@@ -93,17 +95,17 @@ pub(super) fn plain(tokens: u32) -> GotOptions {
         tiles: TilePolicy::Never,
         pages_per_pass: PagesPerPass::Most(1),
         loop_guard: false,
-        max_new_tokens: tokens,
+        runtime: GotRuntime::limited_to(tokens),
         ..GotOptions::default()
     }
 }
 
 fn patient(got: GotOptions) -> Options {
     let mut options = Options {
-        got,
+        got: Some(got),
         ..Options::default()
     };
-    options.limits.read_timeout_s = PATIENCE.as_secs_f64();
+    options.limits.read_timeout = HumanDuration::seconds::<{ PATIENCE.as_secs() }>();
     options
 }
 

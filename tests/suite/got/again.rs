@@ -8,9 +8,16 @@ use crate::support::{got::GotRun, outputs::without_timing, sample};
 
 /// The outputs of a run without times and without the batch size that it states.
 fn results(dtype: &str, batch: &str, threads: &str) -> (Value, Vec<u8>, String) {
-    let line = "--raw --tiles never --pages-per-pass 1 --max-new-tokens 48";
+    let line = "--got-raw --got-tiles never --got-pages-per-pass 1 --got-max-new-tokens 48";
     let mut options: Vec<&str> = line.split(' ').collect();
-    options.extend(["--dtype", dtype, "--batch", batch, "--threads", threads]);
+    options.extend([
+        "--got-dtype",
+        dtype,
+        "--got-batch-size",
+        batch,
+        "--threads",
+        threads,
+    ]);
     let run = GotRun::of("hub-new", &sample("report.pdf"), &options);
     let mut manifest = without_timing(&run.manifest_path);
     let said = manifest["options"].as_object_mut().unwrap().remove("batch");

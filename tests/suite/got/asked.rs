@@ -3,7 +3,8 @@
 use std::fs;
 
 use recto_schemas::{
-    Dtype, EngineName, FinishReason, GotMode, PagesPerPass, RegionColor, RejectionKind, TilePolicy,
+    BoundedInt, DeviceName, Dtype, EngineName, FinishReason, GotMode, PageBox, PagesPerPass,
+    RegionColor, RejectionKind, TilePolicy,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -83,8 +84,7 @@ fn every_layout_reads_scans_and_says_what_read_them_and_how() {
         ),
     ];
     for (name, case, files) in layouts {
-        let line =
-            "--raw --pages 1-2 --tiles never --pages-per-pass 1 --max-new-tokens 24 --batch 2";
+        let line = "--got-raw --pages 1-2 --got-tiles never --got-pages-per-pass 1 --got-max-new-tokens 24 --got-batch-size 2";
         let options: Vec<&str> = line.split(' ').collect();
         let run = GotRun::of(name, &sample("report.pdf"), &options);
 
@@ -94,13 +94,18 @@ fn every_layout_reads_scans_and_says_what_read_them_and_how() {
         assert_eq!(manifest.model.sha256, sha256(name, files), "{name}");
         let resolved = &manifest.options;
         assert_eq!(resolved.engine, EngineName::Got);
+        let got = resolved.got.as_ref().unwrap();
+        let runtime = &got.runtime;
         assert_eq!(
-            (resolved.got.dtype, resolved.got.device.as_deref()),
+            (
+                runtime.dtype,
+                runtime.device.as_ref().map(DeviceName::as_str)
+            ),
             (Some(Dtype::Q8), Some("cpu"))
         );
         assert_eq!(
-            (resolved.got.batch, resolved.got.max_new_tokens),
-            (Some(2), 24)
+            (got.batch_size, runtime.max_new_tokens.get()),
+            (Some(BoundedInt::of::<2>()), 24)
         );
         assert_eq!(manifest.counts.ok + manifest.counts.empty, 2, "{name}");
         for (index, page) in manifest.pages.iter().enumerate() {
@@ -123,7 +128,7 @@ fn every_layout_reads_scans_and_says_what_read_them_and_how() {
 
 #[test]
 fn raw_tokens_are_those_of_the_text() {
-    let options = ["--raw", "--pages", "1", "--max-new-tokens", "40"];
+    let options = ["--got-raw", "--pages", "1", "--got-max-new-tokens", "40"];
     let run = GotRun::of("hub-new", &sample("report.pdf"), &options);
     let raw = run.raw(0);
     let tokenizer = Tokenizer::from_file(checkpoint("hub-new").join("tokenizer.json")).unwrap();
@@ -151,16 +156,16 @@ fn pictures_give_the_tokens_of_the_reference() {
         (
             "page-0.png",
             "plain",
-            &["--mode", "plain", "--tiles", "never"],
+            &["--got-mode", "plain", "--got-tiles", "never"],
         ),
-        ("page-0.png", "format", &["--tiles", "never"]),
+        ("page-0.png", "format", &["--got-tiles", "never"]),
         (
             "page-0.png",
             "box-plain",
-            &["--mode", "plain", "--box", "100,200,700,750"],
+            &["--got-mode", "plain", "--got-box", "100,200,700,750"],
         ),
-        ("page-0.png", "red-format", &["--color", "red"]),
-        ("tiles-0.png", "tiles-format", &["--tiles", "always"]),
+        ("page-0.png", "red-format", &["--got-color", "red"]),
+        ("tiles-0.png", "tiles-format", &["--got-tiles", "always"]),
     ];
     for (layout, name) in [
         ("hub", "hub-new"),
@@ -168,7 +173,7 @@ fn pictures_give_the_tokens_of_the_reference() {
         ("original", "original"),
     ] {
         for (file, case, options) in cases {
-            let line = "--raw --dtype f32 --max-new-tokens 64 --loop-guard off";
+            let line = "--got-raw --got-dtype f32 --got-max-new-tokens 64 --got-loop-guard=off";
             let all: Vec<&str> = line.split(' ').chain(options.iter().copied()).collect();
             let run = GotRun::of(name, &picture(file), &all);
             let case = format!("{layout}-{case}");
@@ -202,7 +207,13 @@ fn pictures_give_the_tokens_of_the_reference() {
 fn what_is_asked_for_is_in_the_prompt_and_in_the_manifest() {
     let ask = |document: &[u8], options: &[&str]| {
         let all = [
-            &["--raw", "--text-layer", "never", "--max-new-tokens", "8"],
+            &[
+                "--got-raw",
+                "--text-layer",
+                "never",
+                "--got-max-new-tokens",
+                "8",
+            ],
             options,
         ]
         .concat();
@@ -214,49 +225,52 @@ fn what_is_asked_for_is_in_the_prompt_and_in_the_manifest() {
         (tiling.columns, tiling.rows, tiling.reason)
     };
 
-    let plain = ask(&one, &["--mode", "plain", "--tiles", "never"]);
+    let plain = ask(&one, &["--got-mode", "plain", "--got-tiles", "never"]);
     assert_eq!(
         plain.raw(0).prompt_ids,
         reference("hub-plain", "prompt_ids")
     );
-    assert_eq!(plain.manifest.options.got.mode, GotMode::Plain);
+    assert_eq!(plain.got().mode, GotMode::Plain);
     assert_eq!(
         plain.page(0).decoding.as_ref().unwrap().mode,
         GotMode::Plain
     );
 
-    let boxed = ask(&one, &["--box", "100,200,700,750"]);
+    let boxed = ask(&one, &["--got-box", "100,200,700,750"]);
     assert_eq!(
         boxed.raw(0).prompt_ids,
         reference("hub-box-format", "prompt_ids")
     );
     assert_eq!(
-        boxed.manifest.options.got.region,
+        boxed.got().r#box.map(PageBox::edges),
         Some([100, 200, 700, 750])
     );
     assert_eq!(tiling(&boxed), (1, 1, "box".to_owned()));
 
-    let red = ask(&one, &["--color", "red"]);
+    let red = ask(&one, &["--got-color", "red"]);
     assert_eq!(
         red.raw(0).prompt_ids,
         reference("hub-red-format", "prompt_ids")
     );
-    assert_eq!(red.manifest.options.got.color, Some(RegionColor::Red));
+    assert_eq!(red.got().color, Some(RegionColor::Red));
     assert_eq!(tiling(&red), (1, 1, "color".to_owned()));
 
-    let six = ask(&landscape(), &["--tiles", "always", "--max-tiles", "6"]);
+    let six = ask(
+        &landscape(),
+        &["--got-tiles", "always", "--got-max-tiles", "6"],
+    );
     assert_eq!(
         six.raw(0).prompt_ids,
         reference("hub-tiles-format", "prompt_ids")
     );
-    assert_eq!(six.manifest.options.got.tiles, TilePolicy::Always);
+    assert_eq!(six.got().tiles, TilePolicy::Always);
     assert_eq!(tiling(&six), (3, 2, "asked".to_owned()));
 
-    let four = ask(&one, &["--tiles", "always", "--max-tiles", "4"]);
+    let four = ask(&one, &["--got-tiles", "always", "--got-max-tiles", "4"]);
     let (columns, rows, reason) = tiling(&four);
     assert!((2..=4).contains(&(columns * rows)), "{columns}x{rows}");
     assert_eq!(reason, "asked");
-    assert_eq!(four.manifest.options.got.max_tiles, 4);
+    assert_eq!(four.got().max_tiles.get(), 4);
     let image_tokens = |ids: &[u32]| {
         ids.iter()
             .filter(|id| Some(*id) == ids.iter().max())
@@ -282,13 +296,13 @@ fn weights_in_every_format_read() {
         let options = [
             "--text-layer",
             "never",
-            "--max-new-tokens",
+            "--got-max-new-tokens",
             "8",
-            "--dtype",
+            "--got-dtype",
             name,
         ];
         let run = GotRun::of_bytes("hub-new", &one, &options);
-        assert_eq!(run.manifest.options.got.dtype, Some(dtype));
+        assert_eq!(run.got().runtime.dtype, Some(dtype));
         assert_eq!(run.manifest.counts.failed, 0);
         assert!(run.page(0).decoding.is_some(), "{name}");
     }
@@ -299,13 +313,10 @@ fn weights_in_every_format_read() {
 fn pages_of_a_pass_that_holds_up_share_their_text() {
     let rule = "200 600 200 2 re f";
     let document = pdf::with_pages(&[rule; 3]);
-    let line = "--raw --pages-per-pass 3 --max-new-tokens 512 --dtype f32";
+    let line = "--got-raw --got-pages-per-pass 3 --got-max-new-tokens 512 --got-dtype f32";
     let options: Vec<&str> = line.split(' ').collect();
     let run = GotRun::of_bytes("table", &document, &options);
-    assert_eq!(
-        run.manifest.options.got.pages_per_pass,
-        PagesPerPass::Most(3)
-    );
+    assert_eq!(run.got().pages_per_pass, PagesPerPass::Most(3));
     assert_eq!(run.manifest.pages.len(), 3);
     let decoding = run.page(0).decoding.as_ref().unwrap();
     assert_eq!(
@@ -339,7 +350,7 @@ fn pages_of_a_pass_that_misses_words_are_read_singly_and_the_manifest_says_so() 
     let words = ["first", "second", "third"]
         .map(|word| page(&format!("This is the {word} page of the book.")));
     let document = pdf::with_pages(&words.each_ref().map(String::as_str));
-    let line = "--raw --text-layer never --pages-per-pass 3 --max-new-tokens 512 --tiles never --dtype f32";
+    let line = "--got-raw --text-layer never --got-pages-per-pass 3 --got-max-new-tokens 512 --got-tiles never --got-dtype f32";
     let options: Vec<&str> = line.split(' ').collect();
     let run = GotRun::of_bytes("table", &document, &options);
     for (index, page) in run.manifest.pages.iter().enumerate() {

@@ -30,7 +30,7 @@ fn no_more_memory_after_500_pages_than_after_100() {
         .collect();
     let pages: Vec<_> = contents.iter().map(|c| (entries, c.as_str())).collect();
     fs::write(&path, pdf::with_page_entries(&pages)).unwrap();
-    let line = "--text-layer never --tiles never --pages-per-pass 1 --max-new-tokens 8";
+    let line = "--text-layer never --got-tiles never --got-pages-per-pass 1 --got-max-new-tokens 8";
     let mut command = convert("hub-new", &line.split(' ').collect::<Vec<_>>());
     let mut child = command.arg(&path).stdout(Stdio::piped()).spawn().unwrap();
 

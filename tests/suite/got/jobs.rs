@@ -1,6 +1,10 @@
 //! `recto worker` with GOT, between a real broker and a real store.
 
-use recto_schemas::{Dtype, GotMode, GotOptions, Job, ResultState, TextLayer, TilePolicy};
+use recto_schemas::{
+    DeviceName, Dtype, GotMode, GotOptions, GotRuntime, Job, RegionColor, ResultState, TextLayer,
+    TilePolicy,
+};
+use serde_json::{Value, json};
 
 use crate::support::{
     cluster::{RESULTS, TestCluster, WorkerProcess},
@@ -12,7 +16,13 @@ use crate::support::{
 fn worker(cluster: &TestCluster) -> WorkerProcess {
     cluster.worker_with(|command| {
         command
-            .args(["--engine", "got", "--max-new-tokens", "64", "--model"])
+            .args([
+                "--engine",
+                "got",
+                "--got-max-new-tokens",
+                "64",
+                "--got-model",
+            ])
             .arg(checkpoint("hub-new"));
     })
 }
@@ -23,13 +33,13 @@ fn job(cluster: &TestCluster, id: &str, options: GotOptions) -> Job {
     let document = pdf::with_pages(&[&page("The first page."), &page("The second page.")]);
     let mut job = cluster.document(id, &document);
     job.options.text_layer = TextLayer::Never;
-    job.options.got = options;
+    job.options.got = Some(options);
     job
 }
 
 fn short() -> GotOptions {
     GotOptions {
-        max_new_tokens: 12,
+        runtime: GotRuntime::limited_to(12),
         tiles: TilePolicy::Never,
         ..GotOptions::default()
     }
@@ -45,13 +55,16 @@ fn a_job_is_read_as_it_asks_and_its_manifest_says_so() {
         GotOptions {
             mode: GotMode::Plain,
             raw: true,
-            dtype: Some(Dtype::Q8),
+            runtime: GotRuntime {
+                dtype: Some(Dtype::Q8),
+                ..short().runtime
+            },
             ..short()
         },
     );
     wanted.engine = Some("got".to_owned());
     let greedy = GotOptions {
-        max_new_tokens: 4096,
+        runtime: GotRuntime::limited_to(4096),
         ..short()
     };
     cluster.submit([&wanted, &job(&cluster, "greedy", greedy)]);
@@ -68,10 +81,17 @@ fn a_job_is_read_as_it_asks_and_its_manifest_says_so() {
     let manifest = &manifests[&format!("{folder}/document.json")];
     assert_eq!(manifest.engine, "got");
     assert_eq!(manifest.model.name, "hub-new");
-    let options = &manifest.options.got;
-    assert_eq!((options.mode, options.max_new_tokens), (GotMode::Plain, 12));
+    let options = manifest.options.got.as_ref().unwrap();
+    let runtime = &options.runtime;
     assert_eq!(
-        (options.dtype, options.device.as_deref()),
+        (options.mode, runtime.max_new_tokens.get()),
+        (GotMode::Plain, 12)
+    );
+    assert_eq!(
+        (
+            runtime.dtype,
+            runtime.device.as_ref().map(DeviceName::as_str)
+        ),
         (Some(Dtype::Q8), Some("cpu"))
     );
     for page in &manifest.pages {
@@ -92,8 +112,12 @@ fn a_job_is_read_as_it_asks_and_its_manifest_says_so() {
     let greedy = manifests
         .values()
         .find(|found| found.job.as_deref() == Some("greedy"));
-    let most = greedy.unwrap().options.got.max_new_tokens;
-    assert_eq!(most, 64, "no job goes beyond the worker's own");
+    let most = &greedy.unwrap().options.got.as_ref().unwrap().runtime;
+    assert_eq!(
+        most.max_new_tokens.get(),
+        64,
+        "no job goes beyond the worker's own"
+    );
     assert!(worker.metric("recto_decode_tokens_total") > 0.0);
     assert!(worker.metric("recto_encode_views_total") >= 4.0);
 }
@@ -105,33 +129,46 @@ fn a_job_for_another_engine_or_another_format_is_dead_lettered() {
     let mut ppocr = with("ppocr", short());
     ppocr.engine = Some("ppocr".to_owned());
     let floats = GotOptions {
-        dtype: Some(Dtype::F32),
+        runtime: GotRuntime {
+            dtype: Some(Dtype::F32),
+            ..short().runtime
+        },
         ..short()
     };
     let gpu = GotOptions {
-        device: Some("cuda:0".to_owned()),
+        runtime: GotRuntime {
+            device: "cuda:0".parse().ok(),
+            ..short().runtime
+        },
         ..short()
     };
-    let outside = GotOptions {
-        region: Some([0, 0, 2000, 10]),
+    let both = GotOptions {
+        r#box: [0, 0, 9, 9].try_into().ok(),
+        color: Some(RegionColor::Red),
         ..short()
     };
-    let no_tokens = GotOptions {
-        max_new_tokens: 0,
-        ..short()
-    };
-    let jobs = [
-        ("engine-unavailable", ppocr),
-        ("engine-unavailable", with("floats", floats)),
-        ("engine-unavailable", with("gpu", gpu)),
-        ("bad-message", with("outside", outside)),
-        ("bad-message", with("no-tokens", no_tokens)),
+    // What the types cannot hold is written into the message.
+    let outside = |job: &mut Value| job["options"]["got"]["box"] = json!([0, 0, 2000, 10]);
+    let no_tokens = |job: &mut Value| job["options"]["got"]["max_new_tokens"] = json!(0);
+    let unchanged = |_: &mut Value| {};
+    let jobs: [(_, _, &dyn Fn(&mut Value)); 6] = [
+        ("engine-unavailable", ppocr, &unchanged),
+        ("engine-unavailable", with("floats", floats), &unchanged),
+        ("engine-unavailable", with("gpu", gpu), &unchanged),
+        ("bad-message", with("both", both), &unchanged),
+        ("bad-message", with("outside", short()), &outside),
+        ("bad-message", with("no-tokens", short()), &no_tokens),
     ];
     let _worker = worker(&cluster);
-    cluster.submit(jobs.iter().map(|(_, job)| job));
+    let client = cluster.rabbit.client();
+    for (_, job, change) in &jobs {
+        let mut message = serde_json::to_value(job).unwrap();
+        change(&mut message);
+        client.publish("recto.jobs", message.to_string().as_bytes());
+    }
     let accounts = cluster.accounts(jobs.len());
     assert!(accounts.results.is_empty(), "{:?}", accounts.results);
-    for (kind, job) in &jobs {
+    for (kind, job, _) in &jobs {
         let letter = &accounts.dead[&job.id];
         assert_eq!(
             letter.kind.as_str(),
@@ -156,7 +193,7 @@ fn what_is_asked_for_otherwise_is_read_again_and_nothing_else_is() {
             id: id.to_owned(),
             ..first.clone()
         };
-        job.options.got = options;
+        job.options.got = Some(options);
         job
     };
     let plain = GotOptions {
@@ -165,8 +202,11 @@ fn what_is_asked_for_otherwise_is_read_again_and_nothing_else_is() {
     };
     // Said or not, the worker's own format is the same reading.
     let said = GotOptions {
-        dtype: Some(Dtype::Q8),
-        device: Some("cpu".to_owned()),
+        runtime: GotRuntime {
+            dtype: Some(Dtype::Q8),
+            device: "cpu".parse().ok(),
+            ..short().runtime
+        },
         ..short()
     };
     let jobs = [

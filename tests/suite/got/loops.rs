@@ -18,7 +18,7 @@ fn letter() -> Vec<u8> {
 }
 
 fn options<'a>(dtype: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    let usual = "--text-layer never --tiles never --max-new-tokens 1024 --dtype";
+    let usual = "--text-layer never --got-tiles never --got-max-new-tokens 1024 --got-dtype";
     usual
         .split(' ')
         .chain([dtype])
@@ -54,7 +54,7 @@ fn without_the_guard_a_loop_runs_to_the_most_tokens() {
     let run = GotRun::of_bytes(
         "looping",
         &letter(),
-        &options("f32", &["--loop-guard", "off"]),
+        &options("f32", &["--got-loop-guard=off"]),
     );
     let page = run.page(0);
     assert_eq!(page.engine.as_deref(), Some("got"));
@@ -64,7 +64,7 @@ fn without_the_guard_a_loop_runs_to_the_most_tokens() {
         (FinishReason::Length, MOST)
     );
     assert!(decoding.attempts.is_empty());
-    assert!(!run.manifest.options.got.loop_guard);
+    assert!(!run.got().loop_guard);
     assert_eq!(run.manifest.options.engine, EngineName::Got);
     assert!(
         run.markdown

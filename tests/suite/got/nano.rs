@@ -21,7 +21,7 @@ fn text(markdown: &str) -> String {
 fn it_reads_scans_and_says_so() {
     for (file, most_percent) in SAMPLES {
         let path = repository().join("tests/samples").join(file);
-        let run = GotRun::by_default(&path, &["--mode", "plain"]);
+        let run = GotRun::by_default(&path, &["--got-mode", "plain"]);
         let (name, _) = file.split_once('.').unwrap();
         let error = error_percent(&truth(name), &text(&run.markdown));
         println!("{file}: {error:.2} % character errors");

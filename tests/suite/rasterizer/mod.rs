@@ -261,9 +261,9 @@ fn a_typeset_page_is_trusted() {
 fn a_page_that_never_ends_is_stopped_and_the_next_one_comes() {
     let rasterizer = rasterizer(1, 100);
     let limits = DocumentLimits {
-        page_timeout_s: 1.5,
+        page_timeout: "1500ms".parse().unwrap(),
         // It fills memory as it goes on.
-        max_raster_mib: 2_048,
+        rasterizer_memory: "2GiB".parse().unwrap(),
         ..DocumentLimits::default()
     };
     let document = open(&rasterizer, &documents::endless(), None, &limits).unwrap();
@@ -304,7 +304,7 @@ fn cancelling_does_not_wait_for_the_page() {
 #[test]
 fn a_memory_bomb_ends_within_its_limit() {
     let limits = DocumentLimits {
-        max_raster_mib: 300,
+        rasterizer_memory: "300MiB".parse().unwrap(),
         ..DocumentLimits::default()
     };
     let rasterizer = rasterizer(1, 100);
@@ -318,7 +318,7 @@ fn a_memory_bomb_ends_within_its_limit() {
         ..REQUEST
     };
     let tight = DocumentLimits {
-        max_raster_mib: 64,
+        rasterizer_memory: "64MiB".parse().unwrap(),
         ..DocumentLimits::default()
     };
     let scan = documents::page_with("/MediaBox[0 0 6000 6000]", b"0 0 1 1 re f", &[]);
@@ -478,7 +478,7 @@ fn what_is_no_document_is_named_by_how_it_begins() {
     ]);
     assert_eq!(tell(&no_pages).0, "no-pages");
     let limits = DocumentLimits {
-        max_document_bytes: 10,
+        max_document_size: "10B".parse().unwrap(),
         ..DocumentLimits::default()
     };
     let error = open(&rasterizer, &no_pages, None, &limits).unwrap_err();
@@ -639,7 +639,7 @@ fn hostile_documents_end_with_pages_or_a_reason() {
     };
     let rasterizer = rasterizer(2, 100);
     let limits = DocumentLimits {
-        page_timeout_s: 5.0,
+        page_timeout: "5s".parse().unwrap(),
         ..DocumentLimits::default()
     };
     let cancel = CancelToken::new();

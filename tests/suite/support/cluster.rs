@@ -73,7 +73,7 @@ impl TestCluster {
         recto.env("RECTO_AMQP_URL", self.rabbit.url());
         recto.env("RECTO_RETRY_DELAYS", "300ms,600ms,1s");
         recto.env("RECTO_AMQP_HEARTBEAT", "5s");
-        recto.env("RECTO_S3_TIMEOUT", "5");
+        recto.env("RECTO_S3_TIMEOUT", "5s");
         recto.env("RECTO_S3_ATTEMPTS", "2");
         recto
     }
@@ -82,7 +82,7 @@ impl TestCluster {
     pub fn worker_command(&self) -> Command {
         let mut worker = self.recto("worker");
         worker.env("RECTO_ADMIN_ADDRESS", "127.0.0.1:0");
-        worker.env("RECTO_WORK_DIR", self.folder.path());
+        worker.env("RECTO_SCRATCH_DIR", self.folder.path());
         worker.env("RECTO_LOG", "info,recto=debug");
         worker.env("RECTO_LOG_FORMAT", "json");
         worker.env("RECTO_JOBS", "2");
@@ -156,7 +156,7 @@ impl TestCluster {
         let page = pdf::text(&lines);
         let mut job = self.document(id, &pdf::with_pages(&vec![page.as_str(); pages]));
         job.options.text_layer = TextLayer::Never;
-        job.options.dpi = Some(72);
+        job.options.dpi = Some(72.try_into().unwrap());
         job
     }
 

@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-use recto_schemas::{Manifest, PageRecord, PageSummary, RawOutput};
+use recto_schemas::{GotOptions, Manifest, PageRecord, PageSummary, RawOutput};
 use tempfile::TempDir;
 
 use super::{outputs, recto, repository, seen};
@@ -20,7 +20,7 @@ pub fn checkpoint(name: &str) -> PathBuf {
 pub fn convert(name: &str, options: &[&str]) -> Command {
     let mut command = recto();
     command
-        .args(["convert", "--engine", "got", "--model"])
+        .args(["convert", "--engine", "got", "--got-model"])
         .arg(checkpoint(name))
         .args(options);
     command
@@ -80,6 +80,11 @@ impl GotRun {
         let path = folder.path().join("made.pdf");
         fs::write(&path, document).unwrap();
         Self::of(name, &path, options)
+    }
+
+    /// GOT's options as the manifest has them.
+    pub fn got(&self) -> &GotOptions {
+        self.manifest.options.got.as_ref().unwrap()
     }
 
     /// The manifest's entry of a page, by its index.

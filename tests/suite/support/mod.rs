@@ -50,7 +50,7 @@ pub fn recto() -> Command {
         let parts = [
             "RECTO_PDFIUM",
             "RECTO_ONNXRUNTIME",
-            "RECTO_MODELS",
+            "RECTO_PPOCR_MODELS",
             "RECTO_CACHE",
         ];
         if name.to_string_lossy().starts_with("RECTO_") && !parts.iter().any(|part| name == *part) {

@@ -120,7 +120,7 @@ impl SeaweedServer {
             .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
             .env("RECTO_S3_ENDPOINT", format!("http://{address}"))
             .env("RECTO_S3_REGION", "us-east-1")
-            .env("RECTO_S3_PATH_STYLE", "true");
+            .env("RECTO_S3_PATH_STYLE", "on");
     }
 
     pub fn create_bucket(&self, bucket: &str) {

@@ -219,10 +219,10 @@ fn lost_pages_make_a_partial_result_and_all_lost_a_failed_one() {
         "in/partial.pdf",
         &pdf::with_pages(&[page.as_str(); 5]),
     );
-    partial.options.limits.max_pages = 3;
+    partial.options.limits.max_pages = 3.try_into().unwrap();
     let mut failed = cluster.slow("failed", 3);
     // Not enough for any page.
-    failed.options.limits.document_timeout_s = 0.001;
+    failed.options.limits.document_timeout = "1ms".parse().unwrap();
     cluster.submit([&partial, &failed]);
 
     let accounts = cluster.accounts(2);

@@ -169,7 +169,7 @@ fn a_job_longer_than_the_brokers_patience_ends_in_one_result() {
 fn a_full_work_folder_is_tried_again_and_shown() {
     let cluster = TestCluster::start();
     let worker = cluster.worker_with(|command| {
-        command.env("RECTO_WORK_MEGABYTES", "1");
+        command.env("RECTO_SCRATCH_SIZE", "1MB");
     });
     // With the results the folder is full; another document is larger than the whole folder.
     let page = pdf::text(&["Big."]);

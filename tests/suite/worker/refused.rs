@@ -41,7 +41,7 @@ fn each_permanent_failure_is_dead_lettered_with_its_reason() {
         (
             "document-too-large",
             with(cluster.document("too-large", &letter), &|job| {
-                job.options.limits.max_document_bytes = 100;
+                job.options.limits.max_document_size = "100B".parse().unwrap();
             }),
         ),
         (

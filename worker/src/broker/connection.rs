@@ -17,8 +17,8 @@ use rand::Rng as _;
 use tokio::{net::lookup_host, time::timeout};
 use url::{Host, Url};
 
+use super::config::BrokerConfig;
 use super::error::{BrokerError, error_reason};
-use crate::cli::broker::BrokerArgs;
 
 /// Timeout for closing a connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -77,9 +77,9 @@ impl fmt::Debug for BrokerUrl {
 
 /// Connects, with `--amqp-timeout` for all of it. `purpose` (`worker`, say) is part of the name
 /// that the broker shows for the connection. The connection ends when its last handle is dropped.
-pub(crate) async fn connect(args: &BrokerArgs, purpose: &str) -> Result<Connection, BrokerError> {
-    let url = args.amqp.to_string();
-    let mut uri = match &args.amqp.0 {
+pub(crate) async fn connect(args: &BrokerConfig, purpose: &str) -> Result<Connection, BrokerError> {
+    let url = args.amqp_url.to_string();
+    let mut uri = match &args.amqp_url.0 {
         Ok(uri) => uri.clone(),
         Err(reason) => {
             return Err(BrokerError::Address {

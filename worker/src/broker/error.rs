@@ -7,7 +7,7 @@ use lapin::{
     protocol::{AMQPError, AMQPErrorKind, AMQPHardError, AMQPSoftError},
 };
 
-use crate::cli::duration::spelled;
+use recto_schemas::options::spelled;
 
 /// A failure at the broker. Addresses in it are without their password.
 #[derive(Debug, thiserror::Error)]

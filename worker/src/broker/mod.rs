@@ -3,6 +3,7 @@
 //! Nothing here reconnects by itself: a delivery belongs to the connection that brought it, so whoever holds
 //! deliveries decides when to connect again.
 
+pub(crate) mod config;
 pub(crate) mod error;
 pub(crate) mod connection;
 pub(crate) mod topology;

@@ -23,7 +23,7 @@ use recto_schemas::FailureKind;
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::error::{error_reason, protocol_error};
-use crate::cli::duration::spelled;
+use recto_schemas::options::spelled;
 
 /// Maximum number of unconfirmed messages. A confirm takes a few milliseconds.
 const MAX_UNCONFIRMED: usize = 16;

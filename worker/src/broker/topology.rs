@@ -13,8 +13,8 @@ use lapin::{
 };
 use tokio::time::timeout;
 
+use super::config::BrokerConfig;
 use super::error::BrokerError;
-use crate::cli::{broker::BrokerArgs, duration::spelled};
 
 /// RabbitMQ 4 drops a message after twenty deliveries unless told otherwise. Consumers of results and dead letters
 /// requeue them at will, and must never lose one by that.
@@ -97,10 +97,10 @@ pub(crate) struct QueueDepth {
 
 impl QueueTopology {
     /// The names that follow from the settings.
-    pub(crate) fn new(args: &BrokerArgs) -> Self {
+    pub(crate) fn new(args: &BrokerConfig) -> Self {
         let jobs = args.queue.clone();
         let delay = |delay: &Duration| DelayQueue {
-            queue: format!("{jobs}.retry.{}", spelled(*delay)),
+            queue: format!("{jobs}.retry.{}", in_seconds(*delay)),
             delay: *delay,
         };
         Self {
@@ -355,10 +355,19 @@ impl<'a> ReopeningChannel<'a> {
     }
 }
 
+/// One spelling for each delay, which the name of its queue ends with: `60s`, or `1500ms` if it is finer than seconds.
+fn in_seconds(delay: Duration) -> String {
+    let milliseconds = delay.as_millis();
+    match milliseconds.is_multiple_of(1000) {
+        true => format!("{}s", milliseconds / 1000),
+        false => format!("{milliseconds}ms"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::broker::tests::arguments;
+    use crate::broker::config::tests::arguments;
 
     fn argument(queue: &QueueSpec, name: &str) -> Option<AMQPValue> {
         queue.arguments.inner().get(name).cloned()

@@ -1,5 +1,6 @@
 //! The subcommands of `recto`, one folder each: its arguments and its work.
 
+pub(crate) mod args;
 pub(crate) mod convert;
 pub(crate) mod eval;
 pub(crate) mod queues;
@@ -7,3 +8,6 @@ pub(crate) mod results;
 pub(crate) mod schema;
 pub(crate) mod submit;
 pub(crate) mod worker;
+
+/// Exit status if some inputs failed, or a worker could not start.
+pub(crate) const EXIT_FAILED: u8 = 1;

@@ -4,6 +4,7 @@
 //! the broker delivers them again, to this worker or another one, and whoever gets them finds the stored result, or
 //! waits for it.
 
+pub(crate) mod config;
 mod session;
 mod publisher;
 mod delivery;
@@ -22,11 +23,11 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use crate::{
+    broker::config::BrokerConfig,
     broker::{
         connection::ExponentialBackoff, consume::ConsumerClosed, error::BrokerError,
         topology::QueueTopology,
     },
-    cli::BrokerArgs,
     job::{JobContext, keyed_lock::KeyedLock},
     observe::admin::{HealthComponent, WorkerHealth},
     observe::logging::rounded,
@@ -48,7 +49,7 @@ const REQUEUE_GRACE: Duration = Duration::from_secs(5);
 /// Everything the consumer works with.
 pub(crate) struct ConsumerContext {
     pub(crate) job_context: Arc<JobContext>,
-    pub(crate) broker: BrokerArgs,
+    pub(crate) broker: BrokerConfig,
     pub(crate) topology: QueueTopology,
     pub(crate) publisher: ResultPublisher,
     pub(crate) health: Arc<WorkerHealth>,

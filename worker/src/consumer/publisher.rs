@@ -13,19 +13,19 @@ use serde::Serialize;
 use tokio::sync::Mutex;
 
 use crate::{
+    broker::config::BrokerConfig,
     broker::{
         connection::{close, connect},
         consume::{ATTEMPTS_HEADER, InboundMessage},
         publish::{ConfirmObserver, MessageProperties, PublishError, Publisher},
         topology::QueueTopology,
     },
-    cli::BrokerArgs,
     observe::metrics::{ConfirmOutcome, Metrics},
 };
 
 /// Publishes results, retries and dead letters, each confirmed.
 pub(crate) struct ResultPublisher {
-    arguments: BrokerArgs,
+    arguments: BrokerConfig,
     topology: QueueTopology,
     observer: Arc<ConfirmCounter>,
     open: Mutex<Option<OpenConnection>>,
@@ -39,7 +39,7 @@ struct OpenConnection {
 
 impl ResultPublisher {
     /// Connects when first used.
-    pub(crate) fn new(arguments: BrokerArgs, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(arguments: BrokerConfig, metrics: Arc<Metrics>) -> Self {
         Self {
             topology: QueueTopology::new(&arguments),
             arguments,

@@ -40,7 +40,7 @@ pub(crate) async fn convert(
     target: DocumentTarget,
     context: &Arc<ConvertContext>,
 ) -> Result<ConvertedDocument, ConvertError> {
-    let max_bytes = context.options.limits.max_document_bytes;
+    let max_bytes = context.options.limits.max_document_size.bytes();
     let download = source.place.download(max_bytes, &context.cancel);
     let (fetched, fetch_s) = stage(context, JobStage::Fetch, download).await;
     let document = match (fetched, &context.requester) {

@@ -52,7 +52,7 @@ impl ReadTask {
 
     fn run_blocking(self, cancel: &CancelToken) -> Result<ReadResult, ConvertError> {
         let (context, mut source, target) = (self.context, self.source, self.target);
-        let max_bytes = context.options.limits.max_document_bytes;
+        let max_bytes = context.options.limits.max_document_size.bytes();
         let opened = self
             .document
             .and_then(|document| document.open(max_bytes, &mut source));

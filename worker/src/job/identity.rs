@@ -2,8 +2,8 @@
 //!
 //! Two jobs with the same identity have the same Markdown, so the second one needs no reading.
 
-use recto_schemas::{EngineName, Options, PIPELINE_REVISION, ResultSource};
-use serde_json::{Map, Value, json};
+use recto_schemas::{Options, PIPELINE_REVISION, ResultSource};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::document::manifest::hex;
@@ -22,20 +22,16 @@ impl Fingerprint {
             (Some(version), _) => json!({ "version_id": version }),
             (None, etag) => json!({ "etag": etag }),
         };
-        let mut wanted = json!(options);
-        if let Some(limits) = wanted.get_mut("limits").and_then(Value::as_object_mut) {
-            limits.retain(|name, _| matches!(name.as_str(), "max_pages" | "max_page_pixels"));
-        }
-        if let Some(members) = wanted.as_object_mut() {
-            leave_out(members, options);
-        }
+        // Only what differs from the defaults, so that a new option that is at its default changes no fingerprint.
+        let decided = json!(options.deciding());
+        let defaults = json!(Options::defaults_of(options.engine));
         // `Value` keeps the members of objects in the order of their names, so this text is canonical.
         let text = json!({
             "uri": source.uri,
             "version": version,
             "engine": options.engine,
             "model_sha256": model_sha256,
-            "options": wanted,
+            "options": difference(&decided, &defaults),
             "pipeline_revision": PIPELINE_REVISION,
         })
         .to_string();
@@ -53,22 +49,24 @@ impl Fingerprint {
     }
 }
 
-/// Takes out what GOT alone looks at where another engine reads, and what does not change GOT's text.
-fn leave_out(members: &mut Map<String, Value>, options: &Options) {
-    let got = json!(options.got);
-    let all = got.as_object().into_iter().flat_map(Map::keys);
-    let indifferent = ["device", "batch"];
-    match options.engine {
-        EngineName::Got => members.retain(|name, _| !indifferent.contains(&name.as_str())),
-        EngineName::Ppocr => all.for_each(|name| {
-            members.remove(name);
-        }),
-    }
+/// The members of `value` that are not in `default` or differ there, objects member by member.
+fn difference(value: &Value, default: &Value) -> Value {
+    let (Value::Object(members), Value::Object(defaults)) = (value, default) else {
+        return value.clone();
+    };
+    let changed = members
+        .iter()
+        .filter_map(|(name, value)| match defaults.get(name) {
+            Some(default) if default == value => None,
+            Some(default) => Some((name.clone(), difference(value, default))),
+            None => Some((name.clone(), value.clone())),
+        });
+    Value::Object(changed.collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use recto_schemas::{DocumentLimits, Dtype, GotMode, GotOptions};
+    use recto_schemas::{DocumentLimits, Dtype, EngineName, GotMode, GotOptions, GotRuntime};
 
     use super::*;
 
@@ -100,63 +98,88 @@ mod tests {
         };
         assert_ne!(base, with(no_markers));
         let few_pages = DocumentLimits {
-            max_pages: 3,
+            max_pages: 3.try_into().unwrap(),
             ..DocumentLimits::default()
         };
         assert_ne!(base, limited(few_pages));
 
         let patient = DocumentLimits {
-            page_timeout_s: 99.0,
-            document_timeout_s: 99.0,
-            max_raster_mib: 99,
-            max_document_bytes: 99,
+            page_timeout: "99s".parse().unwrap(),
+            read_timeout: "99s".parse().unwrap(),
+            document_timeout: "99s".parse().unwrap(),
+            rasterizer_memory: "99MiB".parse().unwrap(),
+            max_document_size: "99B".parse().unwrap(),
             ..DocumentLimits::default()
         };
         assert_eq!(base, limited(patient));
     }
 
-    #[test]
-    fn what_only_got_looks_at_counts_where_got_reads() {
-        let of = |engine: EngineName, got: GotOptions| {
-            let options = Options {
-                engine,
-                got,
-                ..Options::default()
-            };
-            Fingerprint::new(&source("1"), &options, "m")
+    fn of_got(got: GotOptions) -> Fingerprint {
+        let options = Options {
+            engine: EngineName::Got,
+            got: Some(got),
+            ..Options::default()
         };
-        let usual = GotOptions::default;
-        let plain = || GotOptions {
+        Fingerprint::new(&source("1"), &options, "m")
+    }
+
+    #[test]
+    fn of_gots_options_those_that_change_the_text_count() {
+        let plain = GotOptions {
             mode: GotMode::Plain,
-            ..usual()
+            ..GotOptions::default()
         };
         let on = |dtype: Dtype, device: &str, batch: u32| GotOptions {
-            dtype: Some(dtype),
-            device: Some(device.to_owned()),
-            batch: Some(batch),
-            ..usual()
+            runtime: GotRuntime {
+                dtype: Some(dtype),
+                device: Some(device.parse().unwrap()),
+                ..GotRuntime::default()
+            },
+            batch_size: Some(batch.try_into().unwrap()),
+            ..GotOptions::default()
         };
-        let (got, ppocr) = (EngineName::Got, EngineName::Ppocr);
-        assert_eq!(of(ppocr, usual()), of(ppocr, plain()));
-        assert_eq!(of(ppocr, usual()), of(ppocr, on(Dtype::Q8, "cpu", 1)));
-        assert_ne!(of(got, usual()), of(got, plain()));
+        assert_ne!(of_got(GotOptions::default()), of_got(plain));
         assert_eq!(
-            of(got, on(Dtype::F32, "cpu", 1)),
-            of(got, on(Dtype::F32, "cuda:0", 64))
+            of_got(on(Dtype::F32, "cpu", 1)),
+            of_got(on(Dtype::F32, "cuda:0", 64))
         );
         assert_ne!(
-            of(got, on(Dtype::F32, "cpu", 1)),
-            of(got, on(Dtype::Q8, "cpu", 1))
+            of_got(on(Dtype::F32, "cpu", 1)),
+            of_got(on(Dtype::Q8, "cpu", 1))
         );
     }
 
-    /// Results stored by earlier versions are found again.
+    /// An option that is added with a default changes none of these, so that results stored by earlier versions are
+    /// found again.
     #[test]
-    fn the_identity_of_a_ppocr_job_stays_what_it_was() {
-        let identity = Fingerprint::new(&source("1"), &Options::default(), "m");
+    fn the_fingerprint_of_each_engines_defaults_stays_what_it_was() {
+        for (engine, pinned) in [
+            (
+                EngineName::Ppocr,
+                "09b4f2e0e123290c1423f81e5a8cb695c9cb4702ac40d391072e93f051f08d73",
+            ),
+            (
+                EngineName::Got,
+                "ed36d4b059cb2836f8852a9a6e8ae04aba42714ad2fc8944b4739959ac0d5389",
+            ),
+        ] {
+            let options = Options::defaults_of(engine);
+            let fingerprint = Fingerprint::new(&source("1"), &options, "m");
+            assert_eq!(fingerprint.as_str(), pinned, "{engine}");
+        }
+        let asked = Options {
+            html: true,
+            dpi: Some(200.try_into().unwrap()),
+            limits: DocumentLimits {
+                max_pages: 3.try_into().unwrap(),
+                ..DocumentLimits::default()
+            },
+            ..Options::default()
+        };
+        let fingerprint = Fingerprint::new(&source("1"), &asked, "m");
         assert_eq!(
-            identity.as_str(),
-            "1561c560db339887dea39f82a3ce9ac0fe197a9dc57776ab49f223fa90b40c8a"
+            fingerprint.as_str(),
+            "7702fd5b6fb38d58ed65b076cbafb07cd6a329aa7770a64d45f01766f9a92064"
         );
     }
 

@@ -18,7 +18,8 @@ use std::sync::Arc;
 
 use recto_pipeline::{cancel::CancelToken, engine::Engine, image::rasterizer::Rasterizer};
 use recto_schemas::{
-    FailureKind, FailureStage, Job, Manifest, ResultSource, ResultState, ResultTiming, SourceInfo,
+    DocumentLimits, FailureKind, FailureStage, Job, Manifest, ResultSource, ResultState,
+    ResultTiming, SourceInfo,
 };
 
 use crate::{
@@ -34,7 +35,7 @@ use failure::JobFailure;
 use keyed_lock::KeyedLock;
 use observer::JobObserver;
 use output_path::{NAME, OutputPath};
-use plan::{ValidatedJob, WorkerLimits};
+use plan::ValidatedJob;
 use policy::{PageFault, policy};
 
 /// Everything that jobs are done with; one for the whole process.
@@ -43,7 +44,7 @@ pub(crate) struct JobContext {
     pub(crate) engine: Arc<dyn Engine>,
     pub(crate) rasterizer: Arc<Rasterizer>,
     pub(crate) work: ScratchDir,
-    pub(crate) bounds: WorkerLimits,
+    pub(crate) limits: DocumentLimits,
     pub(crate) metrics: Arc<Metrics>,
     /// Held, by the result's folder, while the result is made.
     pub(crate) results_in_flight: KeyedLock,
@@ -103,7 +104,7 @@ struct LocatedJob {
 }
 
 async fn locate(context: &JobContext, job: &Job) -> Result<LocatedJob, JobFailure> {
-    let valid = ValidatedJob::new(job, &context.bounds, context.engine.as_ref())?;
+    let valid = ValidatedJob::new(job, &context.limits, context.engine.as_ref())?;
     let found = context
         .stores
         .stat(&valid.source, &valid.pin)
@@ -160,7 +161,7 @@ impl LocatedJob {
             Err(JobFailure::new(FailureStage::Fetch, kind, message))
         };
         let bytes = self.source.bytes.unwrap_or(0);
-        let max_bytes = self.valid.options.limits.max_document_bytes;
+        let max_bytes = self.valid.options.limits.max_document_size.bytes();
         if bytes > max_bytes {
             return too_large(format!(
                 "the document has {bytes} bytes and the limit is {max_bytes}"

@@ -12,11 +12,11 @@ use recto_pipeline::{
     },
     image::rasterizer::{Rasterizer, RasterizerConfig},
 };
-use recto_schemas::EngineName;
+use recto_schemas::{EngineName, GotRuntime};
 
-use crate::{
-    cli::{GotSettings, MachineArgs},
-    models::hub::{self, Checkpoint, ProgressReporter},
+use super::{
+    config::MachineConfig,
+    hub::{self, Checkpoint, ProgressReporter},
 };
 
 /// The small GOT's folder among the models.
@@ -31,11 +31,11 @@ const MOST_RASTERIZERS: usize = 4;
 /// Pages after which a rasterizer process is replaced, so that a slow leak never adds up.
 const PAGES_PER_CHILD: u32 = 500;
 
-/// Loads the engine's model. `got` is what GOT runs with, `tell` who hears of a download.
+/// Loads the engine's model. `got` is what GOT runs as, `tell` who hears of a download.
 pub(crate) fn engine(
     name: EngineName,
-    machine: &MachineArgs,
-    got: &GotSettings,
+    machine: &MachineConfig,
+    got: &GotRuntime,
     tell: ProgressReporter,
 ) -> anyhow::Result<Arc<dyn Engine>> {
     match name {
@@ -45,8 +45,8 @@ pub(crate) fn engine(
 }
 
 fn got(
-    machine: &MachineArgs,
-    settings: &GotSettings,
+    machine: &MachineConfig,
+    runtime: &GotRuntime,
     tell: ProgressReporter,
 ) -> anyhow::Result<Arc<dyn Engine>> {
     let checkpoint = match machine.got.model.as_deref() {
@@ -59,11 +59,11 @@ fn got(
     let second = machine.clone();
     let config = GotConfig {
         name: checkpoint.name,
-        dtype: Some(settings.dtype),
-        device: settings.device.clone(),
-        batch_size: settings.batch.map(|batch| batch as usize),
-        max_new_tokens: settings.max_new_tokens as usize,
-        threads: machine.threads.map(usize::from),
+        dtype: runtime.dtype,
+        device: runtime.device.clone().unwrap_or_default().to_string(),
+        batch_size: machine.got.batch_size.map(|batch| batch.get() as usize),
+        max_new_tokens: runtime.max_new_tokens.get() as usize,
+        threads: machine.threads.map(|threads| threads.get() as usize),
         cross_check: Some(Arc::new(move || {
             ppocr(&second).map_err(|error| format!("{error:#}"))
         })),
@@ -76,11 +76,11 @@ fn got(
 }
 
 /// The folder of the small GOT that comes with Recto.
-fn nano(machine: &MachineArgs) -> anyhow::Result<PathBuf> {
+fn nano(machine: &MachineConfig) -> anyhow::Result<PathBuf> {
     let folder = models(machine)?.join(NANO);
     anyhow::ensure!(
         folder.is_dir(),
-        "{} is missing: run `make setup`, which puts it there, or give --model a folder, or a model of the hub \
+        "{} is missing: run `make setup`, which puts it there, or give --got-model a folder, or a model of the hub \
          such as stepfun-ai/GOT-OCR-2.0-hf",
         folder.display()
     );
@@ -111,35 +111,39 @@ fn tell_memory(info: &EngineInfo, tell: ProgressReporter) {
     }
 }
 
-fn ppocr(machine: &MachineArgs) -> anyhow::Result<Arc<dyn Engine>> {
+fn ppocr(machine: &MachineConfig) -> anyhow::Result<Arc<dyn Engine>> {
     let runtime = match &machine.onnxruntime {
         Some(runtime) => runtime.clone(),
         None => cache(machine)?.join("onnxruntime/libonnxruntime.so"),
     };
     let config = PpOcrConfig {
-        workers: machine.threads.map_or_else(cores, usize::from),
+        workers: machine
+            .threads
+            .map_or_else(cores, |threads| threads.get() as usize),
         ..PpOcrConfig::new(runtime)
     };
     Ok(Arc::new(PpOcr::load(&models(machine)?, config)?))
 }
 
 /// The folder of the models that come with Recto.
-fn models(machine: &MachineArgs) -> anyhow::Result<PathBuf> {
-    match &machine.models {
+fn models(machine: &MachineConfig) -> anyhow::Result<PathBuf> {
+    match &machine.ppocr_models {
         Some(models) => Ok(models.clone()),
         None => Ok(cache(machine)?.join("models")),
     }
 }
 
 /// Makes the pool of rasterizer processes; starts none yet.
-pub(crate) fn rasterizer(machine: &MachineArgs) -> anyhow::Result<Rasterizer> {
+pub(crate) fn rasterizer(machine: &MachineConfig) -> anyhow::Result<Rasterizer> {
     let pdfium = match &machine.pdfium {
         Some(pdfium) => pdfium.clone(),
         None => cache(machine)?.join("pdfium/libpdfium.so"),
     };
     let children = machine
         .rasterizers
-        .map_or(cores().min(MOST_RASTERIZERS), usize::from);
+        .map_or(cores().min(MOST_RASTERIZERS), |children| {
+            children.get() as usize
+        });
     Ok(Rasterizer::new(RasterizerConfig {
         program: PathBuf::from("/proc/self/exe"),
         pdfium,
@@ -149,7 +153,7 @@ pub(crate) fn rasterizer(machine: &MachineArgs) -> anyhow::Result<Rasterizer> {
     })?)
 }
 
-fn cache(machine: &MachineArgs) -> anyhow::Result<PathBuf> {
+fn cache(machine: &MachineConfig) -> anyhow::Result<PathBuf> {
     if let Some(cache) = &machine.cache {
         return Ok(cache.clone());
     }

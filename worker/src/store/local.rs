@@ -18,7 +18,7 @@ use super::{
     Result, StoreError, StoreUri, WriteCondition,
 };
 
-/// How the names of temporary files begin, so that a listing can leave them out.
+/// Prefix of temporary files' names, so that a listing can leave them out.
 const TEMPORARY_PREFIX: &str = ".recto-";
 
 /// A folder of this machine.

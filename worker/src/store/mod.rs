@@ -9,6 +9,7 @@
 //! If an S3-compatible store has no conditional writes, Recto looks before it writes, which leaves a moment in which two
 //! writers both write: the last one wins. See [`s3`].
 
+pub(crate) mod config;
 mod uri;
 mod error;
 mod local;
@@ -22,7 +23,7 @@ use tokio::sync::OnceCell;
 pub(crate) use error::{ErrorCause, StoreError};
 pub(crate) use uri::{StoreUri, StoreUriError, source_folder};
 
-use crate::cli::StoreArgs;
+use config::StoreConfig;
 use local::LocalStore;
 use s3::S3Store;
 
@@ -136,7 +137,7 @@ pub(crate) trait ObjectStore: Send + Sync {
 
 /// The stores of this process, by scheme.
 pub(crate) struct ObjectStores {
-    arguments: StoreArgs,
+    arguments: StoreConfig,
     /// Connected when first used: finding region and credentials can take seconds.
     s3: OnceCell<S3Store>,
     local: Option<LocalStore>,
@@ -147,7 +148,7 @@ impl ObjectStores {
     ///
     /// # Errors
     /// `file_root` is not a folder.
-    pub(crate) fn new(arguments: &StoreArgs, file_root: Option<&Path>) -> Result<Self> {
+    pub(crate) fn new(arguments: &StoreConfig, file_root: Option<&Path>) -> Result<Self> {
         Ok(Self {
             arguments: arguments.clone(),
             s3: OnceCell::new(),
@@ -247,7 +248,7 @@ mod tests {
     #[derive(Parser)]
     struct StoreCli {
         #[command(flatten)]
-        store: StoreArgs,
+        store: StoreConfig,
     }
 
     fn stores(file_root: Option<&Path>) -> Result<ObjectStores> {

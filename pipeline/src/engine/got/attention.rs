@@ -202,7 +202,7 @@ fn softmax_attention(query: &Tensor, key: &Tensor, value: &Tensor) -> Result<Ten
     Tensor::cat(&parts, 0)
 }
 
-/// What each of a window's `window` rows or columns of keys adds to each query's scores: (batch,
+/// Addition of each of a window's `window` rows or columns of keys to each query's scores: (batch,
 /// places, window).
 fn relative_scores(
     query: &Tensor,

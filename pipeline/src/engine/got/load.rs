@@ -3,7 +3,7 @@
 use std::{path::Path, thread};
 
 use candle_core::Device;
-use recto_schemas::GotOptions;
+use recto_schemas::{BoundedInt, GotOptions, GotRuntime};
 
 use super::{
     GotConfig, GotEngine, GotError, ModelIdentity,
@@ -52,6 +52,13 @@ pub(super) fn load(folder: &Path, config: GotConfig) -> Result<GotEngine, GotErr
         model_sha256: model_sha256
             .map_err(|_| GotError::Fit("hashing the weights failed".to_owned()))?,
         memory: memory_use(&checkpoint, &options),
+        runtime: GotRuntime {
+            device: config.device.parse().ok(),
+            dtype: Some(options.dtype),
+            max_new_tokens: BoundedInt::clamped(
+                u32::try_from(config.max_new_tokens).unwrap_or(u32::MAX),
+            ),
+        },
     };
     let model = model?;
     let parts = GotParts {
@@ -88,7 +95,7 @@ fn load_options(
 /// Positions that a slot needs: the image tokens of a page with the default maximum of tiles, the
 /// prompt, and the longest answer. A page with more tiles has less room for its answer.
 fn context_length(checkpoint: &CheckpointConfig, max_new_tokens: usize) -> usize {
-    let images = GotOptions::default().max_tiles as usize + 1;
+    let images = GotOptions::default().max_tiles.get() as usize + 1;
     images
         .saturating_mul(checkpoint.image_tokens)
         .saturating_add(QUESTION_TOKENS)

@@ -33,6 +33,7 @@ mod read;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod load;
+mod options;
 #[cfg(test)]
 mod fixtures;
 
@@ -44,13 +45,13 @@ use std::{
     time::Instant,
 };
 
-use recto_schemas::{Dtype, EngineName, GotOptions};
+use recto_schemas::{BoundedInt, Dtype, EngineName, GotRuntime, Options};
 
 pub use self::error::GotError;
 use self::{model::GenerativeModel, read::ReaderContext, scheduler::Scheduler};
 use super::{
     DecodeUsage, Engine, EngineError, EngineInfo, EngineMemory, EngineRequest, EngineUsage,
-    PendingResponse, ResponseSender,
+    OptionsError, PendingResponse, ResponseSender,
     queue::{FairQueue, PushError},
 };
 
@@ -99,7 +100,7 @@ impl Default for GotConfig {
             dtype: None,
             device: "cpu".to_owned(),
             batch_size: None,
-            max_new_tokens: GotOptions::default().max_new_tokens as usize,
+            max_new_tokens: GotRuntime::default().max_new_tokens.get() as usize,
             threads: None,
             cross_check: None,
         }
@@ -117,6 +118,8 @@ pub fn usual_dtype(device: &str) -> Dtype {
 /// The GOT engine. Its threads live as long as it does.
 pub struct GotEngine {
     info: EngineInfo,
+    /// What the model runs as; of tokens, the most that a document gets.
+    runtime: GotRuntime,
     shared: Arc<EngineState>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -140,6 +143,7 @@ struct ModelIdentity {
     model: String,
     model_sha256: String,
     memory: EngineMemory,
+    runtime: GotRuntime,
 }
 
 impl GotEngine {
@@ -170,6 +174,7 @@ impl GotEngine {
             })
             .collect();
         Self {
+            runtime: identity.runtime.clone(),
             info: info(identity, slots),
             shared,
             threads,
@@ -211,6 +216,19 @@ impl EngineState {
 impl Engine for GotEngine {
     fn info(&self) -> &EngineInfo {
         &self.info
+    }
+
+    fn complete(&self, options: &mut Options) -> Result<(), OptionsError> {
+        let got = options.got.get_or_insert_default();
+        got.check()
+            .map_err(|error| OptionsError::Invalid(error.to_owned()))?;
+        options::check_runtime(&got.runtime, &self.runtime).map_err(OptionsError::Unavailable)?;
+        got.runtime = GotRuntime {
+            max_new_tokens: got.runtime.max_new_tokens.min(self.runtime.max_new_tokens),
+            ..self.runtime.clone()
+        };
+        got.batch_size = self.info.batch.map(BoundedInt::clamped);
+        Ok(())
     }
 
     fn submit(&self, request: EngineRequest) -> Result<PendingResponse, EngineError> {

@@ -19,7 +19,7 @@ pub enum LoadError {
     /// A file is not there, or cannot be read.
     #[error(
         "cannot read the model file {path}: {source}; run `make setup` to fetch the models, or set \
-         RECTO_MODELS to the folder that holds them"
+         RECTO_PPOCR_MODELS to the folder that holds them"
     )]
     Read {
         /// The file.
@@ -30,7 +30,7 @@ pub enum LoadError {
     /// A file is there but is no network that can be run.
     #[error(
         "the model file {path} does not load: {reason}; delete it and run `make setup`, or set \
-         RECTO_MODELS to a folder with PP-OCRv6 models"
+         RECTO_PPOCR_MODELS to a folder with PP-OCRv6 models"
     )]
     Invalid {
         /// The file.

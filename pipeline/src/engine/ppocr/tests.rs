@@ -26,7 +26,7 @@ const LINES: [&str; 8] = [
 const PATIENCE: Duration = Duration::from_secs(300);
 
 fn models() -> PathBuf {
-    part("RECTO_MODELS", "models")
+    part("RECTO_PPOCR_MODELS", "models")
 }
 
 fn config() -> PpOcrConfig {

@@ -178,14 +178,14 @@ fn turns_sideways(orientation: Orientation) -> bool {
 pub(super) fn too_large(size: (u32, u32)) -> ChildError {
     let (width, height) = size;
     ChildError::TooLarge(format!(
-        "the picture has {width} × {height} pixels, more than can be decoded; raise --rasterizer-mib"
+        "the picture has {width} × {height} pixels, more than can be decoded; raise --rasterizer-memory"
     ))
 }
 
 fn image_error(error: &image::ImageError) -> ChildError {
     match error {
         image::ImageError::Limits(_) => ChildError::TooLarge(
-            "the picture has more pixels than can be decoded; raise --rasterizer-mib".to_owned(),
+            "the picture has more pixels than can be decoded; raise --rasterizer-memory".to_owned(),
         ),
         image::ImageError::Unsupported(e) => ChildError::Unsupported(e.to_string()),
         other => ChildError::Damaged(other.to_string()),

@@ -66,7 +66,7 @@ fn enter_sandbox(start: &StartRequest) -> Result<PdfiumLibrary, ChildError> {
     sandbox::set_parent_death_signal(start.parent).map_err(io)?;
     let lib =
         PdfiumLibrary::load(&start.pdfium, &start.font_dirs).map_err(ChildError::PdfiumMissing)?;
-    sandbox::set_limits(start.max_raster_mib).map_err(io)?;
+    sandbox::set_limits(start.max_memory_bytes).map_err(io)?;
     sandbox::allow_cpu_time(start.cpu_s);
     // A kernel without Landlock still has all the other limits.
     let _ = sandbox::restrict_filesystem(&start.font_dirs);

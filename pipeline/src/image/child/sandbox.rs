@@ -29,9 +29,8 @@ pub(super) fn set_parent_death_signal(parent: u32) -> io::Result<()> {
 }
 
 /// Sets the limits that hold for the child's whole life.
-pub(super) fn set_limits(max_raster_mib: u64) -> io::Result<()> {
+pub(super) fn set_limits(bytes: u64) -> io::Result<()> {
     rustix::thread::set_no_new_privs(true)?;
-    let bytes = max_raster_mib.saturating_mul(1 << 20);
     for (resource, most) in [
         (Resource::As, bytes),
         (Resource::Core, 0),

@@ -49,7 +49,7 @@ impl DocumentFile {
             .head(PDF_HEADER_WITHIN)
             .map_err(|e| ChildError::Io(e.to_string()))?;
         // Half for the decoded image, half for turning and scaling it.
-        let max_bytes = start.max_raster_mib.saturating_mul(1 << 20) / 2;
+        let max_bytes = start.max_memory_bytes / 2;
         let document = match format(&head) {
             Some(DocumentFormat::Pdf) => {
                 Self::Pdf(pdf::open(lib, reader, start.password.as_deref())?)

@@ -255,7 +255,7 @@ fn open_error(error: &TiffError) -> ChildError {
 fn page_error(error: &TiffError) -> ChildError {
     match error {
         TiffError::LimitsExceeded => ChildError::TooLarge(
-            "the picture has more pixels than can be decoded; raise --rasterizer-mib".to_owned(),
+            "the picture has more pixels than can be decoded; raise --rasterizer-memory".to_owned(),
         ),
         TiffError::UnsupportedError(e) => ChildError::Unsupported(e.to_string()),
         other => ChildError::PageDamaged(other.to_string()),

@@ -59,7 +59,7 @@ pub(super) fn bitmap_size(
     let longest = inches.0.max(inches.1);
     let side = f64::from(request.max_side_px).clamp(1.0, MAX_SIDE_PX);
     let wanted = preferred.min(side / longest);
-    let most = limits.max_page_pixels as f64;
+    let most = limits.max_megapixels.pixels() as f64;
     let dpi = wanted.min((most / (inches.0 * inches.1)).sqrt());
     // Text of the page's own needs no bitmap that can be read, and a picture is what it is.
     if request.text_layer == TextLayerRequest::None && inspection.image_px.is_none() {
@@ -72,7 +72,7 @@ pub(super) fn bitmap_size(
     let pixels = |inches: f64| (inches * dpi).round().clamp(1.0, MAX_SIDE_PX) as u32;
     let (mut width, mut height) = (pixels(inches.0), pixels(inches.1));
     // Rounding up may pass the limit by a row.
-    while u64::from(width) * u64::from(height) > limits.max_page_pixels.max(1) {
+    while u64::from(width) * u64::from(height) > limits.max_megapixels.pixels().max(1) {
         if width > height {
             width -= 1;
         } else {
@@ -110,7 +110,7 @@ fn warning(
         format!(
             "rasterized at {dpi:.0} instead of {wanted:.0} dpi, to stay within \
              --max-megapixels {}",
-            limits.max_page_pixels as f64 / 1e6
+            limits.max_megapixels
         )
     } else if dpi < preferred && dpi < LEAST_READABLE_DPI {
         format!(
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn sides_and_products_stay_in_bounds() {
         let limits = DocumentLimits {
-            max_page_pixels: 10,
+            max_megapixels: 1e-5.try_into().unwrap(),
             ..DocumentLimits::default()
         };
         let mut request = request(1200.0, u32::MAX);

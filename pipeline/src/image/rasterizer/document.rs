@@ -1,9 +1,6 @@
 //! Open document: one file, the children that have it open, and what their errors mean.
 
-use std::{
-    fs::File,
-    time::{Duration, Instant},
-};
+use std::{fs::File, time::Instant};
 
 use recto_schemas::DocumentLimits;
 
@@ -99,14 +96,14 @@ impl<'r> OpenDocument<'r> {
         cancel: &CancelToken,
     ) -> Result<(ChildProcess, DocumentInfo), RasterError> {
         let config = &self.rasterizer.config;
-        let timeout = self.limits.page_timeout_s;
+        let timeout = self.limits.page_timeout.as_secs_f64();
         let start = StartRequest {
             parent: std::process::id(),
             pdfium: config.pdfium.clone(),
             font_dirs: config.font_dirs.clone(),
-            max_raster_mib: self.limits.max_raster_mib,
+            max_memory_bytes: self.limits.rasterizer_memory.bytes(),
             // Well after the deadline, which counts wall time.
-            cpu_s: (timeout.clamp(0.0, 1e9) * 2.0) as u64 + 10,
+            cpu_s: (timeout * 2.0) as u64 + 10,
             password: self.password.clone(),
         };
         let deadline = self.page_deadline(cancel);
@@ -139,11 +136,8 @@ impl<'r> OpenDocument<'r> {
 
     /// The deadline of a page whose work starts now.
     pub(super) fn page_deadline<'c>(&self, cancel: &'c CancelToken) -> CallDeadline<'c> {
-        let limit = Duration::try_from_secs_f64(self.limits.page_timeout_s);
         CallDeadline {
-            at: limit
-                .ok()
-                .and_then(|limit| Instant::now().checked_add(limit)),
+            at: Instant::now().checked_add(*self.limits.page_timeout),
             cancel,
         }
     }
@@ -152,7 +146,7 @@ impl<'r> OpenDocument<'r> {
     pub(super) fn call_error(&self, error: &CallError) -> RasterError {
         match error {
             CallError::Timeout => RasterError::PageTimeout {
-                limit_s: self.limits.page_timeout_s.to_string(),
+                limit_s: self.limits.page_timeout.as_secs_f64().to_string(),
             },
             CallError::Cancelled => RasterError::Cancelled,
             CallError::OutOfMemory => self.out_of_memory(),
@@ -183,7 +177,7 @@ impl<'r> OpenDocument<'r> {
 
     fn out_of_memory(&self) -> RasterError {
         RasterError::OutOfMemory {
-            limit_mib: self.limits.max_raster_mib,
+            limit_mib: self.limits.rasterizer_memory.bytes() >> 20,
         }
     }
 }

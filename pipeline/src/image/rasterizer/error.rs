@@ -26,11 +26,11 @@ pub enum RasterError {
     #[error("not supported: {0}")]
     Unsupported(String),
     /// The document is larger than its limit.
-    #[error("the document has {bytes} bytes and the limit is {limit}; raise --max-megabytes")]
+    #[error("the document has {bytes} bytes and the limit is {limit}; raise --max-document-size")]
     DocumentTooLarge {
         /// Its size.
         bytes: u64,
-        /// `limits.max_document_bytes`.
+        /// `limits.max_document_size`, in bytes.
         limit: u64,
     },
     /// The page has no readable size within the pixel limit, or no size at all.
@@ -47,19 +47,19 @@ pub enum RasterError {
     /// The document was not open within the limit.
     #[error("opening took longer than {limit_s} s and was stopped; raise --page-timeout")]
     OpenTimeout {
-        /// `limits.page_timeout_s`, shown as it was given.
+        /// `limits.page_timeout`, in seconds.
         limit_s: String,
     },
     /// The page was not done within the limit.
     #[error("the page took longer than {limit_s} s and was stopped; raise --page-timeout")]
     PageTimeout {
-        /// `limits.page_timeout_s`, shown as it was given.
+        /// `limits.page_timeout`, in seconds.
         limit_s: String,
     },
     /// The child hit its address-space limit.
-    #[error("rasterizing needs more than {limit_mib} MiB; raise --rasterizer-mib")]
+    #[error("rasterizing needs more than {limit_mib} MiB; raise --rasterizer-memory")]
     OutOfMemory {
-        /// `limits.max_raster_mib`.
+        /// `limits.rasterizer_memory`, in mebibytes.
         limit_mib: u64,
     },
     /// The child ended on its own.

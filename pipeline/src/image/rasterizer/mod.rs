@@ -2,6 +2,54 @@
 //!
 //! Everything that a document's bytes can break breaks a child ([`crate::image::child`]). This side starts
 //! children, asks them for pages, ends those that take too long, and checks what they answer.
+//!
+//! # Examples
+//!
+//! The first page of a document as a bitmap, and its own text:
+//!
+//! ```standalone_crate
+//! use std::{env, error::Error, fs::File, process};
+//!
+//! use recto_pipeline::{
+//!     cancel::CancelToken,
+//!     image::{
+//!         child,
+//!         rasterizer::{Rasterizer, RasterizerConfig, RenderRequest, TextLayerRequest},
+//!     },
+//! };
+//! use recto_schemas::DocumentLimits;
+//!
+//! fn main() -> Result<(), Box<dyn Error>> {
+//!     if env::args().nth(1).as_deref() == Some("raster-child") {
+//!         process::exit(child::main());
+//!     }
+//!     let Some(pdfium) = env::var_os("RECTO_PDFIUM") else {
+//!         return Ok(());
+//!     };
+//!     let rasterizer = Rasterizer::new(RasterizerConfig {
+//!         program: "/proc/self/exe".into(),
+//!         pdfium: pdfium.into(),
+//!         children: 1,
+//!         pages_per_child: 500,
+//!         font_dirs: Vec::new(),
+//!     })?;
+//!     let file = File::open("../tests/samples/born-digital.pdf")?;
+//!     let cancel = CancelToken::new();
+//!     let document = rasterizer.open(file, None, &DocumentLimits::default(), &cancel)?;
+//!
+//!     let page = document.inspect(1, &cancel)?;
+//!     assert!(page.inspection().text.characters > 0);
+//!     let page = page.render(&RenderRequest {
+//!         dpi: 72.0,
+//!         max_side_px: 2_000,
+//!         text_layer: TextLayerRequest::Visible,
+//!     })?;
+//!     // At 72 dpi a point is a pixel.
+//!     assert_eq!(page.image.height as f32, page.inspection.height_pt.round());
+//!     assert!(!page.text_layer.unwrap_or_default().is_empty());
+//!     Ok(())
+//! }
+//! ```
 
 mod document;
 mod page;
@@ -99,10 +147,10 @@ impl Rasterizer {
         if !metadata.is_file() {
             return Err(RasterError::Io("it is no regular file".to_owned()));
         }
-        if metadata.len() > limits.max_document_bytes {
+        if metadata.len() > limits.max_document_size.bytes() {
             return Err(RasterError::DocumentTooLarge {
                 bytes: metadata.len(),
-                limit: limits.max_document_bytes,
+                limit: limits.max_document_size.bytes(),
             });
         }
         OpenDocument::open(self, file, password, limits, cancel)

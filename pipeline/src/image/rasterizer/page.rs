@@ -49,7 +49,7 @@ pub struct InspectedPage<'a> {
 /// A page's bitmap and its own text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RasterPage {
-    /// What the child saw of it.
+    /// The child's inspection of it.
     pub inspection: PageInspection,
     /// Its bitmap.
     pub image: PageImage,
@@ -141,7 +141,7 @@ impl<'r> OpenDocument<'r> {
 }
 
 impl InspectedPage<'_> {
-    /// What the child saw of the page.
+    /// The child's inspection of the page.
     pub fn inspection(&self) -> &PageInspection {
         &self.inspection
     }

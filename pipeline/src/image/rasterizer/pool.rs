@@ -1,4 +1,4 @@
-//! Who may have a child: at most so many processes, shared fairly by documents.
+//! The pool of children: a bounded number of processes, shared fairly by documents.
 //!
 //! A child belongs to one document until it ends. A document that asks for a page takes an idle child
 //! of its own, else a new one where there is room, else one of another document's idle children ends to
@@ -16,7 +16,7 @@ use crate::cancel::{CancelToken, Monitor};
 
 /// Pages that a child serves before its place goes to a document that waits and has none.
 const QUANTUM: u32 = 8;
-/// How long an idle child is kept from others while its document is likely to ask again, as it does
+/// Time for which an idle child is kept from others while its document is likely to ask again, as it does
 /// between pages.
 const GRACE: Duration = Duration::from_millis(20);
 
@@ -51,7 +51,7 @@ struct PoolTicket {
     document: u64,
 }
 
-/// What a document was given.
+/// The slot or child that a document was given.
 pub(super) enum PoolGrant<'p, C> {
     /// An idle child of its own.
     Child(ChildLease<'p, C>, C),
@@ -244,7 +244,7 @@ impl<C> PoolState<C> {
             .copied()
     }
 
-    /// Whether a child of `document` that has served so many pages must make room.
+    /// Returns true if a child of `document` that has served so many pages must make room.
     fn must_yield(&self, document: u64, served: u32) -> bool {
         let mine = self.children_of(document);
         self.waiting

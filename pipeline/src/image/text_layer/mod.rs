@@ -284,7 +284,7 @@ impl GlyphRun {
             {
                 text.push(' ');
             }
-            push_normalised(&mut text, glyph.text);
+            push_normalized(&mut text, glyph.text);
             last = Some(glyph);
         }
         end_hyphen(&mut text);
@@ -405,7 +405,7 @@ fn middle(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// Appends `c` as a reader would type it: Latin ligatures apart, soft hyphens gone.
-fn push_normalised(text: &mut String, c: char) {
+fn push_normalized(text: &mut String, c: char) {
     match c {
         '\u{FB00}' => text.push_str("ff"),
         '\u{FB01}' => text.push_str("fi"),

@@ -12,9 +12,9 @@ use crate::{
         ClassifiedLines, HeadingStyles, PageLayout,
         headers_footers::{PageEdges, page_edges, running_lines},
         lay_out,
-        placed_line::place_lines,
+        placed_line::{LinePlaces, PlacedLines, place_lines},
     },
-    page::{Point, TextLine},
+    page::Point,
 };
 
 /// Pages held back so that a page can be compared with those after it: facing pages have headers of their own, so that
@@ -24,6 +24,43 @@ const PAGES_AHEAD: usize = 2;
 const PAGES_BEHIND: usize = 2;
 
 /// Takes pages in order and gives them back in order, a few pages later, when their running headers are known.
+///
+/// # Examples
+///
+/// Lines with boxes, as an engine gives them, to Markdown:
+///
+/// ```
+/// use recto_pipeline::{
+///     engine::OcrContent,
+///     page::{Rect, TextLine},
+///     text::{PageContent, assemble::DocumentAssembler},
+/// };
+/// use recto_schemas::HeadersFooters;
+///
+/// let line = |text: &str, top: f32| {
+///     let (left, right, bottom) = (100.0, 100.0 + 20.0 * text.len() as f32, top + 40.0);
+///     TextLine {
+///         text: text.to_owned(),
+///         quad: Rect { left, top, right, bottom }.into(),
+///         confidence: Some(0.99),
+///         size: 40.0,
+///         bold: None,
+///     }
+/// };
+/// let lines = vec![line("The first volume was printed in Octo-", 200.0), line("ber, and copies were sent to every school.", 250.0)];
+/// let mut assembler = DocumentAssembler::new(HeadersFooters::Keep, false);
+/// let mut pages = assembler.push(PageContent {
+///     number: 1,
+///     width: 1654.0,
+///     height: 2339.0,
+///     skew_deg: 0.0,
+///     content: OcrContent::Regions(lines),
+///     rulings: Default::default(),
+///     failure: None,
+/// });
+/// pages.extend(assembler.finish());
+/// assert_eq!(pages[0].markdown, "The first volume was printed in October, and copies were sent to every school.\n");
+/// ```
 #[derive(Debug)]
 pub struct DocumentAssembler {
     headers_footers: HeadersFooters,
@@ -37,6 +74,7 @@ pub struct DocumentAssembler {
 #[derive(Debug)]
 struct WaitingPage {
     page: PageContent,
+    places: LinePlaces,
     edges: PageEdges,
 }
 
@@ -54,14 +92,19 @@ impl DocumentAssembler {
 
     /// Takes the next page; gives the pages that are ready.
     pub fn push(&mut self, page: PageContent) -> Vec<AssembledPage> {
-        let edges = match &page.content {
+        let (places, edges) = match &page.content {
             OcrContent::Regions(lines) => {
-                let placed = place_lines(lines, center(&page), page.skew_deg);
-                page_edges(page.number, page.height, &placed)
+                let places = place_lines(lines, center(&page), page.skew_deg);
+                let edges = page_edges(page.number, page.height, &places.with_text(lines));
+                (places, edges)
             }
-            OcrContent::Markup(_) => PageEdges::default(),
+            OcrContent::Markup(_) => (LinePlaces::default(), PageEdges::default()),
         };
-        self.waiting.push_back(WaitingPage { page, edges });
+        self.waiting.push_back(WaitingPage {
+            page,
+            places,
+            edges,
+        });
         let mut ready = Vec::new();
         while self.waiting.len() > PAGES_AHEAD {
             ready.extend(self.assemble_next());
@@ -80,13 +123,17 @@ impl DocumentAssembler {
 
     /// Assembles the page that has waited longest.
     fn assemble_next(&mut self) -> Option<AssembledPage> {
-        let WaitingPage { page, edges } = self.waiting.pop_front()?;
+        let WaitingPage {
+            page,
+            places,
+            edges,
+        } = self.waiting.pop_front()?;
         let ahead = self.waiting.iter().map(|waiting| &waiting.edges);
         let neighbors: Vec<&PageEdges> = self.past.iter().chain(ahead.take(PAGES_AHEAD)).collect();
         let roles = running_lines(&edges, &neighbors);
         let layout = match &page.content {
             OcrContent::Regions(lines) => {
-                let classified = classify(&page, lines, &roles);
+                let classified = classify(places.with_text(lines), &roles);
                 lay_out(lines, &page.rulings, classified, &mut self.styles)
             }
             OcrContent::Markup(markup) => PageLayout {
@@ -132,12 +179,7 @@ fn center(page: &PageContent) -> Point {
 }
 
 /// Tells a page's running headers and footers from its body.
-fn classify<'a>(
-    page: &PageContent,
-    lines: &'a [TextLine],
-    roles: &[(usize, LineRole)],
-) -> ClassifiedLines<'a> {
-    let placed = place_lines(lines, center(page), page.skew_deg);
+fn classify<'a>(placed: PlacedLines<'a>, roles: &[(usize, LineRole)]) -> ClassifiedLines<'a> {
     let center_y = placed
         .upright
         .iter()

@@ -403,7 +403,7 @@ fn book() -> Vec<PageContent> {
 }
 
 #[test]
-fn recognises_running_heads_and_page_numbers() {
+fn recognizes_running_heads_and_page_numbers() {
     let kept = assemble(HeadersFooters::Keep, true, book());
     assert_eq!(
         kept.iter().map(|page| page.number).collect::<Vec<_>>(),

@@ -1,5 +1,6 @@
 //! `recto convert`: converts inputs into a folder, a store, or to standard output.
 
+mod args;
 mod inputs;
 mod outcome;
 mod progress;
@@ -8,12 +9,15 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
 
 use anyhow::Context as _;
 use futures_util::{StreamExt as _, stream};
-use recto_pipeline::{cancel::CancelToken, engine::Engine};
+use recto_pipeline::{
+    cancel::CancelToken,
+    engine::{Engine, resolve},
+};
 use recto_schemas::{DocumentPassword, Options};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    cli::{ConvertArgs, RunArgs},
+    commands::args::RunArgs,
     document::{
         self, ConvertContext, ConvertError, ConvertObserver, ConvertedDocument, DocumentTarget,
         Requester, StoreTarget,
@@ -23,6 +27,7 @@ use crate::{
     os::{allocator, signals},
     store::{ErrorCause, ObjectStore as _, ObjectStores, StoreError, StoreUri, WriteCondition},
 };
+pub(crate) use args::{ConvertArgs, NOTES};
 pub(crate) use inputs::{InputDocument, expand, files};
 pub(crate) use outcome::{ConvertReport, DocumentOutcome};
 pub(crate) use progress::ProgressDisplay;
@@ -121,8 +126,8 @@ pub(crate) fn engine(run: &RunArgs, options: &mut Options) -> anyhow::Result<Arc
         true => ProgressReporter::Nobody,
         false => ProgressReporter::Person,
     };
-    let engine = loader::engine(options.engine, &run.machine, &run.got(), reporter)?;
-    options.got.batch = engine.info().batch;
+    let engine = loader::engine(options.engine, &run.machine, &run.got.runtime, reporter)?;
+    resolve(engine.as_ref(), options)?;
     Ok(engine)
 }
 

@@ -8,8 +8,9 @@ use recto_schemas::{DocumentState, Manifest, PageOutcome};
 use serde::Serialize;
 
 use crate::{
-    cli::{EXIT_FAILED, EXIT_STOPPED},
+    commands::EXIT_FAILED,
     document::{ConvertError, ConvertedDocument},
+    os::signals::EXIT_STOPPED,
 };
 
 /// The outcome of a document.

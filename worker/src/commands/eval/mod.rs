@@ -1,5 +1,6 @@
 //! `recto eval`: documents whose text is known, read as `recto convert` reads them, and scored.
 
+mod args;
 mod data;
 mod prediction;
 mod table;
@@ -17,13 +18,15 @@ use recto_schemas::{
 use tokio::runtime::Handle;
 
 use crate::{
-    cli::{EXIT_FAILED, EXIT_STOPPED, EvalArgs},
+    commands::EXIT_FAILED,
     commands::convert::{
         self, ConvertReport, ConvertRun, InputDocument, OutputTarget, ProgressDisplay,
     },
     document::{ConvertContext, ConvertObserver, Requester},
     models::loader,
+    os::signals::EXIT_STOPPED,
 };
+pub(crate) use args::{EvalArgs, NOTES};
 use data::EvalSample;
 use pictures::CaseImages;
 use prediction::{ComparisonOptions, Prediction};
@@ -47,7 +50,7 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
     let worst = usize::from(arguments.worst);
     let Some(data) = &arguments.data else {
         let (whole, pictures) = results::merged(&arguments.merge)?;
-        return ended(&whole, &arguments.out, worst, &pictures);
+        return ended(&whole, &arguments.output, worst, &pictures);
     };
     let runtime = convert::runtime()?;
     let _entered = runtime.enter();
@@ -93,7 +96,7 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
         password: arguments.run.password.as_deref(),
         cancel: &cancel,
     };
-    ended(&evaluation, &arguments.out, worst, &pictures)
+    ended(&evaluation, &arguments.output, worst, &pictures)
 }
 
 /// The engine that read the documents, and its model.
@@ -114,7 +117,7 @@ fn predictions(
         let predicted = samples.iter().map(|sample| predicted(folder, sample));
         return Ok(Some((predicted.collect::<anyhow::Result<_>>()?, None)));
     }
-    let folder = arguments.out.join(PREDICTIONS);
+    let folder = arguments.output.join(PREDICTIONS);
     let Some(read_by) = convert_into(&folder, arguments, samples, options, rasterizer, cancel)?
     else {
         return Ok(None);

@@ -3,6 +3,7 @@
 //! A result is acknowledged once its line is printed. Everything else, dead letters and results of other batches, is left
 //! unacknowledged and goes back to its queue when the connection is closed.
 
+mod args;
 mod result_message;
 mod tally;
 
@@ -13,7 +14,9 @@ use std::{
 };
 
 use anyhow::Context;
+pub(crate) use args::{NOTES, ResultsArgs};
 use lapin::Connection;
+use recto_schemas::options::spelled;
 use tokio::{
     task::block_in_place,
     time::{Instant, sleep, sleep_until},
@@ -27,8 +30,8 @@ use crate::{
         error::BrokerError,
         topology::{self, QueueRole, QueueTopology},
     },
-    cli::{EXIT_FAILED, EXIT_STOPPED, ResultArgs, duration::spelled},
-    os::signals,
+    commands::EXIT_FAILED,
+    os::signals::{self, EXIT_STOPPED},
     os::terminal::escape_controls,
 };
 use result_message::{LineFormat, ResultMessage};
@@ -44,7 +47,7 @@ const PREFETCH: u16 = 256;
 ///
 /// # Errors
 /// The results cannot be consumed.
-pub(crate) fn run(arguments: &ResultArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(arguments: &ResultsArgs) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     let ended = runtime.block_on(follow(arguments));
     runtime.shutdown_background();
@@ -73,7 +76,7 @@ enum ConnectionEnd {
     Full,
 }
 
-async fn follow(arguments: &ResultArgs) -> anyhow::Result<ExitCode> {
+async fn follow(arguments: &ResultsArgs) -> anyhow::Result<ExitCode> {
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     signals::on_first_signal(signals::TERMINAL, move |_| stopped.cancel())
@@ -126,7 +129,7 @@ async fn until(deadline: Option<Instant>) {
 
 /// Consumes both queues.
 struct ResultFollower<'a> {
-    arguments: &'a ResultArgs,
+    arguments: &'a ResultsArgs,
     topology: QueueTopology,
     tally: ResultTally,
     lines: LineFormat,

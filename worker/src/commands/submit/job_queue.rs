@@ -10,13 +10,13 @@ use recto_schemas::Job;
 use tokio::{sync::Mutex, time::sleep};
 
 use crate::{
+    broker::config::BrokerConfig,
     broker::{
         connection::{ExponentialBackoff, close, connect},
         error::BrokerError,
         publish::{MessageProperties, NoopObserver, PublishError, Publisher},
         topology::{self, QueueRole, QueueTopology},
     },
-    cli::BrokerArgs,
 };
 
 /// Attempts to reach a lost broker: some twenty seconds, in which it can restart.
@@ -24,7 +24,7 @@ const RECONNECTS: u32 = 5;
 
 /// The jobs queue of a broker.
 pub(super) struct JobQueue {
-    broker: BrokerArgs,
+    broker: BrokerConfig,
     topology: QueueTopology,
     connection: Mutex<QueueConnection>,
 }
@@ -48,7 +48,7 @@ pub(super) enum QueueError {
 
 impl JobQueue {
     /// Connects. Declares the queues if the one for jobs is missing and `--declare` allows it.
-    pub(super) async fn open(broker: &BrokerArgs) -> Result<Self, BrokerError> {
+    pub(super) async fn open(broker: &BrokerConfig) -> Result<Self, BrokerError> {
         let topology = QueueTopology::new(broker);
         let connection = Mutex::new(open(broker, &topology).await?);
         Ok(Self {
@@ -146,7 +146,7 @@ impl JobQueue {
 }
 
 async fn open(
-    broker: &BrokerArgs,
+    broker: &BrokerConfig,
     topology: &QueueTopology,
 ) -> Result<QueueConnection, BrokerError> {
     let connection = Arc::new(connect(broker, "submit").await?);

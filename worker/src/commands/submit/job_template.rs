@@ -2,7 +2,8 @@
 
 use recto_schemas::{DocumentPassword, Job, JobSource};
 
-use crate::{cli::SubmitArgs, job::messages::now, store::StoreUri};
+use super::args::SubmitArgs;
+use crate::{commands::args::options, job::messages::now, store::StoreUri};
 
 /// A job without its document.
 pub(super) struct JobTemplate(Job);
@@ -10,19 +11,13 @@ pub(super) struct JobTemplate(Job);
 impl JobTemplate {
     /// The template of a command line.
     pub(super) fn new(arguments: &SubmitArgs) -> Self {
-        let engine = arguments.engine.map(|engine| engine.name());
-        let limits = arguments.limits.limits();
-        let options =
-            arguments
-                .read
-                .options(engine.unwrap_or_default(), arguments.got.options(), limits);
         Self(Job {
             schema: Job::SCHEMA.to_owned(),
             id: String::new(),
             source: JobSource::default(),
             output: arguments.output.to_string(),
-            options,
-            engine: engine.map(|engine| engine.to_string()),
+            options: options(&arguments.options, arguments.engine, &arguments.got),
+            engine: arguments.engine.map(|engine| engine.to_string()),
             password: arguments.password.clone().map(DocumentPassword::new),
             batch: arguments.batch.clone(),
             labels: arguments.label.iter().cloned().collect(),

@@ -1,6 +1,7 @@
 //! `recto submit`: queues a job for each document. A document that is found is submitted at once, so that memory does
 //! not grow with an archive.
 
+mod args;
 mod job_queue;
 mod job_template;
 mod search;
@@ -18,11 +19,12 @@ use recto_schemas::Job;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cli::{EXIT_FAILED, EXIT_STOPPED, SubmitArgs},
-    os::signals,
+    commands::EXIT_FAILED,
+    os::signals::{self, EXIT_STOPPED},
     os::terminal::escape_controls,
     store::{ObjectStores, StoreUri},
 };
+pub(crate) use args::{NOTES, SubmitArgs};
 use job_queue::JobQueue;
 use job_template::JobTemplate;
 use search::{DocumentSearch, FoundDocument, SearchItem};

@@ -290,12 +290,12 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::cli::StoreArgs;
+    use crate::store::config::StoreConfig;
 
     #[derive(Parser)]
     struct SearchCli {
         #[command(flatten)]
-        store: StoreArgs,
+        store: StoreConfig,
     }
 
     /// The items that a search gives, as `URI NAME` or `! INPUT REASON`.

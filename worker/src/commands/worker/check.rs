@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use tokio::time::timeout;
 
+use super::WorkerArgs;
 use crate::{
     broker::{connection::connect, topology, topology::QueueTopology},
-    cli::{EXIT_FAILED, WorkerArgs},
+    commands::EXIT_FAILED,
     models::hub::ProgressReporter,
     models::loader,
     observe::admin::AdminServer,
@@ -49,9 +50,9 @@ pub(super) async fn check(arguments: &WorkerArgs) -> ExitCode {
 
 fn engine(arguments: &WorkerArgs) -> anyhow::Result<String> {
     let engine = loader::engine(
-        arguments.engine.name(),
+        arguments.engine,
         &arguments.machine,
-        &arguments.got(),
+        &arguments.got,
         ProgressReporter::Person,
     )?;
     let info = engine.info();
@@ -82,7 +83,7 @@ async fn admin(arguments: &WorkerArgs) -> anyhow::Result<String> {
 async fn store(arguments: &WorkerArgs) -> anyhow::Result<String> {
     let stores = ObjectStores::new(&arguments.store, arguments.file_root.file_root.as_deref())?;
     let probe = stores.probe(arguments.store_probe.as_ref());
-    match timeout(arguments.start_timeout, probe).await {
+    match timeout(arguments.consumer.start_timeout, probe).await {
         Ok(usable) => usable?,
         Err(_) => anyhow::bail!("it does not answer"),
     }
@@ -99,10 +100,13 @@ async fn broker(arguments: &WorkerArgs) -> anyhow::Result<String> {
         .map(|(queue, _)| queue.name)
         .collect();
     match (missing.is_empty(), arguments.broker.declare) {
-        (true, _) => Ok(format!("{}, all queues are there", arguments.broker.amqp)),
+        (true, _) => Ok(format!(
+            "{}, all queues are there",
+            arguments.broker.amqp_url
+        )),
         (false, true) => Ok(format!(
             "{}, {} are created at the start",
-            arguments.broker.amqp,
+            arguments.broker.amqp_url,
             missing.join(", ")
         )),
         (false, false) => anyhow::bail!(

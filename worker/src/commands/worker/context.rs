@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::WorkerArgs;
 use crate::{
-    cli::WorkerArgs,
-    job::{JobContext, keyed_lock::KeyedLock, plan::WorkerLimits, policy},
+    job::{JobContext, keyed_lock::KeyedLock, policy},
     models::hub::ProgressReporter,
     models::loader,
     observe::metrics::{BuildInfo, Metrics},
@@ -18,9 +18,9 @@ pub(super) fn job_context(arguments: &WorkerArgs) -> anyhow::Result<JobContext> 
     let stores = ObjectStores::new(&arguments.store, arguments.file_root.file_root.as_deref())?;
     let rasterizer = loader::rasterizer(&arguments.machine)?;
     let engine = loader::engine(
-        arguments.engine.name(),
+        arguments.engine,
         &arguments.machine,
-        &arguments.got(),
+        &arguments.got,
         ProgressReporter::Log,
     )?;
     let build = BuildInfo {
@@ -30,10 +30,7 @@ pub(super) fn job_context(arguments: &WorkerArgs) -> anyhow::Result<JobContext> 
     };
     let metrics = Arc::new(Metrics::new(&build, policy::is_possible)?);
     Ok(JobContext {
-        bounds: WorkerLimits {
-            limits: arguments.limits.limits(),
-            got: arguments.got(),
-        },
+        limits: arguments.limits.clone(),
         results_in_flight: KeyedLock::default(),
         stores: Arc::new(stores),
         engine,

@@ -1,5 +1,6 @@
 //! `recto worker`: runs the consumer from start to shutdown.
 
+mod args;
 mod context;
 mod check;
 mod probes;
@@ -19,13 +20,15 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     broker::topology::QueueTopology,
-    cli::{EXIT_FAILED, WorkerArgs},
+    commands::EXIT_FAILED,
     consumer::{self, ConsumerContext, FailureBackoff, ResultPublisher, Shutdown},
     job::keyed_lock::KeyedLock,
     observe::admin::{AdminServer, HealthComponent, WorkerHealth},
     observe::logging,
     os::signals,
 };
+
+pub(crate) use args::{NOTES, WorkerArgs};
 
 /// Longest time without a heartbeat, beside the broker's timeouts: the consumer's loop has one every second, and
 /// connecting takes up to two timeouts.
@@ -55,11 +58,11 @@ pub(crate) fn run(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
-    let start_by = Instant::now() + arguments.start_timeout;
+    let start_by = Instant::now() + arguments.consumer.start_timeout;
     let health = Arc::new(WorkerHealth::new(
         MAX_HEARTBEAT_GAP + 2 * arguments.broker.amqp_timeout,
     ));
-    let shutdown = Shutdown::new(arguments.drain_timeout);
+    let shutdown = Shutdown::new(arguments.consumer.drain_timeout);
     drain_on_signal(&shutdown, &health)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "recto worker starts");
     tracing::info!(settings = arguments.shown(), "settings");
@@ -93,10 +96,10 @@ async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
         topology: QueueTopology::new(&arguments.broker),
         publisher: ResultPublisher::new(arguments.broker.clone(), Arc::clone(&job_context.metrics)),
         health,
-        jobs: arguments.jobs,
+        jobs: arguments.consumer.prefetch(),
         jobs_in_flight: KeyedLock::default(),
         backoff: FailureBackoff::default(),
-        permits: Arc::new(Semaphore::new(usize::from(arguments.jobs))),
+        permits: Arc::new(Semaphore::new(usize::from(arguments.consumer.prefetch()))),
         quarantine: Arc::new(RwLock::new(())),
         tasks: TaskTracker::new(),
         must_restart: AtomicBool::new(false),
@@ -106,7 +109,7 @@ async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
     context
         .job_context
         .metrics
-        .permits(usize::from(arguments.jobs));
+        .permits(usize::from(arguments.consumer.prefetch()));
     consumer::run(&context, start_by).await?;
     context.job_context.work.remove();
     let must_restart = context.must_restart.load(Ordering::Relaxed);

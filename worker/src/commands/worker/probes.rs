@@ -8,9 +8,9 @@ use std::{
 use anyhow::{Context, bail};
 use tokio::time::{interval, sleep, timeout_at};
 
+use super::WorkerArgs;
 use crate::{
     broker::connection::ExponentialBackoff,
-    cli::WorkerArgs,
     consumer::{Shutdown, with_heartbeat},
     job::JobContext,
     observe::admin::{HealthComponent, ScrapeFn, WorkerHealth},

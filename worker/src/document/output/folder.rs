@@ -26,9 +26,9 @@ use super::{FORMATS, MANIFEST, ResultSink, ResultWriter};
 pub(crate) struct ResultName {
     /// The folder.
     pub(crate) folder: PathBuf,
-    /// What the names of all files begin with.
+    /// The stem of all files' names.
     pub(crate) stem: String,
-    /// What a person calls the document.
+    /// The document's title for people.
     pub(crate) title: String,
 }
 

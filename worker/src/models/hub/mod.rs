@@ -44,7 +44,7 @@ pub(crate) enum ProgressReporter {
     Log,
 }
 
-/// Finds what `--model` names; a folder wins over a model of the hub.
+/// Finds what `--got-model` names; a folder wins over a model of the hub.
 ///
 /// # Errors
 /// It is neither, or cannot be downloaded; then with what to put where to go on by hand.
@@ -58,7 +58,7 @@ pub(crate) fn checkpoint(model: &str, tell: ProgressReporter) -> anyhow::Result<
     }
     let id: ModelId = model.parse().map_err(|()| {
         anyhow::anyhow!(
-            "--model {model}: there is no such folder, and a model of the hub is written like stepfun-ai/GOT-OCR-2.0-hf"
+            "--got-model {model}: there is no such folder, and a model of the hub is written like stepfun-ai/GOT-OCR-2.0-hf"
         )
     })?;
     let hub = HubClient::new(|name| env::var(name).ok())?;
@@ -175,7 +175,7 @@ impl HubClient {
             }
         }
         anyhow::anyhow!(
-            "cannot get {} from {}: {why}; check the name and, for a private model, HF_TOKEN; to go on by hand, put its {} into one folder and give that as --model",
+            "cannot get {} from {}: {why}; check the name and, for a private model, HF_TOKEN; to go on by hand, put its {} into one folder and give that as --got-model",
             id.name,
             self.endpoint,
             files::WANTED

@@ -340,7 +340,7 @@ fn a_model_that_cannot_be_had_says_what_to_put_where() {
             "HF_TOKEN",
             "config.json",
             "model.safetensors.index.json",
-            "--model",
+            "--got-model",
         ] {
             assert!(error.contains(part), "{part} in {error}");
         }

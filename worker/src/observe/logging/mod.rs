@@ -21,7 +21,7 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    cli::watch::{LogArgs, LogFormat},
+    observe::config::{LogConfig, LogFormat},
     observe::metrics::{JobStage, MetricLabel},
 };
 
@@ -47,7 +47,7 @@ pub(crate) enum LogError {
 }
 
 /// Starts the log of this process.
-pub(crate) fn init(arguments: &LogArgs) -> Result<(), LogError> {
+pub(crate) fn init(arguments: &LogConfig) -> Result<(), LogError> {
     let filter = filter(&arguments.log).map_err(LogError::Filter)?;
     subscriber(arguments.log_format, filter, colors(), io::stderr).try_init()?;
     Ok(())

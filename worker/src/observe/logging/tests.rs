@@ -189,7 +189,7 @@ fn a_filter_that_is_none_is_refused() {
 
 #[test]
 fn a_process_has_one_log() {
-    let arguments = LogArgs {
+    let arguments = LogConfig {
         log: "off".to_owned(),
         log_format: LogFormat::Text,
     };

@@ -4,6 +4,7 @@
 //! So a worker that starts can tell the directories of dead workers from those in use, and removes them. All calls
 //! here touch the disk: async code makes them on a blocking thread.
 
+pub(crate) mod config;
 mod lockfile;
 
 use std::{

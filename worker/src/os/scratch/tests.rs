@@ -80,7 +80,7 @@ fn a_cap_above_the_disk_does_not_hide_that_the_disk_is_full() {
     let work = ScratchDir::open(base.path(), u64::MAX).unwrap();
     let error = work.job_dir(u64::MAX).unwrap_err();
     assert!(matches!(error, ScratchError::Disk { .. }), "{error}");
-    assert!(error.to_string().contains("--work-dir"), "{error}");
+    assert!(error.to_string().contains("--scratch-dir"), "{error}");
     assert_eq!(work.used_bytes(), 0);
 }
 
@@ -203,7 +203,7 @@ fn a_base_that_cannot_be_used_is_named() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("below") && error.contains("--work-dir"),
+        error.contains("below") && error.contains("--scratch-dir"),
         "{error}"
     );
 }

@@ -17,7 +17,7 @@ use aws_smithy_http_client::{
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use super::super::{ErrorCause, Result, StoreError};
-use crate::cli::StoreArgs;
+use crate::store::config::StoreConfig;
 
 /// The region that compatible stores take, and AWS's first.
 const DEFAULT_REGION: &str = "us-east-1";
@@ -26,7 +26,7 @@ const DEFAULT_REGION: &str = "us-east-1";
 const MAX_BACKOFF: Duration = Duration::from_secs(20);
 
 /// A client, and the store's name for messages.
-pub(super) async fn client(arguments: &StoreArgs) -> Result<(Client, String)> {
+pub(super) async fn client(arguments: &StoreConfig) -> Result<(Client, String)> {
     let tls = match &arguments.s3_ca_file {
         Some(file) => tls_with(file).await?,
         None => TlsContext::builder().build().map_err(no_tls)?,
@@ -49,11 +49,11 @@ pub(super) async fn client(arguments: &StoreArgs) -> Result<(Client, String)> {
 }
 
 /// Timeout of a connection, an answer or its next byte.
-pub(super) fn timeout(arguments: &StoreArgs) -> Duration {
-    Duration::try_from_secs_f64(arguments.s3_timeout).unwrap_or(Duration::MAX)
+pub(super) fn timeout(arguments: &StoreConfig) -> Duration {
+    arguments.s3_timeout
 }
 
-fn loader(arguments: &StoreArgs) -> ConfigLoader {
+fn loader(arguments: &StoreConfig) -> ConfigLoader {
     let region = RegionProviderChain::first_try(arguments.s3_region.clone().map(Region::new))
         .or_default_provider()
         .or_else(DEFAULT_REGION);

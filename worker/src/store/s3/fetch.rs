@@ -77,7 +77,7 @@ struct ObjectDownload<'a> {
     done: u64,
 }
 
-/// How the stream of a body ended.
+/// The end of a body's stream.
 enum StreamEnd {
     Whole,
     /// It broke, for this reason.

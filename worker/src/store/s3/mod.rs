@@ -22,7 +22,7 @@ use super::{
     ErrorCause, ListPage, ListedObject, ObjectMetadata, ObjectStore, ObjectVersion, PutOutcome,
     Result, StoreError, StoreUri, WriteCondition,
 };
-use crate::cli::StoreArgs;
+use crate::store::config::StoreConfig;
 
 /// The version of an object that was written while its bucket kept none.
 const NO_VERSION: &str = "null";
@@ -40,7 +40,7 @@ pub(super) struct S3Store {
 }
 
 impl S3Store {
-    pub(super) async fn connect(arguments: &StoreArgs) -> Result<Self> {
+    pub(super) async fn connect(arguments: &StoreConfig) -> Result<Self> {
         let (client, address) = client::client(arguments).await?;
         Ok(Self {
             client,

@@ -185,12 +185,12 @@ pub(super) fn plan(
 fn plan_page(page: &PageImage, options: &GotOptions, limits: &PlanLimits) -> PlannedPage {
     let density = DensityEstimate::of(page);
     let is_auto =
-        options.tiles == TilePolicy::Auto && options.region.is_none() && options.color.is_none();
+        options.tiles == TilePolicy::Auto && options.r#box.is_none() && options.color.is_none();
     let rows = limits.rows.filter(|_| is_auto);
     let cut = rows.and_then(|rows| stack_rows(page, density.em, rows, limits.image_size.0));
     let (grid, reason) = match options.tiles {
         // The reference ignores a box or a color with several images.
-        _ if options.region.is_some() => (TileGrid::ONE, "box".to_owned()),
+        _ if options.r#box.is_some() => (TileGrid::ONE, "box".to_owned()),
         _ if options.color.is_some() => (TileGrid::ONE, "color".to_owned()),
         _ if cut.is_some() => (TileGrid::ONE, "rows".to_owned()),
         TilePolicy::Never => (TileGrid::ONE, "asked".to_owned()),
@@ -251,13 +251,18 @@ fn grid_within_context(
     options: &GotOptions,
     limits: &PlanLimits,
 ) -> (TileGrid, String) {
-    let allowed = limits.max_tiles.min(options.max_tiles).max(1);
+    let allowed = limits.max_tiles.min(options.max_tiles.get()).max(1);
     let most = most.clamp(1, allowed);
     let grid_of = |most: u32| {
         let size = (page.width, page.height);
         grid(size, limits.image_size, limits.min_tiles.min(most), most)
     };
-    let fits = |grid: &TileGrid| limits.fits(grid.image_count() as usize, options.max_new_tokens);
+    let fits = |grid: &TileGrid| {
+        limits.fits(
+            grid.image_count() as usize,
+            options.runtime.max_new_tokens.get(),
+        )
+    };
     let wanted = grid_of(most);
     if fits(&wanted) {
         return (wanted, reason.to_owned());
@@ -271,7 +276,7 @@ fn grid_within_context(
 
 /// Number of pages, from the first on, that share a unit.
 fn pages_in_unit(planned: &[PlannedPage], options: &GotOptions, limits: &PlanLimits) -> usize {
-    let marked = options.region.is_some() || options.color.is_some();
+    let marked = options.r#box.is_some() || options.color.is_some();
     let most = match options.pages_per_pass {
         _ if marked || options.tiles == TilePolicy::Always => 1,
         PagesPerPass::Auto => PagesPerPass::LIMIT,
@@ -285,12 +290,13 @@ fn pages_in_unit(planned: &[PlannedPage], options: &GotOptions, limits: &PlanLim
         .enumerate()
         .take_while(|(before, page)| {
             tokens += page.density.tokens;
-            let has_room = tokens as f32 <= ANSWER_SHARE * options.max_new_tokens as f32;
+            let has_room =
+                tokens as f32 <= ANSWER_SHARE * options.runtime.max_new_tokens.get() as f32;
             let is_short = page.density.tokens < SHORT_TOKENS && has_room;
             page.grid == TileGrid::ONE
                 && page.stacks.is_none()
                 && (is_short || !is_auto)
-                && limits.fits(before + 1, options.max_new_tokens)
+                && limits.fits(before + 1, options.runtime.max_new_tokens.get())
         })
         .count();
     together.max(1)

@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use recto_schemas::{GotOptions, PagesPerPass, RegionColor, TilePolicy};
+use recto_schemas::{BoundedInt, GotOptions, GotRuntime, PagesPerPass, RegionColor, TilePolicy};
 
 use super::*;
 
@@ -151,7 +151,7 @@ fn tiles_are_as_asked_and_no_more_than_allowed_or_fit() {
     let tiles = |tiles, max_tiles, context| {
         let options = GotOptions {
             tiles,
-            max_tiles,
+            max_tiles: BoundedInt::clamped(max_tiles),
             ..GotOptions::default()
         };
         let units = plan(&[a4(45)], &options, &PlanLimits { context, ..LIMITS });
@@ -203,7 +203,7 @@ fn a_pass_holds_what_the_model_and_the_context_take() {
     assert_eq!(counts(&options, &narrow), [5, 5, 1]);
     // An answer of 256 tokens holds only a few of these pages.
     let terse = GotOptions {
-        max_new_tokens: 256,
+        runtime: GotRuntime::limited_to(256),
         ..GotOptions::default()
     };
     let together = counts(&terse, &LIMITS);
@@ -233,7 +233,7 @@ fn as_many_pages_as_asked_share_a_pass_whatever_their_length() {
 fn a_box_or_a_colour_takes_each_page_whole_and_alone() {
     let pages = [a4(2), page(1654, 2339, 200.0, 60, 15)];
     let boxed = GotOptions {
-        region: Some([0, 0, 500, 500]),
+        r#box: [0, 0, 500, 500].try_into().ok(),
         tiles: TilePolicy::Always,
         ..GotOptions::default()
     };
@@ -298,7 +298,7 @@ fn a_model_of_rows_gets_each_page_in_rows_unless_tiles_or_a_box_are_asked_for() 
             );
         }
     }
-    let region = Some([0, 0, 500, 500]);
+    let region = [0, 0, 500, 500].try_into().ok();
     let others = [
         (TilePolicy::Never, None, None, "asked"),
         (TilePolicy::Always, None, None, "asked"),
@@ -308,7 +308,7 @@ fn a_model_of_rows_gets_each_page_in_rows_unless_tiles_or_a_box_are_asked_for() 
     for (tiles, region, color, expected) in others {
         let options = GotOptions {
             tiles,
-            region,
+            r#box: region,
             color,
             ..GotOptions::default()
         };

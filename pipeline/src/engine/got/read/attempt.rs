@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
-use recto_schemas::GotMode;
+use recto_schemas::{GotMode, PageBox};
 
 use super::{Candidate, InferenceUnit, RequestReader};
 use crate::{
@@ -44,7 +44,7 @@ impl<'a> AttemptRequest<'a> {
             layout: unit.layout.clone(),
             mode: reader.options.mode,
             prefix: &[],
-            max_new_tokens: reader.options.max_new_tokens as usize,
+            max_new_tokens: reader.options.runtime.max_new_tokens.get() as usize,
             time_limit: reader.time_limit(unit),
             no_repeat_ngram: None,
         }
@@ -79,7 +79,7 @@ impl RequestReader<'_> {
         let token_range = token_range(&reader.config, &attempt.layout);
         let prompt = OcrPrompt {
             mode: attempt.mode,
-            region: options.region,
+            region: options.r#box.map(PageBox::edges),
             color: options.color,
             images: match attempt.layout {
                 InputLayout::Whole(_) | InputLayout::Rows(..) | InputLayout::Row { .. } => {

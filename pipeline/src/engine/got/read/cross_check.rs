@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use recto_schemas::Options;
+
 use crate::{
     cancel::CancelToken,
     engine::{
@@ -98,7 +100,11 @@ impl<'a> CrossCheckResults<'a> {
         let request = EngineRequest {
             document: self.request.document,
             pages: vec![Arc::clone(&self.request.pages[index])],
-            options: Arc::clone(&self.request.options),
+            // PP-OCR has no options of its own, and GOT's are not for it.
+            options: Arc::new(Options {
+                got: None,
+                ..Options::clone(&self.request.options)
+            }),
             cancel: self.cancel.child(),
         };
         self.cross_check.engine()?.submit(request).ok()

@@ -108,7 +108,7 @@ impl RequestReader<'_> {
         mut log: AttemptLog,
     ) -> Result<BestCandidate, EngineError> {
         let mut budget = RetryBudget::new(
-            self.options.max_new_tokens as usize,
+            self.options.runtime.max_new_tokens.get() as usize,
             log.steps,
             first.tokens.len(),
             first.steps,

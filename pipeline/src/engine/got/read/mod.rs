@@ -16,7 +16,9 @@ mod word_recall;
 
 use std::{cell::RefCell, sync::Arc, time::Duration};
 
-use recto_schemas::{AttemptKind, CrossCheck, EngineName, FinishReason, GotOptions, RejectionKind};
+use recto_schemas::{
+    AttemptKind, BoundedInt, CrossCheck, EngineName, FinishReason, GotOptions, RejectionKind,
+};
 
 use self::{
     attempt::AttemptRequest,
@@ -97,13 +99,13 @@ impl ReaderContext {
     /// Limits for the planner.
     fn limits(&self, options: &GotOptions) -> PlanLimits {
         let pixels = &self.config.processor;
-        let usual = GotOptions::default().max_tiles;
+        let usual = GotOptions::default().max_tiles.get();
         PlanLimits {
             image_size: (pixels.width, pixels.height),
             min_tiles: pixels.min_patches,
             // The checkpoint's own value is a default, which a document may raise.
-            max_tiles: if options.max_tiles > usual {
-                options.max_tiles
+            max_tiles: if options.max_tiles.get() > usual {
+                options.max_tiles.get()
             } else {
                 pixels.max_patches
             },
@@ -126,8 +128,9 @@ impl ReaderContext {
     /// The request was cancelled, the engine stops, or no page could be read.
     pub(super) fn read(&self, request: &EngineRequest, queued: Duration) -> EngineResponse {
         let cancel = request.cancel.child_with(&self.stop);
-        let mut options = request.options.got.clone();
-        options.max_new_tokens = options.max_new_tokens.min(self.max_new_tokens);
+        let mut options = request.options.got.clone().unwrap_or_default();
+        let tokens = &mut options.runtime.max_new_tokens;
+        *tokens = BoundedInt::clamped(tokens.get().min(self.max_new_tokens));
         let reader = RequestReader {
             reader: self,
             request,
@@ -373,7 +376,7 @@ impl RequestReader<'_> {
         let pages = &self.request.pages[unit.first..unit.first + unit.count];
         if !pages
             .iter()
-            .any(|page| page_sample::is_sampled(page, self.options.verify))
+            .any(|page| page_sample::is_sampled(page, self.options.verify.get()))
         {
             return None;
         }
@@ -398,7 +401,7 @@ impl RequestReader<'_> {
 
     /// Returns true if only a part of each page is submitted for, which PP-OCR cannot do.
     fn is_partial(&self) -> bool {
-        self.options.region.is_some() || self.options.color.is_some()
+        self.options.r#box.is_some() || self.options.color.is_some()
     }
 }
 
@@ -416,13 +419,10 @@ fn rejection(candidate: &Candidate, text: &str, share: Option<f32>) -> Option<Re
 /// Maximum time in which the model may write the text of `pages` pages.
 fn time_limit(request: &EngineRequest, pages: usize) -> Duration {
     // A day: long enough for any page, short enough to add to any instant.
-    const LONGEST_S: f64 = 86_400.0;
-    let seconds = request.options.limits.read_timeout_s * pages as f64;
-    Duration::from_secs_f64(if seconds.is_finite() {
-        seconds.clamp(0.0, LONGEST_S)
-    } else {
-        LONGEST_S
-    })
+    const LONGEST: Duration = Duration::from_secs(86_400);
+    let pages = u32::try_from(pages).unwrap_or(u32::MAX);
+    let limit = request.options.limits.read_timeout;
+    limit.saturating_mul(pages).min(LONGEST)
 }
 
 #[cfg(test)]

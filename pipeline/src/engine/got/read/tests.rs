@@ -13,7 +13,8 @@ use std::{
 };
 
 use recto_schemas::{
-    EngineName, FinishReason, GotMode, GotOptions, Options, PagesPerPass, RejectionKind, TilePolicy,
+    EngineName, FinishReason, GotMode, GotOptions, GotRuntime, Options, PagesPerPass,
+    RejectionKind, Share, TilePolicy,
 };
 
 use super::GotParts;
@@ -246,6 +247,7 @@ impl Bench {
                 weights_bytes: 0,
                 cache_bytes: 0,
             },
+            runtime: GotRuntime::limited_to(MOST),
         };
         Self {
             got: GotEngine::with_model(identity, parts, model),
@@ -295,7 +297,7 @@ impl Bench {
             pages: pages.into_iter().map(Arc::new).collect(),
             options: Arc::new(Options {
                 engine: EngineName::Got,
-                got,
+                got: Some(got),
                 ..Options::default()
             }),
             cancel: cancel.clone(),
@@ -347,7 +349,7 @@ fn read_sheets(bench: &Bench, sheets: &[&[u8]], got: GotOptions) -> EngineRespon
 /// The options of a document that asks for nothing.
 fn usual() -> GotOptions {
     GotOptions {
-        max_new_tokens: MOST,
+        runtime: GotRuntime::limited_to(MOST),
         ..GotOptions::default()
     }
 }
@@ -457,7 +459,7 @@ fn options() -> GotOptions {
     GotOptions {
         tiles: TilePolicy::Never,
         pages_per_pass: PagesPerPass::Most(1),
-        max_new_tokens: MOST,
+        runtime: GotRuntime::limited_to(MOST),
         ..GotOptions::default()
     }
 }
@@ -600,7 +602,7 @@ fn a_second_reader_that_cannot_be_made_leaves_passes_unchecked() {
     let none: CrossCheckFactory = Arc::new(|| Err("no such file".to_owned()));
     let bench = Bench::with(|asked| seen(asked.shades[0]), 4, Some(none));
     let verified = GotOptions {
-        verify: 1.0,
+        verify: Share::ALL,
         ..together(2)
     };
     let readings = bench.read(&[1, 2], verified).expect("read");
@@ -713,8 +715,8 @@ fn without_ppocr_the_longest_text_that_was_cut_is_kept() {
 fn a_part_of_a_page_is_never_read_by_ppocr() {
     let bench = Bench::with(forever, 4, ppocr());
     let part = GotOptions {
-        region: Some([0, 0, 500, 500]),
-        verify: 1.0,
+        r#box: [0, 0, 500, 500].try_into().ok(),
+        verify: Share::ALL,
         ..options()
     };
     let readings = bench.read(&[1], part).expect("read");
@@ -730,7 +732,7 @@ fn without_the_guard_a_loop_runs_to_the_most_tokens() {
     let bench = Bench::with(forever, 4, ppocr());
     let unguarded = GotOptions {
         loop_guard: false,
-        max_new_tokens: 200,
+        runtime: GotRuntime::limited_to(200),
         ..options()
     };
     let readings = bench.read(&[1], unguarded).expect("read");
@@ -748,7 +750,7 @@ fn a_document_cannot_ask_for_more_tokens_than_the_engine_gives() {
     let bench = Bench::new(forever);
     let greedy = GotOptions {
         loop_guard: false,
-        max_new_tokens: MOST * 2,
+        runtime: GotRuntime::limited_to(MOST * 2),
         ..options()
     };
     let readings = bench.read(&[1], greedy).expect("read");
@@ -766,7 +768,7 @@ fn readings_are_compared_with_ppocr_where_asked() {
         ppocr(),
     );
     let verified = GotOptions {
-        verify: 1.0,
+        verify: Share::ALL,
         ..options()
     };
     let readings = bench.read(&[1, 2], verified).expect("read");

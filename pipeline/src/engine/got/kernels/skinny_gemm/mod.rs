@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn products_are_right_and_rows_do_not_depend_on_their_neighbours() {
+    fn products_are_right_and_rows_do_not_depend_on_their_neighbors() {
         for (k, n) in [(64, 10), (37, 4), (1024, 130)] {
             let (x, weight) = (numbers(7 * k, 31), numbers(n * k, 53));
             let all = gemm(&x, &weight, k);

@@ -1,15 +1,13 @@
-//! What a worker says of itself, and where it works.
-
-use std::{env, path::PathBuf};
+//! The admin port and the log of a worker.
 
 use clap::{Args, ValueEnum};
 
-use crate::{observe::admin::AdminAddress, observe::logging};
+use super::{admin::AdminAddress, logging};
 
 /// The admin port.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Watching")]
-pub(crate) struct AdminArgs {
+#[command(next_help_heading = "Logging and metrics")]
+pub(crate) struct AdminConfig {
     /// Address of the admin port (/metrics, /healthz, /readyz), or `none`
     #[arg(
         long,
@@ -22,50 +20,25 @@ pub(crate) struct AdminArgs {
 
 /// The log.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Watching")]
-pub(crate) struct LogArgs {
-    /// What is logged, on standard error: off, error, warn, info, debug or trace, also by module
+#[command(next_help_heading = "Logging and metrics")]
+pub(crate) struct LogConfig {
+    /// Log level, on standard error: off, error, warn, info, debug or trace, also by module
     /// (`info,recto=debug,lapin=info`); libraries start at warn
     #[arg(long, value_name = "FILTER", env = "RECTO_LOG", default_value = "info", value_parser = logging::filter_text)]
     pub(crate) log: String,
 
-    /// Whether log lines are for people or for programs
+    /// Format of log lines
     #[arg(long, value_name = "FORMAT", value_enum, env = "RECTO_LOG_FORMAT", default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
 }
 
-/// Whom log lines are for.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
     /// People: one readable line an event
     Text,
     /// Programs: one JSON object an event
     Json,
-}
-
-/// The work folder.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Machine")]
-pub(crate) struct ScratchArgs {
-    /// Folder for documents and results while a job runs [default: the system's temporary folder]
-    #[arg(long, value_name = "DIR", env = "RECTO_WORK_DIR")]
-    work_dir: Option<PathBuf>,
-
-    /// Most that lies in the work folder at once, in megabytes (1,000,000 bytes)
-    #[arg(long, value_name = "N", env = "RECTO_WORK_MEGABYTES", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
-    work_megabytes: u64,
-}
-
-impl ScratchArgs {
-    /// The folder in which the worker makes its own.
-    pub(crate) fn base(&self) -> PathBuf {
-        self.work_dir.clone().unwrap_or_else(env::temp_dir)
-    }
-
-    /// Most bytes in it at once.
-    pub(crate) fn limit_bytes(&self) -> u64 {
-        self.work_megabytes.saturating_mul(1_000_000)
-    }
 }
 
 #[cfg(test)]
@@ -77,11 +50,9 @@ mod tests {
     #[derive(Debug, Parser)]
     struct ParsedArgs {
         #[command(flatten)]
-        admin: AdminArgs,
+        admin: AdminConfig,
         #[command(flatten)]
-        log: LogArgs,
-        #[command(flatten)]
-        work: ScratchArgs,
+        log: LogConfig,
     }
 
     fn parsed(arguments: &[&str]) -> Result<ParsedArgs, String> {
@@ -98,8 +69,6 @@ mod tests {
         );
         assert_eq!(watched.log.log, "info");
         assert_eq!(watched.log.log_format, LogFormat::Text);
-        assert_eq!(watched.work.base(), env::temp_dir());
-        assert_eq!(watched.work.limit_bytes(), 20_000_000_000);
     }
 
     #[test]
@@ -111,17 +80,11 @@ mod tests {
             "warn,recto=debug",
             "--log-format",
             "json",
-            "--work-dir",
-            "/scratch",
-            "--work-megabytes",
-            "5",
         ])
         .unwrap();
         assert_eq!(watched.admin.admin_address, AdminAddress(None));
         assert_eq!(watched.log.log, "warn,recto=debug");
         assert_eq!(watched.log.log_format, LogFormat::Json);
-        assert_eq!(watched.work.base(), PathBuf::from("/scratch"));
-        assert_eq!(watched.work.limit_bytes(), 5_000_000);
     }
 
     #[test]
@@ -130,7 +93,6 @@ mod tests {
             (["--admin-address", "localhost"], "127.0.0.1:9464"),
             (["--log", "recto=loud"], "info"),
             (["--log-format", "xml"], "json"),
-            (["--work-megabytes", "0"], "1.."),
         ] {
             let error = parsed(&arguments).unwrap_err();
             assert!(error.contains(said), "{error}");

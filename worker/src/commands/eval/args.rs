@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
-use recto_schemas::Options;
+use clap::{ArgAction, Args};
+use recto_schemas::{Options, options::switch};
 
-use super::RunArgs;
+use crate::commands::args::RunArgs;
 
-pub(super) const NOTES: &str = "\
+/// The end of `recto eval --help`.
+pub(crate) const NOTES: &str = "\
 DATA is a dataset as GOT's evaluation takes it, a JSON list of
   {\"image\": \"a.png\", \"conversations\": [{\"from\": \"human\", \"value\": \"<image>\\nOCR: \"}, {\"from\": \"gpt\", \"value\": \"…\"}]}
 or a folder where documents have their text beside them: NAME.truth.json ({\"pages\": [{\"page\": 1, \
@@ -21,7 +22,7 @@ each is named), 2 wrong usage, 130 stopped.
 
 Examples:
   recto eval scans/ -o out
-  recto eval bench.json --images pages/ --engine got --model stepfun-ai/GOT-OCR-2.0-hf -o out
+  recto eval bench.json --images pages/ --engine got --got-model stepfun-ai/GOT-OCR-2.0-hf -o out
   recto eval scans/ --predictions other-tool/ -o out
   recto eval bench.json --num-chunks 4 --chunk-idx 0 -o out    # and 1, 2, 3 elsewhere, then:
   recto eval --merge out -o out";
@@ -33,30 +34,34 @@ pub(crate) struct EvalArgs {
     #[arg(value_name = "DATA", required_unless_present = "merge")]
     pub(crate) data: Option<PathBuf>,
 
-    /// Folder for the results
-    #[arg(
-        id = "output",
-        short,
-        long = "out",
-        value_name = "DIR",
-        env = "RECTO_EVAL_OUT"
-    )]
-    pub(crate) out: PathBuf,
+    /// Folder for the results, such as `out`
+    #[arg(short, long, value_name = "DIR", env = "RECTO_EVAL_OUTPUT")]
+    pub(crate) output: PathBuf,
 
-    /// Folder that a dataset names its images from [default: the dataset's own]
+    /// Folder that a dataset names its images from, such as `pages` [default: the dataset's own]
     #[arg(long, value_name = "DIR", env = "RECTO_EVAL_IMAGES")]
     pub(crate) images: Option<PathBuf>,
 
-    /// Score the texts in this folder, NAME.md or NAME.txt for each document, instead of reading
+    /// Score the texts in a folder, such as `other-tool`, NAME.md or NAME.txt for each document, instead of reading
     #[arg(long, value_name = "DIR", env = "RECTO_EVAL_PREDICTIONS")]
     pub(crate) predictions: Option<PathBuf>,
 
     /// Compare texts as they stand, as GOT's evaluation does; without it Markdown's marks, kinds of quotes and dashes,
     /// hyphens at line ends and white space do not count
-    #[arg(long, env = "RECTO_EVAL_AS_IS")]
+    #[arg(
+        long,
+        value_name = "on|off",
+        env = "RECTO_EVAL_AS_IS",
+        value_parser = switch,
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "off",
+        default_missing_value = "on"
+    )]
     pub(crate) as_is: bool,
 
-    /// Characters that are left out of both texts; `~` always is where a NAME.truth.json is the reference
+    /// Characters that are left out of both texts, such as `~`; `~` always is if a NAME.truth.json is the reference
     #[arg(
         long,
         value_name = "CHARACTERS",

@@ -1,17 +1,19 @@
-//! `recto submit`: which documents become jobs, and what the jobs ask for.
+//! Arguments of `recto submit`: documents that become jobs, and what the jobs ask for.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-use clap::Args;
+use clap::{ArgAction, Args};
+use recto_schemas::{EngineName, GotOptions, Options, options::switch};
 
-use super::{BrokerArgs, EngineArg, GotArgs, LimitArgs, ReadArgs, StoreArgs};
-use crate::{observe::logging::TraceParent, store::StoreUri};
-
-/// The longest batch or label, in characters: workers take no longer ones.
-const LONGEST_WORD: usize = 200;
+use crate::{
+    broker::config::BrokerConfig,
+    commands::args::word,
+    observe::logging::TraceParent,
+    store::{StoreUri, config::StoreConfig},
+};
 
 /// Arguments of `recto submit`.
 #[derive(Debug, Args)]
@@ -22,23 +24,20 @@ pub(crate) struct SubmitArgs {
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
 
-    /// Where workers put results: `s3://bucket/prefix/`, or a folder that they see under the same
-    /// path
+    /// Where workers put results, such as `s3://bucket/prefix/`, or a folder that they see under the same path
     #[arg(short, long, value_name = "PREFIX", env = "RECTO_OUTPUT", value_parser = place)]
     pub(crate) output: StoreUri,
 
-    /// Copy local files to this prefix first, under their relative paths; the jobs name the copies
+    /// Copy local files to a prefix first, such as `s3://bucket/in/`, under their relative paths; the jobs name the
+    /// copies
     #[arg(long, value_name = "S3_PREFIX", env = "RECTO_UPLOAD_TO", value_parser = s3_place)]
     pub(crate) upload_to: Option<StoreUri>,
 
-    /// Engine that has to read the documents; without it, the one that the worker runs
+    /// Engine that has to read the documents [default: the one that the worker runs]
     #[arg(long, value_enum, env = "RECTO_ENGINE")]
-    pub(crate) engine: Option<EngineArg>,
+    pub(crate) engine: Option<EngineName>,
 
-    #[command(flatten)]
-    pub(crate) read: ReadArgs,
-
-    /// Password of encrypted documents; it travels in the jobs, unencrypted (safer in RECTO_PASSWORD
+    /// Password of encrypted documents, such as `secret`; it travels in the jobs, unencrypted (safer in RECTO_PASSWORD
     /// than on the command line)
     #[arg(
         long,
@@ -48,23 +47,35 @@ pub(crate) struct SubmitArgs {
     )]
     pub(crate) password: Option<String>,
 
-    /// A word for all jobs of this run: results carry it, and `recto result --batch` follows it
+    /// Label for all jobs of this run, such as `1911`: results carry it, and `recto results --batch` follows it
     #[arg(long, value_name = "WORD", env = "RECTO_BATCH", value_parser = word, help_heading = "Jobs")]
     pub(crate) batch: Option<String>,
 
-    /// A word of your own that results carry; may be given several times
+    /// Label of your own that results carry, such as `collection=letters`; may be given several times
     #[arg(long, value_name = "KEY=VALUE", env = "RECTO_LABEL", value_parser = label, help_heading = "Jobs")]
     pub(crate) label: Vec<(String, String)>,
 
-    /// 0 to 9; RabbitMQ from 4.0 serves jobs above 4 first
+    /// Priority, 0 to 9, such as `5`; RabbitMQ from 4.0 serves jobs above 4 first
     #[arg(long, value_name = "N", env = "RECTO_PRIORITY", value_parser = clap::value_parser!(u8).range(0..=9), help_heading = "Jobs")]
     pub(crate) priority: Option<u8>,
 
-    /// Read documents even where a finished result is stored, and put the new one in its place
-    #[arg(long, env = "RECTO_FORCE", help_heading = "Jobs")]
+    /// Read documents again even if a finished result is stored, and replace it
+    #[arg(
+        long,
+        value_name = "on|off",
+        env = "RECTO_FORCE",
+        value_parser = switch,
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "off",
+        default_missing_value = "on",
+        help_heading = "Jobs"
+    )]
     pub(crate) force: bool,
 
-    /// W3C trace context that the jobs belong to; logs and results carry it
+    /// W3C trace context that the jobs belong to, such as
+    /// `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`; logs and results carry it
     #[arg(long, value_name = "00-TRACE-SPAN-FLAGS", env = "RECTO_TRACEPARENT", value_parser = trace_parent, help_heading = "Jobs")]
     pub(crate) traceparent: Option<String>,
 
@@ -77,19 +88,19 @@ pub(crate) struct SubmitArgs {
     pub(crate) json: bool,
 
     #[command(flatten)]
-    pub(crate) got: GotArgs,
+    pub(crate) options: Options,
 
     #[command(flatten)]
-    pub(crate) limits: LimitArgs,
+    pub(crate) got: GotOptions,
 
     #[command(flatten)]
-    pub(crate) broker: BrokerArgs,
+    pub(crate) broker: BrokerConfig,
 
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) store: StoreConfig,
 }
 
-/// What `recto submit --help` ends with.
+/// The end of `recto submit --help`.
 pub(crate) const NOTES: &str = "\
 Prints the id and the URI of each job as soon as the broker has it safe. Jobs for what a prefix lists are \
 pinned to what was seen: an object that changes before it is read is dead-lettered as source-changed. What \
@@ -101,17 +112,6 @@ Examples:
   recto submit s3://archive/1911/ -o s3://texts/1911/ --batch 1911
   recto submit scans/ --upload-to s3://archive/ -o s3://texts/ --batch scans
   find /mnt/share -name '*.pdf' | recto submit - -o /mnt/share/texts --dry-run";
-
-/// A batch or a label as workers take it.
-pub(super) fn word(text: &str) -> Result<String, String> {
-    let length = text.chars().count();
-    if length == 0 || length > LONGEST_WORD || text.chars().any(char::is_control) {
-        return Err(format!(
-            "give between 1 and {LONGEST_WORD} characters, none of them control characters"
-        ));
-    }
-    Ok(text.to_owned())
-}
 
 fn label(text: &str) -> Result<(String, String), String> {
     let (key, value) = text

@@ -1,14 +1,22 @@
-//! `recto worker`: where jobs come from, where results go, and what the work may take.
+//! Arguments of `recto worker`: the source of jobs, the place of results, and what the work may take.
 
-use std::{ffi::OsString, time::Duration};
+use std::ffi::OsString;
 
 use clap::{ArgAction, Args, CommandFactory};
+use recto_schemas::{DocumentLimits, EngineName, GotRuntime};
 
-use super::{
-    AdminArgs, BrokerArgs, Cli, EngineArg, FileRootArgs, GotRunArgs, GotSettings, LimitArgs,
-    LogArgs, MachineArgs, ScratchArgs, StoreArgs, duration::duration,
+use crate::{
+    broker::config::BrokerConfig,
+    cli::Cli,
+    consumer::config::ConsumerConfig,
+    models::config::MachineConfig,
+    observe::config::{AdminConfig, LogConfig},
+    os::scratch::config::ScratchConfig,
+    store::{
+        StoreUri,
+        config::{FileRootConfig, StoreConfig},
+    },
 };
-use crate::store::StoreUri;
 
 /// Arguments of `recto worker`.
 #[derive(Debug, Args)]
@@ -17,32 +25,23 @@ pub(crate) struct WorkerArgs {
     #[arg(long)]
     pub(crate) check: bool,
 
-    /// Documents at once; their pages share the engine
-    #[arg(long, value_name = "N", env = "RECTO_JOBS", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub(crate) jobs: u16,
-
-    /// Longest wait for broker and store at the start
-    #[arg(long, value_name = "TIME", env = "RECTO_START_TIMEOUT", default_value = "60s", value_parser = duration)]
-    pub(crate) start_timeout: Duration,
-
-    /// How long jobs under way may go on after SIGTERM or SIGINT; then they are handed back
-    #[arg(long, value_name = "TIME", env = "RECTO_DRAIN_TIMEOUT", default_value = "25s", value_parser = duration)]
-    pub(crate) drain_timeout: Duration,
-
     /// Engine that reads page images
-    #[arg(long, value_enum, default_value_t = EngineArg::Ppocr, env = "RECTO_ENGINE")]
-    pub(crate) engine: EngineArg,
+    #[arg(long, value_enum, default_value_t, env = "RECTO_ENGINE")]
+    pub(crate) engine: EngineName,
 
     #[command(flatten)]
-    pub(crate) broker: BrokerArgs,
+    pub(crate) consumer: ConsumerConfig,
 
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) broker: BrokerConfig,
 
     #[command(flatten)]
-    pub(crate) file_root: FileRootArgs,
+    pub(crate) store: StoreConfig,
 
-    /// What the start and /readyz try to list, s3://BUCKET/PREFIX or file:///FOLDER [default: the
+    #[command(flatten)]
+    pub(crate) file_root: FileRootConfig,
+
+    /// Prefix that the start and /readyz try to list, such as `s3://archive/1911/` or file:///FOLDER [default: the
     /// store's buckets, or the file root]
     #[arg(
         long,
@@ -53,25 +52,26 @@ pub(crate) struct WorkerArgs {
     pub(crate) store_probe: Option<StoreUri>,
 
     #[command(flatten)]
-    pub(crate) admin: AdminArgs,
+    pub(crate) admin: AdminConfig,
 
     #[command(flatten)]
-    pub(crate) log: LogArgs,
+    pub(crate) log: LogConfig,
 
     #[command(flatten)]
-    pub(crate) work: ScratchArgs,
+    pub(crate) work: ScratchConfig,
 
     #[command(flatten)]
-    pub(crate) machine: MachineArgs,
+    pub(crate) machine: MachineConfig,
+
+    /// What GOT runs as, and the most tokens that jobs may ask of it.
+    #[command(flatten)]
+    pub(crate) got: GotRuntime,
 
     #[command(flatten)]
-    run: GotRunArgs,
-
-    #[command(flatten)]
-    pub(crate) limits: LimitArgs,
+    pub(crate) limits: DocumentLimits,
 }
 
-/// What `recto worker --help` ends with.
+/// The end of `recto worker --help`.
 pub(crate) const NOTES: &str = "\
 A job is acknowledged once its result is stored and the message about it confirmed; start as many workers as \
 there are machines. Each job brings its own options and limits; the limits given here are those that no job \
@@ -88,11 +88,6 @@ Examples:
   recto worker --file-root /mnt/share --jobs 8 --log-format json";
 
 impl WorkerArgs {
-    /// What GOT runs with, and the most that jobs may ask of it.
-    pub(crate) fn got(&self) -> GotSettings {
-        self.run.settings(&self.machine.got)
-    }
-
     /// Every setting with its value, without secrets: `jobs=4 queue=recto.jobs …`.
     pub(crate) fn shown(&self) -> String {
         self.shown_from(std::env::args_os())
@@ -118,7 +113,7 @@ impl WorkerArgs {
                 continue;
             };
             let value = match flag {
-                "amqp" => self.broker.amqp.to_string(),
+                "amqp-url" => self.broker.amqp_url.to_string(),
                 _ if argument.is_hide_env_values_set() => "***".to_owned(),
                 _ => values
                     .map(|v| v.to_string_lossy())
@@ -147,7 +142,7 @@ mod tests {
         let line = [
             "recto",
             "worker",
-            "--amqp",
+            "--amqp-url",
             "amqp://me:hush@broker/%2f",
             "--s3-path-style",
             "--retry-delays",
@@ -160,8 +155,8 @@ mod tests {
         assert!(!shown.contains("hush"), "{shown}");
         for part in [
             "jobs=4",
-            "amqp=amqp://me:***@broker",
-            "s3-path-style",
+            "amqp-url=amqp://me:***@broker",
+            "s3-path-style=on",
             "retry-delays=1s,5s",
         ] {
             assert!(shown.contains(part), "{part} in {shown}");

@@ -1,40 +1,39 @@
-//! Where RabbitMQ is, what its queues are called and how patient Recto is with it.
+//! RabbitMQ: its address, the names of its queues and the timeouts.
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args};
+use recto_schemas::options::{duration, switch};
 
-use super::duration::duration;
-use crate::broker::connection::BrokerUrl;
+use super::connection::BrokerUrl;
 
 /// Queue names leave room for what is appended to them within AMQP's 255 bytes.
 const LONGEST_NAME: usize = 200;
 
-/// Where the broker is and what is used of it.
+/// Address, queues and timeouts of the broker.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Broker")]
-pub(crate) struct BrokerArgs {
+pub(crate) struct BrokerConfig {
     /// RabbitMQ, as amqp://USER:PASSWORD@HOST:PORT/VHOST or amqps://… (`%2f` is the vhost `/`;
     /// safer in RECTO_AMQP_URL than on the command line)
     #[arg(
         long,
-        alias = "amqp-url",
         value_name = "URL",
         env = "RECTO_AMQP_URL",
         hide_env_values = true,
         default_value = "amqp://guest:guest@127.0.0.1:5672/%2f"
     )]
-    pub(crate) amqp: BrokerUrl,
+    pub(crate) amqp_url: BrokerUrl,
 
     /// PEM file with the authority that signed the broker's certificate, beside the system's own
     #[arg(long, value_name = "FILE", env = "RECTO_AMQP_CA_FILE")]
     pub(crate) amqp_ca_file: Option<PathBuf>,
 
-    /// Longest time for a connection to be made, and for the broker to answer a request
+    /// Timeout for connecting, and for an answer of the broker
     #[arg(long, value_name = "TIME", env = "RECTO_AMQP_TIMEOUT", default_value = "10s", value_parser = duration)]
     pub(crate) amqp_timeout: Duration,
 
-    /// Silence is broken this often; a connection that stays silent twice as long is given up
+    /// Interval of AMQP heartbeats; a connection without any for twice as long is closed
     #[arg(long, value_name = "TIME", env = "RECTO_AMQP_HEARTBEAT", default_value = "30s", value_parser = duration)]
     pub(crate) amqp_heartbeat: Duration,
 
@@ -46,24 +45,34 @@ pub(crate) struct BrokerArgs {
     #[arg(long, value_name = "NAME", env = "RECTO_RESULTS_QUEUE", default_value = "recto.results", value_parser = name)]
     pub(crate) results_queue: String,
 
-    /// How long a job waits before each retry; as many retries as there are times
+    /// Delay before each retry of a job; there are as many retries as delays
     #[arg(long, value_name = "TIMES", env = "RECTO_RETRY_DELAYS", default_value = "10s,60s,600s", value_delimiter = ',', value_parser = duration)]
     pub(crate) retry_delays: Vec<Duration>,
 
-    /// How often the broker hands a job out again after a worker died with it
+    /// Maximum number of redeliveries of a job after workers died with it
     #[arg(long, value_name = "N", env = "RECTO_DELIVERY_LIMIT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) delivery_limit: u32,
 
-    /// Whether missing queues are made; otherwise they are only looked for
-    #[arg(long, value_name = "true|false", env = "RECTO_DECLARE", default_value_t = true, action = ArgAction::Set)]
+    /// Declare the queues that are missing; `off` only checks that they are there
+    #[arg(
+        long,
+        value_name = "on|off",
+        env = "RECTO_DECLARE",
+        value_parser = switch,
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "on",
+        default_missing_value = "on"
+    )]
     pub(crate) declare: bool,
 
-    /// Longest time until the broker confirms a message
+    /// Timeout for the broker to confirm a message
     #[arg(long, value_name = "TIME", env = "RECTO_CONFIRM_TIMEOUT", default_value = "30s", value_parser = duration)]
     pub(crate) confirm_timeout: Duration,
 
-    /// How long the broker lets a job take before it hands it to another worker; RabbitMQ from
-    /// 3.11.15 takes it from here, others from their own consumer_timeout (30 minutes)
+    /// Timeout for acknowledging a job, after which the broker gives it to another worker, such as `1h`; RabbitMQ
+    /// from 3.11.15 takes it from here, others from their own consumer_timeout (30 minutes)
     #[arg(long, value_name = "TIME", env = "RECTO_ACK_TIMEOUT", value_parser = duration)]
     pub(crate) ack_timeout: Option<Duration>,
 }
@@ -87,11 +96,11 @@ pub(crate) mod tests {
     #[derive(Parser)]
     struct Only {
         #[command(flatten)]
-        broker: BrokerArgs,
+        broker: BrokerConfig,
     }
 
     /// The arguments as given on a command line.
-    pub(crate) fn arguments(given: &[&str]) -> BrokerArgs {
+    pub(crate) fn arguments(given: &[&str]) -> BrokerConfig {
         let all = [&["recto"], given].concat();
         Only::try_parse_from(all)
             .unwrap_or_else(|e| panic!("{e}"))
@@ -105,8 +114,7 @@ pub(crate) mod tests {
             "500ms,2m",
             "--queue",
             "a",
-            "--declare",
-            "false",
+            "--declare=off",
         ]);
         let delays = [Duration::from_millis(500), Duration::from_secs(120)];
         assert_eq!(broker.retry_delays, delays);
@@ -115,9 +123,9 @@ pub(crate) mod tests {
 
     #[test]
     fn no_password_is_shown() {
-        let broker = arguments(&["--amqp", "amqp://me:hush@broker/%2f"]);
+        let broker = arguments(&["--amqp-url", "amqp://me:hush@broker/%2f"]);
         assert!(!format!("{broker:?}").contains("hush"));
-        let broken = arguments(&["--amqp", "http//me:hush@broker"]);
+        let broken = arguments(&["--amqp-url", "http//me:hush@broker"]);
         assert!(!format!("{broken:?}").contains("hush"));
     }
 

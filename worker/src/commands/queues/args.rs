@@ -2,24 +2,24 @@
 
 use clap::Subcommand;
 
-use super::broker::BrokerArgs;
+use crate::broker::config::BrokerConfig;
 
-/// What to do with the queues.
+/// Subcommands of `recto queues`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum QueuesCommand {
-    /// Make the queues that are missing, and compare those that are there
+    /// Declare the queues that are missing, and compare those that are there
     Declare {
         #[command(flatten)]
-        broker: BrokerArgs,
+        broker: BrokerConfig,
 
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Say how many messages wait in each queue, and how many consumers it has
+    /// Print the number of waiting messages and of consumers of each queue
     Status {
         #[command(flatten)]
-        broker: BrokerArgs,
+        broker: BrokerConfig,
 
         /// Print JSON
         #[arg(long)]

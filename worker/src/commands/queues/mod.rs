@@ -1,5 +1,7 @@
 //! `recto queues`: makes the queues at the broker, and says how full they are.
 
+mod args;
+
 use std::{
     io::{self, Write},
     process::ExitCode,
@@ -9,12 +11,15 @@ use serde_json::json;
 
 use crate::{
     broker::{
+        config::BrokerConfig,
         connection::connect,
         error::BrokerError,
         topology::{self, DeclareOutcome, QueueDepth, QueueRole, QueueSpec, QueueTopology},
     },
-    cli::{BrokerArgs, EXIT_FAILED, QueuesCommand},
+    commands::EXIT_FAILED,
 };
+
+pub(crate) use args::QueuesCommand;
 
 /// Runs `recto queues`.
 pub(crate) fn run(arguments: &QueuesCommand) -> anyhow::Result<ExitCode> {
@@ -25,7 +30,7 @@ pub(crate) fn run(arguments: &QueuesCommand) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn declare(broker: &BrokerArgs, json: bool) -> anyhow::Result<ExitCode> {
+async fn declare(broker: &BrokerConfig, json: bool) -> anyhow::Result<ExitCode> {
     let connection = connect(broker, "queues").await?;
     let topology = QueueTopology::new(broker);
     let seen = topology::ensure(&connection, &topology, true).await?;
@@ -48,7 +53,7 @@ async fn declare(broker: &BrokerArgs, json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn status(broker: &BrokerArgs, json: bool) -> anyhow::Result<ExitCode> {
+async fn status(broker: &BrokerConfig, json: bool) -> anyhow::Result<ExitCode> {
     let connection = connect(broker, "queues").await?;
     let topology = QueueTopology::new(broker);
     let depths = topology::queue_depths(&connection, &topology).await?;

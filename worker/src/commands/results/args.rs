@@ -1,24 +1,25 @@
-//! `recto result`: whose results are followed, and until when.
+//! Arguments of `recto results`: the jobs whose results are followed, and the end of it.
 
 use std::time::Duration;
 
 use clap::Args;
+use recto_schemas::options::duration;
 
-use super::{BrokerArgs, duration::duration, submit::word};
+use crate::{broker::config::BrokerConfig, commands::args::word};
 
-/// Arguments of `recto result`.
+/// Arguments of `recto results`.
 #[derive(Debug, Args)]
-pub(crate) struct ResultArgs {
-    /// Only documents of this batch; messages of others stay in their queues
+pub(crate) struct ResultsArgs {
+    /// Only documents of one batch, such as `1911`; messages of others stay in their queues
     #[arg(long, value_name = "WORD", env = "RECTO_BATCH", value_parser = word)]
     pub(crate) batch: Option<String>,
 
-    /// End when so many documents have ended; without it, go on until Ctrl-C
-    #[arg(long, value_name = "N", env = "RECTO_RESULT_COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Exit after N documents, such as `300`; without it, go on until Ctrl-C
+    #[arg(long, value_name = "N", env = "RECTO_RESULTS_COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
 
-    /// Give up after this time
-    #[arg(long, value_name = "TIME", env = "RECTO_RESULT_TIMEOUT", value_parser = duration)]
+    /// Timeout for all of it, such as `1h`
+    #[arg(long, value_name = "TIME", env = "RECTO_RESULTS_TIMEOUT", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
 
     /// Only look: results stay in their queue and are shown again the next time
@@ -30,10 +31,10 @@ pub(crate) struct ResultArgs {
     pub(crate) json: bool,
 
     #[command(flatten)]
-    pub(crate) broker: BrokerArgs,
+    pub(crate) broker: BrokerConfig,
 }
 
-/// What `recto result --help` ends with.
+/// The end of `recto results --help`.
 pub(crate) const NOTES: &str = "\
 Prints one line a document, as it ends: state, pages, seconds, URI, and where the Markdown is or what went \
 wrong. A result is taken off its queue when its line is printed. Dead letters are shown too, and always stay in \
@@ -46,6 +47,6 @@ Exit status: 0 all documents are done, partial or skipped, or stopped without --
 were dead-lettered, or fewer than N came in time; 2 wrong usage; 130 stopped before N came.
 
 Examples:
-  recto result --batch 1911 --count 300
-  recto result --batch 1911 --keep --timeout 5s
-  recto result --json | jq -r .outputs.markdown";
+  recto results --batch 1911 --count 300
+  recto results --batch 1911 --keep --timeout 5s
+  recto results --json | jq -r .outputs.markdown";

@@ -1,0 +1,82 @@
+//! Arguments that several subcommands share.
+
+use clap::{ArgAction, Args};
+use recto_schemas::{EngineName, GotOptions, Options, options::switch};
+
+use crate::models::config::MachineConfig;
+
+/// The longest batch or label, in characters: workers take no longer ones.
+const MAX_WORD_CHARS: usize = 200;
+
+/// How the documents of a run on this machine are read.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Engine that reads page images
+    #[arg(long, value_enum, default_value_t, env = "RECTO_ENGINE")]
+    engine: EngineName,
+
+    /// Password of encrypted documents, such as `secret` (safer in RECTO_PASSWORD than on the command line)
+    #[arg(
+        long,
+        value_name = "TEXT",
+        env = "RECTO_PASSWORD",
+        hide_env_values = true
+    )]
+    pub(crate) password: Option<String>,
+
+    /// Print nothing on standard error but errors
+    #[arg(
+        short,
+        long,
+        value_name = "on|off",
+        env = "RECTO_QUIET",
+        value_parser = switch,
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "off",
+        default_missing_value = "on"
+    )]
+    pub(crate) quiet: bool,
+
+    #[command(flatten)]
+    options: Options,
+
+    #[command(flatten)]
+    pub(crate) machine: MachineConfig,
+
+    #[command(flatten)]
+    pub(crate) got: GotOptions,
+}
+
+impl RunArgs {
+    /// The options that documents are read with.
+    pub(crate) fn options(&self) -> Options {
+        options(&self.options, Some(self.engine), &self.got)
+    }
+}
+
+/// A document's options, with those of its engine and of no other. Without an engine, those that differ from an
+/// engine's defaults decide which engine may read it.
+pub(crate) fn options(options: &Options, engine: Option<EngineName>, got: &GotOptions) -> Options {
+    let has_got = match engine {
+        Some(engine) => engine == EngineName::Got,
+        None => *got != GotOptions::default(),
+    };
+    Options {
+        engine: engine.unwrap_or_default(),
+        got: has_got.then(|| got.clone()),
+        ..options.clone()
+    }
+}
+
+/// Reads a batch or a label as workers take it.
+pub(crate) fn word(text: &str) -> Result<String, String> {
+    let length = text.chars().count();
+    if length == 0 || length > MAX_WORD_CHARS || text.chars().any(char::is_control) {
+        return Err(format!(
+            "give between 1 and {MAX_WORD_CHARS} characters, none of them control characters"
+        ));
+    }
+    Ok(text.to_owned())
+}
