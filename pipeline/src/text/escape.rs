@@ -1,5 +1,8 @@
 //! Escapes of characters that Markdown or HTML would take for markup.
 
+/// Longest name of an entity that is looked for; the longest of HTML has 31 characters.
+const MAX_ENTITY_CHARACTERS: usize = 40;
+
 /// The context of a text in the Markdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EscapeContext {
@@ -98,7 +101,7 @@ fn opens_tag(after: char) -> bool {
 fn is_entity(chars: &[char]) -> bool {
     let name = chars[1..]
         .iter()
-        .take(40)
+        .take(MAX_ENTITY_CHARACTERS)
         .take_while(|c| c.is_ascii_alphanumeric() || **c == '#');
     let length = name.count();
     length > 0 && chars.get(length + 1) == Some(&';')

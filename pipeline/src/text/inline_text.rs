@@ -6,6 +6,9 @@ use crate::layout::block::{SpanKind, TextSpan};
 /// Stands for a span while the text around it is escaped: neither a letter nor a space nor markup.
 const STAND_IN: char = '\u{fffc}';
 
+/// Bytes at the end of a text that tell how the next line is joined: the longest word fits in.
+const TAIL_BYTES: usize = 80;
+
 /// A text in the making.
 #[derive(Debug, Default)]
 pub(crate) struct InlineText {
@@ -19,11 +22,11 @@ impl InlineText {
         self.text.is_empty()
     }
 
-    /// The plain words at the end, at most some 80 bytes of them.
+    /// The plain words at the end, at most some [`TAIL_BYTES`] of them.
     pub fn tail(&self) -> &str {
         let math = self.spans.last().filter(|span| span.kind == SpanKind::Math);
         let from = math.map_or(0, |span| span.range.end);
-        let near = self.text.len().saturating_sub(80).max(from);
+        let near = self.text.len().saturating_sub(TAIL_BYTES).max(from);
         let at = (near..=self.text.len()).find(|&at| self.text.is_char_boundary(at));
         &self.text[at.unwrap_or(from)..]
     }

@@ -22,6 +22,12 @@ use crate::{
     script::is_unspaced,
 };
 
+/// Most characters of a line's first word that are looked at when it is joined to the line before; longer is no word.
+const MAX_WORD_CHARACTERS: usize = 40;
+/// Most bytes from two stars to the two that end their bold type; without a limit, each pair of stars would be looked for
+/// through the whole page.
+const MAX_BOLD_BYTES: usize = 400;
+
 /// The blocks of a page that was read as markup.
 pub(crate) fn blocks(markup: &str) -> Vec<Block> {
     let mut parser = MathpixParser::new(markup);
@@ -196,7 +202,7 @@ impl<'a> MathpixParser<'a> {
         let length = |chars: &str| {
             chars
                 .chars()
-                .take(40)
+                .take(MAX_WORD_CHARACTERS)
                 .take_while(word)
                 .map(char::len_utf8)
                 .sum()
@@ -255,7 +261,7 @@ impl<'a> MathpixParser<'a> {
 
     /// Returns true if two stars come soon in the same paragraph.
     fn stars_close(&self, at: usize) -> bool {
-        let near = self.src.as_bytes()[at..].windows(2).take(400);
+        let near = self.src.as_bytes()[at..].windows(2).take(MAX_BOLD_BYTES);
         near.take_while(|pair| pair != b"\n\n")
             .any(|pair| pair == b"**")
     }
