@@ -290,9 +290,9 @@ words! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum PageReason {
-    /// Why its text comes from where it does, or why there is none.
+    /// The reason why its text comes from where it does, or why there is none.
     Text(TextReason),
-    /// Why it failed.
+    /// The reason why it failed.
     Failure(FailureKind),
 }
 
@@ -337,7 +337,7 @@ impl From<FailureKind> for PageReason {
 pub struct FailureDetail {
     /// The machine-readable code.
     pub kind: FailureKind,
-    /// What happened and what to do about it.
+    /// A sentence for people: the error and what to do about it.
     pub message: String,
 }
 

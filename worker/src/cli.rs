@@ -106,7 +106,7 @@ fn disagreement(command: &clap::Command, given: &ArgMatches) -> Option<(ErrorKin
     let others = EngineName::ALL.into_iter().filter(|other| *other != engine);
     for other in others {
         let prefix = format!("{other}-");
-        // Variables may be set for all engines of a machine; what stands on the command line is meant.
+        // Variables may be set for all engines of a machine; what is on the command line is meant.
         let meant = |argument: &&clap::Arg| {
             let source = given.value_source(argument.get_id().as_str());
             source == Some(ValueSource::CommandLine)

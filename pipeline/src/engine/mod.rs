@@ -1,7 +1,7 @@
 //! The [`Engine`] trait: page images in, lines or markup out.
 //!
 //! Made for engines that batch: [`Engine::submit`] hands a request over and gives a [`PendingResponse`];
-//! requests of all documents stand in one bounded queue that serves documents in turn
+//! requests of all documents are in one bounded queue that serves documents in turn
 //! ([`queue`]), finish in any order, and are dropped when their ticket is.
 
 // The bounded queue that serves documents in turn.
@@ -47,11 +47,11 @@ pub trait Engine: Send + Sync {
     /// Hands a request over. Blocks while the queue is full.
     ///
     /// # Errors
-    /// [`EngineError::Stopped`] where the engine no longer takes requests, [`EngineError::Cancelled`]
+    /// [`EngineError::Stopped`] if the engine no longer takes requests, [`EngineError::Cancelled`]
     /// if the request was cancelled while it waited for a place.
     fn submit(&self, request: EngineRequest) -> Result<PendingResponse, EngineError>;
 
-    /// What the engine has done since it started.
+    /// The engine's counters since it started.
     fn usage(&self) -> EngineUsage;
 }
 
@@ -71,7 +71,7 @@ pub fn resolve(engine: &dyn Engine, options: &mut Options) -> Result<(), Options
     engine.complete(options)
 }
 
-/// Why an engine does not read with a document's options.
+/// The reason why an engine does not read with a document's options.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OptionsError {
     /// They contradict themselves: no engine reads with them.
@@ -82,7 +82,7 @@ pub enum OptionsError {
     Unavailable(String),
 }
 
-/// What an engine is and wishes for.
+/// An engine's properties and preferences.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EngineInfo {
     /// Its name.
@@ -101,11 +101,11 @@ pub struct EngineInfo {
     pub window: u32,
     /// Sequences that it decodes at once, where it decodes.
     pub batch: Option<u32>,
-    /// What it holds, where that is a lot.
+    /// Memory that it holds, if that is a lot.
     pub memory: Option<EngineMemory>,
 }
 
-/// What an engine holds.
+/// Memory that an engine holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EngineMemory {
     /// Its weights, in bytes.
@@ -114,18 +114,18 @@ pub struct EngineMemory {
     pub cache_bytes: u64,
 }
 
-/// What an engine has done.
+/// Counters of an engine since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct EngineUsage {
     /// Threads (or devices) that run the model.
     pub workers: u32,
     /// Time they were at work, all of them together.
     pub busy: Duration,
-    /// What its decoder has done, where it has one.
+    /// Its decoder's counters, if it has one.
     pub decode: Option<DecodeUsage>,
 }
 
-/// What a decoder has done since it started.
+/// Counters of a decoder since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DecodeUsage {
     /// Turns in which every sequence of the batch got its next token.
@@ -163,29 +163,29 @@ pub struct EngineRequest {
     pub cancel: CancelToken,
 }
 
-/// What an engine read on a range of a request's pages.
+/// An engine's text of a range of a request's pages.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OcrResult {
     /// Index in the request of the first page it covers.
     pub first: usize,
-    /// How many pages it covers, at least 1.
+    /// Number of pages it covers, at least 1.
     pub count: usize,
-    /// Who read it: the engine itself, or the one it fell back on.
+    /// The engine that read it: itself, or the one it fell back on.
     pub engine: EngineName,
-    /// What stands there.
+    /// The text.
     pub content: OcrContent,
     /// Clockwise degrees by which the image had to be turned to stand upright: 0, 90, 180 or 270.
     /// Line coordinates are those of the turned image.
     pub rotation: u16,
     /// Skew of the lines in degrees after that turn, positive where they fall to the right.
     pub skew_deg: f32,
-    /// Why reading ended.
+    /// The reason why reading ended.
     pub stop: FinishReason,
-    /// Mean confidence over the characters, 0 to 1; `None` where nothing was read.
+    /// Mean confidence over the characters, 0 to 1; `None` if nothing was read.
     pub confidence: Option<f32>,
-    /// What it took, where a decoder wrote the text.
+    /// The record of decoding, if a decoder wrote the text.
     pub decoding: Option<DecodingReport>,
-    /// What the model was given and gave, where the options ask for it.
+    /// The model's input and output, if the options ask for it.
     pub raw: Option<RawOutput>,
     /// Waiting in the engine's queue.
     pub queued: Duration,
@@ -193,7 +193,7 @@ pub struct OcrResult {
     pub inference_time: Duration,
 }
 
-/// What an engine reads: lines with places, or a page as markup.
+/// The content that an engine reads: lines with places, or a page as markup.
 #[derive(Clone, Debug, PartialEq)]
 pub enum OcrContent {
     /// Lines, in no order.
@@ -202,7 +202,7 @@ pub enum OcrContent {
     Markup(String),
 }
 
-/// Why a request has no reading.
+/// The error of a request that has no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
     /// The request was cancelled.

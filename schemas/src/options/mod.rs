@@ -25,7 +25,7 @@ pub use self::{
 };
 use crate::PageRanges;
 
-/// What to do with one document.
+/// The options of one document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[serde(default)]
@@ -100,7 +100,7 @@ pub struct Options {
         )
     )]
     pub html: bool,
-    /// Options of the engine `got`; refused where another engine reads.
+    /// Options of the engine `got`; refused if another engine reads.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "clap", arg(skip))]
     pub got: Option<GotOptions>,

@@ -13,7 +13,7 @@ pub use self::values::{DeviceName, PageBox, PagesPerPass};
 use super::switch;
 use super::{BoundedInt, Share};
 
-/// What GOT is asked for.
+/// The options that GOT is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[cfg_attr(feature = "clap", command(next_help_heading = "GOT"))]
