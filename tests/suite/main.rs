@@ -19,3 +19,5 @@ mod samples;
 mod got;
 mod messages;
 mod corpus;
+mod docs;
+mod words;
