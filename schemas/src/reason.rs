@@ -346,7 +346,7 @@ pub struct FailureDetail {
 pub struct Reason {
     /// The machine-readable code.
     pub kind: PageReason,
-    /// What it means, and for a failure what to do about it.
+    /// Explanation for people; for a failure also the remedy.
     pub message: String,
 }
 

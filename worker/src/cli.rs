@@ -94,7 +94,7 @@ impl Cli {
     }
 }
 
-/// What a subcommand's arguments do not agree in.
+/// The first pair of a subcommand's arguments that exclude each other.
 fn disagreement(command: &clap::Command, given: &ArgMatches) -> Option<(ErrorKind, String)> {
     let html = matches!(given.try_get_one::<bool>("html"), Ok(Some(true)));
     if html && matches!(given.try_contains_id("output"), Ok(false)) {

@@ -24,7 +24,7 @@ fn a_killed_workers_document_is_finished_by_another() {
     assert_eq!(
         left.len(),
         1,
-        "a killed worker leaves its work folder: {left:?}"
+        "a killed worker leaves its scratch directory: {left:?}"
     );
 
     let second = cluster.worker();
@@ -110,7 +110,7 @@ fn a_stopped_worker_finishes_what_it_has_and_takes_no_more() {
     assert!((1..=3).contains(&ended), "in flight: {ended}");
     assert!(
         leftovers(&cluster).is_empty(),
-        "nothing is left in the work folder"
+        "nothing is left in the scratch directory"
     );
 
     let _next = cluster.worker();

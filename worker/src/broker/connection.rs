@@ -207,7 +207,7 @@ enum ConnectStage {
 }
 
 impl ConnectStage {
-    /// What the broker failed to do, if the time is over at this stage.
+    /// The step that the broker failed to do, if the time is over at this stage.
     fn missing_step(self) -> &'static str {
         match self {
             Self::Dial => "accept the connection",

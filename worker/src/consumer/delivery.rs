@@ -343,7 +343,7 @@ fn shutting_down() -> JobFailure {
     )
 }
 
-/// What to do if the broker rejects a message.
+/// Reaction to a message that the broker rejects.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum OnReject {
     /// Give up; the caller does something else.

@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_job_may_have_members_that_are_not_known() {
-        let more = JOB.replace("\"id\"", "\"colour\":\"red\",\"id\"");
+        let more = JOB.replace("\"id\"", "\"color\":\"red\",\"id\"");
         assert_eq!(parse_job(more.as_bytes()).unwrap().id, "j1");
     }
 

@@ -146,7 +146,7 @@ impl TiffFile {
             .find_tag_unsigned::<u16>(Tag::PlanarConfiguration);
         if planar.ok().flatten() == Some(2) && color.num_samples() > 1 {
             return Err(ChildError::Unsupported(
-                "colours in separate planes".to_owned(),
+                "colors in separate planes".to_owned(),
             ));
         }
         let samples = match self.decoder.read_image().map_err(|e| page_error(&e))? {

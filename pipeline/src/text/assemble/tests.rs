@@ -67,11 +67,11 @@ fn page(number: u32, lines: Vec<TextLine>) -> PageContent {
 }
 
 fn assemble(
-    furniture: HeadersFooters,
+    headers_footers: HeadersFooters,
     markers: bool,
     pages: Vec<PageContent>,
 ) -> Vec<AssembledPage> {
-    let mut assembler = DocumentAssembler::new(furniture, markers);
+    let mut assembler = DocumentAssembler::new(headers_footers, markers);
     let mut done: Vec<AssembledPage> = pages
         .into_iter()
         .flat_map(|page| assembler.push(page))

@@ -64,11 +64,7 @@ pub struct GotOptions {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "clap",
-        arg(
-            long = "got-box",
-            value_name = "X1,Y1,X2,Y2",
-            env = "RECTO_GOT_BOX"
-        )
+        arg(long = "got-box", value_name = "X1,Y1,X2,Y2", env = "RECTO_GOT_BOX")
     )]
     pub r#box: Option<PageBox>,
     /// Read only what is framed in this color.
@@ -122,7 +118,7 @@ pub struct GotOptions {
         )
     )]
     pub raw: bool,
-    /// What the model runs as.
+    /// Device, number format and sizes that the model runs with.
     #[serde(flatten)]
     #[cfg_attr(feature = "clap", command(flatten))]
     pub runtime: GotRuntime,
@@ -177,7 +173,7 @@ impl GotOptions {
     }
 }
 
-/// What the model runs as, and for how long: a machine's choice, or a job's wish.
+/// Device, number format and sizes that the model runs with: a worker has its own, a job may ask for others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[cfg_attr(feature = "clap", derive(clap::Args))]
 #[cfg_attr(feature = "clap", command(next_help_heading = "GOT"))]

@@ -21,7 +21,7 @@ pub(super) async fn check(arguments: &WorkerArgs) -> ExitCode {
     let checks = [
         ("engine", engine(arguments)),
         ("rasterizer", rasterizer(arguments)),
-        ("work folder", work(arguments)),
+        ("scratch directory", work(arguments)),
         ("admin port", admin(arguments).await),
         ("store", store(arguments).await),
         ("broker", broker(arguments).await),

@@ -140,7 +140,7 @@ fn neither_secrets_nor_text_are_logged() {
 }
 
 #[test]
-fn lines_for_people_are_one_an_event_and_coloured_only_where_wanted() {
+fn lines_for_people_are_one_an_event_and_colored_only_where_wanted() {
     let plain = logged(LogFormat::Text, "info", false, a_job);
     assert_eq!(plain.lines().count(), 2);
     assert!(
