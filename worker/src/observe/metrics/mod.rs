@@ -3,6 +3,7 @@
 //! Callers say what happened in their own terms. Label values come from closed sets and all are at zero from the
 //! start, so that a rate is right from the first event on and an alert never waits for a series to appear.
 
+mod reference;
 // The closed sets of label values.
 mod labels;
 // What an engine with a decoder counts.
@@ -26,6 +27,7 @@ use decoding::DecodingMetrics;
 pub(crate) use labels::{
     ConfirmOutcome, JobDisposition, JobStage, MetricLabel, ReconnectPeer, TransferDirection,
 };
+pub(crate) use reference::reference;
 
 /// Upper bounds in seconds, from a small page to the longest document.
 const SECONDS: [f64; 17] = [
