@@ -94,7 +94,7 @@ impl From<Rect> for Quad {
 }
 
 /// One line of text as an engine or a text layer gives it. A "line" may be one cell of a table or one
-/// column's part of a row: pieces that stand far apart are separate lines.
+/// column's part of a row: pieces that are far apart are separate lines.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextLine {
     /// The text, in Unicode, one line, without surrounding white space.

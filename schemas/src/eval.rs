@@ -81,8 +81,7 @@ pub struct ErrorRate {
     pub errors: u64,
     /// Characters or words of the reference.
     pub of: u64,
-    /// Errors over characters or words of the reference, of which at least 1 is assumed; above 1 if more was read than is
-    /// there.
+    /// Errors over characters or words of the reference, taken as at least 1; above 1 if more was read than is there.
     pub rate: f64,
 }
 

@@ -1,4 +1,4 @@
-//! `recto.job/v1`: one document to read, as it stands in the queue.
+//! `recto.job/v1`: one document to read, as it is in the queue.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -17,12 +17,12 @@ pub struct Job {
     pub id: String,
     /// The document.
     pub source: JobSource,
-    /// Where results go: a prefix, `s3://bucket/some/folder` or `file:///some/folder`.
+    /// The prefix for results, `s3://bucket/some/folder` or `file:///some/folder`.
     pub output: String,
-    /// What to do with the document.
+    /// The document's options.
     #[serde(default)]
     pub options: Options,
-    /// The engine that has to read it, such as `ppocr`; any engine where absent. It takes the place of `options.engine`.
+    /// The engine that has to read it, such as `ppocr`; any engine if absent. It takes the place of `options.engine`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
     /// The password of an encrypted document. Never stored, logged or handed on.
@@ -45,7 +45,7 @@ pub struct Job {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 9))]
     pub priority: Option<u8>,
-    /// Read the document even where a finished result is stored, and store the new one in its place.
+    /// Read the document even if a finished result is stored, and store the new one in its place.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub force: bool,
 }
@@ -60,15 +60,15 @@ impl Job {
 pub struct JobSource {
     /// `s3://bucket/key` or `file:///path`.
     pub uri: String,
-    /// This version of the object and no other; the newest where absent.
+    /// This version of the object and no other; the newest if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version_id: Option<String>,
-    /// The object only while it has this `ETag`; the one found where absent.
+    /// The object only while it has this `ETag`; the one found if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
 }
 
-/// A password. Shown by nothing; written only where a job itself is.
+/// A password. Shown by nothing; written only if a job itself is.
 #[derive(Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct DocumentPassword(String);

@@ -7,19 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::{DecodingReport, FailureDetail, Options, Reason, WarningKind};
 
-/// What became of one document.
+/// The outcome of one document and of each of its pages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Manifest {
     /// `recto.manifest/v1`.
     pub schema: String,
-    /// How the document ended.
+    /// The document's outcome.
     pub state: DocumentState,
-    /// Why, where the document as a whole failed or was cut short.
+    /// The reason, if the document as a whole failed or was cut short.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureDetail>,
-    /// What was read.
+    /// The document that was read.
     pub source: SourceInfo,
-    /// The document's format, `pdf`, `png`, `jpeg`, `tiff` or `webp`; absent where it was not recognised.
+    /// The document's format, `pdf`, `png`, `jpeg`, `tiff` or `webp`; absent if it was not recognized.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// The engine that read page images.
@@ -30,15 +30,15 @@ pub struct Manifest {
     pub pipeline_revision: u32,
     /// The options it was read with.
     pub options: Options,
-    /// What makes this result the one of its source and options, 64 hexadecimal digits; absent where no job asked.
+    /// SHA-256 of everything that decides this result, 64 hexadecimal digits; absent if no job asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
-    /// The `id` of the job that asked; absent where none did.
+    /// The `id` of the job that asked; absent if none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
     /// Pages by outcome.
     pub counts: PageCounts,
-    /// What a person should know about the result, without being a failure.
+    /// Warnings: notes for people about a result that is no failure.
     pub warnings: Vec<ReadWarning>,
     /// One entry for each page that was asked for, in order.
     pub pages: Vec<PageSummary>,
@@ -51,7 +51,7 @@ impl Manifest {
     pub const SCHEMA: &'static str = "recto.manifest/v1";
 }
 
-/// How a document ended.
+/// The outcome of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DocumentState {
@@ -63,24 +63,24 @@ pub enum DocumentState {
     Failed,
 }
 
-/// What a person should know about the result.
+/// A note for people about a result that is no failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadWarning {
     /// The machine-readable code.
     pub kind: WarningKind,
-    /// What it means and what to do about it.
+    /// A sentence for people: its meaning and what to do about it.
     pub message: String,
-    /// The first page it concerns; absent where it concerns the document.
+    /// The first page it concerns; absent if it concerns the document.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_page: Option<u32>,
-    /// How many pages it concerns; 0 where it concerns the document.
+    /// Number of pages it concerns; 0 if it concerns the document.
     pub pages: u32,
 }
 
 /// The document that was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SourceInfo {
-    /// Where it came from: a path as given, `-` for standard input, or a URI.
+    /// Its origin: a path as given, `-` for standard input, or a URI.
     pub uri: String,
     /// The version that was read, where its bucket keeps versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -88,10 +88,10 @@ pub struct SourceInfo {
     /// Its `ETag`, where it came from a store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
-    /// Size in bytes; absent where it could not be read.
+    /// Size in bytes; absent if it could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
-    /// SHA-256 of its bytes, 64 hexadecimal digits; absent where it could not be read.
+    /// SHA-256 of its bytes, 64 hexadecimal digits; absent if it could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
 }
@@ -108,7 +108,7 @@ pub struct ModelInfo {
 /// Pages by outcome. `selected = ok + empty + text_layer + failed + skipped`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PageCounts {
-    /// Pages the document has; 0 where it could not be opened.
+    /// Pages the document has; 0 if it could not be opened.
     pub document: u32,
     /// Pages that were asked for.
     pub selected: u32,
@@ -137,21 +137,21 @@ impl PageCounts {
     }
 }
 
-/// What became of one page.
+/// The outcome of one page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PageSummary {
     /// One-based number in the document.
     pub page: u32,
-    /// How the page ended.
+    /// The page's outcome.
     pub outcome: PageOutcome,
-    /// Why: for `ok` why the image was read, for `text-layer` why the text was trusted, for
-    /// `empty` that the model wrote nothing where it was asked, for `failed` what happened.
+    /// The reason: for `ok` why the image was read, for `text-layer` why the text was trusted, for
+    /// `empty` that the model wrote nothing if it was asked, for `failed` what happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// What gave the text, such as `ppocr` or `text-layer`; absent for empty and failed pages.
+    /// Source of the text, such as `ppocr` or `text-layer`; absent for empty and failed pages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
-    /// Resolution of the bitmap, in dots per inch; absent where none was made.
+    /// Resolution of the bitmap, in dots per inch; absent if none was made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dpi: Option<f32>,
     /// Size of the upright bitmap in pixels.
@@ -162,19 +162,19 @@ pub struct PageSummary {
     pub height_px: Option<u32>,
     /// Clockwise degrees by which the page was turned to stand upright: 0, 90, 180 or 270.
     pub rotation: u16,
-    /// Mean confidence over the page's characters, 0 to 1; absent where no model ran.
+    /// Mean confidence over the page's characters, 0 to 1; absent if no model ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f32>,
     /// Characters of text on the page.
     pub characters: u32,
-    /// What reading took, where GOT read.
+    /// The record of decoding, if GOT read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decoding: Option<DecodingReport>,
-    /// Where the time went.
+    /// The time that each stage took.
     pub timing: PageTiming,
 }
 
-/// How a page ended.
+/// The outcome of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PageOutcome {
@@ -203,7 +203,7 @@ impl PageOutcome {
     }
 }
 
-/// Where a page's time went, in seconds.
+/// The time that each stage of a page took, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PageTiming {
     /// Opening, inspecting and rasterizing.
@@ -214,7 +214,7 @@ pub struct PageTiming {
     pub engine_s: f64,
 }
 
-/// Where a document's time went, in seconds.
+/// The time that each stage of a document took, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DocumentTiming {
     /// From opening the document to its last page.

@@ -1,4 +1,4 @@
-//! `recto.page/v1`: what stands on one page, line by line, in reading order.
+//! `recto.page/v1`: what is on one page, line by line, in reading order.
 
 use std::borrow::Cow;
 
@@ -14,15 +14,15 @@ pub struct PageRecord<'a> {
     pub schema: String,
     /// One-based number in the document.
     pub page: u32,
-    /// How the page ended.
+    /// The page's outcome.
     pub outcome: PageOutcome,
-    /// Size of the upright page image that boxes refer to, in pixels; 0 where there was none.
+    /// Size of the upright page image that boxes refer to, in pixels; 0 if there was none.
     pub width_px: u32,
-    /// Size of the upright page image that boxes refer to, in pixels; 0 where there was none.
+    /// Size of the upright page image that boxes refer to, in pixels; 0 if there was none.
     pub height_px: u32,
     /// The page's lines in reading order.
     pub lines: Cow<'a, [LineRecord]>,
-    /// What the model was given and gave, where the options ask for it.
+    /// The model's input and output, if the options ask for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<Cow<'a, RawOutput>>,
 }
@@ -42,13 +42,13 @@ pub struct LineRecord {
     /// Confidence 0 to 1; absent for a document's own text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f32>,
-    /// What the line is part of.
+    /// The line's role on the page.
     pub role: LineRole,
     /// Index of the block on the page that the line is part of.
     pub block: u32,
 }
 
-/// What a line is part of.
+/// The role of a line on its page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LineRole {

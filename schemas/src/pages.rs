@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageRanges(Vec<(u32, Option<u32>)>);
 
-/// Why a text is no page range.
+/// The error of a text that is no page range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsePageRangesError {
     part: String,
@@ -17,7 +17,7 @@ pub struct ParsePageRangesError {
 }
 
 impl PageRanges {
-    /// Whether the one-based `page` is in the set.
+    /// Returns true if the one-based `page` is in the set.
     pub fn contains(&self, page: u32) -> bool {
         self.0
             .iter()

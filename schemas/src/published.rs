@@ -99,7 +99,7 @@ pub struct VersionError {
 /// Checks the `schema` member of a stored document against the version this program reads.
 ///
 /// # Errors
-/// [`VersionError`] where the name or the major version is another one.
+/// [`VersionError`] if the name or the major version is another one.
 pub fn check_version(found: &str, wanted: &'static str) -> Result<(), VersionError> {
     if found == wanted {
         Ok(())

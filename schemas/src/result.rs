@@ -1,4 +1,4 @@
-//! `recto.result/v1`: how a job ended, as it stands in the results queue.
+//! `recto.result/v1`: how a job ended, as it is in the results queue.
 
 use std::collections::BTreeMap;
 
@@ -7,20 +7,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::{DocumentState, FailureDetail, ModelInfo, PageCounts};
 
-/// How a job ended. Sent at least once; a result that is sent again has the same `id`.
+/// The outcome of a job. Sent at least once; a result that is sent again has the same `id`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JobResult {
     /// `recto.result/v1`.
     pub schema: String,
     /// The job's `id`.
     pub id: String,
-    /// How it ended.
+    /// Its outcome.
     pub state: ResultState,
     /// The document that was read.
     pub source: ResultSource,
-    /// Where the results are.
+    /// The results' URIs.
     pub outputs: OutputUris,
-    /// What makes this result the one of its source and options: 64 hexadecimal digits, the first 16 of
+    /// SHA-256 of everything that decides this result: 64 hexadecimal digits, the first 16 of
     /// which name its folder.
     pub identity: String,
     /// The engine that read page images.
@@ -29,7 +29,7 @@ pub struct JobResult {
     pub model: ModelInfo,
     /// Pages by outcome.
     pub counts: PageCounts,
-    /// Why the document failed or was cut short, or why its first failed page did.
+    /// The reason why the document failed or was cut short, or why its first failed page did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<FailureDetail>,
     /// The job's `batch`.
@@ -46,7 +46,7 @@ pub struct JobResult {
     /// When the result was sent, RFC 3339.
     #[schemars(extend("format" = "date-time"))]
     pub finished_at: String,
-    /// Where the time went.
+    /// The time that each stage took.
     pub timing: ResultTiming,
 }
 
@@ -55,7 +55,7 @@ impl JobResult {
     pub const SCHEMA: &'static str = "recto.result/v1";
 }
 
-/// How a job ended.
+/// The outcome of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ResultState {
@@ -127,7 +127,7 @@ pub struct OutputUris {
     pub html: Option<String>,
 }
 
-/// Where a job's time went, in seconds. A member that is not known, because the result was stored by an
+/// The time that each stage of a job took, in seconds. A member that is not known, because the result was stored by an
 /// earlier delivery, is absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ResultTiming {

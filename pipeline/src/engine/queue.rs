@@ -102,7 +102,7 @@ impl<T: Send + 'static> FairQueue<T> {
     }
 
     /// Adds a further step of work that was already taken. It takes no place, never waits, and is
-    /// served before all else; nothing happens where the queue is closed.
+    /// served before all else; nothing happens if the queue is closed.
     pub fn push_next(&self, item: T) {
         let mut state = self.lock();
         if !state.closed {

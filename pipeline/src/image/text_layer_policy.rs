@@ -1,45 +1,46 @@
-//! The text-layer policy: one pure table decides if a page's own text is used in place of OCR.
+//! Text-layer policy: one pure table decides if a page's own text is used in place of OCR.
 //!
-//! A document's text is better than any reading of its image where it is what a person sees. It is not
-//! where a scanner program laid what it had read invisibly over (or under) the scan, where characters have no meaning
-//! (fonts without a mapping to Unicode), or where a part of what is seen is not in it (pictures of text,
-//! outlines of letters, form fields). On doubt the page is read: that costs time, not text.
+//! A document's own text is better than any OCR as long as it is the text that a person sees. It is not if a scanner
+//! program laid its OCR invisibly over (or under) the scan, if characters have no meaning (fonts without a mapping to
+//! Unicode), or if a part of the visible text is missing in it (images of text, outlines of letters, form fields). In
+//! doubt the page goes to OCR: that costs time, not text.
 //!
 //! With `--text-layer auto`, the first row that fits decides:
 //!
-//! | what is on the page | verdict | kind |
+//! | on the page | source | kind |
 //! |---|---|---|
-//! | no text | read | `no-text-layer` |
-//! | over 2 % of the characters without a meaning | read | `unmapped-characters` |
-//! | hidden or covered text on a page that images cover | read | `hidden-text-over-image` |
-//! | over 5 % of the text hidden or covered otherwise | read | `hidden-text` |
-//! | form fields or free-text notes with text of their own | read | `text-in-annotations` |
-//! | images cover the page, and under 500 characters are seen | read | `image-may-hold-text` |
-//! | images cover over 30 % of it, and under 200 characters are seen | read | `image-may-hold-text` |
-//! | over 300 drawn paths, and under 100 characters are seen | read | `drawn-text` |
-//! | anything else | use | `sound-text-layer` |
+//! | no text | OCR | `no-text-layer` |
+//! | over 2 % of the characters without a meaning | OCR | `unmapped-characters` |
+//! | hidden or covered text on a page that images cover | OCR | `hidden-text-over-image` |
+//! | over 5 % of the text hidden or covered otherwise | OCR | `hidden-text` |
+//! | form fields or free-text notes with text of their own | OCR | `text-in-annotations` |
+//! | images cover the page, and under 500 characters are visible | OCR | `image-may-hold-text` |
+//! | images cover over 30 % of it, and under 200 characters are visible | OCR | `image-may-hold-text` |
+//! | over 300 drawn paths, and under 100 characters are visible | OCR | `drawn-text` |
+//! | anything else | text layer | `sound-text-layer` |
 
 use recto_schemas::{Reason, TextLayer, TextReason};
 
 use super::inspection::{PageInspection, TextInspection};
 
 /// Share of characters without a meaning from which text is not trusted.
-const MOST_UNMAPPED: f32 = 0.02;
+const MAX_UNMAPPED_SHARE: f32 = 0.02;
 /// Share of hidden characters from which text is not trusted. A few are common: an invisible space, a
 /// word for screen readers.
-const MOST_HIDDEN: f32 = 0.05;
+const MAX_HIDDEN_SHARE: f32 = 0.05;
 /// Share of the page from which an image is the page.
-const WHOLE_PAGE: f32 = 0.8;
+const WHOLE_PAGE_SHARE: f32 = 0.8;
 /// Characters that a page covered by images must show to be more than a stamp on a scan, such as
 /// "Downloaded from …": a background picture under a page of text.
-const MORE_THAN_A_STAMP: u32 = 500;
+const MIN_CHARACTERS_ON_IMAGE: u32 = 500;
 /// Share of the page from which an image may hold text that counts.
-const LARGE_IMAGE: f32 = 0.3;
+const LARGE_IMAGE_SHARE: f32 = 0.3;
 /// Characters beside a large image that make a page of text.
-const BESIDE_A_LARGE_IMAGE: u32 = 200;
-/// Drawn paths that may be the outlines of letters, and characters that make this unlikely.
+const MIN_CHARACTERS_BESIDE_IMAGE: u32 = 200;
+/// Drawn paths that may be the outlines of letters.
 const MANY_PATHS: u32 = 300;
-const BESIDE_MANY_PATHS: u32 = 100;
+/// Visible characters beside so many paths that make outlines unlikely.
+const MIN_CHARACTERS_BESIDE_PATHS: u32 = 100;
 
 /// The source of a page's text, and the reason for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,21 +52,40 @@ pub enum TextSource {
 }
 
 /// Chooses the source of a page's text.
+///
+/// ```
+/// use recto_pipeline::image::{
+///     inspection::{PageInspection, TextInspection},
+///     text_layer_policy::{TextSource, text_source},
+/// };
+/// use recto_schemas::TextLayer;
+///
+/// let mut page = PageInspection {
+///     text: TextInspection { characters: 2_500, ..TextInspection::default() },
+///     ..PageInspection::default()
+/// };
+/// assert!(matches!(text_source(&page, TextLayer::Auto), TextSource::TextLayer(_)));
+///
+/// // A scan, with the OCR of a scanner program behind it.
+/// page.image_coverage = 1.0;
+/// page.text.hidden = page.text.characters;
+/// assert!(matches!(text_source(&page, TextLayer::Auto), TextSource::Ocr(_)));
+/// ```
 pub fn text_source(inspection: &PageInspection, choice: TextLayer) -> TextSource {
     let text = &inspection.text;
     match choice {
-        TextLayer::Never => read(
+        TextLayer::Never => ocr(
             TextReason::TextLayerNever,
             "--text-layer never was asked for",
         ),
         _ if text.characters == 0 => {
-            read(TextReason::NoTextLayer, "the page has no text of its own")
+            ocr(TextReason::NoTextLayer, "the page has no text of its own")
         }
         TextLayer::Always => TextSource::TextLayer(Reason::new(
             TextReason::TextLayerAlways,
             "--text-layer always was asked for",
         )),
-        TextLayer::Auto => doubt(inspection).unwrap_or_else(|| {
+        TextLayer::Auto => distrust(inspection).unwrap_or_else(|| {
             TextSource::TextLayer(Reason::new(
                 TextReason::SoundTextLayer,
                 "the page's own text is visible and mapped to Unicode",
@@ -74,14 +94,15 @@ pub fn text_source(inspection: &PageInspection, choice: TextLayer) -> TextSource
     }
 }
 
-fn doubt(inspection: &PageInspection) -> Option<TextSource> {
+/// OCR with the reason not to trust the text layer, if there is one.
+fn distrust(inspection: &PageInspection) -> Option<TextSource> {
     let text = &inspection.text;
     let unseen = text.hidden.saturating_add(text.covered);
     let share = |part: u32| part as f32 / text.characters.max(1) as f32;
     let seen = TextInspection::visible(text);
-    let whole_page = inspection.image_coverage > WHOLE_PAGE;
-    let doubt = if share(text.unmapped) > MOST_UNMAPPED {
-        read(
+    let whole_page = inspection.image_coverage > WHOLE_PAGE_SHARE;
+    let source = if share(text.unmapped) > MAX_UNMAPPED_SHARE {
+        ocr(
             TextReason::UnmappedCharacters,
             &format!(
                 "{} of the text's {} characters have no meaning in Unicode",
@@ -89,39 +110,39 @@ fn doubt(inspection: &PageInspection) -> Option<TextSource> {
             ),
         )
     } else if unseen > 0 && whole_page {
-        read(
+        ocr(
             TextReason::HiddenTextOverImage,
             "the page is an image with hidden text, as a scanner program writes it",
         )
-    } else if share(unseen) > MOST_HIDDEN {
-        read(
+    } else if share(unseen) > MAX_HIDDEN_SHARE {
+        ocr(
             TextReason::HiddenText,
             "a part of the page's own text is not visible",
         )
     } else if text.in_annotations > 0 {
-        read(
+        ocr(
             TextReason::TextInAnnotations,
             "form fields or notes show text that is not in the page's own",
         )
-    } else if (whole_page && seen < MORE_THAN_A_STAMP)
-        || (inspection.image_coverage > LARGE_IMAGE && seen < BESIDE_A_LARGE_IMAGE)
+    } else if (whole_page && seen < MIN_CHARACTERS_ON_IMAGE)
+        || (inspection.image_coverage > LARGE_IMAGE_SHARE && seen < MIN_CHARACTERS_BESIDE_IMAGE)
     {
-        read(
+        ocr(
             TextReason::ImageMayHoldText,
             "images cover much of the page, and there is little text beside them",
         )
-    } else if inspection.paths > MANY_PATHS && seen < BESIDE_MANY_PATHS {
-        read(
+    } else if inspection.paths > MANY_PATHS && seen < MIN_CHARACTERS_BESIDE_PATHS {
+        ocr(
             TextReason::DrawnText,
             "much is drawn on the page, which may be outlines of letters",
         )
     } else {
         return None;
     };
-    Some(doubt)
+    Some(source)
 }
 
-fn read(kind: TextReason, message: &str) -> TextSource {
+fn ocr(kind: TextReason, message: &str) -> TextSource {
     TextSource::Ocr(Reason::new(kind, message))
 }
 

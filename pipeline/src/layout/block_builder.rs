@@ -3,7 +3,6 @@
 use recto_schemas::{LineRecord, LineRole};
 
 use super::{
-    PageLayout,
     baselines::{row_text, text_rows},
     block::{Block, BlockKind, Table},
     body::BodyPart,
@@ -19,6 +18,15 @@ use crate::{
     dehyphenate::{HyphenatedWords, join_line},
     page::{Rect, TextLine},
 };
+
+/// A page's blocks and its lines in reading order.
+#[derive(Debug, Default)]
+pub(crate) struct PageLayout {
+    /// The blocks.
+    pub blocks: Vec<Block>,
+    /// The lines.
+    pub lines: Vec<LineRecord>,
+}
 
 /// A page's blocks in the making.
 pub(crate) struct BlockBuilder<'s> {

@@ -22,15 +22,15 @@ mod headings;
 mod line_blocks;
 mod block_builder;
 
-use recto_schemas::{LineRecord, LineRole};
+use recto_schemas::LineRole;
 
 use self::{
-    block::Block, block_builder::BlockBuilder, body::body_parts, placed_line::PlacedLine,
+    block_builder::BlockBuilder, body::body_parts, placed_line::PlacedLine,
     tuning::page::MAX_STUDIED_LINES,
 };
 use crate::{dehyphenate::HyphenatedWords, image::rulings::PageRulings, page::TextLine};
 
-pub(crate) use self::headings::HeadingStyles;
+pub(crate) use self::{block_builder::PageLayout, headings::HeadingStyles};
 
 /// A page's placed lines, running headers and footers told apart from the body.
 #[derive(Debug, Default)]
@@ -43,15 +43,6 @@ pub(crate) struct ClassifiedLines<'a> {
     pub footers: Vec<(PlacedLine<'a>, LineRole)>,
     /// Lines without a usable place.
     pub unplaced: Vec<PlacedLine<'a>>,
-}
-
-/// A page's blocks and its lines in reading order.
-#[derive(Debug, Default)]
-pub(crate) struct PageLayout {
-    /// The blocks.
-    pub blocks: Vec<Block>,
-    /// The lines.
-    pub lines: Vec<LineRecord>,
 }
 
 /// Lays a page out: headers, body, lines without a place, footers.

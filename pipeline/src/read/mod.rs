@@ -103,7 +103,7 @@ impl PageResult {
 /// The outcome of a document that could be opened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReadOutcome {
-    /// How it ended.
+    /// Its final state.
     pub state: DocumentState,
     /// The reason for which it was cut short, if it was.
     pub failure: Option<FailureDetail>,

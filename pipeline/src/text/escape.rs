@@ -1,6 +1,9 @@
 //! Escapes of characters that Markdown or HTML would take for markup.
 
-/// The place of a text in the Markdown.
+/// Longest name of an entity that is looked for; the longest of HTML has 31 characters.
+const MAX_ENTITY_CHARACTERS: usize = 40;
+
+/// The context of a text in the Markdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EscapeContext {
     /// At the start of a block: a paragraph, an item.
@@ -12,7 +15,7 @@ pub(crate) enum EscapeContext {
 }
 
 /// `text` as CommonMark (and GitHub's tables and strikethrough) that reads as `text`, on one line.
-pub(crate) fn escape(text: &str, place: EscapeContext) -> String {
+pub(crate) fn escape(text: &str, context: EscapeContext) -> String {
     let text = one_line(text);
     let tildes = text.matches('~').count() > 1;
     let chars: Vec<char> = text.chars().collect();
@@ -24,14 +27,14 @@ pub(crate) fn escape(text: &str, place: EscapeContext) -> String {
             '<' if after.is_some_and(opens_tag) => out.push_str("&lt;"),
             '&' if is_entity(&chars[i..]) => out.push_str("&amp;"),
             _ => {
-                if acts(c, before, after, tildes, place) {
+                if is_markup(c, before, after, tildes, context) {
                     out.push('\\');
                 }
                 out.push(c);
             }
         }
     }
-    if place == EscapeContext::Block {
+    if context == EscapeContext::Block {
         escape_start(out)
     } else {
         out
@@ -69,12 +72,12 @@ fn one_line(text: &str) -> String {
 }
 
 /// Returns true if `c` would act as markup between its neighbors.
-fn acts(
+fn is_markup(
     c: char,
     before: Option<char>,
     after: Option<char>,
     tildes: bool,
-    place: EscapeContext,
+    context: EscapeContext,
 ) -> bool {
     let space = |c: Option<char>| c.is_none_or(char::is_whitespace);
     let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
@@ -85,7 +88,7 @@ fn acts(
         '~' => tildes && !(space(before) && space(after)),
         // Only what makes a link of brackets: brackets alone stay as they are.
         '(' => before == Some(']'),
-        '|' => place == EscapeContext::Cell,
+        '|' => context == EscapeContext::Cell,
         _ => false,
     }
 }
@@ -98,7 +101,7 @@ fn opens_tag(after: char) -> bool {
 fn is_entity(chars: &[char]) -> bool {
     let name = chars[1..]
         .iter()
-        .take(40)
+        .take(MAX_ENTITY_CHARACTERS)
         .take_while(|c| c.is_ascii_alphanumeric() || **c == '#');
     let length = name.count();
     length > 0 && chars.get(length + 1) == Some(&';')

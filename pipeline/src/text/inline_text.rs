@@ -6,6 +6,9 @@ use crate::layout::block::{SpanKind, TextSpan};
 /// Stands for a span while the text around it is escaped: neither a letter nor a space nor markup.
 const STAND_IN: char = '\u{fffc}';
 
+/// Bytes at the end of a text that tell how the next line is joined: the longest word fits in.
+const TAIL_BYTES: usize = 80;
+
 /// A text in the making.
 #[derive(Debug, Default)]
 pub(crate) struct InlineText {
@@ -19,11 +22,11 @@ impl InlineText {
         self.text.is_empty()
     }
 
-    /// The plain words at the end, at most some 80 bytes of them.
+    /// The plain words at the end, at most some [`TAIL_BYTES`] of them.
     pub fn tail(&self) -> &str {
         let math = self.spans.last().filter(|span| span.kind == SpanKind::Math);
         let from = math.map_or(0, |span| span.range.end);
-        let near = self.text.len().saturating_sub(80).max(from);
+        let near = self.text.len().saturating_sub(TAIL_BYTES).max(from);
         let at = (near..=self.text.len()).find(|&at| self.text.is_char_boundary(at));
         &self.text[at.unwrap_or(from)..]
     }
@@ -37,7 +40,7 @@ impl InlineText {
         } else if c == '$' {
             let start = self.text.len();
             self.text.push(c);
-            self.mark(start, SpanKind::Dollar);
+            self.push_span(start, SpanKind::Dollar);
         } else if !c.is_control() && c != STAND_IN {
             self.append(c.encode_utf8(&mut [0; 4]), style);
         }
@@ -53,7 +56,7 @@ impl InlineText {
         if !latex.is_empty() {
             let start = self.text.len();
             self.text.push_str(latex);
-            self.mark(start, SpanKind::Math);
+            self.push_span(start, SpanKind::Math);
         }
     }
 
@@ -68,14 +71,14 @@ impl InlineText {
     /// Takes the last character away.
     pub fn pop(&mut self) {
         self.text.pop();
-        self.fit();
+        self.trim_spans();
     }
 
     /// The text and its spans, without white space around.
     pub fn finish(mut self) -> (String, Vec<TextSpan>) {
         self.trim();
         self.text.truncate(self.text.trim_end().len());
-        self.fit();
+        self.trim_spans();
         (self.text, self.spans)
     }
 
@@ -88,22 +91,22 @@ impl InlineText {
                 last.range.end = self.text.len();
             }
             _ if piece == " " => {}
-            _ => self.mark(start, style),
+            _ => self.push_span(start, style),
         }
     }
 
-    fn mark(&mut self, start: usize, kind: SpanKind) {
+    fn push_span(&mut self, start: usize, kind: SpanKind) {
         let range = start..self.text.len();
         self.spans.push(TextSpan { range, kind });
     }
 
     fn trim(&mut self) {
         self.text.truncate(self.text.trim_end_matches(' ').len());
-        self.fit();
+        self.trim_spans();
     }
 
     /// Ends the spans at the end of the text.
-    fn fit(&mut self) {
+    fn trim_spans(&mut self) {
         let end = self.text.len();
         while let Some(last) = self.spans.last_mut() {
             last.range.end = last.range.end.min(end);
@@ -115,30 +118,30 @@ impl InlineText {
     }
 }
 
-/// The lines of `text` in Markdown, to be at `place`.
-pub(crate) fn markdown(text: &str, spans: &[TextSpan], place: EscapeContext) -> Vec<String> {
-    let said = |span: &TextSpan, before, after| {
+/// The lines of `text` in Markdown, as it is escaped in `context`.
+pub(crate) fn markdown(text: &str, spans: &[TextSpan], context: EscapeContext) -> Vec<String> {
+    let written = |span: &TextSpan, before, after| {
         let words = &text[span.range.clone()];
         match span.kind {
-            SpanKind::Math => format!("${}$", in_place(words, place)),
+            SpanKind::Math => format!("${}$", in_context(words, context)),
             SpanKind::Dollar if spans.len() > 1 => "\\$".to_owned(),
             SpanKind::Dollar => "$".to_owned(),
             kind => styled(kind, words, before, after, |words| {
-                let inner = if place == EscapeContext::Block {
+                let inner = if context == EscapeContext::Block {
                     EscapeContext::Heading
                 } else {
-                    place
+                    context
                 };
                 escape(words, inner)
             }),
         }
     };
-    lines(text, spans, said, |line| escape(line, place))
+    rendered_lines(text, spans, written, |line| escape(line, context))
 }
 
 /// The lines of `text` in HTML, math between dollar signs.
 pub(crate) fn html(text: &str, spans: &[TextSpan]) -> Vec<String> {
-    let said = |span: &TextSpan, _: Option<char>, _: Option<char>| {
+    let written = |span: &TextSpan, _: Option<char>, _: Option<char>| {
         let words = escape_html(&text[span.range.clone()]);
         match span.kind {
             SpanKind::Math => format!("${words}$"),
@@ -147,13 +150,13 @@ pub(crate) fn html(text: &str, spans: &[TextSpan]) -> Vec<String> {
             SpanKind::Emphasis => format!("<em>{words}</em>"),
         }
     };
-    lines(text, spans, said, escape_html)
+    rendered_lines(text, spans, written, escape_html)
 }
 
 /// A formula on lines of its own. A sign that would begin a list, a heading or the like at the start of a
 /// line is put behind the dollar signs.
 pub(crate) fn formula(latex: &str) -> String {
-    let latex = in_place(latex, EscapeContext::Block);
+    let latex = in_context(latex, EscapeContext::Block);
     let acts = |c: char| !(c.is_alphabetic() || matches!(c, '\\' | '(' | '{' | '|'));
     if latex.starts_with(acts) {
         format!("$$ {latex} $$")
@@ -162,11 +165,11 @@ pub(crate) fn formula(latex: &str) -> String {
     }
 }
 
-/// The lines of `text`, its spans said by `said`, which is told the characters around, and the rest by `escape`.
-fn lines(
+/// The lines of `text`, its spans written by `written`, which is given the characters around, and the rest by `escape`.
+fn rendered_lines(
     text: &str,
     spans: &[TextSpan],
-    said: impl Fn(&TextSpan, Option<char>, Option<char>) -> String,
+    written: impl Fn(&TextSpan, Option<char>, Option<char>) -> String,
     escape: impl Fn(&str) -> String,
 ) -> Vec<String> {
     if spans.is_empty() {
@@ -180,16 +183,16 @@ fn lines(
         at = span.range.end;
     }
     plain.push_str(&text[at..]);
-    let mut said = spans.iter().map(|span| {
+    let mut written = spans.iter().map(|span| {
         let before = text[..span.range.start].chars().next_back();
         let after = text[span.range.end..].chars().next();
-        said(span, before, after)
+        written(span, before, after)
     });
     let fill = |line: &str| {
         let mut out = String::new();
         for (i, part) in escape(line).split(STAND_IN).enumerate() {
             if i > 0 {
-                out.push_str(&said.next().unwrap_or_default());
+                out.push_str(&written.next().unwrap_or_default());
             }
             out.push_str(part);
         }
@@ -223,12 +226,12 @@ fn styled(
 }
 
 /// A formula so that Markdown ends it nowhere: no bar in a cell, nothing like a tag.
-fn in_place(latex: &str, place: EscapeContext) -> String {
+fn in_context(latex: &str, context: EscapeContext) -> String {
     let mut out = String::with_capacity(latex.len());
     let mut chars = latex.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
-            '\\' if place == EscapeContext::Cell && chars.peek() == Some(&'|') => {
+            '\\' if context == EscapeContext::Cell && chars.peek() == Some(&'|') => {
                 chars.next();
                 out.push_str("\\Vert ");
             }
@@ -236,7 +239,7 @@ fn in_place(latex: &str, place: EscapeContext) -> String {
                 out.push(c);
                 out.extend(chars.next());
             }
-            '|' if place == EscapeContext::Cell => out.push_str("\\vert "),
+            '|' if context == EscapeContext::Cell => out.push_str("\\vert "),
             '<' if chars.peek().is_some_and(|c| !c.is_whitespace()) => out.push_str("< "),
             _ => out.push(c),
         }
@@ -250,17 +253,17 @@ mod tests {
     use super::*;
 
     fn made(pieces: &[(&str, Option<SpanKind>)]) -> (String, Vec<TextSpan>) {
-        let mut rich = InlineText::default();
+        let mut inline = InlineText::default();
         for (words, kind) in pieces {
             match kind {
-                Some(SpanKind::Math) => rich.push_math(words),
-                kind => rich.push_str(words, *kind),
+                Some(SpanKind::Math) => inline.push_math(words),
+                kind => inline.push_str(words, *kind),
             }
         }
-        rich.finish()
+        inline.finish()
     }
 
-    fn said(pieces: &[(&str, Option<SpanKind>)]) -> String {
+    fn written(pieces: &[(&str, Option<SpanKind>)]) -> String {
         let (text, spans) = made(pieces);
         markdown(&text, &spans, EscapeContext::Block).join("\n")
     }
@@ -269,27 +272,27 @@ mod tests {
     fn what_is_around_a_span_is_escaped_and_the_span_is_not() {
         let (math, strong) = (Some(SpanKind::Math), Some(SpanKind::Strong));
         assert_eq!(
-            said(&[("# of ", None), ("a_b*c*", math)]),
+            written(&[("# of ", None), ("a_b*c*", math)]),
             "\\# of $a_b*c*$"
         );
         assert_eq!(
-            said(&[("*a* ", None), ("b * c", strong)]),
+            written(&[("*a* ", None), ("b * c", strong)]),
             "\\*a\\* **b * c**"
         );
         assert_eq!(
-            said(&[("un", None), ("do", strong), ("ne", None)]),
+            written(&[("un", None), ("do", strong), ("ne", None)]),
             "un<strong>do</strong>ne"
         );
         assert_eq!(
-            said(&[("a", math), ("*", None), ("b", math), ("*", None)]),
+            written(&[("a", math), ("*", None), ("b", math), ("*", None)]),
             "$a$\\*$b$\\*"
         );
     }
 
     #[test]
     fn dollars_are_escaped_where_they_might_be_math() {
-        assert_eq!(said(&[("only $5", None)]), "only $5");
-        assert_eq!(said(&[("$5-$6", None)]), "\\$5-\\$6");
+        assert_eq!(written(&[("only $5", None)]), "only $5");
+        assert_eq!(written(&[("$5-$6", None)]), "\\$5-\\$6");
     }
 
     #[test]
@@ -304,12 +307,12 @@ mod tests {
 
     #[test]
     fn spaces_and_breaks_do_not_pile_up() {
-        let mut rich = InlineText::default();
-        rich.push_str("  a  b ", Some(SpanKind::Emphasis));
-        rich.push_break();
-        rich.push_str(" c-", None);
-        rich.pop();
-        let (text, spans) = rich.finish();
+        let mut inline = InlineText::default();
+        inline.push_str("  a  b ", Some(SpanKind::Emphasis));
+        inline.push_break();
+        inline.push_str(" c-", None);
+        inline.pop();
+        let (text, spans) = inline.finish();
         assert_eq!(text, "a b\nc");
         assert_eq!(
             spans,

@@ -46,7 +46,7 @@ struct OpenList {
 impl MarkdownWriter {
     fn block(&mut self, block: &Block) {
         if let BlockKind::ListItem { mark, depth } = &block.kind
-            && let Some((sign, number)) = counted(mark)
+            && let Some((sign, number)) = parse_marker(mark)
         {
             self.item(sign, number, usize::from(*depth), block);
             return;
@@ -111,12 +111,12 @@ impl MarkdownWriter {
 }
 
 /// The lines of a block's text.
-fn lines(block: &Block, place: EscapeContext) -> Vec<String> {
-    inline_text::markdown(&block.text, &block.spans, place)
+fn lines(block: &Block, context: EscapeContext) -> Vec<String> {
+    inline_text::markdown(&block.text, &block.spans, context)
 }
 
 /// The sign and number of a mark that Markdown knows: `-`, `3.`, `3)`.
-fn counted(mark: &str) -> Option<(char, Option<u32>)> {
+fn parse_marker(mark: &str) -> Option<(char, Option<u32>)> {
     if mark == "-" {
         return Some(('-', None));
     }

@@ -11,7 +11,7 @@ use super::{
     publish::PublishedResult,
     read::{ReadResult, ReadTask},
     source::DocumentSource,
-    target::DocumentTarget,
+    target::{DocumentTarget, StoreTarget},
 };
 use crate::{
     observe::{logging, metrics::JobStage},
@@ -60,40 +60,51 @@ pub(crate) async fn convert(
     };
     let (read, read_s) = stage(context, JobStage::Read, task.run()).await;
     let ReadResult {
-        mut manifest,
+        manifest,
         reader_left,
         target,
     } = read?;
     context.observer.read(&manifest);
 
-    let mut timing = ResultTiming {
+    let timing = ResultTiming {
         fetch_s: Some(fetch_s),
         read_s: Some(read_s),
         ..ResultTiming::default()
     };
-    let mut is_ours = true;
-    if let DocumentTarget::Store(target) = target {
-        let publish = target.publish(context.observer.as_ref());
-        let (published, store_s) = stage(context, JobStage::Store, publish).await;
-        timing.store_s = Some(store_s);
-        match published {
-            Ok(PublishedResult::Ours) => {}
-            Ok(PublishedResult::Anothers(stored)) => {
-                is_ours = false;
-                manifest = *stored;
-            }
-            Err(error) => {
-                let manifest = Box::new(manifest);
-                return Err(ConvertError::Publish { error, manifest });
-            }
-        }
-    }
-    Ok(ConvertedDocument {
+    let read = ConvertedDocument {
         manifest,
-        is_ours,
+        is_ours: true,
         timing,
         reader_left,
-    })
+    };
+    match target {
+        DocumentTarget::Store(target) => publish(read, &target, context).await,
+        DocumentTarget::Folder(_) | DocumentTarget::Stdout { .. } => Ok(read),
+    }
+}
+
+/// Publishes the files of a document that was read.
+async fn publish(
+    read: ConvertedDocument,
+    target: &StoreTarget,
+    context: &ConvertContext,
+) -> Result<ConvertedDocument, ConvertError> {
+    let publish = target.publish(context.observer.as_ref());
+    let (published, store_s) = stage(context, JobStage::Store, publish).await;
+    let mut document = read;
+    document.timing.store_s = Some(store_s);
+    match published {
+        Ok(PublishedResult::Ours) => Ok(document),
+        Ok(PublishedResult::Anothers(manifest)) => Ok(ConvertedDocument {
+            manifest: *manifest,
+            is_ours: false,
+            ..document
+        }),
+        Err(error) => Err(ConvertError::Publish {
+            error,
+            manifest: Box::new(document.manifest),
+        }),
+    }
 }
 
 /// A person is told of the limit by the option that raises it.

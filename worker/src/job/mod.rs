@@ -178,6 +178,49 @@ impl LocatedJob {
             .job_dir(bytes)
             .map_err(|error| JobFailure::work(FailureStage::Fetch, &error.into()))
     }
+
+    /// The document, with the path of its copy in `dir`.
+    fn document(&self, context: &JobContext, dir: &JobDir) -> DocumentSource {
+        let source = self.source.clone();
+        DocumentSource {
+            place: SourcePlace::Object(ObjectSource {
+                stores: Arc::clone(&context.stores),
+                uri: self.valid.source.clone(),
+                version: ObjectVersion {
+                    version_id: source.version_id.clone(),
+                    etag: source.etag.clone(),
+                },
+                copy: Some(dir.path().join("source")),
+            }),
+            info: SourceInfo {
+                uri: source.uri,
+                version_id: source.version_id,
+                etag: source.etag,
+                bytes: source.bytes,
+                sha256: None,
+            },
+        }
+    }
+
+    /// The output path, with the folder in `dir` that the result is made in.
+    fn target(&self, context: &JobContext, dir: &JobDir, replace: bool) -> DocumentTarget {
+        let title = self.source.uri.rsplit('/').next().unwrap_or(NAME);
+        DocumentTarget::Store(StoreTarget {
+            stores: Arc::clone(&context.stores),
+            folder: self.output_path.folder().clone(),
+            name: ResultName {
+                folder: dir.path().join("results"),
+                stem: NAME.to_owned(),
+                title: title.to_owned(),
+            },
+            condition: match replace {
+                true => WriteCondition::Always,
+                false => WriteCondition::IfAbsent,
+            },
+            // Other jobs write at the same time.
+            files_at_once: 1,
+        })
+    }
 }
 
 /// Fetches, reads and stores.
@@ -188,32 +231,10 @@ async fn make(
     replace: bool,
 ) -> Result<JobOutcome, JobFailure> {
     let dir = located.scratch_dir(context)?;
-    let source = located.source.clone();
-    let title = source.uri.rsplit('/').next().unwrap_or(NAME);
-    let target = DocumentTarget::Store(StoreTarget {
-        stores: Arc::clone(&context.stores),
-        folder: located.output_path.folder().clone(),
-        name: ResultName {
-            folder: dir.path().join("results"),
-            stem: NAME.to_owned(),
-            title: title.to_owned(),
-        },
-        condition: match replace {
-            true => WriteCondition::Always,
-            false => WriteCondition::IfAbsent,
-        },
-        files_at_once: 1,
-    });
-    let object = SourcePlace::Object(ObjectSource {
-        stores: Arc::clone(&context.stores),
-        uri: located.valid.source.clone(),
-        version: ObjectVersion {
-            version_id: source.version_id.clone(),
-            etag: source.etag.clone(),
-        },
-        copy: Some(dir.path().join("source")),
-    });
-    let convert_context = ConvertContext {
+    let document = located.document(context, &dir);
+    let target = located.target(context, &dir, replace);
+    let bytes = located.source.bytes;
+    let convert_context = Arc::new(ConvertContext {
         engine: Arc::clone(&context.engine),
         rasterizer: Arc::clone(&context.rasterizer),
         options: located.valid.options.clone(),
@@ -223,21 +244,11 @@ async fn make(
             fingerprint: located.output_path.identity().as_str().to_owned(),
             is_machine_fault: |kind| policy(kind).page_fault == PageFault::Machine,
         },
-        observer: Arc::new(JobObserver::new(&context.metrics, dir, source.bytes)),
+        observer: Arc::new(JobObserver::new(&context.metrics, dir, bytes)),
         // Dropping this future cancels the reading.
         cancel: CancelToken::new(),
-    };
-    let document = DocumentSource {
-        info: SourceInfo {
-            uri: source.uri,
-            version_id: source.version_id,
-            etag: source.etag,
-            bytes: source.bytes,
-            sha256: None,
-        },
-        place: object,
-    };
-    let converted = document::convert(document, target, &Arc::new(convert_context))
+    });
+    let converted = document::convert(document, target, &convert_context)
         .await
         .map_err(|error| JobFailure::convert(&error))?;
     if !converted.is_ours {

@@ -28,7 +28,7 @@ const BATCH_GPU: usize = 16;
 /// Loads the checkpoint in `folder` and starts the engine.
 pub(super) fn load(folder: &Path, config: GotConfig) -> Result<GotEngine, GotError> {
     let checkpoint = CheckpointConfig::read(folder)?;
-    let tokens = GotTokenizer::open(folder, &checkpoint)?;
+    let tokenizer = GotTokenizer::open(folder, &checkpoint)?;
     let weights = CheckpointWeights::open(folder, &checkpoint)?;
     if let Some(threads) = config.threads {
         // The pool is global and can be set once per process; a later engine shares it.
@@ -63,7 +63,7 @@ pub(super) fn load(folder: &Path, config: GotConfig) -> Result<GotEngine, GotErr
     let model = model?;
     let parts = GotParts {
         config: checkpoint,
-        tokens,
+        tokenizer,
         cross_check: config.cross_check,
         max_new_tokens: u32::try_from(config.max_new_tokens)
             .unwrap_or(u32::MAX)
@@ -143,8 +143,8 @@ fn folder_name(folder: &Path) -> String {
 }
 
 /// Classes of the tokens that the scheduler must know.
-pub(super) fn token_classes(tokens: &GotTokenizer) -> TokenClasses {
-    TokenClasses::new(&tokens.stop, tokens.pieces())
+pub(super) fn token_classes(tokenizer: &GotTokenizer) -> TokenClasses {
+    TokenClasses::new(&tokenizer.stop, tokenizer.pieces())
 }
 
 #[cfg(test)]

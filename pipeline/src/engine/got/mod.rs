@@ -162,7 +162,7 @@ impl GotEngine {
         model: M,
     ) -> Self {
         let slots = model.slots();
-        let token_classes = load::token_classes(&parts.tokens);
+        let token_classes = load::token_classes(&parts.tokenizer);
         let shared = Arc::new(EngineState {
             queue: FairQueue::new(QUEUE_CAPACITY),
             reader: ReaderContext::new(parts, Scheduler::start(model, token_classes)),

@@ -61,7 +61,7 @@ pub(super) struct QuantConfig {
     pub(super) other: WeightBits,
 }
 
-/// How the decoder's weights and its KV cache are kept.
+/// Options of the decoder's weights and its KV cache.
 pub(super) struct CacheOptions {
     /// Quantization of the weights, on the CPU.
     pub(super) quantized: Option<QuantConfig>,

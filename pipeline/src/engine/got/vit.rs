@@ -324,14 +324,14 @@ impl ConvLayer {
             let places = (0..count).map(|index| (first + index * self.stride) as u32);
             Tensor::from_iter(places, x.device())
         };
-        let mut neighbours = Vec::with_capacity(9);
+        let mut neighbors = Vec::with_capacity(9);
         for first in 0..3 {
             let rows = padded.index_select(&taken(first, down)?, 1)?;
             for first in 0..3 {
-                neighbours.push(rows.index_select(&taken(first, across)?, 2)?);
+                neighbors.push(rows.index_select(&taken(first, across)?, 2)?);
             }
         }
-        let x = Tensor::cat(&neighbours, 3)?.reshape((images * down * across, 9 * channels))?;
+        let x = Tensor::cat(&neighbors, 3)?.reshape((images * down * across, 9 * channels))?;
         self.weight.forward(&x)?.reshape((images, down, across, ()))
     }
 }

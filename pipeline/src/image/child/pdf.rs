@@ -354,7 +354,7 @@ fn read_text(
     for index in 0..text.count().min(MAX_CHARACTERS) {
         let unit = text.unicode(index);
         if text.is_generated(index) {
-            // Line feeds are made up too; where lines end is seen from their places.
+            // Line feeds are made up too; the ends of lines follow from the characters' places.
             if unit == u32::from(' ') {
                 glyphs.push(SeenGlyph::hinted_space());
             }

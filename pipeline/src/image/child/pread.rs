@@ -35,7 +35,7 @@ impl PreadFile {
         self.file.read_exact_at(buffer, offset)
     }
 
-    /// The first `most` bytes, or all where there are fewer.
+    /// The first `most` bytes, or all if there are fewer.
     pub fn head(&self, most: usize) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let mut start = self.clone();

@@ -159,7 +159,7 @@ impl TiffFile {
     }
 }
 
-/// Makes an image of 8-bit samples, or of packed ones where there are fewer bits.
+/// Makes an image of 8-bit samples, or of packed ones if there are fewer bits.
 fn to_image(
     samples: &[u8],
     size: (u32, u32),

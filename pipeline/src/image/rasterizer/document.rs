@@ -77,7 +77,7 @@ impl<'r> OpenDocument<'r> {
         Ok(document)
     }
 
-    /// What is known of the document.
+    /// Facts of the document.
     pub fn info(&self) -> &DocumentInfo {
         &self.info
     }

@@ -1,10 +1,10 @@
-//! [`RasterError`]: why a document or a page has no bitmap, in words for people.
+//! Rasterizer errors: the reason for which a document or a page has no bitmap, in words for people.
 
 use std::path::PathBuf;
 
 use recto_schemas::FailureKind;
 
-/// Why a document or one of its pages has no bitmap.
+/// The reason for which a document or one of its pages has no bitmap.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RasterError {
     /// The bytes are no format that is read.
@@ -68,15 +68,15 @@ pub enum RasterError {
     /// The page cannot be read.
     #[error("the page is damaged: {0}")]
     PageDamaged(String),
-    /// The flag went up.
+    /// The token was cancelled.
     #[error("cancelled")]
     Cancelled,
     /// PDFium's library is not where it should be, or does not load.
     #[error("pdfium was not found at {}: {why}; run `make setup` or set RECTO_PDFIUM", path.display())]
     PdfiumMissing {
-        /// Where it was looked for.
+        /// The path at which it was looked for.
         path: PathBuf,
-        /// What the loader said.
+        /// The loader's reason.
         why: String,
     },
     /// The document could not be read, or a child could not be started.
@@ -107,7 +107,7 @@ impl RasterError {
         }
     }
 
-    /// Whether the failure says something about one page only, so that the next page is worth asking for.
+    /// Returns true if the failure concerns one page only, so that the next page is worth asking for.
     /// Meant for errors of an inspected page, not for those of opening a document.
     pub fn is_page_only(&self) -> bool {
         matches!(

@@ -1,7 +1,7 @@
 //! The pool of children: a bounded number of processes, shared fairly by documents.
 //!
 //! A child belongs to one document until it ends. A document that asks for a page takes an idle child
-//! of its own, else a new one where there is room, else one of another document's idle children ends to
+//! of its own, else a new one if there is a free slot, else one of another document's idle children ends to
 //! make room. While documents wait, those that hold more children than their share give them up after
 //! a page, and all give them up after [`QUANTUM`] pages, so that none waits for ever and none pays for a
 //! new child with each page.
@@ -14,7 +14,7 @@ use std::{
 use super::{RasterError, process::ChildProcess};
 use crate::cancel::{CancelToken, Monitor};
 
-/// Pages that a child serves before its place goes to a document that waits and has none.
+/// Pages that a child serves before its slot goes to a document that waits and has none.
 const QUANTUM: u32 = 8;
 /// Time for which an idle child is kept from others while its document is likely to ask again, as it does
 /// between pages.
@@ -23,7 +23,7 @@ const GRACE: Duration = Duration::from_millis(20);
 /// The children of all documents.
 #[derive(Debug)]
 pub(super) struct ChildPool<C = ChildProcess> {
-    most: usize,
+    max_children: usize,
     state: Monitor<PoolState<C>>,
 }
 
@@ -66,7 +66,8 @@ pub(super) struct ChildLease<'p, C> {
     document: u64,
     /// Pages the child has served.
     pub served: u32,
-    over: bool,
+    /// True if the child was kept or ended by the pool, so that dropping the lease changes nothing.
+    is_settled: bool,
 }
 
 enum PoolTurn<C> {
@@ -77,10 +78,10 @@ enum PoolTurn<C> {
 }
 
 impl<C: Send + 'static> ChildPool<C> {
-    /// A pool of at most `most` children, at least one.
-    pub fn new(most: usize) -> Self {
+    /// A pool of at most `max_children` children, at least one.
+    pub fn new(max_children: usize) -> Self {
         Self {
-            most: most.max(1),
+            max_children: max_children.max(1),
             state: Monitor::new(PoolState {
                 held: Vec::new(),
                 idle: Vec::new(),
@@ -118,7 +119,7 @@ impl<C: Send + 'static> ChildPool<C> {
                 self.state.notify_all();
                 return Err(RasterError::Cancelled);
             }
-            match state.turn(me, self.most, Instant::now()) {
+            match state.turn(me, self.max_children, Instant::now()) {
                 PoolTurn::Own(idle) => {
                     state.leave(me);
                     // Another may be the first in line now.
@@ -161,7 +162,7 @@ impl<C: Send + 'static> ChildPool<C> {
             pool: self,
             document,
             served,
-            over: false,
+            is_settled: false,
         }
     }
 }
@@ -173,9 +174,9 @@ impl<C> ChildPool<C> {
 }
 
 impl<C> ChildLease<'_, C> {
-    /// Keeps the child for the document's next page, or ends it where another document waits for its place.
+    /// Keeps the child for the document's next page, or ends it if another document waits for its slot.
     pub fn keep(mut self, child: C) {
-        self.over = true;
+        self.is_settled = true;
         let mut state = self.pool.lock();
         let ended = if state.must_yield(self.document, self.served) {
             state.release(self.document);
@@ -197,7 +198,7 @@ impl<C> ChildLease<'_, C> {
 
 impl<C> Drop for ChildLease<'_, C> {
     fn drop(&mut self) {
-        if !self.over {
+        if !self.is_settled {
             self.pool.lock().release(self.document);
             self.pool.state.notify_all();
         }
@@ -205,14 +206,14 @@ impl<C> Drop for ChildLease<'_, C> {
 }
 
 impl<C> PoolState<C> {
-    fn turn(&mut self, me: PoolTicket, most: usize, now: Instant) -> PoolTurn<C> {
+    fn turn(&mut self, me: PoolTicket, max_children: usize, now: Instant) -> PoolTurn<C> {
         if let Some(own) = self.idle.iter().position(|i| i.document == me.document) {
             return PoolTurn::Own(self.idle.swap_remove(own));
         }
         if self.next_in_line() != Some(me) {
             return PoolTurn::Wait(None);
         }
-        if self.held.len() < most {
+        if self.held.len() < max_children {
             return PoolTurn::Slot(None);
         }
         let longest_idle = self

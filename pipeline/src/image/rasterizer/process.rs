@@ -1,4 +1,4 @@
-//! One child as its parent sees it: started, asked, waited for, and killed when its time is over.
+//! Child process: started, asked, waited for, and killed when its time is over.
 
 use std::{
     fs::File,
@@ -44,7 +44,7 @@ pub(super) enum CallError {
     Cancelled,
     /// It ran into its address-space limit.
     OutOfMemory,
-    /// It ended, or spoke nonsense.
+    /// It ended, or its answer makes no sense.
     Crashed(String),
 }
 
@@ -57,10 +57,10 @@ pub(super) struct CallDeadline<'a> {
     pub cancel: &'a CancelToken,
 }
 
-/// Starts children. They die with the *thread* that started them, so one thread starts all of them.
+/// Starts children. The kernel kills a child with the *thread* that started it, so one thread starts all of them.
 #[derive(Debug)]
 pub(super) struct ChildSpawner {
-    orders: Option<mpsc::Sender<SpawnRequest>>,
+    requests: Option<mpsc::Sender<SpawnRequest>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -72,29 +72,29 @@ struct SpawnRequest {
 }
 
 impl ChildSpawner {
-    /// A starter of children that run `program`.
+    /// A spawner of children that run `program`.
     pub fn new(program: &Path) -> io::Result<Self> {
-        let (orders, queue) = mpsc::channel::<SpawnRequest>();
+        let (requests, queue) = mpsc::channel::<SpawnRequest>();
         let program: PathBuf = program.to_owned();
         let thread = thread::Builder::new()
-            .name("raster-starter".to_owned())
+            .name("raster-spawner".to_owned())
             .spawn(move || {
-                for order in queue {
+                for request in queue {
                     let started = Command::new(&program)
                         .arg("raster-child")
                         .env_clear()
                         // Ctrl-C in a terminal is the parent's to answer.
                         .process_group(0)
-                        .stdin(Stdio::from(order.stdin))
-                        .stdout(Stdio::from(order.stdout))
+                        .stdin(Stdio::from(request.stdin))
+                        .stdout(Stdio::from(request.stdout))
                         .stderr(Stdio::null())
                         .spawn();
                     // Nobody waits any more only if a thread panicked; the child ends at end of file.
-                    let _ = order.answer.send(started);
+                    let _ = request.answer.send(started);
                 }
             })?;
         Ok(Self {
-            orders: Some(orders),
+            requests: Some(requests),
             thread: Some(thread),
         })
     }
@@ -103,16 +103,16 @@ impl ChildSpawner {
     pub fn start(&self, document: &File) -> io::Result<ChildProcess> {
         let (socket, theirs) = UnixStream::pair()?;
         let (answer, started) = mpsc::sync_channel(1);
-        let order = SpawnRequest {
+        let request = SpawnRequest {
             stdin: document.try_clone()?.into(),
             stdout: theirs.into(),
             answer,
         };
         let gone = || io::Error::other("the thread that starts children is gone");
-        self.orders
+        self.requests
             .as_ref()
             .ok_or_else(gone)?
-            .send(order)
+            .send(request)
             .map_err(|_| gone())?;
         let process = started.recv().map_err(|_| gone())??;
         Ok(ChildProcess {
@@ -124,7 +124,7 @@ impl ChildSpawner {
 
 impl Drop for ChildSpawner {
     fn drop(&mut self) {
-        self.orders = None;
+        self.requests = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

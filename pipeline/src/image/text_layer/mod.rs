@@ -1,4 +1,4 @@
-//! Characters of a page's own text to lines.
+//! Lines of a page's own text, gathered from its characters.
 //!
 //! A document's text comes as characters with places, in the order they are drawn, which need not be the
 //! order they are read in. Characters that follow one another on a baseline become a run, runs that
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use crate::script::{is_square, is_unspaced};
 
-/// Stands for a space that PDFium made up: a hint, not a character of the document.
+/// A space that PDFium made up: a hint, not a character of the document.
 pub(super) const HINTED_SPACE: char = '\u{200A}';
 
 /// One character, in points of the displayed page, y down.
@@ -30,7 +30,7 @@ pub(super) struct Glyph {
 }
 
 impl Glyph {
-    /// Returns true if its numbers can be reckoned with.
+    /// Returns true if its numbers are finite and on or near a page.
     fn is_sane(&self) -> bool {
         /// Far off any page, in points.
         const FAR: f64 = 1e7;
@@ -59,24 +59,24 @@ pub(super) struct LayerLine {
 /// A gap that separates lines, in ems: wider than spaces in justified type, as narrow as between the columns of
 /// tables. Layout puts together again what is on one baseline.
 const WIDE_GAP: f64 = 1.0;
-/// The same for runs that were not drawn one after another: columns may stand closer.
+/// The same for runs that were not drawn one after another: columns may be closer.
 const RUN_GAP: f64 = 0.8;
 /// Largest distance of a character from its neighbor's baseline at which it still continues the line, in ems:
 /// indices and exponents do, the next line does not.
 const BASELINE_SHIFT: f64 = 0.5;
 /// The same for runs that were not drawn one after another.
 const RUN_BASELINE_SHIFT: f64 = 0.35;
-/// Type is an index's or exponent's where it is smaller than this share of its line's.
+/// Type is an index's or exponent's if it is smaller than this share of its line's.
 const SMALL_TYPE: f64 = 0.85;
 /// Largest distance that a run may reach back over the line it continues, in ems.
 const OVERLAP: f64 = 0.3;
 /// A gap that is a space, in ems: narrow word spaces are a fifth of an em.
 const SPACE_GAP: f64 = 0.15;
-/// A gap that is a space where PDFium takes it for one.
+/// A gap that is a space if PDFium takes it for one.
 const SPACE_GAP_HINTED: f64 = 0.06;
-/// The same between Chinese or Japanese characters, whose boxes often stand apart.
+/// The same between Chinese or Japanese characters, whose boxes are often apart.
 const SPACE_GAP_UNSPACED: f64 = 0.6;
-/// Two directions are one where the cosine between them is above this (about 4 degrees).
+/// Two directions are one if the cosine between them is above this (about 4 degrees).
 const SAME_DIRECTION: f64 = 0.9975;
 /// Height of the bands in which lines to continue are looked for, in points.
 const BAND: f64 = 4.0;

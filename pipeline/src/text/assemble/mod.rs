@@ -24,6 +24,43 @@ const PAGES_AHEAD: usize = 2;
 const PAGES_BEHIND: usize = 2;
 
 /// Takes pages in order and gives them back in order, a few pages later, when their running headers are known.
+///
+/// # Examples
+///
+/// Lines with boxes, as an engine gives them, to Markdown:
+///
+/// ```
+/// use recto_pipeline::{
+///     engine::OcrContent,
+///     page::{Rect, TextLine},
+///     text::{PageContent, assemble::DocumentAssembler},
+/// };
+/// use recto_schemas::HeadersFooters;
+///
+/// let line = |text: &str, top: f32| {
+///     let (left, right, bottom) = (100.0, 100.0 + 20.0 * text.len() as f32, top + 40.0);
+///     TextLine {
+///         text: text.to_owned(),
+///         quad: Rect { left, top, right, bottom }.into(),
+///         confidence: Some(0.99),
+///         size: 40.0,
+///         bold: None,
+///     }
+/// };
+/// let lines = vec![line("The first volume was printed in Octo-", 200.0), line("ber, and copies were sent to every school.", 250.0)];
+/// let mut assembler = DocumentAssembler::new(HeadersFooters::Keep, false);
+/// let mut pages = assembler.push(PageContent {
+///     number: 1,
+///     width: 1654.0,
+///     height: 2339.0,
+///     skew_deg: 0.0,
+///     content: OcrContent::Regions(lines),
+///     rulings: Default::default(),
+///     failure: None,
+/// });
+/// pages.extend(assembler.finish());
+/// assert_eq!(pages[0].markdown, "The first volume was printed in October, and copies were sent to every school.\n");
+/// ```
 #[derive(Debug)]
 pub struct DocumentAssembler {
     headers_footers: HeadersFooters,

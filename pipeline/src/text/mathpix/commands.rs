@@ -309,7 +309,7 @@ impl MathpixParser<'_> {
             }
             EnvironmentKind::Theorem(word) => {
                 self.start_block(BlockKind::Paragraph);
-                self.rich.push_str(word, Some(SpanKind::Strong));
+                self.inline.push_str(word, Some(SpanKind::Strong));
                 self.push(' ');
             }
         }

@@ -22,6 +22,12 @@ use crate::{
     script::is_unspaced,
 };
 
+/// Most characters of a line's first word that are looked at when it is joined to the line before; longer is no word.
+const MAX_WORD_CHARACTERS: usize = 40;
+/// Most bytes from two stars to the two that end their bold type; without a limit, each pair of stars would be looked for
+/// through the whole page.
+const MAX_BOLD_BYTES: usize = 400;
+
 /// The blocks of a page that was read as markup.
 pub(crate) fn blocks(markup: &str) -> Vec<Block> {
     let mut parser = MathpixParser::new(markup);
@@ -66,41 +72,41 @@ struct MathpixParser<'a> {
     blocks: Vec<Block>,
     /// The block in the making.
     kind: BlockKind,
-    rich: InlineText,
+    inline: InlineText,
     groups: Vec<BraceGroup>,
     /// True if the block ends with its line: a heading whose brace is not closed.
     one_line: bool,
     /// Groups that ended with their paragraph, whose braces are still to come.
-    owed: usize,
+    early_ends: usize,
     strong: usize,
     emphasis: usize,
     lists: Vec<ListState>,
     table: Option<TableBuilder>,
     /// Words hyphenated inside lines.
-    seen: HyphenatedWords,
+    hyphenated: HyphenatedWords,
     /// The markers at the start of lines, with the starts of the lines.
-    marks: Vec<(usize, ListMarker)>,
+    markers: Vec<(usize, ListMarker)>,
 }
 
 impl<'a> MathpixParser<'a> {
     fn new(src: &'a str) -> Self {
-        let mut seen = HyphenatedWords::default();
-        src.lines().for_each(|line| seen.learn(line));
+        let mut hyphenated = HyphenatedWords::default();
+        src.lines().for_each(|line| hyphenated.learn(line));
         Self {
             src,
             at: 0,
             blocks: Vec::new(),
             kind: BlockKind::Paragraph,
-            rich: InlineText::default(),
+            inline: InlineText::default(),
             groups: Vec::new(),
             one_line: false,
-            owed: 0,
+            early_ends: 0,
             strong: 0,
             emphasis: 0,
             lists: Vec::new(),
             table: None,
-            seen,
-            marks: starts::line_markers(src),
+            hyphenated,
+            markers: starts::line_markers(src),
         }
     }
 
@@ -150,7 +156,7 @@ impl<'a> MathpixParser<'a> {
     fn text(&mut self) -> &mut InlineText {
         match &mut self.table {
             Some(table) => &mut table.cell,
-            None => &mut self.rich,
+            None => &mut self.inline,
         }
     }
 
@@ -180,7 +186,7 @@ impl<'a> MathpixParser<'a> {
         let blank = scan::ends_paragraph(self.src, self.at - 1);
         let space = self.rest().len() - self.rest().trim_start().len();
         self.at += space;
-        let ends = blank || self.one_line && !self.rich.is_empty();
+        let ends = blank || self.one_line && !self.inline.is_empty();
         if ends && self.table.is_none() {
             self.end_block();
         } else {
@@ -196,7 +202,7 @@ impl<'a> MathpixParser<'a> {
         let length = |chars: &str| {
             chars
                 .chars()
-                .take(40)
+                .take(MAX_WORD_CHARACTERS)
                 .take_while(word)
                 .map(char::len_utf8)
                 .sum()
@@ -218,7 +224,7 @@ impl<'a> MathpixParser<'a> {
             return;
         }
         let mut joined = tail.clone();
-        join_line(&mut joined, &rest[..next], &self.seen);
+        join_line(&mut joined, &rest[..next], &self.hyphenated);
         let joint = joined.len().saturating_sub(next);
         if joint < tail.len() {
             self.text().pop();
@@ -255,7 +261,7 @@ impl<'a> MathpixParser<'a> {
 
     /// Returns true if two stars come soon in the same paragraph.
     fn stars_close(&self, at: usize) -> bool {
-        let near = self.src.as_bytes()[at..].windows(2).take(400);
+        let near = self.src.as_bytes()[at..].windows(2).take(MAX_BOLD_BYTES);
         near.take_while(|pair| pair != b"\n\n")
             .any(|pair| pair == b"**")
     }
@@ -289,7 +295,7 @@ impl<'a> MathpixParser<'a> {
             Some(BraceGroup::Note) => self.push(')'),
             Some(BraceGroup::Block) => self.end_block(),
             Some(_) => {}
-            None if self.owed > 0 => self.owed -= 1,
+            None if self.early_ends > 0 => self.early_ends -= 1,
             None => self.push('}'),
         }
     }
@@ -298,7 +304,7 @@ impl<'a> MathpixParser<'a> {
     fn end_groups(&mut self) {
         while let Some(group) = self.pop_group() {
             if !matches!(group, BraceGroup::Literal | BraceGroup::Stars) {
-                self.owed += 1;
+                self.early_ends += 1;
             }
         }
     }
@@ -309,7 +315,7 @@ impl<'a> MathpixParser<'a> {
         if self.table.is_some() {
             return;
         }
-        let (text, spans) = std::mem::take(&mut self.rich).finish();
+        let (text, spans) = std::mem::take(&mut self.inline).finish();
         self.one_line = false;
         let kind = std::mem::replace(&mut self.kind, BlockKind::Paragraph);
         if !text.is_empty() {

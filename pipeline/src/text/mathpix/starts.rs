@@ -20,10 +20,11 @@ pub(super) fn line_markers(src: &str) -> Vec<(usize, ListMarker)> {
         at += line.len();
     }
     let kept: Vec<bool> = (0..found.len()).map(|i| is_sure(&found, i)).collect();
-    let marks = found.into_iter().zip(kept).filter(|(_, kept)| *kept);
-    let mut marks: Vec<(usize, ListMarker)> = marks.map(|((_, at, mark), _)| (at, mark)).collect();
-    marks.reverse();
-    marks
+    let kept = found.into_iter().zip(kept).filter(|(_, kept)| *kept);
+    let mut markers: Vec<(usize, ListMarker)> =
+        kept.map(|((_, at, marker), _)| (at, marker)).collect();
+    markers.reverse();
+    markers
 }
 
 /// Returns true if the marker `i` begins an item: each is the number of its line, its place, itself.
@@ -47,10 +48,10 @@ impl MathpixParser<'_> {
         if self.table.is_some() || !self.groups.is_empty() {
             return;
         }
-        while self.marks.last().is_some_and(|(at, _)| *at < self.at) {
-            self.marks.pop();
+        while self.markers.last().is_some_and(|(at, _)| *at < self.at) {
+            self.markers.pop();
         }
-        if let Some((_, mark)) = self.marks.pop_if(|(at, _)| *at == self.at) {
+        if let Some((_, mark)) = self.markers.pop_if(|(at, _)| *at == self.at) {
             self.at += mark.rest;
             let mark = match mark.kind {
                 ListMarkerKind::Count { .. } => mark.text,
@@ -59,7 +60,7 @@ impl MathpixParser<'_> {
             return self.start_block(BlockKind::ListItem { mark, depth: 0 });
         }
         if self.rest().starts_with('#') {
-            self.signs();
+            self.hash_heading();
         } else if self.rest().starts_with('|') && self.is_ruled() {
             self.start_block(BlockKind::Paragraph);
             self.table = Some(TableBuilder::barred());
@@ -68,7 +69,7 @@ impl MathpixParser<'_> {
     }
 
     /// A heading as Markdown has it, if it is a paragraph of its own: else the signs are text.
-    fn signs(&mut self) {
+    fn hash_heading(&mut self) {
         let rest = self.rest();
         let level = rest.bytes().take(7).take_while(|b| *b == b'#').count();
         let line = rest.split('\n').next().unwrap_or(rest);

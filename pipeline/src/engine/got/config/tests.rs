@@ -1,3 +1,5 @@
+//! Tests of configurations in both layouts.
+
 use std::{fs, path::PathBuf};
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! Tests of input images against the reference's and Pillow's bytes.
+
 use super::*;
 use crate::engine::got::plan::{LineRow, RowStart};
 use crate::image::fixtures::pillow_page;

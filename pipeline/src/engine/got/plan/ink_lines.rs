@@ -14,9 +14,9 @@ const LONG: f32 = 10.0;
 const TALL: f32 = 1.55;
 /// Factor of the usual em up to which a short line's height counts as usual.
 const USUAL_HEIGHT: f32 = 1.1;
-/// Where the foot of one of several touching lines is expected, in ems from its top.
+/// Expected place of the foot of one of several touching lines, in ems from its top.
 const FOOT: f32 = 1.2;
-/// Where it is searched, in ems from its top: from the first to before the last.
+/// Range in which it is searched, in ems from its top: from the first to before the last.
 const FIRST_FOOT: f32 = 0.7;
 const LAST_FOOT: f32 = 1.9;
 /// Maximum ink of the row at which touching lines are split, as a share of the mean row.

@@ -1,3 +1,5 @@
+//! Tests of the planner on drawn pages.
+
 use std::ops::Range;
 
 use recto_schemas::{BoundedInt, GotOptions, GotRuntime, PagesPerPass, RegionColor, TilePolicy};

@@ -1,3 +1,5 @@
+//! Tests of prompts against the reference's tokens.
+
 use std::path::PathBuf;
 
 use serde_json::Value;

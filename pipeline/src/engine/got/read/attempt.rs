@@ -72,11 +72,11 @@ impl RequestReader<'_> {
         &self,
         attempt: &AttemptRequest<'_>,
     ) -> Result<PendingAttempt, EngineError> {
-        let (unit, reader) = (attempt.unit, self.reader);
+        let (unit, shared) = (attempt.unit, self.shared);
         let options = &self.options;
         let pages = &self.request.pages[unit.first..unit.first + unit.count];
         let images = self.input_images(pages, &attempt.layout);
-        let token_range = token_range(&reader.config, &attempt.layout);
+        let token_range = token_range(&shared.config, &attempt.layout);
         let prompt = OcrPrompt {
             mode: attempt.mode,
             region: options.r#box.map(PageBox::edges),
@@ -90,15 +90,15 @@ impl RequestReader<'_> {
             },
             image_tokens: token_range
                 .clone()
-                .map_or(images.len() * reader.config.image_tokens, |token_range| {
+                .map_or(images.len() * shared.config.image_tokens, |token_range| {
                     token_range.len()
                 }),
         };
         let prompt = prompt
-            .token_ids(&reader.tokens, &reader.config)
+            .token_ids(&shared.tokenizer, &shared.config)
             .map_err(|error| EngineError::Model(error.to_string()))?;
         let cancel = self.cancel.child();
-        let completion = reader.scheduler.submit(Sequence {
+        let completion = shared.scheduler.submit(Sequence {
             document: self.request.document,
             prompt: [&prompt[..], attempt.prefix].concat(),
             images,
@@ -120,8 +120,8 @@ impl RequestReader<'_> {
     }
 
     fn input_images(&self, pages: &[Arc<PageImage>], layout: &InputLayout) -> Vec<Arc<InputImage>> {
-        let pixels = &self.reader.config.processor;
-        let size = (pixels.width, pixels.height);
+        let processor = &self.shared.config.processor;
+        let size = (processor.width, processor.height);
         let images = pages.iter().flat_map(|page| match layout {
             InputLayout::Tiles(grid, _) => into_arcs(InputImage::tiles(page, size, *grid)),
             InputLayout::Rows(stacks, _) => {
@@ -144,8 +144,8 @@ impl RequestReader<'_> {
         {
             return Arc::clone(image);
         }
-        let pixels = &self.reader.config.processor;
-        let size = (pixels.width, stack.height);
+        let processor = &self.shared.config.processor;
+        let size = (processor.width, stack.height);
         let image = Arc::new(InputImage::of_rows(page, size, stack));
         *last = Some((Arc::clone(stack), Arc::clone(&image)));
         image

@@ -67,7 +67,7 @@ impl<'a> CrossCheckResults<'a> {
 
     /// The result for page `index` of the request; `None` if there is no cross-check engine or it
     /// failed.
-    pub(super) fn reading(&self, index: usize) -> Option<&OcrResult> {
+    pub(super) fn result(&self, index: usize) -> Option<&OcrResult> {
         self.run(index..index + 1);
         self.pages.get(index)?.get()?.as_ref()
     }
@@ -77,7 +77,7 @@ impl<'a> CrossCheckResults<'a> {
         self.run(pages.clone());
         let mut texts = Vec::new();
         for index in pages {
-            texts.extend(lines(self.reading(index)?).iter().map(|l| l.text.as_str()));
+            texts.extend(lines(self.result(index)?).iter().map(|l| l.text.as_str()));
         }
         Some(texts)
     }
@@ -90,9 +90,9 @@ impl<'a> CrossCheckResults<'a> {
             .collect();
         for (index, ticket) in tickets {
             let answer = ticket.and_then(|ticket| ticket.wait(self.timeout).ok());
-            let reading = answer.and_then(|readings| readings.into_iter().next());
+            let result = answer.and_then(|results| results.into_iter().next());
             // Cannot be set already, because one thread reads a request.
-            let _ = self.pages[index].set(reading);
+            let _ = self.pages[index].set(result);
         }
     }
 
@@ -112,8 +112,8 @@ impl<'a> CrossCheckResults<'a> {
 }
 
 /// The text lines of a result.
-pub(super) fn lines(reading: &OcrResult) -> &[TextLine] {
-    match &reading.content {
+pub(super) fn lines(result: &OcrResult) -> &[TextLine] {
+    match &result.content {
         OcrContent::Regions(lines) => lines,
         OcrContent::Markup(_) => &[],
     }

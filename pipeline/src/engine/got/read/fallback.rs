@@ -2,7 +2,7 @@
 //! a common budget of decode steps, and PP-OCR's lines last.
 //!
 //! 1. `no-repeat-ngram`: continues from the cut, with no n-gram allowed to repeat;
-//! 2. `whole`: the page in one input image, if tiles were requested for;
+//! 2. `whole`: the page in one input image, if tiles were asked for;
 //! 3. `plain`: plain instead of formatted text;
 //! 4. `ppocr`: the lines that PP-OCR reads on the page.
 //!
@@ -77,10 +77,10 @@ impl FallbackStep {
 impl RetryBudget {
     /// The budget after `steps` steps in all and a first attempt that kept `kept` of its `first`
     /// tokens.
-    fn new(most: usize, steps: u32, kept: usize, first: u32) -> Self {
-        let left = (most / 2).saturating_sub(steps as usize);
+    fn new(max_new_tokens: usize, steps: u32, kept: usize, first: u32) -> Self {
+        let left = (max_new_tokens / 2).saturating_sub(steps as usize);
         let least = if kept > first as usize / 2 {
-            most / 8
+            max_new_tokens / 8
         } else {
             0
         };
@@ -116,9 +116,9 @@ impl RequestReader<'_> {
         log.record(AttemptKind::Single, &first, cut_short(first.stop));
         // The longest truncated text, and the index of its attempt.
         let mut longest = (first.clone(), log.attempts.len() - 1);
-        let fallback_steps = self.fallback_steps(unit);
-        for (index, &step) in fallback_steps.iter().enumerate() {
-            let limit = budget.share(fallback_steps.len() - index);
+        let steps = self.fallback_steps(unit);
+        for (index, &step) in steps.iter().enumerate() {
+            let limit = budget.share(steps.len() - index);
             // Rows run their chains one after the other.
             let parts = u32::try_from(unit.part_count()).unwrap_or(u32::MAX);
             let time_left =
@@ -216,8 +216,8 @@ impl RequestReader<'_> {
         match candidate.stop {
             FinishReason::End
                 if self
-                    .reader
-                    .tokens
+                    .shared
+                    .tokenizer
                     .decode(&candidate.tokens)
                     .trim()
                     .is_empty() =>
@@ -229,8 +229,8 @@ impl RequestReader<'_> {
     }
 
     /// PP-OCR's result for a page in place of GOT's; `None` if it has no text, or if only a part of
-    /// the page was requested for.
-    pub(super) fn ppocr_reading(
+    /// the page was asked for.
+    pub(super) fn ppocr_result(
         &self,
         unit: &InferenceUnit,
         bests: &[BestCandidate],
@@ -239,7 +239,7 @@ impl RequestReader<'_> {
         if self.is_partial() {
             return None;
         }
-        let cross_check = self.cross_check.reading(unit.first)?;
+        let cross_check = self.cross_check.result(unit.first)?;
         if lines(cross_check).is_empty() {
             return None;
         }

@@ -11,16 +11,16 @@ mod attempt;
 mod fallback;
 mod join;
 mod cross_check;
+mod acceptance;
 mod page_sample;
 mod word_recall;
 
 use std::{cell::RefCell, sync::Arc, time::Duration};
 
-use recto_schemas::{
-    AttemptKind, BoundedInt, CrossCheck, EngineName, FinishReason, GotOptions, RejectionKind,
-};
+use recto_schemas::{AttemptKind, BoundedInt, EngineName, FinishReason, GotOptions, RejectionKind};
 
 use self::{
+    acceptance::rejection,
     attempt::AttemptRequest,
     candidate::{AttemptLog, Candidate},
     cross_check::{CrossCheckEngine, CrossCheckResults},
@@ -40,12 +40,6 @@ use crate::{
     engine::{EngineError, EngineRequest, EngineResponse, OcrContent, OcrResult, StopReason},
 };
 
-/// Minimum share of PP-OCR's words that a unit of several pages must have; with fewer, pages were
-/// probably skipped.
-const ENOUGH_WORDS: f32 = 0.9;
-/// Share of PP-OCR's words below which the two engines disagree about a page.
-const AGREEING_WORDS: f32 = 0.5;
-
 /// Tokens of a prompt beside its image tokens: the conversation's frame and the question, with room
 /// to spare.
 pub(super) const QUESTION_TOKENS: usize = 300;
@@ -53,7 +47,7 @@ pub(super) const QUESTION_TOKENS: usize = 300;
 /// Shared context of all requests.
 pub(super) struct ReaderContext {
     config: CheckpointConfig,
-    tokens: GotTokenizer,
+    tokenizer: GotTokenizer,
     scheduler: Scheduler,
     cross_check: CrossCheckEngine,
     /// Maximum new tokens of one sequence, whatever a document asks for.
@@ -67,7 +61,7 @@ pub(super) struct ReaderContext {
 /// Parts of a [`ReaderContext`] beside the model.
 pub(super) struct GotParts {
     pub(super) config: CheckpointConfig,
-    pub(super) tokens: GotTokenizer,
+    pub(super) tokenizer: GotTokenizer,
     pub(super) cross_check: Option<CrossCheckFactory>,
     pub(super) max_new_tokens: u32,
     pub(super) context: usize,
@@ -77,7 +71,7 @@ impl ReaderContext {
     pub(super) fn new(parts: GotParts, scheduler: Scheduler) -> Self {
         Self {
             config: parts.config,
-            tokens: parts.tokens,
+            tokenizer: parts.tokenizer,
             scheduler,
             cross_check: CrossCheckEngine::new(parts.cross_check),
             max_new_tokens: parts.max_new_tokens,
@@ -98,21 +92,21 @@ impl ReaderContext {
 
     /// Limits for the planner.
     fn limits(&self, options: &GotOptions) -> PlanLimits {
-        let pixels = &self.config.processor;
-        let usual = GotOptions::default().max_tiles.get();
+        let processor = &self.config.processor;
+        let default_max = GotOptions::default().max_tiles.get();
         PlanLimits {
-            image_size: (pixels.width, pixels.height),
-            min_tiles: pixels.min_patches,
+            image_size: (processor.width, processor.height),
+            min_tiles: processor.min_patches,
             // The checkpoint's own value is a default, which a document may raise.
-            max_tiles: if options.max_tiles.get() > usual {
+            max_tiles: if options.max_tiles.get() > default_max {
                 options.max_tiles.get()
             } else {
-                pixels.max_patches
+                processor.max_patches
             },
-            rows: pixels.rows.map(|rows| RowSize {
+            rows: processor.rows.map(|rows| RowSize {
                 em: rows.em,
                 rows_per_image: rows.rows_per_image,
-                pitch: pixels.height / self.config.tokens_per_row().max(1) as u32,
+                pitch: processor.height / self.config.tokens_per_row().max(1) as u32,
             }),
             context: self.context,
             tokens_per_image: self.config.image_tokens,
@@ -132,7 +126,7 @@ impl ReaderContext {
         let tokens = &mut options.runtime.max_new_tokens;
         *tokens = BoundedInt::clamped(tokens.get().min(self.max_new_tokens));
         let reader = RequestReader {
-            reader: self,
+            shared: self,
             request,
             options,
             cross_check: CrossCheckResults::new(
@@ -154,7 +148,7 @@ impl ReaderContext {
 
 /// A request while it is read.
 struct RequestReader<'a> {
-    reader: &'a ReaderContext,
+    shared: &'a ReaderContext,
     request: &'a EngineRequest,
     /// The document's options, within the engine's limits.
     options: GotOptions,
@@ -169,7 +163,7 @@ struct RequestReader<'a> {
 
 impl RequestReader<'_> {
     fn read(&self) -> EngineResponse {
-        let limits = self.reader.limits(&self.options);
+        let limits = self.shared.limits(&self.options);
         let units = plan(&self.request.pages, &self.options, &limits);
         self.read_units(&units, |unit, candidates| {
             self.accept_or_split(unit, candidates)
@@ -187,7 +181,7 @@ impl RequestReader<'_> {
             .iter()
             .map(|unit| unit.parts().iter().map(submit).collect())
             .collect();
-        let mut readings = Vec::new();
+        let mut results = Vec::new();
         let mut failure = None;
         for (unit, parts) in units.iter().zip(submitted) {
             let candidates: Result<Vec<_>, _> = parts
@@ -195,7 +189,7 @@ impl RequestReader<'_> {
                 .map(|pending| self.wait(pending?))
                 .collect();
             match candidates.and_then(|candidates| read(unit, candidates)) {
-                Ok(read) => readings.extend(read),
+                Ok(read) => results.extend(read),
                 Err(EngineError::Model(reason)) => {
                     failure.get_or_insert(EngineError::Model(reason));
                 }
@@ -203,8 +197,8 @@ impl RequestReader<'_> {
             }
         }
         match failure {
-            Some(error) if readings.is_empty() => Err(error),
-            _ => Ok(readings),
+            Some(error) if results.is_empty() => Err(error),
+            _ => Ok(results),
         }
     }
 
@@ -215,15 +209,15 @@ impl RequestReader<'_> {
             return Ok(vec![self.read_page(unit, candidates, &log)?]);
         }
         let candidate = Candidate::merged(unit, self.options.mode, &candidates);
-        let text = self.reader.tokens.decode(&candidate.tokens);
+        let text = self.shared.tokenizer.decode(&candidate.tokens);
         let share = match candidate.stop {
-            FinishReason::End => self.share(unit, &text),
+            FinishReason::End => self.word_share(unit, &text),
             _ => None,
         };
         match rejection(&candidate, &text, share) {
             None => {
                 let log = log.with(&candidate);
-                Ok(vec![self.to_reading(unit, &candidate, text, log)])
+                Ok(vec![self.to_result(unit, &candidate, text, log)])
             }
             Some(reason) => self.read_pages_singly(unit, &candidate, reason),
         }
@@ -269,9 +263,9 @@ impl RequestReader<'_> {
             bests.push(self.best_candidate(part, candidate, before)?);
         }
         if bests.iter().any(|best| best.truncated.is_some())
-            && let Some(reading) = self.ppocr_reading(unit, &bests, before)
+            && let Some(result) = self.ppocr_result(unit, &bests, before)
         {
-            return Ok(reading);
+            return Ok(result);
         }
         bests.iter_mut().for_each(BestCandidate::keep);
         let texts: Vec<(RowStart, String)> = bests
@@ -287,12 +281,12 @@ impl RequestReader<'_> {
                 texts.iter().map(|(start, text)| (*start, text.as_str())),
             ),
         };
-        Ok(self.to_reading(unit, &candidate, text, log))
+        Ok(self.to_result(unit, &candidate, text, log))
     }
 
     /// The text of the best attempt at a part of a page, and what its row begins.
     fn part_text(&self, best: &BestCandidate, part: &InferenceUnit) -> (RowStart, String) {
-        let text = self.reader.tokens.decode(&best.candidate.tokens);
+        let text = self.shared.tokenizer.decode(&best.candidate.tokens);
         let start = match &part.layout {
             InputLayout::Row { stack, row, .. } => stack.rows[*row].start,
             _ => RowStart::Paragraph,
@@ -336,7 +330,7 @@ impl RequestReader<'_> {
     }
 
     /// The result for a unit whose text is `text`.
-    fn to_reading(
+    fn to_result(
         &self,
         unit: &InferenceUnit,
         candidate: &Candidate,
@@ -370,53 +364,9 @@ impl RequestReader<'_> {
     /// Maximum time in which the model may write the text of `unit`. The rows of a page share its
     /// time, as far as they cannot all be decoded at once.
     fn time_limit(&self, unit: &InferenceUnit) -> Duration {
-        let slots = self.reader.scheduler.slots().max(1);
+        let slots = self.shared.scheduler.slots().max(1);
         let turns = unit.part_count().div_ceil(slots).max(1);
         time_limit(self.request, unit.count) / u32::try_from(turns).unwrap_or(u32::MAX)
-    }
-
-    /// Agreement with PP-OCR on the pages, if the document asks for that.
-    fn verified(&self, unit: &InferenceUnit, text: &str) -> Option<CrossCheck> {
-        let pages = &self.request.pages[unit.first..unit.first + unit.count];
-        if !pages
-            .iter()
-            .any(|page| page_sample::is_sampled(page, self.options.verify.get()))
-        {
-            return None;
-        }
-        let agreement = self.share(unit, text)?;
-        Some(CrossCheck {
-            agreement,
-            disagrees: agreement < AGREEING_WORDS,
-        })
-    }
-
-    /// Share of PP-OCR's words on the pages that `text` has; `None` if there is no PP-OCR result,
-    /// or if GOT was submitted for a part of the page only.
-    fn share(&self, unit: &InferenceUnit, text: &str) -> Option<f32> {
-        if self.is_partial() {
-            return None;
-        }
-        let cross_check = self
-            .cross_check
-            .texts(unit.first..unit.first + unit.count)?;
-        Some(word_recall::word_recall(cross_check, text))
-    }
-
-    /// Returns true if only a part of each page is submitted for, which PP-OCR cannot do.
-    fn is_partial(&self) -> bool {
-        self.options.r#box.is_some() || self.options.color.is_some()
-    }
-}
-
-/// The reason to reject a unit of several pages, if there is one.
-fn rejection(candidate: &Candidate, text: &str, share: Option<f32>) -> Option<RejectionKind> {
-    match candidate.stop {
-        FinishReason::End if text.trim().is_empty() => Some(RejectionKind::Empty),
-        FinishReason::End if share.is_some_and(|share| share < ENOUGH_WORDS) => {
-            Some(RejectionKind::TooFewWords)
-        }
-        stop => candidate::cut_short(stop),
     }
 }
 

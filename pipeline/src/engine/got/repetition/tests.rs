@@ -1,3 +1,5 @@
+//! Tests of the repetition detector.
+
 use std::time::{Duration, Instant};
 
 use super::*;

@@ -130,12 +130,12 @@ impl Scheduler {
     ) -> Result<OneshotReceiver<SequenceResult>, EngineError> {
         let (sender, answer) = oneshot::channel();
         let (document, cancel) = (sequence.document, sequence.cancel.clone());
-        let queued_sequence = QueuedSequence {
+        let queued = QueuedSequence {
             sequence,
             submitted: Instant::now(),
             sender: CompletionSender(Some(sender)),
         };
-        match self.queue.push(document, queued_sequence, &cancel) {
+        match self.queue.push(document, queued, &cancel) {
             Ok(()) => Ok(answer),
             Err(PushError::Cancelled) => Err(EngineError::Cancelled),
             Err(PushError::Closed) => Err(EngineError::Stopped),

@@ -88,13 +88,13 @@ impl<M: GenerativeModel> SchedulerLoop<M> {
             .retain(|(image, _)| Arc::strong_count(image) > 1);
         if self.waiting.is_empty() && !self.is_decoding() {
             match self.queue.pop() {
-                Some(queued_sequence) => self.enqueue(queued_sequence),
+                Some(queued) => self.enqueue(queued),
                 None => return false,
             }
         }
         while self.waiting_images() < self.image_capacity {
             match self.queue.try_pop() {
-                Some(queued_sequence) => self.enqueue(queued_sequence),
+                Some(queued) => self.enqueue(queued),
                 None => break,
             }
         }
@@ -103,13 +103,12 @@ impl<M: GenerativeModel> SchedulerLoop<M> {
 
     /// Images of waiting sequences; a sequence without images counts as one.
     fn waiting_images(&self) -> usize {
-        let images = |c: &WaitingSequence<M::Embedding>| c.images.len().max(1);
+        let images = |waiting: &WaitingSequence<M::Embedding>| waiting.images.len().max(1);
         self.waiting.iter().map(images).sum()
     }
 
-    fn enqueue(&mut self, queued_sequence: QueuedSequence) {
-        let waiting =
-            WaitingSequence::new(queued_sequence, &self.token_classes, self.model.context());
+    fn enqueue(&mut self, queued: QueuedSequence) {
+        let waiting = WaitingSequence::new(queued, &self.token_classes, self.model.context());
         if let Some(mut waiting) = waiting {
             for (image, embedding) in &self.encoded {
                 waiting.set_embedding(image, embedding);
@@ -120,10 +119,9 @@ impl<M: GenerativeModel> SchedulerLoop<M> {
 
     /// Answers all cancelled sequences, queued, waiting or running.
     fn drop_cancelled(&mut self) {
-        let cancelled =
-            |queued_sequence: &QueuedSequence| queued_sequence.sequence.cancel.is_cancelled();
-        for queued_sequence in self.queue.remove_if(cancelled) {
-            queued_sequence.sender.send(Err(EngineError::Cancelled));
+        let cancelled = |queued: &QueuedSequence| queued.sequence.cancel.is_cancelled();
+        for queued in self.queue.remove_if(cancelled) {
+            queued.sender.send(Err(EngineError::Cancelled));
         }
         self.reject(&EngineError::Cancelled, |c| c.cancel.is_cancelled());
         for slot in &mut self.slots {
@@ -253,14 +251,14 @@ impl<M: GenerativeModel> SchedulerLoop<M> {
             .filter(|c| c.pending_images().next().is_some());
         let first = waiting.next().map_or(0, |first| first.images.len());
         let encoded: usize = self.waiting.iter().map(|c| c.embeddings().count()).sum();
-        let image_capacity = self.image_capacity.max(first).saturating_sub(encoded);
+        let capacity = self.image_capacity.max(first).saturating_sub(encoded);
         let mut images: Vec<Arc<InputImage>> = Vec::new();
         for image in self
             .waiting
             .iter()
             .flat_map(WaitingSequence::pending_images)
         {
-            if images.len() < image_capacity.min(self.batch)
+            if images.len() < capacity.min(self.batch)
                 && !images.iter().any(|v| Arc::ptr_eq(v, image))
             {
                 images.push(Arc::clone(image));

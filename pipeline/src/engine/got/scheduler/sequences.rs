@@ -68,7 +68,7 @@ impl<I> WaitingSequence<I> {
     /// Accepts a sequence from the queue; answers it with an error if its prompt leaves no room for
     /// an answer in `context` positions.
     pub(super) fn new(
-        queued_sequence: QueuedSequence,
+        queued: QueuedSequence,
         token_classes: &Arc<TokenClasses>,
         context: usize,
     ) -> Option<Self> {
@@ -76,7 +76,7 @@ impl<I> WaitingSequence<I> {
             sequence,
             submitted,
             sender,
-        } = queued_sequence;
+        } = queued;
         let room = context.saturating_sub(sequence.prompt.len());
         if room == 0 {
             let text = format!(

@@ -1,3 +1,5 @@
+//! Tests of the tokenizer in both layouts.
+
 use std::path::PathBuf;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};

@@ -1,3 +1,5 @@
+//! Tests of weights in all layouts.
+
 use std::{fs, path::PathBuf};
 
 use safetensors::tensor::{TensorView, serialize_to_file};

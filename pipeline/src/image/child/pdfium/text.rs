@@ -32,7 +32,7 @@ impl TextPage<'_> {
         }
     }
 
-    /// Returns true if PDFium made the character up, such as a space between words that stand apart.
+    /// Returns true if PDFium made the character up, such as a space between words that are apart.
     pub fn is_generated(&self, index: u32) -> bool {
         // SAFETY: the text is loaded; an index out of range gives -1.
         unsafe {
@@ -70,7 +70,7 @@ impl TextPage<'_> {
         }
     }
 
-    /// The font's weight, 400 for regular; -1 where it is not known.
+    /// The font's weight, 400 for regular; -1 if it is not known.
     pub fn font_weight(&self, index: u32) -> i32 {
         // SAFETY: as above.
         unsafe {

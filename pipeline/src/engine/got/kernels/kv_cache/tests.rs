@@ -1,3 +1,5 @@
+//! Tests of the KV cache against the definition of attention.
+
 use super::*;
 
 const SHAPE: KvCacheShape = KvCacheShape {

@@ -1,3 +1,5 @@
+//! Tests of quantized products against exact ones.
+
 use super::*;
 
 /// Pseudo-random numbers, distributed about as weights are.

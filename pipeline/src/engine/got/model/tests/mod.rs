@@ -1,3 +1,5 @@
+//! Tests of the model against the reference implementation.
+
 use std::time::Duration;
 
 use candle_core::Tensor;

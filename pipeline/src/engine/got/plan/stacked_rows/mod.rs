@@ -81,7 +81,7 @@ pub(in crate::engine::got) struct LineRow {
     pub(in crate::engine::got) patches: Vec<RowPatch>,
 }
 
-/// What a row begins.
+/// The unit that a row begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::engine::got) enum RowStart {
     /// Nothing: it continues the line of the row before it.

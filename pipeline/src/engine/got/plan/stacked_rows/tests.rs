@@ -1,3 +1,5 @@
+//! Tests of rows on drawn pages.
+
 use super::{
     super::{
         density::DensityEstimate,
