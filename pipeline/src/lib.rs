@@ -84,4 +84,5 @@ pub mod engine;
 pub mod layout;
 pub mod text;
 pub mod read;
+#[cfg(feature = "eval")]
 pub mod eval;

@@ -35,14 +35,17 @@ fn declaring_makes_every_queue_once() {
             .contains("`recto queues declare` creates it")
     );
 
-    let made = out(&queues(&rabbit.url(), &["declare"]));
+    let created = out(&queues(&rabbit.url(), &["declare"]));
     let names = |text: &str| -> Vec<String> {
         text.lines()
             .map(|line| line.split_whitespace().next().unwrap().to_owned())
             .collect()
     };
-    let mut all = names(&made);
-    assert!(made.lines().all(|line| line.contains(" made ")), "{made}");
+    let mut all = names(&created);
+    assert!(
+        created.lines().all(|line| line.contains(" created ")),
+        "{created}"
+    );
     let again = out(&queues(&rabbit.url(), &["declare"]));
     assert!(
         again.lines().all(|line| line.contains(" existed ")),

@@ -8,9 +8,11 @@ use clap::{
 };
 use recto_schemas::{EngineName, SchemaName};
 
+#[cfg(feature = "eval")]
+use crate::commands::eval::{self, EvalArgs};
 use crate::commands::{
     convert::{self, ConvertArgs},
-    eval::{self, EvalArgs},
+    docs::{self, DocsArgs},
     queues::{self, QueuesCommand},
     results::{self, ResultsArgs},
     schema,
@@ -35,6 +37,7 @@ pub(crate) enum Command {
     #[command(after_long_help = convert::NOTES)]
     Convert(Box<ConvertArgs>),
     /// Evaluate how well documents are read whose text is known
+    #[cfg(feature = "eval")]
     #[command(after_long_help = eval::NOTES)]
     Eval(Box<EvalArgs>),
     /// Read documents that come as jobs from the queue, until told to stop
@@ -54,6 +57,8 @@ pub(crate) enum Command {
         /// Name of the schema
         name: SchemaName,
     },
+    /// Write the reference pages and the example environment of the repository
+    Docs(DocsArgs),
 }
 
 impl Command {
@@ -61,12 +66,14 @@ impl Command {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Convert(arguments) => convert::run(&arguments),
+            #[cfg(feature = "eval")]
             Self::Eval(arguments) => eval::run(&arguments),
             Self::Worker(arguments) => worker::run(&arguments),
             Self::Submit(arguments) => submit::run(&arguments),
             Self::Results(arguments) => results::run(&arguments),
             Self::Queues(arguments) => queues::run(&arguments),
             Self::Schema { name } => schema::print(name).map(|()| ExitCode::SUCCESS),
+            Self::Docs(arguments) => docs::run(&arguments, &Cli::command()),
         }
     }
 }

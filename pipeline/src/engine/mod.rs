@@ -6,9 +6,9 @@
 
 // The bounded queue that serves documents in turn.
 pub mod queue;
-// PP-OCR: detection, orientation and recognition of lines.
+#[cfg(feature = "ppocr")]
 pub mod ppocr;
-// GOT-OCR 2.0: encoder and decoder, batched over documents.
+#[cfg(feature = "got")]
 pub mod got;
 // An engine without a model, for tests of what surrounds one.
 pub mod fake;

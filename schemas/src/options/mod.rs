@@ -40,7 +40,7 @@ pub struct Options {
         arg(long, value_name = "RANGES", env = "RECTO_PAGES")
     )]
     pub pages: Option<PageRanges>,
-    /// Resolution to rasterize at, in dots per inch, 36 to 1200; the engine's default when not given.
+    /// Resolution to rasterize at, in dots per inch, such as `200`: 36 to 1200, the engine's default when not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "clap", arg(long, value_name = "N", env = "RECTO_DPI"))]
     pub dpi: Option<BoundedInt<36, 1200>>,

@@ -25,7 +25,8 @@ pub(crate) struct BrokerConfig {
     )]
     pub(crate) amqp_url: BrokerUrl,
 
-    /// PEM file with the authority that signed the broker's certificate, beside the system's own
+    /// PEM file, such as `/etc/ssl/private-ca.pem`, with the authority that signed the broker's certificate, beside the
+    /// system's own
     #[arg(long, value_name = "FILE", env = "RECTO_AMQP_CA_FILE")]
     pub(crate) amqp_ca_file: Option<PathBuf>,
 

@@ -2,6 +2,8 @@
 
 pub(crate) mod args;
 pub(crate) mod convert;
+pub(crate) mod docs;
+#[cfg(feature = "eval")]
 pub(crate) mod eval;
 pub(crate) mod queues;
 pub(crate) mod results;

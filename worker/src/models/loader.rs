@@ -3,24 +3,15 @@
 use std::{env, path::PathBuf, sync::Arc, thread};
 
 use anyhow::Context;
-use indicatif::DecimalBytes;
+#[cfg(feature = "ppocr")]
+use recto_pipeline::engine::ppocr::{PpOcr, PpOcrConfig};
 use recto_pipeline::{
-    engine::{
-        Engine, EngineInfo,
-        got::{GotConfig, GotEngine},
-        ppocr::{PpOcr, PpOcrConfig},
-    },
+    engine::Engine,
     image::rasterizer::{Rasterizer, RasterizerConfig},
 };
 use recto_schemas::{EngineName, GotRuntime};
 
-use super::{
-    config::MachineConfig,
-    hub::{self, Checkpoint, ProgressReporter},
-};
-
-/// The small GOT's folder among the models.
-const NANO: &str = "got-nano";
+use super::{ProgressReporter, config::MachineConfig};
 
 /// The hidden mode in which this program rasterizes for its parent.
 pub(crate) const RASTER_CHILD: &str = "raster-child";
@@ -40,78 +31,27 @@ pub(crate) fn engine(
 ) -> anyhow::Result<Arc<dyn Engine>> {
     match name {
         EngineName::Ppocr => ppocr(machine),
-        EngineName::Got => self::got(machine, got, tell),
+        #[cfg(feature = "got")]
+        EngineName::Got => super::got::load(machine, got, tell),
+        #[cfg(not(feature = "got"))]
+        EngineName::Got => {
+            let _ = (got, tell);
+            anyhow::bail!(
+                "this program was built without GOT; build it with `--features got`, or take --engine ppocr"
+            )
+        }
     }
 }
 
-fn got(
-    machine: &MachineConfig,
-    runtime: &GotRuntime,
-    tell: ProgressReporter,
-) -> anyhow::Result<Arc<dyn Engine>> {
-    let checkpoint = match machine.got.model.as_deref() {
-        Some(model) => hub::checkpoint(model, tell)?,
-        None => Checkpoint {
-            folder: nano(machine)?,
-            name: None,
-        },
-    };
-    let second = machine.clone();
-    let config = GotConfig {
-        name: checkpoint.name,
-        dtype: runtime.dtype,
-        device: runtime.device.clone().unwrap_or_default().to_string(),
-        batch_size: machine.got.batch_size.map(|batch| batch.get() as usize),
-        max_new_tokens: runtime.max_new_tokens.get() as usize,
-        threads: machine.threads.map(|threads| threads.get() as usize),
-        cross_check: Some(Arc::new(move || {
-            ppocr(&second).map_err(|error| format!("{error:#}"))
-        })),
-    };
-    let engine = GotEngine::load(&checkpoint.folder, config);
-    let engine =
-        engine.with_context(|| format!("GOT cannot run from {}", checkpoint.folder.display()))?;
-    tell_memory(engine.info(), tell);
-    Ok(Arc::new(engine))
+#[cfg(not(feature = "ppocr"))]
+pub(super) fn ppocr(_: &MachineConfig) -> anyhow::Result<Arc<dyn Engine>> {
+    anyhow::bail!(
+        "this program was built without PP-OCR; build it with `--features ppocr`, or take --engine got"
+    )
 }
 
-/// The folder of the small GOT that comes with Recto.
-fn nano(machine: &MachineConfig) -> anyhow::Result<PathBuf> {
-    let folder = models(machine)?.join(NANO);
-    anyhow::ensure!(
-        folder.is_dir(),
-        "{} is missing: run `make setup`, which puts it there, or give --got-model a folder, or a model of the hub \
-         such as stepfun-ai/GOT-OCR-2.0-hf",
-        folder.display()
-    );
-    Ok(folder)
-}
-
-/// Says what the model takes, before it takes it.
-fn tell_memory(info: &EngineInfo, tell: ProgressReporter) {
-    let (Some(memory), Some(batch)) = (info.memory, info.batch) else {
-        return;
-    };
-    let (weights_bytes, cache_bytes) = (memory.weights_bytes, memory.cache_bytes);
-    match tell {
-        ProgressReporter::Nobody => {}
-        ProgressReporter::Person => eprintln!(
-            "{}: {} of weights, up to {} of cache for {batch} sequences at once",
-            info.model,
-            DecimalBytes(weights_bytes),
-            DecimalBytes(cache_bytes),
-        ),
-        ProgressReporter::Log => tracing::info!(
-            model = info.model,
-            weights_bytes,
-            cache_bytes,
-            batch,
-            "the model is loaded"
-        ),
-    }
-}
-
-fn ppocr(machine: &MachineConfig) -> anyhow::Result<Arc<dyn Engine>> {
+#[cfg(feature = "ppocr")]
+pub(super) fn ppocr(machine: &MachineConfig) -> anyhow::Result<Arc<dyn Engine>> {
     let runtime = match &machine.onnxruntime {
         Some(runtime) => runtime.clone(),
         None => cache(machine)?.join("onnxruntime/libonnxruntime.so"),
@@ -126,7 +66,7 @@ fn ppocr(machine: &MachineConfig) -> anyhow::Result<Arc<dyn Engine>> {
 }
 
 /// The folder of the models that come with Recto.
-fn models(machine: &MachineConfig) -> anyhow::Result<PathBuf> {
+pub(super) fn models(machine: &MachineConfig) -> anyhow::Result<PathBuf> {
     match &machine.ppocr_models {
         Some(models) => Ok(models.clone()),
         None => Ok(cache(machine)?.join("models")),

@@ -1,5 +1,19 @@
 //! Models and libraries: found on this machine or on the Hugging Face hub, and loaded.
 
 pub(crate) mod config;
-pub(crate) mod hub;
+#[cfg(feature = "got")]
+mod got;
+#[cfg(feature = "got")]
+mod hub;
 pub(crate) mod loader;
+
+/// The receiver of a download's progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProgressReporter {
+    /// Nobody.
+    Nobody,
+    /// Whoever looks at standard error.
+    Person,
+    /// The log.
+    Log,
+}

@@ -14,7 +14,7 @@ pub(crate) struct StoreConfig {
     #[arg(long, value_name = "URL", env = "RECTO_S3_ENDPOINT")]
     pub(crate) s3_endpoint: Option<String>,
 
-    /// Region [default: AWS_REGION, the profile's or the machine's, else us-east-1]
+    /// Region, such as `us-east-1` [default: AWS_REGION, the profile's or the machine's, else us-east-1]
     #[arg(long, value_name = "NAME", env = "RECTO_S3_REGION")]
     pub(crate) s3_region: Option<String>,
 
@@ -32,7 +32,7 @@ pub(crate) struct StoreConfig {
     )]
     pub(crate) s3_path_style: bool,
 
-    /// Certificates (PEM) to trust besides the system's
+    /// Certificates (PEM) to trust, such as `/etc/ssl/private-ca.pem`, besides the system's
     #[arg(long, value_name = "FILE", env = "RECTO_S3_CA_FILE")]
     pub(crate) s3_ca_file: Option<PathBuf>,
 
@@ -49,7 +49,7 @@ pub(crate) struct StoreConfig {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Store")]
 pub(crate) struct FileRootConfig {
-    /// Folder below which `file://` jobs may read and write [default: they are refused]
+    /// Folder below which `file://` jobs may read and write, such as `/srv/archive` [default: they are refused]
     #[arg(long, value_name = "DIR", env = "RECTO_FILE_ROOT")]
     pub(crate) file_root: Option<PathBuf>,
 }

@@ -60,7 +60,8 @@ pub struct GotOptions {
         )
     )]
     pub pages_per_pass: PagesPerPass,
-    /// Read only this rectangle: left, top, right and bottom in thousandths of the page's width and height.
+    /// Read only a rectangle, such as `0,0,1000,500`: left, top, right and bottom in thousandths of the page's width and
+    /// height.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "clap",
@@ -179,7 +180,7 @@ impl GotOptions {
 #[cfg_attr(feature = "clap", command(next_help_heading = "GOT"))]
 #[serde(default)]
 pub struct GotRuntime {
-    /// Device the model runs on: `cpu`, `cuda` or `cuda:N` [default: cpu; of a job: the worker's].
+    /// Device the model runs on, such as `cpu`: `cpu`, `cuda` or `cuda:N` [default: cpu; of a job: the worker's].
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "clap",

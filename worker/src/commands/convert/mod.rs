@@ -22,7 +22,7 @@ use crate::{
         self, ConvertContext, ConvertError, ConvertObserver, ConvertedDocument, DocumentTarget,
         Requester, StoreTarget,
     },
-    models::hub::ProgressReporter,
+    models::ProgressReporter,
     models::loader,
     os::{allocator, signals},
     store::{ErrorCause, ObjectStore as _, ObjectStores, StoreError, StoreUri, WriteCondition},

@@ -8,7 +8,7 @@ use super::WorkerArgs;
 use crate::{
     broker::{connection::connect, topology, topology::QueueTopology},
     commands::EXIT_FAILED,
-    models::hub::ProgressReporter,
+    models::ProgressReporter,
     models::loader,
     observe::admin::AdminServer,
     os::scratch::ScratchDir,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::WorkerArgs;
 use crate::{
     job::{JobContext, keyed_lock::KeyedLock, policy},
-    models::hub::ProgressReporter,
+    models::ProgressReporter,
     models::loader,
     observe::metrics::{BuildInfo, Metrics},
     os::scratch::ScratchDir,

@@ -18,6 +18,8 @@ use std::{
 use anyhow::Context;
 use hf_hub::{Cache, CacheRepo, Repo, RepoType};
 
+use super::ProgressReporter;
+
 /// The hub's default address.
 const ENDPOINT: &str = "https://huggingface.co";
 
@@ -31,17 +33,6 @@ pub(crate) struct Checkpoint {
     pub(crate) folder: PathBuf,
     /// Its name, if the folder's name is another.
     pub(crate) name: Option<String>,
-}
-
-/// The receiver of a download's progress.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ProgressReporter {
-    /// Nobody.
-    Nobody,
-    /// Whoever looks at standard error.
-    Person,
-    /// The log.
-    Log,
 }
 
 /// Finds what `--got-model` names; a folder wins over a model of the hub.

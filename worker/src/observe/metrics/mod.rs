@@ -3,6 +3,7 @@
 //! Callers report events in their own types. Label values come from closed sets, and all series are at zero from the
 //! start, so that a rate is right from the first event on and an alert never waits for a series to appear.
 
+mod reference;
 mod labels;
 mod decoding;
 
@@ -24,6 +25,7 @@ use decoding::DecodingMetrics;
 pub(crate) use labels::{
     ConfirmOutcome, JobDisposition, JobStage, MetricLabel, ReconnectPeer, TransferDirection,
 };
+pub(crate) use reference::reference;
 
 /// Upper bounds of buckets in seconds, from a small page to the longest document.
 const SECONDS: [f64; 17] = [

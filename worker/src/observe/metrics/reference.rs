@@ -1,0 +1,62 @@
+//! Reference of the metrics: names, types, labels and help of every series that a worker has.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prometheus::{Result, proto::MetricType};
+use recto_schemas::FailureKind;
+
+use super::{BuildInfo, JobDisposition, Metrics};
+
+/// What is known of a metric before anything was counted.
+pub(crate) struct MetricReference {
+    pub(crate) name: String,
+    pub(crate) kind: &'static str,
+    /// Labels, each with the values it has from the start.
+    pub(crate) labels: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) help: String,
+}
+
+/// Every metric of a worker, by name.
+pub(crate) fn reference(
+    is_possible: impl Fn(JobDisposition, FailureKind) -> bool,
+) -> Result<Vec<MetricReference>> {
+    let build = BuildInfo {
+        version: "0.0.0",
+        engine: "ppocr",
+        model_sha256: "…",
+    };
+    let metrics = Metrics::new(&build, is_possible)?;
+    let families = metrics.registry.gather();
+    let of_recto = families
+        .iter()
+        .filter(|family| family.name().starts_with("recto_"));
+    Ok(of_recto
+        .map(|family| {
+            let mut labels: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+            for pair in family
+                .get_metric()
+                .iter()
+                .flat_map(|metric| metric.get_label())
+            {
+                let values = labels.entry(pair.name().to_owned()).or_default();
+                values.insert(pair.value().to_owned());
+            }
+            MetricReference {
+                name: family.name().to_owned(),
+                kind: kind(family.get_field_type()),
+                labels,
+                help: family.help().to_owned(),
+            }
+        })
+        .collect())
+}
+
+fn kind(kind: MetricType) -> &'static str {
+    match kind {
+        MetricType::COUNTER => "counter",
+        MetricType::GAUGE => "gauge",
+        MetricType::HISTOGRAM => "histogram",
+        MetricType::SUMMARY => "summary",
+        MetricType::UNTYPED => "untyped",
+    }
+}
