@@ -12,14 +12,14 @@ use crate::{FailureKind, FailureStage};
 pub struct DeadLetter {
     /// `recto.dead-letter/v1`.
     pub schema: String,
-    /// The job's `id`; absent where the message had none that could be read.
+    /// The job's `id`; absent if the message had none that could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// The step in which it failed.
     pub stage: FailureStage,
     /// The machine-readable code.
     pub kind: FailureKind,
-    /// What happened and what to do about it.
+    /// A sentence for people: the error and what to do about it.
     pub message: String,
     /// Times that the job was tried.
     pub attempts: u32,

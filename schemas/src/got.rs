@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AttemptKind, FinishReason, GotMode, RejectionKind};
 
-/// What reading a page by GOT took.
+/// The record of reading a page with GOT.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DecodingReport {
     /// Plain or formatted, as it was read at last.
     pub mode: GotMode,
-    /// How the page was cut.
+    /// The page's tiling.
     pub tiling: PageTiling,
     /// Pages that were read together with this one, itself included; 1 for a page of its own.
     pub pages_in_pass: u32,
@@ -18,51 +18,51 @@ pub struct DecodingReport {
     pub prompt_tokens: u32,
     /// Tokens written by the attempt that gave the text.
     pub tokens: u32,
-    /// Why that attempt ended.
+    /// The reason why that attempt ended.
     pub stop: FinishReason,
-    /// All attempts in order, where there was more than one.
+    /// All attempts in order, if there was more than one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<ReadAttempt>,
-    /// How PP-OCR's reading compares, where it was asked.
+    /// The comparison with PP-OCR's reading, if it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<CrossCheck>,
 }
 
-/// How a page was cut into views.
+/// The views that a page was cut into, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PageTiling {
     /// Tiles side by side; 1 with one row: the whole page in one view.
     pub columns: u32,
-    /// Tiles one above the other; with `rows`, views of the page's lines, none where it is blank.
+    /// Tiles one above the other; with `rows`, views of the page's lines, none if it is blank.
     pub rows: u32,
-    /// Why, such as `asked`, `ordinary`, `small-text`, `dense`, `huge` or `rows`.
+    /// The reason, such as `asked`, `ordinary`, `small-text`, `dense`, `huge` or `rows`.
     pub reason: String,
 }
 
 /// One attempt at a page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadAttempt {
-    /// How the page was read.
+    /// The method by which the page was read.
     pub way: AttemptKind,
     /// Tokens written, those that were cut off included; 0 for PP-OCR.
     pub tokens: u32,
-    /// Why it ended.
+    /// The reason why it ended.
     pub stop: FinishReason,
-    /// Why it was not kept; absent for the one that was.
+    /// The reason why it was not kept; absent for the one that was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<RejectionKind>,
 }
 
-/// How PP-OCR's reading compares.
+/// The comparison with PP-OCR's reading.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CrossCheck {
     /// Share of PP-OCR's words that the text has too, 0 to 1.
     pub agreement: f32,
-    /// Whether they disagree so much that a person should look.
+    /// True if they disagree so much that a person should look.
     pub disagrees: bool,
 }
 
-/// What the model was given and gave, before any clean-up.
+/// The model's input and output, before any clean-up.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RawOutput {
     /// The prompt's tokens, image tokens included.

@@ -1,5 +1,5 @@
 //! The contract between Recto and everything around it: what a document is asked to become
-//! ([`Options`]), what became of it ([`Manifest`]), what stands on each page ([`PageRecord`]), and the
+//! ([`Options`]), what became of it ([`Manifest`]), what is on each page ([`PageRecord`]), and the
 //! messages around it ([`Job`], [`JobResult`], [`DeadLetter`]).
 //!
 //! Depends on serde and schemars alone, so that any program can read and write these types; with the feature `clap`,
@@ -18,9 +18,9 @@ pub mod pages;
 pub mod manifest;
 // `recto.page/v1`: the lines of one page, one JSON object a line in `NAME.pages.jsonl`.
 pub mod page;
-// `recto.job/v1`: one document to read, as it stands in the queue.
+// `recto.job/v1`: one document to read, as it is in the queue.
 pub mod job;
-// `recto.result/v1`: how a job ended, as it stands in the results queue.
+// `recto.result/v1`: how a job ended, as it is in the results queue.
 pub mod result;
 // `recto.dead-letter/v1`: a job that no further try would help, with its reason.
 pub mod dead_letter;

@@ -58,7 +58,7 @@ macro_rules! words {
 }
 
 words! {
-    /// Why a document, a page or a job failed.
+    /// The kind of a failure of a document, a page or a job.
     FailureKind {
         /// The message is no job, or one of its members makes no sense.
         BadMessage = "bad-message",
@@ -186,7 +186,7 @@ words! {
 }
 
 words! {
-    /// Why a page's text comes from where it does.
+    /// The reason for the source of a page's text.
     TextReason {
         /// `--text-layer never` was asked for.
         TextLayerNever = "text-layer-never",
@@ -216,7 +216,7 @@ words! {
 }
 
 words! {
-    /// What a person should know about a result that is no failure.
+    /// The kind of a warning about a result.
     WarningKind {
         /// Fonts that the document does not embed were missing and others took their place.
         FontsMissing = "fonts-missing",
@@ -233,7 +233,7 @@ words! {
 }
 
 words! {
-    /// How one attempt read a page.
+    /// The method of one attempt at a page.
     AttemptKind {
         /// Several pages together.
         Pass = "pass",
@@ -254,7 +254,7 @@ words! {
 }
 
 words! {
-    /// Why writing ended.
+    /// The reason why the model stopped writing.
     FinishReason {
         /// The model said that it was done.
         End = "end",
@@ -268,7 +268,7 @@ words! {
 }
 
 words! {
-    /// Why the text of an attempt was not kept.
+    /// The reason why the text of an attempt was rejected.
     RejectionKind {
         /// It repeated itself.
         Repetition = "repetition",
@@ -286,7 +286,7 @@ words! {
     }
 }
 
-/// Why a page ended as it did.
+/// The reason for the outcome of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum PageReason {
@@ -332,7 +332,7 @@ impl From<FailureKind> for PageReason {
     }
 }
 
-/// Why a document or a page failed, or a document was cut short: a machine-readable code and a sentence for people.
+/// A failure of a document or a page: a machine-readable code and a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailureDetail {
     /// The machine-readable code.
@@ -341,7 +341,7 @@ pub struct FailureDetail {
     pub message: String,
 }
 
-/// Why a page ended as it did: a machine-readable code and a sentence for people.
+/// The reason for the outcome of a page: a machine-readable code and a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reason {
     /// The machine-readable code.

@@ -31,7 +31,8 @@ fn complaint(output: &Output) -> String {
 fn declaring_makes_every_queue_once() {
     let rabbit = RabbitServer::start();
     assert!(
-        complaint(&queues(&rabbit.url(), &["status"])).contains("`recto queues declare` makes it")
+        complaint(&queues(&rabbit.url(), &["status"]))
+            .contains("`recto queues declare` creates it")
     );
 
     let made = out(&queues(&rabbit.url(), &["declare"]));
@@ -223,7 +224,7 @@ fn a_broker_that_says_nothing_is_given_up() {
     ));
     rabbit.thaw();
     assert!(
-        said.contains("did not answer the greeting within 500ms"),
+        said.contains("did not complete the handshake within 500ms"),
         "{said}"
     );
 }

@@ -227,7 +227,7 @@ fn without_broker_or_queue_nothing_is_queued_in_silence() {
     let missing = with_list(at(&rabbit, &submit), "s3://b/1.pdf\n");
     assert_eq!(missing.status.code(), Some(1));
     assert!(
-        text(&missing.stderr).contains("`recto queues declare` makes it"),
+        text(&missing.stderr).contains("`recto queues declare` creates it"),
         "{}",
         seen(&missing)
     );

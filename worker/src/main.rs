@@ -17,7 +17,7 @@ mod os;
 mod store;
 
 fn main() -> ExitCode {
-    // Before anything else: a child rasterizes what it is given, and wants nothing of its own.
+    // First of all: a child only rasterizes what its parent sends, so it needs neither arguments nor settings.
     if std::env::args_os()
         .nth(1)
         .is_some_and(|mode| mode == models::loader::RASTER_CHILD)

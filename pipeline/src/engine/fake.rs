@@ -10,11 +10,11 @@ use std::{
     time::Duration,
 };
 
-use recto_schemas::EngineName;
+use recto_schemas::{EngineName, FinishReason};
 
 use super::{
     Engine, EngineError, EngineInfo, EngineRequest, EngineResponse, EngineUsage, OcrContent,
-    OcrResult, PendingResponse, StopReason,
+    OcrResult, PendingResponse,
 };
 use crate::{
     image::PageImage,
@@ -132,7 +132,7 @@ fn describe(index: usize, page: &PageImage) -> OcrResult {
         content: OcrContent::Regions(vec![line]),
         rotation: 0,
         skew_deg: 0.0,
-        stop: StopReason::Complete,
+        stop: FinishReason::End,
         confidence: Some(1.0),
         decoding: None,
         raw: None,

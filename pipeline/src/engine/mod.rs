@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::{DecodingReport, EngineName, Options, RawOutput};
+use recto_schemas::{DecodingReport, EngineName, FinishReason, Options, RawOutput};
 
 use crate::{
     cancel::{
@@ -180,7 +180,7 @@ pub struct OcrResult {
     /// Skew of the lines in degrees after that turn, positive where they fall to the right.
     pub skew_deg: f32,
     /// Why reading ended.
-    pub stop: StopReason,
+    pub stop: FinishReason,
     /// Mean confidence over the characters, 0 to 1; `None` where nothing was read.
     pub confidence: Option<f32>,
     /// What it took, where a decoder wrote the text.
@@ -200,17 +200,6 @@ pub enum OcrContent {
     Regions(Vec<TextLine>),
     /// Mathpix Markdown.
     Markup(String),
-}
-
-/// Why reading ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StopReason {
-    /// All was read.
-    Complete,
-    /// A limit on the output was hit.
-    Length,
-    /// The output repeated itself and was cut.
-    Repetition,
 }
 
 /// Why a request has no reading.

@@ -3,12 +3,12 @@
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use recto_schemas::{
-    DecodingReport, FailureDetail, FailureKind, PageOutcome, PageSummary, PageTiming, RawOutput,
-    ReadWarning, Reason, TextReason, WarningKind,
+    DecodingReport, FailureDetail, FailureKind, FinishReason, PageOutcome, PageSummary, PageTiming,
+    RawOutput, ReadWarning, Reason, TextReason, WarningKind,
 };
 
 use crate::{
-    engine::{OcrContent, OcrResult, StopReason},
+    engine::{OcrContent, OcrResult},
     image::{
         PageImage, blank_page,
         preview::{self, PagePreview},
@@ -134,7 +134,7 @@ impl PageState {
                 self.content.content = result.content;
                 self.text_origin = Some(TextOrigin::Ocr);
             }
-            (true, StopReason::Repetition) => self.fail(FailureDetail::new(
+            (true, FinishReason::Repetition) => self.fail(FailureDetail::new(
                 FailureKind::Repetition,
                 "the text repeated itself from its start, and no other way of reading helped",
             )),
@@ -218,7 +218,7 @@ fn has_no_text(result: &OcrResult) -> bool {
 }
 
 /// Warnings for whoever reads the text of a page.
-fn warnings(decoding: Option<&DecodingReport>, stop: StopReason) -> Vec<ReadWarning> {
+fn warnings(decoding: Option<&DecodingReport>, stop: FinishReason) -> Vec<ReadWarning> {
     let warning = |kind: WarningKind, message: &str| ReadWarning {
         kind,
         message: message.to_owned(),
@@ -233,7 +233,7 @@ fn warnings(decoding: Option<&DecodingReport>, stop: StopReason) -> Vec<ReadWarn
             "PP-OCR read mostly other words on these pages; compare them with the document",
         ));
     }
-    if stop != StopReason::Complete {
+    if stop != FinishReason::End {
         warnings.push(warning(
             WarningKind::TextCutShort,
             "the text of these pages ends before its end; `decoding.stop` of the page says why",
@@ -248,11 +248,11 @@ fn character_count(text: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use recto_schemas::{CrossCheck, EngineName, FinishReason, GotMode, PageTiling};
+    use recto_schemas::{CrossCheck, EngineName, GotMode, PageTiling};
 
     use super::*;
 
-    fn markup(text: &str, stop: StopReason, agreement: Option<f32>) -> OcrResult {
+    fn markup(text: &str, stop: FinishReason, agreement: Option<f32>) -> OcrResult {
         let decoding = DecodingReport {
             mode: GotMode::Format,
             tiling: PageTiling {
@@ -301,10 +301,10 @@ mod tests {
 
     #[test]
     fn a_page_on_which_nothing_was_written_is_told_apart() {
-        let page = read(markup("a", StopReason::Complete, None));
+        let page = read(markup("a", FinishReason::End, None));
         assert_eq!(page.summary.outcome, PageOutcome::Ok);
 
-        let page = read(markup(" \n", StopReason::Complete, None));
+        let page = read(markup(" \n", FinishReason::End, None));
         assert_eq!(page.summary.outcome, PageOutcome::Empty);
         let reason = page.summary.reason.expect("said");
         assert_eq!(reason.kind.as_str(), "empty-answer");
@@ -313,21 +313,21 @@ mod tests {
 
     #[test]
     fn a_page_that_repeated_itself_from_its_start_has_failed() {
-        let page = read(markup("", StopReason::Repetition, None));
+        let page = read(markup("", FinishReason::Repetition, None));
         assert_eq!(page.summary.outcome, PageOutcome::Failed);
         assert_eq!(page.content.failure, Some(FailureKind::Repetition));
     }
 
     #[test]
     fn doubts_become_warnings() {
-        let complete = StopReason::Complete;
+        let complete = FinishReason::End;
         assert!(kinds(&read(markup("a", complete, None))).is_empty());
         assert!(kinds(&read(markup("a", complete, Some(0.9)))).is_empty());
         assert_eq!(
             kinds(&read(markup("a", complete, Some(0.2)))),
             ["engines-disagree"]
         );
-        let cut = read(markup("a", StopReason::Length, None));
+        let cut = read(markup("a", FinishReason::Length, None));
         assert_eq!(kinds(&cut), ["text-cut-short"]);
     }
 }

@@ -285,6 +285,7 @@ fn answers(address: SocketAddr) -> bool {
 fn client(port: u16) -> Client {
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .endpoint_url(format!("http://127.0.0.1:{port}"))
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new(KEY, SECRET, None, None, "test"))

@@ -1,4 +1,4 @@
-//! To the broker: its address, deadlines for making a connection, back-off between attempts.
+//! Connections to the broker: the address, the deadline for connecting, and the backoff between attempts.
 
 use std::{
     convert::Infallible,
@@ -20,11 +20,11 @@ use url::{Host, Url};
 use super::config::BrokerConfig;
 use super::error::{BrokerError, error_reason};
 
-/// Longest time for the broker to answer a farewell.
+/// Timeout for closing a connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The broker's address. Shown without its password; one that is not valid says so when it is used,
-/// because a refused command line argument is shown in full.
+/// The broker's address. It is displayed without its password. An invalid one fails only when it is used, because
+/// clap shows a refused argument in full.
 #[derive(Clone)]
 pub(crate) struct BrokerUrl(Result<AMQPUri, String>);
 
@@ -39,7 +39,7 @@ impl FromStr for BrokerUrl {
 fn parse(text: &str) -> Result<AMQPUri, String> {
     let url = Url::parse(text).map_err(|error| error.to_string())?;
     if !matches!(url.scheme(), "amqp" | "amqps") {
-        return Err("it begins with neither amqp:// nor amqps://".to_owned());
+        return Err("it starts with neither amqp:// nor amqps://".to_owned());
     }
     let Some(host) = url.host().filter(|host| *host != Host::Domain("")) else {
         return Err("it names no host".to_owned());
@@ -111,9 +111,9 @@ pub(crate) async fn connect(args: &BrokerConfig, purpose: &str) -> Result<Connec
     }
 }
 
-/// Ends a connection in order, as far as the broker takes part.
+/// Closes a connection, if the broker answers in time.
 pub(crate) async fn close(connection: &Connection) {
-    // Where it is lost already there is nothing to end.
+    // A connection that is lost already needs no closing.
     let _ = timeout(CLOSE_TIMEOUT, connection.close(200, "done".into())).await;
 }
 
@@ -188,13 +188,13 @@ async fn dial(
     })
 }
 
-/// Returns true if TLS itself failed, not the line under it.
+/// Returns true if TLS itself failed, not the TCP connection under it.
 fn is_tls(error: &lapin::Error) -> bool {
     matches!(error.kind(), lapin::ErrorKind::IOError(error) if error.kind() == io::ErrorKind::InvalidData)
 }
 
-/// The stage of an attempt to connect, and its socket: the client has a thread that would wait
-/// for ever on a broker that says nothing, unless the line is cut.
+/// The stage of an attempt to connect, and its socket: the client library has a thread that would wait forever on a
+/// silent broker, unless the socket is shut down.
 #[derive(Clone, Default)]
 struct ConnectAttempt(Arc<Mutex<(ConnectStage, Option<TcpStream>)>>);
 
@@ -207,12 +207,12 @@ enum ConnectStage {
 }
 
 impl ConnectStage {
-    /// The step that the broker did not do, had it no time left.
+    /// What the broker failed to do, if the time is over at this stage.
     fn missing_step(self) -> &'static str {
         match self {
-            Self::Dial => "take the connection",
-            Self::Tls => "agree on TLS",
-            Self::Login => "answer the greeting",
+            Self::Dial => "accept the connection",
+            Self::Tls => "complete the TLS handshake",
+            Self::Login => "complete the handshake",
         }
     }
 }
@@ -241,8 +241,8 @@ impl ConnectAttempt {
     }
 }
 
-/// Time to wait before the next attempt: half a second, then twice as long each time up to half
-/// a minute, less up to half of it by chance so that many workers do not come back at once.
+/// Exponential backoff with jitter: a second, then twice as long each time up to half a minute, less up to half of it
+/// by chance, so that the workers of a fleet do not all reconnect at once.
 #[derive(Debug, Default)]
 pub(crate) struct ExponentialBackoff {
     failures: u32,
@@ -252,7 +252,7 @@ impl ExponentialBackoff {
     const FIRST: Duration = Duration::from_secs(1);
     const LONGEST: Duration = Duration::from_secs(30);
 
-    /// The wait after one more failure.
+    /// The wait after another failure.
     pub(crate) fn next_wait(&mut self) -> Duration {
         let doubled = Self::FIRST * 2_u32.pow(self.failures.min(5));
         self.failures = self.failures.saturating_add(1);
@@ -261,7 +261,7 @@ impl ExponentialBackoff {
             .mul_f64(rand::rng().random_range(0.5..=1.0))
     }
 
-    /// After a success.
+    /// Starts over, after a success.
     pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }

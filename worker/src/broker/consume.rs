@@ -1,6 +1,6 @@
-//! Messages in, each settled once, on the channel that brought it.
+//! Deliveries: messages that come in, each settled once, on the channel that brought it.
 //!
-//! How many are held here at once is bounded by the prefetch count: the broker sends no more.
+//! The prefetch count bounds how many are unsettled at once: the broker sends no more.
 
 use std::time::Duration;
 
@@ -33,15 +33,15 @@ pub(crate) struct ConsumeOptions {
     pub(crate) tag: String,
     /// `x-consumer-timeout`; the broker's own when `None`.
     pub(crate) ack_timeout: Option<Duration>,
-    /// Longest time for the broker to answer.
+    /// Timeout for answers of the broker.
     pub(crate) answer_timeout: Duration,
 }
 
 /// The reason why no more deliveries come.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConsumerClosed {
-    /// `cancel` was called, and all that came before is delivered.
-    #[error("consuming was stopped")]
+    /// `cancel` was called, and every earlier delivery was handed out.
+    #[error("the consumer was cancelled")]
     Cancelled,
     /// The broker stopped it; as a rule because the queue was deleted.
     #[error("the broker stopped delivering from {queue}; was the queue deleted?")]
@@ -76,7 +76,7 @@ pub(crate) struct Delivery {
     pub(crate) acker: Acker,
 }
 
-/// A message as it came.
+/// A message and its properties.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct InboundMessage {
     pub(crate) body: Vec<u8>,
@@ -134,7 +134,7 @@ impl Consumer {
         }
     }
 
-    /// Asks the broker for no more. What it sent before still comes out of `next`.
+    /// Asks the broker to send no more. Deliveries that it sent before still come out of `next`.
     pub(crate) async fn cancel(&mut self) -> Result<(), BrokerError> {
         self.cancelled = true;
         let after = self.options.answer_timeout;
@@ -277,13 +277,13 @@ impl Acker {
         match timeout(self.answer_timeout, sent).await {
             Ok(Ok(true)) => Ok(()),
             Ok(Ok(false)) => Err(StaleDelivery {
-                reason: "it was closed before".to_owned(),
+                reason: "it was closed earlier".to_owned(),
             }),
             Ok(Err(error)) => Err(StaleDelivery {
                 reason: error_reason(&error),
             }),
             Err(_) => Err(StaleDelivery {
-                reason: "the broker takes nothing".to_owned(),
+                reason: "the broker does not answer".to_owned(),
             }),
         }
     }

@@ -1,4 +1,4 @@
-//! Errors of the broker, in words that say what to do about them.
+//! Errors of the broker, with messages that say what to do about them.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -12,7 +12,7 @@ use recto_schemas::options::spelled;
 /// A failure at the broker. Addresses in it are without their password.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BrokerError {
-    /// The address is none.
+    /// The address is invalid.
     #[error(
         "the broker's address (--amqp) is not valid: {reason}; write amqp://USER:PASSWORD@HOST:PORT/VHOST, with special characters percent-encoded"
     )]
@@ -45,38 +45,38 @@ pub(crate) enum BrokerError {
         "the broker at {url} refused user and password; correct them (--amqp), and note that RabbitMQ takes `guest` only from its own machine"
     )]
     Login { url: String },
-    /// The virtual host is not there or not for this user.
+    /// The virtual host does not exist, or this user may not use it.
     #[error(
         "the broker at {url} refused the virtual host: {reason}; correct it (--amqp) or let the user use it (rabbitmqctl set_permissions)"
     )]
     VirtualHost { url: String, reason: String },
-    /// A queue or exchange is not there.
-    #[error("{what} is not on the broker; `recto queues declare` makes it")]
+    /// A queue or exchange does not exist.
+    #[error("{what} is not on the broker; `recto queues declare` creates it")]
     Missing { what: String },
-    /// A queue or exchange is there with other arguments.
+    /// A queue or exchange exists with other arguments.
     #[error(
-        "{what} exists with another {argument} ({values}); set the matching option as it was when it was made, or delete it when it is empty and make it anew (`recto queues declare`)"
+        "{what} exists with another {argument} ({values}); set the matching option as it was when it was created, or delete it once it is empty and create it again (`recto queues declare`)"
     )]
     Differs {
         what: String,
         argument: String,
         values: String,
     },
-    /// The user may not.
+    /// The user lacks a permission.
     #[error(
-        "the broker's user may not use {what}: {reason}; give it the permission (rabbitmqctl set_permissions), or use --declare=off where everything is declared already"
+        "the broker's user may not use {what}: {reason}; give it the permission (rabbitmqctl set_permissions), or use --declare=off if everything is declared already"
     )]
     Denied { what: String, reason: String },
     /// The broker did not answer a request in time.
     #[error("the broker did not answer within {} ({what})", spelled(*after))]
     NoAnswer { what: String, after: Duration },
     /// Channel or connection ended.
-    #[error("the broker ended it ({what}): {reason}")]
+    #[error("the broker closed the channel or connection ({what}): {reason}")]
     Lost { what: String, reason: String },
 }
 
 impl BrokerError {
-    /// Returns true if the same attempt may work later: the broker is away or slow, not set up otherwise.
+    /// Returns true if the same attempt may work later: the broker is away or slow, not configured otherwise.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::UnknownHost { .. }
@@ -116,7 +116,7 @@ impl BrokerError {
         }
     }
 
-    /// The error of making a connection to `url`, once the line was up.
+    /// The error of making a connection to `url`, once TCP was connected.
     pub(super) fn of_handshake(url: String, error: &lapin::Error) -> Self {
         let reason = error_reason(error);
         match protocol_error(error) {
@@ -129,7 +129,7 @@ impl BrokerError {
     }
 }
 
-/// The broker's own verdict, if the error is one.
+/// The error that the broker itself reported, if it did.
 pub(super) fn protocol_error(error: &lapin::Error) -> Option<&AMQPErrorKind> {
     match error.kind() {
         ErrorKind::ProtocolError(error) => Some(AMQPError::kind(error)),
@@ -137,7 +137,7 @@ pub(super) fn protocol_error(error: &lapin::Error) -> Option<&AMQPErrorKind> {
     }
 }
 
-/// The broker's own words where it reason something, else the client's.
+/// The reason in the broker's own words if it gave one, else in the client's.
 pub(super) fn error_reason(error: &lapin::Error) -> String {
     match error.kind() {
         ErrorKind::ProtocolError(error) => error.get_message().as_str().to_owned(),
@@ -149,8 +149,8 @@ pub(super) fn error_reason(error: &lapin::Error) -> String {
 }
 
 /// The argument and the values out of RabbitMQ's `PRECONDITION_FAILED - inequivalent arg 'x' for
-/// queue 'q' in vhost '/': received '1' but current is '2'`. Only for showing: what does not look
-/// like that is shown as it is.
+/// queue 'q' in vhost '/': received '1' but current is '2'`. Only for display: any other text is
+/// shown as it is.
 fn difference(reason: &str) -> (String, String) {
     let parts = reason
         .split_once("inequivalent arg '")

@@ -1,4 +1,4 @@
-//! Messages out, each confirmed by the broker or known to have failed.
+//! Publishing: messages that go out, each confirmed by the broker or known to have failed.
 //!
 //! A publisher has a few channels and one unconfirmed message on each at a time. So a message that
 //! the broker returns is surely the one it returned (the client library gives a returned message to
@@ -25,7 +25,7 @@ use tokio::{sync::Semaphore, time::timeout};
 use super::error::{error_reason, protocol_error};
 use recto_schemas::options::spelled;
 
-/// Messages that may be unconfirmed at once. A confirm takes a few milliseconds.
+/// Maximum number of unconfirmed messages. A confirm takes a few milliseconds.
 const MAX_UNCONFIRMED: usize = 16;
 
 /// Messages survive a restart of the broker.
@@ -37,9 +37,9 @@ const MAX_SHORT_STRING: usize = 255;
 /// The reason why a message is not known to be safe with the broker.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PublishError {
-    /// No queue takes it.
+    /// No queue is bound for it.
     #[error(
-        "no queue takes messages for `{routing_key}` at {}: {reason}; `recto queues declare` makes what is missing",
+        "no queue takes messages for `{routing_key}` at {}: {reason}; `recto queues declare` creates what is missing",
         exchange_name(exchange)
     )]
     Unroutable {
@@ -47,7 +47,7 @@ pub(crate) enum PublishError {
         routing_key: String,
         reason: String,
     },
-    /// A queue is full.
+    /// The broker refused it, as a rule because its queue is full.
     #[error(
         "the broker refused a message for `{routing_key}` at {}: the queue is full or cannot store it",
         exchange_name(exchange)
@@ -83,13 +83,13 @@ fn exchange_name(exchange: &str) -> String {
     }
 }
 
-/// Is told of every publish that came to an end.
+/// Observes every publish that came to an end.
 pub(crate) trait ConfirmObserver: Send + Sync {
-    /// Told of a message that was confirmed or failed, `took` after the call.
+    /// A message was confirmed or failed, `took` after the call.
     fn published(&self, result: Result<(), &PublishError>, took: Duration);
 }
 
-/// For who does not count.
+/// An observer that ignores everything.
 pub(crate) struct NoopObserver;
 
 impl ConfirmObserver for NoopObserver {
@@ -110,7 +110,7 @@ pub(crate) struct MessageProperties {
     pub(crate) headers: Vec<(&'static str, i64)>,
 }
 
-/// Publishes on one connection, from as many tasks at once as like to.
+/// Publishes on one connection, for any number of tasks at once.
 pub(crate) struct Publisher {
     connection: Arc<Connection>,
     confirm_timeout: Duration,
@@ -138,13 +138,13 @@ impl Publisher {
     }
 
     /// Returns true if it is of no more use: make a new connection and a new publisher. A broker that once
-    /// did not confirm in time may be one that is gone without a word.
+    /// did not confirm in time may have vanished without closing the connection.
     pub(crate) fn is_broken(&self) -> bool {
         self.timed_out.load(Ordering::Relaxed) || !self.connection.status().connected()
     }
 
-    /// Publishes a message and waits until the broker has it safe. The default exchange is `""`.
-    /// After an error it may be there all the same. Dropping the future leaves that open, too.
+    /// Publishes a message and waits until the broker confirms that it has it safe. The default exchange is `""`.
+    /// After an error, or if the future is dropped, the broker may have it all the same.
     pub(crate) async fn publish(
         &self,
         exchange: &str,
@@ -205,7 +205,7 @@ impl Publisher {
         }
     }
 
-    /// A channel that owes no confirm.
+    /// A channel without an outstanding confirm.
     async fn channel(&self) -> lapin::Result<Channel> {
         loop {
             let idle = self.idle().pop();

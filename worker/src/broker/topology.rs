@@ -1,8 +1,8 @@
-//! The queues: their names, arguments and how they are made.
+//! Topology of the queues: their names and arguments, declared or checked on the broker.
 //!
-//! Everything hangs together by one name, that of the jobs queue. A job that is to be tried again
-//! waits in a delay queue, which nobody reads: its time to live ends there and the broker moves it
-//! back to the jobs. Queues move messages among themselves at-least-once.
+//! All names begin with that of the jobs queue. A job that is to be retried waits in a delay queue without consumers:
+//! when its time to live is over, the broker dead-letters it back to the jobs queue. Queues dead-letter messages
+//! at-least-once.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use tokio::time::timeout;
 use super::config::BrokerConfig;
 use super::error::BrokerError;
 
-/// RabbitMQ 4 drops a message after twenty deliveries unless told otherwise. Who reads results and
-/// dead letters requeues them at will, and must never lose one by that.
+/// RabbitMQ 4 drops a message after twenty deliveries unless told otherwise. Consumers of results and dead letters
+/// requeue them at will, and must never lose one by that.
 const NO_DELIVERY_LIMIT: i64 = 1_000_000;
 
 /// Recto's queues and exchanges on the broker.
@@ -35,7 +35,7 @@ pub(crate) struct QueueTopology {
     pub(crate) results: String,
     /// The jobs queue's `x-delivery-limit`.
     pub(crate) delivery_limit: u32,
-    /// Longest time for the broker to answer.
+    /// Timeout for answers of the broker.
     pub(crate) answer_timeout: Duration,
 }
 
@@ -69,7 +69,7 @@ impl QueueRole {
     }
 }
 
-/// One queue as it is to be.
+/// A queue and its wanted arguments.
 #[derive(Clone, Debug)]
 pub(crate) struct QueueSpec {
     pub(crate) name: String,
@@ -80,13 +80,13 @@ pub(crate) struct QueueSpec {
 /// The outcome of `ensure`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum DeclareOutcome {
-    /// It was there.
+    /// It existed.
     Existed,
     /// It was created.
     Created,
 }
 
-/// A queue's messages and readers at one moment.
+/// Messages and consumers of a queue at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct QueueDepth {
     /// Messages that wait to be delivered.

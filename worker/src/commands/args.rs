@@ -8,7 +8,7 @@ use crate::models::config::MachineConfig;
 /// The longest batch or label, in characters: workers take no longer ones.
 const MAX_WORD_CHARS: usize = 200;
 
-/// How the documents of a run on this machine are read.
+/// Arguments of a run on this machine.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// Engine that reads page images

@@ -36,7 +36,7 @@ const DELIVERIES_BEFORE_LIMIT: u32 = 2;
 /// Handles a delivery until it is settled.
 pub(super) async fn handle(context: Arc<ConsumerContext>, delivery: Delivery) {
     let Delivery { message, acker } = delivery;
-    let parsed = parse::parse(&message.body);
+    let parsed = parse::parse_job(&message.body);
     let known = match &parsed {
         Ok(job) => Some(job.clone()),
         Err(_) => parse::partial_job(&message.body),

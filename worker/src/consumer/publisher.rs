@@ -1,7 +1,7 @@
-//! [`ResultPublisher`]: what the worker sends, on a connection of its own.
+//! [`ResultPublisher`]: publishes results, retries and dead letters, on a connection of its own.
 //!
-//! Apart from the deliveries': a broker that is short of memory or disk stops reading from connections that
-//! publish, and deliveries must stay in hand meanwhile. It connects again by itself; a delivery waits for that.
+//! It is not the connection of the deliveries, because a broker that is short of memory or disk blocks connections that
+//! publish, and deliveries must stay unsettled meanwhile. It reconnects by itself; a delivery waits for that.
 
 use std::{
     sync::Arc,
@@ -23,7 +23,7 @@ use crate::{
     observe::metrics::{ConfirmOutcome, Metrics},
 };
 
-/// Sends results, retries and dead letters, each confirmed.
+/// Publishes results, retries and dead letters, each confirmed.
 pub(crate) struct ResultPublisher {
     arguments: BrokerConfig,
     topology: QueueTopology,
@@ -48,7 +48,7 @@ impl ResultPublisher {
         }
     }
 
-    /// Sends a result.
+    /// Publishes a result.
     pub(super) async fn result(
         &self,
         id: &str,
@@ -59,7 +59,7 @@ impl ResultPublisher {
             .await
     }
 
-    /// Sends a dead letter.
+    /// Publishes a dead letter.
     pub(super) async fn dead_letter(
         &self,
         id: Option<String>,
@@ -70,7 +70,7 @@ impl ResultPublisher {
         self.publish(exchange, key, &json(letter), properties).await
     }
 
-    /// Sends a message again, as it came, to the delay queue of that step.
+    /// Publishes a message again, unchanged, to the delay queue of that step.
     pub(super) async fn retry(
         &self,
         step: usize,
@@ -123,7 +123,7 @@ impl ResultPublisher {
         Ok(publisher)
     }
 
-    /// Ends the connection in order, as far as the broker takes part.
+    /// Closes the connection, if the broker answers in time.
     pub(super) async fn close(&self) {
         if let Some(open) = self.open.lock().await.take() {
             close(&open.connection).await;
@@ -143,10 +143,10 @@ fn properties(message_id: Option<String>, kind: &str) -> MessageProperties {
 }
 
 fn json(message: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(message).expect("messages have nothing that JSON has not")
+    serde_json::to_vec(message).expect("messages are representable as JSON")
 }
 
-/// Counts confirms.
+/// Counts confirms in the metrics.
 struct ConfirmCounter(Arc<Metrics>);
 
 impl ConfirmObserver for ConfirmCounter {

@@ -1,4 +1,4 @@
-//! [`ConsumerSession`]: one connection and what it delivers.
+//! [`ConsumerSession`]: one connection and its deliveries.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(super) struct ConsumerSession {
 }
 
 impl ConsumerSession {
-    /// Connects, sees to the queues and starts to consume.
+    /// Connects, declares or checks the queues, and starts to consume.
     pub(super) async fn open(context: &ConsumerContext) -> Result<Self, BrokerError> {
         let connection = Arc::new(connect(&context.broker, "worker").await?);
         topology::ensure(&connection, &context.topology, context.broker.declare).await?;
@@ -37,7 +37,7 @@ impl ConsumerSession {
         })
     }
 
-    /// Ends the connection.
+    /// Closes the connection.
     pub(super) async fn close(self) {
         close(&self.connection).await;
     }

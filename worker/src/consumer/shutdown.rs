@@ -11,7 +11,7 @@ pub(crate) struct Shutdown {
     pub(crate) draining: CancellationToken,
     /// Jobs in flight are given up, and their messages requeued.
     pub(crate) aborted: CancellationToken,
-    /// How long jobs in flight have to end, from draining to aborted.
+    /// Time that jobs in flight have to end, from draining to aborted.
     pub(crate) timeout: Duration,
 }
 

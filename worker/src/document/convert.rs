@@ -25,7 +25,7 @@ pub(crate) struct ConvertedDocument {
     pub(crate) manifest: Manifest,
     /// True if the result is that of this conversion.
     pub(crate) is_ours: bool,
-    /// Where the time went.
+    /// The time that each stage took.
     pub(crate) timing: ResultTiming,
     /// True if the reader of standard output has gone.
     pub(crate) reader_left: bool,

@@ -13,7 +13,7 @@ use crate::observe::metrics::{JobDisposition, MetricLabel};
 pub(crate) enum Disposition {
     /// The result is stored and its message confirmed: the job leaves the queue.
     Ack,
-    /// No further try would help: the job moves to the dead-letter queue with its reason.
+    /// No further attempt would help: the job moves to the dead-letter queue with its reason.
     DeadLetter,
     /// Tried again after the delay of this step, counted from 0.
     Retry {
@@ -25,7 +25,7 @@ pub(crate) enum Disposition {
 }
 
 impl Disposition {
-    /// The disposition of a job that ended like this after `attempts` earlier tries, where there are `steps` delays.
+    /// The disposition of a job that ended like this after `attempts` earlier attempts, with `steps` delay queues.
     pub(crate) fn of(ended: Result<ResultState, &JobFailure>, attempts: u32, steps: usize) -> Self {
         let step = usize::try_from(attempts).unwrap_or(usize::MAX);
         match ended.map_err(|failure| policy(failure.kind).retry) {

@@ -1,4 +1,4 @@
-//! A lock for each key: what has the same key goes one after another.
+//! Locks by key: holders of the same key come one after another.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! The messages a job ends with: its result, or its dead letter.
+//! Messages at the end of a job: its result, or its dead letter.
 
 use recto_schemas::{DeadLetter, FailureDetail, Job, JobResult, PageOutcome};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -68,7 +68,7 @@ pub(crate) fn dead_letter(
     }
 }
 
-/// Seconds since the job was submitted, where it says when.
+/// Seconds since the job was submitted, if the job says when.
 pub(crate) fn queued_s(job: &Job) -> Option<f64> {
     let submitted = OffsetDateTime::parse(job.submitted_at.as_deref()?, &Rfc3339).ok()?;
     Some(

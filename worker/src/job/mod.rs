@@ -58,7 +58,7 @@ pub(crate) struct JobOutcome {
     pub(crate) manifest: Manifest,
     pub(crate) source: ResultSource,
     pub(crate) output_path: OutputPath,
-    /// Where the time went; `queue_s` is not known here.
+    /// The time that each stage took; `queue_s` is not known here.
     pub(crate) timing: ResultTiming,
     /// True if this call read the document.
     pub(crate) read_now: bool,

@@ -1,4 +1,4 @@
-//! A message's body: into a [`Job`], and into what a dead letter may show of it.
+//! Parser of message bodies: into a [`Job`], and into the text that a dead letter may show.
 
 use recto_schemas::{FailureKind, FailureStage, Job, check_version};
 use serde_json::Value;
@@ -6,21 +6,21 @@ use serde_json::Value;
 use super::failure::JobFailure;
 use crate::store::StoreUri;
 
-/// The longest body that is looked at, in bytes. Jobs are a few hundred.
+/// Longest body that is parsed, in bytes. Jobs have a few hundred.
 const MAX_BODY_BYTES: usize = 1 << 20;
 /// Most bytes that a dead letter shows of a body that is not JSON.
 const SHOWN_BYTES: usize = 4_096;
 /// The longest `id`, `batch`, label and so on, in characters.
 const MAX_WORD: usize = 200;
 
-/// The job that a message holds.
-pub(crate) fn parse(body: &[u8]) -> Result<Job, JobFailure> {
+/// Parses the job in a message.
+pub(crate) fn parse_job(body: &[u8]) -> Result<Job, JobFailure> {
     let bad =
         |message: String| JobFailure::new(FailureStage::Parse, FailureKind::BadMessage, message);
     if body.len() > MAX_BODY_BYTES {
         let bytes = body.len();
         return Err(bad(format!(
-            "the message has {bytes} bytes, more than any job"
+            "the message has {bytes} bytes, more than any job may have"
         )));
     }
     let value: Value = serde_json::from_slice(body)
@@ -116,13 +116,13 @@ mod tests {
     const JOB: &str = r#"{"schema":"recto.job/v1","id":"j1","batch":"b","source":{"uri":"s3://a/b.pdf"},"output":"s3://a/out"}"#;
 
     fn kind(body: &str) -> FailureKind {
-        parse(body.as_bytes()).unwrap_err().kind
+        parse_job(body.as_bytes()).unwrap_err().kind
     }
 
     #[test]
     fn a_job_may_have_members_that_are_not_known() {
         let more = JOB.replace("\"id\"", "\"colour\":\"red\",\"id\"");
-        assert_eq!(parse(more.as_bytes()).unwrap().id, "j1");
+        assert_eq!(parse_job(more.as_bytes()).unwrap().id, "j1");
     }
 
     #[test]
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn a_password_of_another_type_is_not_told() {
         let with = JOB.replace("\"id\"", "\"password\":1234,\"id\"");
-        let failure = parse(with.as_bytes()).unwrap_err();
+        let failure = parse_job(with.as_bytes()).unwrap_err();
         assert!(!failure.message.contains("1234"), "{failure}");
     }
 

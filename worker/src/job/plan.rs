@@ -6,7 +6,7 @@ use recto_schemas::{DocumentLimits, FailureKind, FailureStage, Job, Options};
 use super::failure::JobFailure;
 use crate::store::{ObjectVersion, StoreUri};
 
-/// What a job asks for.
+/// A job, checked against the worker's limits.
 #[derive(Clone, Debug)]
 pub(crate) struct ValidatedJob {
     pub(crate) source: StoreUri,

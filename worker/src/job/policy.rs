@@ -1,6 +1,6 @@
 //! Policy: one exhaustive table from the kind of a failure to what a worker does about it.
 //!
-//! Everything that depends on a kind is here: another try or none, the worker's health, the wait before the next job,
+//! Everything that depends on a kind is here: another attempt or none, the worker's health, the wait before the next job,
 //! and whether a page that failed so is lost to its document or to this machine. A new kind does not compile before
 //! it has a row.
 
@@ -8,10 +8,10 @@ use recto_schemas::FailureKind;
 
 use crate::observe::{admin::HealthComponent, metrics::JobDisposition};
 
-/// The policy of a failure.
+/// A worker's reaction to failures of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
-    /// The outlook of another try.
+    /// The prospect of another attempt.
     pub(crate) retry: Retryability,
     /// The component that is not usable until its next probe, if the failure says so.
     pub(crate) unhealthy: Option<HealthComponent>,
@@ -19,11 +19,11 @@ pub(crate) struct Policy {
     pub(crate) restart: bool,
     /// The next job would fail the same way: the worker waits before it takes one.
     pub(crate) backoff: bool,
-    /// The party at fault when a page fails so.
+    /// The party at fault if a page fails so.
     pub(crate) page_fault: PageFault,
 }
 
-/// The outlook of another try.
+/// The prospect of another attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retryability {
     /// Fail the same way.
@@ -34,7 +34,7 @@ pub(crate) enum Retryability {
     Interrupted,
 }
 
-/// The party at fault when a page fails.
+/// The party at fault if a page fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PageFault {
     /// The document or its limits: the page failed, and its document has a result.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use recto_schemas::BoundedInt;
 
-/// What the work may use of this machine.
+/// Resources of this machine that the work may use.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Resources")]
 pub(crate) struct MachineConfig {

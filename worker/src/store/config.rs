@@ -45,7 +45,7 @@ pub(crate) struct StoreConfig {
     pub(crate) s3_attempts: u32,
 }
 
-/// The folder that stands for a store, where there is one.
+/// The folder that takes the place of a store, if there is one.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Store")]
 pub(crate) struct FileRootConfig {

@@ -34,8 +34,8 @@ fn keep_memory(device: i32) -> std::result::Result<(), result::DriverError> {
     let mut most = u64::MAX;
     let attribute = CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
     #[expect(unsafe_code, reason = "cudarc has no safe call for it")]
-    // SAFETY: the device is open, its pool lives as long as it does, and this attribute is a 64-bit number, which is
-    // read before the call ends (CUDA Driver API, cuMemPoolSetAttribute).
+    // SAFETY: the device is open, its pool lives as long as it does, and this attribute is a 64-bit
+    // number, which is read before the call ends (CUDA Driver API, cuMemPoolSetAttribute).
     unsafe {
         let pool = result::device::get_default_mem_pool(device)?;
         result::mem_pool::set_attribute(pool, attribute, (&raw mut most).cast())

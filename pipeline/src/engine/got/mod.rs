@@ -73,7 +73,7 @@ const QUEUE_CAPACITY: usize = 2;
 /// PP-OCR.
 pub type CrossCheckFactory = Arc<dyn Fn() -> Result<Arc<dyn Engine>, String> + Send + Sync>;
 
-/// How a checkpoint is loaded and run.
+/// Settings for loading and running a checkpoint.
 #[derive(Clone)]
 pub struct GotConfig {
     /// The model's name; the folder's name if none is given.
@@ -118,7 +118,7 @@ pub fn usual_dtype(device: &str) -> Dtype {
 /// The GOT engine. Its threads live as long as it does.
 pub struct GotEngine {
     info: EngineInfo,
-    /// What the model runs as; of tokens, the most that a document gets.
+    /// Device, dtype and maximum new tokens that this process runs with.
     runtime: GotRuntime,
     shared: Arc<EngineState>,
     threads: Vec<JoinHandle<()>>,

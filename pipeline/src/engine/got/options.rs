@@ -1,11 +1,11 @@
-//! A document's wishes beside what this process runs.
+//! Check of a document's runtime options against those of this process.
 
 use recto_schemas::GotRuntime;
 
-/// Checks that the model runs here as a document wants it.
+/// Checks that the model runs here with the device and dtype that a document asks for.
 ///
 /// # Errors
-/// It runs otherwise; then with both, and what to do.
+/// It runs with others; the message has both, and what to do.
 pub(super) fn check_runtime(wanted: &GotRuntime, here: &GotRuntime) -> Result<(), String> {
     let elsewhere = |what: &str, wanted: &dyn std::fmt::Display, here: &dyn std::fmt::Display| {
         format!(

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::EngineName;
+use recto_schemas::{EngineName, FinishReason};
 
 use super::{
     config::PpOcrConfig,
@@ -29,7 +29,7 @@ use super::{
 use crate::{
     engine::{
         EngineError, EngineRequest, EngineResponse, OcrContent, OcrResult, ResponseSender,
-        StopReason, queue::FairQueue,
+        queue::FairQueue,
     },
     image::PageImage,
     page::{Quad, TextLine},
@@ -296,7 +296,7 @@ fn finish_page(context: &PpOcrContext, page: &PendingPage) -> Result<(), String>
         content: OcrContent::Regions(lines),
         rotation: page.rotation,
         skew_deg: skew_deg(&page.boxes),
-        stop: StopReason::Complete,
+        stop: FinishReason::End,
         decoding: None,
         raw: None,
         queued: state.queued.unwrap_or_default(),

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// How many consecutive pages are read together.
+/// Number of consecutive pages that are read together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PagesPerPass {
     /// Short pages are, as many as the model was trained on.

@@ -74,7 +74,7 @@ impl ProgressDisplay {
         }
     }
 
-    /// Says what the run came to.
+    /// Prints the summary of the run.
     pub(crate) fn finish(&self, report: &ConvertReport, output: Option<&Path>, stopped: bool) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -156,6 +156,6 @@ fn style() -> ProgressStyle {
 }
 
 /// `1 page`, `2 pages`.
-fn counted(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -98,7 +98,7 @@ pub(crate) struct EvalArgs {
 }
 
 impl EvalArgs {
-    /// What documents are read with; pages are told apart by their markers, whatever was asked for.
+    /// The options that documents are read with; pages are told apart by their markers, whatever was asked for.
     pub(crate) fn options(&self) -> Options {
         Options {
             page_markers: true,

@@ -102,7 +102,7 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
 /// The engine that read the documents, and its model.
 type EngineModel = (String, ModelInfo);
 
-/// A prediction of each document, and what read them where something did here. `None` where the run was stopped.
+/// A prediction of each document, and what read them where something did here. `None` if the run was stopped.
 fn predictions(
     arguments: &EvalArgs,
     samples: &[EvalSample],
@@ -149,7 +149,7 @@ fn predicted(folder: &Path, sample: &EvalSample) -> anyhow::Result<Prediction> {
     })
 }
 
-/// Converts the documents into `folder`, and says what read them. `None` where the run was stopped.
+/// Converts the documents into `folder`, and says what read them. `None` if the run was stopped.
 fn convert_into(
     folder: &Path,
     arguments: &EvalArgs,

@@ -70,7 +70,7 @@ impl ResultMessage {
             }
             Err(_) => (broker_dead_letter(message), message.body.clone()),
         };
-        let job = parse::parse(&body).ok();
+        let job = parse::parse_job(&body).ok();
         let uri = job.map_or_else(|| "(no job)".to_owned(), |job| job.source.uri);
         // The line has the URI already.
         let details = letter.message.strip_prefix(&format!("{uri}: "));
@@ -90,7 +90,7 @@ impl ResultMessage {
 
 /// The dead letter that a worker would have written.
 fn broker_dead_letter(message: &InboundMessage) -> DeadLetter {
-    let job = parse::parse(&message.body).ok();
+    let job = parse::parse_job(&message.body).ok();
     let job = job.or_else(|| parse::partial_job(&message.body));
     let of = |word: fn(Job) -> Option<String>| job.clone().and_then(word);
     DeadLetter {

@@ -24,7 +24,7 @@ pub(crate) struct SubmitArgs {
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
 
-    /// Where workers put results, such as `s3://bucket/prefix/`, or a folder that they see under the same path
+    /// Prefix for results, such as `s3://bucket/prefix/`, or a folder that workers see under the same path
     #[arg(short, long, value_name = "PREFIX", env = "RECTO_OUTPUT", value_parser = place)]
     pub(crate) output: StoreUri,
 

@@ -63,7 +63,7 @@ pub(crate) struct WorkerArgs {
     #[command(flatten)]
     pub(crate) machine: MachineConfig,
 
-    /// What GOT runs as, and the most tokens that jobs may ask of it.
+    /// GOT as it runs here, and the most tokens that jobs may ask of it.
     #[command(flatten)]
     pub(crate) got: GotRuntime,
 
@@ -77,9 +77,9 @@ A job is acknowledged once its result is stored and the message about it confirm
 there are machines. Each job brings its own options and limits; the limits given here are those that no job \
 may raise.
 
-The first SIGTERM or SIGINT lets jobs under way end, the second one ends the process at once.
+The first SIGTERM or SIGINT lets jobs in flight end, the second one ends the process at once.
 
-Exit status: 0 stopped in good order, 1 could not start or is not usable any more, 2 wrong usage, \
+Exit status: 0 stopped cleanly, 1 could not start or is not usable any more, 2 wrong usage, \
 130 stopped at once.
 
 Examples:

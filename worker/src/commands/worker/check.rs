@@ -1,4 +1,4 @@
-//! `recto worker --check`: every part tried, every problem told at once.
+//! `recto worker --check`: tries every component, and reports every problem at once.
 
 use std::process::ExitCode;
 
@@ -15,7 +15,7 @@ use crate::{
     store::{ObjectStore, ObjectStores},
 };
 
-/// Tries everything that a worker needs, says of each part how it is, and changes nothing on broker and store.
+/// Tries everything that a worker needs, prints the state of each, and changes nothing on broker and store.
 pub(super) async fn check(arguments: &WorkerArgs) -> ExitCode {
     println!("settings: {}", arguments.shown());
     let checks = [
@@ -27,22 +27,22 @@ pub(super) async fn check(arguments: &WorkerArgs) -> ExitCode {
         ("broker", broker(arguments).await),
     ];
     let (count, mut wrong) = (checks.len(), 0);
-    for (part, found) in checks {
+    for (component, found) in checks {
         match found {
-            Ok(said) => println!("{part}: ok, {said}"),
+            Ok(details) => println!("{component}: ok, {details}"),
             Err(error) => {
                 wrong += 1;
-                println!("{part}: {error:#}");
+                println!("{component}: {error:#}");
             }
         }
     }
     match wrong {
         0 => {
-            println!("all is well: `recto worker` can start");
+            println!("no problems found: `recto worker` can start");
             ExitCode::SUCCESS
         }
         wrong => {
-            println!("{wrong} of {count} job_context are not usable");
+            println!("{wrong} of {count} components are not usable");
             ExitCode::from(EXIT_FAILED)
         }
     }
@@ -87,7 +87,7 @@ async fn store(arguments: &WorkerArgs) -> anyhow::Result<String> {
         Ok(usable) => usable?,
         Err(_) => anyhow::bail!("it does not answer"),
     }
-    Ok("it answers and takes the credentials".to_owned())
+    Ok("it answers and accepts the credentials".to_owned())
 }
 
 async fn broker(arguments: &WorkerArgs) -> anyhow::Result<String> {
@@ -105,12 +105,12 @@ async fn broker(arguments: &WorkerArgs) -> anyhow::Result<String> {
             arguments.broker.amqp_url
         )),
         (false, true) => Ok(format!(
-            "{}, {} will be made at the start",
+            "{}, {} are created at the start",
             arguments.broker.amqp_url,
             missing.join(", ")
         )),
         (false, false) => anyhow::bail!(
-            "{} not there; `recto queues declare` makes them",
+            "{} missing; `recto queues declare` creates them",
             missing.join(", ")
         ),
     }

@@ -1,4 +1,4 @@
-//! What a worker is made of, out of its settings.
+//! The job context of a worker, made from its settings.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{
     store::ObjectStores,
 };
 
-/// Loads the engine and makes the rest.
+/// Loads the engine, and opens stores, scratch directory and metrics.
 pub(super) fn job_context(arguments: &WorkerArgs) -> anyhow::Result<JobContext> {
     let work = ScratchDir::open(&arguments.work.base(), arguments.work.limit_bytes())?;
     let stores = ObjectStores::new(&arguments.store, arguments.file_root.file_root.as_deref())?;

@@ -1,11 +1,8 @@
-//! `recto worker`: from the settings to a running consumer, and to its orderly end.
+//! `recto worker`: runs the consumer from start to shutdown.
 
-// What a worker is made of, out of its settings.
 mod args;
 mod context;
-// `--check`: every part tried, every problem told at once.
 mod check;
-// What goes on beside the jobs: looks at the store and the disk.
 mod probes;
 
 use std::{
@@ -33,15 +30,16 @@ use crate::{
 
 pub(crate) use args::{NOTES, WorkerArgs};
 
-/// The consumer's loop goes round every second; connecting takes up to two time-outs of the broker's.
-const LONGEST_SILENCE: Duration = Duration::from_secs(60);
-/// Threads that wait for network and timers; the work is done on others.
+/// Longest time without a heartbeat, beside the broker's timeouts: the consumer's loop has one every second, and
+/// connecting takes up to two timeouts.
+const MAX_HEARTBEAT_GAP: Duration = Duration::from_secs(60);
+/// Threads for network and timers; documents are read on others.
 const RUNTIME_THREADS: usize = 2;
 
 /// Runs a worker until it is told to stop.
 ///
 /// # Errors
-/// What keeps it from starting.
+/// Whatever keeps it from starting.
 pub(crate) fn run(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
     logging::init(&arguments.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -54,7 +52,7 @@ pub(crate) fn run(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
     } else {
         runtime.block_on(work(arguments))
     };
-    // A thread that still reads a document given up is not waited for.
+    // Threads that still read an aborted document are not waited for.
     runtime.shutdown_background();
     ended
 }
@@ -62,14 +60,14 @@ pub(crate) fn run(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
 async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
     let start_by = Instant::now() + arguments.consumer.start_timeout;
     let health = Arc::new(WorkerHealth::new(
-        LONGEST_SILENCE + 2 * arguments.broker.amqp_timeout,
+        MAX_HEARTBEAT_GAP + 2 * arguments.broker.amqp_timeout,
     ));
     let shutdown = Shutdown::new(arguments.consumer.drain_timeout);
     drain_on_signal(&shutdown, &health)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "recto worker starts");
     tracing::info!(settings = arguments.shown(), "settings");
 
-    // Before the slow steps, so that whoever asks sees a worker that starts.
+    // Before the slow steps, so that probes see a worker that is starting.
     let admin = match arguments.admin.admin_address.0 {
         Some(address) => Some(AdminServer::bind(address).await?),
         None => None,

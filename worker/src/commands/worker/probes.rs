@@ -1,4 +1,4 @@
-//! Health probes beside the jobs: looks at the store and the disk, and the values of a scrape.
+//! Health probes that run beside the jobs: store and disk, and the values of a scrape.
 
 use std::{
     sync::Arc,
@@ -18,16 +18,16 @@ use crate::{
     store::{ObjectStore, StoreUri},
 };
 
-/// Between two looks at the store.
+/// Time between two probes of the store.
 const STORE_EVERY: Duration = Duration::from_secs(30);
-/// Between two looks at the disk.
+/// Time between two probes of the disk.
 const DISK_EVERY: Duration = Duration::from_secs(10);
-/// Between two looks whether the last job is done.
+/// Time between two checks for idleness, which gives memory back to the system.
 const MEMORY_EVERY: Duration = Duration::from_secs(1);
-/// A disk with less room than this takes no document.
-const LEAST_DISK_BYTES: u64 = 16 << 20;
+/// Free space below which the disk counts as full.
+const MIN_FREE_BYTES: u64 = 16 << 20;
 
-/// Waits until the store answers, as long as starting may take.
+/// Waits until the store answers, up to the start timeout.
 pub(super) async fn wait_for_store(
     job_context: &JobContext,
     health: &WorkerHealth,
@@ -55,7 +55,7 @@ pub(super) async fn wait_for_store(
         if !error.is_transient() || Instant::now() + wait >= start_by {
             return Err(error).context("the store is not usable");
         }
-        tracing::warn!(%error, "no store yet");
+        tracing::warn!(%error, "the store does not answer yet");
         tokio::select! {
             () = with_heartbeat(health, sleep(wait)) => {}
             () = shutdown.draining.cancelled() => return Ok(()),
@@ -63,7 +63,7 @@ pub(super) async fn wait_for_store(
     }
 }
 
-/// Looks at store and disk for as long as the worker lives.
+/// Probes store and disk until the process ends.
 pub(super) async fn run(
     job_context: Arc<JobContext>,
     health: Arc<WorkerHealth>,
@@ -72,7 +72,7 @@ pub(super) async fn run(
     let (mut store, mut disk) = (interval(STORE_EVERY), interval(DISK_EVERY));
     let mut memory_check = interval(MEMORY_EVERY);
     let mut worked = false;
-    // The first look at each was at the start.
+    // Both were probed at the start.
     store.tick().await;
     disk.tick().await;
     loop {
@@ -80,7 +80,7 @@ pub(super) async fn run(
             _ = memory_check.tick() => {
                 let works = job_context.metrics.jobs_in_flight() > 0;
                 if worked && !works {
-                    // It may take some milliseconds, which the runtime's threads do not have.
+                    // It may take milliseconds, for which it must not block a thread of the runtime.
                     let _ = tokio::task::spawn_blocking(allocator::trim).await;
                 }
                 worked = works;
@@ -90,7 +90,7 @@ pub(super) async fn run(
                 health.set(HealthComponent::Store, usable.map_err(|error| error.to_string()));
             }
             _ = disk.tick() => {
-                let room = job_context.work.check(LEAST_DISK_BYTES.min(job_context.work.limit_bytes()));
+                let room = job_context.work.check(MIN_FREE_BYTES.min(job_context.work.limit_bytes()));
                 health.set(HealthComponent::Disk, room.map_err(|error| error.to_string()));
             }
         }

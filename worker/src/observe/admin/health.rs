@@ -1,4 +1,4 @@
-//! Health of the worker and its components: told by those who know, shown by `/readyz` and `/healthz`.
+//! Health of the worker and its components: reported by the code that uses them, served by `/readyz` and `/healthz`.
 
 use std::{
     fmt::Write,
@@ -22,7 +22,7 @@ pub(crate) enum HealthComponent {
     Disk,
 }
 
-const PARTS: [(HealthComponent, &str); 4] = [
+const COMPONENTS: [(HealthComponent, &str); 4] = [
     (HealthComponent::Broker, "broker"),
     (HealthComponent::Store, "store"),
     (HealthComponent::Engine, "engine"),
@@ -32,35 +32,37 @@ const PARTS: [(HealthComponent, &str); 4] = [
 /// A worker's health, shared by all that know of it.
 #[derive(Debug)]
 pub(crate) struct WorkerHealth {
-    /// Most time between two beats.
+    /// Longest time between two heartbeats.
     limit: Duration,
     state: Mutex<HealthState>,
 }
 
 #[derive(Debug)]
 struct HealthState {
-    /// In the order of [`PARTS`].
-    parts: [Result<(), String>; PARTS.len()],
+    /// In the order of [`COMPONENTS`].
+    components: [Result<(), String>; COMPONENTS.len()],
     draining: bool,
-    beat: Instant,
+    last_heartbeat: Instant,
 }
 
 impl WorkerHealth {
-    /// A worker that lives, and of whose parts nothing is known yet. It must [send a heartbeat](WorkerHealth::heartbeat) within each `limit`.
+    /// A live worker whose components have not been tried yet. It must send a [heartbeat](WorkerHealth::heartbeat)
+    /// within each `limit`.
     pub(crate) fn new(limit: Duration) -> Self {
         Self {
             limit,
             state: Mutex::new(HealthState {
-                parts: PARTS.map(|_| Err("not tried yet".to_owned())),
+                components: COMPONENTS.map(|_| Err("not tried yet".to_owned())),
                 draining: false,
-                beat: Instant::now(),
+                last_heartbeat: Instant::now(),
             }),
         }
     }
 
-    /// Says that a part is usable, or why not. The reason is shown to anybody: no secrets.
-    pub(crate) fn set(&self, part: HealthComponent, state: Result<(), String>) {
-        self.state().parts[part as usize] = state.map_err(|reason| escape_controls(&reason));
+    /// Sets if a component is usable, or the reason why not. The reason is shown to anybody: no secrets.
+    pub(crate) fn set(&self, component: HealthComponent, state: Result<(), String>) {
+        self.state().components[component as usize] =
+            state.map_err(|reason| escape_controls(&reason));
     }
 
     /// From now on the worker takes no jobs and is not ready.
@@ -68,24 +70,24 @@ impl WorkerHealth {
         self.state().draining = true;
     }
 
-    /// Says that the worker's loop goes round.
+    /// Records that the worker's loop is alive.
     pub(crate) fn heartbeat(&self) {
-        self.state().beat = Instant::now();
+        self.state().last_heartbeat = Instant::now();
     }
 
     /// Returns true if the worker takes jobs.
     pub(crate) fn ready(&self) -> bool {
         let state = self.state();
-        !state.draining && state.parts.iter().all(Result::is_ok)
+        !state.draining && state.components.iter().all(Result::is_ok)
     }
 
-    /// One line a part.
+    /// A report of one line a component.
     pub(crate) fn report(&self) -> String {
         let state = self.state();
         let mut report = String::new();
-        for ((_, name), part) in PARTS.iter().zip(&state.parts) {
+        for ((_, name), component) in COMPONENTS.iter().zip(&state.components) {
             // Writing to a string does not fail.
-            let _ = match part {
+            let _ = match component {
                 Ok(()) => writeln!(report, "{name}: ok"),
                 Err(reason) => writeln!(report, "{name}: not ready: {reason}"),
             };
@@ -96,17 +98,17 @@ impl WorkerHealth {
         report
     }
 
-    /// Returns true if the worker's loop still goes round.
+    /// Returns an error if the heartbeats have stopped.
     pub(crate) fn alive(&self) -> Result<(), String> {
         self.alive_at(Instant::now())
     }
 
     fn alive_at(&self, now: Instant) -> Result<(), String> {
-        let silent = now.saturating_duration_since(self.state().beat);
+        let silent = now.saturating_duration_since(self.state().last_heartbeat);
         match silent <= self.limit {
             true => Ok(()),
             false => Err(format!(
-                "the worker's loop has not gone round for {} s ({} s are allowed); restart it",
+                "no heartbeat of the worker's loop for {} s ({} s are allowed); restart it",
                 silent.as_secs(),
                 self.limit.as_secs()
             )),
@@ -134,9 +136,9 @@ mod tests {
     fn a_worker_is_ready_when_every_part_is() {
         let health = WorkerHealth::new(LIMIT);
         assert!(health.report().contains("disk: not ready: not tried yet\n"));
-        for (part, _) in PARTS {
+        for (component, _) in COMPONENTS {
             assert!(!health.ready());
-            health.set(part, Ok(()));
+            health.set(component, Ok(()));
         }
         assert!(health.ready());
         assert_eq!(
@@ -154,8 +156,8 @@ mod tests {
     #[test]
     fn a_worker_that_drains_is_not_ready_and_says_so() {
         let health = WorkerHealth::new(LIMIT);
-        for (part, _) in PARTS {
-            health.set(part, Ok(()));
+        for (component, _) in COMPONENTS {
+            health.set(component, Ok(()));
         }
         health.set_draining();
         assert!(!health.ready());

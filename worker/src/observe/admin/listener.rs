@@ -1,4 +1,4 @@
-//! Connections with a deadline, few at once.
+//! Listener with a limit on concurrent connections, each with a deadline.
 
 use std::{
     io,
@@ -17,7 +17,7 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// A listener that takes a connection only when one of few places is free, and gives it so much time.
+/// A listener that accepts a connection only below the limit, and gives it a deadline.
 pub(super) struct BoundedListener {
     listener: TcpListener,
     places: Arc<Semaphore>,
@@ -43,7 +43,7 @@ impl Listener for BoundedListener {
             .acquire_owned()
             .await
             .expect("the semaphore is never closed");
-        // axum's own way to accept waits a second where the system has no more descriptors.
+        // axum's own accept waits a second if the system has no more descriptors.
         let (stream, peer) = Listener::accept(&mut self.listener).await;
         let connection = TimedConnection {
             stream,
@@ -58,7 +58,7 @@ impl Listener for BoundedListener {
     }
 }
 
-/// A connection that fails when its time is over, whatever it was at.
+/// A connection that fails at its deadline, whatever it is doing.
 pub(super) struct TimedConnection {
     stream: TcpStream,
     deadline: Pin<Box<Sleep>>,
@@ -66,7 +66,7 @@ pub(super) struct TimedConnection {
 }
 
 impl TimedConnection {
-    /// The stream, or an error once the time is over.
+    /// The stream, or an error after the deadline.
     fn in_time(&mut self, context: &mut Context<'_>) -> io::Result<Pin<&mut TcpStream>> {
         match self.deadline.as_mut().poll(context) {
             Poll::Ready(()) => Err(io::ErrorKind::TimedOut.into()),

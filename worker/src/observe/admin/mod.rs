@@ -1,11 +1,10 @@
 //! The admin port: `/metrics`, `/healthz` and `/readyz` for whoever runs the worker.
 //!
-//! It is bound before the worker waits for broker and store, so that a worker that waits is seen to live. A connection
-//! carries one request, has a deadline for all of it and is one of few: a slow or hostile client holds nothing up.
+//! It is bound before the worker waits for broker and store, so that a waiting worker passes its liveness probe. A
+//! connection carries one request and has a deadline, and their number is limited: a slow or hostile client blocks
+//! nothing.
 
-// What is usable, and whether the worker lives.
 pub(crate) mod health;
-// Connections with a deadline, few at once.
 mod listener;
 
 use std::{future::Future, io, net::SocketAddr, str::FromStr, sync::Arc, time::Duration};
@@ -22,10 +21,10 @@ use tokio::net::TcpListener;
 pub(crate) use health::{HealthComponent, WorkerHealth};
 use listener::BoundedListener;
 
-/// Longest time of one connection: an answer is a few kilobytes.
+/// Timeout of one connection: an answer is a few kilobytes.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Maximum connections at once: Prometheus, the probes of an orchestrator and some people.
+/// Maximum number of concurrent connections: Prometheus, the probes of an orchestrator and some people.
 const CONNECTIONS: usize = 64;
 
 const PATHS: &str = "\
@@ -85,7 +84,7 @@ impl AdminServer {
         self.address
     }
 
-    /// Answers until `stop`, then ends the answers under way, which takes [`CONNECTION_TIMEOUT`] at most.
+    /// Answers until `stop`, then waits for answers in progress, for [`CONNECTION_TIMEOUT`] at most.
     pub(crate) async fn serve(
         self,
         health: Arc<WorkerHealth>,

@@ -2,11 +2,8 @@
 //!
 //! Never text of a document, never a secret: sources come in through [`redact_uri`], pages as counts and times.
 
-// URIs without what must not be seen.
 mod redact;
-// One line an event, for people.
 mod text_format;
-// W3C `traceparent`: which trace a job belongs to.
 mod trace_parent;
 
 use std::{
@@ -32,8 +29,8 @@ pub(crate) use redact::redact_uri;
 use text_format::{TextLogFormat, UtcTime};
 pub(crate) use trace_parent::TraceParent;
 
-/// Libraries that tell much at `info`, and at `debug` what is in requests; lapin shows whole messages even as
-/// warnings. A filter that names one wins.
+/// Levels of libraries that log much at `info`, and the contents of requests at `debug`; lapin logs whole messages even
+/// as warnings. The user's filter overrides them.
 const LIBRARIES: &str = "lapin=off,amq_protocol=off,async_rs=warn,aws_config=warn,aws_runtime=warn,\
     aws_sdk_s3=warn,aws_sigv4=warn,aws_smithy_runtime=warn,aws_smithy_runtime_api=warn,\
     aws_smithy_http_client=warn,hyper=warn,hyper_util=warn,h2=warn,rustls=warn,tower=warn";
@@ -41,7 +38,7 @@ const LIBRARIES: &str = "lapin=off,amq_protocol=off,async_rs=warn,aws_config=war
 /// The log cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LogError {
-    /// The filter is none.
+    /// The filter is invalid.
     #[error("{0}")]
     Filter(String),
     /// There is a log already.
@@ -52,7 +49,7 @@ pub(crate) enum LogError {
 /// Starts the log of this process.
 pub(crate) fn init(arguments: &LogConfig) -> Result<(), LogError> {
     let filter = filter(&arguments.log).map_err(LogError::Filter)?;
-    subscriber(arguments.log_format, filter, colours(), io::stderr).try_init()?;
+    subscriber(arguments.log_format, filter, colors(), io::stderr).try_init()?;
     Ok(())
 }
 
@@ -67,15 +64,15 @@ fn filter(text: &str) -> Result<EnvFilter, String> {
     })
 }
 
-/// Only a terminal gets colors, and not where the user wants none (<https://no-color.org>).
-fn colours() -> bool {
+/// Only a terminal gets colors, unless the user wants none (<https://no-color.org>).
+fn colors() -> bool {
     io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn subscriber<W>(
     format: LogFormat,
     filter: EnvFilter,
-    colours: bool,
+    colors: bool,
     writer: W,
 ) -> Box<dyn Subscriber + Send + Sync>
 where
@@ -87,7 +84,7 @@ where
         .with_ansi(false)
         .with_writer(writer);
     match format {
-        LogFormat::Text => Box::new(log.event_format(TextLogFormat { colours }).finish()),
+        LogFormat::Text => Box::new(log.event_format(TextLogFormat { colors }).finish()),
         LogFormat::Json => Box::new(
             log.json()
                 .flatten_event(true)
@@ -128,7 +125,7 @@ pub(crate) fn stage_span(stage: JobStage) -> Span {
     error_span!("stage", stage.name = stage.as_str())
 }
 
-/// Tells of a page that ended, and where its time went.
+/// Logs a page that ended, and its times by stage.
 pub(crate) fn page(page: &PageSummary) {
     if !tracing::enabled!(Level::DEBUG) {
         return;
@@ -156,7 +153,7 @@ pub(crate) fn page(page: &PageSummary) {
     );
 }
 
-/// To the thousandth: nobody reads more.
+/// Rounds to the thousandth, which is enough for a reader.
 pub(crate) fn rounded(number: f64) -> f64 {
     (number * 1000.0).round() / 1000.0
 }

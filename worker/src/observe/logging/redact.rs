@@ -1,18 +1,18 @@
-//! URIs without what must not be seen.
+//! Redaction of URIs for the log.
 
 /// The text in place of a part that was taken out.
 const HIDDEN: &str = "***";
 
 /// A URI as it may be logged: without password, query and fragment, which carry credentials and signatures.
 ///
-/// Works on what is no URI too, and takes out too much rather than too little: it also shows what somebody mistyped.
+/// Works on any text, since it also shows what somebody mistyped, and takes out too much rather than too little.
 pub(crate) fn redact_uri(uri: &str) -> String {
     let (scheme, rest) = match uri.find("://") {
         Some(at) => uri.split_at(at + "://".len()),
         None => ("", uri),
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    // A password may hold any of these letters where it was not escaped, so the last @ ends it. Buckets and paths
+    // A password may hold any of these letters if it was not escaped, so the last @ ends it. Buckets and paths
     // have no colon in the first part, and keep their @.
     let (user, rest) = match rest.rsplit_once('@') {
         Some((userinfo, rest)) if authority.contains([':', '@']) => (userinfo, rest),

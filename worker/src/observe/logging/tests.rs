@@ -24,10 +24,10 @@ impl Write for Lines {
 }
 
 /// The log written while `told` runs.
-fn logged(format: LogFormat, filter_text: &str, colours: bool, told: impl FnOnce()) -> String {
+fn logged(format: LogFormat, filter_text: &str, colors: bool, told: impl FnOnce()) -> String {
     let lines = Lines::default();
     let writer = lines.clone();
-    let subscriber = subscriber(format, filter(filter_text).unwrap(), colours, move || {
+    let subscriber = subscriber(format, filter(filter_text).unwrap(), colors, move || {
         writer.clone()
     });
     tracing::subscriber::with_default(subscriber, told);

@@ -1,7 +1,7 @@
-//! One line an event, for people: when, how grave, what happened, and in which job and page.
+//! Text format of the log, one line an event, for people: time, level, message, fields, and the job and page.
 //!
-//! What comes from documents, stores and brokers may hold line breaks and terminal codes. They are written as escapes:
-//! nothing can forge a line or move the cursor.
+//! Texts from documents, stores and brokers may contain line breaks and terminal codes. They are written as escapes, so
+//! that nothing can forge a line or move the cursor.
 
 use std::fmt;
 
@@ -17,12 +17,12 @@ use tracing_subscriber::{
 const RESET: &str = "\x1b[0m";
 const DIM: &str = "\x1b[2m";
 
-/// Our own modules are not named: their messages say enough.
+/// Prefix of our own modules, which are not named: their messages say enough.
 const OURS: &str = "recto";
 
 /// `2026-11-21T14:12:42.123Z  INFO job ended job.disposition="ack" | job.id="j-1" job.attempt=1`.
 pub(super) struct TextLogFormat {
-    pub(super) colours: bool,
+    pub(super) colors: bool,
 }
 
 impl<S, N> FormatEvent<S, N> for TextLogFormat
@@ -36,15 +36,15 @@ where
         mut line: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let (dim, reset) = match self.colours {
+        let (dim, reset) = match self.colors {
             true => (DIM, RESET),
             false => ("", ""),
         };
         let (level, target) = (event.metadata().level(), event.metadata().target());
         line.write_str(dim)?;
         UtcTime.format_time(&mut line)?;
-        let colour = if self.colours { colour(level) } else { "" };
-        write!(line, "{reset} {colour}{level:>5}{reset} ")?;
+        let color = if self.colors { color(level) } else { "" };
+        write!(line, "{reset} {color}{level:>5}{reset} ")?;
         if !target.starts_with(OURS) {
             write!(line, "{dim}{target}:{reset} ")?;
         }
@@ -71,7 +71,7 @@ where
     }
 }
 
-fn colour(level: &Level) -> &'static str {
+fn color(level: &Level) -> &'static str {
     match *level {
         Level::ERROR => "\x1b[31m",
         Level::WARN => "\x1b[33m",

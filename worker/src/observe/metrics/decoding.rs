@@ -24,20 +24,20 @@ impl DecodingMetrics {
         Ok(Self {
             steps: count(
                 "recto_decode_steps_total",
-                "Turns in which every sequence of the batch got its next token.",
+                "Decode steps, each of which gives every sequence of the batch its next token.",
             )?,
             rows: count(
                 "recto_decode_rows_total",
-                "Sequences in those turns, added up; divided by the turns, the mean batch.",
+                "Sequences of all decode steps; divided by the steps, the mean batch size.",
             )?,
-            tokens: count("recto_decode_tokens_total", "Tokens written.")?,
+            tokens: count("recto_decode_tokens_total", "Tokens decoded.")?,
             views: count(
                 "recto_encode_views_total",
-                "Views of pages that went through the vision encoder.",
+                "Views of pages that the vision encoder encoded.",
             )?,
             loops: count(
                 "recto_decode_loops_total",
-                "Sequences cut because they repeated themselves.",
+                "Sequences that were cut because they repeated themselves.",
             )?,
             attempts: counters(
                 registry,
@@ -47,7 +47,7 @@ impl DecodingMetrics {
             rejections: counters(
                 registry,
                 "recto_page_rejections_total",
-                "Attempts whose text was not kept, and why.",
+                "Attempts whose text was rejected, by reason.",
             )?,
         })
     }

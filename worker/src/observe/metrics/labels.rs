@@ -1,5 +1,5 @@
-//! The closed sets of label values. A value that is not here cannot be counted, so that no message and no document
-//! can make series.
+//! Closed sets of label values. A value outside of them cannot be counted, so that no message and no document can
+//! create series.
 
 use recto_schemas::{AttemptKind, FailureKind, PageOutcome, RejectionKind, ResultState};
 
@@ -37,7 +37,7 @@ macro_rules! label_of {
 macro_rules! label {
     (
         $(#[$about:meta])*
-        $name:ident, $key:literal { $($(#[$what:meta])* $variant:ident = $value:literal,)+ }
+        $name:ident, $key:literal { $($(#[$what:meta])* $variant:ident = $value:expr,)+ }
     ) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +101,7 @@ label! {
 }
 
 label! {
-    /// Which way bytes went between store and worker.
+    /// The direction of bytes between store and worker.
     TransferDirection, "direction" {
         /// From the store.
         Fetched = "fetched",
@@ -124,12 +124,12 @@ label! {
         /// It has it.
         Confirmed = "confirmed",
         /// No queue takes it.
-        Unroutable = "unroutable",
+        Unroutable = FailureKind::Unroutable.as_str(),
         /// It refused it.
-        Nacked = "nacked",
+        Nacked = FailureKind::Nacked.as_str(),
         /// Nothing, in time.
-        TimedOut = "confirm-timeout",
+        TimedOut = FailureKind::ConfirmTimeout.as_str(),
         /// Nothing: the connection went.
-        BrokerLost = "broker-lost",
+        BrokerLost = FailureKind::BrokerLost.as_str(),
     }
 }

@@ -1,12 +1,10 @@
 //! A worker's metrics, for Prometheus. Only this module knows their names.
 //!
-//! Callers say what happened in their own terms. Label values come from closed sets and all are at zero from the
+//! Callers report events in their own types. Label values come from closed sets, and all series are at zero from the
 //! start, so that a rate is right from the first event on and an alert never waits for a series to appear.
 
 mod reference;
-// The closed sets of label values.
 mod labels;
-// What an engine with a decoder counts.
 mod decoding;
 
 use std::{
@@ -29,13 +27,13 @@ pub(crate) use labels::{
 };
 pub(crate) use reference::reference;
 
-/// Upper bounds in seconds, from a small page to the longest document.
+/// Upper bounds of buckets in seconds, from a small page to the longest document.
 const SECONDS: [f64; 17] = [
     0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0,
     1800.0, 3600.0,
 ];
 
-/// What runs here.
+/// The build that runs here.
 #[derive(Clone, Debug)]
 pub(crate) struct BuildInfo<'a> {
     /// Version of this program.
@@ -91,20 +89,20 @@ impl Metrics {
             retries: failures(
                 r,
                 "recto_retries_total",
-                "Jobs put back to be tried again later.",
+                "Jobs put into a delay queue to be tried again.",
                 |kind| is_possible(JobDisposition::Retry, kind),
             )?,
             dead_letters: failures(
                 r,
                 "recto_dead_letters_total",
-                "Jobs given up and kept in the dead-letter queue.",
+                "Jobs that ended in the dead-letter queue.",
                 |kind| is_possible(JobDisposition::DeadLetter, kind),
             )?,
             jobs_in_flight: gauge(r, "recto_jobs_in_flight", "Jobs being worked on.")?,
             jobs_permits: gauge(
                 r,
                 "recto_jobs_permits",
-                "Most jobs that are worked on at once.",
+                "Maximum number of concurrent jobs.",
             )?,
             ready: gauge(
                 r,
@@ -145,17 +143,17 @@ impl Metrics {
             reconnects: counters(
                 r,
                 "recto_reconnects_total",
-                "Connections made again after they were lost.",
+                "Connections made again after a loss.",
             )?,
             publisher_confirms: counters(
                 r,
                 "recto_publisher_confirms_total",
-                "Published messages by what the broker said of them.",
+                "Published messages by the broker's answer.",
             )?,
             publisher_confirm_seconds: histogram(
                 r,
                 "recto_publisher_confirm_seconds",
-                "Time from publishing a message to the broker's word on it.",
+                "Time from publishing a message to the broker's answer.",
             )?,
             stale_settlements: counter(
                 r,
@@ -165,12 +163,12 @@ impl Metrics {
             scratch_bytes: gauge(
                 r,
                 "recto_scratch_bytes",
-                "Bytes of the scratch directory that are in use.",
+                "Bytes in use in the scratch directory.",
             )?,
             scratch_limit_bytes: gauge(
                 r,
                 "recto_scratch_limit_bytes",
-                "Bytes of the scratch directory that may be used.",
+                "Maximum bytes in the scratch directory.",
             )?,
             registry,
         })
@@ -186,7 +184,7 @@ impl Metrics {
             })
     }
 
-    /// A job has a result, so long after its delivery.
+    /// Counts a job with a result, `took` after its delivery.
     pub(crate) fn job_done(&self, state: ResultState, took: Duration) {
         let ack = JobDisposition::Ack.as_str();
         self.jobs.with_label_values(&[ack, state.as_str()]).inc();
@@ -194,7 +192,7 @@ impl Metrics {
         self.job_duration_seconds.observe(took.as_secs_f64());
     }
 
-    /// A job failed.
+    /// Counts a job that failed.
     pub(crate) fn job_failed(&self, disposition: JobDisposition, kind: FailureKind) {
         let labels = [disposition.as_str(), kind.as_str()];
         self.jobs.with_label_values(&labels).inc();
@@ -206,28 +204,28 @@ impl Metrics {
         own.with_label_values(&[kind.as_str()]).inc();
     }
 
-    /// A job is being worked on until what this gives is dropped.
+    /// Counts a job as in flight until the guard is dropped.
     pub(crate) fn job_in_flight(&self) -> InFlight {
         self.jobs_in_flight.inc();
         InFlight(self.jobs_in_flight.clone())
     }
 
-    /// Jobs that are being worked on.
+    /// Number of jobs in flight.
     pub(crate) fn jobs_in_flight(&self) -> i64 {
         self.jobs_in_flight.get()
     }
 
-    /// Maximum jobs at once.
+    /// Sets the maximum number of concurrent jobs.
     pub(crate) fn permits(&self, jobs: usize) {
         self.jobs_permits.set(whole(jobs as u64));
     }
 
-    /// Returns true if the worker is ready, as `/readyz` says it.
+    /// Sets if the worker is ready, as `/readyz` reports it.
     pub(crate) fn ready(&self, ready: bool) {
         self.ready.set(ready.into());
     }
 
-    /// A page ended.
+    /// Counts a page and its stages.
     pub(crate) fn page(&self, page: &PageSummary) {
         self.pages.of(page.outcome).inc();
         if let Some(decoding) = &page.decoding {
@@ -246,22 +244,22 @@ impl Metrics {
         }
     }
 
-    /// So many pages of a document were not read, for it has more than are read from one.
+    /// Counts pages that were not read because their document has too many.
     pub(crate) fn pages_skipped(&self, pages: u32) {
         self.pages_skipped.inc_by(pages.into());
     }
 
-    /// A stage took so long.
+    /// Records the time of a stage.
     pub(crate) fn stage(&self, stage: JobStage, took: Duration) {
         self.stage_seconds.of(stage).observe(took.as_secs_f64());
     }
 
-    /// A job came so long after it was submitted.
+    /// Records the time from submission to delivery.
     pub(crate) fn queue_wait(&self, wait: Duration) {
         self.queue_wait_seconds.observe(wait.as_secs_f64());
     }
 
-    /// So many bytes went between store and worker.
+    /// Counts bytes between store and worker.
     pub(crate) fn bytes(&self, direction: TransferDirection, bytes: u64) {
         self.bytes.of(direction).inc_by(bytes);
     }
@@ -282,7 +280,7 @@ impl Metrics {
         }
     }
 
-    /// A connection was made again.
+    /// Counts a connection that was made again.
     pub(crate) fn reconnected(&self, peer: ReconnectPeer) {
         self.reconnects.of(peer).inc();
     }
@@ -293,7 +291,7 @@ impl Metrics {
         self.publisher_confirm_seconds.observe(took.as_secs_f64());
     }
 
-    /// A verdict came after its delivery's channel was gone.
+    /// Counts a settlement that came after its delivery's channel was gone.
     pub(crate) fn stale_settlement(&self) {
         self.stale_settlements.inc();
     }
@@ -305,7 +303,7 @@ impl Metrics {
     }
 }
 
-/// A job that is being worked on.
+/// Guard of a job in flight.
 #[must_use]
 pub(crate) struct InFlight(IntGauge);
 
@@ -408,7 +406,7 @@ fn busy_seconds(registry: &Registry) -> Result<Counter> {
         registry,
         Counter::new(
             "recto_engine_busy_seconds_total",
-            "Time the engine's workers were at work, all of them together.",
+            "Busy time of the engine's workers, all of them together.",
         )?,
     )
 }

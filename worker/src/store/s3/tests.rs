@@ -163,6 +163,7 @@ async fn start(fake: FakeServer) -> (S3Store, SharedServer) {
     tokio::spawn(async { axum::serve(listener, app).await });
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .endpoint_url(&address)
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("key", "secret", None, None, "test"))

@@ -9,8 +9,8 @@ use crate::image::{
     skew::skew_offset,
 };
 
-/// Luma, 0 to 255, below which a background counts as dark and its text is inverted. Set by hand, well
-/// below the grays that dark text is printed on.
+/// Luma, 0 to 255, below which a background counts as dark and its text is inverted. Set by hand,
+/// well below the grays that dark text is printed on.
 const DARK_BACKGROUND_LUMA: u8 = 96;
 
 /// An image of the model's input size: RGB, 8 bits a channel, rows without padding.

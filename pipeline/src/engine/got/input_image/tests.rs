@@ -74,7 +74,7 @@ fn one(slope: f32, patch: RowPatch) -> StackedRows {
 }
 
 #[test]
-fn a_patch_stands_at_its_place_in_grey_on_white() {
+fn a_patch_stands_at_its_place_in_gray_on_white() {
     let mut page = pillow_page(60, 40);
     for (at, pixel) in page.rgb.chunks_exact_mut(3).enumerate() {
         // Yellow paper, some of it printed.

@@ -79,8 +79,8 @@ impl DensityEstimate {
     }
 }
 
-/// The ink of the page, scaled down by averaging squares of pixels, and the squares' side; `None` if the page's buffer is
-/// too short.
+/// The ink of the page, scaled down by averaging squares of pixels, and the squares' side; `None` if
+/// the page's buffer is too short.
 pub(super) fn scaled_ink(page: &PageImage) -> Option<(BinaryImage, usize)> {
     let longest = page.width.max(page.height);
     let by_dpi = (page.dpi / DPI) as u32;

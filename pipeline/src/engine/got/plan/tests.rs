@@ -232,19 +232,19 @@ fn as_many_pages_as_asked_share_a_pass_whatever_their_length() {
 }
 
 #[test]
-fn a_box_or_a_colour_takes_each_page_whole_and_alone() {
+fn a_box_or_a_color_takes_each_page_whole_and_alone() {
     let pages = [a4(2), page(1654, 2339, 200.0, 60, 15)];
     let boxed = GotOptions {
         r#box: [0, 0, 500, 500].try_into().ok(),
         tiles: TilePolicy::Always,
         ..GotOptions::default()
     };
-    let coloured = GotOptions {
+    let colored = GotOptions {
         color: Some(RegionColor::Red),
         pages_per_pass: PagesPerPass::Most(8),
         ..GotOptions::default()
     };
-    for (options, reason) in [(boxed, "box"), (coloured, "color")] {
+    for (options, reason) in [(boxed, "box"), (colored, "color")] {
         let units = plan(&pages, &options, &LIMITS);
         assert_eq!(reasons(&units), [(0, 1, reason), (1, 1, reason)]);
         assert!(

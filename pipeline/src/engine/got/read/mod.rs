@@ -37,7 +37,7 @@ use super::{
 };
 use crate::{
     cancel::CancelToken,
-    engine::{EngineError, EngineRequest, EngineResponse, OcrContent, OcrResult, StopReason},
+    engine::{EngineError, EngineRequest, EngineResponse, OcrContent, OcrResult},
 };
 
 /// Tokens of a prompt beside its image tokens: the conversation's frame and the question, with room
@@ -338,11 +338,7 @@ impl RequestReader<'_> {
         log: AttemptLog,
     ) -> OcrResult {
         let confidence = candidate.confidence();
-        let stop = match candidate.stop {
-            FinishReason::End => StopReason::Complete,
-            FinishReason::Length | FinishReason::Time => StopReason::Length,
-            FinishReason::Repetition => StopReason::Repetition,
-        };
+        let stop = candidate.stop;
         let mut decoding = candidate.decoding(unit, log.attempts);
         decoding.verified = self.verified(unit, &text);
         OcrResult {

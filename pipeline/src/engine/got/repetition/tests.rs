@@ -27,10 +27,10 @@ fn seen(texts: &[&'static str], max_equal_rows: usize) -> Option<(DetectedLoop, 
     let ids = words.ids(texts);
     let vocabulary = words.0.iter().enumerate().map(|(id, t)| (id as u32, *t));
     let token_classes = Arc::new(TokenClasses::new(&[], vocabulary));
-    let mut guard = RepetitionDetector::new(token_classes, max_equal_rows);
+    let mut detector = RepetitionDetector::new(token_classes, max_equal_rows);
     ids.iter()
         .enumerate()
-        .find_map(|(at, id)| Some((guard.push(*id)?, at + 1)))
+        .find_map(|(at, id)| Some((detector.push(*id)?, at + 1)))
 }
 
 fn repeat(before: &[&'static str], unit: &[&'static str], copies: usize) -> Vec<&'static str> {
@@ -121,16 +121,16 @@ fn noise(count: usize, words: u32, mut state: u32) -> Vec<u32> {
     (0..count).map(next).collect()
 }
 
-fn plain_guard() -> RepetitionDetector {
+fn plain_detector() -> RepetitionDetector {
     RepetitionDetector::new(Arc::new(TokenClasses::default()), 0)
 }
 
 fn first_loop(tokens: &[u32]) -> Option<(DetectedLoop, usize)> {
-    let mut guard = plain_guard();
+    let mut detector = plain_detector();
     tokens
         .iter()
         .enumerate()
-        .find_map(|(at, token)| Some((guard.push(*token)?, at + 1)))
+        .find_map(|(at, token)| Some((detector.push(*token)?, at + 1)))
 }
 
 #[test]
@@ -172,11 +172,11 @@ fn the_worst_text_costs_little() {
     // Acceptable repetition without an end: each token is suspicious.
     let row = [1, 2, 3, 4];
     let token_classes = TokenClasses::new(&[], [(4, "\\\\")]);
-    let mut guard = RepetitionDetector::new(Arc::new(token_classes), 1_000_000);
+    let mut detector = RepetitionDetector::new(Arc::new(token_classes), 1_000_000);
     let tokens = row.repeat(2048);
     let started = Instant::now();
     for token in &tokens {
-        assert_eq!(guard.push(*token), None);
+        assert_eq!(detector.push(*token), None);
     }
     // A hundred times the usual: this finds a wrong order of growth, not a slow machine.
     let most = Duration::from_micros(500) * u32::try_from(tokens.len()).expect("few");

@@ -48,7 +48,7 @@ fn products_are_close_for_any_number_of_rows_and_outputs() {
 }
 
 #[test]
-fn a_row_does_not_depend_on_its_neighbours() {
+fn a_row_does_not_depend_on_its_neighbors() {
     let (k, n) = (128, 50);
     for bits in [WeightBits::Eight, WeightBits::Four] {
         let packed = PackedWeights::new(&noise(n * k, 3), k, bits);

@@ -172,10 +172,10 @@ fn paragraphs_begin_after_a_gap_or_further_in() {
     indented[7].0.start += 40;
     let rows = cut(&drawn(&indented));
     assert_eq!(starts_paragraph(&rows), [0, 7]);
-    let centred: Vec<Line> = (0..8)
+    let centered: Vec<Line> = (0..8)
         .map(|n| (300 + n % 3 * 50..900 - n % 3 * 50, 200 + n * 40))
         .collect();
-    let rows = cut(&drawn(&centred));
+    let rows = cut(&drawn(&centered));
     assert_eq!(rows.len(), 8);
 }
 

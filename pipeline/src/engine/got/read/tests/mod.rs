@@ -28,7 +28,7 @@ use crate::{
     cancel::CancelToken,
     engine::{
         DocumentId, Engine, EngineError, EngineRequest, EngineResponse, OcrContent, OcrResult,
-        PendingResponse, StopReason,
+        PendingResponse,
         fake::FakeEngine,
         got::{
             CrossCheckFactory, GotEngine, ModelIdentity,

@@ -12,7 +12,7 @@ fn a_page_is_read_with_its_confidence_and_account() {
     assert_eq!(text(reading), seen(7));
     assert_eq!((reading.first, reading.count), (0, 1));
     assert_eq!(reading.engine, EngineName::Got);
-    assert_eq!(reading.stop, StopReason::Complete);
+    assert_eq!(reading.stop, FinishReason::End);
     let confidence = reading.confidence.expect("text was written");
     assert!((confidence - LOGPROB.exp()).abs() < 1e-5, "{confidence}");
     let decoding = reading.decoding.as_ref().expect("a decoder wrote it");
@@ -131,7 +131,7 @@ fn a_loop_is_cut_and_goes_on_with_no_run_coming_again() {
     assert!(text.starts_with("A long first line."), "{text}");
     assert!(text.ends_with(" The end."), "{text}");
     assert!(text.len() < 100, "{text}");
-    assert_eq!(readings[0].stop, StopReason::Complete);
+    assert_eq!(readings[0].stop, FinishReason::End);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn without_ppocr_the_longest_text_that_was_cut_is_kept() {
     let readings = bench.read(&[1], options()).expect("read");
     let reading = &readings[0];
     assert_eq!(reading.engine, EngineName::Got);
-    assert_eq!(reading.stop, StopReason::Repetition);
+    assert_eq!(reading.stop, FinishReason::Repetition);
     assert!(text(reading).starts_with("Something"), "{}", text(reading));
     let kept = attempts(reading).into_iter().filter(|a| a.2.is_none());
     assert_eq!(
@@ -235,7 +235,7 @@ fn without_the_guard_a_loop_runs_to_the_most_tokens() {
         ..options()
     };
     let readings = bench.read(&[1], unguarded).expect("read");
-    assert_eq!(readings[0].stop, StopReason::Length);
+    assert_eq!(readings[0].stop, FinishReason::Length);
     let decoding = readings[0].decoding.as_ref().expect("written");
     assert_eq!(
         (decoding.stop, decoding.tokens),
@@ -292,7 +292,7 @@ fn an_empty_answer_has_no_confidence() {
     let readings = bench.read(&[1], options()).expect("read");
     assert_eq!(readings[0].content, OcrContent::Markup(String::new()));
     assert_eq!(readings[0].confidence, None);
-    assert_eq!(readings[0].stop, StopReason::Complete);
+    assert_eq!(readings[0].stop, FinishReason::End);
 }
 
 #[test]

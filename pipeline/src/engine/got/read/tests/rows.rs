@@ -27,7 +27,7 @@ fn rows_are_read_each_by_itself_and_joined() {
     assert_eq!(text(&readings[0]), joined);
     assert_eq!(text(&readings[1]), "Then comes another.\nof a sentence.");
     let reading = &readings[0];
-    assert_eq!(reading.stop, StopReason::Complete);
+    assert_eq!(reading.stop, FinishReason::End);
     let confidence = reading.confidence.expect("text was written");
     assert!((confidence - LOGPROB.exp()).abs() < 1e-5, "{confidence}");
     let decoding = reading.decoding.as_ref().expect("a decoder wrote it");
@@ -73,7 +73,7 @@ fn only_the_row_that_repeats_itself_is_read_otherwise() {
         "of a sentence.\ndle of a word and\nThen comes another."
     );
     assert_eq!(reading.engine, EngineName::Got);
-    assert_eq!(reading.stop, StopReason::Complete);
+    assert_eq!(reading.stop, FinishReason::End);
     let attempts = attempts(reading);
     let ways: Vec<_> = attempts.iter().map(|a| (a.0, a.2.is_none())).collect();
     let tried = [
@@ -109,7 +109,7 @@ fn a_row_that_repeats_itself_for_ever_gives_the_page_to_ppocr() {
         text.contains("again") && text.ends_with("Then comes another."),
         "{text}"
     );
-    assert_eq!(readings[0].stop, StopReason::Repetition);
+    assert_eq!(readings[0].stop, FinishReason::Repetition);
     let kept = attempts(&readings[0]).into_iter().filter(|a| a.2.is_none());
     assert_eq!(kept.count(), 1);
 }
@@ -127,7 +127,7 @@ fn a_page_without_rows_is_an_empty_text() {
     let bench = Bench::of_rows(sentence, ppocr());
     let readings = read_sheets(&bench, &[&[], &[40]], usual()).expect("read");
     assert_eq!(readings[0].content, OcrContent::Markup(String::new()));
-    assert_eq!(readings[0].stop, StopReason::Complete);
+    assert_eq!(readings[0].stop, FinishReason::End);
     assert_eq!(readings[0].confidence, None);
     let decoding = readings[0].decoding.as_ref().expect("told all the same");
     assert_eq!((decoding.tokens, decoding.tiling.rows), (0, 0));
