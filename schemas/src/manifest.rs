@@ -32,7 +32,7 @@ pub struct Manifest {
     pub options: Options,
     /// SHA-256 of everything that decides this result, 64 hexadecimal digits; absent if no job asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub identity: Option<String>,
+    pub fingerprint: Option<String>,
     /// The `id` of the job that asked; absent if none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,

@@ -22,7 +22,7 @@ pub struct JobResult {
     pub outputs: OutputUris,
     /// SHA-256 of everything that decides this result: 64 hexadecimal digits, the first 16 of
     /// which name its folder.
-    pub identity: String,
+    pub fingerprint: String,
     /// The engine that read page images.
     pub engine: String,
     /// The engine's model.

@@ -204,7 +204,10 @@ mod tests {
     #[test]
     fn the_example_values_are_ones_that_recto_takes() {
         let examples = examples();
-        for (words, command) in commands() {
+        let all = commands().into_iter();
+        for (engine, (words, command)) in
+            all.flat_map(|one| EngineName::ALL.map(|engine| (engine, one.clone())))
+        {
             let mut line = words.clone();
             for argument in command.get_arguments() {
                 let excluded = command.get_arg_conflicts_with(argument);
@@ -220,7 +223,14 @@ mod tests {
                 let (Some((_, value)), Some(flag)) = (example, argument.get_long()) else {
                     continue;
                 };
-                line.push(format!("--{flag}={value}"));
+                let of_another = EngineName::ALL
+                    .iter()
+                    .any(|other| *other != engine && flag.starts_with(&format!("{other}-")));
+                line.push(match flag {
+                    "engine" => format!("--engine={engine}"),
+                    _ if of_another && flag != OF_EVERY_ENGINE => continue,
+                    _ => format!("--{flag}={value}"),
+                });
             }
             let positionals =
                 command

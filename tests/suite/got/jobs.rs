@@ -72,7 +72,7 @@ fn a_job_is_read_as_it_asks_and_its_manifest_says_so() {
     let accounts = cluster.accounts(2);
     let result = &accounts.results["minutes"];
     assert_eq!(result.state, ResultState::Done, "{result:?}");
-    let folder = format!("out/in/minutes.pdf/{}", &result.identity[..16]);
+    let folder = format!("out/in/minutes.pdf/{}", &result.fingerprint[..16]);
     assert_eq!(
         result.outputs.manifest,
         format!("s3://{RESULTS}/{folder}/document.json")

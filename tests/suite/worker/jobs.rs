@@ -50,7 +50,7 @@ fn a_job_becomes_a_document_a_manifest_and_a_result() {
         &serde_json::to_value(result).unwrap()
     ));
 
-    let folder = format!("out/in/ledger 4.pdf/{}", &result.identity[..16]);
+    let folder = format!("out/in/ledger 4.pdf/{}", &result.fingerprint[..16]);
     let get = |ending: &str| {
         let key = format!("{folder}/document.{ending}");
         cluster
@@ -77,7 +77,7 @@ fn a_job_becomes_a_document_a_manifest_and_a_result() {
     let manifest: Manifest = serde_json::from_slice(&stored.bytes).unwrap();
     assert_eq!(manifest.state, DocumentState::Done);
     assert_eq!(manifest.job.as_deref(), Some("ledger 4"));
-    assert_eq!(manifest.identity.as_deref(), Some(result.identity.as_str()));
+    assert_eq!(manifest.fingerprint.as_deref(), Some(result.fingerprint.as_str()));
     assert_eq!(manifest.source.uri, job.source.uri);
     assert!(manifest.source.etag.is_some());
 
@@ -199,12 +199,12 @@ fn what_changed_or_is_asked_for_again_is_read_again() {
     assert_eq!(worker.documents_read(), 3);
     assert_eq!(cluster.manifests().len(), 2, "one for each version");
     assert_ne!(
-        accounts.results["letter"].identity,
-        accounts.results["changed"].identity
+        accounts.results["letter"].fingerprint,
+        accounts.results["changed"].fingerprint
     );
     assert_eq!(
-        accounts.results["forced"].identity,
-        accounts.results["changed"].identity
+        accounts.results["forced"].fingerprint,
+        accounts.results["changed"].fingerprint
     );
 }
 

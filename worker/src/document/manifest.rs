@@ -58,7 +58,7 @@ pub(crate) fn blank(source: SourceInfo, options: &Options, engine: &dyn Engine) 
         },
         pipeline_revision: PIPELINE_REVISION,
         options: options.clone(),
-        identity: None,
+        fingerprint: None,
         job: None,
         counts: PageCounts::default(),
         warnings: Vec::new(),

@@ -174,7 +174,7 @@ impl ConvertContext {
             return Ok(());
         };
         manifest.job = Some(id.clone());
-        manifest.identity = Some(fingerprint.clone());
+        manifest.fingerprint = Some(fingerprint.clone());
         let failed = manifest
             .pages
             .iter()

@@ -22,7 +22,7 @@ pub(crate) fn result(
         state: ended.state,
         source: ended.source.clone(),
         outputs: ended.output_path.outputs(manifest),
-        identity: ended.output_path.identity().as_str().to_owned(),
+        fingerprint: ended.output_path.fingerprint().as_str().to_owned(),
         engine: manifest.engine.clone(),
         model: manifest.model.clone(),
         counts: manifest.counts,

@@ -5,7 +5,7 @@
 
 pub(crate) mod parse;
 pub(crate) mod plan;
-mod identity;
+mod fingerprint;
 pub(crate) mod output_path;
 pub(crate) mod keyed_lock;
 mod observer;
@@ -241,7 +241,7 @@ async fn make(
         password: job.password.clone(),
         requester: Requester::Job {
             id: job.id.clone(),
-            fingerprint: located.output_path.identity().as_str().to_owned(),
+            fingerprint: located.output_path.fingerprint().as_str().to_owned(),
             is_machine_fault: |kind| policy(kind).page_fault == PageFault::Machine,
         },
         observer: Arc::new(JobObserver::new(&context.metrics, dir, bytes)),

@@ -2,7 +2,7 @@
 
 use recto_schemas::{FailureKind, FailureStage, Manifest, OutputUris, ResultSource};
 
-use super::{failure::JobFailure, identity::Fingerprint, plan::ValidatedJob};
+use super::{failure::JobFailure, fingerprint::Fingerprint, plan::ValidatedJob};
 use crate::{
     document::output::{FORMATS, MANIFEST},
     store::{StoreUri, StoreUriError, source_folder},
@@ -12,11 +12,11 @@ use crate::{
 pub(super) const NAME: &str = "document";
 
 /// The folder of the result of a document and its options:
-/// `PREFIX/<source key>/<16 digits of the identity>/document.…`.
+/// `PREFIX/<source key>/<16 digits of the fingerprint>/document.…`.
 #[derive(Clone, Debug)]
 pub(crate) struct OutputPath {
     folder: StoreUri,
-    identity: Fingerprint,
+    fingerprint: Fingerprint,
 }
 
 impl OutputPath {
@@ -27,11 +27,11 @@ impl OutputPath {
         model_sha256: &str,
         file_root: Option<&str>,
     ) -> Result<Self, JobFailure> {
-        let identity = Fingerprint::new(source, &plan.options, model_sha256);
+        let fingerprint = Fingerprint::new(source, &plan.options, model_sha256);
         let below = format!(
             "{}/{}",
             source_folder(&plan.source, file_root),
-            identity.folder()
+            fingerprint.folder()
         );
         let folder = plan.output.join(&below).map_err(|error: StoreUriError| {
             JobFailure::new(
@@ -40,7 +40,7 @@ impl OutputPath {
                 format!("`output`: {error}"),
             )
         })?;
-        Ok(Self { folder, identity })
+        Ok(Self { folder, fingerprint })
     }
 
     /// The folder of the result.
@@ -48,8 +48,8 @@ impl OutputPath {
         &self.folder
     }
 
-    pub(crate) fn identity(&self) -> &Fingerprint {
-        &self.identity
+    pub(crate) fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
     }
 
     /// URIs of what is stored for a document. One without any page has only its manifest.

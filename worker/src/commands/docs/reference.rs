@@ -52,15 +52,15 @@ pub(super) fn reasons() -> String {
                     dead letters. Programs may match on them; the messages beside them are for people.\n\n\
                     ## Kinds of failures\n\nThe disposition is that of a job's message: `retry` is tried again after a \
                     delay and dead-lettered after the last one, `requeue` goes back to its queue as it is. A page that \
-                    fails is recorded in its document's result, unless the machine is at fault: then the job fails.\n\n"
+                    fails is recorded in its document's result, unless the machine is at fault: then it fails the job.\n\n"
         .to_owned();
     let rows = FailureKind::ALL.iter().map(|&kind| {
         let dispositions = JobDisposition::ALL.iter();
         let dispositions = dispositions.filter(|&&disposition| is_possible(disposition, kind));
         let dispositions: Vec<String> = dispositions.map(|found| code(found.as_str())).collect();
         let fault = match policy(kind).page_fault {
-            PageFault::Document => "document",
-            PageFault::Machine => "machine",
+            PageFault::Document => "is in the result",
+            PageFault::Machine => "fails the job",
         };
         [
             code(kind.as_str()),
@@ -69,7 +69,7 @@ pub(super) fn reasons() -> String {
             kind.description().to_owned(),
         ]
     });
-    text.push_str(&table(["Kind", "Disposition", "At fault", "Meaning"], rows));
+    text.push_str(&table(["Kind", "Disposition", "A page lost to it", "Meaning"], rows));
     push_words(
         &mut text,
         "Stages of a failed job",

@@ -1,6 +1,6 @@
 //! [`Fingerprint`]: what makes a result the result of its document and options.
 //!
-//! Two jobs with the same identity have the same Markdown, so the second one needs no reading.
+//! Two jobs with the same fingerprint have the same Markdown, so the second one needs no reading.
 
 use recto_schemas::{Options, PIPELINE_REVISION, ResultSource};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::document::manifest::hex;
 pub(crate) struct Fingerprint(String);
 
 impl Fingerprint {
-    /// The identity of reading `source` with `options` by an engine whose model has that SHA-256.
+    /// The fingerprint of reading `source` with `options` by an engine whose model has that SHA-256.
     ///
     /// The version decides if there is one, else the `ETag`. Of the limits, only those that change what
     /// is read count; those on time and memory decide no more than whether reading fails.
