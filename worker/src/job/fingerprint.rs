@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_the_markdown_changes_the_identity_and_nothing_else_does() {
+    fn what_changes_the_markdown_changes_the_fingerprint_and_nothing_else_does() {
         let options = Options::default();
         let base = Fingerprint::new(&source("1"), &options, "m");
         let with = |options: Options| Fingerprint::new(&source("1"), &options, "m");
@@ -156,11 +156,11 @@ mod tests {
         for (engine, pinned) in [
             (
                 EngineName::Ppocr,
-                "09b4f2e0e123290c1423f81e5a8cb695c9cb4702ac40d391072e93f051f08d73",
+                "a68485bd1fc8d7d166598c8feef4fcf354153557abd160cb4c8ac80c4f05792f",
             ),
             (
                 EngineName::Got,
-                "ed36d4b059cb2836f8852a9a6e8ae04aba42714ad2fc8944b4739959ac0d5389",
+                "21b158826e90ddb70214c346e186d672a46685353e7b60fa0873037e5bf333a7",
             ),
         ] {
             let options = Options::defaults_of(engine);
@@ -179,7 +179,7 @@ mod tests {
         let fingerprint = Fingerprint::new(&source("1"), &asked, "m");
         assert_eq!(
             fingerprint.as_str(),
-            "7702fd5b6fb38d58ed65b076cbafb07cd6a329aa7770a64d45f01766f9a92064"
+            "81c5955fe9cd26b2681e9581f7a58656c343aa4eb810510a46fc77beb91c6b7d"
         );
     }
 
