@@ -12,6 +12,9 @@ use crate::support::{
     pdf,
 };
 
+/// A change to a job's message after it was written.
+type MessageChange<'a> = &'a dyn Fn(&mut Value);
+
 /// A worker that writes at most 64 tokens.
 fn worker(cluster: &TestCluster) -> WorkerProcess {
     cluster.worker_with(|command| {
@@ -151,7 +154,7 @@ fn a_job_for_another_engine_or_another_format_is_dead_lettered() {
     let outside = |job: &mut Value| job["options"]["got"]["box"] = json!([0, 0, 2000, 10]);
     let no_tokens = |job: &mut Value| job["options"]["got"]["max_new_tokens"] = json!(0);
     let unchanged = |_: &mut Value| {};
-    let jobs: [(_, _, &dyn Fn(&mut Value)); 6] = [
+    let jobs: [(&str, Job, MessageChange<'_>); 6] = [
         ("engine-unavailable", ppocr, &unchanged),
         ("engine-unavailable", with("floats", floats), &unchanged),
         ("engine-unavailable", with("gpu", gpu), &unchanged),

@@ -528,7 +528,7 @@ fn several_documents_and_threads_share_few_children() {
                         scope.spawn(move || {
                             for number in (1 + start..=30).step_by(3) {
                                 let page =
-                                    rasterize(&document, number, &REQUEST, &CancelToken::new())
+                                    rasterize(document, number, &REQUEST, &CancelToken::new())
                                         .unwrap();
                                 let text = page.text_layer.unwrap();
                                 assert_eq!(text[0].text, format!("page number {}", number - 1));

@@ -77,7 +77,10 @@ fn a_job_becomes_a_document_a_manifest_and_a_result() {
     let manifest: Manifest = serde_json::from_slice(&stored.bytes).unwrap();
     assert_eq!(manifest.state, DocumentState::Done);
     assert_eq!(manifest.job.as_deref(), Some("ledger 4"));
-    assert_eq!(manifest.fingerprint.as_deref(), Some(result.fingerprint.as_str()));
+    assert_eq!(
+        manifest.fingerprint.as_deref(),
+        Some(result.fingerprint.as_str())
+    );
     assert_eq!(manifest.source.uri, job.source.uri);
     assert!(manifest.source.etag.is_some());
 

@@ -40,7 +40,10 @@ impl OutputPath {
                 format!("`output`: {error}"),
             )
         })?;
-        Ok(Self { folder, fingerprint })
+        Ok(Self {
+            folder,
+            fingerprint,
+        })
     }
 
     /// The folder of the result.

@@ -69,7 +69,10 @@ pub(super) fn reasons() -> String {
             kind.description().to_owned(),
         ]
     });
-    text.push_str(&table(["Kind", "Disposition", "A page lost to it", "Meaning"], rows));
+    text.push_str(&table(
+        ["Kind", "Disposition", "A page lost to it", "Meaning"],
+        rows,
+    ));
     push_words(
         &mut text,
         "Stages of a failed job",
@@ -132,11 +135,11 @@ pub(super) fn files() -> anyhow::Result<String> {
         let mut uris = OutputUris::default();
         *(format.uri)(&mut uris) = Some("this one".to_owned());
         let members = json!(uris);
-        let member = members.as_object().into_iter().flatten();
-        let member = member
-            .filter(|(_, uri)| *uri == "this one")
-            .map(|(name, _)| name);
-        let member = member.cloned().next().unwrap_or_default();
+        let mut named = members.as_object().into_iter().flatten();
+        let member = named
+            .find(|(_, uri)| *uri == "this one")
+            .map(|(name, _)| name.clone())
+            .unwrap_or_default();
         [
             format!("`NAME.{}`", format.ending),
             code(&member),

@@ -2,12 +2,13 @@
 
 use std::{path::Path, time::Duration};
 
-use aws_config::{BehaviorVersion, ConfigLoader, meta::region::RegionProviderChain};
+use aws_config::{BehaviorVersion, ConfigLoader};
 use aws_sdk_s3::{
     Client,
     config::{
         ProvideCredentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-        StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig,
+        SharedHttpClient, StalledStreamProtectionConfig, retry::RetryConfig,
+        timeout::TimeoutConfig,
     },
 };
 use aws_smithy_http_client::{
@@ -35,7 +36,8 @@ pub(super) async fn client(arguments: &StoreConfig) -> Result<(Client, String)> 
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .tls_context(tls)
         .build_https();
-    let mut loader = loader(arguments).http_client(http);
+    let region = region(arguments, &http).await;
+    let mut loader = loader(arguments).region(region).http_client(http);
     if let Some(endpoint) = &arguments.s3_endpoint {
         loader = loader.endpoint_url(address(endpoint)?);
     }
@@ -53,13 +55,23 @@ pub(super) fn timeout(arguments: &StoreConfig) -> Duration {
     arguments.s3_timeout
 }
 
+/// The region that was asked for, else the environment's, the profile's or the machine's, else [`DEFAULT_REGION`].
+async fn region(arguments: &StoreConfig, http: &SharedHttpClient) -> Region {
+    if let Some(region) = &arguments.s3_region {
+        return Region::new(region.clone());
+    }
+    // A load of its own: the machine's metadata service must be asked with this HTTP client, there is no other.
+    let found = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http.clone())
+        .load()
+        .await;
+    let region = found.region().cloned();
+    region.unwrap_or_else(|| Region::from_static(DEFAULT_REGION))
+}
+
 fn loader(arguments: &StoreConfig) -> ConfigLoader {
-    let region = RegionProviderChain::first_try(arguments.s3_region.clone().map(Region::new))
-        .or_default_provider()
-        .or_else(DEFAULT_REGION);
     let timeout = timeout(arguments);
     aws_config::defaults(BehaviorVersion::latest())
-        .region(region)
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(timeout)
