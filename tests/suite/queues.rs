@@ -186,23 +186,23 @@ fn what_is_in_the_way_is_named() {
 
     let at = format!("127.0.0.1:{}", rabbit.port());
     says(
-        &["status", "--amqp", &format!("amqp://recto:wrong@{at}/%2f")],
+        &["status", "--amqp-url", &format!("amqp://recto:wrong@{at}/%2f")],
         &["refused user and password", &at],
     );
     says(
-        &["status", "--amqp", &format!("amqp://recto:hush@{at}/nix")],
+        &["status", "--amqp-url", &format!("amqp://recto:hush@{at}/nix")],
         &["virtual host", "nix not found"],
     );
     says(
-        &["status", "--amqp", &format!("amqps://recto:hush@{at}/")],
+        &["status", "--amqp-url", &format!("amqps://recto:hush@{at}/")],
         &["no TLS connection"],
     );
     says(
-        &["status", "--amqp", "amqp://recto:hush@nowhere.invalid/"],
+        &["status", "--amqp-url", "amqp://recto:hush@nowhere.invalid/"],
         &["cannot find the broker"],
     );
     says(
-        &["status", "--amqp", "recto:hush@nowhere"],
+        &["status", "--amqp-url", "recto:hush@nowhere"],
         &["amqp://USER:PASSWORD@HOST:PORT/VHOST"],
     );
 
@@ -210,7 +210,7 @@ fn what_is_in_the_way_is_named() {
     rabbit.ctl(&["set_permissions", "reader", "", "", ".*"]);
     let reader = format!("amqp://reader:hush@{at}/%2f");
     says(
-        &["declare", "--amqp", &reader],
+        &["declare", "--amqp-url", &reader],
         &["may not use exchange recto.jobs.dlx", "ACCESS_REFUSED"],
     );
     let status = out(&queues(&reader, &["status"]));

@@ -183,7 +183,7 @@ fn a_dry_run_needs_no_broker_and_shows_no_password() {
         fs::write(root.join("in").join(name), "").unwrap();
     }
     let mut command = recto();
-    let line = "submit in -o out --dry-run --password hush --amqp amqp://127.0.0.1:1/%2f";
+    let line = "submit in -o out --dry-run --password hush --amqp-url amqp://127.0.0.1:1/%2f";
     let run = command
         .args(line.split(' '))
         .current_dir(&root)
@@ -213,7 +213,7 @@ fn schema(name: &str) -> Value {
 #[test]
 fn without_broker_or_queue_nothing_is_queued_in_silence() {
     let away = recto()
-        .args(["submit", "s3://b/a.pdf", "-o", "s3://b/out", "--amqp"])
+        .args(["submit", "s3://b/a.pdf", "-o", "s3://b/out", "--amqp-url"])
         .arg("amqp://me:hush@127.0.0.1:1/%2f")
         .output()
         .unwrap();
