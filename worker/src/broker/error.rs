@@ -14,18 +14,18 @@ use recto_schemas::options::spelled;
 pub(crate) enum BrokerError {
     /// The address is invalid.
     #[error(
-        "the broker's address (--amqp) is not valid: {reason}; write amqp://USER:PASSWORD@HOST:PORT/VHOST, with special characters percent-encoded"
+        "the broker's address (--amqp-url) is not valid: {reason}; write amqp://USER:PASSWORD@HOST:PORT/VHOST, with special characters percent-encoded"
     )]
     Address { reason: String },
     /// The file with the certificate authority cannot be used.
     #[error("cannot use {} (--amqp-ca-file): {reason}", path.display())]
     CaFile { path: PathBuf, reason: String },
     /// The host has no address.
-    #[error("cannot find the broker at {url}: {reason}; is the host name right (--amqp)?")]
+    #[error("cannot find the broker at {url}: {reason}; is the host name right (--amqp-url)?")]
     UnknownHost { url: String, reason: String },
     /// Nothing answered at the address.
     #[error(
-        "cannot reach the broker at {url}: {reason}; is it running, and are host and port right (--amqp)?"
+        "cannot reach the broker at {url}: {reason}; is it running, and are host and port right (--amqp-url)?"
     )]
     Unreachable { url: String, reason: String },
     /// TLS could not be agreed on.
@@ -42,12 +42,12 @@ pub(crate) enum BrokerError {
     },
     /// User or password are wrong.
     #[error(
-        "the broker at {url} refused user and password; correct them (--amqp), and note that RabbitMQ takes `guest` only from its own machine"
+        "the broker at {url} refused user and password; correct them (--amqp-url), and note that RabbitMQ takes `guest` only from its own machine"
     )]
     Login { url: String },
     /// The virtual host does not exist, or this user may not use it.
     #[error(
-        "the broker at {url} refused the virtual host: {reason}; correct it (--amqp) or let the user use it (rabbitmqctl set_permissions)"
+        "the broker at {url} refused the virtual host: {reason}; correct it (--amqp-url) or let the user use it (rabbitmqctl set_permissions)"
     )]
     VirtualHost { url: String, reason: String },
     /// A queue or exchange does not exist.
