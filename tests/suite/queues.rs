@@ -186,11 +186,19 @@ fn what_is_in_the_way_is_named() {
 
     let at = format!("127.0.0.1:{}", rabbit.port());
     says(
-        &["status", "--amqp-url", &format!("amqp://recto:wrong@{at}/%2f")],
+        &[
+            "status",
+            "--amqp-url",
+            &format!("amqp://recto:wrong@{at}/%2f"),
+        ],
         &["refused user and password", &at],
     );
     says(
-        &["status", "--amqp-url", &format!("amqp://recto:hush@{at}/nix")],
+        &[
+            "status",
+            "--amqp-url",
+            &format!("amqp://recto:hush@{at}/nix"),
+        ],
         &["virtual host", "nix not found"],
     );
     says(

@@ -42,7 +42,7 @@ pub struct InFlight {
 }
 
 impl FakeEngine {
-    /// A fake that wants `pages_per_request` pages at once and `window` requests under way, and does as
+    /// A fake that wants `pages_per_request` pages at once and `window` requests in flight, and does as
     /// `script` says.
     pub fn new(pages_per_request: u32, window: u32, script: &'static FakeScript) -> &'static Self {
         let info = EngineInfo {

@@ -97,7 +97,7 @@ pub struct EngineInfo {
     pub max_side_px: u32,
     /// Most pages it wants in one request.
     pub pages_per_request: u32,
-    /// Requests that keep it busy: a document has at most so many under way.
+    /// Requests that keep it busy: a document has at most so many in flight.
     pub window: u32,
     /// Sequences that it decodes at once, where it decodes.
     pub batch: Option<u32>,

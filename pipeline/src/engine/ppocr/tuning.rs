@@ -22,7 +22,7 @@ pub(super) mod workers {
     pub(crate) const WORKERS_PER_DETECTOR: usize = 4;
     /// Lines that go to a worker at a time: so few that all workers share the lines of one page.
     pub(crate) const LINES_PER_ITEM: usize = 6;
-    /// Requests under way beyond one for each worker, so that no worker waits while a document's
+    /// Requests in flight beyond one for each worker, so that no worker waits while a document's
     /// next page is made.
     pub(crate) const EXTRA_IN_FLIGHT: u32 = 2;
     /// Requests that wait in the queue for each worker: enough that no worker waits for a

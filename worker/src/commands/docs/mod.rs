@@ -88,7 +88,7 @@ mod tests {
     use super::*;
     use crate::cli::Cli;
 
-    /// `RECTO_BLESS=1` writes the files anew, as `recto docs .` does.
+    /// `RECTO_BLESS=1` writes the files again, as `recto docs .` does.
     #[test]
     fn the_reference_is_what_the_program_declares() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

@@ -62,7 +62,7 @@ pub(crate) fn checkpoint(model: &str, tell: ProgressReporter) -> anyhow::Result<
 /// A model of the hub, and which state of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct ModelId {
-    /// `ORGANISATION/NAME`.
+    /// `ORGANIZATION/NAME`.
     name: String,
     /// A branch, a tag or a commit.
     revision: String,

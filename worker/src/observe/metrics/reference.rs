@@ -7,7 +7,7 @@ use recto_schemas::FailureKind;
 
 use super::{BuildInfo, JobDisposition, Metrics};
 
-/// What is known of a metric before anything was counted.
+/// A metric as it is known before anything was counted.
 pub(crate) struct MetricReference {
     pub(crate) name: String,
     pub(crate) kind: &'static str,
