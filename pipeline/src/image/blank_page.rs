@@ -1,6 +1,6 @@
 //! Blank pages: pages without any ink, which no engine needs to read.
 //!
-//! Ink is what differs clearly from the background ([`BackgroundGrid`]). A mark is a connected
+//! Ink is what differs clearly from the background (`BackgroundGrid`). A mark is a connected
 //! group of such pixels that is larger than a speck. Groups that hang on the page's edge and stay
 //! near it are the scanner's, not the page's. On doubt there is ink: a model run is cheaper than
 //! lost text.

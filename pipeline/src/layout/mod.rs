@@ -1,7 +1,7 @@
 //! Lines of one page to blocks in reading order, the same way for lines that a model read and for lines of a
 //! document's own text.
 //!
-//! A page goes through the modules in the order below; [`lay_out`] is the way from end to end.
+//! A page goes through the modules in the order below; `lay_out` is the way from end to end.
 
 pub mod block;
 pub(crate) mod tuning;

@@ -1,6 +1,6 @@
 //! Reading of a document: its pages to a sink in order, as they finish.
 //!
-//! Several threads, as many as keep the engine busy, take pages through the stages of [`stages`]. A window over the
+//! Several threads, as many as keep the engine busy, take pages through the stages of `stages`. A window over the
 //! pages keeps them within a few of the last one that was given to the sink, so that memory does not grow with the
 //! page count however long one page takes. The calling thread takes the pages in order, assembles them and feeds
 //! the sink.
