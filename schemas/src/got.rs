@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AttemptKind, FinishReason, GotMode, RejectionKind};
+use crate::{AttemptKind, FinishReason, GotMode, RejectionKind, TilingReason};
 
 /// The record of reading a page with GOT.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,15 +35,18 @@ pub struct PageTiling {
     pub columns: u32,
     /// Tiles one above the other; with `rows`, views of the page's lines, none if it is blank.
     pub rows: u32,
-    /// The reason, such as `asked`, `ordinary`, `small-text`, `dense`, `huge` or `rows`.
-    pub reason: String,
+    /// The reason.
+    pub reason: TilingReason,
+    /// True if there are fewer tiles than that reason asks for, because more would not fit the model's context.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub limited_by_context: bool,
 }
 
 /// One attempt at a page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadAttempt {
     /// The method by which the page was read.
-    pub way: AttemptKind,
+    pub method: AttemptKind,
     /// Tokens written, those that were cut off included; 0 for PP-OCR.
     pub tokens: u32,
     /// The reason why it ended.

@@ -47,7 +47,7 @@ pub use pages::{PageRanges, ParsePageRangesError};
 pub use published::{SchemaName, VersionError, check_version, schema};
 pub use reason::{
     AttemptKind, FailureDetail, FailureKind, FailureStage, FinishReason, PageReason, Reason,
-    RejectionKind, TextReason, WarningKind,
+    RejectionKind, TextReason, TilingReason, WarningKind,
 };
 pub use result::{JobResult, OutputUris, ResultSource, ResultState, ResultTiming};
 

@@ -233,6 +233,37 @@ words! {
 }
 
 words! {
+    /// The reason why a page was given to GOT whole, in tiles or in rows.
+    TilingReason {
+        /// One view shows the page well enough.
+        Ordinary = "ordinary",
+        /// The options ask for it.
+        Asked = "asked",
+        /// A box is read, and the reference takes no tiles beside one.
+        Box = "box",
+        /// A colored box is read, and the reference takes no tiles beside one.
+        Color = "color",
+        /// The model is one that reads rows.
+        Rows = "rows",
+        /// One view would show the type too small.
+        SmallText = "small-text",
+        /// The page has more text than the model writes from one view.
+        Dense = "dense",
+        /// The page is much longer than wide, or wider than long.
+        Long = "long",
+        /// The sheet is so large that one view would show ordinary type too small.
+        Huge = "huge",
+        /// The page has so little text that it is read together with others.
+        Short = "short",
+        /// An attempt before this one did not come to its end.
+        Fallback = "fallback",
+        /// A word that this version does not know.
+        #[serde(other)]
+        Other = "other",
+    }
+}
+
+words! {
     /// The method of one attempt at a page.
     AttemptKind {
         /// Several pages together.
@@ -415,6 +446,7 @@ mod tests {
         round_trip(FailureStage::ALL, FailureStage::as_str);
         let texts = round_trip(TextReason::ALL, TextReason::as_str);
         round_trip(WarningKind::ALL, WarningKind::as_str);
+        round_trip(TilingReason::ALL, TilingReason::as_str);
         round_trip(AttemptKind::ALL, AttemptKind::as_str);
         round_trip(FinishReason::ALL, FinishReason::as_str);
         round_trip(RejectionKind::ALL, RejectionKind::as_str);

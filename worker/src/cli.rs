@@ -138,7 +138,7 @@ fn disagreement(command: &clap::Command, given: &ArgMatches) -> Option<(ErrorKin
 mod tests {
     use std::collections::BTreeSet;
 
-    use recto_schemas::{GotOptions, Options};
+    use recto_schemas::{Options, options::EngineOptions};
 
     use super::*;
 
@@ -154,7 +154,7 @@ mod tests {
             panic!("convert was asked for")
         };
         assert_eq!(convert.run.options(), Options::default());
-        assert_eq!(convert.run.got, GotOptions::default());
+        assert_eq!(convert.run.engines, EngineOptions::default());
     }
 
     /// Names and example values of `deploy/env.example`.

@@ -42,9 +42,13 @@ pub struct InFlight {
 }
 
 impl FakeEngine {
-    /// A fake that wants `pages_per_request` pages at once and `window` requests in flight, and does as
+    /// A fake that wants `pages_per_request` pages at once and `max_in_flight` requests in flight, and does as
     /// `script` says.
-    pub fn new(pages_per_request: u32, window: u32, script: &'static FakeScript) -> &'static Self {
+    pub fn new(
+        pages_per_request: u32,
+        max_in_flight: u32,
+        script: &'static FakeScript,
+    ) -> &'static Self {
         let info = EngineInfo {
             name: EngineName::Ppocr,
             model: "fake".to_owned(),
@@ -52,7 +56,7 @@ impl FakeEngine {
             dpi: 72.0,
             max_side_px: 2_000,
             pages_per_request,
-            window,
+            max_in_flight,
             batch: None,
             memory: None,
         };

@@ -98,7 +98,7 @@ pub struct EngineInfo {
     /// Most pages it wants in one request.
     pub pages_per_request: u32,
     /// Requests that keep it busy: a document has at most so many in flight.
-    pub window: u32,
+    pub max_in_flight: u32,
     /// Sequences that it decodes at once, where it decodes.
     pub batch: Option<u32>,
     /// Memory that it holds, if that is a lot.

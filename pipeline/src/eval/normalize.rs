@@ -7,7 +7,7 @@
 
 use std::sync::LazyLock;
 
-use recto_schemas::HeadersFooters;
+use recto_schemas::Options;
 use regex::{Captures, Regex};
 
 use crate::{
@@ -55,7 +55,10 @@ pub fn normalize(text: &str, marks: MarkupSyntax, ignored: &str) -> String {
 
 /// The Markdown that assembly makes of a page that was read as Mathpix Markdown.
 fn markdown_of(mathpix: &str) -> String {
-    let mut assembler = DocumentAssembler::new(HeadersFooters::Keep, false);
+    let mut assembler = DocumentAssembler::new(&Options {
+        page_markers: false,
+        ..Options::default()
+    });
     let mut pages = assembler.push(PageContent {
         number: 1,
         width: 0.0,

@@ -31,7 +31,7 @@ impl<'a> PageAssembly<'a> {
     pub(super) fn new(options: &Options, sink: &'a mut dyn PageSink) -> Self {
         Self {
             sink,
-            assembler: DocumentAssembler::new(options.headers_footers, options.page_markers),
+            assembler: DocumentAssembler::new(options),
             pending: VecDeque::new(),
             counts: PageCounts::default(),
             warnings: Vec::new(),

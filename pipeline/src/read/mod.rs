@@ -251,7 +251,7 @@ fn process_all(
     let engine = processor.engine.info();
     let pages_per_request = usize::try_from(engine.pages_per_request).unwrap_or(1);
     let requests: Vec<&[u32]> = pages.chunks(pages_per_request.max(1)).collect();
-    let threads = usize::try_from(engine.window)
+    let threads = usize::try_from(engine.max_in_flight)
         .unwrap_or(1)
         .clamp(1, requests.len().max(1));
     let window = InOrderWindow::new(requests.len(), threads * LOOKAHEAD);

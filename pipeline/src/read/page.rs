@@ -248,7 +248,7 @@ fn character_count(text: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use recto_schemas::{CrossCheck, EngineName, GotMode, PageTiling};
+    use recto_schemas::{CrossCheck, EngineName, GotMode, PageTiling, TilingReason};
 
     use super::*;
 
@@ -258,7 +258,8 @@ mod tests {
             tiling: PageTiling {
                 columns: 1,
                 rows: 1,
-                reason: "ordinary".to_owned(),
+                reason: TilingReason::Ordinary,
+                limited_by_context: false,
             },
             pages_in_pass: 1,
             prompt_tokens: 1,

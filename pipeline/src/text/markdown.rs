@@ -1,6 +1,6 @@
 //! Markdown writer: blocks to CommonMark with GitHub's tables.
 
-use recto_schemas::HeadersFooters;
+use recto_schemas::{HeadersFooters, Options};
 
 use super::{
     escape::{EscapeContext, escape},
@@ -12,14 +12,14 @@ use crate::layout::{
 };
 
 /// The Markdown of a page's blocks.
-pub(crate) fn page(blocks: &[Block], headers_footers: HeadersFooters) -> String {
+pub(crate) fn page(blocks: &[Block], options: &Options) -> String {
     let mut writer = MarkdownWriter::default();
     for block in blocks {
         let dropped = matches!(
             block.kind,
             BlockKind::Header | BlockKind::Footer | BlockKind::PageNumber
         );
-        if !(dropped && headers_footers == HeadersFooters::Drop) {
+        if !(dropped && options.headers_footers == HeadersFooters::Drop) {
             writer.block(block);
         }
     }
@@ -287,7 +287,7 @@ mod tests {
     }
 
     fn written(blocks: &[Block]) -> String {
-        page(blocks, HeadersFooters::Keep)
+        page(blocks, &Options::default())
     }
 
     #[test]
@@ -302,8 +302,12 @@ mod tests {
             written(&blocks),
             "Annual report\n\n## Costs \\#\n\n1986\\. was a good year\n\n3\n"
         );
+        let dropped = Options {
+            headers_footers: HeadersFooters::Drop,
+            ..Options::default()
+        };
         assert_eq!(
-            page(&blocks, HeadersFooters::Drop),
+            page(&blocks, &dropped),
             "## Costs \\#\n\n1986\\. was a good year\n"
         );
     }

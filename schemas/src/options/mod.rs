@@ -109,6 +109,15 @@ pub struct Options {
     pub limits: DocumentLimits,
 }
 
+/// The options of every engine, each under its name: `--got-…` on the command line.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "clap", derive(clap::Args))]
+pub struct EngineOptions {
+    /// Those of `got`.
+    #[cfg_attr(feature = "clap", command(flatten))]
+    pub got: GotOptions,
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -143,6 +152,22 @@ impl Options {
         Self {
             got: self.got.as_ref().map(GotOptions::deciding),
             limits: self.limits.deciding(),
+            ..self.clone()
+        }
+    }
+
+    /// These options for `engine`, with its own of `engines` and no other's. Without an engine, those of `engines` that
+    /// differ from their defaults decide which engine may read.
+    #[must_use]
+    pub fn for_engine(&self, engine: Option<EngineName>, engines: &EngineOptions) -> Self {
+        let reads = |name: EngineName, is_default: bool| match engine {
+            Some(engine) => engine == name,
+            None => !is_default,
+        };
+        let got = &engines.got;
+        Self {
+            engine: engine.unwrap_or_default(),
+            got: reads(EngineName::Got, *got == GotOptions::default()).then(|| got.clone()),
             ..self.clone()
         }
     }

@@ -4,7 +4,7 @@ use std::fs;
 
 use recto_schemas::{
     BoundedInt, DeviceName, Dtype, EngineName, FinishReason, GotMode, PageBox, PagesPerPass,
-    RegionColor, RejectionKind, TilePolicy,
+    RegionColor, RejectionKind, TilePolicy, TilingReason,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -112,7 +112,7 @@ fn every_layout_reads_scans_and_says_what_read_them_and_how() {
             let decoding = page.decoding.as_ref().unwrap();
             let tiling = &decoding.tiling;
             assert_eq!((tiling.columns, tiling.rows), (1, 1));
-            assert_eq!(tiling.reason, "asked");
+            assert_eq!(tiling.reason, TilingReason::Asked);
             assert_eq!(decoding.pages_in_pass, 1);
             let raw = run.raw(index);
             assert_eq!(raw.prompt_ids, reference(case, "prompt_ids"), "{name}");
@@ -245,7 +245,7 @@ fn what_is_asked_for_is_in_the_prompt_and_in_the_manifest() {
         boxed.got().r#box.map(PageBox::edges),
         Some([100, 200, 700, 750])
     );
-    assert_eq!(tiling(&boxed), (1, 1, "box".to_owned()));
+    assert_eq!(tiling(&boxed), (1, 1, TilingReason::Box));
 
     let red = ask(&one, &["--got-color", "red"]);
     assert_eq!(
@@ -253,7 +253,7 @@ fn what_is_asked_for_is_in_the_prompt_and_in_the_manifest() {
         reference("hub-red-format", "prompt_ids")
     );
     assert_eq!(red.got().color, Some(RegionColor::Red));
-    assert_eq!(tiling(&red), (1, 1, "color".to_owned()));
+    assert_eq!(tiling(&red), (1, 1, TilingReason::Color));
 
     let six = ask(
         &landscape(),
@@ -264,12 +264,12 @@ fn what_is_asked_for_is_in_the_prompt_and_in_the_manifest() {
         reference("hub-tiles-format", "prompt_ids")
     );
     assert_eq!(six.got().tiles, TilePolicy::Always);
-    assert_eq!(tiling(&six), (3, 2, "asked".to_owned()));
+    assert_eq!(tiling(&six), (3, 2, TilingReason::Asked));
 
     let four = ask(&one, &["--got-tiles", "always", "--got-max-tiles", "4"]);
     let (columns, rows, reason) = tiling(&four);
     assert!((2..=4).contains(&(columns * rows)), "{columns}x{rows}");
-    assert_eq!(reason, "asked");
+    assert_eq!(reason, TilingReason::Asked);
     assert_eq!(four.got().max_tiles.get(), 4);
     let image_tokens = |ids: &[u32]| {
         ids.iter()
@@ -323,7 +323,7 @@ fn pages_of_a_pass_that_holds_up_share_their_text() {
         (decoding.pages_in_pass, decoding.stop),
         (3, FinishReason::End)
     );
-    assert_eq!(decoding.tiling.reason, "asked");
+    assert_eq!(decoding.tiling.reason, TilingReason::Asked);
     assert!(decoding.attempts.is_empty(), "{decoding:?}");
     for index in [1, 2] {
         let page = run.page(index);
@@ -361,7 +361,7 @@ fn pages_of_a_pass_that_misses_words_are_read_singly_and_the_manifest_says_so() 
             .iter()
             .map(|tried| {
                 (
-                    tried.way.as_str(),
+                    tried.method.as_str(),
                     tried.rejected.map(RejectionKind::as_str),
                 )
             })

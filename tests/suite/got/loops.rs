@@ -43,7 +43,7 @@ fn a_checkpoint_that_repeats_for_ever_gives_way_to_ppocr_within_half_of_the_toke
         assert_eq!(attempts[0].stop, FinishReason::Repetition, "{attempts:?}");
         assert_eq!(attempts[0].rejected, Some(RejectionKind::Repetition));
         let last = attempts.last().unwrap();
-        assert_eq!((last.way.as_str(), last.rejected), ("ppocr", None));
+        assert_eq!((last.method.as_str(), last.rejected), ("ppocr", None));
         let tokens: u32 = attempts.iter().map(|attempt| attempt.tokens).sum();
         assert!(tokens > 0 && tokens <= MOST / 2, "{attempts:?}");
     }

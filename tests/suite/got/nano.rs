@@ -1,6 +1,6 @@
 //! GOT-nano, the model that comes with Recto: it reads print, asked for by nothing but `--engine got`.
 
-use recto_schemas::FinishReason;
+use recto_schemas::{FinishReason, TilingReason};
 
 use crate::{
     samples::{error_percent, truth},
@@ -35,8 +35,8 @@ fn it_reads_scans_and_says_so() {
         let decodings: Vec<_> = pages.filter_map(|page| page.decoding.as_ref()).collect();
         assert!(!decodings.is_empty());
         for decoding in decodings {
-            let how = (decoding.stop, decoding.tiling.reason.as_str());
-            assert_eq!(how, (FinishReason::End, "rows"));
+            let how = (decoding.stop, decoding.tiling.reason);
+            assert_eq!(how, (FinishReason::End, TilingReason::Rows));
         }
     }
 }

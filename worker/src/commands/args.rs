@@ -1,7 +1,10 @@
 //! Arguments that several subcommands share.
 
 use clap::{ArgAction, Args};
-use recto_schemas::{EngineName, GotOptions, Options, options::switch};
+use recto_schemas::{
+    EngineName, Options,
+    options::{EngineOptions, switch},
+};
 
 use crate::models::config::MachineConfig;
 
@@ -46,27 +49,13 @@ pub(crate) struct RunArgs {
     pub(crate) machine: MachineConfig,
 
     #[command(flatten)]
-    pub(crate) got: GotOptions,
+    pub(crate) engines: EngineOptions,
 }
 
 impl RunArgs {
     /// The options that documents are read with.
     pub(crate) fn options(&self) -> Options {
-        options(&self.options, Some(self.engine), &self.got)
-    }
-}
-
-/// A document's options, with those of its engine and of no other. Without an engine, those that differ from an
-/// engine's defaults decide which engine may read it.
-pub(crate) fn options(options: &Options, engine: Option<EngineName>, got: &GotOptions) -> Options {
-    let has_got = match engine {
-        Some(engine) => engine == EngineName::Got,
-        None => *got != GotOptions::default(),
-    };
-    Options {
-        engine: engine.unwrap_or_default(),
-        got: has_got.then(|| got.clone()),
-        ..options.clone()
+        self.options.for_engine(Some(self.engine), &self.engines)
     }
 }
 

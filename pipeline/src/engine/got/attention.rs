@@ -2,15 +2,11 @@
 
 use candle_core::{DType, Result, Tensor};
 use candle_nn::ops::softmax_last_dim;
+use recto_kernels::window_attention::{self, AttentionInputs, PlaceGrid, WindowShape};
 
 #[cfg(feature = "flash-attn")]
 use super::flash_attention;
-use super::{
-    error::GotError,
-    kernels::window_attention::{self, AttentionInputs, PlaceGrid, WindowShape},
-    tensor_slice::with_slice,
-    weight_loader::WeightLoader,
-};
+use super::{error::GotError, tensor_slice::with_slice, weight_loader::WeightLoader};
 
 /// Maximum scores held at once away from the CPU: 2 GiB in F32.
 const MAX_SCORES: usize = 1 << 29;

@@ -8,10 +8,10 @@ use std::ops::Range;
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 use candle_nn::{ops::softmax_last_dim, rotary_emb::rope};
+use recto_kernels::kv_cache::{ForwardPass, KvCacheShape, rotary};
 
 #[cfg(feature = "flash-attn")]
 use super::flash_attention;
-use super::kernels::kv_cache::{ForwardPass, KvCacheShape, rotary};
 
 /// Positions are attended to in multiples of this, a size that GPUs multiply fast.
 const POSITION_MULTIPLE: usize = 64;
@@ -315,11 +315,10 @@ impl TensorKvCache {
 
 #[cfg(test)]
 mod tests {
+    use recto_kernels::kv_cache::{KvCache, KvPrecision};
+
     use super::*;
-    use crate::engine::got::{
-        kernels::kv_cache::{KvCache, KvPrecision},
-        tensor_slice::with_slice,
-    };
+    use crate::engine::got::tensor_slice::with_slice;
 
     #[test]
     fn tensors_find_what_kernels_find() {

@@ -1,15 +1,13 @@
 //! Linear layer over dense or quantized weights.
 
 use candle_core::{DType, Result, Tensor, bail};
-
-use super::{
-    kernels::{
-        math,
-        quantized::{PackedWeights, WeightBits},
-        skinny_gemm,
-    },
-    tensor_slice::{change, with_slice},
+use recto_kernels::{
+    math,
+    quantized::{PackedWeights, WeightBits},
+    skinny_gemm,
 };
+
+use super::tensor_slice::{change, with_slice};
 
 /// `x * weight transposed + bias`.
 pub(super) struct Linear {

@@ -151,7 +151,7 @@ pub(super) fn token_classes(tokenizer: &GotTokenizer) -> TokenClasses {
 mod tests {
     use std::{fs, sync::Arc, time::Duration};
 
-    use recto_schemas::{Dtype, EngineName, FinishReason};
+    use recto_schemas::{Dtype, EngineName, FinishReason, TilingReason};
 
     use super::*;
     use crate::{
@@ -251,7 +251,7 @@ mod tests {
         }
         let reading = read_page(&got, page);
         let decoding = reading.decoding.expect("a decoder wrote it");
-        assert_eq!(decoding.tiling.reason, "rows");
+        assert_eq!(decoding.tiling.reason, TilingReason::Rows);
         // 12 lines, and input images of four rows.
         assert_eq!(decoding.tiling.rows, 3, "{decoding:?}");
         let images = got.usage().decode.expect("it decodes").views;

@@ -6,11 +6,11 @@
 use std::fs;
 
 use candle_core::Device;
+use recto_kernels::quantized::WeightBits;
 
 use super::{
     config::CheckpointConfig,
     error::GotError,
-    kernels::quantized::WeightBits,
     model::LoadOptions,
     qwen2::{kv_cache_shape, kv_precision},
 };

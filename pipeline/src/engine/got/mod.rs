@@ -17,7 +17,6 @@ mod tile_grid;
 mod plan;
 mod weight_loader;
 mod tensor_slice;
-mod kernels;
 mod linear;
 #[cfg(feature = "flash-attn")]
 mod flash_attention;
@@ -184,7 +183,7 @@ impl GotEngine {
 
 fn info(identity: ModelIdentity, slots: usize) -> EngineInfo {
     // One request more than are read keeps the slots busy while its pages are rendered.
-    let window = slots.min(MAX_READERS).div_ceil(SEQUENCES_PER_REQUEST) + 1;
+    let max_in_flight = slots.min(MAX_READERS).div_ceil(SEQUENCES_PER_REQUEST) + 1;
     EngineInfo {
         name: EngineName::Got,
         model: identity.model,
@@ -194,7 +193,7 @@ fn info(identity: ModelIdentity, slots: usize) -> EngineInfo {
         dpi: DPI,
         max_side_px: MAX_SIDE_PX,
         pages_per_request: PAGES_PER_REQUEST,
-        window: u32::try_from(window).unwrap_or(u32::MAX),
+        max_in_flight: u32::try_from(max_in_flight).unwrap_or(u32::MAX),
     }
 }
 

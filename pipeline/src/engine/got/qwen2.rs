@@ -2,19 +2,15 @@
 
 use candle_core::{D, DType, Device, Result, Tensor};
 use candle_nn::ops::rms_norm;
+use recto_kernels::{
+    kv_cache::{ForwardPass, KvCache, KvCacheShape, KvPrecision},
+    math,
+    quantized::WeightBits,
+};
 
 use super::{
-    config::CheckpointConfig,
-    error::GotError,
-    kernels::{
-        kv_cache::{ForwardPass, KvCache, KvCacheShape, KvPrecision},
-        math,
-        quantized::WeightBits,
-    },
-    kv_cache::TensorKvCache,
-    linear::Linear,
-    tensor_slice::with_slice,
-    weight_loader::WeightLoader,
+    config::CheckpointConfig, error::GotError, kv_cache::TensorKvCache, linear::Linear,
+    tensor_slice::with_slice, weight_loader::WeightLoader,
 };
 
 /// Decoder layers, output head, and the KV cache of all slots.

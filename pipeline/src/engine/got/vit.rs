@@ -7,16 +7,16 @@
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::ops::layer_norm;
 use rayon::prelude::*;
+use recto_kernels::{
+    math,
+    window_attention::{PlaceGrid, WindowShape},
+};
 
 use super::{
     attention::{self, RelativePositions},
     config::{CheckpointConfig, ProcessorConfig},
     error::GotError,
     input_image::InputImage,
-    kernels::{
-        math,
-        window_attention::{PlaceGrid, WindowShape},
-    },
     linear::Linear,
     tensor_slice::{change, with_slice},
     weight_loader::WeightLoader,

@@ -1,10 +1,9 @@
 //! Loader that takes a checkpoint's tensors into the model's layers.
 
 use candle_core::{DType, Device, Tensor};
+use recto_kernels::quantized::WeightBits;
 
-use super::{
-    error::GotError, kernels::quantized::WeightBits, linear::Linear, weights::CheckpointWeights,
-};
+use super::{error::GotError, linear::Linear, weights::CheckpointWeights};
 
 /// A part of a checkpoint, with the dtype and device that its tensors are loaded to.
 #[derive(Clone)]

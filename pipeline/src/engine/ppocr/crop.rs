@@ -29,10 +29,11 @@ pub(super) fn line_input(image: &PageImage, quad: &Quad) -> InputTensor {
     let plane = LINE_HEIGHT_PX * width;
     for y in 0..LINE_HEIGHT_PX {
         for x in 0..content {
-            let value = average(image, &transform, x, y, samples);
-            for (channel, v) in value.into_iter().enumerate() {
-                planes[channel * plane + y * width + x] = v * (2.0 / 255.0) - 1.0;
-            }
+            let [red, green, blue] = average(image, &transform, x, y, samples);
+            let at = y * width + x;
+            planes[at] = red * (2.0 / 255.0) - 1.0;
+            planes[plane + at] = green * (2.0 / 255.0) - 1.0;
+            planes[2 * plane + at] = blue * (2.0 / 255.0) - 1.0;
         }
     }
     InputTensor {
@@ -52,17 +53,19 @@ fn average(
     samples: usize,
 ) -> [f32; 3] {
     let step = 1.0 / samples as f32;
-    let mut sum = [0.0f32; 3];
+    let (mut red, mut green, mut blue) = (0.0f32, 0.0f32, 0.0f32);
     for sy in 0..samples {
         for sx in 0..samples {
             let tx = x as f32 + (sx as f32 + 0.5) * step;
             let ty = y as f32 + (sy as f32 + 0.5) * step;
             let (px, py) = to.apply(tx, ty);
             let value = bilinear(image, px - 0.5, py - 0.5);
-            sum.iter_mut().zip(value).for_each(|(s, v)| *s += v);
+            red += value[0];
+            green += value[1];
+            blue += value[2];
         }
     }
-    sum.map(|s| s * step * step)
+    [red * step * step, green * step * step, blue * step * step]
 }
 
 /// A projective map of the plane.

@@ -32,7 +32,13 @@ pub(super) fn detector_input(image: &PageImage, width: u32, height: u32) -> Inpu
         gain: 2.0 / 255.0,
         bias: -1.0,
     };
-    let channels = |pixel: &[u8]| [pixel[0], pixel[1], pixel[2]].map(f32::from);
+    let channels = |pixel: &[u8]| {
+        [
+            f32::from(pixel[0]),
+            f32::from(pixel[1]),
+            f32::from(pixel[2]),
+        ]
+    };
     plan.run(channels, |y, row| {
         for (channel, values) in row.chunks_exact(w).enumerate() {
             planes[(channel * h + y) * w..][..w].copy_from_slice(values);

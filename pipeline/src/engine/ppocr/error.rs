@@ -18,14 +18,14 @@ pub enum LoadError {
     },
     /// A file is not there, or cannot be read.
     #[error(
-        "cannot read the model file {path}: {source}; run `make setup` to fetch the models, or set \
+        "cannot read the model file {path}: {reason}; run `make setup` to fetch the models, or set \
          RECTO_PPOCR_MODELS to the folder that holds them"
     )]
     Read {
         /// The file.
         path: PathBuf,
         /// The system's error.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// A file is there but is no network that can be run.
     #[error(

@@ -80,7 +80,7 @@ impl PpOcr {
             dpi: DPI,
             max_side_px: MAX_SIDE_PX,
             pages_per_request: 1,
-            window: workers as u32 + EXTRA_IN_FLIGHT,
+            max_in_flight: workers as u32 + EXTRA_IN_FLIGHT,
             batch: None,
             memory: None,
         };

@@ -43,9 +43,9 @@ impl ModelFiles {
         let mut hash = Sha256::new();
         let mut read = |name| {
             let path = folder.join(name);
-            let bytes = fs::read(&path).map_err(|source| LoadError::Read {
+            let bytes = fs::read(&path).map_err(|reason| LoadError::Read {
                 path: path.clone(),
-                source,
+                reason,
             })?;
             hash.update(&bytes);
             Ok(OnnxFile { path, bytes })

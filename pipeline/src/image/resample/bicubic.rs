@@ -114,13 +114,17 @@ fn scale_across(pixels: &[u8], width: u32, taps: Option<&FilterTaps<i32>>) -> Ve
         }
         for (x, (first, weights)) in taps.iter().enumerate() {
             let mut sums = [HALF; ROWS * 3];
-            for (column, weight) in columns[first..].iter().zip(weights) {
-                for (sum, value) in sums.iter_mut().zip(column) {
-                    *sum += value * weight;
+            let columns = &columns[first..][..weights.len()];
+            for at in 0..weights.len() {
+                for value in 0..ROWS * 3 {
+                    sums[value] += columns[at][value] * weights[at];
                 }
             }
-            let sums = sums.map(clip);
-            for (row, pixel) in out.chunks_exact_mut(target).zip(sums.chunks_exact(3)) {
+            let mut pixels = [0; ROWS * 3];
+            for value in 0..ROWS * 3 {
+                pixels[value] = clip(sums[value]);
+            }
+            for (row, pixel) in out.chunks_exact_mut(target).zip(pixels.chunks_exact(3)) {
                 row[x * 3..x * 3 + 3].copy_from_slice(pixel);
             }
         }
@@ -149,7 +153,9 @@ fn scale_down(pixels: &[u8], width: u32, taps: Option<&FilterTaps<i32>>) -> Vec<
                     *weight,
                 );
             }
-            *out = sums.map(clip);
+            for column in 0..COLUMNS {
+                out[column] = clip(sums[column]);
+            }
         }
         let mut sums = [HALF; COLUMNS];
         for (row, weight) in rows.chunks_exact(stride).zip(weights) {

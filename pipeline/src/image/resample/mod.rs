@@ -4,6 +4,9 @@
 //! weights. [`scale`] takes triangle taps (PP-OCR's detector) and area taps (previews) in floating
 //! point; [`bicubic`] is Pillow's filter in fixed point (GOT). [`sample`] looks up single places of
 //! a page.
+//!
+//! Inner loops go by index. Iterators over short arrays stay calls unless the compiler optimizes across the whole program,
+//! and a call for every pixel costs more than its arithmetic.
 
 pub(crate) mod bicubic;
 pub(crate) mod sample;

@@ -4,6 +4,7 @@ use crate::image::{PageImage, luma::INK_LUMA};
 
 /// The RGB values between the middles of pixels, by linear interpolation: (0, 0) is the middle of
 /// the first pixel; outside of the page those of its nearest edge.
+#[inline]
 pub(crate) fn bilinear(image: &PageImage, x: f32, y: f32) -> [f32; 3] {
     let x = x.clamp(0.0, image.width as f32 - 1.0);
     let y = y.clamp(0.0, image.height as f32 - 1.0);
@@ -18,15 +19,17 @@ pub(crate) fn bilinear(image: &PageImage, x: f32, y: f32) -> [f32; 3] {
         [f32::from(p[0]), f32::from(p[1]), f32::from(p[2])]
     };
     let (p00, p10, p01, p11) = (pixel(x0, y0), pixel(x1, y0), pixel(x0, y1), pixel(x1, y1));
-    std::array::from_fn(|c| {
+    let channel = |c: usize| {
         let top = p00[c] + (p10[c] - p00[c]) * fx;
         let bottom = p01[c] + (p11[c] - p01[c]) * fx;
         top + (bottom - top) * fy
-    })
+    };
+    [channel(0), channel(1), channel(2)]
 }
 
 /// The luma of the pixel in which a place lies: (0, 0) is the page's corner; outside of the page
 /// white.
+#[inline]
 pub(crate) fn nearest_luma(image: &PageImage, x: f32, y: f32) -> u8 {
     let (width, height) = (image.width as usize, image.height as usize);
     // A cast of a number below 0 gives 0, so those are told first.

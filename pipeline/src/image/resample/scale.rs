@@ -116,13 +116,14 @@ impl ScalePlan<'_> {
         let width = self.columns.len();
         for (x, (first, weights)) in self.columns.iter().enumerate() {
             let mut sum = [0.0f32; CHANNELS];
-            for (values, weight) in source[first..].iter().zip(weights) {
-                for (sum, value) in sum.iter_mut().zip(values) {
-                    *sum += value * weight;
+            let source = &source[first..][..weights.len()];
+            for at in 0..weights.len() {
+                for channel in 0..CHANNELS {
+                    sum[channel] += source[at][channel] * weights[at];
                 }
             }
-            for (channel, sum) in sum.into_iter().enumerate() {
-                out[channel * width + x] = sum * self.gain;
+            for channel in 0..CHANNELS {
+                out[channel * width + x] = sum[channel] * self.gain;
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use recto_schemas::{HeadersFooters, LineRole};
+use recto_schemas::{LineRole, Options};
 
 use super::{AssembledPage, PageContent, markdown, mathpix};
 use crate::{
@@ -35,7 +35,7 @@ const PAGES_BEHIND: usize = 2;
 ///     page::{Rect, TextLine},
 ///     text::{PageContent, assemble::DocumentAssembler},
 /// };
-/// use recto_schemas::HeadersFooters;
+/// use recto_schemas::Options;
 ///
 /// let line = |text: &str, top: f32| {
 ///     let (left, right, bottom) = (100.0, 100.0 + 20.0 * text.len() as f32, top + 40.0);
@@ -48,7 +48,8 @@ const PAGES_BEHIND: usize = 2;
 ///     }
 /// };
 /// let lines = vec![line("The first volume was printed in Octo-", 200.0), line("ber, and copies were sent to every school.", 250.0)];
-/// let mut assembler = DocumentAssembler::new(HeadersFooters::Keep, false);
+/// let options = Options { page_markers: false, ..Options::default() };
+/// let mut assembler = DocumentAssembler::new(&options);
 /// let mut pages = assembler.push(PageContent {
 ///     number: 1,
 ///     width: 1654.0,
@@ -63,8 +64,7 @@ const PAGES_BEHIND: usize = 2;
 /// ```
 #[derive(Debug)]
 pub struct DocumentAssembler {
-    headers_footers: HeadersFooters,
-    page_markers: bool,
+    options: Options,
     waiting: VecDeque<WaitingPage>,
     past: VecDeque<PageEdges>,
     styles: HeadingStyles,
@@ -79,11 +79,10 @@ struct WaitingPage {
 }
 
 impl DocumentAssembler {
-    /// An assembler for one document.
-    pub fn new(headers_footers: HeadersFooters, page_markers: bool) -> Self {
+    /// An assembler for one document that is read with `options`.
+    pub fn new(options: &Options) -> Self {
         Self {
-            headers_footers,
-            page_markers,
+            options: options.clone(),
             waiting: VecDeque::new(),
             past: VecDeque::new(),
             styles: HeadingStyles::default(),
@@ -152,10 +151,10 @@ impl DocumentAssembler {
         let number = page.number;
         let mut markdown = match &page.failure {
             Some(kind) => format!("<!-- page {number}: failed ({kind}) -->\n"),
-            None if self.page_markers => format!("<!-- page {number} -->\n"),
+            None if self.options.page_markers => format!("<!-- page {number} -->\n"),
             None => String::new(),
         };
-        let body = markdown::page(&layout.blocks, self.headers_footers);
+        let body = markdown::page(&layout.blocks, &self.options);
         if !markdown.is_empty() && !body.is_empty() {
             markdown.push('\n');
         }

@@ -1,6 +1,6 @@
 //! Pages drawn by hand, and the Markdown a careful person would have made of them.
 
-use recto_schemas::{FailureKind, HeadersFooters, LineRole};
+use recto_schemas::{FailureKind, HeadersFooters, LineRole, Options};
 
 use super::*;
 use crate::{
@@ -71,7 +71,11 @@ fn assemble(
     markers: bool,
     pages: Vec<PageContent>,
 ) -> Vec<AssembledPage> {
-    let mut assembler = DocumentAssembler::new(headers_footers, markers);
+    let mut assembler = DocumentAssembler::new(&Options {
+        headers_footers,
+        page_markers: markers,
+        ..Options::default()
+    });
     let mut done: Vec<AssembledPage> = pages
         .into_iter()
         .flat_map(|page| assembler.push(page))
@@ -448,7 +452,7 @@ fn recognizes_running_heads_and_page_numbers() {
 
 #[test]
 fn gives_pages_back_before_the_end() {
-    let mut assembler = DocumentAssembler::new(HeadersFooters::Keep, true);
+    let mut assembler = DocumentAssembler::new(&Options::default());
     let given: Vec<usize> = book()
         .into_iter()
         .map(|page| assembler.push(page).len())

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use pulldown_cmark::{Event, Options, Parser as Reader};
-use recto_schemas::HeadersFooters;
+use recto_schemas::Options as DocumentOptions;
 
 use super::*;
 use crate::text::markdown;
 
 fn written(markup: &str) -> String {
-    markdown::page(&blocks(markup), HeadersFooters::Keep)
+    markdown::page(&blocks(markup), &DocumentOptions::default())
 }
 
 /// `samples/NAME.mmd` becomes `samples/NAME.md`. `RECTO_BLESS=1` writes those again.

@@ -126,7 +126,12 @@ pub(crate) fn engine(run: &RunArgs, options: &mut Options) -> anyhow::Result<Arc
         true => ProgressReporter::Nobody,
         false => ProgressReporter::Person,
     };
-    let engine = loader::engine(options.engine, &run.machine, &run.got.runtime, reporter)?;
+    let engine = loader::engine(
+        options.engine,
+        &run.machine,
+        &run.engines.got.runtime,
+        reporter,
+    )?;
     resolve(engine.as_ref(), options)?;
     Ok(engine)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::{Arg, Command};
-use recto_schemas::SchemaName;
+use recto_schemas::{EngineName, SchemaName};
 use serde_json::Value;
 
 use super::{code, table};
@@ -146,9 +146,20 @@ fn json_members() -> BTreeMap<String, String> {
         .map(|name| (flag(&name), name));
     let limits = members("/$defs/DocumentLimits/properties").into_iter();
     let limits = limits.map(|name| (flag(&name), format!("limits.{name}")));
-    let got = members("/$defs/GotOptions/properties").into_iter();
-    let got = got.map(|name| (format!("got-{}", flag(&name)), format!("got.{name}")));
-    own.chain(limits).chain(got).collect()
+    let engines = EngineName::ALL.into_iter().flat_map(|engine| {
+        // An engine's options are there or null.
+        let named = schema.pointer(&format!("/properties/{engine}/anyOf/0/$ref"));
+        let named = named.and_then(Value::as_str).unwrap_or_default();
+        let names = members(&format!("{}/properties", named.trim_start_matches('#')));
+        let with_flag = |name: String| {
+            (
+                format!("{engine}-{}", flag(&name)),
+                format!("{engine}.{name}"),
+            )
+        };
+        names.into_iter().map(with_flag).collect::<Vec<_>>()
+    });
+    own.chain(limits).chain(engines).collect()
 }
 
 /// The page of all options, a table for each heading of the help.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use recto_schemas::{
     AttemptKind, FailureKind, FailureStage, FinishReason, OutputUris, RejectionKind, SchemaName,
-    TextReason, WarningKind,
+    TextReason, TilingReason, WarningKind,
 };
 use serde_json::{Value, json};
 
@@ -91,6 +91,13 @@ pub(super) fn reasons() -> String {
         &mut text,
         "Warnings",
         WarningKind::ALL
+            .iter()
+            .map(|word| (word.as_str(), word.description())),
+    );
+    push_words(
+        &mut text,
+        "Reasons of a page's tiling",
+        TilingReason::ALL
             .iter()
             .map(|word| (word.as_str(), word.description())),
     );

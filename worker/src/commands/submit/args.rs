@@ -6,7 +6,10 @@ use std::{
 };
 
 use clap::{ArgAction, Args};
-use recto_schemas::{EngineName, GotOptions, Options, options::switch};
+use recto_schemas::{
+    EngineName, Options,
+    options::{EngineOptions, switch},
+};
 
 use crate::{
     broker::config::BrokerConfig,
@@ -91,7 +94,7 @@ pub(crate) struct SubmitArgs {
     pub(crate) options: Options,
 
     #[command(flatten)]
-    pub(crate) got: GotOptions,
+    pub(crate) engines: EngineOptions,
 
     #[command(flatten)]
     pub(crate) broker: BrokerConfig,

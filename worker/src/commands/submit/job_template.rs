@@ -3,7 +3,7 @@
 use recto_schemas::{DocumentPassword, Job, JobSource};
 
 use super::args::SubmitArgs;
-use crate::{commands::args::options, job::messages::now, store::StoreUri};
+use crate::{job::messages::now, store::StoreUri};
 
 /// A job without its document.
 pub(super) struct JobTemplate(Job);
@@ -16,7 +16,9 @@ impl JobTemplate {
             id: String::new(),
             source: JobSource::default(),
             output: arguments.output.to_string(),
-            options: options(&arguments.options, arguments.engine, &arguments.got),
+            options: arguments
+                .options
+                .for_engine(arguments.engine, &arguments.engines),
             engine: arguments.engine.map(|engine| engine.to_string()),
             password: arguments.password.clone().map(DocumentPassword::new),
             batch: arguments.batch.clone(),

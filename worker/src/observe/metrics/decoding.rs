@@ -75,7 +75,7 @@ impl DecodingMetrics {
             self.attempts.of(only).inc();
         }
         for attempt in &decoding.attempts {
-            self.attempts.of(attempt.way).inc();
+            self.attempts.of(attempt.method).inc();
             if let Some(rejected) = attempt.rejected {
                 self.rejections.of(rejected).inc();
             }

@@ -1,7 +1,7 @@
 use recto_pipeline::engine::DecodeUsage;
 use recto_schemas::{
     AttemptKind, DecodingReport, FinishReason, GotMode, PageOutcome, PageTiling, PageTiming,
-    ReadAttempt, RejectionKind, ResultState,
+    ReadAttempt, RejectionKind, ResultState, TilingReason,
 };
 
 use super::*;
@@ -254,8 +254,8 @@ fn what_the_decoder_did_is_counted_once_however_often_it_is_told() {
 fn every_attempt_at_a_page_is_counted_by_its_method_and_its_end() {
     let metrics = metrics();
     let before = series(&metrics);
-    let attempt = |way: AttemptKind, rejected: Option<RejectionKind>| ReadAttempt {
-        way,
+    let attempt = |method: AttemptKind, rejected: Option<RejectionKind>| ReadAttempt {
+        method,
         tokens: 5,
         stop: FinishReason::End,
         rejected,
@@ -266,7 +266,8 @@ fn every_attempt_at_a_page_is_counted_by_its_method_and_its_end() {
             tiling: PageTiling {
                 columns: 1,
                 rows: 1,
-                reason: "ordinary".to_owned(),
+                reason: TilingReason::Ordinary,
+                limited_by_context: false,
             },
             pages_in_pass,
             prompt_tokens: 286,

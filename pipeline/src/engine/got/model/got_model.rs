@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use candle_core::{Device, Tensor};
+use recto_kernels::kv_cache::ForwardPass;
 
 use super::{
     DecodeInput, GenerativeModel, LoadOptions, SampledToken,
@@ -12,7 +13,6 @@ use crate::engine::got::{
     config::CheckpointConfig,
     error::{GotError, candle_message},
     input_image::InputImage,
-    kernels::kv_cache::ForwardPass,
     qwen2::{CacheOptions, Qwen2Decoder},
     vit::VisionEncoder,
     weight_loader::WeightLoader,

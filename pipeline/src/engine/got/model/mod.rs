@@ -6,10 +6,11 @@ mod sampling;
 use std::ops::Range;
 
 use candle_core::{DType, Device};
+use recto_kernels::quantized::WeightBits;
 use recto_schemas::Dtype;
 
 pub(super) use self::got_model::GotModel;
-use super::{input_image::InputImage, kernels::quantized::WeightBits, qwen2::QuantConfig};
+use super::{input_image::InputImage, qwen2::QuantConfig};
 
 /// A model with slots for several sequences, owned by one thread.
 pub trait GenerativeModel {

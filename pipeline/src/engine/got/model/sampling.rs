@@ -2,9 +2,10 @@
 
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
+use recto_kernels::math;
 
 use super::SampledToken;
-use crate::engine::got::{error::candle_message, kernels::math, tensor_slice::with_slice};
+use crate::engine::got::{error::candle_message, tensor_slice::with_slice};
 
 /// Samples the best token of each row of logits (rows, vocabulary). `ids` are all token ids if the
 /// logits are not on the CPU: (1, vocabulary), as floats, which hold them exactly.

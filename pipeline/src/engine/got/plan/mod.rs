@@ -12,7 +12,7 @@ mod stacked_rows;
 
 use std::sync::Arc;
 
-use recto_schemas::{GotOptions, PageTiling, PagesPerPass, TilePolicy};
+use recto_schemas::{GotOptions, PageTiling, PagesPerPass, TilePolicy, TilingReason};
 
 #[cfg(test)]
 pub(super) use self::stacked_rows::LineRow;
@@ -154,7 +154,8 @@ impl InferenceUnit {
 struct PlannedPage {
     grid: TileGrid,
     stacks: Option<Vec<Arc<StackedRows>>>,
-    reason: String,
+    reason: TilingReason,
+    limited_by_context: bool,
     density: DensityEstimate,
 }
 
@@ -188,23 +189,23 @@ fn plan_page(page: &PageImage, options: &GotOptions, limits: &PlanLimits) -> Pla
         options.tiles == TilePolicy::Auto && options.r#box.is_none() && options.color.is_none();
     let rows = limits.rows.filter(|_| is_auto);
     let cut = rows.and_then(|rows| stack_rows(page, density.em, rows, limits.image_size.0));
-    let (grid, reason) = match options.tiles {
+    let tiled = |most| grid_within_context(page, most, options, limits);
+    let whole = (TileGrid::ONE, false);
+    let (reason, (grid, limited_by_context)) = match options.tiles {
         // The reference ignores a box or a color with several images.
-        _ if options.r#box.is_some() => (TileGrid::ONE, "box".to_owned()),
-        _ if options.color.is_some() => (TileGrid::ONE, "color".to_owned()),
-        _ if cut.is_some() => (TileGrid::ONE, "rows".to_owned()),
-        TilePolicy::Never => (TileGrid::ONE, "asked".to_owned()),
-        TilePolicy::Always => grid_within_context(page, "asked", u32::MAX, options, limits),
+        _ if options.r#box.is_some() => (TilingReason::Box, whole),
+        _ if options.color.is_some() => (TilingReason::Color, whole),
+        _ if cut.is_some() => (TilingReason::Rows, whole),
+        TilePolicy::Never => (TilingReason::Asked, whole),
+        TilePolicy::Always => (TilingReason::Asked, tiled(u32::MAX)),
         TilePolicy::Auto => match tiling_reason(page, &density, limits.image_size) {
-            Some(reason) => {
-                let most = max_useful_tiles(page, limits.image_size);
-                grid_within_context(page, reason, most, options, limits)
-            }
-            None => (TileGrid::ONE, "ordinary".to_owned()),
+            Some(reason) => (reason, tiled(max_useful_tiles(page, limits.image_size))),
+            None => (TilingReason::Ordinary, whole),
         },
     };
     PlannedPage {
         grid,
+        limited_by_context,
         stacks: cut.map(|stacks| stacks.into_iter().map(Arc::new).collect()),
         reason,
         density,
@@ -216,7 +217,7 @@ fn tiling_reason(
     page: &PageImage,
     density: &DensityEstimate,
     image_size: (u32, u32),
-) -> Option<&'static str> {
+) -> Option<TilingReason> {
     let (width, height) = (page.width.max(1) as f32, page.height.max(1) as f32);
     let scale = (image_size.0 as f32 / width).min(image_size.1 as f32 / height);
     // Tiles only help if they show the type larger: not for a page that is no larger than the
@@ -224,13 +225,13 @@ fn tiling_reason(
     let em = density.em.filter(|em| *em >= MIN_EM && scale < 1.0)?;
     let square_inches = width * height / (page.dpi * page.dpi);
     if em * scale < SMALL_EM {
-        Some("small-text")
+        Some(TilingReason::SmallText)
     } else if density.tokens > DENSE_TOKENS {
-        Some("dense")
+        Some(TilingReason::Dense)
     } else if width.max(height) / width.min(height) > LONG_ASPECT {
-        Some("long")
+        Some(TilingReason::Long)
     } else if page.dpi > 0.0 && square_inches > HUGE_SQ_IN && em * scale < HUGE_EM {
-        Some("huge")
+        Some(TilingReason::Huge)
     } else {
         None
     }
@@ -243,14 +244,13 @@ fn max_useful_tiles(page: &PageImage, image_size: (u32, u32)) -> u32 {
 }
 
 /// The reference's grid for `page` with as many tiles as are asked for, allowed, and fit the
-/// context.
+/// context; and true if those are fewer because of the context.
 fn grid_within_context(
     page: &PageImage,
-    reason: &str,
     most: u32,
     options: &GotOptions,
     limits: &PlanLimits,
-) -> (TileGrid, String) {
+) -> (TileGrid, bool) {
     let allowed = limits.max_tiles.min(options.max_tiles.get()).max(1);
     let most = most.clamp(1, allowed);
     let grid_of = |most: u32| {
@@ -265,13 +265,10 @@ fn grid_within_context(
     };
     let wanted = grid_of(most);
     if fits(&wanted) {
-        return (wanted, reason.to_owned());
+        return (wanted, false);
     }
     let fewer = (1..most).rev().map(grid_of).find(fits);
-    (
-        fewer.unwrap_or(TileGrid::ONE),
-        format!("{reason}, fewer-tiles: context"),
-    )
+    (fewer.unwrap_or(TileGrid::ONE), true)
 }
 
 /// Number of pages, from the first on, that share a unit.
@@ -304,16 +301,17 @@ fn pages_in_unit(planned: &[PlannedPage], options: &GotOptions, limits: &PlanLim
 
 /// The unit of `pages`, the first of which is page `first`.
 fn inference_unit(first: usize, pages: &[PlannedPage], options: &GotOptions) -> InferenceUnit {
-    let (grid, reason) = (pages[0].grid, pages[0].reason.as_str());
-    let tiling = |reason: &str| PageTiling {
+    let PlannedPage { grid, reason, .. } = pages[0];
+    let tiling = |reason: TilingReason| PageTiling {
         columns: grid.columns,
         rows: grid.rows,
-        reason: reason.to_owned(),
+        reason,
+        limited_by_context: pages[0].limited_by_context,
     };
     let layout = if pages.len() > 1 {
         InputLayout::Pages(tiling(match options.pages_per_pass {
-            PagesPerPass::Auto => "short",
-            PagesPerPass::Most(_) => "asked",
+            PagesPerPass::Auto => TilingReason::Short,
+            PagesPerPass::Most(_) => TilingReason::Asked,
         }))
     } else if let Some(stacks) = &pages[0].stacks {
         let rows = u32::try_from(stacks.len()).unwrap_or(u32::MAX);

@@ -190,12 +190,12 @@ impl AttemptLog {
     /// Records an attempt.
     pub(super) fn record(
         &mut self,
-        way: AttemptKind,
+        method: AttemptKind,
         candidate: &Candidate,
         rejected: Option<RejectionKind>,
     ) {
         self.attempts.push(ReadAttempt {
-            way,
+            method,
             tokens: candidate.steps,
             stop: candidate.stop,
             rejected,

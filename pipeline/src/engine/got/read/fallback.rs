@@ -13,7 +13,7 @@
 
 use recto_schemas::{
     AttemptKind, EngineName, FinishReason, GotMode, PageTiling, ReadAttempt, RejectionKind,
-    TilePolicy,
+    TilePolicy, TilingReason,
 };
 
 use super::{
@@ -65,7 +65,7 @@ impl BestCandidate {
 }
 
 impl FallbackStep {
-    fn way(self) -> AttemptKind {
+    fn method(self) -> AttemptKind {
         match self {
             Self::NoRepeat => AttemptKind::NoRepeatNgram,
             Self::Whole => AttemptKind::Whole,
@@ -131,7 +131,7 @@ impl RequestReader<'_> {
                 time_limit: time_left,
                 ..self.attempt_for(step, unit, &first)
             };
-            let mut candidate = match self.submit(&attempt).and_then(|way| self.wait(way)) {
+            let mut candidate = match self.submit(&attempt).and_then(|pending| self.wait(pending)) {
                 Ok(candidate) => candidate,
                 // There is a text already, even if truncated.
                 Err(EngineError::Model(_)) => continue,
@@ -143,7 +143,7 @@ impl RequestReader<'_> {
                 candidate = candidate.continuing(&first);
             }
             let rejected = self.rejection(&candidate);
-            log.record(step.way(), &candidate, rejected);
+            log.record(step.method(), &candidate, rejected);
             if rejected.is_none() {
                 let truncated = None;
                 return Ok(BestCandidate {
@@ -200,7 +200,8 @@ impl RequestReader<'_> {
                 layout: InputLayout::Whole(PageTiling {
                     columns: 1,
                     rows: 1,
-                    reason: first.stop.as_str().to_owned(),
+                    reason: TilingReason::Fallback,
+                    limited_by_context: false,
                 }),
                 ..requested
             },
@@ -245,7 +246,7 @@ impl RequestReader<'_> {
         }
         let (candidate, mut log) = self.merge(unit, bests, before);
         log.attempts.push(ReadAttempt {
-            way: AttemptKind::Ppocr,
+            method: AttemptKind::Ppocr,
             tokens: 0,
             stop: FinishReason::End,
             rejected: None,

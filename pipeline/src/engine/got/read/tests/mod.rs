@@ -404,7 +404,7 @@ fn attempts(reading: &OcrResult) -> Vec<(&str, FinishReason, Option<&str>)> {
     attempts
         .map(|a| {
             (
-                a.way.as_str(),
+                a.method.as_str(),
                 a.stop,
                 a.rejected.map(RejectionKind::as_str),
             )

@@ -1,5 +1,7 @@
 //! Tests of pages that are cut into rows.
 
+use recto_schemas::TilingReason;
+
 use super::*;
 
 /// The sentence that each stack of a page goes on with.
@@ -139,7 +141,7 @@ fn a_model_of_rows_is_given_whole_pages_where_asked() {
     let bench = Bench::of_rows(sentence, None);
     let readings = read_sheets(&bench, &[&[40, 30]], options()).expect("read");
     let decoding = readings[0].decoding.as_ref().expect("a decoder wrote it");
-    assert_eq!(decoding.tiling.reason, "asked");
+    assert_eq!(decoding.tiling.reason, TilingReason::Asked);
     assert!(
         text(&readings[0]).starts_with("views of"),
         "{:?}",

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::math::dot;
 
 /// Maximum rows; a general GEMM is faster for more.
-pub(in super::super) const MAX_ROWS: usize = 16;
+pub const MAX_ROWS: usize = 16;
 
 /// Outputs computed together, so that additions do not wait for one another.
 const OUTPUTS: usize = 4;
@@ -19,7 +19,7 @@ const OUTPUTS: usize = 4;
 const TASK: usize = 1 << 17;
 
 /// `x (m, k) * weight (n, k) transposed`, (m, n).
-pub(in super::super) fn gemm(x: &[f32], weight: &[f32], k: usize) -> Vec<f32> {
+pub fn gemm(x: &[f32], weight: &[f32], k: usize) -> Vec<f32> {
     let (m, n) = (x.len() / k, weight.len() / k);
     // Outputs first, so that each task has its own output: (n, m).
     let mut transposed = vec![0.0f32; n * m];

@@ -8,9 +8,9 @@
 
 #[macro_use]
 mod simd_dispatch;
-pub(super) mod math;
+pub mod math;
 mod gemm;
-pub(super) mod window_attention;
-pub(super) mod skinny_gemm;
-pub(super) mod quantized;
-pub(super) mod kv_cache;
+pub mod window_attention;
+pub mod skinny_gemm;
+pub mod quantized;
+pub mod kv_cache;

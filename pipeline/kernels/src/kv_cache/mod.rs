@@ -18,24 +18,24 @@ const QUERY_CHUNK: usize = 64;
 
 /// Sizes of the decoder's attention and of its KV cache.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct KvCacheShape {
+pub struct KvCacheShape {
     /// Decoder layers.
-    pub(in super::super) layers: usize,
+    pub layers: usize,
     /// Query heads.
-    pub(in super::super) heads: usize,
+    pub heads: usize,
     /// Key and value heads; each serves `heads / kv_heads` query heads.
-    pub(in super::super) kv_heads: usize,
+    pub kv_heads: usize,
     /// Values per head.
-    pub(in super::super) dim: usize,
+    pub dim: usize,
     /// Sequences that the cache holds.
-    pub(in super::super) slots: usize,
+    pub slots: usize,
     /// Positions of a sequence.
-    pub(in super::super) context: usize,
+    pub context: usize,
 }
 
 /// Number format of cached keys and values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum KvPrecision {
+pub enum KvPrecision {
     /// 32-bit floats.
     F32,
     /// 16-bit floats.
@@ -44,7 +44,7 @@ pub(in super::super) enum KvPrecision {
 
 /// Sequences and positions of a forward pass's rows.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) enum ForwardPass<'a> {
+pub enum ForwardPass<'a> {
     /// One row per sequence: (slot, position).
     Decode(&'a [(usize, usize)]),
     /// Consecutive rows of one sequence's prompt.
@@ -57,7 +57,7 @@ pub(in super::super) enum ForwardPass<'a> {
 }
 
 /// The keys and values of all sequences.
-pub(in super::super) struct KvCache {
+pub struct KvCache {
     shape: KvCacheShape,
     /// One entry per layer.
     layers: Vec<LayerKv>,
@@ -85,7 +85,7 @@ impl KvCacheShape {
     }
 
     /// Bytes of the whole cache.
-    pub(in super::super) fn bytes(&self, precision: KvPrecision) -> u64 {
+    pub fn bytes(&self, precision: KvPrecision) -> u64 {
         let size = match precision {
             KvPrecision::F32 => 4,
             KvPrecision::F16 => 2,
@@ -94,7 +94,7 @@ impl KvCacheShape {
     }
 
     /// Elements of the whole cache.
-    pub(in super::super) fn element_count(&self) -> u64 {
+    pub fn element_count(&self) -> u64 {
         2 * self.layers as u64 * self.layer_len() as u64
     }
 
@@ -111,7 +111,7 @@ impl KvCacheShape {
 
 impl KvCache {
     /// An empty cache; `theta` is the base of the rotary embeddings (Su et al. 2021).
-    pub(in super::super) fn new(shape: KvCacheShape, precision: KvPrecision, theta: f64) -> Self {
+    pub fn new(shape: KvCacheShape, precision: KvPrecision, theta: f64) -> Self {
         let (cos, sin) = rotary(shape.context, shape.dim, theta);
         let buffer = || match precision {
             KvPrecision::F32 => KvBuffer::F32(vec![0.0; shape.layer_len()]),
@@ -132,12 +132,7 @@ impl KvCache {
 
     /// Appends rows of queries, keys and values (rows, (heads + 2 * kv_heads) * dim) to the cache
     /// and attends from each row to the keys up to its own position: (rows, heads * dim).
-    pub(in super::super) fn attend(
-        &mut self,
-        layer: usize,
-        qkv: &[f32],
-        pass: ForwardPass<'_>,
-    ) -> Vec<f32> {
+    pub fn attend(&mut self, layer: usize, qkv: &[f32], pass: ForwardPass<'_>) -> Vec<f32> {
         let queries = self.append(layer, qkv, pass);
         let kv = &self.layers[layer];
         match pass {
@@ -220,7 +215,7 @@ impl KvBuffer {
 }
 
 /// Cosine and sine of `position / theta^(2i / dim)`: (positions, dim / 2) each.
-pub(in super::super) fn rotary(positions: usize, dim: usize, theta: f64) -> (Vec<f32>, Vec<f32>) {
+pub fn rotary(positions: usize, dim: usize, theta: f64) -> (Vec<f32>, Vec<f32>) {
     let half = dim / 2;
     let angles = (0..positions * half).map(|index| {
         // In 32 bits, as the reference computes it.

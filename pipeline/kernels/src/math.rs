@@ -57,7 +57,7 @@ simd_dispatch! {
 }
 
 /// `x = gelu(x + bias)` for rows as long as `bias`.
-pub(in super::super) fn bias_gelu(x: &mut [f32], bias: &[f32]) {
+pub fn bias_gelu(x: &mut [f32], bias: &[f32]) {
     let rows = (TASK / bias.len()).max(1);
     x.par_chunks_mut(rows * bias.len())
         .for_each(|rows| bias_gelu_rows(rows, bias));
@@ -74,7 +74,7 @@ simd_dispatch! {
 }
 
 /// `x = x + bias` for rows as long as `bias`.
-pub(in super::super) fn add_bias(x: &mut [f32], bias: &[f32]) {
+pub fn add_bias(x: &mut [f32], bias: &[f32]) {
     let rows = (TASK / bias.len()).max(1);
     if x.len() <= rows * bias.len() {
         return add_rows(x, bias);
@@ -95,7 +95,7 @@ simd_dispatch! {
 }
 
 /// `silu(gate) * up` for rows of `width` gates followed by `width` ups; `out` has rows of `width`.
-pub(in super::super) fn silu_mul(gate_up: &[f32], out: &mut [f32], width: usize) {
+pub fn silu_mul(gate_up: &[f32], out: &mut [f32], width: usize) {
     let rows = (TASK / width).max(1);
     if gate_up.len() <= 2 * rows * width {
         return silu_mul_rows(gate_up, out, width);
@@ -207,11 +207,11 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 /// The token with the highest logit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in super::super) struct TopToken {
+pub struct TopToken {
     /// Its id.
-    pub(in super::super) index: usize,
+    pub index: usize,
     /// Natural logarithm of its probability among all tokens, banned ones included.
-    pub(in super::super) logprob: f32,
+    pub logprob: f32,
 }
 
 simd_dispatch! {
@@ -233,7 +233,7 @@ simd_dispatch! {
 
 /// The first token with the highest logit that is not banned; `None` if all are banned or a logit
 /// is NaN.
-pub(in super::super) fn top_token(scores: &[f32], banned: &[u32]) -> Option<TopToken> {
+pub fn top_token(scores: &[f32], banned: &[u32]) -> Option<TopToken> {
     let mut found: Option<(usize, f32)> = None;
     for (index, &score) in scores.iter().enumerate() {
         if found.is_none_or(|(_, best)| score > best) && !score.is_nan() {

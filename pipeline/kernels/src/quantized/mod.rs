@@ -14,7 +14,7 @@ use half::f16;
 use rayon::prelude::*;
 
 /// Inputs that share a scale.
-pub(in super::super) const GROUP: usize = 32;
+pub const GROUP: usize = 32;
 /// Outputs computed side by side.
 const PANEL: usize = 16;
 /// Adjacent inputs of an output.
@@ -28,7 +28,7 @@ const TRIALS: i32 = 8;
 
 /// Bit width of a weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum WeightBits {
+pub enum WeightBits {
     /// -127 to 127.
     Eight,
     /// -8 to 7.
@@ -55,7 +55,7 @@ impl WeightBits {
 
 /// A quantized matrix in panels.
 #[derive(Debug)]
-pub(in super::super) struct PackedWeights {
+pub struct PackedWeights {
     bits: WeightBits,
     /// Outputs of the matrix; the last panel is filled up with zeros.
     outputs: usize,
@@ -79,7 +79,7 @@ struct QuantizedActivations {
 
 impl PackedWeights {
     /// Quantizes a matrix (outputs, inputs), whose inputs are a multiple of [`GROUP`].
-    pub(in super::super) fn new(weight: &[f32], inputs: usize, bits: WeightBits) -> Self {
+    pub fn new(weight: &[f32], inputs: usize, bits: WeightBits) -> Self {
         assert!(inputs.is_multiple_of(GROUP) && weight.len().is_multiple_of(inputs));
         let outputs = weight.len() / inputs;
         let (panels, groups) = (outputs.div_ceil(PANEL), inputs / GROUP);
@@ -103,17 +103,17 @@ impl PackedWeights {
     }
 
     /// Inputs of the matrix.
-    pub(in super::super) fn inputs(&self) -> usize {
+    pub fn inputs(&self) -> usize {
         self.inputs
     }
 
     /// Outputs of the matrix.
-    pub(in super::super) fn outputs(&self) -> usize {
+    pub fn outputs(&self) -> usize {
         self.outputs
     }
 
     /// `x (m, inputs) * weight transposed`, (m, outputs).
-    pub(in super::super) fn matmul(&self, x: &[f32]) -> Vec<f32> {
+    pub fn matmul(&self, x: &[f32]) -> Vec<f32> {
         let m = x.len() / self.inputs;
         let quantized = quantize_activations(x, self.inputs);
         let panel_bytes = self.inputs / GROUP * self.bits.group_bytes();

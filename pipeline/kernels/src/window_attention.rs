@@ -16,46 +16,48 @@ const QUERY_CHUNK: usize = 128;
 
 /// Rows and columns of places: patches of an image or of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct PlaceGrid {
-    pub(in super::super) rows: usize,
-    pub(in super::super) columns: usize,
+pub struct PlaceGrid {
+    /// One below the other.
+    pub rows: usize,
+    /// Side by side.
+    pub columns: usize,
 }
 
 impl PlaceGrid {
     /// Places of the grid.
-    pub(in super::super) fn area(self) -> usize {
+    pub fn area(self) -> usize {
         self.rows * self.columns
     }
 }
 
 /// Sizes of windowed attention.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct WindowShape {
+pub struct WindowShape {
     /// Places of an image.
-    pub(in super::super) size: PlaceGrid,
+    pub size: PlaceGrid,
     /// Places of a window. As large as `size` for global attention.
-    pub(in super::super) window: PlaceGrid,
+    pub window: PlaceGrid,
     /// Attention heads.
-    pub(in super::super) heads: usize,
+    pub heads: usize,
     /// Values per head.
-    pub(in super::super) dim: usize,
+    pub dim: usize,
 }
 
 /// Input values of attention.
 #[derive(Clone, Copy, Debug)]
-pub(in super::super) struct AttentionInputs<'a> {
+pub struct AttentionInputs<'a> {
     /// Queries, keys and values: (images, rows, columns, 3 * heads * dim).
-    pub(in super::super) qkv: &'a [f32],
+    pub qkv: &'a [f32],
     /// Their values at places of windows beyond the image's edge: (3 * heads * dim).
-    pub(in super::super) padding: &'a [f32],
+    pub padding: &'a [f32],
     /// Relative position embeddings, if the model has them: vertical (2 * window rows - 1, dim) and
     /// horizontal (2 * window columns - 1, dim).
-    pub(in super::super) relative: Option<(&'a [f32], &'a [f32])>,
+    pub relative: Option<(&'a [f32], &'a [f32])>,
 }
 
 impl WindowShape {
     /// Windows of an image, vertically and horizontally. The last ones may reach beyond its edge.
-    pub(in super::super) fn windows(&self) -> PlaceGrid {
+    pub fn windows(&self) -> PlaceGrid {
         PlaceGrid {
             rows: self.size.rows.div_ceil(self.window.rows),
             columns: self.size.columns.div_ceil(self.window.columns),
@@ -63,12 +65,12 @@ impl WindowShape {
     }
 
     /// Places of an image.
-    pub(in super::super) fn image_places(&self) -> usize {
+    pub fn image_places(&self) -> usize {
         self.size.area()
     }
 
     /// Places of a window.
-    pub(in super::super) fn window_places(&self) -> usize {
+    pub fn window_places(&self) -> usize {
         self.window.area()
     }
 
@@ -86,7 +88,7 @@ impl WindowShape {
 }
 
 /// Attention of each image: (images, rows, columns, heads * dim).
-pub(in super::super) fn attend(inputs: &AttentionInputs<'_>, shape: &WindowShape) -> Vec<f32> {
+pub fn attend(inputs: &AttentionInputs<'_>, shape: &WindowShape) -> Vec<f32> {
     let places = shape.image_places();
     let images = inputs.qkv.len() / (places * 3 * shape.width());
     let (windows, heads) = (shape.windows(), shape.heads);
