@@ -3,10 +3,10 @@
 
     tests/compare.py OLD NEW OUT DOCUMENT... [-- FLAG...]
 
-OLD and NEW are recto binaries, OUT is a folder for their results, FLAGs go to `recto convert`. The builds run one after the
-other, one document at a time, so that neither takes time or memory from the other. Markdown and review pages must be the same
-bytes, manifests and page records the same members; what differs between two runs of one build (times) and what a build says
-of itself (fingerprint, pipeline revision, options) is left out. Ends with 1 if anything differs.
+FLAGs go to `recto convert`. The builds run one after the other, one document at a time, so that neither takes time or memory
+from the other. Markdown and review pages must be the same bytes, manifests and page records the same members; what differs
+between two runs of one build (times) and what a build says of itself (fingerprint, pipeline revision, options) is left out.
+Ends with 1 if anything differs.
 
 A change that moves code and renames members shows with this that nothing else changed:
 
@@ -87,10 +87,11 @@ def main():
     """Converts with both builds, compares, and prints what differs."""
     line = sys.argv[1:]
     split = line.index("--") if "--" in line else len(line)
-    parser = argparse.ArgumentParser(usage=__doc__, add_help=False)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rename", action="append", default=[], metavar="OLD=NEW", help="a member's old and new name")
-    for name in ("old", "new", "out"):
-        parser.add_argument(name, type=pathlib.Path)
+    parser.add_argument("old", type=pathlib.Path, help="a recto binary")
+    parser.add_argument("new", type=pathlib.Path, help="another one")
+    parser.add_argument("out", type=pathlib.Path, help="folder for the results, in `old` and `new`")
     parser.add_argument("documents", type=pathlib.Path, nargs="+")
     given = parser.parse_args(line[:split])
     flags = line[split + 1 :]

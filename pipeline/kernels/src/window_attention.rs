@@ -2,7 +2,7 @@
 //! `GotOcr2VisionAttention`).
 //!
 //! Attention is within windows or global, with relative positions. Scores are computed in chunks,
-//! so that a thread holds at most [`QUERY_CHUNK`] rows of them.
+//! so that a thread holds at most `QUERY_CHUNK` rows of them.
 
 use rayon::prelude::*;
 

@@ -74,6 +74,13 @@ mod tests {
     use super::*;
 
     fn validated(change: impl FnOnce(&mut Job)) -> Result<ValidatedJob, JobFailure> {
+        validated_within(&DocumentLimits::DEFAULT, change)
+    }
+
+    fn validated_within(
+        limits: &DocumentLimits,
+        change: impl FnOnce(&mut Job),
+    ) -> Result<ValidatedJob, JobFailure> {
         let engine = FakeEngine::new(1, 1, &|_| (Duration::ZERO, Ok(())));
         let mut job = Job {
             id: "a".to_owned(),
@@ -88,7 +95,7 @@ mod tests {
             .unwrap()
         };
         change(&mut job);
-        ValidatedJob::new(&job, &DocumentLimits::DEFAULT, &engine)
+        ValidatedJob::new(&job, limits, &engine)
     }
 
     #[test]
@@ -107,15 +114,19 @@ mod tests {
 
     #[test]
     fn no_job_raises_a_limit() {
-        let limits = DocumentLimits {
-            max_pages: 7.try_into().unwrap(),
-            ..DocumentLimits::DEFAULT
-        };
-        let job = validated(|job| job.options.limits.max_pages = 3.try_into().unwrap());
-        assert_eq!(
-            job.unwrap().options.limits.lower(&limits).max_pages.get(),
-            3
+        let limits = |text: &str| serde_json::from_str::<DocumentLimits>(text).unwrap();
+        let low = limits(
+            r#"{"max_pages": 3, "max_megapixels": 5, "max_document_size": "1MB", "rasterizer_memory": "128MiB",
+                "page_timeout": "2s", "read_timeout": "20s", "document_timeout": "1m"}"#,
         );
+        let high = limits(
+            r#"{"max_pages": 7, "max_megapixels": 9, "max_document_size": "2MB", "rasterizer_memory": "256MiB",
+                "page_timeout": "3s", "read_timeout": "30s", "document_timeout": "2m"}"#,
+        );
+        for (workers, jobs) in [(&low, &high), (&high, &low)] {
+            let job = validated_within(workers, |job| job.options.limits = jobs.clone());
+            assert_eq!(job.unwrap().options.limits, low);
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Weights are integers in groups of [`GROUP`] that share a scale, as in GGML's `Q8_0` and `Q4_0`.
 //! Activations are quantized to 8 bits, group by group, when they come.
 //!
-//! Weights are stored in panels of [`PANEL`] outputs: four inputs of sixteen outputs fill one
+//! Weights are stored in panels of `PANEL` outputs: four inputs of sixteen outputs fill one
 //! register, which AVX-512 VNNI multiplies and adds in one instruction. They are stored with an
 //! offset, because that instruction wants one side unsigned.
 

@@ -2,12 +2,11 @@
 
 use std::ffi::OsString;
 
-use clap::{ArgAction, Args, CommandFactory};
+use clap::{ArgAction, Args, Command};
 use recto_schemas::{DocumentLimits, EngineName, GotRuntime};
 
 use crate::{
     broker::config::BrokerConfig,
-    cli::Cli,
     consumer::config::ConsumerConfig,
     models::config::MachineConfig,
     observe::config::{AdminConfig, LogConfig},
@@ -94,18 +93,16 @@ impl WorkerArgs {
     }
 
     fn shown_from(&self, line: impl IntoIterator<Item = OsString>) -> String {
-        let command = Cli::command();
-        let Ok(matches) = command.clone().try_get_matches_from(line) else {
-            return String::new();
-        };
-        let (Some(worker), Some(matches)) = (
-            command.find_subcommand("worker"),
-            matches.subcommand_matches("worker"),
-        ) else {
+        let command = Self::augment_args(Command::new("worker"));
+        // The subcommand's name is the first argument that it takes for its own.
+        let Ok(matches) = command
+            .clone()
+            .try_get_matches_from(line.into_iter().skip(1))
+        else {
             return String::new();
         };
         let mut shown = Vec::new();
-        for argument in worker.get_arguments() {
+        for argument in command.get_arguments() {
             let (Some(flag), Ok(Some(values))) = (
                 argument.get_long(),
                 matches.try_get_raw(argument.get_id().as_str()),
@@ -132,10 +129,9 @@ impl WorkerArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use clap::FromArgMatches;
 
     use super::*;
-    use crate::cli::Command;
 
     #[test]
     fn settings_are_shown_whole_and_without_secrets() {
@@ -148,9 +144,9 @@ mod tests {
             "--retry-delays",
             "1s,5s",
         ];
-        let Command::Worker(worker) = Cli::try_parse_from(line).unwrap().command else {
-            panic!("worker was asked for")
-        };
+        let command = WorkerArgs::augment_args(Command::new("worker"));
+        let matches = command.try_get_matches_from(&line[1..]).unwrap();
+        let worker = WorkerArgs::from_arg_matches(&matches).unwrap();
         let shown = worker.shown_from(line.map(OsString::from));
         assert!(!shown.contains("hush"), "{shown}");
         for part in [
