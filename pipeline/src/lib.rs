@@ -44,7 +44,7 @@
 //!     let (Some(pdfium), Some(runtime), Some(models)) = (
 //!         env::var_os("RECTO_PDFIUM"),
 //!         env::var_os("RECTO_ONNXRUNTIME"),
-//!         env::var_os("RECTO_MODELS"),
+//!         env::var_os("RECTO_PPOCR_MODELS"),
 //!     ) else {
 //!         return Ok(());
 //!     };
@@ -72,6 +72,14 @@
 //!
 //! The parts can be used alone: [`image::rasterizer`] makes bitmaps of pages, an [`engine::Engine`] reads bitmaps,
 //! [`text::assemble`] makes Markdown of lines.
+
+#![cfg_attr(
+    not(all(feature = "ppocr", feature = "got", feature = "eval")),
+    expect(
+        dead_code,
+        reason = "engines and evaluation share basics of which each needs others"
+    )
+)]
 
 pub mod cancel;
 pub mod page;

@@ -110,6 +110,7 @@ pub(crate) fn expand(paths: &[PathBuf], list: &ListObjects<'_>) -> Vec<InputDocu
 }
 
 /// One input for each path, even for a folder.
+#[cfg(feature = "eval")]
 pub(crate) fn files(paths: Vec<PathBuf>) -> Vec<InputDocument> {
     named(paths.into_iter().map(|path| (path, None)).collect())
 }

@@ -28,7 +28,9 @@ use crate::{
     store::{ErrorCause, ObjectStore as _, ObjectStores, StoreError, StoreUri, WriteCondition},
 };
 pub(crate) use args::{ConvertArgs, NOTES};
-pub(crate) use inputs::{InputDocument, expand, files};
+pub(crate) use inputs::InputDocument;
+#[cfg(feature = "eval")]
+pub(crate) use inputs::{expand, files};
 pub(crate) use outcome::{ConvertReport, DocumentOutcome};
 pub(crate) use progress::ProgressDisplay;
 

@@ -15,7 +15,9 @@ use recto_pipeline::read::{PageResult, PageSink};
 use recto_schemas::{Manifest, Options, OutputUris, PageSummary};
 
 use folder::OutputFiles;
-pub(crate) use folder::{ResultFolder, ResultName, result_files, write_json, write_manifest};
+#[cfg(feature = "eval")]
+pub(crate) use folder::write_json;
+pub(crate) use folder::{ResultFolder, ResultName, result_files, write_manifest};
 pub(crate) use stdout::StdoutWriter;
 
 /// Every output of a document but its manifest, which is written after all of them.
