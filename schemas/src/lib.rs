@@ -7,6 +7,8 @@
 
 #![cfg_attr(test, allow(missing_docs, reason = "tests are not published"))]
 
+#[macro_use]
+mod words;
 // Why a document, a page or an attempt ended as it did: the closed sets of words.
 pub mod reason;
 pub mod options;

@@ -76,51 +76,25 @@ pub(super) fn reasons() -> String {
     push_words(
         &mut text,
         "Stages of a failed job",
-        FailureStage::ALL
-            .iter()
-            .map(|word| (word.as_str(), word.description())),
+        FailureStage::described(),
     );
     push_words(
         &mut text,
         "Reasons of a page's text",
-        TextReason::ALL
-            .iter()
-            .map(|word| (word.as_str(), word.description())),
+        TextReason::described(),
     );
-    push_words(
-        &mut text,
-        "Warnings",
-        WarningKind::ALL
-            .iter()
-            .map(|word| (word.as_str(), word.description())),
-    );
+    push_words(&mut text, "Warnings", WarningKind::described());
     push_words(
         &mut text,
         "Reasons of a page's tiling",
-        TilingReason::ALL
-            .iter()
-            .map(|word| (word.as_str(), word.description())),
+        TilingReason::described(),
     );
-    push_words(
-        &mut text,
-        "Attempts",
-        AttemptKind::ALL
-            .iter()
-            .map(|word| (word.as_str(), word.description())),
-    );
-    push_words(
-        &mut text,
-        "Ends of writing",
-        FinishReason::ALL
-            .iter()
-            .map(|word| (word.as_str(), word.description())),
-    );
+    push_words(&mut text, "Attempts", AttemptKind::described());
+    push_words(&mut text, "Ends of writing", FinishReason::described());
     push_words(
         &mut text,
         "Rejections of an attempt",
-        RejectionKind::ALL
-            .iter()
-            .map(|word| (word.as_str(), word.description())),
+        RejectionKind::described(),
     );
     text.trim_end().to_owned() + "\n"
 }
