@@ -85,6 +85,7 @@ pub mod cancel;
 pub mod page;
 mod script;
 mod statistics;
+mod text_marks;
 mod edit_distance;
 mod dehyphenate;
 pub mod image;

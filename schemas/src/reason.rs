@@ -147,6 +147,8 @@ words! {
         NoTextLayer = "no-text-layer",
         /// The page's own text is visible and mapped to Unicode, so it was taken.
         SoundTextLayer = "sound-text-layer",
+        /// The page's own text was taken, and pictures, drawings or doubtful lines on it were read by OCR.
+        TextLayerWithOcr = "text-layer-with-ocr",
         /// Too many characters of the page's own text have no meaning in Unicode.
         UnmappedCharacters = "unmapped-characters",
         /// The page is an image with hidden text, as a scanner program writes it.
@@ -177,6 +179,10 @@ words! {
         EnginesDisagree = "engines-disagree",
         /// The page's text ends before its end.
         TextCutShort = "text-cut-short",
+        /// Pictures or drawings on the page may hold text that was not read.
+        PicturesNotRead = "pictures-not-read",
+        /// The document shows another text in viewers that fill in XFA forms.
+        XfaForm = "xfa-form",
         /// A word that this version does not know.
         #[serde(other)]
         Other = "other",

@@ -55,6 +55,7 @@ impl FakeEngine {
             model_sha256: "0".repeat(64),
             dpi: 72.0,
             max_side_px: 2_000,
+            reads_parts: true,
             pages_per_request,
             max_in_flight,
             batch: None,

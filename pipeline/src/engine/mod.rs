@@ -95,6 +95,8 @@ pub struct EngineInfo {
     pub dpi: f32,
     /// The longest side it makes use of, in pixels; larger bitmaps are only scaled down by it.
     pub max_side_px: u32,
+    /// True if it reads parts of a page, and gives each line its place.
+    pub reads_parts: bool,
     /// Most pages it wants in one request.
     pub pages_per_request: u32,
     /// Requests that keep it busy: a document has at most so many in flight.

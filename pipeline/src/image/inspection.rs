@@ -17,6 +17,9 @@ pub struct PageInspection {
     pub image_dpi: Option<f32>,
     /// Size as displayed in pixels, for image files; `None` for PDF pages, which have no size of their own.
     pub image_px: Option<(u32, u32)>,
+    /// Left, top, right and bottom of the largest images on the page as displayed, in points.
+    #[serde(default)]
+    pub images: Vec<[f32; 4]>,
     /// Drawn lines, curves and areas.
     pub paths: u32,
     /// Fonts that are neither in the document nor built into PDFium, so that substitutes are drawn.
@@ -37,6 +40,9 @@ pub struct TextInspection {
     /// Of these, characters without a mapping to Unicode that can be trusted: U+FFFD, private use,
     /// control characters, or PDFium's word that there is none.
     pub unmapped: u32,
+    /// True if the page has more characters than are looked at.
+    #[serde(default)]
+    pub truncated: bool,
     /// Form fields and free-text annotations whose text viewers show, but which is not in the page's text.
     pub in_annotations: u32,
 }
@@ -48,4 +54,14 @@ impl TextInspection {
             .saturating_sub(self.hidden)
             .saturating_sub(self.covered)
     }
+}
+
+/// The reason to doubt a line of a page's own text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LineDoubt {
+    /// A character without a meaning, or of a foreign script, stands amid the letters of a word.
+    LostLetter,
+    /// The text of its font is no text in any language: its mapping to Unicode may be wrong.
+    Implausible,
 }

@@ -22,7 +22,7 @@ pub(crate) const BT601_LUMA: LumaWeights = LumaWeights::new(77, 150, 29, 8);
 pub(crate) const PATCH_LUMA: LumaWeights = LumaWeights::new(2, 5, 1, 3);
 
 impl LumaWeights {
-    const fn new(red: u16, green: u16, blue: u16, bits: u32) -> Self {
+    pub(crate) const fn new(red: u16, green: u16, blue: u16, bits: u32) -> Self {
         assert!(red + green + blue == 1 << bits && bits <= 8);
         Self {
             red,

@@ -23,7 +23,9 @@ mod tuning;
 
 // Findings about a page from its pixels.
 pub mod blank_page;
+pub(crate) mod contrast;
 pub mod rulings;
+pub(crate) mod residual_ink;
 pub mod typography;
 pub mod preview;
 
@@ -56,6 +58,25 @@ impl PageImage {
             ));
         }
         Ok(())
+    }
+
+    /// The part from (`left`, `top`) to before (`right`, `bottom`), in pixels that lie on the image.
+    pub(crate) fn cropped(&self, left: u32, top: u32, right: u32, bottom: u32) -> Self {
+        let (right, bottom) = (right.min(self.width), bottom.min(self.height));
+        let (left, top) = (left.min(right), top.min(bottom));
+        let stride = self.width as usize * 3;
+        let columns = left as usize * 3..right as usize * 3;
+        let rows = self.rgb.chunks_exact(stride.max(3));
+        let rows = rows.skip(top as usize).take((bottom - top) as usize);
+        Self {
+            width: right - left,
+            height: bottom - top,
+            dpi: self.dpi,
+            rgb: rows
+                .flat_map(|row| &row[columns.clone()])
+                .copied()
+                .collect(),
+        }
     }
 
     /// The image rotated clockwise by `rotation` degrees: 90, 180 or 270; anything else leaves it
@@ -92,6 +113,11 @@ impl PageImage {
         }
         Self { rgb, ..*self }
     }
+}
+
+/// Returns true if the letters of `text` follow one another as in a European language.
+pub(crate) fn is_plausible_text(text: &str) -> bool {
+    text_layer::plausibility::LetterPairs::is_language(text)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::inspection::PageInspection;
+use super::inspection::{LineDoubt, PageInspection};
 
 /// Longest message in bytes; the text of a dense page is a few hundred thousand.
 const MAX_MESSAGE_BYTES: u32 = 32 << 20;
@@ -89,7 +89,7 @@ pub(super) enum ChildReply {
     /// The bitmap; `width * height * 3` bytes of RGB follow.
     Rendered {
         /// The page's own text if it was requested.
-        text_layer: Option<Vec<WireLine>>,
+        text_layer: Option<WireText>,
     },
     /// The request could not be done.
     Failed(ChildError),
@@ -134,6 +134,16 @@ pub(super) enum ChildError {
     Io(String),
 }
 
+/// A page's own text, in pixels of the bitmap.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct WireText {
+    pub lines: Vec<WireLine>,
+    /// Left, top, right and bottom of each visible glyph's outline.
+    pub glyphs: Vec<[i32; 4]>,
+    /// Characters that were left out because nobody can see them.
+    pub unseen: u32,
+}
+
 /// A line of a page's own text, in pixels of the bitmap.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct WireLine {
@@ -141,6 +151,7 @@ pub(super) struct WireLine {
     pub quad: [[f32; 2]; 4],
     pub size: f32,
     pub bold: bool,
+    pub doubt: Option<LineDoubt>,
 }
 
 /// Writes one message.

@@ -34,6 +34,56 @@ pub(super) mod blank_page {
     pub(crate) const LARGEST_STEP: u8 = 80;
 }
 
+/// Pages of low contrast ([`super::contrast`]).
+pub(super) mod contrast {
+    /// Contrast of ink and paper up to which a page is made clearer, in levels of 255. Black ink on gray paper has 130;
+    /// readings of print in gray 200 on 245 still have a wrong sign here and there.
+    pub(crate) const MAX_ENHANCED: u8 = 90;
+    /// Least contrast that may be ink, in levels of 255: 3 %.
+    pub(crate) const MIN_ENHANCED: u8 = 8;
+    /// Pixels, of a thousand, that are darker or lighter than what counts as a page's range: a mark or a speck says
+    /// nothing of its ink.
+    pub(crate) const EXTREME_PERMILLE: u64 = 1;
+    /// Standard deviations of the paper's grain that a page with ink spans: grain alone spans six to seven.
+    pub(crate) const GRAIN_RANGES: f32 = 9.0;
+    /// One row of so many is looked at.
+    pub(crate) const ROW_STEP: usize = 3;
+}
+
+/// Ink that a page's own text does not explain ([`super::residual_ink`]). By hand where nothing else is said: what it
+/// lets through is looked at by the detector, which has the last word.
+pub(super) mod residual_ink {
+    /// Side of a cell of background, in pixels.
+    pub(crate) const BACKGROUND_CELL_PX: usize = 32;
+    /// Least difference from the background, in gray levels of 255: bitmaps of PDFs have no grain.
+    pub(crate) const MIN_CONTRAST: u8 = 24;
+    /// Pixels around a glyph's box that it explains too: edges are blurred.
+    pub(crate) const GLYPH_MARGIN_PX: f32 = 1.0;
+    /// Smallest letter, in pixels: 4 points at 100 dpi.
+    pub(crate) const MIN_LETTER_PX: f32 = 4.0;
+    /// Largest letter, in inches: larger ones are pictures, which are looked at as such.
+    pub(crate) const LARGEST_LETTER_IN: f32 = 1.0;
+    /// Width over height of the widest letter.
+    pub(crate) const MAX_LETTER_ASPECT: f32 = 2.5;
+    /// Width over height from which a mark may be a word whose letters touch.
+    pub(crate) const WORD_ASPECT: f32 = 2.5;
+    /// Share of its box that the ink of such a word fills at least, and leaves white.
+    pub(crate) const MIN_WORD_FILL: f32 = 0.1;
+    /// Length over thickness of a ruled line.
+    pub(crate) const RULING_ASPECT: f32 = 12.0;
+    /// White between two letters of a row, in heights of the larger one.
+    pub(crate) const NEIGHBOR_GAP: f32 = 1.2;
+    /// Height of a letter over that of a smaller one beside it, at most.
+    pub(crate) const NEIGHBOR_SIZE: f32 = 2.6;
+    /// Letters that make a row.
+    pub(crate) const LETTERS_IN_ROW: usize = 3;
+    /// Shorter side of a picture that is looked at, in inches: less holds no line of type.
+    pub(crate) const MIN_IMAGE_IN: f32 = 0.1;
+    /// Marks and runs of ink beyond which a page is looked at as a whole; bounds time and memory.
+    pub(crate) const MAX_MARKS: usize = 20_000;
+    pub(crate) const MAX_RUNS: usize = 400_000;
+}
+
 /// Ruled lines ([`super::rulings`]).
 pub(super) mod rulings {
     /// Dark is what has less than this share of the background's luma, in 256ths. By hand.

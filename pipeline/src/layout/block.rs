@@ -40,6 +40,10 @@ pub enum SpanKind {
     Strong,
     /// Italic type.
     Emphasis,
+    /// Raised small type.
+    Superscript,
+    /// Lowered small type.
+    Subscript,
 }
 
 /// The kind of a block.

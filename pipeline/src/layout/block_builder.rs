@@ -10,6 +10,7 @@ use super::{
     line_blocks::line_blocks,
     list_markers::ListMarkerKind,
     lists::item_depths,
+    marked_text::spans,
     paragraphs::Paragraph,
     placed_line::PlacedLine,
     tuning::page as tuning,
@@ -17,6 +18,7 @@ use super::{
 use crate::{
     dehyphenate::{HyphenatedWords, join_line},
     page::{Rect, TextLine},
+    text_marks::plain,
 };
 
 /// A page's blocks and its lines in reading order.
@@ -129,6 +131,7 @@ impl<'s> BlockBuilder<'s> {
         let first = self.out.lines.len();
         for cell in table.rows.iter_mut().flatten() {
             cell.lines.iter_mut().for_each(|line| *line += first);
+            (cell.text, cell.spans) = spans(&cell.text);
         }
         self.push(
             BlockKind::Table(table),
@@ -189,19 +192,20 @@ impl<'s> BlockBuilder<'s> {
             let rect = line.quad.bounds();
             bounds = Some(bounds.map_or(rect, |all| all.union(&rect)));
             self.out.lines.push(LineRecord {
-                text: line.text.clone(),
+                text: plain(&line.text).into_owned(),
                 quad: line.quad.0.map(|p| [p.x, p.y]),
                 confidence: line.confidence,
                 role,
                 block: block as u32,
             });
         }
+        let (text, spans) = spans(&text);
         self.out.blocks.push(Block {
             kind,
             bounds: bounds.unwrap_or_default(),
             lines: (first..self.out.lines.len()).collect(),
             text,
-            spans: Vec::new(),
+            spans,
         });
     }
 }

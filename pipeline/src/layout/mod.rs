@@ -20,6 +20,7 @@ mod paragraphs;
 mod body;
 mod headings;
 mod line_blocks;
+mod marked_text;
 mod block_builder;
 
 use recto_schemas::LineRole;

@@ -8,6 +8,7 @@
 mod window;
 mod stages;
 mod page;
+mod residual;
 mod assembly;
 
 use std::{

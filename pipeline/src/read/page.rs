@@ -7,16 +7,19 @@ use recto_schemas::{
     RawOutput, ReadWarning, Reason, TextReason, WarningKind,
 };
 
+use super::residual::ResidualImage;
 use crate::{
     engine::{OcrContent, OcrResult},
     image::{
-        PageImage, blank_page,
+        PageImage, blank_page, contrast,
+        inspection::LineDoubt,
         preview::{self, PagePreview},
+        rasterizer::PageText,
         rulings::{self, PageRulings},
         typography,
     },
-    page::TextLine,
     text::PageContent,
+    text_marks::plain,
 };
 
 /// A page and all that is known of it so far.
@@ -27,12 +30,18 @@ pub(super) struct PageState {
     pub(super) raw: Option<RawOutput>,
     pub(super) preview: Option<PagePreview>,
     pub(super) warnings: Vec<ReadWarning>,
-    /// Its bitmap, from rendering to annotation.
+    /// Its bitmap, from rendering to annotation; with more contrast than the page has if that is low.
     pub(super) image: Option<Arc<PageImage>>,
     /// The reason for which its image is read, until it is.
     ocr_reason: Option<Reason>,
     /// The origin of its lines; `None` as long as it has none.
     text_origin: Option<TextOrigin>,
+    /// Its contrast, in levels of 255, if that is so low that there may be nothing on it.
+    faint_contrast: Option<u8>,
+    /// The part of it that is read beside its own text, until it is.
+    residual: Option<ResidualImage>,
+    /// For each line of its own text, the reason to doubt it.
+    doubts: Vec<Option<LineDoubt>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +83,9 @@ impl PageState {
             image: None,
             ocr_reason: None,
             text_origin: None,
+            faint_contrast: None,
+            residual: None,
+            doubts: Vec::new(),
         }
     }
 
@@ -90,33 +102,106 @@ impl PageState {
     }
 
     /// The page's own text is its text.
-    pub(super) fn take_text_layer(&mut self, lines: Vec<TextLine>, reason: Reason) {
+    pub(super) fn take_text_layer(&mut self, text: PageText, mut reason: Reason) {
+        if text.unseen > 0 {
+            reason.message = format!(
+                "{}; {} characters that cannot be seen are left out",
+                reason.message, text.unseen
+            );
+        }
         self.summary.outcome = PageOutcome::TextLayer;
         self.summary.engine = Some("text-layer".to_owned());
         self.summary.reason = Some(reason);
-        self.content.content = OcrContent::Regions(lines);
+        self.content.content = OcrContent::Regions(text.lines);
+        self.doubts = text.doubts;
         self.text_origin = Some(TextOrigin::TextLayer);
+    }
+
+    /// Has a part of the page read beside its own text.
+    pub(super) fn request_residual(&mut self, residual: ResidualImage) {
+        self.residual = Some(residual);
+    }
+
+    /// Says that pictures or drawings on the page may hold text that was not read.
+    pub(super) fn pictures_not_read(&mut self) {
+        self.warnings.push(warning(
+            WarningKind::PicturesNotRead,
+            "pictures or drawings on these pages may hold text, which this engine does not read beside a page's own \
+             text; --text-layer never has it read the whole page",
+        ));
     }
 
     /// Has the page read by the engine, unless nothing is drawn on it: then it is empty.
     pub(super) fn request_ocr(&mut self, reason: Reason) {
-        if self
-            .image
-            .as_ref()
-            .is_some_and(|image| blank_page::has_ink(image))
+        let Some(image) = &self.image else { return };
+        let enhanced = contrast::enhance(image);
+        let is_faint = !blank_page::has_ink(image);
+        if is_faint
+            && !enhanced
+                .as_ref()
+                .is_some_and(|page| blank_page::has_ink(&page.image))
         {
-            self.ocr_reason = Some(reason);
+            return;
+        }
+        self.ocr_reason = Some(reason);
+        if let Some(page) = enhanced {
+            self.faint_contrast = is_faint.then_some(page.contrast);
+            self.image = Some(Arc::new(page.image));
         }
     }
 
-    /// The page's bitmap if the engine has to read it.
+    /// The bitmap that the engine has to read, if there is one.
     pub(super) fn image_to_read(&self) -> Option<&Arc<PageImage>> {
-        self.ocr_reason.as_ref().and(self.image.as_ref())
+        let residual = self.residual.as_ref().map(|residual| &residual.image);
+        residual.or(self.ocr_reason.as_ref().and(self.image.as_ref()))
     }
 
-    /// The engine has read the page.
+    /// The engine has read what it had to.
     pub(super) fn recognized(&mut self, result: OcrResult) {
+        match self.residual.take() {
+            Some(residual) => self.recognized_residual(&residual, result),
+            None => self.recognized_page(result),
+        }
+    }
+
+    fn recognized_residual(&mut self, residual: &ResidualImage, result: OcrResult) {
+        self.summary.timing.queue_s = result.queued.as_secs_f64();
+        self.summary.timing.engine_s = result.inference_time.as_secs_f64();
+        let engine = result.engine;
+        let content = &mut self.content.content;
+        let OcrContent::Regions(own) = std::mem::replace(content, OcrContent::Regions(Vec::new()))
+        else {
+            return;
+        };
+        let completed = residual.complete(own, &self.doubts, result);
+        if completed.read > 0 {
+            let own = self
+                .summary
+                .reason
+                .take()
+                .map_or(String::new(), |reason| reason.message);
+            self.summary.reason = Some(Reason::new(
+                TextReason::TextLayerWithOcr,
+                format!("{own}; {engine} read {} lines beside it", completed.read),
+            ));
+        }
+        *content = OcrContent::Regions(completed.lines);
+    }
+
+    fn recognized_page(&mut self, result: OcrResult) {
         let reason = self.ocr_reason.take();
+        if let Some(contrast) = self.faint_contrast
+            && has_no_lines(&result)
+        {
+            self.summary.outcome = PageOutcome::Empty;
+            self.summary.reason = Some(Reason::new(
+                TextReason::EmptyAnswer,
+                format!(
+                    "nothing on the page is darker than its paper by more than {contrast} levels of 255, and none of it is text"
+                ),
+            ));
+            return;
+        }
         let is_empty = has_no_text(&result);
         self.summary.outcome = PageOutcome::Ok;
         self.summary.rotation = result.rotation;
@@ -152,6 +237,7 @@ impl PageState {
     /// The page's text is part of an earlier page's, which `engine` read together with it.
     pub(super) fn read_with_previous(&mut self, engine: String) {
         self.ocr_reason = None;
+        self.residual = None;
         self.summary.outcome = PageOutcome::Ok;
         self.summary.engine = Some(engine);
         self.summary.reason = Some(Reason::new(
@@ -163,6 +249,7 @@ impl PageState {
     /// The page has failed.
     pub(super) fn fail(&mut self, failure: FailureDetail) {
         self.ocr_reason = None;
+        self.residual = None;
         self.summary.outcome = PageOutcome::Failed;
         self.content.failure = Some(failure.kind);
         self.summary.reason = Some(failure.into());
@@ -212,6 +299,14 @@ impl PageState {
     }
 }
 
+/// Returns true if no text was found.
+fn has_no_lines(result: &OcrResult) -> bool {
+    match &result.content {
+        OcrContent::Regions(lines) => lines.is_empty(),
+        OcrContent::Markup(text) => text.trim().is_empty(),
+    }
+}
+
 /// Returns true if a decoder wrote nothing. A page without lines is no such case: it may have had none.
 fn has_no_text(result: &OcrResult) -> bool {
     matches!(&result.content, OcrContent::Markup(text) if text.trim().is_empty())
@@ -219,12 +314,6 @@ fn has_no_text(result: &OcrResult) -> bool {
 
 /// Warnings for whoever reads the text of a page.
 fn warnings(decoding: Option<&DecodingReport>, stop: FinishReason) -> Vec<ReadWarning> {
-    let warning = |kind: WarningKind, message: &str| ReadWarning {
-        kind,
-        message: message.to_owned(),
-        first_page: None,
-        pages: 0,
-    };
     let mut warnings = Vec::new();
     let verified = decoding.and_then(|decoding| decoding.verified);
     if verified.is_some_and(|verified| verified.disagrees) {
@@ -242,8 +331,17 @@ fn warnings(decoding: Option<&DecodingReport>, stop: FinishReason) -> Vec<ReadWa
     warnings
 }
 
+fn warning(kind: WarningKind, message: &str) -> ReadWarning {
+    ReadWarning {
+        kind,
+        message: message.to_owned(),
+        first_page: None,
+        pages: 0,
+    }
+}
+
 fn character_count(text: &str) -> u32 {
-    u32::try_from(text.chars().count()).unwrap_or(u32::MAX)
+    u32::try_from(plain(text).chars().count()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -2,15 +2,15 @@
 
 use std::{sync::Arc, time::Instant};
 
-use recto_schemas::{FailureDetail, FailureKind, Options, TextLayer};
+use recto_schemas::{FailureDetail, FailureKind, Options, Reason, TextLayer};
 
-use super::page::PageState;
+use super::{page::PageState, residual::ResidualParts};
 use crate::{
     cancel::CancelToken,
     engine::{DocumentId, Engine, EngineError, EngineRequest, EngineResponse, OcrResult},
     image::{
         PageImage,
-        rasterizer::{OpenDocument, RasterError, RenderRequest, TextLayerRequest},
+        rasterizer::{InspectedPage, OpenDocument, RasterError, RenderRequest, TextLayerRequest},
         text_layer_policy::{TextSource, text_source},
     },
 };
@@ -51,38 +51,71 @@ impl PageProcessor<'_> {
 
     /// Inspects a page, decides where its text comes from, and renders it for that.
     fn rasterize(&self, page: &mut PageState) -> Result<(), RasterError> {
-        let inspected = self.document.inspect(page.summary.page, &self.cancel)?;
-        let source = text_source(inspected.inspection(), self.options.text_layer);
-        let raster = inspected.render(&self.render_request(&source))?;
+        let mut inspected = self.document.inspect(page.summary.page, &self.cancel)?;
+        let choice = self.options.text_layer;
+        let reads_parts = self.engine.info().reads_parts;
+        let reason = match text_source(inspected.inspection(), choice, reads_parts) {
+            TextSource::TextLayer(reason) => {
+                let Some(reason) = self.take_text_layer(page, &mut inspected, reason)? else {
+                    return Ok(());
+                };
+                // A text layer that turned out empty is read like a page without one.
+                reason
+            }
+            TextSource::Ocr(reason) => reason,
+        };
+        let raster = inspected.render(&self.ocr_request())?;
         page.rendered(raster.image, raster.warnings, raster.raster_time);
-        match (source, raster.text_layer) {
-            (TextSource::TextLayer(reason), Some(lines)) if !lines.is_empty() => {
-                page.take_text_layer(lines, reason);
-            }
-            // A text layer that turned out empty is read like a page without one.
-            (TextSource::TextLayer(reason) | TextSource::Ocr(reason), _) => {
-                page.request_ocr(reason);
-            }
-        }
+        page.request_ocr(reason);
         Ok(())
     }
 
-    fn render_request(&self, source: &TextSource) -> RenderRequest {
-        let engine = self.engine.info();
-        let ocr_dpi = self.options.dpi.map_or(engine.dpi, |dpi| dpi.get() as f32);
-        let (dpi, text_layer) = match (source, self.options.text_layer) {
-            (TextSource::Ocr(_), _) => (ocr_dpi, TextLayerRequest::None),
-            (TextSource::TextLayer(_), TextLayer::Always) => {
-                (ocr_dpi.min(TEXT_LAYER_DPI), TextLayerRequest::All)
-            }
-            (TextSource::TextLayer(_), _) => {
-                (ocr_dpi.min(TEXT_LAYER_DPI), TextLayerRequest::Visible)
-            }
+    /// Takes a page's own text, and has what it does not explain read. Gives the reason back if there is no text.
+    fn take_text_layer(
+        &self,
+        page: &mut PageState,
+        inspected: &mut InspectedPage<'_>,
+        reason: Reason,
+    ) -> Result<Option<Reason>, RasterError> {
+        let all = self.options.text_layer == TextLayer::Always;
+        let ocr = self.ocr_request();
+        let raster = inspected.render(&RenderRequest {
+            dpi: ocr.dpi.min(TEXT_LAYER_DPI),
+            text_layer: if all {
+                TextLayerRequest::All
+            } else {
+                TextLayerRequest::Visible
+            },
+            ..ocr
+        })?;
+        let Some(text) = raster.text_layer.filter(|text| !text.lines.is_empty()) else {
+            return Ok(Some(reason));
         };
+        let residual = if all {
+            None
+        } else {
+            ResidualParts::find(&raster.image, &text, inspected.inspection())
+        };
+        page.rendered(raster.image, raster.warnings, raster.raster_time);
+        page.take_text_layer(text, reason);
+        match residual {
+            Some(parts) if self.engine.info().reads_parts => {
+                let fine = inspected.render(&ocr)?;
+                page.request_residual(parts.cut(fine.image));
+            }
+            Some(_) => page.pictures_not_read(),
+            None => {}
+        }
+        Ok(None)
+    }
+
+    /// The bitmap that the engine reads.
+    fn ocr_request(&self) -> RenderRequest {
+        let engine = self.engine.info();
         RenderRequest {
-            dpi,
+            dpi: self.options.dpi.map_or(engine.dpi, |dpi| dpi.get() as f32),
             max_side_px: engine.max_side_px,
-            text_layer,
+            text_layer: TextLayerRequest::None,
         }
     }
 

@@ -120,20 +120,20 @@ impl InlineText {
 
 /// The lines of `text` in Markdown, as it is escaped in `context`.
 pub(crate) fn markdown(text: &str, spans: &[TextSpan], context: EscapeContext) -> Vec<String> {
+    let inner = if context == EscapeContext::Block {
+        EscapeContext::Heading
+    } else {
+        context
+    };
     let written = |span: &TextSpan, before, after| {
         let words = &text[span.range.clone()];
         match span.kind {
             SpanKind::Math => format!("${}$", in_context(words, context)),
             SpanKind::Dollar if spans.len() > 1 => "\\$".to_owned(),
             SpanKind::Dollar => "$".to_owned(),
-            kind => styled(kind, words, before, after, |words| {
-                let inner = if context == EscapeContext::Block {
-                    EscapeContext::Heading
-                } else {
-                    context
-                };
-                escape(words, inner)
-            }),
+            SpanKind::Superscript => format!("<sup>{}</sup>", escape(words, inner)),
+            SpanKind::Subscript => format!("<sub>{}</sub>", escape(words, inner)),
+            kind => styled(kind, words, before, after, |words| escape(words, inner)),
         }
     };
     rendered_lines(text, spans, written, |line| escape(line, context))
@@ -148,6 +148,8 @@ pub(crate) fn html(text: &str, spans: &[TextSpan]) -> Vec<String> {
             SpanKind::Dollar => words,
             SpanKind::Strong => format!("<strong>{words}</strong>"),
             SpanKind::Emphasis => format!("<em>{words}</em>"),
+            SpanKind::Superscript => format!("<sup>{words}</sup>"),
+            SpanKind::Subscript => format!("<sub>{words}</sub>"),
         }
     };
     rendered_lines(text, spans, written, escape_html)

@@ -120,7 +120,7 @@ fn a_turned_page_is_upright_and_its_text_lies_where_it_is_seen() {
     assert_eq!((page.image.width, page.image.height), (100, 200));
     assert_eq!(pixel(&page.image, 10, 10), [255, 0, 0], "RGB, not BGR");
     assert_eq!(pixel(&page.image, 90, 10), WHITE);
-    let lines = page.text_layer.unwrap();
+    let lines = page.text_layer.unwrap().lines;
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0].text, "turned words");
     let [start, end, ..] = lines[0].quad.0;
@@ -142,7 +142,7 @@ fn a_cropped_page_shows_and_tells_what_is_inside() {
     let page = first_page(&documents::page_with(page, content, &[])).unwrap();
     assert_eq!((page.image.width, page.image.height), (100, 50));
     assert_eq!(pixel(&page.image, 5, 45), BLACK);
-    let lines = page.text_layer.unwrap();
+    let lines = page.text_layer.unwrap().lines;
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0].text, "inside");
     assert!((lines[0].quad.0[0].x - 20.0).abs() < 1.0);
@@ -184,6 +184,112 @@ fn annotations_and_form_fields_show_as_in_a_viewer() {
     assert_eq!(page.inspection.text.in_annotations, 1);
 }
 
+/// The text that a reader sees of a page with that content and those resources beside a font.
+fn visible_text(resources: &str, content: &[u8], more: &[(&str, Option<&[u8]>)]) -> String {
+    let page = format!("/MediaBox[0 0 300 100]/Resources<</Font<</F 5 0 R>>{resources}>>");
+    let bytes = documents::page_with(&page, content, more);
+    let rasterizer = rasterizer(1, 100);
+    let document = open(&rasterizer, &bytes, None, &DocumentLimits::default()).unwrap();
+    let request = RenderRequest {
+        dpi: 100.0,
+        text_layer: TextLayerRequest::Visible,
+        ..REQUEST
+    };
+    let page = rasterize(&document, 1, &request, &CancelToken::new()).unwrap();
+    let lines = page.text_layer.unwrap().lines;
+    let texts: Vec<String> = lines.into_iter().map(|line| line.text).collect();
+    texts.join("\n")
+}
+
+#[test]
+fn text_that_nobody_can_see_is_left_out() {
+    let shown = "BT /F 12 Tf 20 70 Td (shown words) Tj ET";
+    let ways = [
+        (
+            "white on white",
+            "1 g BT /F 12 Tf 20 30 Td (hidden words) Tj ET",
+        ),
+        (
+            "under a box",
+            "BT /F 12 Tf 20 30 Td (hidden words) Tj ET 1 g 10 20 200 30 re f",
+        ),
+        (
+            "under a bar",
+            "BT /F 12 Tf 20 30 Td (hidden words) Tj ET 0 g 10 20 200 30 re f",
+        ),
+        (
+            "outside a clip",
+            "q 0 60 300 40 re W n BT /F 12 Tf 20 30 Td (hidden words) Tj ET Q",
+        ),
+        ("too small", "BT /F 0.3 Tf 20 30 Td (hidden words) Tj ET"),
+        (
+            "transparent",
+            "q /T gs BT /F 12 Tf 20 30 Td (hidden words) Tj ET Q",
+        ),
+        (
+            "written over",
+            "BT /F 12 Tf 20 70 Td (hidden words) Tj ET 1 g 10 60 200 30 re f 0 g",
+        ),
+    ];
+    for (way, hidden) in ways {
+        let content = format!("{hidden} 0 g {shown}");
+        let resources = "/ExtGState<</T<</ca 0.004>>>>";
+        let text = visible_text(resources, content.as_bytes(), &[]);
+        assert_eq!(text, "shown words", "{way}");
+    }
+    // Pale type, white type on a bar and type that is marked with a highlighter are there to be read.
+    let ways = [
+        "0.85 g BT /F 12 Tf 20 70 Td (shown words) Tj ET",
+        "0 g 10 60 200 30 re f 1 g BT /F 12 Tf 20 70 Td (shown words) Tj ET",
+        "BT /F 12 Tf 20 70 Td (shown words) Tj ET q /M gs 1 1 0 rg 10 60 200 30 re f Q",
+    ];
+    for content in ways {
+        let resources = "/ExtGState<</M<</BM/Multiply>>>>";
+        assert_eq!(
+            visible_text(resources, content.as_bytes(), &[]),
+            "shown words",
+            "{content}"
+        );
+    }
+}
+
+#[test]
+fn boxes_of_a_form_say_if_they_are_ticked() {
+    let appearance = "<</Type/XObject/Subtype/Form/BBox[0 0 10 10]>>";
+    let frame: &[u8] = b"0 0 10 10 re S";
+    let cross: &[u8] = b"0 0 10 10 re S 0 0 m 10 10 l S 0 10 m 10 0 l S";
+    let states = "/AP<</N<</Yes 9 0 R/Off 8 0 R>>>>";
+    let ticked = format!(
+        "<</Type/Annot/Subtype/Widget/FT/Btn/T(a)/V/Yes/AS/Yes/Rect[20 60 30 70]/F 4{states}>>"
+    );
+    let empty = format!(
+        "<</Type/Annot/Subtype/Widget/FT/Btn/T(b)/V/Off/AS/Off/Rect[20 30 30 40]/F 4{states}>>"
+    );
+    let content = b"BT /F 12 Tf 36 60 Td (first) Tj 0 -30 Td (second) Tj ET";
+    let bytes = documents::pdf(&[
+        (
+            "<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[6 0 R 7 0 R]>>>>",
+            None,
+        ),
+        ("<</Type/Pages/Kids[3 0 R]/Count 1>>", None),
+        (
+            "<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 100]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>/Annots[6 0 R 7 0 R]>>",
+            None,
+        ),
+        ("<<>>", Some(content)),
+        ("<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>", None),
+        (&ticked, None),
+        (&empty, None),
+        (appearance, Some(frame)),
+        (appearance, Some(cross)),
+    ]);
+    let page = first_page(&bytes).unwrap();
+    let lines = page.text_layer.unwrap().lines;
+    let mut texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
+    texts.sort_unstable();
+    assert_eq!(texts, ["☐ second", "☒ first"]);
+}
+
 #[test]
 fn a_password_opens_and_its_lack_says_what_to_do() {
     // Written with reportlab: 128-bit RC4, user password "open sesame".
@@ -205,7 +311,7 @@ fn a_password_opens_and_its_lack_says_what_to_do() {
     let document = open(&rasterizer, bytes, Some("open sesame"), &limits).unwrap();
     assert!(document.info().encrypted);
     let page = rasterize(&document, 1, &REQUEST, &CancelToken::new()).unwrap();
-    assert_eq!(page.text_layer.unwrap()[0].text, "secret words");
+    assert_eq!(page.text_layer.unwrap().lines[0].text, "secret words");
 }
 
 #[test]
@@ -223,12 +329,12 @@ fn hidden_text_over_a_scan_is_seen_for_what_it_is() {
         let document = open(&rasterizer, &bytes, None, &DocumentLimits::default()).unwrap();
         let seen = rasterize(&document, 1, &REQUEST, &CancelToken::new()).unwrap();
         assert_eq!(seen.inspection.image_coverage, 1.0);
-        let TextSource::Ocr(reason) = text_source(&seen.inspection, TextLayer::Auto) else {
+        let TextSource::Ocr(reason) = text_source(&seen.inspection, TextLayer::Auto, true) else {
             panic!("{words} were trusted: {:?}", seen.inspection);
         };
         assert_eq!(reason.kind.as_str(), "hidden-text-over-image");
         assert_eq!(
-            seen.text_layer.unwrap()[0].text,
+            seen.text_layer.unwrap().lines[0].text,
             words,
             "asked for with `always`"
         );
@@ -237,7 +343,9 @@ fn hidden_text_over_a_scan_is_seen_for_what_it_is() {
             ..REQUEST
         };
         let visible = rasterize(&document, 1, &visible, &CancelToken::new()).unwrap();
-        assert_eq!(visible.text_layer, Some(Vec::new()));
+        let visible = visible.text_layer.unwrap();
+        assert_eq!(visible.lines, []);
+        assert!(visible.unseen > 0);
     }
 }
 
@@ -247,12 +355,13 @@ fn a_typeset_page_is_trusted() {
         b"BT /F 12 Tf 20 60 Td (Plain words on a page,) Tj 0 -14 Td (in two lines.) Tj ET";
     let page = first_page(&documents::pages(&[content])).unwrap();
     assert!(matches!(
-        text_source(&page.inspection, TextLayer::Auto),
+        text_source(&page.inspection, TextLayer::Auto, true),
         TextSource::TextLayer(_)
     ));
     let texts: Vec<_> = page
         .text_layer
         .unwrap()
+        .lines
         .into_iter()
         .map(|line| line.text)
         .collect();
@@ -280,7 +389,7 @@ fn several_documents_and_threads_share_few_children() {
                                 let page =
                                     rasterize(document, number, &REQUEST, &CancelToken::new())
                                         .unwrap();
-                                let text = page.text_layer.unwrap();
+                                let text = page.text_layer.unwrap().lines;
                                 assert_eq!(text[0].text, format!("page number {}", number - 1));
                             }
                         });

@@ -192,6 +192,7 @@ fn info(identity: ModelIdentity, slots: usize) -> EngineInfo {
         memory: Some(identity.memory),
         dpi: DPI,
         max_side_px: MAX_SIDE_PX,
+        reads_parts: false,
         pages_per_request: PAGES_PER_REQUEST,
         max_in_flight: u32::try_from(max_in_flight).unwrap_or(u32::MAX),
     }

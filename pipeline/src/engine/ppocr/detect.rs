@@ -11,6 +11,7 @@ use super::{
     geometry::{LineBox, convex_hull, rectangle_along, smallest_rectangle},
     orientation::skew_deg,
     runtime::OnnxNetwork,
+    tiles::{merge, tiles},
     tuning::detector::{BOX_THRESHOLD, GROW_RATIO, MAX_BOXES, MIN_CORE_PX, PIXEL_THRESHOLD},
 };
 use crate::image::{
@@ -21,6 +22,29 @@ use crate::image::{
 
 /// Finds the lines of `image`, in its own pixels, from top to bottom.
 pub(super) fn detect(
+    network: &mut OnnxNetwork,
+    image: &PageImage,
+    pixels: u32,
+) -> Result<Vec<LineBox>, String> {
+    let tiles = tiles(image, pixels);
+    let mut boxes = if tiles.is_empty() {
+        detect_whole(network, image, pixels)?
+    } else {
+        let mut found = Vec::with_capacity(tiles.len());
+        for tile in tiles {
+            let part = image.cropped(tile.left, tile.top, tile.right, tile.bottom);
+            let boxes = detect_whole(network, &part, pixels)?;
+            let on_page = |line: LineBox| line.moved(tile.left as f32, tile.top as f32);
+            found.push(boxes.into_iter().map(on_page).collect());
+        }
+        merge(found)
+    };
+    boxes.sort_by(from_top_to_bottom);
+    Ok(boxes)
+}
+
+/// Finds the lines of an image that the detector sees at once.
+fn detect_whole(
     network: &mut OnnxNetwork,
     image: &PageImage,
     pixels: u32,
@@ -38,13 +62,11 @@ pub(super) fn detect(
     })?;
     let scale_x = image.width as f32 / width as f32;
     let scale_y = image.height as f32 / height as f32;
-    let mut boxes: Vec<LineBox> = boxes
+    Ok(boxes
         .into_iter()
         .map(|b| b.scaled(scale_x, scale_y))
         .filter(|b| b.width > MIN_CORE_PX && b.height > MIN_CORE_PX)
-        .collect();
-    boxes.sort_by(from_top_to_bottom);
-    Ok(boxes)
+        .collect())
 }
 
 fn from_top_to_bottom(a: &LineBox, b: &LineBox) -> Ordering {

@@ -82,6 +82,15 @@ impl LineBox {
         ])
     }
 
+    /// The rectangle moved to the right and down.
+    pub(super) fn moved(self, x: f32, y: f32) -> Self {
+        let center = Point {
+            x: self.center.x + x,
+            y: self.center.y + y,
+        };
+        Self { center, ..self }
+    }
+
     /// The rectangle with every side moved out by `distance`.
     pub(super) fn grown(self, distance: f32) -> Self {
         let by = 2.0 * distance;

@@ -11,6 +11,7 @@ mod model_files;
 // A page's way, from its detector's input to the text of its lines.
 mod detector_input;
 mod geometry;
+mod tiles;
 mod detect;
 mod detector_pool;
 mod orientation;
@@ -79,6 +80,7 @@ impl PpOcr {
             model_sha256: files.sha256,
             dpi: DPI,
             max_side_px: MAX_SIDE_PX,
+            reads_parts: true,
             pages_per_request: 1,
             max_in_flight: workers as u32 + EXTRA_IN_FLIGHT,
             batch: None,

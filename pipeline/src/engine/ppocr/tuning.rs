@@ -6,8 +6,9 @@
 pub(super) mod page {
     /// The resolution at which pages read best for the time they take, in dots per inch.
     pub(crate) const DPI: f32 = 200.0;
-    /// Sides beyond this, in pixels, are of no use at that resolution: A3.
-    pub(crate) const MAX_SIDE_PX: u32 = 3400;
+    /// Sides beyond this, in pixels, are of no use at that resolution: A0. What bounds memory is the limit on a page's
+    /// pixels (`--max-megapixels`).
+    pub(crate) const MAX_SIDE_PX: u32 = 9400;
     /// Pixels of a page as the detector sees it, unless set otherwise.
     pub(crate) const DETECTOR_PIXELS: u32 = 1_000_000;
     /// Mean confidence, 0 to 1, below which a line is left out, unless set otherwise (PP-OCR's
@@ -58,6 +59,37 @@ pub(super) mod detector {
     pub(crate) const MAX_BOXES: usize = 5000;
     /// Ratio of a box's sides below which its angle is chance: two letters are as good as square.
     pub(crate) const SHORT_RATIO: f32 = 3.0;
+}
+
+/// Tiles of large pages ([`super::tiles`]). By hand where nothing else is said.
+pub(super) mod tiles {
+    use std::ops::{Range, RangeInclusive};
+
+    /// Pixels up to which a page is looked at as a whole: A3 at 200 dpi, on which type of 8 points is found.
+    pub(crate) const WHOLE_PAGE_PIXELS: f64 = 7.8e6;
+    /// Height of a small letter on the detector's map, in pixels, from which it is found: on A4 that is type of some 5
+    /// points.
+    pub(crate) const MIN_LETTER_MAP_PX: f32 = 4.0;
+    /// By how much larger than needed the print is shown in tiles.
+    pub(crate) const SCALE_MARGIN: f32 = 1.4;
+    /// Largest scale of a tile: an ordinary page's is 0.5.
+    pub(crate) const MAX_SCALE: f32 = 0.7;
+    /// Share of a tile's side by which it overlaps the next: more than the height of any line of small print.
+    pub(crate) const OVERLAP: f32 = 0.12;
+    /// Heights of groups of ink that may be letters, in pixels.
+    pub(crate) const LETTER_HEIGHTS_PX: RangeInclusive<usize> = 5..=200;
+    /// Width over height of letters.
+    pub(crate) const LETTER_ASPECT: Range<f32> = 0.2..2.5;
+    /// Letters of about one height that make print...
+    pub(crate) const MIN_LETTERS: usize = 40;
+    /// ...and their share of all groups of ink: less is grain, dots and accents.
+    pub(crate) const MIN_LETTERS_SHARE: f32 = 0.05;
+    /// Height of the largest letters of a print over that of the smallest.
+    pub(crate) const SAME_SIZE: f32 = 1.3;
+    /// Runs of ink that are looked at; bounds memory on pages of grain.
+    pub(crate) const MAX_RUNS: usize = 2_000_000;
+    /// Share of the lower box's height that two boxes of one line have in common.
+    pub(crate) const MIN_SHARED_HEIGHT: f32 = 0.6;
 }
 
 /// Which way up a page and its lines are.

@@ -7,12 +7,15 @@ mod sandbox;
 mod ccitt;
 mod fonts;
 mod geometry;
+mod object_walk;
+mod page_text;
 mod pdf;
 mod pdfium;
 mod image_file;
 mod pread;
 mod source;
 mod tiff;
+mod visibility;
 
 use std::{
     fs::File,
@@ -21,7 +24,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use self::{pdfium::PdfiumLibrary, pread::PreadFile, source::DocumentFile};
+use self::{pdfium::PdfiumLibrary, pread::PreadFile, source::DocumentFile, visibility::Bitmap};
 use super::protocol::{
     ChildError, ChildReply, ChildRequest, EXIT_PANIC, EXIT_PROTOCOL, StartRequest, read_message,
     write_message,
@@ -73,7 +76,7 @@ fn enter_sandbox(start: &StartRequest) -> Result<PdfiumLibrary, ChildError> {
     Ok(lib)
 }
 
-/// Answers requests for pages. A page stays loaded from its inspection to its bitmap.
+/// Answers requests for pages. A page stays loaded from its inspection to its last bitmap.
 fn serve_pages(
     document: &mut DocumentFile,
     socket: &mut UnixStream,
@@ -98,7 +101,7 @@ fn serve_pages(
             &ChildReply::Inspected(inspected.inspection().clone()),
         )?;
         next = next_request(socket)?;
-        if let Some(ChildRequest::Render {
+        while let Some(ChildRequest::Render {
             width,
             height,
             text_layer,
@@ -106,7 +109,12 @@ fn serve_pages(
         {
             match inspected.render(width, height) {
                 Ok(pixels) => {
-                    let text_layer = inspected.lines(width, height, text_layer);
+                    let bitmap = Bitmap {
+                        rgb: &pixels,
+                        width,
+                        height,
+                    };
+                    let text_layer = inspected.text(bitmap, text_layer);
                     write_message(&mut *socket, &ChildReply::Rendered { text_layer })?;
                     socket.write_all(&pixels)?;
                 }

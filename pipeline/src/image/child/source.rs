@@ -6,10 +6,11 @@ use super::{
     pdfium::{PdfFile, PdfiumLibrary},
     pread::PreadFile,
     tiff::TiffFile,
+    visibility::Bitmap,
 };
 use crate::image::{
     inspection::PageInspection,
-    protocol::{ChildError, ChildReply, DocumentFormat, StartRequest, TextLayerRequest, WireLine},
+    protocol::{ChildError, ChildReply, DocumentFormat, StartRequest, TextLayerRequest, WireText},
 };
 
 /// Bytes of a file within which a PDF's header may begin (ISO 32000-1, Annex H, note 13).
@@ -120,16 +121,11 @@ impl LoadedPage<'_> {
         }
     }
 
-    /// Its text if it is wanted, in pixels of a bitmap of that size; pictures have none.
-    pub fn lines(
-        &self,
-        width: u32,
-        height: u32,
-        request: TextLayerRequest,
-    ) -> Option<Vec<WireLine>> {
+    /// Its text if it is wanted, in pixels of its `bitmap`; pictures have none.
+    pub fn text(&self, bitmap: Bitmap<'_>, request: TextLayerRequest) -> Option<WireText> {
         match &self.page {
-            PageHandle::Pdf(page) => page.lines(width, height, request),
-            _ => (request != TextLayerRequest::None).then(Vec::new),
+            PageHandle::Pdf(page) => page.text(bitmap, request),
+            _ => (request != TextLayerRequest::None).then(WireText::default),
         }
     }
 }

@@ -15,6 +15,12 @@ const MAX_SIDE_PX: f64 = 32_767.0;
 /// Sizes that a page can have, in points. PDF allows 14,400; broken documents claim anything.
 const MAX_SIDE_PT: f32 = 1e6;
 
+/// Longest side, in inches, of a page that is one picture whose size is not believed: a wrong unit makes a page small.
+/// A business card of this size is drawn with its own pixels too, which does no harm.
+const DOUBTED_SIZE_IN: f64 = 6.0;
+/// Longest side of an ordinary page, in inches: A4.
+const USUAL_LONG_SIDE_IN: f64 = 11.7;
+
 /// Share of the wanted resolution below which a bitmap's was lowered, not only rounded.
 const ROUNDING: f64 = 0.999;
 
@@ -57,6 +63,15 @@ pub(super) fn bitmap_size(
         preferred = preferred.min(own);
     }
     let longest = inches.0.max(inches.1);
+    if let Some(own) = inspection
+        .image_dpi
+        .filter(|_| inspection.image_px.is_none())
+        && longest < DOUBTED_SIZE_IN
+    {
+        // A picture that is the whole of a very small page: its pixels say how large the page was.
+        let usual = preferred * USUAL_LONG_SIDE_IN / longest;
+        preferred = preferred.max(f64::from(own).min(usual));
+    }
     let side = f64::from(request.max_side_px).clamp(1.0, MAX_SIDE_PX);
     let wanted = preferred.min(side / longest);
     let most = limits.max_megapixels.pixels() as f64;
@@ -177,6 +192,18 @@ mod tests {
         let a4 = page(595.0, 842.0);
         assert_eq!(size(&a4, &request(200.0, 4000)), (1653, 2339, 200, false));
         assert_eq!(size(&a4, &request(200.0, 1000)), (707, 1000, 86, false));
+    }
+
+    #[test]
+    fn a_tiny_page_that_is_one_picture_has_the_pictures_pixels() {
+        let mut stamp = page(83.0, 117.0);
+        stamp.image_dpi = Some(1079.0);
+        assert_eq!(size(&stamp, &request(200.0, 4000)).0, 1244);
+        stamp.image_dpi = Some(20_000.0);
+        assert_eq!(size(&stamp, &request(200.0, 4000)).1, 2340);
+        let mut a4 = page(595.0, 842.0);
+        a4.image_dpi = Some(600.0);
+        assert_eq!(size(&a4, &request(200.0, 4000)).2, 200);
     }
 
     #[test]

@@ -37,7 +37,7 @@
 //!     let cancel = CancelToken::new();
 //!     let document = rasterizer.open(file, None, &DocumentLimits::default(), &cancel)?;
 //!
-//!     let page = document.inspect(1, &cancel)?;
+//!     let mut page = document.inspect(1, &cancel)?;
 //!     assert!(page.inspection().text.characters > 0);
 //!     let page = page.render(&RenderRequest {
 //!         dpi: 72.0,
@@ -46,7 +46,7 @@
 //!     })?;
 //!     // At 72 dpi a point is a pixel.
 //!     assert_eq!(page.image.height as f32, page.inspection.height_pt.round());
-//!     assert!(!page.text_layer.unwrap_or_default().is_empty());
+//!     assert!(!page.text_layer.unwrap_or_default().lines.is_empty());
 //!     Ok(())
 //! }
 //! ```
@@ -67,7 +67,7 @@ use recto_schemas::DocumentLimits;
 pub use self::{
     document::{DocumentInfo, OpenDocument},
     error::RasterError,
-    page::{InspectedPage, RasterPage, RenderRequest},
+    page::{InspectedPage, PageText, RasterPage, RenderRequest},
 };
 use self::{pool::ChildPool, process::ChildSpawner};
 pub use super::protocol::TextLayerRequest;

@@ -15,10 +15,10 @@ use crate::{
     cancel::CancelToken,
     image::{
         PageImage,
-        inspection::PageInspection,
+        inspection::{LineDoubt, PageInspection},
         protocol::{ChildReply, ChildRequest},
     },
-    page::TextLine,
+    page::{Rect, TextLine},
 };
 
 /// Options of a page's bitmap.
@@ -32,11 +32,12 @@ pub struct RenderRequest {
     pub text_layer: TextLayerRequest,
 }
 
-/// A page that a child has loaded and looked at. The child waits for [`InspectedPage::render`]; it is ended if the page
-/// is dropped before.
+/// A page that a child has loaded and looked at. The child waits for [`InspectedPage::render`]; it goes on to other
+/// pages when this is dropped.
 pub struct InspectedPage<'a> {
     document: &'a OpenDocument<'a>,
-    child: LeasedChild<'a>,
+    /// `None` after the child has failed.
+    child: Option<LeasedChild<'a>>,
     /// One for inspection and bitmap together.
     deadline: CallDeadline<'a>,
     number: u32,
@@ -46,6 +47,19 @@ pub struct InspectedPage<'a> {
     is_childs_first: bool,
 }
 
+/// A page's own text, in pixels of its bitmap.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PageText {
+    /// Its lines, in content order.
+    pub lines: Vec<TextLine>,
+    /// For each line, the reason to doubt it.
+    pub doubts: Vec<Option<LineDoubt>>,
+    /// The outline boxes of the glyphs that the lines are made of.
+    pub glyphs: Vec<Rect>,
+    /// Characters that were left out because they cannot be seen.
+    pub unseen: u32,
+}
+
 /// A page's bitmap and its own text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RasterPage {
@@ -53,8 +67,8 @@ pub struct RasterPage {
     pub inspection: PageInspection,
     /// Its bitmap.
     pub image: PageImage,
-    /// Its own text if it was requested, in content order, in pixels of `image`.
-    pub text_layer: Option<Vec<TextLine>>,
+    /// Its own text if it was requested.
+    pub text_layer: Option<PageText>,
     /// `fonts-missing`, `dpi-lowered`.
     pub warnings: Vec<ReadWarning>,
     /// Time from asking the child to having the page, without waiting for a child.
@@ -106,7 +120,7 @@ impl<'r> OpenDocument<'r> {
         };
         Ok(InspectedPage {
             document: self,
-            child,
+            child: Some(child),
             deadline,
             number,
             inspection: validate::inspection(inspection),
@@ -146,39 +160,34 @@ impl InspectedPage<'_> {
         &self.inspection
     }
 
-    /// Makes the page's bitmap.
+    /// Makes a bitmap of the page.
     ///
     /// # Errors
     /// The reason for which there is no bitmap; if [`RasterError::is_page_only`] is true, other pages are worth asking
     /// for.
-    pub fn render(mut self, request: &RenderRequest) -> Result<RasterPage, RasterError> {
+    pub fn render(&mut self, request: &RenderRequest) -> Result<RasterPage, RasterError> {
         loop {
             let (document, number) = (self.document, self.number);
             let (cancel, is_childs_first) = (self.deadline.cancel, self.is_childs_first);
             match self.render_once(request) {
                 Err(error) if !is_childs_first && is_childs_end(&error) => {
-                    self = document.inspect(number, cancel)?;
+                    *self = document.inspect(number, cancel)?;
                 }
                 rendered => return rendered,
             }
         }
     }
 
-    fn render_once(self, request: &RenderRequest) -> Result<RasterPage, RasterError> {
-        let (document, child) = (self.document, self.child);
-        let size = match bitmap_size(&self.inspection, request, &document.limits) {
-            Ok(size) => size,
-            Err(error) => {
-                child.keep(document);
-                return Err(error);
-            }
-        };
+    fn render_once(&mut self, request: &RenderRequest) -> Result<RasterPage, RasterError> {
+        let document = self.document;
+        let size = bitmap_size(&self.inspection, request, &document.limits)?;
         let BitmapSize { width, height, .. } = size;
         let render = ChildRequest::Render {
             width,
             height,
             text_layer: request.text_layer,
         };
+        let child = self.child.take().ok_or_else(protocol_violation)?;
         let (mut child, reply) = child.call(document, &render, self.deadline)?;
         let ChildReply::Rendered { text_layer } = reply else {
             return Err(protocol_violation());
@@ -186,11 +195,11 @@ impl InspectedPage<'_> {
         // The size is this side's own, and within the limits.
         let mut rgb = vec![0; width as usize * height as usize * 3];
         child.receive(document, &mut rgb, self.deadline)?;
-        child.keep(document);
+        self.child = Some(child);
         let font_warning = document.font_warning(&self.inspection);
         Ok(RasterPage {
             text_layer: (request.text_layer != TextLayerRequest::None)
-                .then(|| validate::lines(text_layer.unwrap_or_default(), width, height)),
+                .then(|| validate::text(text_layer.unwrap_or_default(), width, height)),
             warnings: size.warning.into_iter().chain(font_warning).collect(),
             image: PageImage {
                 width,
@@ -198,9 +207,17 @@ impl InspectedPage<'_> {
                 dpi: size.dpi,
                 rgb,
             },
-            inspection: self.inspection,
+            inspection: self.inspection.clone(),
             raster_time: self.started.elapsed(),
         })
+    }
+}
+
+impl Drop for InspectedPage<'_> {
+    fn drop(&mut self) {
+        if let Some(child) = self.child.take() {
+            child.keep(self.document);
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Validation of a child's replies: a child may be in the hands of the document it reads.
 
+use super::PageText;
 use crate::{
-    image::{inspection::PageInspection, protocol::WireLine},
-    page::{Point, Quad, TextLine},
+    image::{inspection::PageInspection, protocol::WireText},
+    page::{Point, Quad, Rect, TextLine},
 };
 
 /// Longest text of a reason, in characters.
@@ -25,34 +26,53 @@ pub(super) fn inspection(mut inspection: PageInspection) -> PageInspection {
         .image_dpi
         .filter(|dpi| dpi.is_finite() && *dpi > 0.0);
     inspection
+        .images
+        .retain(|image| image.iter().all(|at| at.is_finite()));
+    inspection
 }
 
-/// Lines that lie on the bitmap and hold text.
-pub(super) fn lines(lines: Vec<WireLine>, width: u32, height: u32) -> Vec<TextLine> {
+/// Text that lies on the bitmap.
+pub(super) fn text(text: WireText, width: u32, height: u32) -> PageText {
     let (width, height) = (width as f32, height as f32);
-    lines
+    let mut checked = PageText {
+        unseen: text.unseen,
+        ..PageText::default()
+    };
+    for line in text.lines {
+        let text: String = line
+            .text
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(MAX_LINE)
+            .collect();
+        let quad = Quad(line.quad.map(|[x, y]| Point {
+            x: number(x).clamp(0.0, width),
+            y: number(y).clamp(0.0, height),
+        }));
+        let text = text.trim();
+        if text.is_empty() {
+            continue;
+        }
+        checked.lines.push(TextLine {
+            text: text.to_owned(),
+            quad,
+            confidence: None,
+            size: number(line.size).clamp(0.0, height),
+            bold: Some(line.bold),
+        });
+        checked.doubts.push(line.doubt);
+    }
+    let places = text
+        .glyphs
         .into_iter()
-        .filter_map(|line| {
-            let text: String = line
-                .text
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(MAX_LINE)
-                .collect();
-            let quad = Quad(line.quad.map(|[x, y]| Point {
-                x: number(x).clamp(0.0, width),
-                y: number(y).clamp(0.0, height),
-            }));
-            let text = text.trim();
-            (!text.is_empty()).then(|| TextLine {
-                text: text.to_owned(),
-                quad,
-                confidence: None,
-                size: number(line.size).clamp(0.0, height),
-                bold: Some(line.bold),
-            })
-        })
-        .collect()
+        .map(|[left, top, right, bottom]| Rect {
+            left: (left as f32).clamp(0.0, width),
+            top: (top as f32).clamp(0.0, height),
+            right: (right as f32).clamp(0.0, width),
+            bottom: (bottom as f32).clamp(0.0, height),
+        });
+    checked.glyphs = places.collect();
+    checked
 }
 
 fn number(value: f32) -> f32 {
@@ -62,6 +82,7 @@ fn number(value: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::protocol::WireLine;
 
     #[test]
     fn lines_are_held_to_the_bitmap() {
@@ -75,13 +96,24 @@ mod tests {
             ],
             size: f32::NAN,
             bold: true,
+            doubt: None,
         };
         let empty = WireLine {
             text: "\0".to_owned(),
             ..line.clone()
         };
-        let lines = lines(vec![line, empty], 10, 20);
-        assert_eq!(lines.len(), 1);
+        let text = text(
+            WireText {
+                lines: vec![line, empty],
+                glyphs: vec![[i32::MIN, 3, i32::MAX, 5]],
+                unseen: 0,
+            },
+            10,
+            20,
+        );
+        assert_eq!((text.glyphs[0].left, text.glyphs[0].right), (0.0, 10.0));
+        let lines = text.lines;
+        assert_eq!((lines.len(), text.doubts.len()), (1, 1));
         assert_eq!(lines[0].text, "a[31mb");
         let corners: Vec<_> = lines[0].quad.0.iter().map(|p| (p.x, p.y)).collect();
         assert_eq!(corners, [(0.0, 2.0), (0.0, 2.0), (10.0, 20.0), (0.0, 0.0)]);

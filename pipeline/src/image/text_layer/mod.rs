@@ -5,15 +5,22 @@
 //! continue one another become a line, and a wide gap separates two lines, so that columns and table
 //! cells stay apart. Spaces come from gaps, because many documents draw none.
 
-use std::collections::HashMap;
+mod accents;
+mod bidi;
+pub(crate) mod plausibility;
+mod raised;
+mod run_text;
 
-use crate::script::{is_square, is_unspaced};
+use std::collections::{HashMap, HashSet};
+
+use self::bidi::is_right_to_left;
+use crate::{image::inspection::LineDoubt, script::is_square};
 
 /// A space that PDFium made up: a hint, not a character of the document.
 pub(super) const HINTED_SPACE: char = '\u{200A}';
 
 /// One character, in points of the displayed page, y down.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Glyph {
     /// Its meaning.
     pub text: char,
@@ -23,10 +30,16 @@ pub(super) struct Glyph {
     pub direction: (f64, f64),
     /// Left, top, right and bottom around it, from one character to the next and as high as its font.
     pub bounds: [f64; 4],
+    /// Left, top, right and bottom of its outline.
+    pub outline: [f64; 4],
     /// Size of its font.
     pub size: f64,
     /// True if its font is bold.
     pub bold: bool,
+    /// Its font: a number that tells the fonts of a page apart.
+    pub font: usize,
+    /// True if nothing says what it means.
+    pub unmapped: bool,
 }
 
 impl Glyph {
@@ -54,6 +67,8 @@ pub(super) struct LayerLine {
     pub size: f64,
     /// True if most of its type is bold.
     pub bold: bool,
+    /// The reason to doubt its text.
+    pub doubt: Option<LineDoubt>,
 }
 
 /// A gap that separates lines, in ems: wider than spaces in justified type, as narrow as between the columns of
@@ -70,12 +85,6 @@ const RUN_BASELINE_SHIFT: f64 = 0.35;
 const SMALL_TYPE: f64 = 0.85;
 /// Largest distance that a run may reach back over the line it continues, in ems.
 const OVERLAP: f64 = 0.3;
-/// A gap that is a space, in ems: narrow word spaces are a fifth of an em.
-const SPACE_GAP: f64 = 0.15;
-/// A gap that is a space if PDFium takes it for one.
-const SPACE_GAP_HINTED: f64 = 0.06;
-/// The same between Chinese or Japanese characters, whose boxes are often apart.
-const SPACE_GAP_UNSPACED: f64 = 0.6;
 /// Two directions are one if the cosine between them is above this (about 4 degrees).
 const SAME_DIRECTION: f64 = 0.9975;
 /// Height of the bands in which lines to continue are looked for, in points.
@@ -86,14 +95,20 @@ const END_HYPHEN: char = '\u{2}';
 
 /// Gathers `glyphs`, in the order they are drawn, into lines in the order of their first character.
 pub(super) fn lines(glyphs: &[Glyph]) -> Vec<LayerLine> {
-    let runs = runs(glyphs);
-    join(runs).iter().filter_map(GlyphRun::line).collect()
+    let implausible = plausibility::implausible_fonts(glyphs);
+    let lines = join(runs(glyphs)).into_iter().map(|mut line| {
+        line.arrange();
+        line.line(&implausible)
+    });
+    lines.flatten().collect()
 }
 
 /// A glyph in the frame of its line: `u` along the line, `v` down from one line to the next.
 #[derive(Clone, Debug)]
 struct PlacedGlyph {
     text: char,
+    /// The accent on it, a combining character.
+    accent: Option<char>,
     space: GlyphSpacing,
     u: (f64, f64),
     top: f64,
@@ -101,11 +116,15 @@ struct PlacedGlyph {
     baseline: f64,
     size: f64,
     bold: bool,
+    font: usize,
+    unmapped: bool,
 }
 
 /// The space before a glyph besides its gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum GlyphSpacing {
+    /// It is known that there is none.
+    Joined,
     None,
     Hinted,
     Drawn,
@@ -182,6 +201,7 @@ fn place(glyph: &Glyph, space: GlyphSpacing) -> PlacedGlyph {
     };
     PlacedGlyph {
         text: glyph.text,
+        accent: None,
         space,
         u,
         // Fonts lie about their height.
@@ -190,6 +210,8 @@ fn place(glyph: &Glyph, space: GlyphSpacing) -> PlacedGlyph {
         baseline,
         size: glyph.size,
         bold: glyph.bold,
+        font: glyph.font,
+        unmapped: glyph.unmapped,
     }
 }
 
@@ -245,8 +267,8 @@ impl GlyphRun {
         middle(self.glyphs.iter().map(|g| g.size))
     }
 
-    fn line(&self) -> Option<LayerLine> {
-        let text = self.text();
+    fn line(&self, implausible: &HashSet<usize>) -> Option<LayerLine> {
+        let text = run_text::text(self);
         if text.is_empty() {
             return None;
         }
@@ -269,58 +291,15 @@ impl GlyphRun {
             ],
             size: self.size(),
             bold: bold * 2 > self.glyphs.len(),
+            doubt: plausibility::doubt(&self.glyphs, implausible),
         })
     }
 
-    fn text(&self) -> String {
-        let usual = self.usual_gap();
-        let mut text = String::new();
-        let mut last: Option<&PlacedGlyph> = None;
-        for glyph in &self.glyphs {
-            if let Some(last) = last
-                && !self.stacked
-                && is_space(last, glyph, usual)
-                && !text.ends_with(' ')
-            {
-                text.push(' ');
-            }
-            push_normalized(&mut text, glyph.text);
-            last = Some(glyph);
-        }
-        end_hyphen(&mut text);
-        text.trim().to_owned()
+    /// Puts the characters into the order in which they are read.
+    fn arrange(&mut self) {
+        accents::combine(&mut self.glyphs);
+        bidi::order(&mut self.glyphs);
     }
-
-    /// The gap between characters of a word in this line, in ems: letter-spaced type has gaps everywhere,
-    /// so a quarter of the gaps sets what is usual.
-    fn usual_gap(&self) -> f64 {
-        let mut gaps: Vec<f64> = self
-            .glyphs
-            .windows(2)
-            .filter(|pair| pair[1].space != GlyphSpacing::Drawn)
-            .map(|pair| gap(&pair[0], &pair[1]) / pair[0].size.max(pair[1].size))
-            .collect();
-        if gaps.len() < 4 {
-            return 0.0;
-        }
-        gaps.sort_by(f64::total_cmp);
-        gaps[gaps.len() / 4].max(0.0)
-    }
-}
-
-/// Returns true if a space is between two characters of a line.
-fn is_space(last: &PlacedGlyph, next: &PlacedGlyph, usual: f64) -> bool {
-    let em = last.size.max(next.size);
-    let gap = gap(last, next);
-    if is_unspaced(last.text) && is_unspaced(next.text) {
-        return gap > SPACE_GAP_UNSPACED * em;
-    }
-    let least = match next.space {
-        GlyphSpacing::Drawn => return true,
-        GlyphSpacing::Hinted => SPACE_GAP_HINTED,
-        GlyphSpacing::None => SPACE_GAP,
-    };
-    gap > (least + 1.2 * usual) * em
 }
 
 fn gap(last: &PlacedGlyph, next: &PlacedGlyph) -> f64 {
@@ -371,8 +350,7 @@ fn continues(line: &GlyphRun, run: &GlyphRun) -> Option<(usize, f64)> {
         return None;
     }
     let last = line.glyphs.last()?;
-    let first = run.glyphs.first()?;
-    if is_right_to_left(first.text) != is_right_to_left(last.text) || last.text == END_HYPHEN {
+    if last.text == END_HYPHEN {
         return None;
     }
     let em = line.size().max(run.size());
@@ -402,38 +380,6 @@ fn middle(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
-}
-
-/// Appends `c` as a reader would type it: Latin ligatures apart, soft hyphens gone.
-fn push_normalized(text: &mut String, c: char) {
-    match c {
-        '\u{FB00}' => text.push_str("ff"),
-        '\u{FB01}' => text.push_str("fi"),
-        '\u{FB02}' => text.push_str("fl"),
-        '\u{FB03}' => text.push_str("ffi"),
-        '\u{FB04}' => text.push_str("ffl"),
-        '\u{FB05}' | '\u{FB06}' => text.push_str("st"),
-        // PDFium's sign for a hyphen at the end of a line, and the one that shows only there.
-        END_HYPHEN | '\u{AD}' => text.push('\u{AD}'),
-        // Joiners and direction marks say nothing here.
-        '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}' | '\u{FEFF}' => {}
-        c if c.is_control() => {}
-        c => text.push(c),
-    }
-}
-
-/// A soft hyphen shows at the end of a line and nowhere else.
-fn end_hyphen(text: &mut String) {
-    let ends = text.trim_end().ends_with('\u{AD}');
-    text.retain(|c| c != '\u{AD}');
-    if ends {
-        text.truncate(text.trim_end().len());
-        text.push('-');
-    }
-}
-
-fn is_right_to_left(c: char) -> bool {
-    matches!(c, '\u{590}'..='\u{8FF}' | '\u{FB1D}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFC}')
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::text_marks::{self, MarkedType};
 
 /// Draws `text` from `(x, y)` in `direction`: each character half an em wide (a full one for Chinese), spaces
 /// as gaps of `space` ems without a character.
@@ -43,8 +44,16 @@ fn draw(
                     by(f64::max, |p| p.0),
                     by(f64::max, |p| p.1),
                 ],
+                outline: [
+                    by(f64::min, |p| p.0),
+                    by(f64::min, |p| p.1),
+                    by(f64::max, |p| p.0),
+                    by(f64::max, |p| p.1),
+                ],
                 size,
                 bold: false,
+                font: 0,
+                unmapped: false,
             });
         }
         at = end;
@@ -54,8 +63,17 @@ fn draw(
 
 const RIGHT: (f64, f64) = (1.0, 0.0);
 
+/// The lines of `glyphs`, raised type after `^` and lowered type after `_`, each up to `|`.
 fn texts(glyphs: &[Glyph]) -> Vec<String> {
-    lines(glyphs).into_iter().map(|l| l.text).collect()
+    let shown = |line: LayerLine| {
+        let up = MarkedType::Raised.begin();
+        let text = line
+            .text
+            .replace(up, "^")
+            .replace(MarkedType::Lowered.begin(), "_");
+        text.replace(text_marks::END, "|")
+    };
+    lines(glyphs).into_iter().map(shown).collect()
 }
 
 #[test]
@@ -102,7 +120,7 @@ fn exponents_stay_in_their_line() {
     let mut glyphs = draw("x", (0.0, 50.0), RIGHT, 10.0, 0.25);
     glyphs.extend(draw("2", (5.0, 46.0), RIGHT, 7.0, 0.25));
     glyphs.extend(draw("+1", (8.6, 50.0), RIGHT, 10.0, 0.25));
-    assert_eq!(texts(&glyphs), ["x2+1"]);
+    assert_eq!(texts(&glyphs), ["x^2|+1"]);
 }
 
 #[test]
@@ -110,7 +128,90 @@ fn exponents_drawn_later_find_their_place() {
     let mut glyphs = draw("24", (0.0, 50.0), RIGHT, 10.0, 0.25);
     glyphs.extend(draw("century", (18.0, 50.0), RIGHT, 10.0, 0.25));
     glyphs.extend(draw("th", (10.2, 46.0), RIGHT, 6.0, 0.25));
-    assert_eq!(texts(&glyphs), ["24th century"]);
+    assert_eq!(texts(&glyphs), ["24^th| century"]);
+}
+
+#[test]
+fn indices_are_lowered_and_full_size_signs_are_not() {
+    let mut glyphs = draw("H", (0.0, 50.0), RIGHT, 10.0, 0.25);
+    glyphs.extend(draw("2", (5.0, 52.0), RIGHT, 6.0, 0.25));
+    glyphs.extend(draw("O", (8.0, 50.0), RIGHT, 10.0, 0.25));
+    assert_eq!(texts(&glyphs), ["H_2|O"]);
+    // Small capitals stand on the line.
+    let mut glyphs = draw("N", (0.0, 50.0), RIGHT, 10.0, 0.25);
+    glyphs.extend(draw("ASA", (5.0, 50.0), RIGHT, 8.0, 0.25));
+    assert_eq!(texts(&glyphs), ["NASA"]);
+}
+
+#[test]
+fn accents_join_the_letter_they_are_drawn_over() {
+    let accent = |c: char, at: f64| Glyph {
+        ..draw(&c.to_string(), (at, 50.0), RIGHT, 10.0, 0.25).remove(0)
+    };
+    // Drawn before the letter and after it.
+    let mut glyphs = vec![accent('´', 0.2)];
+    glyphs.extend(draw("ecole", (0.0, 50.0), RIGHT, 10.0, 0.25));
+    assert_eq!(texts(&glyphs), ["école"]);
+    let mut glyphs = draw("Go", (0.0, 50.0), RIGHT, 10.0, 0.25);
+    glyphs.push(accent('¨', 5.3));
+    glyphs.extend(draw("del", (10.0, 50.0), RIGHT, 10.0, 0.25));
+    assert_eq!(texts(&glyphs), ["Gödel"]);
+    let mut glyphs = vec![accent('ˇ', 0.0)];
+    glyphs.extend(draw("ı", (0.0, 50.0), RIGHT, 10.0, 0.25));
+    assert_eq!(texts(&glyphs), ["ǐ"]);
+    // Beside a letter it is what it is.
+    let glyphs = draw("a~b", (0.0, 50.0), RIGHT, 10.0, 0.25);
+    assert_eq!(texts(&glyphs), ["a~b"]);
+}
+
+#[test]
+fn right_to_left_lines_read_in_order_with_numbers_and_words_of_other_scripts() {
+    // What a viewer shows from left to right, and how it is read.
+    let cases = [
+        (".2024 תנשל 1,250", "1,250 לשנת 2024."),
+        (")ב( א", "א (ב)"),
+        ("ג PDF 1.7 ץבוק", "קובץ PDF 1.7 ג"),
+        ("the word םולש is", "the word שלום is"),
+    ];
+    for (shown, read) in cases {
+        let glyphs = draw(shown, (0.0, 50.0), RIGHT, 10.0, 0.25);
+        assert_eq!(texts(&glyphs), [read], "{shown}");
+    }
+}
+
+#[test]
+fn a_line_with_a_lost_letter_is_doubted_and_a_bullet_is_none() {
+    let lost = |text: &str, at: usize| {
+        let mut glyphs = draw(text, (0.0, 50.0), RIGHT, 10.0, 0.25);
+        glyphs[at].unmapped = true;
+        lines(&glyphs)[0].doubt
+    };
+    assert_eq!(lost("the o\u{fffd}cial", 4), Some(LineDoubt::LostLetter));
+    assert_eq!(lost("\u{f0b7} item of a list", 0), None);
+    let foreign = draw("signif㘶cant", (0.0, 50.0), RIGHT, 10.0, 0.25);
+    assert_eq!(lines(&foreign)[0].doubt, Some(LineDoubt::LostLetter));
+    let mixed = draw("the word 木 is", (0.0, 50.0), RIGHT, 10.0, 0.25);
+    assert_eq!(lines(&mixed)[0].doubt, None);
+}
+
+#[test]
+fn text_of_a_font_whose_map_is_wrong_is_doubted() {
+    let exchanged = draw(
+        "wkh kduerxu frpplvvlrq phw rq wxhvgdb",
+        (0.0, 50.0),
+        RIGHT,
+        10.0,
+        0.25,
+    );
+    assert_eq!(lines(&exchanged)[0].doubt, Some(LineDoubt::Implausible));
+    let sound = draw(
+        "the harbour commission met on tuesday",
+        (0.0, 50.0),
+        RIGHT,
+        10.0,
+        0.25,
+    );
+    assert_eq!(lines(&sound)[0].doubt, None);
 }
 
 #[test]

@@ -154,6 +154,8 @@ fn push_spans(html: &mut String, text: &str, spans: &[TextSpan], formulas: &Rend
             }
             SpanKind::Strong => "strong",
             SpanKind::Emphasis => "em",
+            SpanKind::Superscript => "sup",
+            SpanKind::Subscript => "sub",
         };
         push_plain(html, format_args!("<{name}>"));
         push_text(html, words);

@@ -76,6 +76,27 @@ impl<'p> PageObject<'p> {
         })
     }
 
+    /// Left, bottom, right and top of a path that is filled and hides what is under it, in the space that it is in.
+    pub fn opaque_fill(&self) -> Option<[f64; 4]> {
+        let (mut fill, mut stroke) = (0, 0);
+        let (mut left, mut bottom, mut right, mut top) = (0.0, 0.0, 0.0, 0.0);
+        // SAFETY: the page is loaded and the results have places; other objects give false.
+        let opaque = unsafe {
+            let lib = self.lib.0;
+            lib.FPDFPath_GetDrawMode(self.handle.cast(), &raw mut fill, &raw mut stroke) != 0
+                && fill != 0
+                && lib.FPDFPageObj_HasTransparency(self.handle.cast()) == 0
+                && lib.FPDFPageObj_GetBounds(
+                    self.handle.cast(),
+                    &raw mut left,
+                    &raw mut bottom,
+                    &raw mut right,
+                    &raw mut top,
+                ) != 0
+        };
+        opaque.then(|| [left, bottom, right, top].map(f64::from))
+    }
+
     /// An image's size in pixels.
     pub fn image_size(&self) -> Option<(u32, u32)> {
         let (mut width, mut height) = (0, 0);

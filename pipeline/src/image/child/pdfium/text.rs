@@ -118,6 +118,23 @@ impl TextPage<'_> {
         (done != 0).then(|| rect.map(f64::from))
     }
 
+    /// Left, top, right and bottom of its outline, in the page's coordinates.
+    pub fn outline_box(&self, index: u32) -> Option<[f64; 4]> {
+        let (mut left, mut right, mut bottom, mut top) = (0.0, 0.0, 0.0, 0.0);
+        // SAFETY: the text is loaded and the results have places.
+        let done = unsafe {
+            self.lib.0.FPDFText_GetCharBox(
+                self.handle.cast(),
+                at(index),
+                &raw mut left,
+                &raw mut right,
+                &raw mut bottom,
+                &raw mut top,
+            )
+        };
+        (done != 0).then_some([left, top, right, bottom])
+    }
+
     /// The text object that it is part of.
     pub fn object(&self, index: u32) -> Option<PageObject<'_>> {
         // SAFETY: the text is loaded; made-up characters give null.

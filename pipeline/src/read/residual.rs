@@ -1,0 +1,264 @@
+//! Residual reading: what a page's own text leaves unexplained is read by the engine and joined with it.
+//!
+//! The page is drawn a second time at the engine's resolution, its own text is erased from that bitmap, and the part
+//! that is left goes to the engine like a page.
+
+use std::sync::Arc;
+
+use crate::{
+    engine::{OcrContent, OcrResult},
+    image::{
+        PageImage,
+        inspection::{LineDoubt, PageInspection},
+        rasterizer::PageText,
+        residual_ink, typography,
+    },
+    page::{Point, Quad, Rect, TextLine},
+    text_marks::plain,
+};
+
+/// Margin around what is read, in inches: letters are not to touch the edge.
+const MARGIN_IN: f32 = 0.1;
+/// Least confidence of a line beside a page's own text: a detector that looks at drawings finds letters in them.
+const MIN_CONFIDENCE: f32 = 0.75;
+/// Least confidence of a reading that takes the place of a line with lost letters.
+const MIN_REPLACING: f32 = 0.6;
+/// Share of the characters of a doubted line and its reading that must agree for the line to be right.
+const MIN_LIKENESS: f32 = 0.5;
+/// Share of a line's box that lies in another's for the two to be in one place.
+const SAME_PLACE: f32 = 0.5;
+
+/// Parts of a page that its own text does not explain, in pixels of the bitmap that the text comes with.
+#[derive(Debug)]
+pub(super) struct ResidualParts {
+    parts: Vec<Rect>,
+    /// Boxes of the glyphs that are not to be read again.
+    own: Vec<Rect>,
+    width: f32,
+}
+
+impl ResidualParts {
+    /// What is left to read on a page; `None` if that is nothing.
+    pub(super) fn find(
+        image: &PageImage,
+        text: &PageText,
+        inspection: &PageInspection,
+    ) -> Option<Self> {
+        let scale = image.width as f32 / inspection.width_pt.max(1.0);
+        let images: Vec<Rect> = inspection
+            .images
+            .iter()
+            .map(|[left, top, right, bottom]| Rect {
+                left: left * scale,
+                top: top * scale,
+                right: right * scale,
+                bottom: bottom * scale,
+            })
+            .collect();
+        let doubted: Vec<Rect> = text
+            .lines
+            .iter()
+            .zip(&text.doubts)
+            .filter(|(_, doubt)| doubt.is_some())
+            .map(|(line, _)| line.quad.bounds())
+            .collect();
+        let mut parts = residual_ink::find(image, &text.glyphs, &images);
+        parts.extend(&doubted);
+        let is_doubted = |glyph: &&Rect| {
+            doubted
+                .iter()
+                .any(|line| share_inside(glyph, line) > SAME_PLACE)
+        };
+        let own = text.glyphs.iter().filter(|glyph| !is_doubted(glyph));
+        (!parts.is_empty()).then(|| Self {
+            own: own.copied().collect(),
+            parts,
+            width: image.width as f32,
+        })
+    }
+
+    /// Cuts the parts out of `image`, another bitmap of the same page.
+    pub(super) fn cut(self, mut image: PageImage) -> ResidualImage {
+        let scale = image.width as f32 / self.width;
+        let scaled = |rect: &Rect| Rect {
+            left: rect.left * scale,
+            top: rect.top * scale,
+            right: rect.right * scale,
+            bottom: rect.bottom * scale,
+        };
+        let own: Vec<Rect> = self.own.iter().map(scaled).collect();
+        residual_ink::erase(&mut image, &own);
+        let all = self
+            .parts
+            .iter()
+            .map(scaled)
+            .reduce(|a, b| a.union(&b))
+            .unwrap_or_default();
+        let margin = MARGIN_IN * image.dpi;
+        let (left, top) = (
+            (all.left - margin).max(0.0) as u32,
+            (all.top - margin).max(0.0) as u32,
+        );
+        let right = ((all.right + margin).ceil() as u32).min(image.width);
+        let bottom = ((all.bottom + margin).ceil() as u32).min(image.height);
+        ResidualImage {
+            image: Arc::new(image.cropped(left, top, right, bottom)),
+            origin: Point {
+                x: left as f32,
+                y: top as f32,
+            },
+            scale: 1.0 / scale,
+        }
+    }
+}
+
+/// The part of a page's bitmap that is read beside its own text.
+#[derive(Debug)]
+pub(super) struct ResidualImage {
+    /// Its pixels.
+    pub(super) image: Arc<PageImage>,
+    /// Its top left corner on the page's bitmap from which it was cut.
+    origin: Point,
+    /// Pixels of the bitmap that the text comes with, for each of its own.
+    scale: f32,
+}
+
+/// The lines of a page whose own text was completed by reading.
+#[derive(Debug)]
+pub(super) struct CompletedText {
+    /// All lines: the page's own first.
+    pub(super) lines: Vec<TextLine>,
+    /// Lines that were read.
+    pub(super) read: usize,
+}
+
+impl ResidualImage {
+    /// Joins what was read with the page's `own` lines, some of which are doubted.
+    pub(super) fn complete(
+        &self,
+        own: Vec<TextLine>,
+        doubts: &[Option<LineDoubt>],
+        result: OcrResult,
+    ) -> CompletedText {
+        let mut read = self.lines(result);
+        let mut lines = Vec::with_capacity(own.len() + read.len());
+        let mut replaced = Vec::new();
+        for (index, line) in own.into_iter().enumerate() {
+            let Some(doubt) = doubts.get(index).copied().flatten() else {
+                lines.push(line);
+                continue;
+            };
+            let bounds = line.quad.bounds();
+            let (here, elsewhere): (Vec<_>, Vec<_>) =
+                read.into_iter().partition(|other: &TextLine| {
+                    share_inside(&other.quad.bounds(), &bounds) > SAME_PLACE
+                });
+            read = elsewhere;
+            if is_better(&here, &line, doubt) {
+                replaced.extend(here);
+            } else {
+                lines.push(line);
+            }
+        }
+        read.retain(|line| {
+            line.confidence
+                .is_some_and(|confidence| confidence >= MIN_CONFIDENCE)
+        });
+        let count = read.len() + replaced.len();
+        lines.extend(replaced);
+        lines.extend(read);
+        CompletedText { lines, read: count }
+    }
+
+    /// The lines of a reading, in pixels of the bitmap that the page's own text comes with.
+    fn lines(&self, result: OcrResult) -> Vec<TextLine> {
+        let OcrContent::Regions(mut lines) = result.content else {
+            return Vec::new();
+        };
+        let upright = self.image.rotated(result.rotation);
+        typography::annotate(&mut lines, &upright);
+        let center = Point {
+            x: upright.width as f32 / 2.0,
+            y: upright.height as f32 / 2.0,
+        };
+        let (sin, cos) = result.skew_deg.to_radians().sin_cos();
+        let level = |p: Point| {
+            let (dx, dy) = (p.x - center.x, p.y - center.y);
+            Point {
+                x: center.x + dx * cos + dy * sin,
+                y: center.y - dx * sin + dy * cos,
+            }
+        };
+        let (width, height) = (self.image.width as f32, self.image.height as f32);
+        let unturned = |p: Point| match result.rotation {
+            90 => Point {
+                x: p.y,
+                y: height - p.x,
+            },
+            180 => Point {
+                x: width - p.x,
+                y: height - p.y,
+            },
+            270 => Point {
+                x: width - p.y,
+                y: p.x,
+            },
+            _ => p,
+        };
+        let on_page = |p: Point| Point {
+            x: (p.x + self.origin.x) * self.scale,
+            y: (p.y + self.origin.y) * self.scale,
+        };
+        for line in &mut lines {
+            line.quad = Quad(line.quad.0.map(|p| on_page(unturned(level(p)))));
+            line.size *= self.scale;
+        }
+        lines
+    }
+}
+
+/// Returns true if what was read in the place of a doubted line is to be taken for it.
+fn is_better(read: &[TextLine], line: &TextLine, doubt: LineDoubt) -> bool {
+    let confidence = read
+        .iter()
+        .filter_map(|line| line.confidence)
+        .reduce(f32::min);
+    let Some(confidence) = confidence else {
+        return false;
+    };
+    let mut parts: Vec<&TextLine> = read.iter().collect();
+    parts.sort_by(|a, b| a.quad.0[0].x.total_cmp(&b.quad.0[0].x));
+    let text: Vec<&str> = parts.iter().map(|line| line.text.as_str()).collect();
+    let text = text.join(" ");
+    match doubt {
+        LineDoubt::LostLetter => confidence >= MIN_REPLACING,
+        LineDoubt::Implausible => {
+            confidence >= MIN_CONFIDENCE
+                && crate::image::is_plausible_text(&text)
+                && likeness(&text, &plain(&line.text)) < MIN_LIKENESS
+        }
+    }
+}
+
+/// The share of the characters, white space aside, that two texts have in common at the same place, 0 to 1.
+fn likeness(a: &str, b: &str) -> f32 {
+    let letters = |text: &str| -> Vec<char> {
+        let letters = text.chars().filter(|c| !c.is_whitespace());
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    let (a, b) = (letters(a), letters(b));
+    let longer = a.len().max(b.len()).max(1);
+    1.0 - crate::edit_distance::edit_distance(&a, &b) as f32 / longer as f32
+}
+
+/// The share of `inner` that lies in `outer`, 0 to 1.
+fn share_inside(inner: &Rect, outer: &Rect) -> f32 {
+    let width = inner.right.min(outer.right) - inner.left.max(outer.left);
+    let height = inner.bottom.min(outer.bottom) - inner.top.max(outer.top);
+    let area = inner.width() * inner.height();
+    if width > 0.0 && height > 0.0 && area > 0.0 {
+        width * height / area
+    } else {
+        0.0
+    }
+}
