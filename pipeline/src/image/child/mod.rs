@@ -4,12 +4,14 @@
 //! share it. Its standard output is the socket to the parent. It ends when the parent hangs up.
 
 mod sandbox;
-mod ccitt;
+mod bitmap;
+mod cut_images;
 mod fonts;
 mod geometry;
 mod pdf;
 mod pdfium;
 mod image_file;
+mod one_picture;
 mod pread;
 mod source;
 mod tiff;
@@ -21,6 +23,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
+pub(super) use self::source::{PDF_HEADER_WITHIN, begins_document};
 use self::{pdfium::PdfiumLibrary, pread::PreadFile, source::DocumentFile};
 use super::protocol::{
     ChildError, ChildReply, ChildRequest, EXIT_PANIC, EXIT_PROTOCOL, StartRequest, read_message,
@@ -105,10 +108,11 @@ fn serve_pages(
         }) = next
         {
             match inspected.render(width, height) {
-                Ok(pixels) => {
+                Ok(drawn) => {
                     let text_layer = inspected.lines(width, height, text_layer);
-                    write_message(&mut *socket, &ChildReply::Rendered { text_layer })?;
-                    socket.write_all(&pixels)?;
+                    let cut = drawn.cut;
+                    write_message(&mut *socket, &ChildReply::Rendered { text_layer, cut })?;
+                    socket.write_all(&drawn.rgb)?;
                 }
                 Err(error) => write_message(&mut *socket, &ChildReply::Failed(error))?,
             }

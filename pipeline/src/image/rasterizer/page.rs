@@ -16,7 +16,7 @@ use crate::{
     image::{
         PageImage,
         inspection::PageInspection,
-        protocol::{ChildReply, ChildRequest},
+        protocol::{ChildReply, ChildRequest, PictureCut},
     },
     page::TextLine,
 };
@@ -55,7 +55,7 @@ pub struct RasterPage {
     pub image: PageImage,
     /// Its own text if it was requested, in content order, in pixels of `image`.
     pub text_layer: Option<Vec<TextLine>>,
-    /// `fonts-missing`, `dpi-lowered`.
+    /// `fonts-missing`, `dpi-lowered`, `picture-cut-short`.
     pub warnings: Vec<ReadWarning>,
     /// Time from asking the child to having the page, without waiting for a child.
     pub raster_time: Duration,
@@ -180,7 +180,7 @@ impl InspectedPage<'_> {
             text_layer: request.text_layer,
         };
         let (mut child, reply) = child.call(document, &render, self.deadline)?;
-        let ChildReply::Rendered { text_layer } = reply else {
+        let ChildReply::Rendered { text_layer, cut } = reply else {
             return Err(protocol_violation());
         };
         // The size is this side's own, and within the limits.
@@ -188,10 +188,11 @@ impl InspectedPage<'_> {
         child.receive(document, &mut rgb, self.deadline)?;
         child.keep(document);
         let font_warning = document.font_warning(&self.inspection);
+        let warnings = [size.warning, font_warning, cut.map(cut_warning)];
         Ok(RasterPage {
             text_layer: (request.text_layer != TextLayerRequest::None)
                 .then(|| validate::lines(text_layer.unwrap_or_default(), width, height)),
-            warnings: size.warning.into_iter().chain(font_warning).collect(),
+            warnings: warnings.into_iter().flatten().collect(),
             image: PageImage {
                 width,
                 height,
@@ -201,6 +202,27 @@ impl InspectedPage<'_> {
             inspection: self.inspection,
             raster_time: self.started.elapsed(),
         })
+    }
+}
+
+/// The warning of a page whose picture ends too early.
+fn cut_warning(cut: PictureCut) -> ReadWarning {
+    let message = match cut.rows {
+        Some((read, all)) => format!(
+            "the picture's data is cut short or damaged: {read} of its {all} rows could be read; \
+             scan or fetch it again"
+        ),
+        None => {
+            "the picture's data is cut short: its end is missing, and text may be missing with it; \
+                 scan or fetch it again"
+                .to_owned()
+        }
+    };
+    ReadWarning {
+        first_page: None,
+        pages: 0,
+        kind: WarningKind::PictureCutShort,
+        message,
     }
 }
 
