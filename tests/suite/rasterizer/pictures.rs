@@ -282,6 +282,28 @@ fn a_tiff_that_ends_too_early_is_read_strip_by_strip() {
     assert!(told.contains(": 2"), "{told}");
 }
 
+#[test]
+fn a_picture_without_enough_data_is_no_blank_page() {
+    let jp2 = include_bytes!("halves.jp2");
+    let error = native(&jp2[..jp2.len() * 3 / 5]).unwrap_err();
+    assert_eq!(error.kind().as_str(), "page-damaged", "{error}");
+    let white = image::RgbImage::from_pixel(64, 32, image::Rgb(WHITE));
+    let old_jpeg = TiffPicture {
+        width: 64,
+        height: 32,
+        rows_per_strip: 32,
+        tags: vec![
+            (258, vec![8, 8, 8]),
+            (259, vec![6]),
+            (262, vec![6]),
+            (277, vec![3]),
+        ],
+        strips: vec![encoded(&white.into(), ImageFormat::Jpeg)],
+    };
+    let page = native(&old_jpeg.write()).unwrap();
+    assert_eq!(pixel(&page.image, 10, 10), WHITE);
+}
+
 /// A PDF whose only page is a JPEG.
 fn scan(jpeg: &[u8]) -> Vec<u8> {
     let image = "<</Type/XObject/Subtype/Image/Width 320/Height 400/ColorSpace/DeviceRGB\

@@ -135,10 +135,32 @@ impl PicturePdf {
         };
         let page = self.document.page(0).ok_or_else(undrawable)?;
         let pixels = draw_band(&page, band, Samples::Rgb)?;
+        self.check_drawn(&pixels)?;
         Ok(DrawnPage {
             rgb: placement.turned(Samples::Rgb, pixels),
             cut: None,
         })
+    }
+
+    /// Refuses a drawing without anything on it, if that is because the data cannot be decoded: PDFium does not say so.
+    pub fn check_drawn(&self, drawn: &[u8]) -> Result<(), ChildError> {
+        /// Side of a drawing on black, in pixels.
+        const PROBE: u32 = 16;
+        if drawn.iter().any(|&color| color != 0xFF) {
+            return Ok(());
+        }
+        let mut pixels = vec![0; (PROBE * PROBE * 3) as usize];
+        let band = Band {
+            width: PROBE,
+            height: PROBE,
+            first: 0,
+            rows: PROBE,
+        };
+        let page = self.document.page(0).ok_or_else(undrawable)?;
+        match page.render_rgb_band(&mut pixels, band) && pixels.iter().any(|&color| color != 0) {
+            true => Ok(()),
+            false => Err(undrawable()),
+        }
     }
 
     /// Draws the picture pixel for pixel and gives its rows to `put_row`, in gray or in RGB.

@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use crate::image::{
     child::{
         bitmap::{DrawnPage, Placement},
-        one_picture::{PictureCode, PicturePdf},
+        one_picture::{self, PictureCode, PicturePdf},
         pdfium::PdfiumLibrary,
         pread::PreadFile,
     },
@@ -42,6 +42,15 @@ pub(in crate::image::child) fn has_end(mut file: impl Read + Seek) -> bool {
             at += 1;
         }
     }
+}
+
+/// Returns true if a file comes in passes, each over the whole picture.
+pub(super) fn is_progressive(file: &PreadFile) -> Result<bool, ChildError> {
+    let whole = usize::try_from(file.length()).map_err(|_| ChildError::OutOfMemory)?;
+    let data = file
+        .head(whole)
+        .map_err(|e| ChildError::Io(e.to_string()))?;
+    Ok(one_picture::is_progressive(&data))
 }
 
 /// Draws a JPEG without ever holding all its pixels.

@@ -56,7 +56,9 @@ pub(super) fn draw(
         Some(level) => {
             let mut writer = BitmapWriter::new(Samples::Rgb, level, placement)?;
             pdf.scaled_rows(level, Samples::Rgb, |row| writer.push(row))?;
-            writer.finish()
+            let page = writer.finish();
+            pdf.check_drawn(&page.rgb)?;
+            page
         }
     };
     page.cut = is_cut.then_some(PictureCut { rows: None });

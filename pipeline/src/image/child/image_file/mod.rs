@@ -22,7 +22,7 @@ use super::{
 };
 use crate::image::{
     inspection::PageInspection,
-    protocol::{ChildError, DocumentFormat},
+    protocol::{ChildError, DocumentFormat, PictureCut},
 };
 
 /// Bytes of a file in which its size and resolution are looked for: what cameras and scanners write before the picture
@@ -153,10 +153,16 @@ impl ImageFile {
             return jpeg::draw_by_pdfium(self.lib, &self.reader, placement);
         }
         let mut decoded = whole::Decoded::read(decoder)?;
-        if !jpeg::has_end(self.reader.clone()) {
-            decoded.cut_where_gray();
+        if jpeg::has_end(self.reader.clone()) {
+            return decoded.draw(placement);
         }
-        decoded.draw(placement)
+        decoded.cut_where_gray();
+        let mut page = decoded.draw(placement)?;
+        // What is lost of one that comes in passes is not rows, but how sharp they are.
+        if page.cut.is_none() && jpeg::is_progressive(&self.reader)? {
+            page.cut = Some(PictureCut { rows: None });
+        }
+        Ok(page)
     }
 }
 

@@ -18,8 +18,10 @@ pub(super) struct Decoded {
     color: ColorType,
     size: (u32, u32),
     bytes: Vec<u8>,
-    /// The rows that were decoded.
+    /// The rows from the first to the last one that was decoded.
     rows: std::ops::Range<u32>,
+    /// Number of rows that were decoded: those of an interlaced picture do not come in order.
+    read: u32,
 }
 
 impl Decoded {
@@ -36,12 +38,14 @@ impl Decoded {
             color,
             size,
             rows: 0..size.1,
+            read: size.1,
             bytes: Vec::new(),
         };
         if let Err(error) = decoder.read_image(&mut bytes) {
             picture.bytes = bytes;
             // A row that was not reached is still zero.
             picture.narrow(0);
+            picture.read = picture.rows_with_data(0);
             if picture.rows.is_empty() {
                 return Err(image_error(&error));
             }
@@ -60,6 +64,7 @@ impl Decoded {
         if gray < BLOCK_ROWS.min(self.size.1) {
             self.rows = whole;
         }
+        self.read = self.rows.len() as u32;
     }
 
     /// Leaves out the rows at both ends of which all bytes are `empty`.
@@ -69,6 +74,12 @@ impl Decoded {
         let start = rows.clone().find(holds).unwrap_or(rows.end);
         let end = rows.rev().find(holds).map_or(start, |last| last + 1);
         self.rows = start..end;
+    }
+
+    fn rows_with_data(&self, empty: u8) -> u32 {
+        let rows = self.rows.clone();
+        let with_data = rows.filter(|row| self.row(*row).iter().any(|&byte| byte != empty));
+        with_data.count() as u32
     }
 
     fn row(&self, row: u32) -> &[u8] {
@@ -107,7 +118,7 @@ impl Decoded {
             }
         }
         let mut page = writer.finish();
-        let read = self.rows.len() as u32;
+        let read = self.read;
         page.cut = (read < self.size.1).then_some(PictureCut {
             rows: Some((read, self.size.1)),
         });

@@ -127,15 +127,16 @@ impl<'d> PdfPage<'d> {
             first: 0,
             rows: height,
         };
+        buffer.fill(0xFF);
         self.render(buffer, band, FORMAT_RGB)
     }
 
-    /// Draws rows of the page, in RGB.
+    /// Draws rows of the page over what is in `buffer`, in RGB.
     pub fn render_rgb_band(&self, buffer: &mut [u8], band: Band) -> bool {
         self.render(buffer, band, FORMAT_RGB)
     }
 
-    /// Draws rows of the page in gray, one byte a pixel.
+    /// Draws rows of the page over what is in `buffer` in gray, one byte a pixel.
     pub fn render_gray_band(&self, buffer: &mut [u8], band: Band) -> bool {
         self.render(buffer, band, FORMAT_GRAY)
     }
@@ -157,7 +158,6 @@ impl<'d> PdfPage<'d> {
         if buffer.len() as u64 != wanted || width == 0 || rows == 0 {
             return false;
         }
-        buffer.fill(0xFF);
         let lib = self.document.lib.0;
         let flags = DRAW_ANNOTATIONS
             | if format == FORMAT_GRAY {
