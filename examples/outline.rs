@@ -19,7 +19,8 @@ use recto_schemas::Options;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let argument = env::args().nth(1);
-    let document = argument.ok_or("give a document: PDF, PNG, JPEG, TIFF or WebP")?;
+    let document =
+        argument.ok_or("give a document: PDF, PNG, JPEG, JPEG 2000, TIFF, WebP, GIF or BMP")?;
     // The rasterizer starts this program again, to open documents in a process with limits.
     if document == "raster-child" {
         std::process::exit(child::main());

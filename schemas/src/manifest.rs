@@ -19,7 +19,7 @@ pub struct Manifest {
     pub failure: Option<FailureDetail>,
     /// The document that was read.
     pub source: SourceInfo,
-    /// The document's format, `pdf`, `png`, `jpeg`, `tiff` or `webp`; absent if it was not recognized.
+    /// The document's format, `pdf`, `png`, `jpeg`, `jp2`, `tiff`, `webp`, `gif` or `bmp`; absent if it was not recognized.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
     /// The engine that read page images.

@@ -175,6 +175,8 @@ words! {
         FontsMissing = "fonts-missing",
         /// The page was rasterized at a lower resolution to stay within its limit.
         DpiLowered = "dpi-lowered",
+        /// A picture ends too early or is damaged; what there is of it was read.
+        PictureCutShort = "picture-cut-short",
         /// PP-OCR read mostly other words on the page than GOT.
         EnginesDisagree = "engines-disagree",
         /// The page's text ends before its end.

@@ -145,6 +145,49 @@ fn one_bad_input_does_not_stop_the_rest() {
 }
 
 #[test]
+fn what_a_folder_holds_beside_documents_is_counted_and_named() {
+    let input = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for name in [
+        "a.docx",
+        "b.docx",
+        "notes.txt",
+        ".trash/old.pdf",
+        "drafts/c.pdf",
+    ] {
+        let path = input.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "no document").unwrap();
+    }
+    fs::write(
+        input.path().join("letter"),
+        pdf::with_pages(&[&pdf::text(LETTER)]),
+    )
+    .unwrap();
+    std::os::unix::fs::symlink("letter", input.path().join("same")).unwrap();
+    let stats = folder.path().join("stats.json");
+    let options = ["--exclude", "drafts", "--stats", stats.to_str().unwrap()];
+    let output = convert(&options, input.path(), &folder.path().join("out"));
+    assert!(output.status.success(), "{}", seen(&output));
+    assert!(
+        folder.path().join("out/letter.md").exists(),
+        "{}",
+        seen(&output)
+    );
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let passed_over = "6 files passed over: 2 .docx, 1 .txt, 1 folder beginning with a dot, \
+                       1 folder left out by a pattern, 1 other name of what is read already";
+    assert!(told.contains(passed_over), "{told}");
+    let stats: serde_json::Value = serde_json::from_slice(&fs::read(stats).unwrap()).unwrap();
+    assert_eq!(
+        stats["passed_over"],
+        serde_json::json!({
+            ".docx": 2, ".txt": 1, "dot-folder": 1, "excluded-folder": 1, "read-already": 1
+        })
+    );
+}
+
+#[test]
 fn without_a_folder_markdown_alone_is_on_standard_output() {
     let mut child = recto()
         .args(["convert", "-"])

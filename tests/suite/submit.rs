@@ -87,7 +87,10 @@ fn a_prefix_becomes_jobs_pinned_to_what_was_seen() {
     let submitted = command.args(options.split(' ')).output().unwrap();
     assert!(submitted.status.success(), "{}", seen(&submitted));
     let said = text(&submitted.stderr);
-    assert_eq!(said, "2 jobs queued in recto.jobs, batch b1\n");
+    assert_eq!(
+        said,
+        "2 jobs queued in recto.jobs, batch b1\n1 file passed over: 1 .txt\n"
+    );
 
     let jobs = jobs(&rabbit.client());
     let uris: Vec<&str> = jobs.keys().map(String::as_str).collect();

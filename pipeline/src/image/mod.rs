@@ -29,6 +29,14 @@ pub(crate) mod residual_ink;
 pub mod typography;
 pub mod preview;
 
+/// Bytes of a file that [`begins_document`] has to see.
+pub const DOCUMENT_HEAD_BYTES: usize = child::PDF_HEADER_WITHIN;
+
+/// Returns true if a file that begins with `head` is a PDF or a picture of a kind that is read, whatever its name is.
+pub fn begins_document(head: &[u8]) -> bool {
+    child::begins_document(head)
+}
+
 /// A page's bitmap, upright as a viewer shows it: RGB, 8 bits a channel, rows without padding.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PageImage {

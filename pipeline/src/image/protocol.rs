@@ -90,9 +90,18 @@ pub(super) enum ChildReply {
     Rendered {
         /// The page's own text if it was requested.
         text_layer: Option<WireText>,
+        /// Set if a picture of the page ends too early.
+        cut: Option<PictureCut>,
     },
     /// The request could not be done.
     Failed(ChildError),
+}
+
+/// A picture that ends before its last row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PictureCut {
+    /// Rows that were read and rows that it should have, if they can be counted.
+    pub rows: Option<(u32, u32)>,
 }
 
 /// A document format.
@@ -103,6 +112,9 @@ pub(super) enum DocumentFormat {
     Jpeg,
     Tiff,
     WebP,
+    Gif,
+    Bmp,
+    Jpeg2000,
 }
 
 impl DocumentFormat {
@@ -114,6 +126,9 @@ impl DocumentFormat {
             Self::Jpeg => "jpeg",
             Self::Tiff => "tiff",
             Self::WebP => "webp",
+            Self::Gif => "gif",
+            Self::Bmp => "bmp",
+            Self::Jpeg2000 => "jp2",
         }
     }
 }

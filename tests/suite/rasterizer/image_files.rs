@@ -90,12 +90,12 @@ fn what_is_no_document_is_named_by_how_it_begins() {
         (
             b"",
             "not-a-document",
-            "not a PDF, PNG, JPEG, TIFF or WebP: the file is empty",
+            "not a PDF, PNG, JPEG, JPEG 2000, TIFF, WebP, GIF or BMP: the file is empty",
         ),
         (
             b"<html><body>404</body></html>",
             "not-a-document",
-            "not a PDF, PNG, JPEG, TIFF or WebP: it starts with `<html><body>404<`",
+            "not a PDF, PNG, JPEG, JPEG 2000, TIFF, WebP, GIF or BMP: it starts with `<html><body>404<`",
         ),
         (
             b"%PDF-1.7 and then nothing of the kind",
@@ -105,7 +105,7 @@ fn what_is_no_document_is_named_by_how_it_begins() {
         (
             b"PK\x03\x04\0\0\0\0",
             "not-a-document",
-            "not a PDF, PNG, JPEG, TIFF or WebP: it starts with the bytes 50 4b 03 04 00 00 00 00",
+            "not a PDF, PNG, JPEG, JPEG 2000, TIFF, WebP, GIF or BMP: it starts with the bytes 50 4b 03 04 00 00 00 00",
         ),
         (
             b"\x89PNG\r\n\x1a\n\0\0\0\x0DIHDR\0\0",
@@ -131,19 +131,24 @@ fn what_is_no_document_is_named_by_how_it_begins() {
     assert_eq!(error.kind().as_str(), "document-too-large");
 }
 
+/// 50,000 × 50,000 pixels are claimed, and none are there.
 #[test]
 fn a_picture_bomb_is_refused_before_it_is_decoded() {
-    // A PNG that claims 50,000 × 50,000 pixels and holds none.
-    let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\x0DIHDR".to_vec();
-    let head: [&[u8]; 3] = [
-        &50_000_u32.to_be_bytes(),
-        &50_000_u32.to_be_bytes(),
-        &[8, 2, 0, 0, 0],
-    ];
-    bytes.extend(head.concat());
-    bytes.extend(crc32(&bytes[12..]).to_be_bytes());
-    bytes.extend(b"\0\0\0\0IDAT\x35\xAF\x06\x1E");
-    let error = first_page(&bytes).unwrap_err();
+    const SIDE: u32 = 50_000;
+    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\x0DIHDR".to_vec();
+    let head: [&[u8]; 3] = [&SIDE.to_be_bytes(), &SIDE.to_be_bytes(), &[8, 2, 0, 0, 0]];
+    png.extend(head.concat());
+    png.extend(crc32(&png[12..]).to_be_bytes());
+    png.extend(b"\0\0\0\0IDAT\x35\xAF\x06\x1E");
+    // Its rows come one by one, so that their number alone is no harm.
+    let error = first_page(&png).unwrap_err();
+    assert_eq!(error.kind().as_str(), "damaged", "{error}");
+
+    let mut bmp = b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0".to_vec();
+    bmp.extend([SIDE.to_le_bytes(), SIDE.to_le_bytes()].concat());
+    bmp.extend([1, 0, 24, 0]);
+    bmp.extend([0; 24]);
+    let error = first_page(&bmp).unwrap_err();
     assert_eq!(error.kind().as_str(), "page-too-large", "{error}");
 }
 

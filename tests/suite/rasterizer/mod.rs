@@ -3,6 +3,8 @@
 mod documents;
 mod image_files;
 mod limits;
+mod pictures;
+mod tiffs;
 
 use std::{
     env, fs,

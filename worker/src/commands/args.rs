@@ -1,15 +1,40 @@
 //! Arguments that several subcommands share.
 
 use clap::{ArgAction, Args};
+use glob::Pattern;
 use recto_schemas::{
     EngineName, Options,
     options::{EngineOptions, switch},
 };
 
-use crate::models::config::MachineConfig;
+use crate::{document::selection::PathSelection, models::config::MachineConfig};
 
 /// The longest batch or label, in characters: workers take no longer ones.
 const MAX_WORD_CHARS: usize = 200;
+
+/// Arguments that choose documents below folders and prefixes.
+#[derive(Debug, Args)]
+pub(crate) struct SelectionArgs {
+    /// Read only files whose path below the given folder or prefix matches, such as `letters/**/*.tif`; a pattern without
+    /// a slash is one of names, such as `*.tif`; may be given several times
+    #[arg(long, value_name = "GLOB", env = "RECTO_INCLUDE")]
+    include: Vec<Pattern>,
+
+    /// Leave out files and folders whose path below the given folder or prefix matches, such as `drafts`; may be given
+    /// several times
+    #[arg(long, value_name = "GLOB", env = "RECTO_EXCLUDE")]
+    exclude: Vec<Pattern>,
+}
+
+impl SelectionArgs {
+    /// The selection that they make.
+    pub(crate) fn selection(&self) -> PathSelection {
+        PathSelection {
+            include: self.include.clone(),
+            exclude: self.exclude.clone(),
+        }
+    }
+}
 
 /// Arguments of a run on this machine.
 #[derive(Debug, Args)]

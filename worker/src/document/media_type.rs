@@ -5,7 +5,7 @@ use std::path::Path;
 use super::output::{FORMATS, MANIFEST};
 
 /// Endings that make a file in a folder a document, with their media types. A file named by itself may have any ending.
-const DOCUMENTS: [(&str, &str); 7] = [
+const DOCUMENTS: [(&str, &str); 13] = [
     ("pdf", "application/pdf"),
     ("png", "image/png"),
     ("jpg", "image/jpeg"),
@@ -13,6 +13,17 @@ const DOCUMENTS: [(&str, &str); 7] = [
     ("tif", "image/tiff"),
     ("tiff", "image/tiff"),
     ("webp", "image/webp"),
+    ("jp2", "image/jp2"),
+    ("j2k", "image/j2c"),
+    ("jpf", "image/jpx"),
+    ("jpx", "image/jpx"),
+    ("bmp", "image/bmp"),
+    ("gif", "image/gif"),
+];
+
+/// Endings of files that begin like documents but are none: what cameras write is a TIFF with a preview.
+const OTHERS: [&str; 9] = [
+    "cr2", "nef", "arw", "dng", "orf", "rw2", "pef", "srw", "nrw",
 ];
 
 /// Returns true if a path ends like a document.
@@ -21,6 +32,11 @@ pub(crate) fn is_document(path: &Path) -> bool {
     DOCUMENTS
         .iter()
         .any(|(known, _)| ending.as_deref() == Some(known))
+}
+
+/// Returns true if a path ends like something else, whatever its first bytes are.
+pub(super) fn is_other(path: &Path) -> bool {
+    ending(path).is_some_and(|ending| OTHERS.contains(&ending.as_str()))
 }
 
 /// The reason why a folder or a prefix is an input without documents.

@@ -11,6 +11,8 @@ pub(crate) mod manifest;
 mod target;
 mod publish;
 pub(crate) mod media_type;
+pub(crate) mod passed_over;
+pub(crate) mod selection;
 pub(crate) mod walk;
 
 pub(crate) use context::{ConvertContext, Requester};

@@ -4,7 +4,8 @@
 //! share it. Its standard output is the socket to the parent. It ends when the parent hangs up.
 
 mod sandbox;
-mod ccitt;
+mod bitmap;
+mod cut_images;
 mod fonts;
 mod geometry;
 mod object_walk;
@@ -12,6 +13,7 @@ mod page_text;
 mod pdf;
 mod pdfium;
 mod image_file;
+mod one_picture;
 mod pread;
 mod source;
 mod tiff;
@@ -24,6 +26,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
+pub(super) use self::source::{PDF_HEADER_WITHIN, begins_document};
 use self::{pdfium::PdfiumLibrary, pread::PreadFile, source::DocumentFile, visibility::Bitmap};
 use super::protocol::{
     ChildError, ChildReply, ChildRequest, EXIT_PANIC, EXIT_PROTOCOL, StartRequest, read_message,
@@ -108,15 +111,16 @@ fn serve_pages(
         }) = next
         {
             match inspected.render(width, height) {
-                Ok(pixels) => {
+                Ok(drawn) => {
                     let bitmap = Bitmap {
-                        rgb: &pixels,
+                        rgb: &drawn.rgb,
                         width,
                         height,
                     };
                     let text_layer = inspected.text(bitmap, text_layer);
-                    write_message(&mut *socket, &ChildReply::Rendered { text_layer })?;
-                    socket.write_all(&pixels)?;
+                    let cut = drawn.cut;
+                    write_message(&mut *socket, &ChildReply::Rendered { text_layer, cut })?;
+                    socket.write_all(&drawn.rgb)?;
                 }
                 Err(error) => write_message(&mut *socket, &ChildReply::Failed(error))?,
             }

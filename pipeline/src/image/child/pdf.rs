@@ -94,7 +94,12 @@ pub(super) fn inspect(
     Ok((inspection, inspected))
 }
 
-impl LoadedPdfPage<'_> {
+impl<'d> LoadedPdfPage<'d> {
+    /// The page itself.
+    pub fn page(&self) -> &PdfPage<'d> {
+        &self.page
+    }
+
     /// Draws the page.
     pub fn render(&self, width: u32, height: u32) -> Result<Vec<u8>, ChildError> {
         let bytes = usize::try_from(u64::from(width) * u64::from(height) * 3)

@@ -1,7 +1,9 @@
 //! Document file: the document of a child, whatever its format. Formats are told by their first bytes, never by name.
 
 use super::{
-    image_file::ImageFile,
+    bitmap::DrawnPage,
+    cut_images,
+    image_file::{self, ImageFile},
     pdf,
     pdfium::{PdfFile, PdfiumLibrary},
     pread::PreadFile,
@@ -14,7 +16,9 @@ use crate::image::{
 };
 
 /// Bytes of a file within which a PDF's header may begin (ISO 32000-1, Annex H, note 13).
-const PDF_HEADER_WITHIN: usize = 1024;
+pub(in crate::image) const PDF_HEADER_WITHIN: usize = 1024;
+/// Memory that decoding leaves to PDFium, this program and the page's bitmap, in bytes.
+const BESIDE_DECODING: u64 = 128 << 20;
 /// Bytes shown of a file that is no document.
 const SHOWN_BYTES: usize = 16;
 /// Characters that make a beginning text.
@@ -49,8 +53,10 @@ impl DocumentFile {
         let head = reader
             .head(PDF_HEADER_WITHIN)
             .map_err(|e| ChildError::Io(e.to_string()))?;
-        // Half for the decoded image, half for turning and scaling it.
-        let max_bytes = start.max_memory_bytes / 2;
+        let max_bytes = start
+            .max_memory_bytes
+            .saturating_sub(BESIDE_DECODING)
+            .max(1);
         let document = match format(&head) {
             Some(DocumentFormat::Pdf) => {
                 Self::Pdf(pdf::open(lib, reader, start.password.as_deref())?)
@@ -58,7 +64,7 @@ impl DocumentFile {
             Some(DocumentFormat::Tiff) => {
                 Self::Tiff(Box::new(TiffFile::open(lib, reader, max_bytes)?))
             }
-            Some(format) => Self::Image(ImageFile::open(reader, format, max_bytes)?, format),
+            Some(format) => Self::Image(ImageFile::open(lib, reader, format, max_bytes)?, format),
             None => return Err(ChildError::NotADocument(beginning(&head))),
         };
         if document.pages() == 0 {
@@ -112,12 +118,19 @@ impl LoadedPage<'_> {
         &self.inspection
     }
 
-    /// Its bitmap, `width * height * 3` bytes of RGB.
-    pub fn render(&mut self, width: u32, height: u32) -> Result<Vec<u8>, ChildError> {
+    /// Its bitmap.
+    pub fn render(&mut self, width: u32, height: u32) -> Result<DrawnPage, ChildError> {
         match &mut self.page {
-            PageHandle::Pdf(page) => page.render(width, height),
-            PageHandle::Image(image) => image.render(width, height),
-            PageHandle::Tiff(tiff, index) => tiff.render(*index, width, height),
+            PageHandle::Pdf(page) => {
+                let mut drawn = DrawnPage {
+                    rgb: page.render(width, height)?,
+                    cut: None,
+                };
+                drawn.cut = cut_images::find(page.page(), &drawn, (width, height));
+                Ok(drawn)
+            }
+            PageHandle::Image(image) => image.render((width, height)),
+            PageHandle::Tiff(tiff, index) => tiff.render(*index, (width, height)),
         }
     }
 
@@ -130,20 +143,37 @@ impl LoadedPage<'_> {
     }
 }
 
+/// Returns true if a file of any name that begins with `head` is a document. A PDF has to tell its version: other files
+/// mention the format.
+pub(in crate::image) fn begins_document(head: &[u8]) -> bool {
+    match format(head) {
+        Some(DocumentFormat::Pdf) => head.windows(5).any(|bytes| bytes == b"%PDF-"),
+        known => known.is_some(),
+    }
+}
+
 fn format(head: &[u8]) -> Option<DocumentFormat> {
-    let starts: [(&[u8], DocumentFormat); 6] = [
+    let starts: [(&[u8], DocumentFormat); 8] = [
         (b"\x89PNG\r\n\x1a\n", DocumentFormat::Png),
         (b"\xFF\xD8\xFF", DocumentFormat::Jpeg),
         (b"II*\0", DocumentFormat::Tiff),
         (b"MM\0*", DocumentFormat::Tiff),
         (b"II+\0", DocumentFormat::Tiff),
         (b"MM\0+", DocumentFormat::Tiff),
+        (b"GIF87a", DocumentFormat::Gif),
+        (b"GIF89a", DocumentFormat::Gif),
     ];
     if let Some((_, format)) = starts.iter().find(|(start, _)| head.starts_with(start)) {
         return Some(*format);
     }
     if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP") {
         return Some(DocumentFormat::WebP);
+    }
+    if image_file::is_jpeg2000(head) {
+        return Some(DocumentFormat::Jpeg2000);
+    }
+    if image_file::is_bmp(head) {
+        return Some(DocumentFormat::Bmp);
     }
     head.windows(4)
         .any(|bytes| bytes == b"%PDF")

@@ -29,7 +29,7 @@ pub struct OpenDocument<'r> {
 /// Facts of a document that are known once it is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DocumentInfo {
-    /// `pdf`, `png`, `jpeg`, `tiff` or `webp`.
+    /// `pdf`, `png`, `jpeg`, `jp2`, `tiff`, `webp`, `gif` or `bmp`.
     pub format: &'static str,
     /// Number of pages, at least 1.
     pub pages: u32,

@@ -8,7 +8,7 @@ use recto_schemas::FailureKind;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RasterError {
     /// The bytes are no format that is read.
-    #[error("not a PDF, PNG, JPEG, TIFF or WebP: {0}")]
+    #[error("not a PDF, PNG, JPEG, JPEG 2000, TIFF, WebP, GIF or BMP: {0}")]
     NotADocument(String),
     /// The format is known, but the document cannot be opened.
     #[error("the document is damaged: {0}")]

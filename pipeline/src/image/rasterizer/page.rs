@@ -16,7 +16,7 @@ use crate::{
     image::{
         PageImage,
         inspection::{LineDoubt, PageInspection},
-        protocol::{ChildReply, ChildRequest},
+        protocol::{ChildReply, ChildRequest, PictureCut},
     },
     page::{Rect, TextLine},
 };
@@ -69,7 +69,7 @@ pub struct RasterPage {
     pub image: PageImage,
     /// Its own text if it was requested.
     pub text_layer: Option<PageText>,
-    /// `fonts-missing`, `dpi-lowered`.
+    /// `fonts-missing`, `dpi-lowered`, `picture-cut-short`.
     pub warnings: Vec<ReadWarning>,
     /// Time from asking the child to having the page, without waiting for a child.
     pub raster_time: Duration,
@@ -189,7 +189,7 @@ impl InspectedPage<'_> {
         };
         let child = self.child.take().ok_or_else(protocol_violation)?;
         let (mut child, reply) = child.call(document, &render, self.deadline)?;
-        let ChildReply::Rendered { text_layer } = reply else {
+        let ChildReply::Rendered { text_layer, cut } = reply else {
             return Err(protocol_violation());
         };
         // The size is this side's own, and within the limits.
@@ -197,10 +197,11 @@ impl InspectedPage<'_> {
         child.receive(document, &mut rgb, self.deadline)?;
         self.child = Some(child);
         let font_warning = document.font_warning(&self.inspection);
+        let warnings = [size.warning, font_warning, cut.map(cut_warning)];
         Ok(RasterPage {
             text_layer: (request.text_layer != TextLayerRequest::None)
                 .then(|| validate::text(text_layer.unwrap_or_default(), width, height)),
-            warnings: size.warning.into_iter().chain(font_warning).collect(),
+            warnings: warnings.into_iter().flatten().collect(),
             image: PageImage {
                 width,
                 height,
@@ -218,6 +219,27 @@ impl Drop for InspectedPage<'_> {
         if let Some(child) = self.child.take() {
             child.keep(self.document);
         }
+    }
+}
+
+/// The warning of a page whose picture ends too early.
+fn cut_warning(cut: PictureCut) -> ReadWarning {
+    let message = match cut.rows {
+        Some((read, all)) => format!(
+            "the picture's data is cut short or damaged: {read} of its {all} rows could be read; \
+             scan or fetch it again"
+        ),
+        None => {
+            "the picture's data is cut short: its end is missing, and text may be missing with it; \
+                 scan or fetch it again"
+                .to_owned()
+        }
+    };
+    ReadWarning {
+        first_page: None,
+        pages: 0,
+        kind: WarningKind::PictureCutShort,
+        message,
     }
 }
 

@@ -2,13 +2,14 @@
 //!
 //! A side is scaled by taps: for each target pixel the source pixels that make it, and their
 //! weights. [`scale`] takes triangle taps (PP-OCR's detector) and area taps (previews) in floating
-//! point; [`bicubic`] is Pillow's filter in fixed point (GOT). [`sample`] looks up single places of
-//! a page.
+//! point; [`rows`] takes triangle taps in integers, a row at a time (image files); [`bicubic`] is
+//! Pillow's filter in fixed point (GOT). [`sample`] looks up single places of a page.
 //!
 //! Inner loops go by index. Iterators over short arrays stay calls unless the compiler optimizes across the whole program,
 //! and a call for every pixel costs more than its arithmetic.
 
 pub(crate) mod bicubic;
+pub(crate) mod rows;
 pub(crate) mod sample;
 pub(crate) mod scale;
 
@@ -43,6 +44,18 @@ impl<W> FilterTaps<W> {
     /// The number of target pixels.
     pub(crate) fn len(&self) -> usize {
         self.first.len()
+    }
+
+    /// First source pixel and weights of the target pixel `at`; `None` past the last one.
+    pub(crate) fn get(&self, at: usize) -> Option<(usize, &[W])> {
+        let start = match at {
+            0 => 0,
+            _ => *self.ends.get(at - 1)?,
+        };
+        Some((
+            *self.first.get(at)?,
+            &self.weights[start..*self.ends.get(at)?],
+        ))
     }
 
     /// First source pixel and weights of each target pixel.

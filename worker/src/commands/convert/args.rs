@@ -4,12 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::{commands::args::RunArgs, store::config::StoreConfig};
+use crate::{
+    commands::args::{RunArgs, SelectionArgs},
+    store::config::StoreConfig,
+};
 
 /// Arguments of `recto convert`.
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
-    /// Documents: PDF, PNG, JPEG, TIFF or WebP files, directories of them, `s3://bucket/key`,
+    /// Documents: PDF, PNG, JPEG, JPEG 2000, TIFF, WebP, GIF or BMP files, directories of them, `s3://bucket/key`,
     /// `s3://bucket/prefix/` with all documents below, or `-` for standard input
     #[arg(required = true, value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
@@ -17,6 +20,9 @@ pub(crate) struct ConvertArgs {
     /// Folder or prefix for the results, such as `s3://bucket/prefix/`; without it, Markdown goes to standard output
     #[arg(short, long, value_name = "DIR", env = "RECTO_OUTPUT")]
     pub(crate) output: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
 
     #[command(flatten)]
     pub(crate) run: RunArgs,

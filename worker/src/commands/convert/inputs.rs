@@ -12,8 +12,10 @@ use recto_schemas::SourceInfo;
 use crate::{
     document::{
         DocumentSource, ObjectSource, SourcePlace,
-        media_type::{is_document, no_documents},
+        media_type::no_documents,
         output::ResultName,
+        passed_over::PassedOver,
+        selection::PathSelection,
         walk::{DocumentWalk, WalkError},
     },
     store::{ObjectStores, ObjectVersion, StoreError, StoreUri},
@@ -82,31 +84,86 @@ pub(crate) fn uri(path: &Path) -> Option<&str> {
     path.to_str().filter(|text| text.starts_with("s3://"))
 }
 
-/// The documents of `paths`: files and objects as they are, folders and prefixes (which `list` lists) with the documents
-/// below them in the order of their names. A folder that cannot be read is an input with an error, not left out.
-pub(crate) fn expand(paths: &[PathBuf], list: &ListObjects<'_>) -> Vec<InputDocument> {
-    let mut found = Vec::new();
-    for path in paths {
-        let before = found.len();
-        let is_folder = if let Some(uri) = uri(path) {
-            below(uri, list, &mut found)
-        } else if path.is_dir() {
-            let below = DocumentWalk::new(path, None);
-            found.extend(below.map(|entry| match entry {
-                Ok(path) => (path, None),
-                Err(WalkError { folder, error }) => (folder, Some(error)),
-            }));
-            true
-        } else {
-            found.push((path.clone(), None));
-            false
-        };
-        if is_folder && found.len() == before {
-            let error = io::Error::new(io::ErrorKind::NotFound, no_documents());
-            found.push((path.clone(), Some(error)));
+/// A search for the documents that a command line names.
+pub(crate) struct InputSearch<'a> {
+    /// The documents of folders and prefixes that are wanted.
+    pub(crate) selection: &'a PathSelection,
+    /// The folder of the results, which is not searched: the images of a review page are no documents.
+    pub(crate) left_out: Option<&'a Path>,
+    /// Lists the objects below a prefix.
+    pub(crate) list: &'a ListObjects<'a>,
+}
+
+/// The documents that a command line names.
+#[derive(Debug)]
+pub(crate) struct FoundInputs {
+    pub(crate) documents: Vec<InputDocument>,
+    /// The files below folders and prefixes that are no documents.
+    pub(crate) passed_over: PassedOver,
+}
+
+type FoundPath = (PathBuf, Option<io::Error>);
+
+impl InputSearch<'_> {
+    /// The documents of `paths`: files and objects as they are, folders and prefixes with the documents below them in the
+    /// order of their names. A folder that cannot be read is an input with an error, not left out.
+    pub(crate) fn run(&self, paths: &[PathBuf]) -> FoundInputs {
+        let mut found = Vec::new();
+        let mut passed_over = PassedOver::default();
+        for path in paths {
+            let before = found.len();
+            let is_folder = if let Some(uri) = uri(path) {
+                self.below(uri, &mut found, &mut passed_over)
+            } else if path.is_dir() {
+                let mut below = DocumentWalk::new(path, self.selection, self.left_out);
+                found.extend(below.by_ref().map(|entry| match entry {
+                    Ok(path) => (path, None),
+                    Err(WalkError { folder, error }) => (folder, Some(error)),
+                }));
+                passed_over.add(below.passed_over());
+                true
+            } else {
+                found.push((path.clone(), None));
+                false
+            };
+            if is_folder && found.len() == before {
+                let error = io::Error::new(io::ErrorKind::NotFound, no_documents());
+                found.push((path.clone(), Some(error)));
+            }
+        }
+        FoundInputs {
+            documents: named(found),
+            passed_over,
         }
     }
-    named(found)
+
+    /// Adds the object of `uri`, or the documents below it if it is a prefix; returns true for a prefix.
+    fn below(&self, uri: &str, found: &mut Vec<FoundPath>, passed_over: &mut PassedOver) -> bool {
+        let prefix: StoreUri = match uri.parse() {
+            Ok(location) => location,
+            Err(error) => {
+                found.push((PathBuf::from(uri), Some(io::Error::other(error))));
+                return false;
+            }
+        };
+        if !prefix.is_folder() {
+            found.push((PathBuf::from(uri), None));
+            return false;
+        }
+        let prefix_text = prefix.to_string();
+        match (self.list)(&prefix) {
+            Ok(objects) => {
+                let uris = objects.iter().filter(|object| !object.is_folder());
+                found.extend(uris.map(ToString::to_string).filter_map(|uri| {
+                    let below = uri.strip_prefix(&prefix_text).unwrap_or(&uri);
+                    let taken = self.selection.takes_object(Path::new(below), passed_over);
+                    taken.then(|| (PathBuf::from(uri), None))
+                }));
+            }
+            Err(error) => found.push((PathBuf::from(uri), Some(io::Error::other(error.cause)))),
+        }
+        true
+    }
 }
 
 /// One input for each path, even for a folder.
@@ -116,7 +173,7 @@ pub(crate) fn files(paths: Vec<PathBuf>) -> Vec<InputDocument> {
 }
 
 /// Gives the inputs different names.
-fn named(found: Vec<(PathBuf, Option<io::Error>)>) -> Vec<InputDocument> {
+fn named(found: Vec<FoundPath>) -> Vec<InputDocument> {
     let names = names(
         &found
             .iter()
@@ -139,34 +196,6 @@ fn named(found: Vec<(PathBuf, Option<io::Error>)>) -> Vec<InputDocument> {
 
 /// Lists the objects below a prefix.
 pub(crate) type ListObjects<'a> = dyn Fn(&StoreUri) -> Result<Vec<StoreUri>, StoreError> + 'a;
-
-/// Adds the object of `uri`, or the documents below it if it is a prefix; returns true for a prefix.
-fn below(uri: &str, list: &ListObjects<'_>, found: &mut Vec<(PathBuf, Option<io::Error>)>) -> bool {
-    let prefix: StoreUri = match uri.parse() {
-        Ok(location) => location,
-        Err(error) => {
-            found.push((PathBuf::from(uri), Some(io::Error::other(error))));
-            return false;
-        }
-    };
-    if !prefix.is_folder() {
-        found.push((PathBuf::from(uri), None));
-        return false;
-    }
-    match list(&prefix) {
-        Ok(objects) => {
-            let documents = objects.iter().filter(|object| !object.is_folder());
-            let paths = documents.map(|object| PathBuf::from(object.to_string()));
-            found.extend(
-                paths
-                    .filter(|path| is_document(path))
-                    .map(|path| (path, None)),
-            );
-        }
-        Err(error) => found.push((PathBuf::from(uri), Some(io::Error::other(error.cause)))),
-    }
-    true
-}
 
 /// A name for each path's results: the file name without its ending; with the ending if several share that; with a
 /// number if even that is taken.
@@ -219,6 +248,15 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    fn expand(paths: &[PathBuf], list: &ListObjects<'_>) -> Vec<InputDocument> {
+        let search = InputSearch {
+            selection: &PathSelection::default(),
+            left_out: None,
+            list,
+        };
+        search.run(paths).documents
+    }
 
     #[test]
     fn results_that_would_share_a_name_are_told_apart() {

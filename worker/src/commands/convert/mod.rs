@@ -30,7 +30,7 @@ use crate::{
 pub(crate) use args::{ConvertArgs, NOTES};
 pub(crate) use inputs::InputDocument;
 #[cfg(feature = "eval")]
-pub(crate) use inputs::{expand, files};
+pub(crate) use inputs::{InputSearch, files};
 pub(crate) use outcome::{ConvertReport, DocumentOutcome};
 pub(crate) use progress::ProgressDisplay;
 
@@ -75,7 +75,13 @@ pub(crate) fn run(arguments: &ConvertArgs) -> anyhow::Result<ExitCode> {
         }
     };
     let list = |prefix: &StoreUri| runtime.block_on(list(&stores, prefix));
-    let inputs = inputs::expand(&arguments.inputs, &list);
+    let search = inputs::InputSearch {
+        selection: &arguments.selection.selection(),
+        left_out: output.filter(|output| inputs::uri(output).is_none()),
+        list: &list,
+    };
+    let found = search.run(&arguments.inputs);
+    let inputs = found.documents;
     let progress = Arc::new(ProgressDisplay::start(inputs.len(), arguments.run.quiet));
     let run = ConvertRun {
         context: Arc::new(ConvertContext {
@@ -93,7 +99,8 @@ pub(crate) fn run(arguments: &ConvertArgs) -> anyhow::Result<ExitCode> {
     };
     let documents: Vec<&InputDocument> = inputs.iter().collect();
     let outcomes = runtime.block_on(run.convert_all(&documents));
-    let report = ConvertReport::new(&outcomes, inputs.len(), started, engine.as_ref());
+    let mut report = ConvertReport::new(&outcomes, inputs.len(), started, engine.as_ref());
+    report.passed_over = found.passed_over;
     progress.finish(&report, output, cancel.is_cancelled());
     if let Some(path) = &arguments.stats {
         report.write(path)?;

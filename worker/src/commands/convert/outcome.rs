@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::{
     commands::EXIT_FAILED,
-    document::{ConvertError, ConvertedDocument},
+    document::{ConvertError, ConvertedDocument, passed_over::PassedOver},
     os::signals::EXIT_STOPPED,
 };
 
@@ -125,6 +125,8 @@ pub(crate) struct ConvertReport {
     pub(super) pages_per_s: f64,
     /// Share of the wall time that the engine's threads were busy, 0 to 1.
     engine_busy: f64,
+    /// Files that were not taken for documents, by kind.
+    pub(super) passed_over: PassedOver,
     #[serde(skip)]
     pub(super) errors: Vec<String>,
     #[serde(skip)]
@@ -151,6 +153,7 @@ impl ConvertReport {
             wall_s,
             pages_per_s: pages as f64 / wall_s.max(1e-9),
             engine_busy: usage.busy.as_secs_f64() / (wall_s * f64::from(usage.workers.max(1))),
+            passed_over: PassedOver::default(),
             errors: outcomes
                 .iter()
                 .filter_map(DocumentOutcome::error_line)

@@ -91,6 +91,9 @@ impl ProgressDisplay {
                 report.pages_per_s,
             );
         }
+        if !self.quiet && !report.reader_left && !report.passed_over.is_empty() {
+            eprintln!("{}", report.passed_over);
+        }
         if !self.quiet && report.inputs > 1 && !report.errors.is_empty() {
             eprintln!(
                 "{} with errors:",

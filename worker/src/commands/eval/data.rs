@@ -11,7 +11,10 @@ use recto_pipeline::eval::MarkupSyntax;
 use recto_schemas::{EvalChunk, FailureDetail, FailureKind};
 use serde::Deserialize;
 
-use crate::commands::convert::{self, InputDocument};
+use crate::{
+    commands::convert::{self, InputDocument},
+    document::selection::PathSelection,
+};
 
 /// Largest dataset, in bytes.
 const MAX_DATASET_BYTES: u64 = 1 << 30;
@@ -121,7 +124,12 @@ pub(super) fn samples(
 /// The documents below a folder that have their text beside them, and how many have none.
 fn folder(folder: &Path) -> anyhow::Result<(Vec<UnloadedSample>, usize)> {
     let (mut found, mut without) = (Vec::new(), 0);
-    for input in convert::expand(&[folder.to_owned()], &|_| Ok(Vec::new())) {
+    let search = convert::InputSearch {
+        selection: &PathSelection::default(),
+        left_out: None,
+        list: &|_| Ok(Vec::new()),
+    };
+    for input in search.run(&[folder.to_owned()]).documents {
         if let Some(error) = &input.error {
             bail!("{}: {error}", input.uri());
         }

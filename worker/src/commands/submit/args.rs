@@ -13,7 +13,7 @@ use recto_schemas::{
 
 use crate::{
     broker::config::BrokerConfig,
-    commands::args::word,
+    commands::args::{SelectionArgs, word},
     observe::logging::TraceParent,
     store::{StoreUri, config::StoreConfig},
 };
@@ -35,6 +35,9 @@ pub(crate) struct SubmitArgs {
     /// copies
     #[arg(long, value_name = "S3_PREFIX", env = "RECTO_UPLOAD_TO", value_parser = s3_place)]
     pub(crate) upload_to: Option<StoreUri>,
+
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
 
     /// Engine that has to read the documents [default: the one that the worker runs]
     #[arg(long, value_enum, env = "RECTO_ENGINE")]

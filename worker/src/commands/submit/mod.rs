@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     commands::EXIT_FAILED,
+    document::passed_over::PassedOver,
     os::signals::{self, EXIT_STOPPED},
     os::terminal::escape_controls,
     store::{ObjectStores, StoreUri},
@@ -66,6 +67,7 @@ async fn submit(arguments: &SubmitArgs) -> anyhow::Result<ExitCode> {
     let search = DocumentSearch {
         stores,
         output: arguments.output.clone(),
+        selection: arguments.selection.selection(),
     };
     let (found, search) = search.start(arguments.inputs.clone());
     let documents = stream::unfold(found, async |mut found| Some((found.recv().await?, found)));
@@ -86,8 +88,13 @@ async fn submit(arguments: &SubmitArgs) -> anyhow::Result<ExitCode> {
     }
     drop(jobs);
     let stopped = stop.is_cancelled();
-    if !stopped && search.await.is_err() {
-        report.error("the search for documents panicked; report this as a bug".to_owned());
+    if !stopped {
+        match search.await {
+            Ok(passed_over) => report.passed_over = passed_over,
+            Err(_) => {
+                report.error("the search for documents panicked; report this as a bug".to_owned());
+            }
+        }
     }
     let ended = report.finish(pipeline.queue.as_ref().map(JobQueue::name), stopped);
     if let Some(queue) = pipeline.queue {
@@ -142,6 +149,7 @@ struct SubmitReport<'a> {
     queued: u64,
     not_queued: u64,
     errors: Vec<String>,
+    passed_over: PassedOver,
     reader_left: bool,
 }
 
@@ -152,6 +160,7 @@ impl<'a> SubmitReport<'a> {
             queued: 0,
             not_queued: 0,
             errors: Vec::new(),
+            passed_over: PassedOver::default(),
             reader_left: false,
         }
     }
@@ -212,6 +221,9 @@ impl<'a> SubmitReport<'a> {
             summary += "; stopped before the end of the inputs";
         }
         eprintln!("{summary}");
+        if !self.passed_over.is_empty() {
+            eprintln!("{}", self.passed_over);
+        }
         match (stopped, self.not_queued) {
             (true, _) => ExitCode::from(EXIT_STOPPED),
             (false, 0) => ExitCode::SUCCESS,

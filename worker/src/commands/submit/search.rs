@@ -3,6 +3,7 @@
 //! Reading folders and standard input blocks, so it has a thread of its own.
 
 use std::{
+    cell::RefCell,
     ffi::{OsStr, OsString},
     fs,
     io::{self, BufRead, Read as _},
@@ -19,7 +20,9 @@ use tokio::{
 
 use crate::{
     document::{
-        media_type::{is_document, no_documents},
+        media_type::no_documents,
+        passed_over::PassedOver,
+        selection::PathSelection,
         walk::{DocumentWalk, WalkError},
     },
     store::{ObjectStore as _, ObjectStores, StoreError, StoreUri},
@@ -65,14 +68,19 @@ pub(super) struct DocumentSearch {
     pub(super) stores: Arc<ObjectStores>,
     /// The folder of the results, which is left out: results of an earlier run are no documents.
     pub(super) output: StoreUri,
+    /// The documents of folders and prefixes that are wanted.
+    pub(super) selection: PathSelection,
 }
 
 /// The receiver of documents was dropped.
 struct ReceiverGone;
 
 impl DocumentSearch {
-    /// Starts to search for the documents of `inputs`, in their order.
-    pub(super) fn start(self, inputs: Vec<PathBuf>) -> (Receiver<SearchItem>, JoinHandle<()>) {
+    /// Starts to search for the documents of `inputs`, in their order; in the end it tells what it has passed over.
+    pub(super) fn start(
+        self,
+        inputs: Vec<PathBuf>,
+    ) -> (Receiver<SearchItem>, JoinHandle<PassedOver>) {
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
         let runtime = Handle::current();
         let task = tokio::task::spawn_blocking(move || {
@@ -80,9 +88,11 @@ impl DocumentSearch {
                 search: &self,
                 runtime,
                 sender,
+                passed_over: RefCell::default(),
             };
             // If the receiver was dropped, nothing is left to do.
             let _ = walk.inputs(inputs);
+            walk.passed_over.into_inner()
         });
         (receiver, task)
     }
@@ -92,6 +102,7 @@ struct InputWalk<'a> {
     search: &'a DocumentSearch,
     runtime: Handle,
     sender: Sender<SearchItem>,
+    passed_over: RefCell<PassedOver>,
 }
 
 impl InputWalk<'_> {
@@ -161,7 +172,8 @@ impl InputWalk<'_> {
             return self.file(&real, &name);
         }
         let mut any = false;
-        for entry in DocumentWalk::new(&real, self.output_folder()) {
+        let mut walk = DocumentWalk::new(&real, &self.search.selection, self.output_folder());
+        for entry in walk.by_ref() {
             any = true;
             match entry {
                 Ok(path) => {
@@ -173,6 +185,7 @@ impl InputWalk<'_> {
                 }
             }
         }
+        self.passed_over.borrow_mut().add(walk.passed_over());
         match any {
             true => Ok(()),
             false => self.no_documents(&input),
@@ -207,6 +220,7 @@ impl InputWalk<'_> {
     /// Searches a prefix of an object store.
     fn prefix(&self, prefix: &StoreUri) -> Result<(), ReceiverGone> {
         let results = self.results_below(prefix);
+        let prefix_text = prefix.to_string();
         let mut after = None::<String>;
         let mut any = false;
         loop {
@@ -222,7 +236,12 @@ impl InputWalk<'_> {
                 let is_result = results
                     .as_ref()
                     .is_some_and(|folder| uri.starts_with(folder));
-                if !entry.location.is_folder() && is_document(Path::new(&uri)) && !is_result {
+                if entry.location.is_folder() || is_result {
+                    continue;
+                }
+                let below = Path::new(uri.strip_prefix(&prefix_text).unwrap_or(&uri));
+                let passed_over = &mut self.passed_over.borrow_mut();
+                if self.search.selection.takes_object(below, passed_over) {
                     any = true;
                     self.document(entry.location, entry.etag, None)?;
                 }
@@ -308,12 +327,14 @@ mod tests {
         let search = DocumentSearch {
             stores: Arc::new(stores),
             output: output.parse().unwrap(),
+            selection: PathSelection::default(),
         };
         let (sender, mut receiver) = mpsc::channel(100);
         let walk = InputWalk {
             search: &search,
             runtime: runtime.handle().clone(),
             sender,
+            passed_over: RefCell::default(),
         };
         assert!(run(&walk).is_ok());
         drop(walk);

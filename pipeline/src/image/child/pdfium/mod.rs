@@ -21,7 +21,7 @@ use pdfium_render::prelude::{Pdfium, PdfiumLibraryBindings};
 
 pub(super) use self::{
     object::{ObjectKind, PageObject},
-    page::{AnnotationKind, FieldValue, FormField, PdfPage},
+    page::{AnnotationKind, Band, FieldValue, FormField, PdfPage},
     text::TextPage,
 };
 use super::pread::PreadFile;

@@ -2,7 +2,10 @@
 
 #![expect(unsafe_code, reason = "PDFium is a C library")]
 
-use std::ffi::{c_ulong, c_void};
+use std::{
+    ffi::{c_ulong, c_void},
+    ptr,
+};
 
 use super::PdfiumLibrary;
 use crate::image::child::geometry::Affine;
@@ -109,6 +112,51 @@ impl<'p> PageObject<'p> {
             )
         };
         (done != 0).then_some((width, height))
+    }
+
+    /// Returns true if an image is a JPEG and stored as nothing else.
+    pub fn is_plain_jpeg(&self) -> bool {
+        const FILTER: &[u8] = b"DCTDecode\0";
+        let mut name = [0_u8; FILTER.len()];
+        // SAFETY: the page is loaded; other objects give none; the buffer's length is told, and a longer name is not written.
+        unsafe {
+            if self
+                .lib
+                .0
+                .FPDFImageObj_GetImageFilterCount(self.handle.cast())
+                != 1
+            {
+                return false;
+            }
+            let length = name.len() as c_ulong;
+            self.lib.0.FPDFImageObj_GetImageFilter(
+                self.handle.cast(),
+                0,
+                name.as_mut_ptr().cast(),
+                length,
+            );
+        }
+        name == FILTER
+    }
+
+    /// The bytes of an image as stored; none if it has none, or more than there is memory for.
+    pub fn raw_image_data(&self) -> Vec<u8> {
+        let read = |buffer: *mut c_void, length: c_ulong| {
+            // SAFETY: the page is loaded; other objects give none; a buffer has the length that is told, null has none.
+            unsafe {
+                self.lib
+                    .0
+                    .FPDFImageObj_GetImageDataRaw(self.handle.cast(), buffer.cast(), length)
+            }
+        };
+        let length = read(ptr::null_mut(), 0);
+        let mut data = Vec::new();
+        let bytes = usize::try_from(length).unwrap_or(0);
+        if data.try_reserve_exact(bytes).is_ok() {
+            data.resize(bytes, 0);
+            read(data.as_mut_ptr().cast(), length);
+        }
+        data
     }
 
     /// A text's render mode, 0 to 7 (ISO 32000-1, table 106).

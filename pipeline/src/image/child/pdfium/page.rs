@@ -51,6 +51,19 @@ pub(in crate::image::child) struct PdfPage<'d> {
     pub(super) handle: *mut c_void,
 }
 
+/// Rows of a page that is drawn in parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::image::child) struct Band {
+    /// Width of the page in pixels.
+    pub width: u32,
+    /// Height of the page in pixels.
+    pub height: u32,
+    /// The first row that is drawn.
+    pub first: u32,
+    /// Number of rows that are drawn.
+    pub rows: u32,
+}
+
 /// The kind of an annotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::image::child) enum AnnotationKind {
@@ -117,30 +130,43 @@ impl<'d> PdfPage<'d> {
 
     /// Draws the page as a viewer shows it into `buffer`, `width * height` pixels of RGB.
     pub fn render_rgb(&self, buffer: &mut [u8], width: u32, height: u32) -> bool {
-        self.render(buffer, width, height, FORMAT_RGB)
+        let band = Band {
+            width,
+            height,
+            first: 0,
+            rows: height,
+        };
+        buffer.fill(0xFF);
+        self.render(buffer, band, FORMAT_RGB)
     }
 
-    /// Draws the page in gray, one byte a pixel.
-    pub fn render_gray(&self, buffer: &mut [u8], width: u32, height: u32) -> bool {
-        self.render(buffer, width, height, FORMAT_GRAY)
+    /// Draws rows of the page over what is in `buffer`, in RGB.
+    pub fn render_rgb_band(&self, buffer: &mut [u8], band: Band) -> bool {
+        self.render(buffer, band, FORMAT_RGB)
     }
 
-    fn render(&self, buffer: &mut [u8], width: u32, height: u32, format: BitmapFormat) -> bool {
-        let wanted = u64::from(width) * u64::from(height) * u64::from(format.bytes_per_pixel);
-        let sizes = (
-            c_int::try_from(width),
-            c_int::try_from(height),
-            width
-                .checked_mul(format.bytes_per_pixel)
-                .map(c_int::try_from),
-        );
-        let (Ok(width), Ok(height), Some(Ok(stride))) = sizes else {
+    /// Draws rows of the page over what is in `buffer` in gray, one byte a pixel.
+    pub fn render_gray_band(&self, buffer: &mut [u8], band: Band) -> bool {
+        self.render(buffer, band, FORMAT_GRAY)
+    }
+
+    fn render(&self, buffer: &mut [u8], band: Band, format: BitmapFormat) -> bool {
+        let pixels = u64::from(band.width) * u64::from(band.rows);
+        let wanted = pixels * u64::from(format.bytes_per_pixel);
+        let stride = band.width.checked_mul(format.bytes_per_pixel);
+        let number = |value: u32| c_int::try_from(value).ok();
+        let (Some(width), Some(height), Some(first), Some(rows), Some(stride)) = (
+            number(band.width),
+            number(band.height),
+            number(band.first),
+            number(band.rows),
+            stride.and_then(number),
+        ) else {
             return false;
         };
-        if buffer.len() as u64 != wanted || width == 0 || height == 0 {
+        if buffer.len() as u64 != wanted || width == 0 || rows == 0 {
             return false;
         }
-        buffer.fill(0xFF);
         let lib = self.document.lib.0;
         let flags = DRAW_ANNOTATIONS
             | if format == FORMAT_GRAY {
@@ -148,12 +174,12 @@ impl<'d> PdfPage<'d> {
             } else {
                 RGB_ORDER
             };
-        // SAFETY: the buffer holds `height` rows of `stride` bytes and outlives the bitmap; page and
+        // SAFETY: the buffer holds `rows` rows of `stride` bytes and outlives the bitmap; page and
         // form are open.
         unsafe {
             let bitmap = lib.FPDFBitmap_CreateEx(
                 width,
-                height,
+                rows,
                 format.code,
                 buffer.as_mut_ptr().cast(),
                 stride,
@@ -162,11 +188,11 @@ impl<'d> PdfPage<'d> {
                 return false;
             }
             let page = self.handle.cast();
-            lib.FPDF_RenderPageBitmap(bitmap, page, 0, 0, width, height, 0, flags);
+            lib.FPDF_RenderPageBitmap(bitmap, page, 0, -first, width, height, 0, flags);
             if !self.document.form.is_null() {
                 let form = self.document.form.cast();
                 let page = self.handle.cast();
-                lib.FPDF_FFLDraw(form, bitmap, page, 0, 0, width, height, 0, flags);
+                lib.FPDF_FFLDraw(form, bitmap, page, 0, -first, width, height, 0, flags);
             }
             lib.FPDFBitmap_Destroy(bitmap);
         }

@@ -1,16 +1,13 @@
-//! Image files as documents: PNG, JPEG and WebP are one page, TIFF is in [`super::tiff`].
+//! Header of an image file: its size, resolution and turn, and the page that follows from them.
 
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 
-use image::{
-    DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, Rgb, RgbImage, imageops,
-    metadata::Orientation,
-};
+use image::metadata::Orientation;
 
-use super::pread::PreadFile;
 use crate::image::{
+    child::{bitmap::turns_sideways, pread::PreadFile},
     inspection::PageInspection,
-    protocol::{ChildError, DocumentFormat},
+    protocol::ChildError,
 };
 
 /// Resolution of images that do not tell theirs, in dots per inch: a scanner's default.
@@ -20,88 +17,15 @@ const PLAUSIBLE_DPI: std::ops::RangeInclusive<f64> = 100.0..=2400.0;
 /// The same for the coarser direction: a fax in normal mode has 204 by 98.
 const COARSEST_DPI: f64 = 50.0;
 
-/// A PNG, JPEG or WebP.
-pub(super) struct ImageFile {
-    reader: PreadFile,
-    format: ImageFormat,
-    max_bytes: u64,
-}
-
 /// The header of an image file.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct ImageHeader {
+pub(in crate::image::child) struct ImageHeader {
     /// Size as stored, in pixels.
     pub size: (u32, u32),
     /// Resolution as stored, in dots per inch across and down.
     pub dpi: Option<(f64, f64)>,
     /// The turn that shows it upright.
     pub orientation: Orientation,
-}
-
-impl ImageFile {
-    /// The image in `reader`; decoding may take `max_bytes` of memory.
-    pub fn open(
-        reader: PreadFile,
-        format: DocumentFormat,
-        max_bytes: u64,
-    ) -> Result<Self, ChildError> {
-        let file = Self {
-            reader,
-            format: match format {
-                DocumentFormat::Png => ImageFormat::Png,
-                DocumentFormat::Jpeg => ImageFormat::Jpeg,
-                _ => ImageFormat::WebP,
-            },
-            max_bytes,
-        };
-        file.decoder()?;
-        Ok(file)
-    }
-
-    fn decoder(&self) -> Result<impl ImageDecoder, ChildError> {
-        let mut reader = self.reader.clone();
-        reader
-            .seek(SeekFrom::Start(0))
-            .map_err(|e| ChildError::Io(e.to_string()))?;
-        let mut reader = ImageReader::with_format(BufReader::new(reader), self.format);
-        let mut limits = Limits::default();
-        limits.max_alloc = Some(self.max_bytes);
-        reader.limits(limits);
-        reader.into_decoder().map_err(|e| image_error(&e))
-    }
-
-    /// Inspects it without decoding it.
-    pub fn inspect(&self) -> Result<PageInspection, ChildError> {
-        let mut decoder = self.decoder()?;
-        let head = ImageHeader {
-            size: decoder.dimensions(),
-            orientation: decoder.orientation().unwrap_or(Orientation::NoTransforms),
-            dpi: self.stored_dpi(),
-        };
-        if decoder.total_bytes() > self.max_bytes {
-            return Err(too_large(head.size));
-        }
-        head.inspection()
-    }
-
-    /// Decodes it, upright, to a bitmap of that size.
-    pub fn render(&self, width: u32, height: u32) -> Result<Vec<u8>, ChildError> {
-        let mut decoder = self.decoder()?;
-        let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-        if decoder.total_bytes() > self.max_bytes {
-            return Err(too_large(decoder.dimensions()));
-        }
-        let image = DynamicImage::from_decoder(decoder).map_err(|e| image_error(&e))?;
-        Ok(fit(image, orientation, (width, height)))
-    }
-
-    fn stored_dpi(&self) -> Option<(f64, f64)> {
-        match self.format {
-            ImageFormat::Png => png_dpi(self.reader.clone()),
-            ImageFormat::Jpeg => jpeg_dpi(&self.reader.head(64 << 10).ok()?),
-            _ => None,
-        }
-    }
 }
 
 impl ImageHeader {
@@ -134,66 +58,8 @@ impl ImageHeader {
     }
 }
 
-/// Turns a decoded image upright, lays it on white if it is transparent, and scales it to `size`.
-pub(super) fn fit(mut image: DynamicImage, orientation: Orientation, size: (u32, u32)) -> Vec<u8> {
-    // Scaling first means turning less, but the size is that of the upright picture.
-    let stored = if turns_sideways(orientation) {
-        (size.1, size.0)
-    } else {
-        size
-    };
-    if (image.width(), image.height()) != stored {
-        // A triangle as wide as the step averages what falls into a pixel.
-        image = image.resize_exact(stored.0, stored.1, imageops::FilterType::Triangle);
-    }
-    image.apply_orientation(orientation);
-    if image.color().has_alpha() {
-        on_white(&image).into_raw()
-    } else {
-        image.into_rgb8().into_raw()
-    }
-}
-
-fn on_white(image: &DynamicImage) -> RgbImage {
-    let rgba = image.to_rgba8();
-    let mut rgb = RgbImage::new(rgba.width(), rgba.height());
-    for (to, from) in rgb.pixels_mut().zip(rgba.pixels()) {
-        let [r, g, b, alpha] = from.0.map(u32::from);
-        *to = Rgb([r, g, b].map(|c| ((c * alpha + 255 * (255 - alpha) + 127) / 255) as u8));
-    }
-    rgb
-}
-
-fn turns_sideways(orientation: Orientation) -> bool {
-    matches!(
-        orientation,
-        Orientation::Rotate90
-            | Orientation::Rotate270
-            | Orientation::Rotate90FlipH
-            | Orientation::Rotate270FlipH
-    )
-}
-
-/// The reason for a picture that is too large to decode.
-pub(super) fn too_large(size: (u32, u32)) -> ChildError {
-    let (width, height) = size;
-    ChildError::TooLarge(format!(
-        "the picture has {width} × {height} pixels, more than can be decoded; raise --rasterizer-memory"
-    ))
-}
-
-fn image_error(error: &image::ImageError) -> ChildError {
-    match error {
-        image::ImageError::Limits(_) => ChildError::TooLarge(
-            "the picture has more pixels than can be decoded; raise --rasterizer-memory".to_owned(),
-        ),
-        image::ImageError::Unsupported(e) => ChildError::Unsupported(e.to_string()),
-        other => ChildError::Damaged(other.to_string()),
-    }
-}
-
 /// The `pHYs` chunk, which is before the first `IDAT` (PNG specification, 11.3.4.3).
-fn png_dpi(mut reader: PreadFile) -> Option<(f64, f64)> {
+pub(super) fn png_dpi(mut reader: PreadFile) -> Option<(f64, f64)> {
     /// Chunks looked at.
     const MAX_CHUNKS: u32 = 64;
     const INCHES_PER_METER: f64 = 0.0254;
@@ -227,7 +93,7 @@ fn be32(bytes: &[u8]) -> Option<u32> {
 }
 
 /// The density in the `JFIF` segment (ITU-T T.871, 10.1).
-fn jpeg_dpi(head: &[u8]) -> Option<(f64, f64)> {
+pub(super) fn jpeg_dpi(head: &[u8]) -> Option<(f64, f64)> {
     const CENTIMETERS_PER_INCH: f64 = 2.54;
     let segment = head.windows(5).position(|bytes| bytes == b"JFIF\0")?;
     let body = head.get(segment + 7..segment + 12)?;
@@ -238,6 +104,44 @@ fn jpeg_dpi(head: &[u8]) -> Option<(f64, f64)> {
         2 => Some((x * CENTIMETERS_PER_INCH, y * CENTIMETERS_PER_INCH)),
         _ => None,
     }
+}
+
+/// The resolution in the information header of a BMP, in pixels per meter (`BITMAPINFOHEADER`).
+pub(super) fn bmp_dpi(head: &[u8]) -> Option<(f64, f64)> {
+    const INCHES_PER_METER: f64 = 0.0254;
+    let along = |at: usize| Some(u32::from_le_bytes(*head.get(at..)?.first_chunk()?));
+    // Older headers are shorter and have none.
+    let has_resolution = along(14)? >= 40;
+    let dpi = |at: usize| Some(f64::from(along(at)?) * INCHES_PER_METER);
+    has_resolution.then_some((dpi(38)?, dpi(42)?))
+}
+
+/// The capture resolution in a JP2's header, or else the display resolution, in pixels per meter (ISO 15444-1, I.5.3.7).
+pub(super) fn jp2_dpi(head: &[u8]) -> Option<(f64, f64)> {
+    const INCHES_PER_METER: f64 = 0.0254;
+    let at = [b"resc", b"resd"]
+        .iter()
+        .find_map(|name| head.windows(4).position(|bytes| bytes == *name))?;
+    let body = head.get(at + 4..at + 14)?;
+    let number = |at: usize| f64::from(u16::from_be_bytes([body[at], body[at + 1]]));
+    let along = |at: usize, exponent: u8| {
+        let scale = 10_f64.powi(i32::from(exponent.cast_signed()));
+        number(at) / number(at + 2) * scale * INCHES_PER_METER
+    };
+    Some((along(4, body[9]), along(0, body[8])))
+}
+
+/// The size in a JP2's header, or in that of a bare codestream (ISO 15444-1, I.5.3.1 and A.5.1).
+pub(in crate::image::child) fn jp2_size(head: &[u8]) -> Option<(u32, u32)> {
+    let word = |at: usize| be32(head.get(at..at + 4)?);
+    if let Some(at) = head.windows(4).position(|bytes| bytes == b"ihdr") {
+        return Some((word(at + 8)?, word(at + 4)?));
+    }
+    let at = head
+        .windows(4)
+        .position(|bytes| bytes == b"\xFF\x4F\xFF\x51")?;
+    let side = |end: usize, start: usize| word(at + end)?.checked_sub(word(at + start)?);
+    Some((side(8, 16)?, side(12, 20)?))
 }
 
 #[cfg(test)]
@@ -284,15 +188,6 @@ mod tests {
     }
 
     #[test]
-    fn transparency_shows_white_paper() {
-        let mut image = image::RgbaImage::new(2, 1);
-        image.put_pixel(0, 0, image::Rgba([0, 0, 0, 255]));
-        image.put_pixel(1, 0, image::Rgba([0, 0, 0, 0]));
-        let rgb = fit(image.into(), Orientation::Rotate90, (1, 2));
-        assert_eq!(rgb, [0, 0, 0, 255, 255, 255]);
-    }
-
-    #[test]
     fn jpeg_density_counts_in_inches_and_centimeters() {
         let jfif = |unit| {
             [
@@ -306,5 +201,27 @@ mod tests {
         assert_eq!(jpeg_dpi(&jfif(2)), Some((381.0, 254.0)));
         assert_eq!(jpeg_dpi(&jfif(0)), None);
         assert_eq!(jpeg_dpi(b"JFIF\0\x01"), None);
+    }
+
+    #[test]
+    fn jpeg_2000_tells_its_size_with_and_without_boxes() {
+        let resolution = [0, 254, 0, 1, 0, 254, 0, 1, 2, 2];
+        let boxes = [
+            &b"\0\0\0\x16ihdr"[..],
+            &[0, 0, 0, 70, 0, 0, 0, 50, 0, 3, 7, 7, 0, 0],
+            b"\0\0\0\x12resc",
+            &resolution,
+        ]
+        .concat();
+        assert_eq!(jp2_size(&boxes), Some((50, 70)));
+        let (x, y) = jp2_dpi(&boxes).unwrap();
+        assert_eq!((x.round(), y.round()), (645.0, 645.0));
+        let codestream = [
+            &b"\xFF\x4F\xFF\x51\0\x2F\0\0"[..],
+            &[0, 0, 0, 52, 0, 0, 0, 73, 0, 0, 0, 2, 0, 0, 0, 3],
+        ]
+        .concat();
+        assert_eq!(jp2_size(&codestream), Some((50, 70)));
+        assert_eq!(jp2_size(b"jP"), None);
     }
 }
