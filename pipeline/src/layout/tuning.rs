@@ -1,5 +1,6 @@
 //! Tuning: every threshold of layout, by the module that uses it, with its unit and its origin; those of tables are in
-//! [`tables::tuning`](super::tables::tuning).
+//! [`tables::tuning`](super::tables::tuning), those of running headers in
+//! [`headers_footers::tuning`](super::headers_footers::tuning).
 //!
 //! Lengths are in ems (the height of the page's common type) and end in `_EM`, or in pixels of the page image (`_PX`);
 //! names without a unit are ratios or counts. "Chosen on the sample documents" means: tried by hand on the
@@ -85,40 +86,6 @@ pub(crate) mod baselines {
     pub(crate) const UNSPACED_GAP: f32 = 0.6;
     /// Least mean width of a character, so that it can be divided by.
     pub(crate) const MIN_CHARACTER_PX: f32 = 0.1;
-}
-
-/// Running headers and footers. Chosen on the sample documents.
-pub(crate) mod headers_footers {
-    use super::CountShare;
-
-    /// Share of a page's height at the top, and at the bottom, for running headers and footers.
-    pub(crate) const ZONE: f32 = 0.16;
-    /// Most lines in that share; more are no header but a hostile page or a table.
-    pub(crate) const MAX_ZONE_LINES: usize = 400;
-    /// Most rows of a running header or footer.
-    pub(crate) const MAX_ROWS: usize = 4;
-    /// Characters of a row that are compared.
-    pub(crate) const MAX_CHARACTERS: usize = 200;
-    /// Difference in place of one header on two pages, as a share of the page's height.
-    pub(crate) const SAME_POSITION: f32 = 0.02;
-    /// Difference in size of its type, as a share.
-    pub(crate) const SAME_SIZE: f32 = 0.3;
-    /// Fewest bytes of two rows that are the same to the letter.
-    pub(crate) const MIN_SAME_BYTES: usize = 4;
-    /// Fewest letters of two rows that are the same but for their numbers.
-    pub(crate) const MIN_LETTERS: usize = 3;
-    /// Least likeness, 0 to 1, of two headers that differ by misread characters.
-    pub(crate) const LIKENESS: f32 = 0.8;
-    /// Fewest characters of headers that may differ by misread ones.
-    pub(crate) const MIN_MISREAD_CHARACTERS: usize = 6;
-    /// Difference in length above which two headers are not alike, over the longer.
-    pub(crate) const LENGTH_DIFFERENCE: CountShare = CountShare::of(1, 5);
-    /// White space that ends a running header, in heights of its type.
-    pub(crate) const END_GAP: f32 = 2.5;
-    /// White space above a number alone at the foot, in heights of its type: less, and it ends a column of numbers.
-    pub(crate) const FOOT_NUMBER_GAP: f32 = 0.9;
-    /// Most digits of a page number.
-    pub(crate) const MAX_DIGITS: usize = 4;
 }
 
 /// Line numbers in the margin. Chosen on the sample documents, among them legal papers.
