@@ -3,6 +3,7 @@
 use super::{
     baselines::{TextRow, text_rows},
     block::Table,
+    drop_caps::join_drop_caps,
     layout_item::LayoutItem,
     line_numbers::take_line_numbers,
     lists::column_markers,
@@ -40,6 +41,7 @@ pub(crate) fn body_parts<'a>(
     let numbers = take_line_numbers(&mut body, em);
     let mut tables = take_lattice_tables(&mut body, rulings, em, hyphenated);
     tables.extend(take_booktabs_tables(&mut body, rulings, em, hyphenated));
+    join_drop_caps(&mut body, em);
     let table_items = tables
         .iter()
         .enumerate()

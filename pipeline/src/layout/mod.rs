@@ -10,6 +10,7 @@ pub(crate) mod baselines;
 pub(crate) mod headers_footers;
 mod line_numbers;
 pub(crate) mod tables;
+mod drop_caps;
 mod layout_item;
 mod gutters;
 mod column_sides;

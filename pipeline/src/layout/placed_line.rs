@@ -24,6 +24,8 @@ pub(crate) struct PlacedLine<'a> {
     pub is_ocr: bool,
     /// True if its size is only roughly known: its type could not be measured on the image.
     pub rough_size: bool,
+    /// True if its text goes on in the next line without a space, as that of a large initial does.
+    pub runs_on: bool,
 }
 
 /// A page's lines, sorted by whether they can be laid out.
@@ -63,6 +65,7 @@ impl LinePlaces {
             bold: place.bold,
             is_ocr: place.is_ocr,
             rough_size: place.rough_size,
+            runs_on: false,
         };
         PlacedLines {
             upright: self.upright.iter().map(placed_line).collect(),

@@ -62,6 +62,28 @@ pub(crate) mod placed_line {
     pub(crate) const MIN_MEASURED_IDEOGRAPHS: usize = 2;
 }
 
+/// Large initials. Chosen on the sample documents.
+pub(crate) mod drop_caps {
+    use std::ops::RangeInclusive;
+
+    /// Most characters of an initial: a letter, and a quotation mark before it.
+    pub(crate) const MAX_CHARACTERS: usize = 2;
+    /// Least height of an initial.
+    pub(crate) const MIN_HEIGHT_EM: f32 = 1.8;
+    /// Rows beside an initial.
+    pub(crate) const ROWS: RangeInclusive<usize> = 2..=5;
+    /// Least width of the rows beside it.
+    pub(crate) const MIN_ROW_WIDTH_EM: f32 = 6.0;
+    /// White between an initial and the rows.
+    pub(crate) const MAX_SPACE_EM: f32 = 1.2;
+    /// Width by which the rows may reach over the initial's box.
+    pub(crate) const OVERLAP_EM: f32 = 0.5;
+    /// Width of a space, in heights of the type.
+    pub(crate) const SPACE: f32 = 0.3;
+    /// Height by which the first row's center may lie above the initial's box.
+    pub(crate) const ABOVE_EM: f32 = 0.5;
+}
+
 /// Lines on one baseline. Chosen on the sample documents.
 pub(crate) mod baselines {
     use super::CountShare;

@@ -1,6 +1,7 @@
 //! Pages drawn by hand, and the Markdown a careful person would have made of them.
 
 mod columns;
+mod drop_caps;
 mod headers_footers;
 mod paragraphs;
 mod tables;
