@@ -16,7 +16,7 @@ use super::{
     },
     tuning::body as tuning,
 };
-use crate::{dehyphenate::HyphenatedWords, image::rulings::PageRulings};
+use crate::{dehyphenate::HyphenatedWords, image::rulings::PageRulings, page::Rect};
 
 /// A part of the body, before it becomes a block.
 pub(crate) enum BodyPart<'a> {
@@ -26,6 +26,19 @@ pub(crate) enum BodyPart<'a> {
     Table(Table, Vec<PlacedLine<'a>>),
     /// The numbers of a page's lines, in its margin.
     LineNumbers(Vec<PlacedLine<'a>>),
+}
+
+impl BodyPart<'_> {
+    /// The box around its lines.
+    pub fn rect(&self) -> Option<Rect> {
+        let all = |rects: &mut dyn Iterator<Item = Rect>| rects.reduce(|a, b| a.union(&b));
+        match self {
+            Self::Paragraph(paragraph) => all(&mut paragraph.rows.iter().map(|row| row.rect)),
+            Self::Table(_, lines) | Self::LineNumbers(lines) => {
+                all(&mut lines.iter().map(|line| line.rect))
+            }
+        }
+    }
 }
 
 /// The body's parts in reading order.

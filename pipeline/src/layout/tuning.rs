@@ -46,6 +46,8 @@ pub(crate) mod page {
 
 /// Lines that come to layout. Chosen on the sample documents.
 pub(crate) mod placed_line {
+    use super::CountShare;
+
     /// Coordinates beyond this are not believed; no page image is as large.
     pub(crate) const MAX_COORDINATE_PX: f32 = 1.0e6;
     /// Distance of opposite edges below which a box counts as rotated or empty.
@@ -56,10 +58,32 @@ pub(crate) mod placed_line {
     pub(crate) const SIDEWAYS_ASPECT: f32 = 2.0;
     /// Characters of a text that may run sideways: one or two are often taller than wide.
     pub(crate) const SIDEWAYS_MIN_CHARACTERS: usize = 3;
+    /// Share of Chinese, Japanese and Korean characters above which a tall line is of characters one below the other.
+    pub(crate) const STACKED_SCRIPT: CountShare = CountShare::of(1, 2);
     /// Lower-case letters from which the size of type can be measured on a scan.
     pub(crate) const MIN_MEASURED_LETTERS: usize = 10;
     /// The same for Chinese and Japanese characters, which are all of one size.
     pub(crate) const MIN_MEASURED_IDEOGRAPHS: usize = 2;
+}
+
+/// Lines that run up or down the page. Chosen on pages with a table or a picture's caption on its side.
+pub(crate) mod sideways {
+    /// White between lines of one block, along them: that between the columns of a table.
+    pub(crate) const REACH_ALONG_EM: f32 = 8.0;
+    /// The same across them.
+    pub(crate) const REACH_ACROSS_EM: f32 = 2.0;
+    /// White between columns of vertical writing, along them.
+    pub(crate) const STACKED_REACH_EM: f32 = 2.0;
+    /// Most lines that are grouped by their distance; more are one block.
+    pub(crate) const MAX_GROUPED_LINES: usize = 1_000;
+    /// Rows from which a block is laid out where it stands.
+    pub(crate) const MIN_ROWS: usize = 2;
+    /// Characters of a text that does not show which way it is turned.
+    pub(crate) const MAX_SHORT_CHARACTERS: usize = 2;
+    /// Distance of a short column of vertical writing from the others.
+    pub(crate) const SHORT_COLUMN_REACH_EM: f32 = 1.5;
+    /// Distance from a block of the ruled lines that belong to it.
+    pub(crate) const RULING_REACH_EM: f32 = 2.0;
 }
 
 /// Large initials. Chosen on the sample documents.

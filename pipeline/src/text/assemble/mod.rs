@@ -191,6 +191,7 @@ fn classify<'a>(placed: PlacedLines<'a>, roles: &[(usize, LineRole)]) -> Classif
         .reduce(|a, b| a.union(&b))
         .map_or(0.0, |all| (all.top + all.bottom) / 2.0);
     let mut classified = ClassifiedLines {
+        sideways: placed.sideways,
         unplaced: placed.unplaced,
         ..ClassifiedLines::default()
     };

@@ -4,6 +4,7 @@ mod columns;
 mod drop_caps;
 mod headers_footers;
 mod paragraphs;
+mod sideways;
 mod tables;
 
 use recto_schemas::{FailureKind, HeadersFooters, LineRole, Options};
