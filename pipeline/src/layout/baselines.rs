@@ -165,7 +165,7 @@ pub(crate) fn row_text(lines: &[PlacedLine], size: f32) -> String {
             let ends = last.text.chars().next_back().is_some_and(is_unspaced);
             let starts = line.text.chars().next().is_some_and(is_unspaced);
             // A document's own text is cut where its type changes: raised numbers, symbols.
-            let touches = !line.is_ocr && gap < tuning::TOUCHING_GAP * size;
+            let touches = last.runs_on || !line.is_ocr && gap < tuning::TOUCHING_GAP * size;
             if !(touches || ends && starts && gap < tuning::UNSPACED_GAP * size) {
                 text.push(' ');
             }

@@ -177,6 +177,13 @@ impl<'s> BlockBuilder<'s> {
         self.push_text(&[*line], line.text.to_owned());
     }
 
+    /// Writes the lines of one row in the margin as a paragraph.
+    pub fn push_margin_row(&mut self, lines: &[PlacedLine]) {
+        for row in text_rows(lines.to_vec()) {
+            self.push_text(&row.lines, row.text);
+        }
+    }
+
     fn push_text(&mut self, lines: &[PlacedLine], text: String) {
         self.push(BlockKind::Paragraph, LineRole::Paragraph, lines, text);
     }

@@ -3,6 +3,7 @@
 use super::{
     baselines::{TextRow, text_rows},
     block::Table,
+    drop_caps::join_drop_caps,
     layout_item::LayoutItem,
     line_numbers::take_line_numbers,
     lists::column_markers,
@@ -15,7 +16,7 @@ use super::{
     },
     tuning::body as tuning,
 };
-use crate::{dehyphenate::HyphenatedWords, image::rulings::PageRulings};
+use crate::{dehyphenate::HyphenatedWords, image::rulings::PageRulings, page::Rect};
 
 /// A part of the body, before it becomes a block.
 pub(crate) enum BodyPart<'a> {
@@ -25,6 +26,19 @@ pub(crate) enum BodyPart<'a> {
     Table(Table, Vec<PlacedLine<'a>>),
     /// The numbers of a page's lines, in its margin.
     LineNumbers(Vec<PlacedLine<'a>>),
+}
+
+impl BodyPart<'_> {
+    /// The box around its lines.
+    pub fn rect(&self) -> Option<Rect> {
+        let all = |rects: &mut dyn Iterator<Item = Rect>| rects.reduce(|a, b| a.union(&b));
+        match self {
+            Self::Paragraph(paragraph) => all(&mut paragraph.rows.iter().map(|row| row.rect)),
+            Self::Table(_, lines) | Self::LineNumbers(lines) => {
+                all(&mut lines.iter().map(|line| line.rect))
+            }
+        }
+    }
 }
 
 /// The body's parts in reading order.
@@ -40,6 +54,7 @@ pub(crate) fn body_parts<'a>(
     let numbers = take_line_numbers(&mut body, em);
     let mut tables = take_lattice_tables(&mut body, rulings, em, hyphenated);
     tables.extend(take_booktabs_tables(&mut body, rulings, em, hyphenated));
+    join_drop_caps(&mut body, em);
     let table_items = tables
         .iter()
         .enumerate()

@@ -10,6 +10,7 @@ pub(crate) mod baselines;
 pub(crate) mod headers_footers;
 mod line_numbers;
 pub(crate) mod tables;
+mod drop_caps;
 mod layout_item;
 mod gutters;
 mod column_sides;
@@ -18,6 +19,7 @@ pub(crate) mod list_markers;
 mod lists;
 mod paragraphs;
 mod body;
+mod sideways;
 mod headings;
 mod line_blocks;
 mod marked_text;
@@ -26,7 +28,10 @@ mod block_builder;
 use recto_schemas::LineRole;
 
 use self::{
-    block_builder::BlockBuilder, body::body_parts, placed_line::PlacedLine,
+    block_builder::BlockBuilder,
+    body::body_parts,
+    placed_line::PlacedLine,
+    sideways::{insert_blocks, sideways_text},
     tuning::page::MAX_STUDIED_LINES,
 };
 use crate::{dehyphenate::HyphenatedWords, image::rulings::PageRulings, page::TextLine};
@@ -42,27 +47,39 @@ pub(crate) struct ClassifiedLines<'a> {
     pub body: Vec<PlacedLine<'a>>,
     /// Running footers, from top to bottom.
     pub footers: Vec<(PlacedLine<'a>, LineRole)>,
+    /// Lines that run up or down the page.
+    pub sideways: Vec<PlacedLine<'a>>,
     /// Lines without a usable place.
     pub unplaced: Vec<PlacedLine<'a>>,
 }
 
-/// Lays a page out: headers, body, lines without a place, footers.
+/// Lays a page out: headers, body, lines in the margin or without a place, footers.
 pub(crate) fn lay_out(
     lines: &[TextLine],
     rulings: &PageRulings,
-    classified: ClassifiedLines,
+    mut classified: ClassifiedLines,
     styles: &mut HeadingStyles,
 ) -> PageLayout {
     let mut hyphenated = HyphenatedWords::default();
     lines.iter().for_each(|line| hyphenated.learn(&line.text));
     let mut builder = BlockBuilder::new(lines, &hyphenated);
     builder.push_headers_footers(&classified.headers, LineRole::Header);
-    if classified.body.len() > MAX_STUDIED_LINES {
+    let mut margin = Vec::new();
+    if classified.body.len() + classified.sideways.len() > MAX_STUDIED_LINES {
+        classified.body.extend(classified.sideways);
         builder.push_unstudied(classified.body);
     } else {
+        let sideways = sideways_text(classified.sideways, &mut classified.body, rulings);
+        let blocks = sideways.blocks.into_iter().map(|block| {
+            let parts = body_parts(block.lines, &block.rulings, &hyphenated);
+            (block.rect, parts)
+        });
+        let blocks = blocks.collect();
         let parts = body_parts(classified.body, rulings, &hyphenated);
-        builder.push_body(parts, styles);
+        builder.push_body(insert_blocks(parts, blocks), styles);
+        margin = sideways.rows;
     }
+    margin.iter().for_each(|row| builder.push_margin_row(row));
     for line in &classified.unplaced {
         builder.push_unplaced(line);
     }

@@ -3,7 +3,7 @@
 use super::tuning::placed_line as tuning;
 use crate::{
     page::{Point, Quad, Rect, TextLine},
-    script::is_unspaced,
+    script::{is_square, is_unspaced},
     statistics::weighted_median,
 };
 
@@ -24,6 +24,24 @@ pub(crate) struct PlacedLine<'a> {
     pub is_ocr: bool,
     /// True if its size is only roughly known: its type could not be measured on the image.
     pub rough_size: bool,
+    /// The way it runs.
+    pub direction: ReadingDirection,
+    /// True if its text goes on in the next line without a space, as that of a large initial does.
+    pub runs_on: bool,
+}
+
+/// The way a line runs on the page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ReadingDirection {
+    /// From left to right.
+    #[default]
+    Across,
+    /// Turned to the left: from the foot to the top, lines from left to right.
+    Up,
+    /// Turned to the right: from the top to the foot, lines from right to left.
+    Down,
+    /// Upright characters one below the other, as in vertical Chinese and Japanese, lines from right to left.
+    Stacked,
 }
 
 /// A page's lines, sorted by whether they can be laid out.
@@ -31,7 +49,9 @@ pub(crate) struct PlacedLine<'a> {
 pub(crate) struct PlacedLines<'a> {
     /// Upright lines.
     pub upright: Vec<PlacedLine<'a>>,
-    /// Lines that run up or down the page, or have no usable place: read after the others.
+    /// Lines that run up or down the page.
+    pub sideways: Vec<PlacedLine<'a>>,
+    /// Lines without a usable place, or of which it is not known how they run: read after the others.
     pub unplaced: Vec<PlacedLine<'a>>,
 }
 
@@ -39,6 +59,7 @@ pub(crate) struct PlacedLines<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct LinePlaces {
     upright: Vec<LinePlace>,
+    sideways: Vec<LinePlace>,
     unplaced: Vec<LinePlace>,
 }
 
@@ -50,6 +71,9 @@ struct LinePlace {
     bold: Option<bool>,
     is_ocr: bool,
     rough_size: bool,
+    direction: ReadingDirection,
+    /// Characters of its text.
+    characters: usize,
 }
 
 impl LinePlaces {
@@ -63,9 +87,12 @@ impl LinePlaces {
             bold: place.bold,
             is_ocr: place.is_ocr,
             rough_size: place.rough_size,
+            direction: place.direction,
+            runs_on: false,
         };
         PlacedLines {
             upright: self.upright.iter().map(placed_line).collect(),
+            sideways: self.sideways.iter().map(placed_line).collect(),
             unplaced: self.unplaced.iter().map(placed_line).collect(),
         }
     }
@@ -87,6 +114,12 @@ pub(crate) fn place_lines(lines: &[TextLine], center: Point, skew_deg: f32) -> L
         let rect = deskewed_rect(line, center, skew);
         let known = rect.unwrap_or_default();
         let is_ocr = line.confidence.is_some();
+        let upright = rect.is_some() && !is_sideways(line, text, known);
+        let direction = if upright {
+            ReadingDirection::Across
+        } else {
+            direction(line, text)
+        };
         let place = LinePlace {
             index,
             rect: known,
@@ -94,25 +127,67 @@ pub(crate) fn place_lines(lines: &[TextLine], center: Point, skew_deg: f32) -> L
             bold: line.bold,
             is_ocr,
             rough_size: is_ocr && (line.bold.is_none() || has_few_letters(text)),
+            direction,
+            characters: text.chars().count(),
         };
-        if rect.is_some() && !is_sideways(text, known) {
-            places.upright.push(place);
-        } else {
-            places.unplaced.push(place);
+        match direction {
+            _ if upright => places.upright.push(place),
+            ReadingDirection::Across => places.unplaced.push(place),
+            _ if rect.is_none() => places.unplaced.push(place),
+            _ => places.sideways.push(place),
         }
     }
-    if places.unplaced.len() > places.upright.len() && center.x.is_finite() {
-        // A page of vertical writing, or one that could not be turned upright: if most of it were read after the
-        // rest, nothing would be left to read it after.
-        let (mut with_place, without) = places
-            .unplaced
+    places.with_page_turned(center)
+}
+
+impl LinePlaces {
+    /// Takes the lines of a page that could not be turned upright as they lie, if most run up or down it: if they were
+    /// read after the rest, nothing would be left to read them after. Vertical writing is laid out by itself.
+    fn with_page_turned(mut self, center: Point) -> Self {
+        let is_stacked = |place: &LinePlace| place.direction == ReadingDirection::Stacked;
+        let characters = |places: &[LinePlace], test: &dyn Fn(&LinePlace) -> bool| -> usize {
+            let chosen = places.iter().filter(|place| test(place));
+            chosen.map(|place| place.characters).sum()
+        };
+        let turned = characters(&self.sideways, &|place| !is_stacked(place))
+            + characters(&self.unplaced, &|_| true);
+        let upright =
+            characters(&self.upright, &|_| true) + characters(&self.sideways, &is_stacked);
+        if turned <= upright || !center.x.is_finite() {
+            return self;
+        }
+        let (with_place, without): (Vec<_>, _) = std::mem::take(&mut self.unplaced)
             .into_iter()
             .partition(|place| place.rect.height() > 0.0);
-        places.upright.append(&mut with_place);
-        places.upright.sort_by_key(|place| place.index);
-        places.unplaced = without;
+        let (stacked, turned): (Vec<_>, _) = std::mem::take(&mut self.sideways)
+            .into_iter()
+            .partition(is_stacked);
+        self.upright.extend(with_place);
+        self.upright.extend(turned);
+        self.upright.sort_by_key(|place| place.index);
+        self.sideways = stacked;
+        self.unplaced = without;
+        self
     }
-    places
+}
+
+/// The way a line that does not run across the page runs: by the order of its corners, which start at its first letter.
+/// [`ReadingDirection::Across`] if that is not known.
+fn direction(line: &TextLine, text: &str) -> ReadingDirection {
+    let [first, second, ..] = line.quad.0;
+    let (dx, dy) = (second.x - first.x, second.y - first.y);
+    let square = text.chars().filter(|&c| is_square(c)).count();
+    if dy.abs() > dx.abs() {
+        if dy < 0.0 {
+            ReadingDirection::Up
+        } else {
+            ReadingDirection::Down
+        }
+    } else if tuning::STACKED_SCRIPT.is_exceeded(square, text.chars().count()) {
+        ReadingDirection::Stacked
+    } else {
+        ReadingDirection::Across
+    }
 }
 
 /// The box of a line turned back by `skew` radians about `center`; `None` if its corners are not finite numbers.
@@ -173,10 +248,15 @@ fn usable_size(size: f32, rect: Rect) -> f32 {
     }
 }
 
-/// Returns true if a line is much taller than wide although it has several characters.
-fn is_sideways(text: &str, rect: Rect) -> bool {
-    text.chars().count() >= tuning::SIDEWAYS_MIN_CHARACTERS
-        && rect.height() > tuning::SIDEWAYS_ASPECT * rect.width()
+/// Returns true if a line of several characters is much taller than wide, or taller than wide with corners that start
+/// elsewhere than at its top left.
+fn is_sideways(line: &TextLine, text: &str, rect: Rect) -> bool {
+    let turned = matches!(
+        direction(line, text),
+        ReadingDirection::Up | ReadingDirection::Down
+    );
+    let aspect = if turned { 1.0 } else { tuning::SIDEWAYS_ASPECT };
+    text.chars().count() >= tuning::SIDEWAYS_MIN_CHARACTERS && rect.height() > aspect * rect.width()
 }
 
 /// The type height that most characters have, in pixels; `None` if there are no lines.

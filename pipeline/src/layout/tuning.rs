@@ -1,5 +1,6 @@
 //! Tuning: every threshold of layout, by the module that uses it, with its unit and its origin; those of tables are in
-//! [`tables::tuning`](super::tables::tuning).
+//! [`tables::tuning`](super::tables::tuning), those of running headers in
+//! [`headers_footers::tuning`](super::headers_footers::tuning).
 //!
 //! Lengths are in ems (the height of the page's common type) and end in `_EM`, or in pixels of the page image (`_PX`);
 //! names without a unit are ratios or counts. "Chosen on the sample documents" means: tried by hand on the
@@ -45,6 +46,8 @@ pub(crate) mod page {
 
 /// Lines that come to layout. Chosen on the sample documents.
 pub(crate) mod placed_line {
+    use super::CountShare;
+
     /// Coordinates beyond this are not believed; no page image is as large.
     pub(crate) const MAX_COORDINATE_PX: f32 = 1.0e6;
     /// Distance of opposite edges below which a box counts as rotated or empty.
@@ -55,10 +58,54 @@ pub(crate) mod placed_line {
     pub(crate) const SIDEWAYS_ASPECT: f32 = 2.0;
     /// Characters of a text that may run sideways: one or two are often taller than wide.
     pub(crate) const SIDEWAYS_MIN_CHARACTERS: usize = 3;
+    /// Share of Chinese, Japanese and Korean characters above which a tall line is of characters one below the other.
+    pub(crate) const STACKED_SCRIPT: CountShare = CountShare::of(1, 2);
     /// Lower-case letters from which the size of type can be measured on a scan.
     pub(crate) const MIN_MEASURED_LETTERS: usize = 10;
     /// The same for Chinese and Japanese characters, which are all of one size.
     pub(crate) const MIN_MEASURED_IDEOGRAPHS: usize = 2;
+}
+
+/// Lines that run up or down the page. Chosen on pages with a table or a picture's caption on its side.
+pub(crate) mod sideways {
+    /// White between lines of one block, along them: that between the columns of a table.
+    pub(crate) const REACH_ALONG_EM: f32 = 8.0;
+    /// The same across them.
+    pub(crate) const REACH_ACROSS_EM: f32 = 2.0;
+    /// White between columns of vertical writing, along them.
+    pub(crate) const STACKED_REACH_EM: f32 = 2.0;
+    /// Most lines that are grouped by their distance; more are one block.
+    pub(crate) const MAX_GROUPED_LINES: usize = 1_000;
+    /// Rows from which a block is laid out where it stands.
+    pub(crate) const MIN_ROWS: usize = 2;
+    /// Characters of a text that does not show which way it is turned.
+    pub(crate) const MAX_SHORT_CHARACTERS: usize = 2;
+    /// Distance of a short column of vertical writing from the others.
+    pub(crate) const SHORT_COLUMN_REACH_EM: f32 = 1.5;
+    /// Distance from a block of the ruled lines that belong to it.
+    pub(crate) const RULING_REACH_EM: f32 = 2.0;
+}
+
+/// Large initials. Chosen on the sample documents.
+pub(crate) mod drop_caps {
+    use std::ops::RangeInclusive;
+
+    /// Most characters of an initial: a letter, and a quotation mark before it.
+    pub(crate) const MAX_CHARACTERS: usize = 2;
+    /// Least height of an initial.
+    pub(crate) const MIN_HEIGHT_EM: f32 = 1.8;
+    /// Rows beside an initial.
+    pub(crate) const ROWS: RangeInclusive<usize> = 2..=5;
+    /// Least width of the rows beside it.
+    pub(crate) const MIN_ROW_WIDTH_EM: f32 = 6.0;
+    /// White between an initial and the rows.
+    pub(crate) const MAX_SPACE_EM: f32 = 1.2;
+    /// Width by which the rows may reach over the initial's box.
+    pub(crate) const OVERLAP_EM: f32 = 0.5;
+    /// Width of a space, in heights of the type.
+    pub(crate) const SPACE: f32 = 0.3;
+    /// Height by which the first row's center may lie above the initial's box.
+    pub(crate) const ABOVE_EM: f32 = 0.5;
 }
 
 /// Lines on one baseline. Chosen on the sample documents.
@@ -85,40 +132,6 @@ pub(crate) mod baselines {
     pub(crate) const UNSPACED_GAP: f32 = 0.6;
     /// Least mean width of a character, so that it can be divided by.
     pub(crate) const MIN_CHARACTER_PX: f32 = 0.1;
-}
-
-/// Running headers and footers. Chosen on the sample documents.
-pub(crate) mod headers_footers {
-    use super::CountShare;
-
-    /// Share of a page's height at the top, and at the bottom, for running headers and footers.
-    pub(crate) const ZONE: f32 = 0.16;
-    /// Most lines in that share; more are no header but a hostile page or a table.
-    pub(crate) const MAX_ZONE_LINES: usize = 400;
-    /// Most rows of a running header or footer.
-    pub(crate) const MAX_ROWS: usize = 4;
-    /// Characters of a row that are compared.
-    pub(crate) const MAX_CHARACTERS: usize = 200;
-    /// Difference in place of one header on two pages, as a share of the page's height.
-    pub(crate) const SAME_POSITION: f32 = 0.02;
-    /// Difference in size of its type, as a share.
-    pub(crate) const SAME_SIZE: f32 = 0.3;
-    /// Fewest bytes of two rows that are the same to the letter.
-    pub(crate) const MIN_SAME_BYTES: usize = 4;
-    /// Fewest letters of two rows that are the same but for their numbers.
-    pub(crate) const MIN_LETTERS: usize = 3;
-    /// Least likeness, 0 to 1, of two headers that differ by misread characters.
-    pub(crate) const LIKENESS: f32 = 0.8;
-    /// Fewest characters of headers that may differ by misread ones.
-    pub(crate) const MIN_MISREAD_CHARACTERS: usize = 6;
-    /// Difference in length above which two headers are not alike, over the longer.
-    pub(crate) const LENGTH_DIFFERENCE: CountShare = CountShare::of(1, 5);
-    /// White space that ends a running header, in heights of its type.
-    pub(crate) const END_GAP: f32 = 2.5;
-    /// White space above a number alone at the foot, in heights of its type: less, and it ends a column of numbers.
-    pub(crate) const FOOT_NUMBER_GAP: f32 = 0.9;
-    /// Most digits of a page number.
-    pub(crate) const MAX_DIGITS: usize = 4;
 }
 
 /// Line numbers in the margin. Chosen on the sample documents, among them legal papers.

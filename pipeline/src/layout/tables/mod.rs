@@ -3,11 +3,14 @@
 
 pub(crate) mod tuning;
 mod row_cells;
+pub(crate) mod row_alignment;
 pub(crate) mod lattice;
 pub(crate) mod booktabs;
 pub(crate) mod stream;
 
-use self::tuning::cells;
+use std::collections::BTreeSet;
+
+use self::{booktabs::take_booktabs_tables, lattice::take_lattice_tables, tuning::cells};
 use super::{
     baselines::TextRow,
     block::{Cell, Table},
@@ -15,6 +18,7 @@ use super::{
 };
 use crate::{
     dehyphenate::{HyphenatedWords, join_line},
+    image::rulings::PageRulings,
     page::Rect,
 };
 
@@ -27,6 +31,23 @@ pub(crate) struct DetectedTable<'a> {
     pub rect: Rect,
     /// Its lines.
     pub lines: Vec<PlacedLine<'a>>,
+}
+
+/// Indices of the `lines` that lie in tables with ruled lines.
+pub(crate) fn lines_in_ruled_tables(
+    lines: &[PlacedLine],
+    rulings: &PageRulings,
+    em: f32,
+) -> BTreeSet<usize> {
+    if rulings.horizontal.len() < 2 {
+        return BTreeSet::new();
+    }
+    let hyphenated = HyphenatedWords::default();
+    let mut rest = lines.to_vec();
+    let mut tables = take_lattice_tables(&mut rest, rulings, em, &hyphenated);
+    tables.extend(take_booktabs_tables(&mut rest, rulings, em, &hyphenated));
+    let inside = tables.iter().flat_map(|table| &table.lines);
+    inside.map(|line| line.index).collect()
 }
 
 /// An empty cell.

@@ -120,3 +120,13 @@ pub(crate) mod stream {
     /// Share of filled cells in other tables.
     pub(crate) const FILLED: f32 = 0.6;
 }
+
+/// Rows that stand in columns with the rows next to them. Chosen on the sample documents.
+pub(crate) mod alignment {
+    /// Rows next to a row that are looked at.
+    pub(crate) const NEXT_ROWS: usize = 6;
+    /// Fewest letters of a cell that names a column of each of several tables.
+    pub(crate) const MIN_LETTERS: usize = 2;
+    /// Fewest rows that make columns.
+    pub(crate) const MIN_ROWS: usize = 2;
+}

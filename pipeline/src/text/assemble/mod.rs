@@ -10,7 +10,7 @@ use crate::{
     engine::OcrContent,
     layout::{
         ClassifiedLines, HeadingStyles, PageLayout,
-        headers_footers::{PageEdges, page_edges, running_lines},
+        headers_footers::{PageEdges, PageFrame, page_edges, running_lines},
         lay_out,
         placed_line::{LinePlaces, PlacedLines, place_lines},
     },
@@ -94,7 +94,12 @@ impl DocumentAssembler {
         let (places, edges) = match &page.content {
             OcrContent::Regions(lines) => {
                 let places = place_lines(lines, center(&page), page.skew_deg);
-                let edges = page_edges(page.number, page.height, &places.with_text(lines));
+                let frame = PageFrame {
+                    number: page.number,
+                    width: page.width,
+                    height: page.height,
+                };
+                let edges = page_edges(frame, &places.with_text(lines), &page.rulings);
                 (places, edges)
             }
             OcrContent::Markup(_) => (LinePlaces::default(), PageEdges::default()),
@@ -186,6 +191,7 @@ fn classify<'a>(placed: PlacedLines<'a>, roles: &[(usize, LineRole)]) -> Classif
         .reduce(|a, b| a.union(&b))
         .map_or(0.0, |all| (all.top + all.bottom) / 2.0);
     let mut classified = ClassifiedLines {
+        sideways: placed.sideways,
         unplaced: placed.unplaced,
         ..ClassifiedLines::default()
     };

@@ -1,7 +1,10 @@
 //! Pages drawn by hand, and the Markdown a careful person would have made of them.
 
 mod columns;
+mod drop_caps;
+mod headers_footers;
 mod paragraphs;
+mod sideways;
 mod tables;
 
 use recto_schemas::{FailureKind, HeadersFooters, LineRole, Options};
