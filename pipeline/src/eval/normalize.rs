@@ -66,6 +66,7 @@ fn markdown_of(mathpix: &str) -> String {
         skew_deg: 0.0,
         content: OcrContent::Markup(mathpix.to_owned()),
         rulings: PageRulings::default(),
+        asides: Vec::new(),
         failure: None,
     });
     pages.extend(assembler.finish());

@@ -20,6 +20,9 @@ pub struct PageInspection {
     /// Left, top, right and bottom of the largest images on the page as displayed, in points.
     #[serde(default)]
     pub images: Vec<[f32; 4]>,
+    /// The same of annotations that are drawn beside the text: stamps, notes, drawings.
+    #[serde(default)]
+    pub annotations: Vec<[f32; 4]>,
     /// Drawn lines, curves and areas.
     pub paths: u32,
     /// Fonts that are neither in the document nor built into PDFium, so that substitutes are drawn.

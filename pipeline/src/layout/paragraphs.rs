@@ -128,7 +128,7 @@ impl ColumnMetrics {
     fn breaks(&self, marked: MarkedRows, first: usize, i: usize) -> bool {
         let MarkedRows { rows, markers } = marked;
         let (above, below) = (&rows[i - 1], &rows[i]);
-        if markers[i].is_some() || self.is_columnar(above, below) {
+        if markers[i].is_some() || starts_with_box(&below.text) || self.is_columnar(above, below) {
             return true;
         }
         if type_changes(above, below) {
@@ -369,6 +369,11 @@ fn type_changes(above: &TextRow, below: &TextRow) -> bool {
     // On a scan, a bold line may be one that only begins in bold type.
     let changes = ratio > most || above.bold != below.bold && !is_ocr;
     enough(above) && enough(below) && changes
+}
+
+/// Returns true for a line that begins with a box to tick: each says something of its own.
+fn starts_with_box(text: &str) -> bool {
+    text.starts_with(['☐', '☑', '☒'])
 }
 
 fn starts_lowercase(text: &str) -> bool {

@@ -75,6 +75,7 @@ impl PageState {
                 skew_deg: 0.0,
                 content: OcrContent::Regions(Vec::new()),
                 rulings: PageRulings::default(),
+                asides: Vec::new(),
                 failure: None,
             },
             raw: None,
@@ -186,6 +187,7 @@ impl PageState {
             ));
         }
         *content = OcrContent::Regions(completed.lines);
+        self.content.asides = completed.asides;
     }
 
     fn recognized_page(&mut self, result: OcrResult) {

@@ -34,6 +34,8 @@ pub(super) struct ResidualParts {
     parts: Vec<Rect>,
     /// Boxes of the glyphs that are not to be read again.
     own: Vec<Rect>,
+    /// Annotations, whose text stands apart.
+    annotations: Vec<Rect>,
     width: f32,
 }
 
@@ -45,16 +47,15 @@ impl ResidualParts {
         inspection: &PageInspection,
     ) -> Option<Self> {
         let scale = image.width as f32 / inspection.width_pt.max(1.0);
-        let images: Vec<Rect> = inspection
-            .images
-            .iter()
-            .map(|[left, top, right, bottom]| Rect {
+        let in_pixels = |places: &[[f32; 4]]| -> Vec<Rect> {
+            let scaled = |[left, top, right, bottom]: &[f32; 4]| Rect {
                 left: left * scale,
                 top: top * scale,
                 right: right * scale,
                 bottom: bottom * scale,
-            })
-            .collect();
+            };
+            places.iter().map(scaled).collect()
+        };
         let doubted: Vec<Rect> = text
             .lines
             .iter()
@@ -62,7 +63,7 @@ impl ResidualParts {
             .filter(|(_, doubt)| doubt.is_some())
             .map(|(line, _)| line.quad.bounds())
             .collect();
-        let mut parts = residual_ink::find(image, &text.glyphs, &images);
+        let mut parts = residual_ink::find(image, &text.glyphs, &in_pixels(&inspection.images));
         parts.extend(&doubted);
         let is_doubted = |glyph: &&Rect| {
             doubted
@@ -73,6 +74,7 @@ impl ResidualParts {
         (!parts.is_empty()).then(|| Self {
             own: own.copied().collect(),
             parts,
+            annotations: in_pixels(&inspection.annotations),
             width: image.width as f32,
         })
     }
@@ -108,6 +110,7 @@ impl ResidualParts {
                 y: top as f32,
             },
             scale: 1.0 / scale,
+            annotations: self.annotations,
         }
     }
 }
@@ -121,6 +124,8 @@ pub(super) struct ResidualImage {
     origin: Point,
     /// Pixels of the bitmap that the text comes with, for each of its own.
     scale: f32,
+    /// Annotations, whose text stands apart, in pixels of the bitmap that the text comes with.
+    annotations: Vec<Rect>,
 }
 
 /// The lines of a page whose own text was completed by reading.
@@ -130,6 +135,8 @@ pub(super) struct CompletedText {
     pub(super) lines: Vec<TextLine>,
     /// Lines that were read.
     pub(super) read: usize,
+    /// Lines that stand apart from the text, as indices.
+    pub(super) asides: Vec<usize>,
 }
 
 impl ResidualImage {
@@ -167,7 +174,20 @@ impl ResidualImage {
         let count = read.len() + replaced.len();
         lines.extend(replaced);
         lines.extend(read);
-        CompletedText { lines, read: count }
+        let first_read = lines.len() - count;
+        let is_aside = |line: &TextLine| {
+            let bounds = line.quad.bounds();
+            self.annotations
+                .iter()
+                .any(|place| share_inside(&bounds, place) > SAME_PLACE)
+        };
+        CompletedText {
+            asides: (first_read..lines.len())
+                .filter(|&index| is_aside(&lines[index]))
+                .collect(),
+            lines,
+            read: count,
+        }
     }
 
     /// The lines of a reading, in pixels of the bitmap that the page's own text comes with.

@@ -26,6 +26,8 @@ pub struct PageContent {
     pub content: OcrContent,
     /// Its ruled lines, in the same coordinates as the lines, after taking the skew out.
     pub rulings: PageRulings,
+    /// Lines that stand apart from the text, such as stamps, as indices into those of `content`: written after it.
+    pub asides: Vec<usize>,
     /// The reason of a failed page; the Markdown gives it in the page's place.
     pub failure: Option<FailureKind>,
 }

@@ -82,6 +82,11 @@ pub(super) fn inspect(
         image_dpi: walk.image_dpi(),
         image_px: None,
         images: walk.image_bounds(),
+        annotations: page
+            .drawn_annotations()
+            .iter()
+            .map(|rect| walk.to_display.bounds(*rect).map(|at| at as f32))
+            .collect(),
         paths: walk.paths,
         substituted_fonts: u32::try_from(walk.substituted.len()).unwrap_or(u32::MAX),
         text,

@@ -25,9 +25,9 @@ pub(super) fn inspection(mut inspection: PageInspection) -> PageInspection {
     inspection.image_dpi = inspection
         .image_dpi
         .filter(|dpi| dpi.is_finite() && *dpi > 0.0);
-    inspection
-        .images
-        .retain(|image| image.iter().all(|at| at.is_finite()));
+    for places in [&mut inspection.images, &mut inspection.annotations] {
+        places.retain(|place| place.iter().all(|at| at.is_finite()));
+    }
     inspection
 }
 

@@ -57,6 +57,7 @@ const PAGES_BEHIND: usize = 2;
 ///     skew_deg: 0.0,
 ///     content: OcrContent::Regions(lines),
 ///     rulings: Default::default(),
+///     asides: Vec::new(),
 ///     failure: None,
 /// });
 /// pages.extend(assembler.finish());
@@ -137,7 +138,8 @@ impl DocumentAssembler {
         let roles = running_lines(&edges, &neighbors);
         let layout = match &page.content {
             OcrContent::Regions(lines) => {
-                let classified = classify(places.with_text(lines), &roles);
+                let placed = set_aside(places.with_text(lines), &page.asides);
+                let classified = classify(placed, &roles);
                 lay_out(lines, &page.rulings, classified, &mut self.styles)
             }
             OcrContent::Markup(markup) => PageLayout {
@@ -180,6 +182,17 @@ fn center(page: &PageContent) -> Point {
         x: half(page.width),
         y: half(page.height),
     }
+}
+
+/// Has the lines that stand apart from the text written after it.
+fn set_aside<'a>(mut placed: PlacedLines<'a>, asides: &[usize]) -> PlacedLines<'a> {
+    let (apart, text) = placed
+        .upright
+        .into_iter()
+        .partition(|line| asides.contains(&line.index));
+    placed.upright = text;
+    placed.unplaced.splice(0..0, apart);
+    placed
 }
 
 /// Tells a page's running headers and footers from its body.

@@ -327,6 +327,34 @@ impl PdfPage<'_> {
         }
     }
 
+    /// Left, top, right and bottom of the annotations that draw something of their own beside the page's text, in the
+    /// page's coordinates: no links, fields, or marks on text.
+    pub fn drawn_annotations(&self) -> Vec<[f64; 4]> {
+        /// `FPDF_ANNOT_FREETEXT`, `STAMP` and `INK`.
+        const DRAWN: [c_int; 3] = [3, 13, 15];
+        let lib = self.document.lib.0;
+        // SAFETY: the page is open; each annotation is closed once; the rectangle is four floats.
+        unsafe {
+            let count = lib.FPDFPage_GetAnnotCount(self.handle.cast());
+            let mut drawn = Vec::new();
+            for index in 0..count.min(MAX_FIELDS) {
+                let annotation = lib.FPDFPage_GetAnnot(self.handle.cast(), index);
+                if annotation.is_null() {
+                    continue;
+                }
+                let mut rect = [0.0_f32; 4];
+                if DRAWN.contains(&lib.FPDFAnnot_GetSubtype(annotation))
+                    && lib.FPDFAnnot_GetFlags(annotation) & NOT_SHOWN == 0
+                    && lib.FPDFAnnot_GetRect(annotation, rect.as_mut_ptr().cast()) != 0
+                {
+                    drawn.push(rect.map(f64::from));
+                }
+                lib.FPDFPage_CloseAnnot(annotation);
+            }
+            drawn
+        }
+    }
+
     /// # Safety
     /// `annotation` is a widget of this page.
     unsafe fn field_value(&self, annotation: *mut c_void) -> Option<FieldValue> {

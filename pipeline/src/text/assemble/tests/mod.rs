@@ -69,6 +69,7 @@ fn page(number: u32, lines: Vec<TextLine>) -> PageContent {
         skew_deg: 0.0,
         content: OcrContent::Regions(lines),
         rulings: PageRulings::default(),
+        asides: Vec::new(),
         failure: None,
     }
 }
