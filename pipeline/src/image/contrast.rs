@@ -75,21 +75,23 @@ impl Range {
         }
         let all: u32 = counts.iter().sum();
         let extreme = (u64::from(all) * EXTREME_PERMILLE / 1000) as u32;
-        let beyond = |counts: &mut dyn Iterator<Item = (usize, &u32)>| {
+        let beyond = |levels: &mut dyn Iterator<Item = usize>| {
             let mut seen = 0;
-            let found = counts.find(|(_, count)| {
-                seen += **count;
-                seen > extreme
-            });
-            found.map(|(level, _)| level as u8)
+            for level in levels {
+                seen += counts[level];
+                if seen > extreme {
+                    return Some(level as u8);
+                }
+            }
+            None
         };
         let pairs = rows().flat_map(|row| row.as_chunks::<6>().0);
         let differences = LumaHistogram::<256>::of(
             pairs.map(|pair| weights.of(&pair[..3]).abs_diff(weights.of(&pair[3..]))),
         );
         Some(Self {
-            low: beyond(&mut counts.iter().enumerate())?,
-            high: beyond(&mut counts.iter().enumerate().rev())?,
+            low: beyond(&mut (0..256))?,
+            high: beyond(&mut (0..256).rev())?,
             grain: f32::from(differences.median()?)
                 / super::tuning::blank_page::GRAIN_PER_DIFFERENCE,
         })

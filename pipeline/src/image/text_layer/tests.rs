@@ -169,7 +169,7 @@ fn right_to_left_lines_read_in_order_with_numbers_and_words_of_other_scripts() {
     // What a viewer shows from left to right, and how it is read.
     let cases = [
         (".2024 תנשל 1,250", "1,250 לשנת 2024."),
-        (")ב( א", "א (ב)"),
+        ("(ב) א", "א (ב)"),
         ("ג PDF 1.7 ץבוק", "קובץ PDF 1.7 ג"),
         ("the word םולש is", "the word שלום is"),
     ];
