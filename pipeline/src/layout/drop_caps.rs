@@ -44,7 +44,7 @@ pub(crate) fn join_drop_caps(lines: &mut [PlacedLine], em: f32) {
     }
 }
 
-/// How an initial goes on in the first row beside it.
+/// The way an initial goes on in the first row beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Join {
     /// It is a part of the row's first word.
@@ -83,7 +83,7 @@ fn rows_beside(lines: &[PlacedLine], cap: usize, em: f32) -> Vec<usize> {
     rows
 }
 
-/// How the initial at `cap` and the row at `first` go together; `None` if the row begins a sentence of its own.
+/// The way the initial at `cap` and the row at `first` go together; `None` if the row begins a sentence of its own.
 fn join(lines: &[PlacedLine], cap: usize, first: usize) -> Option<Join> {
     let rest = lines[first].text;
     let fragment: String = rest.chars().take_while(|c| c.is_alphabetic()).collect();

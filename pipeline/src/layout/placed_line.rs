@@ -214,8 +214,10 @@ fn deskewed_rect(line: &TextLine, center: Point, skew: f32) -> Option<Rect> {
     // Mean edges: a line that is a little more or less skewed than the page does not grow taller by it.
     let (left, right) = ((a.x + d.x) / 2.0, (b.x + c.x) / 2.0);
     let (top, bottom) = ((a.y + b.y) / 2.0, (c.y + d.y) / 2.0);
-    let upright =
-        (right - left).abs() > tuning::MIN_EDGE_PX && (bottom - top).abs() > tuning::MIN_EDGE_PX;
+    let starts_at_left = (b.x - a.x).abs() >= (b.y - a.y).abs();
+    let upright = starts_at_left
+        && (right - left).abs() > tuning::MIN_EDGE_PX
+        && (bottom - top).abs() > tuning::MIN_EDGE_PX;
     if upright {
         Some(Rect {
             left: left.min(right),

@@ -6,13 +6,14 @@ use std::cmp::Ordering;
 use super::{
     baselines::text_rows,
     body::BodyPart,
-    placed_line::{PlacedLine, ReadingDirection, common_size},
+    placed_line::{PlacedLine, ReadingDirection},
     tuning::sideways as tuning,
 };
 use crate::{
     image::rulings::{PageRulings, RulingLine},
     page::Rect,
     script::is_square,
+    statistics::weighted_median,
 };
 
 /// Lines of one direction beside one another.
@@ -50,7 +51,7 @@ pub(crate) fn sideways_text<'a>(
     ] {
         let of_direction = lines.iter().filter(|line| line.direction == direction);
         let (lines, body_lines) = (of_direction.copied().collect::<Vec<_>>(), body.len());
-        let em = common_size(lines.iter()).unwrap_or(1.0).max(1.0);
+        let em = common_breadth(&lines);
         // A page of vertical writing is one block: what stands in it is for its layout to say.
         let is_page = direction == ReadingDirection::Stacked && lines.len() > body_lines;
         let groups = if is_page {
@@ -74,6 +75,13 @@ pub(crate) fn sideways_text<'a>(
         }
     }
     text
+}
+
+/// The breadth that most lines have, in pixels, at least 1: the measured size of type is smaller than its box, and by how
+/// much differs from engine to engine.
+fn common_breadth(lines: &[PlacedLine]) -> f32 {
+    let breadths = lines.iter().map(|line| (line.rect.width(), 1.0_f64));
+    weighted_median(breadths.collect()).unwrap_or(1.0).max(1.0)
 }
 
 /// Lines near one another: along the lines cells of a table may be further apart than rows are across them.

@@ -66,10 +66,11 @@ pub(crate) mod placed_line {
     pub(crate) const MIN_MEASURED_IDEOGRAPHS: usize = 2;
 }
 
-/// Lines that run up or down the page. Chosen on pages with a table or a picture's caption on its side.
+/// Lines that run up or down the page. Ems are here the breadth of most lines' boxes. Chosen on pages with a table or a
+/// picture's caption on its side.
 pub(crate) mod sideways {
     /// White between lines of one block, along them: that between the columns of a table.
-    pub(crate) const REACH_ALONG_EM: f32 = 8.0;
+    pub(crate) const REACH_ALONG_EM: f32 = 10.0;
     /// The same across them.
     pub(crate) const REACH_ACROSS_EM: f32 = 2.0;
     /// White between columns of vertical writing, along them.

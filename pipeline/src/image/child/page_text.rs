@@ -246,7 +246,10 @@ fn field_glyphs(value: &FieldValue, [left, top, right, bottom]: [f64; 4]) -> Vec
         }
     };
     let count = text.chars().count().max(1) as f64;
-    let advance = (ADVANCE * size).min((right - left) / count);
+    let advance = match value {
+        FieldValue::Check(_) => right - left,
+        FieldValue::Text(..) => (ADVANCE * size).min((right - left) / count),
+    };
     let baseline = (top + bottom) / 2.0 + 0.35 * size;
     let glyph = |(i, text): (usize, char)| {
         let start = left + i as f64 * advance;

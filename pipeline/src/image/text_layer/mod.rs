@@ -295,6 +295,15 @@ impl GlyphRun {
         })
     }
 
+    /// Puts `glyphs` between its own by their places, which alone say then where spaces are.
+    fn interleave(&mut self, glyphs: Vec<PlacedGlyph>) {
+        self.glyphs.extend(glyphs);
+        self.glyphs.sort_by(|a, b| a.u.0.total_cmp(&b.u.0));
+        for glyph in &mut self.glyphs {
+            glyph.space = GlyphSpacing::None;
+        }
+    }
+
     /// Puts the characters into the order in which they are read.
     fn arrange(&mut self) {
         accents::combine(&mut self.glyphs);
@@ -332,7 +341,12 @@ fn join(mut runs: Vec<GlyphRun>) -> Vec<GlyphRun> {
         if let Some((index, place, _)) = best {
             let line = &mut lines[index];
             line.first = line.first.min(run.first);
-            line.glyphs.splice(place..place, run.glyphs);
+            match place {
+                Joint::At(place) => {
+                    line.glyphs.splice(place..place, run.glyphs);
+                }
+                Joint::Among => line.interleave(run.glyphs),
+            }
         } else {
             let band = (baseline / BAND).floor() as i64;
             bands.entry((turn, band)).or_default().push(lines.len());
@@ -343,9 +357,18 @@ fn join(mut runs: Vec<GlyphRun>) -> Vec<GlyphRun> {
     lines
 }
 
-/// The place in `line` at which the run belongs, and the gap before it: after its end, or, for indices and exponents that
-/// were drawn later, in a gap that was left for them.
-fn continues(line: &GlyphRun, run: &GlyphRun) -> Option<(usize, f64)> {
+/// The place in a line at which a run belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Joint {
+    /// Before the line's glyph of that index, or after its end.
+    At(usize),
+    /// Each glyph in a gap of its own: the line's letters were drawn in no order.
+    Among,
+}
+
+/// The place in `line` at which the run belongs, and the gap before it: after its end; for indices and exponents that
+/// were drawn later, in a gap that was left for them; or among its letters.
+fn continues(line: &GlyphRun, run: &GlyphRun) -> Option<(Joint, f64)> {
     if line.stacked || run.stacked || !same_direction(line.direction, run.direction) {
         return None;
     }
@@ -366,14 +389,25 @@ fn continues(line: &GlyphRun, run: &GlyphRun) -> Option<(usize, f64)> {
     let (start, end) = (run.start(), run.end());
     let gap = start - line.end();
     if gap < RUN_GAP * em && gap > -OVERLAP * em {
-        return Some((line.glyphs.len(), gap));
+        return Some((Joint::At(line.glyphs.len()), gap));
+    }
+    if gap >= 0.0 {
+        return None;
     }
     let slack = 0.1 * em;
-    let place = line
+    if small {
+        let place = line
+            .glyphs
+            .windows(2)
+            .position(|pair| pair[0].u.1 < start + slack && end < pair[1].u.0 + slack)?;
+        return Some((Joint::At(place + 1), 0.0));
+    }
+    let apart = |a: &PlacedGlyph, b: &PlacedGlyph| a.u.1 < b.u.0 + slack || b.u.1 < a.u.0 + slack;
+    let among = run
         .glyphs
-        .windows(2)
-        .position(|pair| pair[0].u.1 < start + slack && end < pair[1].u.0 + slack)?;
-    (small && gap < 0.0).then_some((place + 1, 0.0))
+        .iter()
+        .all(|own| line.glyphs.iter().all(|other| apart(own, other)));
+    among.then_some((Joint::Among, 0.0))
 }
 
 fn middle(values: impl Iterator<Item = f64>) -> f64 {

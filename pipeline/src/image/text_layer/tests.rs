@@ -215,6 +215,22 @@ fn text_of_a_font_whose_map_is_wrong_is_doubted() {
 }
 
 #[test]
+fn letters_drawn_in_no_order_make_their_line() {
+    let drawn = draw(
+        "the silt survey should wait",
+        (0.0, 50.0),
+        RIGHT,
+        10.0,
+        0.25,
+    );
+    // Every fifth letter, then every fifth from the next one on, and so on.
+    let shuffled: Vec<Glyph> = (0..5)
+        .flat_map(|start| drawn.iter().skip(start).step_by(5).cloned())
+        .collect();
+    assert_eq!(texts(&shuffled), ["the silt survey should wait"]);
+}
+
+#[test]
 fn a_made_up_space_needs_some_gap() {
     let hint = |at: f64| Glyph {
         text: HINTED_SPACE,

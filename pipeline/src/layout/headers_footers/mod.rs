@@ -145,7 +145,7 @@ impl ComparedEdge<'_> {
             && (number.styled || self.neighbors.is_empty() || number.value == self.page)
     }
 
-    /// How `row` comes again at the same place of a neighbor; `None` if it does not.
+    /// The way `row` comes again at the same place of a neighbor; `None` if it does not.
     fn repeat(&self, row: &EdgeRow) -> Option<Repeat> {
         let exact: Vec<Repeat> = self
             .rows_like(row)
@@ -202,7 +202,7 @@ fn shows_page_number(row: &EdgeRow, lines: &[(usize, LineRole)]) -> bool {
 }
 
 impl EdgeRow {
-    /// How it repeats a row `pages` pages before it.
+    /// The way it repeats a row `pages` pages before it.
     fn repeats(&self, other: &Self, pages: i64) -> Option<Repeat> {
         let facing = || self.pattern.repeats(&other.mirrored, pages);
         self.pattern.repeats(&other.pattern, pages).or_else(facing)

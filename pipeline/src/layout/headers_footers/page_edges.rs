@@ -88,7 +88,7 @@ impl PageEdges {
     }
 }
 
-/// What a page's rows are measured by.
+/// The measures that a page's rows are judged by.
 struct EdgeScale<'p> {
     /// The page's place, or that of its text if its size is not known.
     left: f32,

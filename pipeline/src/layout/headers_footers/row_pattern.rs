@@ -3,7 +3,7 @@
 use super::tuning;
 use crate::{edit_distance::edit_distance, layout::list_markers::roman_number};
 
-/// What a row says.
+/// The words and numbers of a row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct RowPattern {
     /// Its text in lower case without spaces, each number made one sign.
@@ -153,7 +153,7 @@ impl RowPattern {
     }
 }
 
-/// How a row comes again on another page.
+/// The way a row comes again on another page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Repeat {
     /// It says the same, in very few characters.

@@ -36,7 +36,7 @@ const PROSE: [&str; 5] = [
     "old units will be replaced in spring by others that cost less",
 ];
 
-/// What fills the pages of a made-up document.
+/// The text that fills the pages of a made-up document.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Body {
     /// A table from top to bottom, with a head row on each page.
@@ -57,7 +57,7 @@ struct MadeUp {
     running: Vec<Vec<TextLine>>,
 }
 
-/// What the pages of one document have in common.
+/// Traits that the pages of one document have in common.
 struct Style {
     body: Body,
     /// Distance of rows, in pixels.
