@@ -163,6 +163,10 @@ words! {
         ReadWithPrevious = "read-with-previous",
         /// The page has ink, but the model wrote nothing.
         EmptyAnswer = "empty-answer",
+        /// The page has ink, but no line of text was found on it.
+        NoTextFound = "no-text-found",
+        /// Lines on the page were not read: most likely the model does not know their script.
+        UnreadableScript = "unreadable-script",
     }
 }
 
@@ -177,6 +181,10 @@ words! {
         EnginesDisagree = "engines-disagree",
         /// The page's text ends before its end.
         TextCutShort = "text-cut-short",
+        /// Something is drawn on the page, but no line of text was found on it.
+        NoTextFound = "no-text-found",
+        /// Lines on the page were not read: most likely the model does not know their script.
+        UnreadableScript = "unreadable-script",
         /// A word that this version does not know.
         #[serde(other)]
         Other = "other",

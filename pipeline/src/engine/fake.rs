@@ -134,6 +134,7 @@ fn describe(index: usize, page: &PageImage) -> OcrResult {
         count: 1,
         engine: EngineName::Ppocr,
         content: OcrContent::Regions(vec![line]),
+        unread: None,
         rotation: 0,
         skew_deg: 0.0,
         stop: FinishReason::End,

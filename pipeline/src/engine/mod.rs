@@ -26,7 +26,7 @@ use crate::{
         oneshot::{self, OneshotError, OneshotReceiver, OneshotSender},
     },
     image::PageImage,
-    page::TextLine,
+    page::{TextLine, UnreadInk},
 };
 
 /// An OCR model that reads page images. Shared by all documents of a process.
@@ -174,6 +174,8 @@ pub struct OcrResult {
     pub engine: EngineName,
     /// The text.
     pub content: OcrContent,
+    /// The ink that was not read, where the engine can tell and it is much.
+    pub unread: Option<UnreadInk>,
     /// Clockwise degrees by which the image had to be turned to stand upright: 0, 90, 180 or 270.
     /// Line coordinates are those of the turned image.
     pub rotation: u16,

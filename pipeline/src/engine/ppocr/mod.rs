@@ -15,7 +15,9 @@ mod detect;
 mod detector_pool;
 mod orientation;
 mod crop;
+mod ink;
 mod recognize;
+mod unread;
 mod worker;
 
 use std::{

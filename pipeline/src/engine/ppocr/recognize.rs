@@ -2,8 +2,12 @@
 //!
 //! Each line runs alone: its text cannot depend on its neighbors, and nothing is wasted on padding.
 
-use super::{crop::line_input, model_files::LineRecognizer};
-use crate::{image::PageImage, page::Quad};
+use super::{
+    crop::line_input,
+    ink::{LineInk, StepInk, StepReading},
+    model_files::LineRecognizer,
+};
+use crate::{image::PageImage, page::Quad, script::is_square};
 
 /// Class of the CTC blank.
 const BLANK: usize = 0;
@@ -17,6 +21,8 @@ pub(super) struct RecognizedText {
     pub(super) confidence: f32,
     /// Number of classes that were read.
     pub(super) classes: usize,
+    /// The line's ink, and how much of it was read.
+    pub(super) ink: LineInk,
 }
 
 /// Reads the line with these corners, clockwise from the text's top left.
@@ -26,16 +32,20 @@ pub(super) fn recognize(
     quad: &Quad,
 ) -> Result<RecognizedText, String> {
     let characters = &recognizer.characters;
+    let input = line_input(image, quad);
     let take = |shape: &[usize], values: &[f32]| match *shape {
         [1, _, classes] if classes == characters.len() + 1 => {
-            Ok(decode(values.chunks_exact(classes).map(best), characters))
+            let steps: Vec<BestClass> = values.chunks_exact(classes).map(best).collect();
+            let mut text = decode(steps.iter().copied(), characters);
+            text.ink = StepInk::of(&input, steps.len()).read_by(&readings(&steps, characters));
+            Ok(text)
         }
         _ => Err(format!(
             "the recognizer gave the shape {shape:?} for {} characters",
             characters.len()
         )),
     };
-    recognizer.network.run(&line_input(image, quad), take)
+    recognizer.network.run(&input.tensor, take)
 }
 
 /// The best class of a step.
@@ -88,7 +98,21 @@ fn decode(steps: impl Iterator<Item = BestClass>, characters: &[String]) -> Reco
         text: text.trim().to_owned(),
         confidence,
         classes,
+        ink: LineInk::default(),
     }
+}
+
+/// The reading at each step; `None` where that is nothing, or a space, which has no ink.
+fn readings(steps: &[BestClass], characters: &[String]) -> Vec<Option<StepReading>> {
+    let reading = |best: &BestClass| {
+        let character = characters.get(best.class.checked_sub(1)?)?;
+        let first = character.trim().chars().next()?;
+        Some(StepReading {
+            probability: best.probability,
+            is_square: is_square(first),
+        })
+    };
+    steps.iter().map(reading).collect()
 }
 
 #[cfg(test)]
