@@ -16,6 +16,7 @@ mod detector_pool;
 mod orientation;
 mod crop;
 mod ink;
+mod script_prior;
 mod recognize;
 mod unread;
 mod worker;

@@ -138,6 +138,22 @@ pub(super) mod unread {
     pub(crate) const SURE_CHARACTERS: usize = 3;
 }
 
+/// Which of the ideographs on a page of Latin text are mistakes.
+pub(super) mod script_prior {
+    /// Share of ideographs and kana among a page's letters and digits, 0 to 1, up to which it is a
+    /// page of Latin text: a few names.
+    pub(crate) const MOST_SQUARE: f32 = 0.05;
+    /// Ideographs or kana in a row from which they are a name...
+    pub(crate) const NAME_CHARACTERS: usize = 2;
+    /// ...if their mean probability, 0 to 1, is at least this.
+    pub(crate) const SURE_NAME: f32 = 0.7;
+    /// Probability, 0 to 1, from which one alone is what it is, unless it has the shape of a sign.
+    /// Marks of a plot read as one with up to 0.92.
+    pub(crate) const SURE_CHARACTER: f32 = 0.95;
+    /// Probability, 0 to 1, that the best of the other characters needs to take its place.
+    pub(crate) const LEAST_LATIN: f32 = 0.01;
+}
+
 /// The recognizer's input.
 pub(super) mod recognizer {
     /// Its height, in pixels (the model's configuration, `rec_image_shape`).

@@ -3,6 +3,7 @@
 use super::{
     ink::LineInk,
     recognize::RecognizedText,
+    script_prior::is_latin,
     tuning::unread::{
         GAPS_LENGTH, GAPS_SHARE, LINE_SHARE, LONG, LONG_LINES_SHARE, NOTHING_SHARE, PAGE_LENGTH,
         PAGE_SHARE, PROSE, SURE_CHARACTERS, SURE_CONFIDENCE, UNREAD_LENGTH, WORD,
@@ -62,7 +63,14 @@ impl RecognizedLine {
 /// Parts a page's lines into those with text, of at least the confidence `text_score`, and those
 /// that were not read. A page on which hardly any ink is unread has no unread lines: there is a
 /// logo, a stamp or a stroke on it.
-pub(super) fn page_lines(all: Vec<RecognizedLine>, text_score: f32) -> PageLines {
+pub(super) fn page_lines(mut all: Vec<RecognizedLine>, text_score: f32) -> PageLines {
+    if is_latin(all.iter().map(|line| line.text.text.as_str())) {
+        for line in &mut all {
+            if let Some(latin) = line.text.latin.take() {
+                line.text.text = latin;
+            }
+        }
+    }
     let whole = PageInk::of(&all);
     if !whole.is_unread() {
         let lines = all
@@ -154,6 +162,7 @@ mod tests {
         RecognizedLine {
             text: RecognizedText {
                 text: text.to_owned(),
+                latin: None,
                 confidence,
                 classes: text.len(),
                 ink: LineInk {
@@ -189,6 +198,23 @@ mod tests {
         let unread = page.unread.expect("more than half");
         assert_eq!(unread.lines.len(), 3);
         assert!((unread.share - 0.5625).abs() < 1e-3, "{}", unread.share);
+    }
+
+    #[test]
+    fn a_dash_that_reads_as_an_ideograph_is_a_dash_on_a_page_of_latin_text() {
+        let dash = |rest: &str| {
+            let mut formula = line("a 一 b", 0.99, 0.0);
+            formula.text.latin = Some("a - b".to_owned());
+            page_lines(vec![formula, line(rest, 0.99, 0.0)], 0.5)
+        };
+        assert_eq!(
+            texts(&dash("where a and b are the shares of each"))[0],
+            "a - b"
+        );
+        assert_eq!(
+            texts(&dash("人人生而自由在尊严和权利上一律平等"))[0],
+            "a 一 b"
+        );
     }
 
     #[test]
