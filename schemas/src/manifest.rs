@@ -103,6 +103,9 @@ pub struct ModelInfo {
     pub name: String,
     /// SHA-256 of its files one after another, 64 hexadecimal digits.
     pub sha256: String,
+    /// The scripts that it reads, such as `Latin`; absent if the model does not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scripts: Vec<String>,
 }
 
 /// Pages by outcome. `selected = ok + empty + text_layer + failed + skipped`.
