@@ -93,6 +93,27 @@ impl From<Rect> for Quad {
     }
 }
 
+/// The ink of a page's lines that an engine did not read, where that is so much that somebody has to
+/// know.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnreadInk {
+    /// Share of the ink of all lines, 0 to 1.
+    pub share: f32,
+    /// The lines of which most was not read; none if what is missing is spread over the page.
+    pub lines: Vec<UnreadLine>,
+}
+
+/// A line of which most was not read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnreadLine {
+    /// Its corners.
+    pub quad: Quad,
+    /// The text that was read of it, mostly look-alikes in another script; often empty.
+    pub text: String,
+    /// Share of its ink that was not read, 0 to 1.
+    pub share: f32,
+}
+
 /// One line of text as an engine or a text layer gives it. A "line" may be one cell of a table or one
 /// column's part of a row: pieces that are far apart are separate lines.
 #[derive(Clone, Debug, PartialEq)]

@@ -37,14 +37,14 @@ pub use got::{CrossCheck, DecodingReport, PageTiling, RawOutput, ReadAttempt};
 pub use job::{DocumentPassword, Job, JobSource};
 pub use manifest::{
     DocumentState, DocumentTiming, Manifest, ModelInfo, PageCounts, PageOutcome, PageSummary,
-    PageTiming, ReadWarning, SourceInfo,
+    PageTiming, ReadWarning, SourceInfo, UnreadSummary,
 };
 pub use options::{
     BoundedInt, ByteSize, DeviceName, DocumentLimits, Dtype, EngineName, GotMode, GotOptions,
     GotRuntime, HeadersFooters, HumanDuration, Megapixels, Options, PageBox, PagesPerPass,
     RegionColor, Share, TextLayer, TilePolicy,
 };
-pub use page::{LineRecord, LineRole, PageRecord};
+pub use page::{LineRecord, LineRole, PageRecord, UnreadLineRecord};
 pub use pages::{PageRanges, ParsePageRangesError};
 pub use published::{SchemaName, VersionError, check_version, schema};
 pub use reason::{

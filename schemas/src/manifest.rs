@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DecodingReport, FailureDetail, Options, Reason, WarningKind};
+use crate::{DecodingReport, FailureDetail, Options, PageReason, Reason, TextReason, WarningKind};
 
 /// The outcome of one document and of each of its pages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,7 +57,7 @@ impl Manifest {
 pub enum DocumentState {
     /// Every page that was asked for has a result.
     Done,
-    /// Some pages failed or were not reached; the others have a result.
+    /// Some pages failed, were not reached or were read in part only; the others have a result.
     Partial,
     /// No page has a result.
     Failed,
@@ -103,6 +103,9 @@ pub struct ModelInfo {
     pub name: String,
     /// SHA-256 of its files one after another, 64 hexadecimal digits.
     pub sha256: String,
+    /// The scripts that it reads, such as `Latin`; absent if the model does not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scripts: Vec<String>,
 }
 
 /// Pages by outcome. `selected = ok + empty + text_layer + failed + skipped`.
@@ -112,8 +115,11 @@ pub struct PageCounts {
     pub document: u32,
     /// Pages that were asked for.
     pub selected: u32,
-    /// Read by the engine.
+    /// Read by the engine, in whole or in part.
     pub ok: u32,
+    /// Those of `ok` that were read in part only.
+    #[serde(default)]
+    pub partial: u32,
     /// Without ink, or without text though the model was asked.
     pub empty: u32,
     /// Taken from the document's own text.
@@ -128,8 +134,11 @@ impl PageCounts {
     /// Counts one page.
     pub fn add(&mut self, outcome: PageOutcome) {
         self.selected += 1;
+        if outcome == PageOutcome::Partial {
+            self.partial += 1;
+        }
         *match outcome {
-            PageOutcome::Ok => &mut self.ok,
+            PageOutcome::Ok | PageOutcome::Partial => &mut self.ok,
             PageOutcome::Empty => &mut self.empty,
             PageOutcome::TextLayer => &mut self.text_layer,
             PageOutcome::Failed => &mut self.failed,
@@ -144,8 +153,9 @@ pub struct PageSummary {
     pub page: u32,
     /// The page's outcome.
     pub outcome: PageOutcome,
-    /// The reason: for `ok` why the image was read, for `text-layer` why the text was trusted, for
-    /// `empty` that the model wrote nothing if it was asked, for `failed` what happened.
+    /// The reason: for `ok` why the image was read, for `partial` why not all was, for `text-layer` why
+    /// the text was trusted, for `empty` that no text was found or written if the model was asked, for
+    /// `failed` what happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
     /// Source of the text, such as `ppocr` or `text-layer`; absent for empty and failed pages.
@@ -167,11 +177,33 @@ pub struct PageSummary {
     pub confidence: Option<f32>,
     /// Characters of text on the page.
     pub characters: u32,
+    /// The ink that was not read; absent unless the page is `partial`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<UnreadSummary>,
     /// The record of decoding, if GOT read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decoding: Option<DecodingReport>,
     /// The time that each stage took.
     pub timing: PageTiming,
+}
+
+impl PageSummary {
+    /// Returns true if something is drawn on the page, but no text was found.
+    pub fn has_no_text(&self) -> bool {
+        let no_text = PageReason::Text(TextReason::NoTextFound);
+        self.reason
+            .as_ref()
+            .is_some_and(|reason| reason.kind == no_text)
+    }
+}
+
+/// The ink of a page that was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct UnreadSummary {
+    /// Share of the ink of all lines of text, 0 to 1.
+    pub share: f32,
+    /// Lines of which most was not read; `unread` of the page's record has them.
+    pub lines: u32,
 }
 
 /// The outcome of a page.
@@ -180,7 +212,10 @@ pub struct PageSummary {
 pub enum PageOutcome {
     /// Read by the engine.
     Ok,
-    /// Without ink, so that no model ran; or the model wrote nothing (reason `empty-answer`).
+    /// Read by the engine in part: some of its lines were not read (reason `unreadable-script`).
+    Partial,
+    /// Without ink, so that no model ran; or no text was found (reason `no-text-found`), or the model
+    /// wrote nothing (reason `empty-answer`).
     Empty,
     /// Taken from the document's own text.
     TextLayer,
@@ -190,12 +225,19 @@ pub enum PageOutcome {
 
 impl PageOutcome {
     /// Every outcome.
-    pub const ALL: &'static [Self] = &[Self::Ok, Self::Empty, Self::TextLayer, Self::Failed];
+    pub const ALL: &'static [Self] = &[
+        Self::Ok,
+        Self::Partial,
+        Self::Empty,
+        Self::TextLayer,
+        Self::Failed,
+    ];
 
     /// The word it is written as.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::Partial => "partial",
             Self::Empty => "empty",
             Self::TextLayer => "text-layer",
             Self::Failed => "failed",

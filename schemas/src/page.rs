@@ -22,6 +22,9 @@ pub struct PageRecord<'a> {
     pub height_px: u32,
     /// The page's lines in reading order.
     pub lines: Cow<'a, [LineRecord]>,
+    /// The lines of which most was not read, in no order; only on a page that is `partial`.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub unread: Cow<'a, [UnreadLineRecord]>,
     /// The model's input and output, if the options ask for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw: Option<Cow<'a, RawOutput>>,
@@ -46,6 +49,17 @@ pub struct LineRecord {
     pub role: LineRole,
     /// Index of the block on the page that the line is part of.
     pub block: u32,
+}
+
+/// A line of which most was not read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct UnreadLineRecord {
+    /// The text that was read of it, mostly look-alikes in another script; often empty.
+    pub text: String,
+    /// Corners, clockwise from the text's top left, in pixels of the upright page image.
+    pub quad: [[f32; 2]; 4],
+    /// Share of its ink that was not read, 0 to 1.
+    pub share: f32,
 }
 
 /// The role of a line on its page.

@@ -165,6 +165,10 @@ words! {
         ReadWithPrevious = "read-with-previous",
         /// The page has ink, but the model wrote nothing.
         EmptyAnswer = "empty-answer",
+        /// The page has ink, but no line of text was found on it.
+        NoTextFound = "no-text-found",
+        /// Lines on the page were not read: most likely the model does not know their script.
+        UnreadableScript = "unreadable-script",
     }
 }
 
@@ -185,6 +189,10 @@ words! {
         PicturesNotRead = "pictures-not-read",
         /// The document shows another text in viewers that fill in XFA forms.
         XfaForm = "xfa-form",
+        /// Something is drawn on the page, but no line of text was found on it.
+        NoTextFound = "no-text-found",
+        /// Lines on the page were not read: most likely the model does not know their script.
+        UnreadableScript = "unreadable-script",
         /// A word that this version does not know.
         #[serde(other)]
         Other = "other",

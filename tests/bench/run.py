@@ -36,7 +36,7 @@ class Recto:
         self.environment = common.recto_environment()
         self.busy_s = 0.0
         self.peak = 0
-        self.version = run_text([common.BINARY, "--version"])
+        self.version = run_text([common.BINARY, "--version"]).splitlines()[0]
 
     def read(self, paths):
         """Give (pages, wall seconds)."""

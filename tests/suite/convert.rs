@@ -4,13 +4,13 @@ use std::{
     fs,
     io::Write,
     os::unix::process::ExitStatusExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use recto_schemas::{PageOutcome, PageRecord, SchemaName};
+use recto_schemas::{DocumentState, PageOutcome, PageRecord, SchemaName, TextReason, WarningKind};
 
 use crate::support::{
     outputs::{manifest, without_timing},
@@ -33,6 +33,60 @@ fn convert(options: &[&str], input: &Path, out: &Path) -> Output {
         .arg(out)
         .output()
         .unwrap()
+}
+
+/// A page image of the pipeline's fixtures, in one script.
+fn script_page(script: &str) -> PathBuf {
+    repository().join(format!("pipeline/fixtures/scripts/{script}.png"))
+}
+
+#[test]
+fn a_page_in_a_script_that_is_not_read_is_never_ok_and_the_program_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = convert(
+        &["--engine", "ppocr"],
+        &script_page("cyrillic"),
+        folder.path(),
+    );
+    assert_eq!(output.status.code(), Some(1), "{}", seen(&output));
+    assert!(seen(&output).contains("read in part"), "{}", seen(&output));
+
+    let manifest = manifest(&folder.path().join("cyrillic.json"));
+    assert_eq!(manifest.state, DocumentState::Partial);
+    assert_eq!((manifest.counts.ok, manifest.counts.partial), (1, 1));
+    assert_eq!(manifest.warnings[0].kind, WarningKind::UnreadableScript);
+    let page = &manifest.pages[0];
+    assert_eq!(page.outcome, PageOutcome::Partial);
+    let reason = page.reason.as_ref().unwrap();
+    assert_eq!(reason.kind, TextReason::UnreadableScript.into());
+    assert!(
+        page.unread
+            .is_some_and(|unread| unread.share > 0.8 && unread.lines >= 3)
+    );
+
+    let records = fs::read_to_string(folder.path().join("cyrillic.pages.jsonl")).unwrap();
+    let record: PageRecord<'_> = serde_json::from_str(&records).unwrap();
+    assert!(record.unread.len() >= 3);
+    let markdown = fs::read_to_string(folder.path().join("cyrillic.md")).unwrap();
+    assert!(
+        markdown.contains("% not read (unreadable-script) -->"),
+        "{markdown}"
+    );
+}
+
+#[test]
+fn a_picture_without_text_is_told_apart_from_a_blank_page() {
+    let folder = tempfile::tempdir().unwrap();
+    let drawing = folder.path().join("drawing.pdf");
+    fs::write(&drawing, pdf::with_pages(&["100 100 300 300 re f"])).unwrap();
+    let output = convert(&[], &drawing, folder.path());
+    assert!(output.status.success(), "{}", seen(&output));
+    let manifest = manifest(&folder.path().join("drawing.json"));
+    let page = &manifest.pages[0];
+    assert_eq!(page.outcome, PageOutcome::Empty);
+    let reason = page.reason.as_ref().unwrap();
+    assert_eq!(reason.kind, TextReason::NoTextFound.into());
+    assert_eq!(manifest.warnings[0].kind, WarningKind::NoTextFound);
 }
 
 #[test]

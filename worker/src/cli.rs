@@ -1,6 +1,6 @@
 //! The command line: the subcommands, and what their arguments must agree in.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode, sync::LazyLock};
 
 use clap::{
     ArgMatches, CommandFactory, Error, FromArgMatches, Parser, Subcommand, error::ErrorKind,
@@ -25,10 +25,25 @@ const OF_EVERY_ENGINE: &str = "ppocr-models";
 
 /// Turns archives of PDFs and page images into Markdown.
 #[derive(Debug, Parser)]
-#[command(name = "recto", version, max_term_width = 100)]
+#[command(name = "recto", version, long_version = long_version(), max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// The version, and what this program reads: `recto --version`; `-V` gives the version alone.
+fn long_version() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        #[cfg(feature = "ppocr")]
+        let ppocr = format!(
+            "\nppocr reads {}",
+            recto_pipeline::engine::ppocr::SCRIPTS.join(", ")
+        );
+        #[cfg(not(feature = "ppocr"))]
+        let ppocr = "";
+        format!("{}{ppocr}", env!("CARGO_PKG_VERSION"))
+    });
+    &TEXT
 }
 
 #[derive(Debug, Subcommand)]

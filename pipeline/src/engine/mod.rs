@@ -26,7 +26,7 @@ use crate::{
         oneshot::{self, OneshotError, OneshotReceiver, OneshotSender},
     },
     image::PageImage,
-    page::TextLine,
+    page::{TextLine, UnreadInk},
 };
 
 /// An OCR model that reads page images. Shared by all documents of a process.
@@ -91,6 +91,8 @@ pub struct EngineInfo {
     pub model: String,
     /// SHA-256 of the model's files one after another, 64 hexadecimal digits.
     pub model_sha256: String,
+    /// The scripts that it reads, by their names in Unicode; none if its model does not say.
+    pub scripts: &'static [&'static str],
     /// The resolution it reads best, in dots per inch.
     pub dpi: f32,
     /// The longest side it makes use of, in pixels; larger bitmaps are only scaled down by it.
@@ -176,6 +178,8 @@ pub struct OcrResult {
     pub engine: EngineName,
     /// The text.
     pub content: OcrContent,
+    /// The ink that was not read, where the engine can tell and it is much.
+    pub unread: Option<UnreadInk>,
     /// Clockwise degrees by which the image had to be turned to stand upright: 0, 90, 180 or 270.
     /// Line coordinates are those of the turned image.
     pub rotation: u16,

@@ -2,7 +2,9 @@
 
 use std::{collections::VecDeque, io};
 
-use recto_schemas::{Options, PageCounts, PageSummary, RawOutput, ReadWarning};
+use recto_schemas::{
+    Options, PageCounts, PageOutcome, PageSummary, RawOutput, ReadWarning, UnreadLineRecord,
+};
 
 use super::{PageResult, PageSink, page::PageState};
 use crate::{
@@ -23,6 +25,7 @@ pub(super) struct PageAssembly<'a> {
 /// The part of a page that goes past the assembler.
 struct PendingPage {
     summary: PageSummary,
+    unread: Vec<UnreadLineRecord>,
     raw: Option<RawOutput>,
     preview: Option<PagePreview>,
 }
@@ -46,6 +49,7 @@ impl<'a> PageAssembly<'a> {
         }
         self.pending.push_back(PendingPage {
             summary: page.summary,
+            unread: page.unread,
             raw: page.raw,
             preview: page.preview,
         });
@@ -83,10 +87,11 @@ impl<'a> PageAssembly<'a> {
 fn deliver(
     sink: &mut dyn PageSink,
     pending: &mut VecDeque<PendingPage>,
-    assembled: AssembledPage,
+    mut assembled: AssembledPage,
 ) -> io::Result<()> {
     let Some(PendingPage {
         summary,
+        unread,
         raw,
         preview,
     }) = pending.pop_front()
@@ -95,10 +100,33 @@ fn deliver(
             "assembly gave a page that it was not given",
         ));
     };
+    if summary.outcome == PageOutcome::Partial {
+        mark_partial(&mut assembled, &summary);
+    }
     sink.page(PageResult {
         summary,
         assembled,
+        unread,
         raw,
         preview,
     })
+}
+
+/// Says in the page's Markdown that it is not the whole page, as it is said of a page that failed: whoever has the
+/// Markdown alone would not know.
+fn mark_partial(assembled: &mut AssembledPage, summary: &PageSummary) {
+    let markdown = &mut assembled.markdown;
+    if !markdown.is_empty() {
+        markdown.push('\n');
+    }
+    let kind = summary
+        .reason
+        .as_ref()
+        .map_or("", |reason| reason.kind.as_str());
+    let share = summary.unread.map_or(0.0, |unread| unread.share);
+    markdown.push_str(&format!(
+        "<!-- page {}: {:.0} % not read ({kind}) -->\n",
+        assembled.number,
+        share * 100.0
+    ));
 }

@@ -25,7 +25,7 @@ use std::{
 
 use recto_schemas::{
     DocumentState, FailureDetail, FailureKind, Options, PageCounts, PageRecord, PageSummary,
-    RawOutput, ReadWarning,
+    RawOutput, ReadWarning, UnreadLineRecord,
 };
 
 use self::{
@@ -80,6 +80,8 @@ pub struct PageResult {
     pub summary: PageSummary,
     /// Its lines, blocks and Markdown.
     pub assembled: AssembledPage,
+    /// Its lines of which most was not read.
+    pub unread: Vec<UnreadLineRecord>,
     /// The model's input and output, if the options ask for them.
     pub raw: Option<RawOutput>,
     /// A small image of it, if the options ask for a review page and the page has a bitmap.
@@ -96,6 +98,7 @@ impl PageResult {
             width_px: self.summary.width_px.unwrap_or(0),
             height_px: self.summary.height_px.unwrap_or(0),
             lines: Cow::Borrowed(&self.assembled.lines),
+            unread: Cow::Borrowed(&self.unread),
             raw: self.raw.as_ref().map(Cow::Borrowed),
         }
     }
@@ -301,7 +304,7 @@ fn assemble_all(
 fn state_of(counts: &PageCounts) -> DocumentState {
     if counts.ok + counts.empty + counts.text_layer == 0 {
         DocumentState::Failed
-    } else if counts.failed + counts.skipped > 0 {
+    } else if counts.failed + counts.skipped + counts.partial > 0 {
         DocumentState::Partial
     } else {
         DocumentState::Done

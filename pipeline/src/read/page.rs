@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use recto_schemas::{
     DecodingReport, FailureDetail, FailureKind, FinishReason, PageOutcome, PageSummary, PageTiming,
-    RawOutput, ReadWarning, Reason, TextReason, WarningKind,
+    RawOutput, ReadWarning, Reason, TextReason, UnreadLineRecord, UnreadSummary, WarningKind,
 };
 
 use super::residual::ResidualImage;
@@ -18,6 +18,7 @@ use crate::{
         rulings::{self, PageRulings},
         typography,
     },
+    page::{UnreadInk, UnreadLine},
     text::PageContent,
     text_marks::plain,
 };
@@ -30,6 +31,8 @@ pub(super) struct PageState {
     pub(super) raw: Option<RawOutput>,
     pub(super) preview: Option<PagePreview>,
     pub(super) warnings: Vec<ReadWarning>,
+    /// Lines of which most was not read.
+    pub(super) unread: Vec<UnreadLineRecord>,
     /// Its bitmap, from rendering to annotation; with more contrast than the page has if that is low.
     pub(super) image: Option<Arc<PageImage>>,
     /// The reason for which its image is read, until it is.
@@ -65,6 +68,7 @@ impl PageState {
                 rotation: 0,
                 confidence: None,
                 characters: 0,
+                unread: None,
                 decoding: None,
                 timing: PageTiming::default(),
             },
@@ -81,6 +85,7 @@ impl PageState {
             raw: None,
             preview: None,
             warnings: Vec::new(),
+            unread: Vec::new(),
             image: None,
             ocr_reason: None,
             text_origin: None,
@@ -192,26 +197,14 @@ impl PageState {
 
     fn recognized_page(&mut self, result: OcrResult) {
         let reason = self.ocr_reason.take();
-        if let Some(contrast) = self.faint_contrast
-            && has_no_lines(&result)
-        {
-            self.summary.outcome = PageOutcome::Empty;
-            self.summary.reason = Some(Reason::new(
-                TextReason::EmptyAnswer,
-                format!(
-                    "nothing on the page is darker than its paper by more than {contrast} levels of 255, and none of it is text"
-                ),
-            ));
-            return;
-        }
-        let is_empty = has_no_text(&result);
+        let answer = Answer::of(&result);
         self.summary.outcome = PageOutcome::Ok;
         self.summary.rotation = result.rotation;
         self.summary.timing.queue_s = result.queued.as_secs_f64();
         self.summary.timing.engine_s = result.inference_time.as_secs_f64();
         self.raw = result.raw;
-        match (is_empty, result.stop) {
-            (false, _) => {
+        match (answer, result.stop) {
+            (Answer::Text, _) => {
                 self.warnings
                     .extend(warnings(result.decoding.as_ref(), result.stop));
                 self.summary.engine = Some(result.engine.to_string());
@@ -220,12 +213,28 @@ impl PageState {
                 self.content.skew_deg = result.skew_deg;
                 self.content.content = result.content;
                 self.text_origin = Some(TextOrigin::Ocr);
+                if let Some(unread) = result.unread {
+                    self.leave_unread(unread);
+                }
             }
-            (true, FinishReason::Repetition) => self.fail(FailureDetail::new(
+            (Answer::NoLines, _) => match self.faint_contrast {
+                Some(contrast) => {
+                    self.summary.outcome = PageOutcome::Empty;
+                    self.summary.reason = Some(Reason::new(
+                        TextReason::EmptyAnswer,
+                        format!(
+                            "nothing on the page differs from its paper by more than {contrast} levels of 255, and \
+                             none of it is text"
+                        ),
+                    ));
+                }
+                None => self.find_no_text(),
+            },
+            (Answer::NoMarkup, FinishReason::Repetition) => self.fail(FailureDetail::new(
                 FailureKind::Repetition,
                 "the text repeated itself from its start, and no other way of reading helped",
             )),
-            (true, _) => {
+            (Answer::NoMarkup, _) => {
                 self.summary.outcome = PageOutcome::Empty;
                 self.summary.reason = Some(Reason::new(
                     TextReason::EmptyAnswer,
@@ -234,6 +243,43 @@ impl PageState {
             }
         }
         self.summary.decoding = result.decoding;
+    }
+
+    /// Part of the page was not read.
+    fn leave_unread(&mut self, unread: UnreadInk) {
+        let UnreadInk { share, lines } = unread;
+        let summary = UnreadSummary {
+            share,
+            lines: u32::try_from(lines.len()).unwrap_or(u32::MAX),
+        };
+        self.summary.outcome = PageOutcome::Partial;
+        self.summary.unread = Some(summary);
+        self.summary.reason = Some(Reason::new(
+            TextReason::UnreadableScript,
+            format!(
+                "{:.0} % of the ink of its lines was not read: most likely the model does not know their script",
+                share * 100.0
+            ),
+        ));
+        self.unread = lines.into_iter().map(unread_line).collect();
+        self.warnings.push(warning(
+            WarningKind::UnreadableScript,
+            "lines of these pages were not read, most likely because the model does not know their script; `unread` of \
+             the pages says how much",
+        ));
+    }
+
+    /// There is ink on the page, but no line of text.
+    fn find_no_text(&mut self) {
+        self.summary.outcome = PageOutcome::Empty;
+        self.summary.reason = Some(Reason::new(
+            TextReason::NoTextFound,
+            "something is drawn on the page, but no line of text was found",
+        ));
+        self.warnings.push(warning(
+            WarningKind::NoTextFound,
+            "something is drawn on these pages, but no line of text was found; see whether they show pictures only",
+        ));
     }
 
     /// The page's text is part of an earlier page's, which `engine` read together with it.
@@ -301,17 +347,44 @@ impl PageState {
     }
 }
 
-/// Returns true if no text was found.
-fn has_no_lines(result: &OcrResult) -> bool {
-    match &result.content {
-        OcrContent::Regions(lines) => lines.is_empty(),
-        OcrContent::Markup(text) => text.trim().is_empty(),
+/// The content of an engine's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// Text, or lines that were seen and not read.
+    Text,
+    /// A decoder wrote nothing.
+    NoMarkup,
+    /// A detector found no lines.
+    NoLines,
+}
+
+impl Answer {
+    fn of(result: &OcrResult) -> Self {
+        match &result.content {
+            OcrContent::Markup(text) if text.trim().is_empty() => Self::NoMarkup,
+            OcrContent::Regions(lines) if lines.is_empty() && result.unread.is_none() => {
+                Self::NoLines
+            }
+            _ => Self::Text,
+        }
     }
 }
 
-/// Returns true if a decoder wrote nothing. A page without lines is no such case: it may have had none.
-fn has_no_text(result: &OcrResult) -> bool {
-    matches!(&result.content, OcrContent::Markup(text) if text.trim().is_empty())
+fn unread_line(line: UnreadLine) -> UnreadLineRecord {
+    UnreadLineRecord {
+        text: line.text,
+        quad: line.quad.0.map(|corner| [corner.x, corner.y]),
+        share: line.share,
+    }
+}
+
+fn warning(kind: WarningKind, message: &str) -> ReadWarning {
+    ReadWarning {
+        kind,
+        message: message.to_owned(),
+        first_page: None,
+        pages: 0,
+    }
 }
 
 /// Warnings for whoever reads the text of a page.
@@ -333,15 +406,6 @@ fn warnings(decoding: Option<&DecodingReport>, stop: FinishReason) -> Vec<ReadWa
     warnings
 }
 
-fn warning(kind: WarningKind, message: &str) -> ReadWarning {
-    ReadWarning {
-        kind,
-        message: message.to_owned(),
-        first_page: None,
-        pages: 0,
-    }
-}
-
 fn character_count(text: &str) -> u32 {
     u32::try_from(plain(text).chars().count()).unwrap_or(u32::MAX)
 }
@@ -351,6 +415,7 @@ mod tests {
     use recto_schemas::{CrossCheck, EngineName, GotMode, PageTiling, TilingReason};
 
     use super::*;
+    use crate::page::Quad;
 
     fn markup(text: &str, stop: FinishReason, agreement: Option<f32>) -> OcrResult {
         let decoding = DecodingReport {
@@ -379,6 +444,7 @@ mod tests {
             rotation: 0,
             skew_deg: 0.0,
             stop,
+            unread: None,
             confidence: None,
             decoding: Some(decoding),
             raw: None,
@@ -410,6 +476,60 @@ mod tests {
         let reason = page.summary.reason.expect("said");
         assert_eq!(reason.kind.as_str(), "empty-answer");
         assert_eq!(page.content.failure, None);
+    }
+
+    fn regions(texts: &[&str], unread: Option<UnreadInk>) -> OcrResult {
+        let line = |text: &&str| TextLine {
+            text: (*text).to_owned(),
+            quad: Quad::default(),
+            confidence: Some(0.99),
+            size: 12.0,
+            bold: None,
+        };
+        OcrResult {
+            content: OcrContent::Regions(texts.iter().map(line).collect()),
+            unread,
+            decoding: None,
+            ..markup("", FinishReason::End, None)
+        }
+    }
+
+    fn reason(page: &PageState) -> &str {
+        page.summary.reason.as_ref().expect("said").kind.as_str()
+    }
+
+    #[test]
+    fn a_page_with_lines_that_were_not_read_is_not_ok() {
+        let line = UnreadLine {
+            quad: Quad::default(),
+            text: ". ,".to_owned(),
+            share: 0.97,
+        };
+        for texts in [&["a label"][..], &[]] {
+            let unread = UnreadInk {
+                share: 0.9,
+                lines: vec![line.clone()],
+            };
+            let page = read(regions(texts, Some(unread)));
+            assert_eq!(page.summary.outcome, PageOutcome::Partial);
+            assert_eq!(reason(&page), "unreadable-script");
+            let unread = page.summary.unread.expect("said");
+            assert_eq!((unread.share, unread.lines), (0.9, 1));
+            assert_eq!(kinds(&page), ["unreadable-script"]);
+            assert_eq!(page.unread[0].text, ". ,");
+        }
+        assert_eq!(
+            read(regions(&["all"], None)).summary.outcome,
+            PageOutcome::Ok
+        );
+    }
+
+    #[test]
+    fn a_page_with_ink_and_no_line_says_that_no_text_was_found() {
+        let page = read(regions(&[], None));
+        assert_eq!(page.summary.outcome, PageOutcome::Empty);
+        assert_eq!(reason(&page), "no-text-found");
+        assert_eq!(kinds(&page), ["no-text-found"]);
     }
 
     #[test]

@@ -188,6 +188,7 @@ fn info(identity: ModelIdentity, slots: usize) -> EngineInfo {
         name: EngineName::Got,
         model: identity.model,
         model_sha256: identity.model_sha256,
+        scripts: &[],
         batch: u32::try_from(slots).ok(),
         memory: Some(identity.memory),
         dpi: DPI,

@@ -11,9 +11,17 @@ use crate::{
     page::{Point, Quad},
 };
 
+/// A line's picture as the recognizer takes it.
+pub(super) struct LineInput {
+    /// The picture.
+    pub(super) tensor: InputTensor,
+    /// The columns of it that show the line, in pixels; the rest is padding.
+    pub(super) content_px: usize,
+}
+
 /// Cuts the line with these corners (clockwise from the text's top left) out of `image`, scales it
 /// to [`LINE_HEIGHT_PX`] and normalizes it to −1…1; the rest of the width is 0.
-pub(super) fn line_input(image: &PageImage, quad: &Quad) -> InputTensor {
+pub(super) fn line_input(image: &PageImage, quad: &Quad) -> LineInput {
     let [a, b, c, d] = quad.0;
     let side = |p: Point, q: Point| (q.x - p.x).hypot(q.y - p.y);
     let source_width = side(a, b).max(side(d, c)).max(1.0);
@@ -36,11 +44,15 @@ pub(super) fn line_input(image: &PageImage, quad: &Quad) -> InputTensor {
             planes[2 * plane + at] = blue * (2.0 / 255.0) - 1.0;
         }
     }
-    InputTensor {
+    let tensor = InputTensor {
         channels: 3,
         height: LINE_HEIGHT_PX,
         width,
         values: planes,
+    };
+    LineInput {
+        tensor,
+        content_px: content,
     }
 }
 

@@ -16,7 +16,10 @@ mod detect;
 mod detector_pool;
 mod orientation;
 mod crop;
+mod ink;
+mod script_prior;
 mod recognize;
+mod unread;
 mod worker;
 
 use std::{
@@ -53,6 +56,9 @@ use super::{
 /// The model's name.
 const MODEL: &str = "PP-OCRv6-small";
 
+/// The scripts that the recognizer's characters are of, by their names in Unicode.
+pub const SCRIPTS: &[&str] = &["Latin", "Han", "Hiragana", "Katakana"];
+
 /// The PP-OCR engine: its threads live as long as it does.
 pub struct PpOcr {
     info: EngineInfo,
@@ -78,6 +84,7 @@ impl PpOcr {
             name: EngineName::Ppocr,
             model: MODEL.to_owned(),
             model_sha256: files.sha256,
+            scripts: SCRIPTS,
             dpi: DPI,
             max_side_px: MAX_SIDE_PX,
             reads_parts: true,

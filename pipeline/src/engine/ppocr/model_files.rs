@@ -13,6 +13,7 @@ use super::{
     error::LoadError,
     runtime::{OnnxNetwork, runtime},
 };
+use crate::script::is_square;
 
 /// File name of the detector.
 pub const DETECTOR_FILE: &str = "PP-OCRv6_det_small.onnx";
@@ -79,9 +80,11 @@ impl ModelFiles {
         let list = recognizer
             .metadata(CHARACTERS_FIELD)
             .ok_or_else(|| invalid(&self.recognizer.path, "it names no characters".to_owned()))?;
+        let characters = parse_characters(&list);
         Ok(LineRecognizer {
             network: recognizer,
-            characters: parse_characters(&list),
+            latin_classes: latin_classes(&characters),
+            characters,
         })
     }
 }
@@ -91,6 +94,8 @@ pub(super) struct LineRecognizer {
     pub(super) network: OnnxNetwork,
     /// The text of each class but the blank (class 0): class `i` is `characters[i - 1]`.
     pub(super) characters: Vec<String>,
+    /// The classes of characters that are not set in a square, in order.
+    pub(super) latin_classes: Vec<usize>,
 }
 
 fn invalid(path: &Path, reason: String) -> LoadError {
@@ -106,9 +111,25 @@ fn parse_characters(list: &str) -> Vec<String> {
     list.split('\n').chain([" "]).map(str::to_owned).collect()
 }
 
+/// The classes of the characters that stand in Latin text.
+fn latin_classes(characters: &[String]) -> Vec<usize> {
+    let is_latin = |text: &String| !text.trim().is_empty() && !text.chars().any(is_square);
+    let numbered = characters.iter().enumerate();
+    numbered
+        .filter(|(_, text)| is_latin(text))
+        .map(|(index, _)| index + 1)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn latin_text_has_neither_ideographs_nor_their_punctuation() {
+        let characters = ["a", "木", "，", "=", " "].map(str::to_owned);
+        assert_eq!(latin_classes(&characters), [1, 4]);
+    }
 
     #[test]
     fn the_space_is_the_last_class_of_the_list() {

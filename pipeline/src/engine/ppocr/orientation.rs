@@ -7,7 +7,9 @@ use super::{
     geometry::LineBox,
     model_files::LineRecognizer,
     recognize::{RecognizedText, recognize},
-    tuning::orientation::{CLEAR_RATIO, MARGIN, MOSTLY_DOWN, PROBES, SKEW_RATIO, SURE, TALL_RATIO},
+    tuning::orientation::{
+        CLEAR_RATIO, LEAST_READ, MARGIN, MOSTLY_DOWN, PROBES, SKEW_RATIO, SURE, TALL_RATIO,
+    },
 };
 use crate::{
     image::{PageImage, skew::skew_of_lines},
@@ -59,7 +61,9 @@ pub(super) fn probe(
                 &rotated_by_180(boxes[i].quad()),
             )?);
         }
-        upside_down = mean_confidence(reversed.iter()) > upright + MARGIN;
+        // In a script that the model does not know, look-alikes are surer one way or the other by chance.
+        upside_down = mean_confidence(reversed.iter()) > upright + MARGIN
+            && read_share(&reversed) >= LEAST_READ;
     }
     Ok(OrientationProbe { upside_down, texts })
 }
@@ -95,6 +99,17 @@ fn mean_confidence<'a>(texts: impl Iterator<Item = &'a RecognizedText>) -> f32 {
         count += text.classes.max(1);
     }
     if count == 0 { 0.0 } else { sum / count as f32 }
+}
+
+/// The share of the lines' ink that was read, 0 to 1; 1 if there is none.
+fn read_share(texts: &[RecognizedText]) -> f32 {
+    let length: f32 = texts.iter().map(|text| text.ink.length).sum();
+    let unread: f32 = texts.iter().map(|text| text.ink.unread).sum();
+    if length > 0.0 {
+        1.0 - unread / length
+    } else {
+        1.0
+    }
 }
 
 /// The same corners for text that is upside down.

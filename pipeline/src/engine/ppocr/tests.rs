@@ -63,7 +63,13 @@ fn start(workers: usize) -> PpOcr {
 }
 
 fn page() -> PageImage {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/ppocr-page.png");
+    fixture("ppocr-page.png")
+}
+
+fn fixture(name: &str) -> PageImage {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(name);
     let image = image::open(file).expect("the fixture is there").into_rgb8();
     let (width, height) = image.dimensions();
     PageImage {
@@ -196,6 +202,60 @@ fn a_request_of_several_pages_gets_a_reading_for_each_in_order() {
         [0, LINES.len(), 0]
     );
     assert_eq!(readings[0].confidence, None);
+}
+
+/// Pages of a few lines of the Universal Declaration of Human Rights, each in one script.
+const UNKNOWN_SCRIPTS: [&str; 9] = [
+    "cyrillic",
+    "greek",
+    "arabic",
+    "hebrew",
+    "hangul",
+    "devanagari",
+    "thai",
+    "bengali",
+    "georgian",
+];
+
+#[test]
+fn a_page_in_a_script_that_the_model_does_not_know_is_not_read_and_says_so() {
+    for script in UNKNOWN_SCRIPTS {
+        let reading = read(20, fixture(&format!("scripts/{script}.png")));
+        let unread = reading
+            .unread
+            .as_ref()
+            .unwrap_or_else(|| panic!("{script} is read as {:?}", texts(&reading)));
+        assert!(unread.share > 0.3, "{script}: {}", unread.share);
+    }
+}
+
+#[test]
+fn a_script_of_which_the_model_lacks_some_letters_is_read_in_part() {
+    let reading = read(21, fixture("scripts/vietnamese.png"));
+    assert!(texts(&reading)[0].starts_with("T"), "{:?}", texts(&reading));
+    assert!(reading.unread.is_some_and(|unread| unread.share < 0.3));
+}
+
+#[test]
+fn pages_in_the_scripts_that_the_model_knows_are_read_whole() {
+    for script in ["latin", "han", "kana"] {
+        let reading = read(22, fixture(&format!("scripts/{script}.png")));
+        assert_eq!(reading.unread, None, "{script}");
+        assert!(lines(&reading).len() >= 4, "{script}");
+    }
+}
+
+#[test]
+fn one_line_in_another_script_leaves_the_rest_of_its_page_as_it_is() {
+    let reading = read(23, fixture("scripts/latin-and-hebrew.png"));
+    assert_eq!(lines(&reading).len(), 3, "{:?}", texts(&reading));
+    let unread = reading.unread.as_ref().expect("one line");
+    assert_eq!(unread.lines.len(), 1);
+    let last = lines(&reading)
+        .iter()
+        .map(|l| l.quad.bounds().bottom)
+        .fold(0.0, f32::max);
+    assert!(unread.lines[0].quad.bounds().top > last - 20.0);
 }
 
 #[test]

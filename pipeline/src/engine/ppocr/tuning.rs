@@ -100,6 +100,9 @@ pub(super) mod orientation {
     pub(crate) const SURE: f32 = 0.9;
     /// By how much surer the page must read upside down: it is upright on doubt.
     pub(crate) const MARGIN: f32 = 0.05;
+    /// Share of the ink, 0 to 1, that must be read upside down: text that is poor either way, but
+    /// in a script that is known, reads to two thirds and more.
+    pub(crate) const LEAST_READ: f32 = 0.6;
     /// The length of all lines that run down the page over that of those that run across, from
     /// which the page is sideways.
     pub(crate) const MOSTLY_DOWN: f32 = 2.0;
@@ -109,6 +112,78 @@ pub(super) mod orientation {
     pub(crate) const TALL_RATIO: f32 = 2.0 * CLEAR_RATIO;
     /// Width over height from which a line tells the page's skew.
     pub(crate) const SKEW_RATIO: f32 = 5.0;
+}
+
+/// Which of a line's ink was read. Measured on rendered pages in 26 languages and on the scans and
+/// born-digital pages that accuracy is measured on; see `docs/accuracy.md`.
+pub(super) mod unread {
+    /// Side of the squares of the recognizer's input in which ink is looked for, in pixels.
+    pub(crate) const CELL_PX: usize = 2;
+    /// Share of a line's cells that may be darker, or lighter, than what counts as its strongest
+    /// ink: specks.
+    pub(crate) const SPECK_SHARE: f32 = 0.02;
+    /// Contrast of a line's ink with its paper from which there is any, in gray levels.
+    pub(crate) const MIN_CONTRAST: u8 = 20;
+    /// Rows of cells above and below that are passed over, where neighboring lines and underlines
+    /// reach into the box.
+    pub(crate) const MARGIN_CELLS: usize = 5;
+    /// Rows of cells that the ink of an unread stretch spans at least: less is a rule or a row of
+    /// dots.
+    pub(crate) const MIN_SPAN_CELLS: usize = 6;
+    /// Steps on either side that a letter stands for: it is two to three steps wide.
+    pub(crate) const LETTER_STEPS: usize = 1;
+    /// Steps on either side that a character set in a square stands for: it is four wide.
+    pub(crate) const SQUARE_STEPS: usize = 3;
+    /// Share of a line's ink, 0 to 1, from which it counts as unread...
+    pub(crate) const LINE_SHARE: f32 = 0.4;
+    /// ...and from which nothing at all was read of it.
+    pub(crate) const NOTHING_SHARE: f32 = 0.9;
+    /// Share of a long line's ink from which it lacks letters. Lines that are read whole in wide
+    /// capitals come to 0.11, others to 0.07.
+    pub(crate) const GAPS_SHARE: f32 = 0.08;
+
+    /// Ink of a line from which it tells for itself, in line heights: less may be the legend of a
+    /// figure or a box to tick...
+    pub(crate) const LONG: f32 = 4.0;
+    /// ...or, if nothing at all was read of it, an initial.
+    pub(crate) const WORD: f32 = 2.0;
+    /// Ink of a line from which gaps in it are no chance, in line heights.
+    pub(crate) const PROSE: f32 = 8.0;
+
+    /// Share of the ink of all lines, 0 to 1, from which a page is unread in part. Pages of figures
+    /// and forms come to 0.11...
+    pub(crate) const PAGE_SHARE: f32 = 0.12;
+    /// ...if it is so much, in line heights: half a letter is a speck.
+    pub(crate) const PAGE_LENGTH: f32 = 0.25;
+    /// Share of the ink of the long lines, 0 to 1, from which a page is unread in part. Pages that
+    /// are read whole come to 0.025.
+    pub(crate) const LONG_LINES_SHARE: f32 = 0.05;
+    /// Ink of unread lines from which a page is unread in part however much was read, in line
+    /// heights: one long line.
+    pub(crate) const UNREAD_LENGTH: f32 = 4.0;
+    /// Ink of long lines with gaps from which it is, in line heights: two lines.
+    pub(crate) const GAPS_LENGTH: f32 = 30.0;
+
+    /// Confidence, 0 to 1, from which what was read of an unread line is text of the page...
+    pub(crate) const SURE_CONFIDENCE: f32 = 0.95;
+    /// ...if it has so many letters and digits.
+    pub(crate) const SURE_CHARACTERS: usize = 3;
+}
+
+/// Which of the ideographs on a page of Latin text are mistakes.
+pub(super) mod script_prior {
+    /// Share of ideographs and kana among a page's letters and digits, 0 to 1, up to which it is a
+    /// page of Latin text: a few names.
+    pub(crate) const MOST_SQUARE: f32 = 0.05;
+    /// Ideographs or kana in a row from which they are a name...
+    pub(crate) const NAME_CHARACTERS: usize = 2;
+    /// ...if their mean probability, 0 to 1, is at least this.
+    pub(crate) const SURE_NAME: f32 = 0.7;
+    /// Probability, 0 to 1, from which one alone is what it is, unless it has the shape of a sign.
+    /// Marks of a plot read as one with up to 0.92.
+    pub(crate) const SURE_CHARACTER: f32 = 0.95;
+    /// Probability, 0 to 1, that the best of the other characters needs to take its place.
+    pub(crate) const LEAST_LATIN: f32 = 0.01;
 }
 
 /// The recognizer's input.

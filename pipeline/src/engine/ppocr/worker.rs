@@ -25,6 +25,7 @@ use super::{
     orientation::{lines_run_down, orientation_candidates, probe, skew_deg},
     recognize::{RecognizedText, recognize},
     tuning::workers::LINES_PER_ITEM,
+    unread::{PageLines, RecognizedLine, page_lines},
 };
 use crate::{
     engine::{
@@ -32,7 +33,7 @@ use crate::{
         queue::FairQueue,
     },
     image::PageImage,
-    page::{Quad, TextLine},
+    page::TextLine,
 };
 
 /// State that all workers share.
@@ -75,7 +76,7 @@ pub(super) struct PendingPage {
 }
 
 struct PageState {
-    lines: Vec<Option<TextLine>>,
+    lines: Vec<Option<RecognizedLine>>,
     /// Lines that are still to be read.
     remaining: usize,
     inference_time: Duration,
@@ -158,7 +159,8 @@ fn begin_page(
     let mut lines = vec![None; count];
     let mut unread: Vec<usize> = (0..count).collect();
     for (i, text) in upright.texts {
-        lines[i] = line_of(context, text, upright.boxes[i].quad());
+        let quad = upright.boxes[i].quad();
+        lines[i] = Some(RecognizedLine { text, quad });
         unread.retain(|other| *other != i);
     }
     let page = Arc::new(PendingPage {
@@ -234,20 +236,17 @@ fn read_lines(
         if page.request.is_over() {
             return Ok(());
         }
-        let mut found: Option<(RecognizedText, Quad)> = None;
+        let mut found: Option<RecognizedLine> = None;
         for quad in orientation_candidates(&page.boxes[i]) {
             let text = recognize(recognizer, &page.image, &quad)?;
             if found
                 .as_ref()
-                .is_none_or(|(best, _)| text.confidence > best.confidence)
+                .is_none_or(|best| text.confidence > best.text.confidence)
             {
-                found = Some((text, quad));
+                found = Some(RecognizedLine { text, quad });
             }
         }
-        read.push((
-            i,
-            found.and_then(|(text, quad)| line_of(context, text, quad)),
-        ));
+        read.push((i, found));
     }
     let mut state = lock(&page.state);
     for (i, line) in read {
@@ -264,28 +263,14 @@ fn read_lines(
     }
 }
 
-/// The line, if it reads surely enough and is not empty.
-fn line_of(context: &PpOcrContext, text: RecognizedText, quad: Quad) -> Option<TextLine> {
-    if text.text.is_empty() || text.confidence < context.config.text_score {
-        return None;
-    }
-    let [a, _, _, d] = quad.0;
-    Some(TextLine {
-        text: text.text,
-        quad,
-        confidence: Some(text.confidence),
-        size: (d.x - a.x).hypot(d.y - a.y),
-        bold: None,
-    })
-}
-
 /// Makes the page's result; answers the request after its last page, else goes on with its next.
 fn finish_page(context: &PpOcrContext, page: &PendingPage) -> Result<(), String> {
     let (lines, inference_time) = {
         let mut state = lock(&page.state);
         (std::mem::take(&mut state.lines), state.inference_time)
     };
-    let lines: Vec<TextLine> = lines.into_iter().flatten().collect();
+    let all = lines.into_iter().flatten().collect();
+    let PageLines { lines, unread } = page_lines(all, context.config.text_score);
     let request = &page.request;
     let mut state = lock(&request.state);
     let result = OcrResult {
@@ -294,6 +279,7 @@ fn finish_page(context: &PpOcrContext, page: &PendingPage) -> Result<(), String>
         engine: EngineName::Ppocr,
         confidence: mean_confidence(&lines),
         content: OcrContent::Regions(lines),
+        unread,
         rotation: page.rotation,
         skew_deg: skew_deg(&page.boxes),
         stop: FinishReason::End,

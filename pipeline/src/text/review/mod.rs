@@ -123,7 +123,10 @@ impl<'a, W: Write> ReviewWriter<'a, W> {
         self.counts.add(summary.outcome);
         if summary.outcome == PageOutcome::Failed {
             self.failed.push(page.number);
-        } else if uncertain > 0 || is_low(summary.confidence) {
+        } else if uncertain > 0
+            || is_low(summary.confidence)
+            || summary.outcome == PageOutcome::Partial
+        {
             self.uncertain.push((page.number, uncertain));
         }
         let mut html = String::new();
@@ -221,6 +224,7 @@ fn push_header(html: &mut String, page: u32, summary: &PageSummary) {
     );
     let (class, outcome) = match summary.outcome {
         PageOutcome::Ok => ("dim", "read"),
+        PageOutcome::Partial => ("bad", "read in part"),
         PageOutcome::Empty => ("dim", "empty"),
         PageOutcome::TextLayer => ("dim", "the document’s own text"),
         PageOutcome::Failed => ("bad", "failed"),
@@ -229,7 +233,7 @@ fn push_header(html: &mut String, page: u32, summary: &PageSummary) {
     if let Some(engine) = summary
         .engine
         .as_deref()
-        .filter(|_| summary.outcome == PageOutcome::Ok)
+        .filter(|_| matches!(summary.outcome, PageOutcome::Ok | PageOutcome::Partial))
     {
         push_args(html, format_args!(" by {engine}"));
     }
@@ -275,7 +279,8 @@ fn push_note(html: &mut String, summary: &PageSummary) {
     let (class, note) = match (summary.outcome, &summary.reason) {
         (PageOutcome::Failed, Some(reason)) => ("note bad", reason.message.as_str()),
         (PageOutcome::Failed, None) => ("note bad", "this page could not be read"),
-        (PageOutcome::Empty, _) => ("note dim", "Nothing stands on this page."),
+        (PageOutcome::Partial, Some(reason)) => ("note bad", reason.message.as_str()),
+        (PageOutcome::Empty, None) => ("note dim", "Nothing stands on this page."),
         _ => ("note dim", "No text was found on this page."),
     };
     push_plain(html, format_args!("<p class=\"{class}\">"));
@@ -285,7 +290,8 @@ fn push_note(html: &mut String, summary: &PageSummary) {
 
 fn push_counts(html: &mut String, counts: &PageCounts) {
     let parts: Vec<String> = [
-        (counts.ok, "read"),
+        (counts.ok - counts.partial, "read"),
+        (counts.partial, "read in part"),
         (counts.text_layer, "taken from the document’s own text"),
         (counts.empty, "empty"),
         (counts.failed, "failed"),

@@ -31,6 +31,7 @@ fn summary(page: u32, outcome: PageOutcome) -> PageSummary {
         rotation: 0,
         confidence: Some(0.97),
         characters: 10,
+        unread: None,
         decoding: None,
         timing: PageTiming::default(),
     }

@@ -26,6 +26,8 @@ pub(crate) struct DocumentOutcome {
     pub(super) failed_pages: u32,
     /// The reason why the first of them failed.
     page_failure: Option<String>,
+    /// Pages that were read in part only.
+    partial_pages: u32,
     pub(super) seconds: f64,
     /// True if the reader of standard output has gone.
     pub(super) reader_left: bool,
@@ -69,6 +71,7 @@ impl DocumentOutcome {
             pages: 0,
             failed_pages: 0,
             page_failure: None,
+            partial_pages: 0,
             seconds: 0.0,
             reader_left: false,
         }
@@ -90,6 +93,7 @@ impl DocumentOutcome {
             page_failure: first_failed
                 .and_then(|page| page.reason.as_ref())
                 .map(|reason| reason.message.clone()),
+            partial_pages: counts.partial,
             seconds: 0.0,
             reader_left: false,
         }
@@ -100,16 +104,24 @@ impl DocumentOutcome {
         if self.state == DocumentState::Done {
             return None;
         }
-        let pages = self.page_failure.as_ref().map(|failure| {
-            let pages = match self.failed_pages {
-                1 => "1 page".to_owned(),
-                pages => format!("{pages} pages"),
-            };
-            format!("{pages} failed: {failure}")
+        let pages = self
+            .page_failure
+            .as_ref()
+            .map(|failure| format!("{} failed: {failure}", page_count(self.failed_pages)));
+        let partial = (self.partial_pages > 0).then(|| {
+            let pages = page_count(self.partial_pages);
+            format!("{pages} read in part: lines in a script that the model does not know")
         });
-        let failure = self.failure.clone().or(pages);
+        let failure = self.failure.clone().or(pages).or(partial);
         let failure = failure.unwrap_or_else(|| "failed".to_owned());
         Some(format!("{}: {failure}", self.uri))
+    }
+}
+
+fn page_count(pages: u32) -> String {
+    match pages {
+        1 => "1 page".to_owned(),
+        pages => format!("{pages} pages"),
     }
 }
 

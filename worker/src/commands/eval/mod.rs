@@ -187,6 +187,7 @@ fn convert_into(
     let model = ModelInfo {
         name: info.model.clone(),
         sha256: info.model_sha256.clone(),
+        scripts: info.scripts.iter().map(ToString::to_string).collect(),
     };
     Ok((!cancel.is_cancelled()).then(|| (info.name.to_string(), model)))
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use recto_schemas::PageSummary;
-use tracing::{Level, Span, Subscriber, debug, debug_span, error_span, field};
+use tracing::{Level, Span, Subscriber, debug, debug_span, error_span, field, info, warn};
 use tracing_subscriber::{
     EnvFilter,
     filter::ParseError,
@@ -127,6 +127,20 @@ pub(crate) fn stage_span(stage: JobStage) -> Span {
 
 /// Logs a page that ended, and its times by stage.
 pub(crate) fn page(page: &PageSummary) {
+    if let Some(unread) = &page.unread {
+        warn!(
+            page.number = page.page,
+            page.unread_lines = unread.lines,
+            page.unread_share = rounded(unread.share.into()),
+            "the page was read in part: the model does not know the script of its lines"
+        );
+    }
+    if page.has_no_text() {
+        info!(
+            page.number = page.page,
+            "something is drawn on the page, but no text was found"
+        );
+    }
     if !tracing::enabled!(Level::DEBUG) {
         return;
     }

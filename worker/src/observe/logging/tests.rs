@@ -3,7 +3,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use recto_schemas::{FailureKind, PageOutcome, PageTiming, Reason};
+use recto_schemas::{FailureKind, PageOutcome, PageTiming, Reason, UnreadSummary};
 use serde_json::Value;
 use tracing::{info, warn};
 
@@ -41,9 +41,14 @@ fn a_job() {
     let job = job_span("j-1", source, Some("b-7"), 2, Some(TRACE));
     let _inside = job.enter();
     stage_span(JobStage::Fetch).in_scope(|| warn!(store.attempt = 1, "the store is slow"));
-    page(&PageSummary {
+    page(&a_page(PageOutcome::Failed, None));
+    info!(job.disposition = "ack", "job ended");
+}
+
+fn a_page(outcome: PageOutcome, unread: Option<UnreadSummary>) -> PageSummary {
+    PageSummary {
         page: 3,
-        outcome: PageOutcome::Failed,
+        outcome,
         reason: Some(Reason::new(FailureKind::PageTimeout, "words of a document")),
         engine: None,
         dpi: None,
@@ -52,14 +57,14 @@ fn a_job() {
         rotation: 0,
         confidence: Some(0.98765),
         characters: 12,
+        unread,
         decoding: None,
         timing: PageTiming {
             raster_s: 20.0004,
             queue_s: 0.0,
             engine_s: 1.5,
         },
-    });
-    info!(job.disposition = "ack", "job ended");
+    }
 }
 
 fn json(filter: &str) -> Vec<Value> {
@@ -94,6 +99,26 @@ fn json_lines_say_when_what_and_in_which_job() {
     assert_eq!(job["trace.id"], "4bf92f3577b34da6a3ce929d0e0e4736");
     assert_eq!(job["trace.parent_span"], "00f067aa0ba902b7");
     assert_eq!(slow["spans"][1]["stage.name"], "fetch");
+}
+
+#[test]
+fn a_page_that_was_read_in_part_is_a_warning() {
+    let told = || {
+        page(&a_page(
+            PageOutcome::Partial,
+            Some(UnreadSummary {
+                share: 0.95,
+                lines: 4,
+            }),
+        ))
+    };
+    let line: Value = serde_json::from_str(&logged(LogFormat::Json, "info", false, told)).unwrap();
+    assert_eq!(line["level"], "WARN");
+    assert_eq!(
+        (&line["page.number"], &line["page.unread_lines"]),
+        (&3.into(), &4.into())
+    );
+    assert_eq!(line["page.unread_share"], 0.95);
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub(crate) struct Metrics {
     job_duration_seconds: Histogram,
     pages: MetricFamily<PageOutcome, IntCounter>,
     pages_skipped: IntCounter,
+    pages_without_text: IntCounter,
+    unread_ink_pages: Counter,
     stage_seconds: MetricFamily<JobStage, Histogram>,
     queue_wait_seconds: Histogram,
     bytes: MetricFamily<TransferDirection, IntCounter>,
@@ -117,6 +119,12 @@ impl Metrics {
             )?,
             pages,
             pages_skipped,
+            pages_without_text: counter(
+                r,
+                "recto_pages_without_text_total",
+                "Pages with something drawn on them on which no text was found.",
+            )?,
+            unread_ink_pages: unread_ink_pages(r)?,
             stage_seconds: histograms(
                 r,
                 "recto_stage_seconds",
@@ -228,6 +236,12 @@ impl Metrics {
     /// Counts a page and its stages.
     pub(crate) fn page(&self, page: &PageSummary) {
         self.pages.of(page.outcome).inc();
+        if page.has_no_text() {
+            self.pages_without_text.inc();
+        }
+        if let Some(unread) = &page.unread {
+            self.unread_ink_pages.inc_by(unread.share.into());
+        }
         if let Some(decoding) = &page.decoding {
             self.decoding.page(decoding);
         }
@@ -399,6 +413,16 @@ fn build_info(registry: &Registry, build: &BuildInfo<'_>) -> Result<()> {
     info.get_metric_with_label_values(&[build.version, build.engine, build.model_sha256])?
         .set(1);
     Ok(())
+}
+
+fn unread_ink_pages(registry: &Registry) -> Result<Counter> {
+    registered(
+        registry,
+        Counter::new(
+            "recto_unread_ink_pages_total",
+            "Ink of lines that were not read, in pages: the unread shares of all partial pages added up.",
+        )?,
+    )
 }
 
 fn busy_seconds(registry: &Registry) -> Result<Counter> {

@@ -1,7 +1,7 @@
 use recto_pipeline::engine::DecodeUsage;
 use recto_schemas::{
     AttemptKind, DecodingReport, FinishReason, GotMode, PageOutcome, PageTiling, PageTiming,
-    ReadAttempt, RejectionKind, ResultState, TilingReason,
+    ReadAttempt, Reason, RejectionKind, ResultState, TextReason, TilingReason, UnreadSummary,
 };
 
 use super::*;
@@ -46,6 +46,7 @@ fn page(outcome: PageOutcome, timing: PageTiming) -> PageSummary {
         rotation: 0,
         confidence: None,
         characters: 0,
+        unread: None,
         decoding: None,
         timing,
     }
@@ -67,12 +68,23 @@ fn all_told() -> Metrics {
     }
     for outcome in [
         PageOutcome::Ok,
+        PageOutcome::Partial,
         PageOutcome::Empty,
         PageOutcome::TextLayer,
         PageOutcome::Failed,
     ] {
         metrics.page(&page(outcome, PageTiming::default()));
     }
+    for share in [0.25, 0.5] {
+        metrics.page(&PageSummary {
+            unread: Some(UnreadSummary { share, lines: 3 }),
+            ..page(PageOutcome::Partial, PageTiming::default())
+        });
+    }
+    metrics.page(&PageSummary {
+        reason: Some(Reason::new(TextReason::NoTextFound, "nothing")),
+        ..page(PageOutcome::Empty, PageTiming::default())
+    });
     metrics.pages_skipped(7);
     for stage in [
         JobStage::Fetch,
@@ -133,6 +145,9 @@ fn what_callers_say_is_what_a_scrape_shows() {
         ("recto_job_duration_seconds_sum", 6.0),
         (r#"recto_pages_total{outcome="text-layer"}"#, 1.0),
         (r#"recto_pages_total{outcome="skipped"}"#, 7.0),
+        (r#"recto_pages_total{outcome="partial"}"#, 3.0),
+        ("recto_unread_ink_pages_total", 0.75),
+        ("recto_pages_without_text_total", 1.0),
         (r#"recto_stage_seconds_count{stage="fetch"}"#, 1.0),
         (r#"recto_queue_wait_seconds_bucket{le="1"}"#, 0.0),
         (r#"recto_queue_wait_seconds_bucket{le="2.5"}"#, 1.0),

@@ -352,6 +352,7 @@ impl RequestReader<'_> {
             decoding: Some(decoding),
             raw: self.options.raw.then(|| candidate.raw(text.clone())),
             content: OcrContent::Markup(text),
+            unread: None,
             queued: log.queued,
             inference_time: log.inference_time,
         }
