@@ -19,9 +19,8 @@ pub(crate) struct EnhancedPage {
     pub(crate) contrast: u8,
 }
 
-/// The channel that a page is looked at through.
-const CHANNELS: [LumaWeights; 4] = [
-    INK_LUMA,
+/// The channels that a page of equal tones is looked at through.
+const CHANNELS: [LumaWeights; 3] = [
     LumaWeights::new(1, 0, 0, 0),
     LumaWeights::new(0, 1, 0, 0),
     LumaWeights::new(0, 0, 1, 0),
@@ -34,13 +33,17 @@ pub(crate) fn enhance(image: &PageImage) -> Option<EnhancedPage> {
     if luma.width() > MAX_ENHANCED {
         return None;
     }
-    let (weights, best) = CHANNELS
-        .iter()
-        .filter_map(|weights| Some((*weights, Range::of(image, *weights)?)))
-        .max_by_key(|(_, range)| range.width())?;
-    if best.width() < MIN_ENHANCED || f32::from(best.width()) < GRAIN_RANGES * best.grain {
-        return None;
-    }
+    let contrast = luma.width();
+    // JPEG keeps colors at half the resolution, so that luma is best wherever it shows the ink at all.
+    let (weights, best) = if luma.shows_ink() {
+        (INK_LUMA, luma)
+    } else {
+        CHANNELS
+            .iter()
+            .filter_map(|weights| Some((*weights, Range::of(image, *weights)?)))
+            .filter(|(_, range)| range.shows_ink())
+            .max_by_key(|(_, range)| range.width())?
+    };
     let levels: [u8; 256] = std::array::from_fn(|value| {
         let above = (value as i32 - i32::from(best.low)).max(0) as u32;
         (above * 255 / u32::from(best.width())).min(255) as u8
@@ -51,7 +54,7 @@ pub(crate) fn enhance(image: &PageImage) -> Option<EnhancedPage> {
     }
     Some(EnhancedPage {
         image: PageImage { rgb, ..*image },
-        contrast: luma.width(),
+        contrast,
     })
 }
 
@@ -95,6 +98,11 @@ impl Range {
             grain: f32::from(differences.median()?)
                 / super::tuning::blank_page::GRAIN_PER_DIFFERENCE,
         })
+    }
+
+    /// Returns true if it is wider than grain makes it.
+    fn shows_ink(&self) -> bool {
+        self.width() >= MIN_ENHANCED && f32::from(self.width()) >= GRAIN_RANGES * self.grain
     }
 
     fn width(&self) -> u8 {

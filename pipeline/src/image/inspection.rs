@@ -27,6 +27,9 @@ pub struct PageInspection {
     pub paths: u32,
     /// Fonts that are neither in the document nor built into PDFium, so that substitutes are drawn.
     pub substituted_fonts: u32,
+    /// True if viewers that know XFA show a form in place of the document's pages.
+    #[serde(default)]
+    pub is_xfa_form: bool,
     /// Its text.
     pub text: TextInspection,
 }

@@ -12,7 +12,7 @@ use crate::{
     engine::{OcrContent, OcrResult},
     image::{
         PageImage, blank_page, contrast,
-        inspection::LineDoubt,
+        inspection::{LineDoubt, PageInspection},
         preview::{self, PagePreview},
         rasterizer::PageText,
         rulings::{self, PageRulings},
@@ -103,8 +103,25 @@ impl PageState {
         raster_time: Duration,
     ) {
         self.summary.timing.raster_s = raster_time.as_secs_f64();
-        self.warnings = warnings;
+        self.warnings.extend(warnings);
         self.image = Some(Arc::new(image));
+    }
+
+    /// What an inspection says to whoever uses the page's text.
+    pub(super) fn inspected(&mut self, inspection: &PageInspection) {
+        if inspection.is_xfa_form {
+            self.warnings.push(warning(
+                WarningKind::XfaForm,
+                "the document is an XFA form: what was read are the pages for viewers that do not know XFA, often no \
+                 more than a notice; print the form to a PDF in a viewer that does",
+            ));
+        }
+        if inspection.text.truncated {
+            self.warnings.push(warning(
+                WarningKind::TextCutShort,
+                "these pages have more characters of their own than are read; --text-layer never reads what they show",
+            ));
+        }
     }
 
     /// The page's own text is its text.
@@ -416,6 +433,7 @@ mod tests {
 
     use super::*;
     use crate::page::Quad;
+    use crate::page::TextLine;
 
     fn markup(text: &str, stop: FinishReason, agreement: Option<f32>) -> OcrResult {
         let decoding = DecodingReport {

@@ -52,6 +52,7 @@ impl PageProcessor<'_> {
     /// Inspects a page, decides where its text comes from, and renders it for that.
     fn rasterize(&self, page: &mut PageState) -> Result<(), RasterError> {
         let mut inspected = self.document.inspect(page.summary.page, &self.cancel)?;
+        page.inspected(inspected.inspection());
         let choice = self.options.text_layer;
         let reads_parts = self.engine.info().reads_parts;
         let reason = match text_source(inspected.inspection(), choice, reads_parts) {

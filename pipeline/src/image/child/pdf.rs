@@ -88,6 +88,7 @@ pub(super) fn inspect(
             .map(|rect| walk.to_display.bounds(*rect).map(|at| at as f32))
             .collect(),
         paths: walk.paths,
+        is_xfa_form: document.is_xfa_form(),
         substituted_fonts: u32::try_from(walk.substituted.len()).unwrap_or(u32::MAX),
         text,
     };

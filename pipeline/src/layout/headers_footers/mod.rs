@@ -76,8 +76,19 @@ impl ComparedEdge<'_> {
             }
             ended |= row.gap > tuning::END_GAP;
         }
+        if self.is_copied() {
+            apart = 0;
+        }
         found.truncate(apart);
         found.into_iter().flatten()
+    }
+
+    /// Returns true if the text itself repeats, up to rows that go on into the page: forms and copies of one sheet.
+    /// Nothing tells their running rows from the rest.
+    fn is_copied(&self) -> bool {
+        self.rows.len() >= tuning::MIN_COPIED_ROWS
+            && self.rows.last().is_some_and(|row| !row.is_apart)
+            && self.rows.iter().all(|row| self.repeat(row) == Some(Repeat::Same))
     }
 
     /// Returns true if the rows up to the `i`th are closer together than to what follows.

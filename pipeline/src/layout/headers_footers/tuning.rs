@@ -48,6 +48,8 @@ pub(crate) const MIN_NEXT_ROWS: usize = 4;
 pub(crate) const ALIGNED_SPACE_EM: f32 = 2.2;
 /// Neighbors that say the same, from which a row of very few characters runs.
 pub(crate) const MIN_SHORT_REPEATS: usize = 2;
+/// Rows at an edge that all repeat and go on into the page, from which the page is a copy of another.
+pub(crate) const MIN_COPIED_ROWS: usize = 3;
 /// White space above a number alone at the foot, in heights of its type: less, and it ends a column of numbers.
 pub(crate) const FOOT_NUMBER_GAP: f32 = 0.9;
 /// Most digits of a page number.

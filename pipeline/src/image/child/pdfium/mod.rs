@@ -205,6 +205,14 @@ impl PdfFile {
         u32::try_from(count).unwrap_or(0)
     }
 
+    /// Returns true if viewers that know XFA show a form in place of its pages.
+    pub fn is_xfa_form(&self) -> bool {
+        /// `FORMTYPE_XFA_FULL`.
+        const XFA_FULL: c_int = 2;
+        // SAFETY: the document is open.
+        unsafe { self.lib.0.FPDF_GetFormType(self.handle.cast()) == XFA_FULL }
+    }
+
     /// Returns true if it is encrypted.
     pub fn is_encrypted(&self) -> bool {
         // SAFETY: the document is open.
