@@ -59,8 +59,15 @@ pub(super) fn latin_text(characters: &[ReadCharacter<'_>]) -> Option<String> {
     (text != read.collect::<String>().trim()).then_some(text)
 }
 
-/// Returns true for several ideographs or kana in a row that were read surely.
+/// Returns true for several ideographs or kana in a row that were read surely and are no row of
+/// signs (`====`).
 fn is_name(run: &[ReadCharacter<'_>]) -> bool {
+    if run
+        .iter()
+        .all(|character| character.text.chars().all(is_sign))
+    {
+        return false;
+    }
     let words: Vec<f32> = run
         .iter()
         .filter(|character| character.is_word())
@@ -116,11 +123,16 @@ fn look_alike(c: char) -> Option<char> {
     })
 }
 
+/// Returns true if a character has the shape of a sign.
+fn is_sign(c: char) -> bool {
+    look_alike(c).is_some()
+}
+
 /// Returns true if a page with these texts is one of Latin text.
 pub(super) fn is_latin<'a>(texts: impl Iterator<Item = &'a str>) -> bool {
     let (mut latin, mut square) = (0usize, 0usize);
     for c in texts.flat_map(str::chars) {
-        if is_word(c) {
+        if is_word(c) && !is_sign(c) {
             square += 1;
         } else if c.is_ascii_alphanumeric() {
             latin += 1;
@@ -152,6 +164,7 @@ mod tests {
             ("x = a 十 b 一 c", "x = a + b - c"),
             ("let n 二 5 米 m；", "let n = 5 * m;"),
             ("f（x，y）：", "f(x,y):"),
+            ("ニニニ二", "===="),
             ("口 yes 口 no", "□ yes □ no"),
             ("end of it。", "end of it."),
         ] {
@@ -181,6 +194,7 @@ mod tests {
     #[test]
     fn a_page_is_latin_by_a_margin() {
         assert!(is_latin(["The report of the year", "a 十 b"].into_iter()));
+        assert!(is_latin(["a 一 b", "ニニニニニニ", "x 十 y"].into_iter()));
         assert!(!is_latin(
             ["合同第3条规定，乙方应于", "ISO 9001"].into_iter()
         ));

@@ -147,7 +147,8 @@ pub(super) mod unread {
     pub(crate) const LONG: f32 = 4.0;
     /// ...or, if nothing at all was read of it, an initial.
     pub(crate) const WORD: f32 = 2.0;
-    /// Ink of a line from which gaps in it are no chance, in line heights.
+    /// Ink of a line, or of the long lines of a page, from which gaps are no chance, in line
+    /// heights.
     pub(crate) const PROSE: f32 = 8.0;
 
     /// Share of the ink of all lines, 0 to 1, from which a page is unread in part. Pages of figures

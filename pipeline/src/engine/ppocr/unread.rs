@@ -109,6 +109,8 @@ struct PageInk {
     all: LineInk,
     /// The ink of the long lines, in pixels of the page.
     long: LineInk,
+    /// The ink of the long lines, in line heights.
+    long_length: f32,
     /// Ink that was not read, in line heights.
     unread: f32,
     /// Ink of unread lines, in line heights.
@@ -127,6 +129,7 @@ impl PageInk {
             page.unread += unread;
             if length >= LONG {
                 page.long.add(length * height, unread * height);
+                page.long_length += length;
             }
             let least = if share >= NOTHING_SHARE { WORD } else { LONG };
             if line.is_unread() && length >= least {
@@ -142,7 +145,7 @@ impl PageInk {
     /// Returns true if so much of the page was not read that somebody has to know.
     fn is_unread(&self) -> bool {
         (self.all.unread_share() >= PAGE_SHARE && self.unread >= PAGE_LENGTH)
-            || self.long.unread_share() >= LONG_LINES_SHARE
+            || (self.long.unread_share() >= LONG_LINES_SHARE && self.long_length >= PROSE)
             || self.unread_lines >= UNREAD_LENGTH
             || self.gaps >= GAPS_LENGTH
     }
@@ -235,6 +238,16 @@ mod tests {
         }
         let page = page_lines(all, 0.5);
         assert_eq!((page.lines.len(), page.unread), (40, None));
+    }
+
+    #[test]
+    fn one_formula_of_some_length_does_not_tell_for_a_page() {
+        let mut formula = line("E = m c² − 4", 0.9, 0.07);
+        formula.text.ink.length = 4.3;
+        formula.text.ink.unread = 0.3;
+        let mut item = line("* item two", 0.96, 0.0);
+        item.text.ink.length = 2.2;
+        assert_eq!(page_lines(vec![formula, item], 0.5).unread, None);
     }
 
     #[test]

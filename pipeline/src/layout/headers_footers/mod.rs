@@ -88,7 +88,10 @@ impl ComparedEdge<'_> {
     fn is_copied(&self) -> bool {
         self.rows.len() >= tuning::MIN_COPIED_ROWS
             && self.rows.last().is_some_and(|row| !row.is_apart)
-            && self.rows.iter().all(|row| self.repeat(row) == Some(Repeat::Same))
+            && self
+                .rows
+                .iter()
+                .all(|row| self.repeat(row) == Some(Repeat::Same))
     }
 
     /// Returns true if the rows up to the `i`th are closer together than to what follows.
