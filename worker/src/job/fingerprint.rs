@@ -156,11 +156,11 @@ mod tests {
         for (engine, pinned) in [
             (
                 EngineName::Ppocr,
-                "a68485bd1fc8d7d166598c8feef4fcf354153557abd160cb4c8ac80c4f05792f",
+                "e5f3b4240c23e1b25f98384a046b7f1651599899d5d58e49bb150bce80e085bf",
             ),
             (
                 EngineName::Got,
-                "21b158826e90ddb70214c346e186d672a46685353e7b60fa0873037e5bf333a7",
+                "a96d1b6dd0ae4381cf25128c53caad57e2ed460eed35e7c32106626b8bfee44e",
             ),
         ] {
             let options = Options::defaults_of(engine);
@@ -179,7 +179,7 @@ mod tests {
         let fingerprint = Fingerprint::new(&source("1"), &asked, "m");
         assert_eq!(
             fingerprint.as_str(),
-            "81c5955fe9cd26b2681e9581f7a58656c343aa4eb810510a46fc77beb91c6b7d"
+            "07f102e8aaae567130439adfc3841ec1e7f083c7f455d8093f879714bda8c3f5"
         );
     }
 

@@ -6,9 +6,9 @@
 pub(super) mod page {
     /// The resolution at which pages read best for the time they take, in dots per inch.
     pub(crate) const DPI: f32 = 200.0;
-    /// Sides beyond this, in pixels, are of no use at that resolution: A0. What bounds memory is the limit on a page's
-    /// pixels (`--max-megapixels`).
-    pub(crate) const MAX_SIDE_PX: u32 = 9400;
+    /// Longest side of a bitmap, in pixels: A2 at that resolution. A0 comes out at 100 dpi, on which type of 8 points can
+    /// still be read.
+    pub(crate) const MAX_SIDE_PX: u32 = 4700;
     /// Pixels of a page as the detector sees it, unless set otherwise.
     pub(crate) const DETECTOR_PIXELS: u32 = 1_000_000;
     /// Mean confidence, 0 to 1, below which a line is left out, unless set otherwise (PP-OCR's
