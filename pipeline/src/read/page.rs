@@ -107,7 +107,7 @@ impl PageState {
         self.image = Some(Arc::new(image));
     }
 
-    /// What an inspection says to whoever uses the page's text.
+    /// Takes the warnings that an inspection has for whoever uses the page's text.
     pub(super) fn inspected(&mut self, inspection: &PageInspection) {
         if inspection.is_xfa_form {
             self.warnings.push(warning(

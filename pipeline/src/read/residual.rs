@@ -40,7 +40,7 @@ pub(super) struct ResidualParts {
 }
 
 impl ResidualParts {
-    /// What is left to read on a page; `None` if that is nothing.
+    /// The parts that are left to read on a page; `None` if there are none.
     pub(super) fn find(
         image: &PageImage,
         text: &PageText,

@@ -21,7 +21,7 @@ const MIN_SIGNS: usize = 4;
 /// Fewest characters of a font that are judged by their punctuation.
 const MIN_CHARACTERS: u32 = 10;
 
-/// How much likelier each pair of letters is than by chance, in bits: `j` for 0, one letter up for each bit. The most
+/// The likelihood of each pair of letters over chance, in bits: `j` for 0, one letter up for each bit. The most
 /// over nine languages (English, German, French, Spanish, Italian, Portuguese, Dutch, Polish, Swedish), counted in
 /// 20,000 words each of Debian's word lists, accents taken off; a row for the first letter, a column for the second.
 const PAIRS: [&[u8; 26]; 26] = [
@@ -53,7 +53,7 @@ const PAIRS: [&[u8; 26]; 26] = [
     b"mijjmfifkhjijklieihileialk", // z
 ];
 
-/// What is counted of a text.
+/// Counts of a text.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LetterPairs {
     bits: i64,

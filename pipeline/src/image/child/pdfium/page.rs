@@ -283,7 +283,7 @@ impl<'d> PdfPage<'d> {
 pub(in crate::image::child) struct FormField {
     /// Left, top, right and bottom, in the page's coordinates.
     pub rect: [f64; 4],
-    /// What it says.
+    /// Its value.
     pub value: FieldValue,
 }
 
