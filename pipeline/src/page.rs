@@ -33,6 +33,16 @@ impl Rect {
         self.bottom - self.top
     }
 
+    /// The box on an image `factor` times as large.
+    pub(crate) fn scaled(&self, factor: f32) -> Self {
+        Self {
+            left: self.left * factor,
+            top: self.top * factor,
+            right: self.right * factor,
+            bottom: self.bottom * factor,
+        }
+    }
+
     /// The smallest box around both.
     pub fn union(&self, other: &Self) -> Self {
         Self {

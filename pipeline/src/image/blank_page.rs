@@ -8,7 +8,7 @@
 use super::{
     PageImage,
     background::BackgroundGrid,
-    components::{ComponentFinder, Measurement, PixelRun, runs_of_row},
+    components::{ComponentFinder, Measurement, PixelBox, PixelRun, runs_of_row},
     histogram::LumaHistogram,
     luma::LumaPlane,
     tuning::blank_page::{
@@ -46,14 +46,14 @@ pub fn has_ink(image: &PageImage) -> bool {
             return true;
         }
         finder.add_row(runs.iter().map(|run| (*run, page.mark(run))));
-        let is_mark = |mark: &InkMark| mark.inner.is_some_and(|inner| inner.is_mark());
-        if finder.any_in_last_row(is_mark) {
+        let has_mark = |mark: &InkMark| mark.inner.is_some_and(|inner| is_mark(&inner));
+        if finder.any_in_last_row(has_mark) {
             return true;
         }
     }
     // A mark near the page's edge, but not on it, is a page number at the foot.
     let mut marks = finder.measurements();
-    marks.any(|mark| !mark.on_edge && mark.all.is_mark())
+    marks.any(|mark| !mark.on_edge && is_mark(&mark.all))
 }
 
 /// The contrast that ink needs over the paper's grain, in gray levels. The grain is measured by the
@@ -61,33 +61,19 @@ pub fn has_ink(image: &PageImage) -> bool {
 fn ink_contrast(plane: &LumaPlane) -> u8 {
     let rows = plane.rows().step_by(8);
     let pairs = rows.flat_map(|row| row.chunks_exact(2));
-    let differences = LumaHistogram::<256>::of(pairs.map(|pair| pair[0].abs_diff(pair[1])));
-    let grain = f32::from(differences.median().unwrap_or(0)) / GRAIN_PER_DIFFERENCE;
+    let grain = grain(pairs.map(|pair| pair[0].abs_diff(pair[1])));
     ((grain * GRAIN_SIGMAS) as u8).clamp(MIN_CONTRAST, MAX_CONTRAST)
 }
 
-/// A box of pixels, ends included.
-#[derive(Clone, Copy)]
-struct PixelBox {
-    left: usize,
-    top: usize,
-    right: usize,
-    bottom: usize,
+/// Returns true if a group of that extent is larger than a speck.
+fn is_mark(extent: &PixelBox) -> bool {
+    extent.width() >= MARK_PX || extent.height() >= MARK_PX
 }
 
-impl PixelBox {
-    fn union(self, other: Self) -> Self {
-        Self {
-            left: self.left.min(other.left),
-            top: self.top.min(other.top),
-            right: self.right.max(other.right),
-            bottom: self.bottom.max(other.bottom),
-        }
-    }
-
-    fn is_mark(&self) -> bool {
-        self.right - self.left + 1 >= MARK_PX || self.bottom - self.top + 1 >= MARK_PX
-    }
+/// The standard deviation of a paper's grain, in gray levels, by the differences of neighboring pixels.
+pub(super) fn grain(differences: impl Iterator<Item = u8>) -> f32 {
+    let median = LumaHistogram::<256>::of(differences).median();
+    f32::from(median.unwrap_or(0)) / GRAIN_PER_DIFFERENCE
 }
 
 /// A group of connected pixels of ink.
@@ -102,9 +88,9 @@ struct InkMark {
 impl Measurement for InkMark {
     fn joined(self, other: Self) -> Self {
         Self {
-            all: self.all.union(other.all),
+            all: self.all.joined(other.all),
             inner: match (self.inner, other.inner) {
-                (Some(a), Some(b)) => Some(a.union(b)),
+                (Some(a), Some(b)) => Some(a.joined(b)),
                 (one, None) | (None, one) => one,
             },
             on_edge: self.on_edge || other.on_edge,
@@ -137,12 +123,7 @@ impl PageEdges {
     /// The mark that a run makes by itself.
     fn mark(&self, run: &PixelRun) -> InkMark {
         let &PixelRun { y, first, last } = run;
-        let all = PixelBox {
-            left: first,
-            top: y,
-            right: last,
-            bottom: y,
-        };
+        let all = PixelBox::of(run);
         let (left, right) = (first.max(self.inside.left), last.min(self.inside.right));
         let is_inside = left <= right && (self.inside.top..=self.inside.bottom).contains(&y);
         InkMark {

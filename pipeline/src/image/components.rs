@@ -39,6 +39,48 @@ impl Measurement for () {
     fn joined(self, _other: Self) -> Self {}
 }
 
+/// A box of pixels, ends included: the extent of a component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PixelBox {
+    pub(crate) left: usize,
+    pub(crate) top: usize,
+    pub(crate) right: usize,
+    pub(crate) bottom: usize,
+}
+
+impl PixelBox {
+    /// The box of a run.
+    pub(crate) fn of(run: &PixelRun) -> Self {
+        Self {
+            left: run.first,
+            top: run.y,
+            right: run.last,
+            bottom: run.y,
+        }
+    }
+
+    /// Its width in pixels.
+    pub(crate) fn width(&self) -> usize {
+        self.right - self.left + 1
+    }
+
+    /// Its height in pixels.
+    pub(crate) fn height(&self) -> usize {
+        self.bottom - self.top + 1
+    }
+}
+
+impl Measurement for PixelBox {
+    fn joined(self, other: Self) -> Self {
+        Self {
+            left: self.left.min(other.left),
+            top: self.top.min(other.top),
+            right: self.right.max(other.right),
+            bottom: self.bottom.max(other.bottom),
+        }
+    }
+}
+
 /// Finds connected components row by row.
 pub(crate) struct ComponentFinder<M> {
     /// One for each run; that of a component's first run is the component's.

@@ -5,7 +5,7 @@
 
 use super::{
     PageImage,
-    histogram::LumaHistogram,
+    blank_page::grain,
     luma::{INK_LUMA, LumaWeights},
     tuning::contrast::{EXTREME_PERMILLE, GRAIN_RANGES, MAX_ENHANCED, MIN_ENHANCED, ROW_STEP},
 };
@@ -89,14 +89,11 @@ impl Range {
             None
         };
         let pairs = rows().flat_map(|row| row.as_chunks::<6>().0);
-        let differences = LumaHistogram::<256>::of(
-            pairs.map(|pair| weights.of(&pair[..3]).abs_diff(weights.of(&pair[3..]))),
-        );
+        let differences = pairs.map(|pair| weights.of(&pair[..3]).abs_diff(weights.of(&pair[3..])));
         Some(Self {
             low: beyond(&mut (0..256))?,
             high: beyond(&mut (0..256).rev())?,
-            grain: f32::from(differences.median()?)
-                / super::tuning::blank_page::GRAIN_PER_DIFFERENCE,
+            grain: grain(differences),
         })
     }
 

@@ -7,7 +7,7 @@
 use super::{
     PageImage,
     background::BackgroundGrid,
-    components::{ComponentFinder, Measurement, PixelRun, runs_of_row},
+    components::{ComponentFinder, Measurement, PixelBox, PixelRun, runs_of_row},
     luma::LumaPlane,
     tuning::residual_ink::{
         BACKGROUND_CELL_PX, GLYPH_MARGIN_PX, LARGEST_LETTER_IN, LETTERS_IN_ROW, MAX_LETTER_ASPECT,
@@ -47,6 +47,13 @@ pub(crate) fn find(image: &PageImage, glyphs: &[Rect], images: &[Rect]) -> Vec<R
     found
 }
 
+/// The pixels between two edges of a glyph that it explains, on a bitmap of that side.
+fn explained_range(low: f32, high: f32, side: usize) -> std::ops::Range<usize> {
+    let low = (low - GLYPH_MARGIN_PX).floor().max(0.0) as usize;
+    let high = ((high + GLYPH_MARGIN_PX).ceil().max(0.0) as usize).min(side);
+    low.min(high)..high
+}
+
 /// Which pixels the glyphs of a page's own text explain.
 struct Explained {
     pixels: Vec<bool>,
@@ -56,14 +63,9 @@ struct Explained {
 impl Explained {
     fn of(glyphs: &[Rect], width: usize, height: usize) -> Self {
         let mut pixels = vec![false; width * height];
-        let range = |low: f32, high: f32, side: usize| {
-            let low = (low - GLYPH_MARGIN_PX).floor().max(0.0) as usize;
-            let high = ((high + GLYPH_MARGIN_PX).ceil().max(0.0) as usize).min(side);
-            low.min(high)..high
-        };
         for glyph in glyphs {
-            let columns = range(glyph.left, glyph.right, width);
-            for y in range(glyph.top, glyph.bottom, height) {
+            let columns = explained_range(glyph.left, glyph.right, width);
+            for y in explained_range(glyph.top, glyph.bottom, height) {
                 pixels[y * width + columns.start..y * width + columns.end].fill(true);
             }
         }
@@ -75,23 +77,17 @@ impl Explained {
     }
 }
 
-/// A connected group of pixels of ink: its box, ends included, and the pixels in it.
+/// A connected group of pixels of ink: its extent, and the pixels in it.
 #[derive(Clone, Copy)]
 struct Mark {
-    left: usize,
-    top: usize,
-    right: usize,
-    bottom: usize,
+    extent: PixelBox,
     pixels: usize,
 }
 
 impl Measurement for Mark {
     fn joined(self, other: Self) -> Self {
         Self {
-            left: self.left.min(other.left),
-            top: self.top.min(other.top),
-            right: self.right.max(other.right),
-            bottom: self.bottom.max(other.bottom),
+            extent: self.extent.joined(other.extent),
             pixels: self.pixels + other.pixels,
         }
     }
@@ -100,28 +96,25 @@ impl Measurement for Mark {
 impl Mark {
     fn of(run: &PixelRun) -> Self {
         Self {
-            left: run.first,
-            top: run.y,
-            right: run.last,
-            bottom: run.y,
+            extent: PixelBox::of(run),
             pixels: run.last - run.first + 1,
         }
     }
 
     fn width(&self) -> f32 {
-        (self.right - self.left + 1) as f32
+        self.extent.width() as f32
     }
 
     fn height(&self) -> f32 {
-        (self.bottom - self.top + 1) as f32
+        self.extent.height() as f32
     }
 
     fn bounds(&self) -> Rect {
         Rect {
-            left: self.left as f32,
-            top: self.top as f32,
-            right: (self.right + 1) as f32,
-            bottom: (self.bottom + 1) as f32,
+            left: self.extent.left as f32,
+            top: self.extent.top as f32,
+            right: (self.extent.right + 1) as f32,
+            bottom: (self.extent.bottom + 1) as f32,
         }
     }
 
@@ -255,15 +248,10 @@ fn is_inside(mark: &Rect, area: &Rect) -> bool {
 /// Paints `glyphs` over with what is around them, so that only the rest of a page is left to be read.
 pub(crate) fn erase(image: &mut PageImage, glyphs: &[Rect]) {
     let (width, height) = (image.width as usize, image.height as usize);
-    let range = |low: f32, high: f32, side: usize| {
-        let low = (low - GLYPH_MARGIN_PX).floor().max(0.0) as usize;
-        let high = ((high + GLYPH_MARGIN_PX).ceil().max(0.0) as usize).min(side);
-        low.min(high)..high
-    };
     for glyph in glyphs {
         let (columns, rows) = (
-            range(glyph.left, glyph.right, width),
-            range(glyph.top, glyph.bottom, height),
+            explained_range(glyph.left, glyph.right, width),
+            explained_range(glyph.top, glyph.bottom, height),
         );
         if columns.is_empty() || rows.is_empty() {
             continue;

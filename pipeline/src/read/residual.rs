@@ -48,13 +48,16 @@ impl ResidualParts {
     ) -> Option<Self> {
         let scale = image.width as f32 / inspection.width_pt.max(1.0);
         let in_pixels = |places: &[[f32; 4]]| -> Vec<Rect> {
-            let scaled = |[left, top, right, bottom]: &[f32; 4]| Rect {
-                left: left * scale,
-                top: top * scale,
-                right: right * scale,
-                bottom: bottom * scale,
+            let rect = |&[left, top, right, bottom]: &[f32; 4]| Rect {
+                left,
+                top,
+                right,
+                bottom,
             };
-            places.iter().map(scaled).collect()
+            places
+                .iter()
+                .map(|place| rect(place).scaled(scale))
+                .collect()
         };
         let doubted: Vec<Rect> = text
             .lines
@@ -82,18 +85,12 @@ impl ResidualParts {
     /// Cuts the parts out of `image`, another bitmap of the same page.
     pub(super) fn cut(self, mut image: PageImage) -> ResidualImage {
         let scale = image.width as f32 / self.width;
-        let scaled = |rect: &Rect| Rect {
-            left: rect.left * scale,
-            top: rect.top * scale,
-            right: rect.right * scale,
-            bottom: rect.bottom * scale,
-        };
-        let own: Vec<Rect> = self.own.iter().map(scaled).collect();
+        let own: Vec<Rect> = self.own.iter().map(|glyph| glyph.scaled(scale)).collect();
         residual_ink::erase(&mut image, &own);
         let all = self
             .parts
             .iter()
-            .map(scaled)
+            .map(|part| part.scaled(scale))
             .reduce(|a, b| a.union(&b))
             .unwrap_or_default();
         let margin = MARGIN_IN * image.dpi;

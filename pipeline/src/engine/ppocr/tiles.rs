@@ -6,15 +6,16 @@
 use super::{
     geometry::{LineBox, rectangle_along},
     tuning::tiles::{
-        LETTER_ASPECT, LETTER_HEIGHTS_PX, MAX_RUNS, MAX_SCALE, MIN_LETTER_MAP_PX, MIN_LETTERS,
-        MIN_LETTERS_SHARE, MIN_SHARED_HEIGHT, OVERLAP, SAME_SIZE, SCALE_MARGIN, WHOLE_PAGE_PIXELS,
+        BACKGROUND_CELL_PX, LETTER_ASPECT, LETTER_HEIGHTS_PX, MAX_RUNS, MAX_SCALE, MIN_CONTRAST,
+        MIN_LETTER_MAP_PX, MIN_LETTERS, MIN_LETTERS_SHARE, MIN_SHARED_HEIGHT, OVERLAP, SAME_SIZE,
+        SCALE_MARGIN, WHOLE_PAGE_PIXELS,
     },
 };
 use crate::{
     image::{
         PageImage,
         background::BackgroundGrid,
-        components::{ComponentFinder, Measurement, PixelRun, runs_of_row},
+        components::{ComponentFinder, PixelBox, runs_of_row},
         luma::LumaPlane,
     },
     page::Point,
@@ -75,23 +76,20 @@ fn grid(width: u32, height: u32, side: u32) -> Vec<Tile> {
 /// Height of small letters in the smallest print of a page that has more than a few words of it, in pixels.
 fn smallest_print(image: &PageImage) -> Option<f32> {
     let plane = LumaPlane::of(image)?;
-    let background = BackgroundGrid::of(&plane, 32, 2);
+    let background = BackgroundGrid::of(&plane, BACKGROUND_CELL_PX, 2);
     let mut finder = ComponentFinder::new();
     let (mut ink, mut runs) = (Vec::new(), Vec::new());
     for (y, row) in plane.rows().enumerate() {
         ink.clear();
-        background.push_ink_of_row(y, row, 48, &mut ink);
+        background.push_ink_of_row(y, row, MIN_CONTRAST, &mut ink);
         runs.clear();
         runs.extend(runs_of_row(y, &ink));
         if finder.run_count() + runs.len() > MAX_RUNS {
             break;
         }
-        finder.add_row(runs.iter().map(|run| (*run, Extent::of(run))));
+        finder.add_row(runs.iter().map(|run| (*run, PixelBox::of(run))));
     }
-    let mut heights: Vec<usize> = finder
-        .measurements()
-        .filter_map(Extent::letter_height)
-        .collect();
+    let mut heights: Vec<usize> = finder.measurements().filter_map(letter_height).collect();
     heights.sort_unstable();
     let enough = MIN_LETTERS.max((heights.len() as f32 * MIN_LETTERS_SHARE) as usize);
     let like = |at: usize| {
@@ -103,41 +101,11 @@ fn smallest_print(image: &PageImage) -> Option<f32> {
         .map(|at| heights[at] as f32)
 }
 
-/// The extent of a connected group of pixels, ends included.
-#[derive(Clone, Copy)]
-struct Extent {
-    left: usize,
-    top: usize,
-    right: usize,
-    bottom: usize,
-}
-
-impl Extent {
-    fn of(run: &PixelRun) -> Self {
-        Self {
-            left: run.first,
-            top: run.y,
-            right: run.last,
-            bottom: run.y,
-        }
-    }
-
-    fn letter_height(&self) -> Option<usize> {
-        let (width, height) = (self.right - self.left + 1, self.bottom - self.top + 1);
-        let aspect = width as f32 / height as f32;
-        (LETTER_HEIGHTS_PX.contains(&height) && LETTER_ASPECT.contains(&aspect)).then_some(height)
-    }
-}
-
-impl Measurement for Extent {
-    fn joined(self, other: Self) -> Self {
-        Self {
-            left: self.left.min(other.left),
-            top: self.top.min(other.top),
-            right: self.right.max(other.right),
-            bottom: self.bottom.max(other.bottom),
-        }
-    }
+/// The height of a component that has the shape of a letter, in pixels.
+fn letter_height(extent: &PixelBox) -> Option<usize> {
+    let (width, height) = (extent.width(), extent.height());
+    let aspect = width as f32 / height as f32;
+    (LETTER_HEIGHTS_PX.contains(&height) && LETTER_ASPECT.contains(&aspect)).then_some(height)
 }
 
 /// Makes one box of those that different tiles have found of one line. `found` has the boxes of each tile, in pixels

@@ -76,6 +76,10 @@ pub(super) mod tiles {
     pub(crate) const MAX_SCALE: f32 = 0.7;
     /// Share of a tile's side by which it overlaps the next: more than the height of any line of small print.
     pub(crate) const OVERLAP: f32 = 0.12;
+    /// Side of a cell of background, in pixels.
+    pub(crate) const BACKGROUND_CELL_PX: usize = 32;
+    /// Least difference of ink from the background, in gray levels of 255: more than the grain of a scan.
+    pub(crate) const MIN_CONTRAST: u8 = 48;
     /// Heights of groups of ink that may be letters, in pixels.
     pub(crate) const LETTER_HEIGHTS_PX: RangeInclusive<usize> = 5..=200;
     /// Width over height of letters.

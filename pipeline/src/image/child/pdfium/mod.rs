@@ -6,6 +6,7 @@
 
 #![expect(unsafe_code, reason = "PDFium is a C library")]
 
+mod annotation;
 mod object;
 mod page;
 mod text;
@@ -20,8 +21,9 @@ use std::{
 use pdfium_render::prelude::{Pdfium, PdfiumLibraryBindings};
 
 pub(super) use self::{
+    annotation::{AnnotationKind, FieldValue, FormField},
     object::{ObjectKind, PageObject},
-    page::{AnnotationKind, Band, FieldValue, FormField, PdfPage},
+    page::{Band, PdfPage},
     text::TextPage,
 };
 use super::pread::PreadFile;
