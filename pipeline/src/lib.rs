@@ -82,6 +82,7 @@
 )]
 
 pub mod cancel;
+mod deadline_stream;
 pub mod page;
 mod script;
 mod statistics;

@@ -139,4 +139,15 @@ pub struct TextLine {
     pub size: f32,
     /// True if the type is bold; `None` if that is not known.
     pub bold: Option<bool>,
+    /// The second reader that read it; `None` if the engine did, or a text layer has it.
+    pub read_by: Option<LineReader>,
+}
+
+/// A second reader of lines, and how it read one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineReader {
+    /// Its name.
+    pub name: String,
+    /// The language it read in, as it names it.
+    pub language: String,
 }

@@ -40,9 +40,9 @@ pub use manifest::{
     PageTiming, ReadWarning, SourceInfo, UnreadSummary,
 };
 pub use options::{
-    BoundedInt, ByteSize, DeviceName, DocumentLimits, Dtype, EngineName, GotMode, GotOptions,
-    GotRuntime, HeadersFooters, HumanDuration, Megapixels, Options, PageBox, PagesPerPass,
-    RegionColor, Share, TextLayer, TilePolicy,
+    BoundedInt, ByteSize, DeviceName, DocumentLimits, Dtype, EngineName, FallbackReader, GotMode,
+    GotOptions, GotRuntime, HeadersFooters, HumanDuration, Megapixels, Options, PageBox,
+    PagesPerPass, RegionColor, ScriptFallback, Share, TextLayer, TilePolicy,
 };
 pub use page::{LineRecord, LineRole, PageRecord, UnreadLineRecord};
 pub use pages::{PageRanges, ParsePageRangesError};

@@ -5,7 +5,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DecodingReport, FailureDetail, Options, PageReason, Reason, TextReason, WarningKind};
+use crate::{DecodingReport, FailureDetail, FallbackReader, Options, PageReason, Reason, TextReason, WarningKind};
 
 /// The outcome of one document and of each of its pages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -106,6 +106,9 @@ pub struct ModelInfo {
     /// The scripts that it reads, such as `Latin`; absent if the model does not say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scripts: Vec<String>,
+    /// The second reader of lines in other scripts; absent if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<FallbackReader>,
 }
 
 /// Pages by outcome. `selected = ok + empty + text_layer + failed + skipped`.
@@ -180,6 +183,9 @@ pub struct PageSummary {
     /// The ink that was not read; absent unless the page is `partial`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<UnreadSummary>,
+    /// Lines that the second reader read; `reader` of the page's record names them. Absent if there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lines_by_fallback: u32,
     /// The record of decoding, if GOT read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decoding: Option<DecodingReport>,
@@ -195,6 +201,10 @@ impl PageSummary {
             .as_ref()
             .is_some_and(|reason| reason.kind == no_text)
     }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// The ink of a page that was not read.

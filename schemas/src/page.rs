@@ -49,6 +49,12 @@ pub struct LineRecord {
     pub role: LineRole,
     /// Index of the block on the page that the line is part of.
     pub block: u32,
+    /// The second reader that read the line, `tesseract`; absent if the page's engine did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader: Option<String>,
+    /// The language that it read the line in, as it names it (`rus`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
 }
 
 /// A line of which most was not read.

@@ -17,12 +17,16 @@ mod os;
 mod store;
 
 fn main() -> ExitCode {
-    // First of all: a child only rasterizes what its parent sends, so it needs neither arguments nor settings.
-    if std::env::args_os()
-        .nth(1)
-        .is_some_and(|mode| mode == models::loader::RASTER_CHILD)
-    {
-        std::process::exit(recto_pipeline::image::child::main());
+    // First of all: a child only does what its parent asks for, so it needs neither arguments nor settings.
+    match std::env::args_os().nth(1) {
+        Some(mode) if mode == models::loader::RASTER_CHILD => {
+            std::process::exit(recto_pipeline::image::child::main())
+        }
+        #[cfg(feature = "ppocr")]
+        Some(mode) if mode == models::loader::TESSERACT_CHILD => {
+            std::process::exit(recto_pipeline::engine::tesseract::child::main())
+        }
+        _ => {}
     }
     let ended = cli::Cli::parse_or_exit().command.run();
     ended.unwrap_or_else(|error| {

@@ -8,6 +8,9 @@
 pub mod queue;
 #[cfg(feature = "ppocr")]
 pub mod ppocr;
+// A second reader for lines in scripts that PP-OCR does not know.
+#[cfg(feature = "ppocr")]
+pub mod tesseract;
 #[cfg(feature = "got")]
 pub mod got;
 // An engine without a model, for tests of what surrounds one.
@@ -18,7 +21,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::{DecodingReport, EngineName, FinishReason, Options, RawOutput};
+use recto_schemas::{
+    DecodingReport, EngineName, FinishReason, Options, RawOutput, ScriptFallback,
+};
 
 use crate::{
     cancel::{
@@ -65,6 +70,15 @@ pub fn resolve(engine: &dyn Engine, options: &mut Options) -> Result<(), Options
         return Err(OptionsError::Unavailable(format!(
             "`options.{other}` are options of the engine `{other}`, and `{name}` reads here; leave them out, or have \
              `{other}` read the document"
+        )));
+    }
+    let wants_fallback = options.script_fallback.is_some_and(|f| f != ScriptFallback::None);
+    if name != EngineName::Ppocr && (wants_fallback || options.fallback_reader.is_some()) {
+        return Err(OptionsError::Unavailable(format!(
+            "`script_fallback` is an option of the engine `{}`, and `{name}` reads here; leave it out, or have `{}` read \
+             the document",
+            EngineName::Ppocr,
+            EngineName::Ppocr
         )));
     }
     options.engine = name;
@@ -127,6 +141,19 @@ pub struct EngineUsage {
     pub busy: Duration,
     /// Its decoder's counters, if it has one.
     pub decode: Option<DecodeUsage>,
+    /// Its second reader's counters, if it has one.
+    pub fallback: Option<FallbackUsage>,
+}
+
+/// Counters of a second reader of lines since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FallbackUsage {
+    /// Lines that it read.
+    pub lines: u64,
+    /// Calls that failed.
+    pub failures: u64,
+    /// Time that calls took, all of them together.
+    pub busy: Duration,
 }
 
 /// Counters of a decoder since it started.

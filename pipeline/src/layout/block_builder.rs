@@ -204,6 +204,8 @@ impl<'s> BlockBuilder<'s> {
                 confidence: line.confidence,
                 role,
                 block: block as u32,
+                reader: line.read_by.as_ref().map(|by| by.name.clone()),
+                language: line.read_by.as_ref().map(|by| by.language.clone()),
             });
         }
         let (text, spans) = spans(&text);

@@ -69,6 +69,7 @@ impl PageState {
                 confidence: None,
                 characters: 0,
                 unread: None,
+                lines_by_fallback: 0,
                 decoding: None,
                 timing: PageTiming::default(),
             },
@@ -354,6 +355,8 @@ impl PageState {
                     typography::annotate(lines, &upright);
                 }
                 self.content.rulings = rulings::find(&upright, self.content.skew_deg);
+                let by_fallback = lines.iter().filter(|line| line.read_by.is_some()).count();
+                self.summary.lines_by_fallback = u32::try_from(by_fallback).unwrap_or(u32::MAX);
                 lines
                     .iter()
                     .map(|line| character_count(&line.text))

@@ -9,6 +9,7 @@
 pub mod got;
 pub mod limits;
 mod number;
+mod script_fallback;
 mod units;
 
 use schemars::JsonSchema;
@@ -21,6 +22,7 @@ pub use self::{
     },
     limits::DocumentLimits,
     number::{BoundedInt, Megapixels, Share},
+    script_fallback::{FallbackReader, ScriptFallback},
     units::{ByteSize, HumanDuration, duration, spelled},
 };
 use crate::PageRanges;
@@ -100,6 +102,22 @@ pub struct Options {
         )
     )]
     pub html: bool,
+    /// Second reader for lines in a script that the engine `ppocr` does not know [default: none, or the worker's].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "clap",
+        arg(
+            long,
+            value_name = "READER",
+            value_enum,
+            env = "RECTO_SCRIPT_FALLBACK"
+        )
+    )]
+    pub script_fallback: Option<ScriptFallback>,
+    /// The second reader as it runs: the process that reads fills it in, and one that runs another refuses it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "clap", arg(skip))]
+    pub fallback_reader: Option<FallbackReader>,
     /// Options of the engine `got`; refused if another engine reads.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "clap", arg(skip))]
@@ -128,6 +146,8 @@ impl Default for Options {
             headers_footers: HeadersFooters::default(),
             page_markers: true,
             html: false,
+            script_fallback: None,
+            fallback_reader: None,
             got: None,
             limits: DocumentLimits::DEFAULT,
         }

@@ -56,6 +56,7 @@ pub(crate) fn blank(source: SourceInfo, options: &Options, engine: &dyn Engine) 
             name: engine.model.clone(),
             sha256: engine.model_sha256.clone(),
             scripts: engine.scripts.iter().map(ToString::to_string).collect(),
+            fallback: options.fallback_reader.clone(),
         },
         pipeline_revision: PIPELINE_REVISION,
         options: options.clone(),

@@ -34,6 +34,20 @@ pub(crate) struct MachineConfig {
     #[arg(long, value_name = "DIR", env = "RECTO_PPOCR_MODELS")]
     pub(crate) ppocr_models: Option<PathBuf>,
 
+    /// Tesseract's program, such as `/usr/bin/tesseract`, for --script-fallback tesseract [default: the one in the cache
+    /// folder, else the one in PATH]
+    #[arg(long, value_name = "FILE", env = "RECTO_TESSERACT")]
+    pub(crate) tesseract: Option<PathBuf>,
+
+    /// Languages that Tesseract reads, as it names them, such as `rus,ell` [default: all it has data for but English]
+    #[arg(
+        long,
+        value_name = "LANGUAGES",
+        env = "RECTO_TESSERACT_LANGUAGES",
+        value_delimiter = ','
+    )]
+    pub(crate) tesseract_languages: Option<Vec<String>>,
+
     #[command(flatten)]
     pub(crate) got: GotModelConfig,
 }

@@ -9,12 +9,16 @@ use recto_pipeline::{
     engine::Engine,
     image::rasterizer::{Rasterizer, RasterizerConfig},
 };
-use recto_schemas::{EngineName, GotRuntime};
+use recto_schemas::{EngineName, GotRuntime, ScriptFallback};
 
 use super::{ProgressReporter, config::MachineConfig};
 
 /// The hidden mode in which this program rasterizes for its parent.
 pub(crate) const RASTER_CHILD: &str = "raster-child";
+
+/// The hidden mode in which this program becomes Tesseract in a sandbox.
+#[cfg(feature = "ppocr")]
+pub(crate) const TESSERACT_CHILD: &str = recto_pipeline::engine::tesseract::child::MODE;
 
 /// More rasterizers than this do not make an engine on the same cores faster.
 const MOST_RASTERIZERS: usize = 4;
@@ -22,15 +26,35 @@ const MOST_RASTERIZERS: usize = 4;
 /// Pages after which a rasterizer process is replaced, so that a slow leak never adds up.
 const PAGES_PER_CHILD: u32 = 500;
 
-/// Loads the engine's model. `got` is what GOT runs as, `tell` who hears of a download.
+/// The engine to load, and what with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EngineSettings<'a> {
+    /// The engine.
+    pub(crate) name: EngineName,
+    /// The second reader beside PP-OCR.
+    pub(crate) script_fallback: ScriptFallback,
+    /// What GOT runs as.
+    pub(crate) got: &'a GotRuntime,
+}
+
+/// Loads the engine's model. `tell` hears of a download, and of a second reader that fails.
 pub(crate) fn engine(
-    name: EngineName,
+    settings: EngineSettings<'_>,
     machine: &MachineConfig,
-    got: &GotRuntime,
     tell: ProgressReporter,
 ) -> anyhow::Result<Arc<dyn Engine>> {
+    let EngineSettings {
+        name,
+        script_fallback,
+        got,
+    } = settings;
+    let has_fallback = script_fallback == ScriptFallback::Tesseract;
+    anyhow::ensure!(
+        name == EngineName::Ppocr || !has_fallback,
+        "--script-fallback goes with --engine ppocr; leave it out, or take that engine"
+    );
     match name {
-        EngineName::Ppocr => ppocr(machine),
+        EngineName::Ppocr => ppocr(machine, has_fallback.then_some(tell)),
         #[cfg(feature = "got")]
         EngineName::Got => super::got::load(machine, got, tell),
         #[cfg(not(feature = "got"))]
@@ -44,14 +68,26 @@ pub(crate) fn engine(
 }
 
 #[cfg(not(feature = "ppocr"))]
-pub(super) fn ppocr(_: &MachineConfig) -> anyhow::Result<Arc<dyn Engine>> {
+pub(super) fn ppocr(
+    _: &MachineConfig,
+    _: Option<ProgressReporter>,
+) -> anyhow::Result<Arc<dyn Engine>> {
     anyhow::bail!(
         "this program was built without PP-OCR; build it with `--features ppocr`, or take --engine got"
     )
 }
 
+/// Loads PP-OCR; with a second reader if somebody hears of its failures.
 #[cfg(feature = "ppocr")]
-pub(super) fn ppocr(machine: &MachineConfig) -> anyhow::Result<Arc<dyn Engine>> {
+pub(super) fn ppocr(
+    machine: &MachineConfig,
+    fallback: Option<ProgressReporter>,
+) -> anyhow::Result<Arc<dyn Engine>> {
+    // First, because it is the part that may be missing.
+    let fallback = match fallback {
+        Some(tell) => Some(super::tesseract::load(machine, tell)?),
+        None => None,
+    };
     let runtime = match &machine.onnxruntime {
         Some(runtime) => runtime.clone(),
         None => cache(machine)?.join("onnxruntime/libonnxruntime.so"),
@@ -62,7 +98,11 @@ pub(super) fn ppocr(machine: &MachineConfig) -> anyhow::Result<Arc<dyn Engine>> 
             .map_or_else(cores, |threads| threads.get() as usize),
         ..PpOcrConfig::new(runtime)
     };
-    Ok(Arc::new(PpOcr::load(&models(machine)?, config)?))
+    Ok(Arc::new(PpOcr::load_with(
+        &models(machine)?,
+        config,
+        fallback,
+    )?))
 }
 
 /// The folder of the models that come with Recto.
@@ -93,7 +133,8 @@ pub(crate) fn rasterizer(machine: &MachineConfig) -> anyhow::Result<Rasterizer> 
     })?)
 }
 
-fn cache(machine: &MachineConfig) -> anyhow::Result<PathBuf> {
+/// The cache folder.
+pub(super) fn cache(machine: &MachineConfig) -> anyhow::Result<PathBuf> {
     if let Some(cache) = &machine.cache {
         return Ok(cache.clone());
     }

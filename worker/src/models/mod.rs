@@ -6,6 +6,8 @@ mod got;
 #[cfg(feature = "got")]
 mod hub;
 pub(crate) mod loader;
+#[cfg(feature = "ppocr")]
+mod tesseract;
 
 /// The receiver of a download's progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -269,6 +269,7 @@ impl Engine for GotEngine {
                 prefilling: stats.prefilling,
                 decoding: stats.decoding,
             }),
+            fallback: None,
         }
     }
 }

@@ -81,12 +81,12 @@ fn average(
 }
 
 /// A projective map of the plane.
-struct PerspectiveTransform([f32; 8]);
+pub(super) struct PerspectiveTransform([f32; 8]);
 
 impl PerspectiveTransform {
     /// The map that takes the corners of a rectangle of `width` × `height` to those of `quad`
     /// (Heckbert, "Fundamentals of Texture Mapping and Image Warping", 1989, section 2.2.3).
-    fn to_quad(quad: &Quad, width: f32, height: f32) -> Self {
+    pub(super) fn to_quad(quad: &Quad, width: f32, height: f32) -> Self {
         let [p0, p1, p2, p3] = quad.0;
         let (sx, sy) = (p0.x - p1.x + p2.x - p3.x, p0.y - p1.y + p2.y - p3.y);
         let (dx1, dy1) = (p1.x - p2.x, p1.y - p2.y);
@@ -109,7 +109,8 @@ impl PerspectiveTransform {
         ])
     }
 
-    fn apply(&self, x: f32, y: f32) -> (f32, f32) {
+    /// The place of a point of the rectangle.
+    pub(super) fn apply(&self, x: f32, y: f32) -> (f32, f32) {
         let [a, b, c, d, e, f, g, h] = self.0;
         let w = g * x + h * y + 1.0;
         ((a * x + b * y + c) / w, (d * x + e * y + f) / w)

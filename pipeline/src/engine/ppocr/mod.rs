@@ -20,6 +20,7 @@ mod ink;
 mod script_prior;
 mod recognize;
 mod unread;
+pub mod fallback;
 mod worker;
 
 use std::{
@@ -32,7 +33,7 @@ use std::{
     time::Duration,
 };
 
-use recto_schemas::EngineName;
+use recto_schemas::{EngineName, FallbackReader, Options, ScriptFallback};
 
 pub use self::{
     config::PpOcrConfig,
@@ -41,6 +42,7 @@ pub use self::{
 };
 use self::{
     detector_pool::DetectorPool,
+    fallback::{Fallback, ScriptReader},
     model_files::{LineRecognizer, ModelFiles},
     tuning::{
         page::{DPI, MAX_SIDE_PX},
@@ -49,7 +51,7 @@ use self::{
     worker::{PendingRequest, PpOcrContext, WorkItem},
 };
 use super::{
-    Engine, EngineError, EngineInfo, EngineRequest, EngineUsage, PendingResponse,
+    Engine, EngineError, EngineInfo, EngineRequest, EngineUsage, OptionsError, PendingResponse,
     queue::{FairQueue, PushError},
 };
 
@@ -72,6 +74,18 @@ impl PpOcr {
     /// # Errors
     /// If the runtime or a file is missing, or is not what it should be.
     pub fn load(folder: &Path, config: PpOcrConfig) -> Result<Self, LoadError> {
+        Self::load_with(folder, config, None)
+    }
+
+    /// The same with a second reader for lines in scripts that the recognizer does not know.
+    ///
+    /// # Errors
+    /// See [`Self::load`].
+    pub fn load_with(
+        folder: &Path,
+        config: PpOcrConfig,
+        fallback: Option<Arc<dyn ScriptReader>>,
+    ) -> Result<Self, LoadError> {
         let files = ModelFiles::read(folder, &config.runtime)?;
         let workers = config.workers.max(1);
         let recognizers: Vec<LineRecognizer> = (0..workers)
@@ -93,8 +107,13 @@ impl PpOcr {
             batch: None,
             memory: None,
         };
+        let characters = recognizers
+            .first()
+            .map_or(&[][..], |first| &first.characters);
+        let fallback = fallback.map(|reader| Fallback::new(reader, characters));
         let context = Arc::new(PpOcrContext {
             config,
+            fallback,
             queue: FairQueue::new(QUEUED_PER_WORKER * workers),
             detectors: DetectorPool::new(detectors),
             busy_ns: AtomicU64::new(0),
@@ -119,6 +138,11 @@ impl Engine for PpOcr {
         &self.info
     }
 
+    fn complete(&self, options: &mut Options) -> Result<(), OptionsError> {
+        let runs = self.context.fallback.as_ref().map(Fallback::identity);
+        complete_fallback(options, runs)
+    }
+
     fn submit(&self, request: EngineRequest) -> Result<PendingResponse, EngineError> {
         if request.pages.is_empty() {
             return Err(EngineError::Model("a request without pages".to_owned()));
@@ -138,6 +162,7 @@ impl Engine for PpOcr {
             workers: self.threads.len() as u32,
             busy: Duration::from_nanos(self.context.busy_ns.load(Ordering::Relaxed)),
             decode: None,
+            fallback: self.context.fallback.as_ref().map(Fallback::usage),
         }
     }
 }
@@ -145,11 +170,53 @@ impl Engine for PpOcr {
 impl Drop for PpOcr {
     fn drop(&mut self) {
         self.context.queue.close();
+        if let Some(fallback) = &self.context.fallback {
+            fallback.stop();
+        }
         for thread in self.threads.drain(..) {
             // A worker catches its panics; there is nothing to do about another one here.
             let _ = thread.join();
         }
     }
+}
+
+/// Makes a document's options those that are read with beside the second reader that `runs`: without a word of theirs it
+/// reads, and what they say of it must be so.
+fn complete_fallback(
+    options: &mut Options,
+    runs: Option<&FallbackReader>,
+) -> Result<(), OptionsError> {
+    let wanted = match options.script_fallback {
+        None => runs.is_some(),
+        Some(ScriptFallback::None) => false,
+        Some(ScriptFallback::Tesseract) => true,
+    };
+    if !wanted {
+        // Written as if it had never been asked for, so that its result is found again.
+        (options.script_fallback, options.fallback_reader) = (None, None);
+        return Ok(());
+    }
+    let Some(runs) = runs else {
+        return Err(OptionsError::Unavailable(
+            "the document is to be read with `script_fallback` `tesseract`, which does not run here; start this with \
+             --script-fallback tesseract, or leave the option out"
+                .to_owned(),
+        ));
+    };
+    if let Some(other) = options.fallback_reader.as_ref().filter(|other| *other != runs) {
+        return Err(OptionsError::Unavailable(format!(
+            "the document is to be read by {} {} in {}, and {} {} in {} runs here; leave `fallback_reader` out",
+            other.name,
+            other.version,
+            other.languages.join(","),
+            runs.name,
+            runs.version,
+            runs.languages.join(","),
+        )));
+    }
+    options.script_fallback = Some(ScriptFallback::Tesseract);
+    options.fallback_reader = Some(runs.clone());
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A page's lines once all are read: those with text, and those that were not read.
 
 use super::{
+    fallback::LineReading,
     ink::LineInk,
     recognize::RecognizedText,
     script_prior::is_latin,
@@ -9,13 +10,15 @@ use super::{
         PAGE_SHARE, PROSE, SURE_CHARACTERS, SURE_CONFIDENCE, UNREAD_LENGTH, WORD,
     },
 };
-use crate::page::{Quad, TextLine, UnreadInk, UnreadLine};
+use crate::page::{LineReader, Quad, TextLine, UnreadInk, UnreadLine};
 
 /// A line that the recognizer has gone over.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct RecognizedLine {
     pub(super) text: RecognizedText,
     pub(super) quad: Quad,
+    /// The second reader, if the text is its.
+    pub(super) read_by: Option<LineReader>,
 }
 
 /// The lines of a page.
@@ -28,6 +31,28 @@ pub(super) struct PageLines {
 }
 
 impl RecognizedLine {
+    /// Takes a second reader's text in place of what the recognizer read, and all its ink as read.
+    pub(super) fn take_reading(&mut self, reading: LineReading, reader: &str, language: &str) {
+        self.text.text = reading.text;
+        self.text.latin = None;
+        self.text.confidence = reading.confidence;
+        self.text.ink.unread = 0.0;
+        self.read_by = Some(LineReader {
+            name: reader.to_owned(),
+            language: language.to_owned(),
+        });
+    }
+
+    /// Returns true if the line is one that makes its page unread in part: it was not read, or it lacks letters.
+    pub(super) fn tells_script(&self) -> bool {
+        self.is_unread() || self.has_gaps()
+    }
+
+    /// Returns true if letters are missing all over a long line.
+    fn has_gaps(&self) -> bool {
+        self.text.ink.unread_share() >= GAPS_SHARE && self.text.ink.length >= PROSE
+    }
+
     /// Returns true if most of the line was not read.
     fn is_unread(&self) -> bool {
         self.text.ink.unread_share() >= LINE_SHARE
@@ -49,13 +74,16 @@ impl RecognizedLine {
     /// The line as text, if it reads at least as surely as `text_score` and is not empty.
     fn into_text(self, text_score: f32) -> Option<TextLine> {
         let size = self.height();
+        // A second reader has a measure of its own.
+        let is_kept = self.read_by.is_some() || self.text.confidence >= text_score;
         let text = self.text;
-        (!text.text.is_empty() && text.confidence >= text_score).then_some(TextLine {
+        (!text.text.is_empty() && is_kept).then_some(TextLine {
             text: text.text,
             quad: self.quad,
             confidence: Some(text.confidence),
             size,
             bold: None,
+            read_by: self.read_by,
         })
     }
 }
@@ -64,6 +92,7 @@ impl RecognizedLine {
 /// that were not read. A page on which hardly any ink is unread has no unread lines: there is a
 /// logo, a stamp or a stroke on it.
 pub(super) fn page_lines(mut all: Vec<RecognizedLine>, text_score: f32) -> PageLines {
+    let is_second_read = all.iter().any(|line| line.read_by.is_some());
     if is_latin(all.iter().map(|line| line.text.text.as_str())) {
         for line in &mut all {
             if let Some(latin) = line.text.latin.take() {
@@ -72,7 +101,10 @@ pub(super) fn page_lines(mut all: Vec<RecognizedLine>, text_score: f32) -> PageL
         }
     }
     let whole = PageInk::of(&all);
-    if !whole.is_unread() {
+    // Beside lines that only a second reader could read, a line that neither read is most likely more of the same.
+    let is_left = |line: &RecognizedLine| line.is_unread() && line.text.ink.length >= WORD;
+    let is_unread = whole.is_unread() || (is_second_read && all.iter().any(is_left));
+    if !is_unread {
         let lines = all
             .into_iter()
             .filter_map(|line| line.into_text(text_score));
@@ -100,6 +132,11 @@ pub(super) fn page_lines(mut all: Vec<RecognizedLine>, text_score: f32) -> PageL
     }
     page.unread = Some(ink);
     page
+}
+
+/// Returns true if so much of a page was not read that somebody has to know.
+pub(super) fn is_unread_in_part(all: &[RecognizedLine]) -> bool {
+    PageInk::of(all).is_unread()
 }
 
 /// The ink of a page's lines, summed up.
@@ -135,7 +172,7 @@ impl PageInk {
             if line.is_unread() && length >= least {
                 page.unread_lines += length;
             }
-            if share >= GAPS_SHARE && length >= PROSE {
+            if line.has_gaps() {
                 page.gaps += length;
             }
         }
@@ -174,6 +211,7 @@ mod tests {
                 },
             },
             quad: bounds.into(),
+            read_by: None,
         }
     }
 

@@ -14,12 +14,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::{EngineName, FinishReason};
+use recto_schemas::{EngineName, FinishReason, ScriptFallback};
 
 use super::{
     config::PpOcrConfig,
     detect::detect,
     detector_pool::DetectorPool,
+    fallback::Fallback,
     geometry::LineBox,
     model_files::LineRecognizer,
     orientation::{lines_run_down, orientation_candidates, probe, skew_deg},
@@ -33,7 +34,7 @@ use crate::{
         queue::FairQueue,
     },
     image::PageImage,
-    page::TextLine,
+    page::{Quad, TextLine},
 };
 
 /// State that all workers share.
@@ -41,6 +42,8 @@ pub(super) struct PpOcrContext {
     pub(super) config: PpOcrConfig,
     pub(super) queue: FairQueue<WorkItem>,
     pub(super) detectors: DetectorPool,
+    /// The second reader, if there is one.
+    pub(super) fallback: Option<Fallback>,
     /// Nanoseconds at work, all workers together.
     pub(super) busy_ns: AtomicU64,
 }
@@ -160,7 +163,7 @@ fn begin_page(
     let mut unread: Vec<usize> = (0..count).collect();
     for (i, text) in upright.texts {
         let quad = upright.boxes[i].quad();
-        lines[i] = Some(RecognizedLine { text, quad });
+        lines[i] = Some(recognized(text, quad));
         unread.retain(|other| *other != i);
     }
     let page = Arc::new(PendingPage {
@@ -243,7 +246,7 @@ fn read_lines(
                 .as_ref()
                 .is_none_or(|best| text.confidence > best.text.confidence)
             {
-                found = Some(RecognizedLine { text, quad });
+                found = Some(recognized(text, quad));
             }
         }
         read.push((i, found));
@@ -263,15 +266,31 @@ fn read_lines(
     }
 }
 
+fn recognized(text: RecognizedText, quad: Quad) -> RecognizedLine {
+    RecognizedLine {
+        text,
+        quad,
+        read_by: None,
+    }
+}
+
 /// Makes the page's result; answers the request after its last page, else goes on with its next.
 fn finish_page(context: &PpOcrContext, page: &PendingPage) -> Result<(), String> {
-    let (lines, inference_time) = {
+    let (lines, mut inference_time) = {
         let mut state = lock(&page.state);
         (std::mem::take(&mut state.lines), state.inference_time)
     };
-    let all = lines.into_iter().flatten().collect();
-    let PageLines { lines, unread } = page_lines(all, context.config.text_score);
+    let mut all: Vec<RecognizedLine> = lines.into_iter().flatten().collect();
     let request = &page.request;
+    let asked = &request.engine_request;
+    if let Some(fallback) = &context.fallback
+        && asked.options.script_fallback == Some(ScriptFallback::Tesseract)
+    {
+        let start = Instant::now();
+        fallback.complete(&page.image, &mut all, &asked.cancel);
+        inference_time += start.elapsed();
+    }
+    let PageLines { lines, unread } = page_lines(all, context.config.text_score);
     let mut state = lock(&request.state);
     let result = OcrResult {
         first: state.results.len(),

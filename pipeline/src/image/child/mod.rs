@@ -3,7 +3,7 @@
 //! A child knows one document: the file on its standard input, read by offset because other children
 //! share it. Its standard output is the socket to the parent. It ends when the parent hangs up.
 
-mod sandbox;
+pub(crate) mod sandbox;
 mod bitmap;
 mod cut_images;
 mod fonts;

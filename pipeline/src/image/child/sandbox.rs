@@ -3,7 +3,7 @@
 use std::{io, path::PathBuf};
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 use rustix::process::{
@@ -19,7 +19,7 @@ const MAX_OPEN_FILES: u64 = 32;
 ///
 /// # Errors
 /// If the parent has ended already: the signal would never come.
-pub(super) fn set_parent_death_signal(parent: u32) -> io::Result<()> {
+pub(crate) fn set_parent_death_signal(parent: u32) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     let now = getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
     if now != Some(parent) {
@@ -29,7 +29,7 @@ pub(super) fn set_parent_death_signal(parent: u32) -> io::Result<()> {
 }
 
 /// Sets the limits that hold for the child's whole life.
-pub(super) fn set_limits(bytes: u64) -> io::Result<()> {
+pub(crate) fn set_limits(bytes: u64) -> io::Result<()> {
     rustix::thread::set_no_new_privs(true)?;
     for (resource, most) in [
         (Resource::As, bytes),
@@ -53,7 +53,7 @@ pub(super) fn set_limits(bytes: u64) -> io::Result<()> {
 }
 
 /// Allows `seconds` of processor time from now on, in case the parent cannot keep its deadline.
-pub(super) fn allow_cpu_time(seconds: u64) {
+pub(crate) fn allow_cpu_time(seconds: u64) {
     let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime).tv_sec;
     let soft = u64::try_from(used)
         .unwrap_or(0)
@@ -70,6 +70,18 @@ pub(super) fn allow_cpu_time(seconds: u64) {
 
 /// Denies access to files but for reading `font_dirs`, and to the network, as far as the kernel can (Landlock).
 pub(super) fn restrict_filesystem(font_dirs: &[PathBuf]) -> Result<RulesetStatus, RulesetError> {
+    restrict(font_dirs, AccessFs::ReadFile | AccessFs::ReadDir)
+}
+
+/// The same for a child that becomes another program: it may read and run what is below `paths`.
+pub(crate) fn restrict_to_programs(paths: &[PathBuf]) -> Result<RulesetStatus, RulesetError> {
+    restrict(
+        paths,
+        AccessFs::ReadFile | AccessFs::ReadDir | AccessFs::Execute,
+    )
+}
+
+fn restrict(paths: &[PathBuf], rights: BitFlags<AccessFs>) -> Result<RulesetStatus, RulesetError> {
     let abi = ABI::V6;
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
@@ -77,10 +89,7 @@ pub(super) fn restrict_filesystem(font_dirs: &[PathBuf]) -> Result<RulesetStatus
         .handle_access(AccessNet::from_all(abi))?
         .scope(Scope::from_all(abi))?
         .create()?
-        .add_rules(path_beneath_rules(
-            font_dirs,
-            AccessFs::ReadFile | AccessFs::ReadDir,
-        ))?
+        .add_rules(path_beneath_rules(paths, rights))?
         .restrict_self()?;
     Ok(status.ruleset)
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Read},
     net::Shutdown,
     os::{
         fd::OwnedFd,
@@ -20,6 +20,7 @@ use std::{
 
 use crate::{
     cancel::CancelToken,
+    deadline_stream::DeadlineStream,
     image::protocol::{
         ChildReply, ChildRequest, EXIT_OUT_OF_MEMORY, EXIT_PANIC, read_message, write_message,
     },
@@ -227,59 +228,5 @@ fn cause(status: ExitStatus) -> CallError {
             other => format!("signal {other}"),
         }),
         _ => CallError::Crashed("it ended".to_owned()),
-    }
-}
-
-/// A socket that waits no longer than it should.
-struct DeadlineStream<'a> {
-    socket: &'a UnixStream,
-    deadline: Option<Instant>,
-}
-
-impl DeadlineStream<'_> {
-    /// The time left, as sockets take it: no time-out if there is no deadline.
-    fn left(&self) -> io::Result<Option<Duration>> {
-        let Some(deadline) = self.deadline else {
-            return Ok(None);
-        };
-        match deadline.saturating_duration_since(Instant::now()) {
-            // A time-out of nothing would mean none.
-            Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
-            left => Ok(Some(left)),
-        }
-    }
-
-    fn retry<T>(&self, mut step: impl FnMut(&UnixStream) -> io::Result<T>) -> io::Result<T> {
-        loop {
-            let left = self.left()?;
-            self.socket.set_read_timeout(left)?;
-            self.socket.set_write_timeout(left)?;
-            match step(self.socket) {
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::WouldBlock
-                            | io::ErrorKind::TimedOut
-                            | io::ErrorKind::Interrupted
-                    ) => {}
-                done => return done,
-            }
-        }
-    }
-}
-
-impl Read for DeadlineStream<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.retry(|mut socket| socket.read(buffer))
-    }
-}
-
-impl Write for DeadlineStream<'_> {
-    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        self.retry(|mut socket| socket.write(buffer))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }

@@ -59,6 +59,7 @@ pub(super) fn text(text: WireText, width: u32, height: u32) -> PageText {
             confidence: None,
             size: number(line.size).clamp(0.0, height),
             bold: Some(line.bold),
+            read_by: None,
         });
         checked.doubts.push(line.doubt);
     }

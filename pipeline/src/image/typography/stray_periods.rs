@@ -29,6 +29,7 @@ mod tests {
             confidence: Some(1.0),
             size: 20.0,
             bold: None,
+            read_by: None,
         };
         remove(&mut line);
         line.text

@@ -72,6 +72,7 @@ fn regions(texts: &[&str], unread: Option<UnreadInk>) -> OcrResult {
         confidence: Some(0.99),
         size: 12.0,
         bold: None,
+        read_by: None,
     };
     OcrResult {
         content: OcrContent::Regions(texts.iter().map(line).collect()),

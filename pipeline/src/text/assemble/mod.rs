@@ -45,6 +45,7 @@ const PAGES_BEHIND: usize = 2;
 ///         confidence: Some(0.99),
 ///         size: 40.0,
 ///         bold: None,
+///         read_by: None,
 ///     }
 /// };
 /// let lines = vec![line("The first volume was printed in Octo-", 200.0), line("ber, and copies were sent to every school.", 250.0)];

@@ -32,6 +32,7 @@ fn summary(page: u32, outcome: PageOutcome) -> PageSummary {
         confidence: Some(0.97),
         characters: 10,
         unread: None,
+        lines_by_fallback: 0,
         decoding: None,
         timing: PageTiming::default(),
     }
@@ -49,6 +50,8 @@ fn line(text: &str, top: f32) -> LineRecord {
         confidence: Some(0.95),
         role: LineRole::Paragraph,
         block: 0,
+        reader: None,
+        language: None,
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
         Requester, StoreTarget,
     },
     models::ProgressReporter,
-    models::loader,
+    models::loader::{self, EngineSettings},
     os::{allocator, signals},
     store::{ErrorCause, ObjectStore as _, ObjectStores, StoreError, StoreUri, WriteCondition},
 };
@@ -135,12 +135,12 @@ pub(crate) fn engine(run: &RunArgs, options: &mut Options) -> anyhow::Result<Arc
         true => ProgressReporter::Nobody,
         false => ProgressReporter::Person,
     };
-    let engine = loader::engine(
-        options.engine,
-        &run.machine,
-        &run.engines.got.runtime,
-        reporter,
-    )?;
+    let settings = EngineSettings {
+        name: options.engine,
+        script_fallback: options.script_fallback.unwrap_or_default(),
+        got: &run.engines.got.runtime,
+    };
+    let engine = loader::engine(settings, &run.machine, reporter)?;
     resolve(engine.as_ref(), options)?;
     Ok(engine)
 }

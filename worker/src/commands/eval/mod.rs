@@ -170,7 +170,7 @@ fn convert_into(
         context: Arc::new(ConvertContext {
             engine: Arc::clone(&engine),
             rasterizer: Arc::clone(rasterizer),
-            options,
+            options: options.clone(),
             password: arguments.run.password.clone().map(DocumentPassword::new),
             requester: Requester::Person,
             observer: Arc::clone(&progress) as Arc<dyn ConvertObserver>,
@@ -188,6 +188,7 @@ fn convert_into(
         name: info.model.clone(),
         sha256: info.model_sha256.clone(),
         scripts: info.scripts.iter().map(ToString::to_string).collect(),
+        fallback: options.fallback_reader,
     };
     Ok((!cancel.is_cancelled()).then(|| (info.name.to_string(), model)))
 }

@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 
 use clap::{ArgAction, Args, Command};
-use recto_schemas::{DocumentLimits, EngineName, GotRuntime};
+use recto_schemas::{DocumentLimits, EngineName, GotRuntime, ScriptFallback};
 
 use crate::{
     broker::config::BrokerConfig,
     consumer::config::ConsumerConfig,
-    models::config::MachineConfig,
+    models::{config::MachineConfig, loader::EngineSettings},
     observe::config::{AdminConfig, LogConfig},
     os::scratch::config::ScratchConfig,
     store::{
@@ -27,6 +27,16 @@ pub(crate) struct WorkerArgs {
     /// Engine that reads page images
     #[arg(long, value_enum, default_value_t, env = "RECTO_ENGINE")]
     pub(crate) engine: EngineName,
+
+    /// Second reader for lines in a script that the engine `ppocr` does not know, for all jobs that do not say otherwise
+    #[arg(
+        long,
+        value_name = "READER",
+        value_enum,
+        default_value_t,
+        env = "RECTO_SCRIPT_FALLBACK"
+    )]
+    pub(crate) script_fallback: ScriptFallback,
 
     #[command(flatten)]
     pub(crate) consumer: ConsumerConfig,
@@ -87,6 +97,15 @@ Examples:
   recto worker --file-root /mnt/share --jobs 8 --log-format json";
 
 impl WorkerArgs {
+    /// The engine to load.
+    pub(crate) fn engine_settings(&self) -> EngineSettings<'_> {
+        EngineSettings {
+            name: self.engine,
+            script_fallback: self.script_fallback,
+            got: &self.got,
+        }
+    }
+
     /// Every setting with its value, without secrets: `jobs=4 queue=recto.jobs …`.
     pub(crate) fn shown(&self) -> String {
         self.shown_from(std::env::args_os())

@@ -50,9 +50,8 @@ pub(super) async fn check(arguments: &WorkerArgs) -> ExitCode {
 
 fn engine(arguments: &WorkerArgs) -> anyhow::Result<String> {
     let engine = loader::engine(
-        arguments.engine,
+        arguments.engine_settings(),
         &arguments.machine,
-        &arguments.got,
         ProgressReporter::Person,
     )?;
     let info = engine.info();

@@ -18,9 +18,8 @@ pub(super) fn job_context(arguments: &WorkerArgs) -> anyhow::Result<JobContext> 
     let stores = ObjectStores::new(&arguments.store, arguments.file_root.file_root.as_deref())?;
     let rasterizer = loader::rasterizer(&arguments.machine)?;
     let engine = loader::engine(
-        arguments.engine,
+        arguments.engine_settings(),
         &arguments.machine,
-        &arguments.got,
         ProgressReporter::Log,
     )?;
     let build = BuildInfo {

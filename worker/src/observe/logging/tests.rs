@@ -58,6 +58,7 @@ fn a_page(outcome: PageOutcome, unread: Option<UnreadSummary>) -> PageSummary {
         confidence: Some(0.98765),
         characters: 12,
         unread,
+        lines_by_fallback: 0,
         decoding: None,
         timing: PageTiming {
             raster_s: 20.0004,

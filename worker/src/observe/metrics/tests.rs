@@ -47,6 +47,7 @@ fn page(outcome: PageOutcome, timing: PageTiming) -> PageSummary {
         confidence: None,
         characters: 0,
         unread: None,
+        lines_by_fallback: 0,
         decoding: None,
         timing,
     }
@@ -229,6 +230,7 @@ fn the_engines_time_is_counted_once_however_often_it_is_told() {
         workers: 2,
         busy: Duration::from_secs(seconds),
         decode: None,
+        fallback: None,
     };
     for seconds in [3, 3, 5, 4] {
         metrics.observe_engine(busy(seconds));

@@ -41,6 +41,7 @@ fn sized(x: f32, y: f32, size: f32, text: &str) -> TextLine {
         confidence: Some(0.9),
         size,
         bold: None,
+        read_by: None,
     }
 }
 
