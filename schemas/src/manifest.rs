@@ -5,7 +5,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DecodingReport, FailureDetail, FallbackReader, Options, PageReason, Reason, TextReason, WarningKind};
+use crate::{
+    DecodingReport, FailureDetail, FallbackReader, Options, PageReason, Reason, TextReason,
+    WarningKind,
+};
 
 /// The outcome of one document and of each of its pages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

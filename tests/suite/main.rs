@@ -10,6 +10,7 @@ mod schemas;
 mod rasterizer;
 mod read;
 mod convert;
+mod script_fallback;
 mod eval;
 mod store;
 mod worker;

@@ -21,9 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::{
-    DecodingReport, EngineName, FinishReason, Options, RawOutput, ScriptFallback,
-};
+use recto_schemas::{DecodingReport, EngineName, FinishReason, Options, RawOutput, ScriptFallback};
 
 use crate::{
     cancel::{
@@ -72,7 +70,9 @@ pub fn resolve(engine: &dyn Engine, options: &mut Options) -> Result<(), Options
              `{other}` read the document"
         )));
     }
-    let wants_fallback = options.script_fallback.is_some_and(|f| f != ScriptFallback::None);
+    let wants_fallback = options
+        .script_fallback
+        .is_some_and(|f| f != ScriptFallback::None);
     if name != EngineName::Ppocr && (wants_fallback || options.fallback_reader.is_some()) {
         return Err(OptionsError::Unavailable(format!(
             "`script_fallback` is an option of the engine `{}`, and `{name}` reads here; leave it out, or have `{}` read \

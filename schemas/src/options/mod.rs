@@ -106,12 +106,7 @@ pub struct Options {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "clap",
-        arg(
-            long,
-            value_name = "READER",
-            value_enum,
-            env = "RECTO_SCRIPT_FALLBACK"
-        )
+        arg(long, value_name = "READER", value_enum, env = "RECTO_SCRIPT_FALLBACK")
     )]
     pub script_fallback: Option<ScriptFallback>,
     /// The second reader as it runs: the process that reads fills it in, and one that runs another refuses it.

@@ -66,7 +66,10 @@ fn difference(value: &Value, default: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use recto_schemas::{DocumentLimits, Dtype, EngineName, GotMode, GotOptions, GotRuntime};
+    use recto_schemas::{
+        DocumentLimits, Dtype, EngineName, FallbackReader, GotMode, GotOptions, GotRuntime,
+        ScriptFallback,
+    };
 
     use super::*;
 
@@ -147,6 +150,32 @@ mod tests {
             of_got(on(Dtype::F32, "cpu", 1)),
             of_got(on(Dtype::Q8, "cpu", 1))
         );
+    }
+
+    #[test]
+    fn the_second_reader_counts_with_its_version_and_languages() {
+        let with = |version: &str, language: &str| {
+            let options = Options {
+                script_fallback: Some(ScriptFallback::Tesseract),
+                fallback_reader: Some(FallbackReader {
+                    name: "tesseract".to_owned(),
+                    version: version.to_owned(),
+                    languages: vec![language.to_owned()],
+                    data_sha256: None,
+                }),
+                ..Options::default()
+            };
+            Fingerprint::new(&source("1"), &options, "m")
+        };
+        let base = with("5.3.0", "rus");
+        assert_eq!(base, with("5.3.0", "rus"));
+        for other in [
+            Fingerprint::new(&source("1"), &Options::default(), "m"),
+            with("5.4.1", "rus"),
+            with("5.3.0", "ukr"),
+        ] {
+            assert_ne!(base, other);
+        }
     }
 
     /// An option that is added with a default changes none of these, so that results stored by earlier versions are

@@ -118,12 +118,19 @@ mod tests {
         let root = unpacked_root(&program).unwrap();
         assert_eq!(root, dir.path());
         assert_eq!(libraries(root), [root.join("usr/lib/x86_64-linux-gnu")]);
-        assert_eq!(data(root), Some(root.join("usr/share/tesseract-ocr/5/tessdata")));
+        assert_eq!(
+            data(root),
+            Some(root.join("usr/share/tesseract-ocr/5/tessdata"))
+        );
     }
 
     #[test]
     fn one_that_is_installed_has_them_where_the_system_looks() {
-        for installed in ["/usr/bin/tesseract", "/opt/tesseract/bin/tesseract", "tesseract"] {
+        for installed in [
+            "/usr/bin/tesseract",
+            "/opt/tesseract/bin/tesseract",
+            "tesseract",
+        ] {
             assert_eq!(unpacked_root(Path::new(installed)), None, "{installed}");
         }
     }

@@ -33,7 +33,7 @@ use std::{
     time::Duration,
 };
 
-use recto_schemas::{EngineName, FallbackReader, Options, ScriptFallback};
+use recto_schemas::{EngineName, Options};
 
 pub use self::{
     config::PpOcrConfig,
@@ -140,7 +140,7 @@ impl Engine for PpOcr {
 
     fn complete(&self, options: &mut Options) -> Result<(), OptionsError> {
         let runs = self.context.fallback.as_ref().map(Fallback::identity);
-        complete_fallback(options, runs)
+        fallback::options::complete(options, runs)
     }
 
     fn submit(&self, request: EngineRequest) -> Result<PendingResponse, EngineError> {
@@ -178,45 +178,6 @@ impl Drop for PpOcr {
             let _ = thread.join();
         }
     }
-}
-
-/// Makes a document's options those that are read with beside the second reader that `runs`: without a word of theirs it
-/// reads, and what they say of it must be so.
-fn complete_fallback(
-    options: &mut Options,
-    runs: Option<&FallbackReader>,
-) -> Result<(), OptionsError> {
-    let wanted = match options.script_fallback {
-        None => runs.is_some(),
-        Some(ScriptFallback::None) => false,
-        Some(ScriptFallback::Tesseract) => true,
-    };
-    if !wanted {
-        // Written as if it had never been asked for, so that its result is found again.
-        (options.script_fallback, options.fallback_reader) = (None, None);
-        return Ok(());
-    }
-    let Some(runs) = runs else {
-        return Err(OptionsError::Unavailable(
-            "the document is to be read with `script_fallback` `tesseract`, which does not run here; start this with \
-             --script-fallback tesseract, or leave the option out"
-                .to_owned(),
-        ));
-    };
-    if let Some(other) = options.fallback_reader.as_ref().filter(|other| *other != runs) {
-        return Err(OptionsError::Unavailable(format!(
-            "the document is to be read by {} {} in {}, and {} {} in {} runs here; leave `fallback_reader` out",
-            other.name,
-            other.version,
-            other.languages.join(","),
-            runs.name,
-            runs.version,
-            runs.languages.join(","),
-        )));
-    }
-    options.script_fallback = Some(ScriptFallback::Tesseract);
-    options.fallback_reader = Some(runs.clone());
-    Ok(())
 }
 
 #[cfg(test)]

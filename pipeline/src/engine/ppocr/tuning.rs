@@ -178,20 +178,26 @@ pub(super) mod unread {
 /// Lines that a second reader reads. Measured on rendered pages in twelve scripts, clean and as scans, each read in
 /// all twelve languages of tesseract 5.3, and on pages in six scripts whose language it did not have.
 pub(super) mod fallback {
+    use std::time::Duration;
+
     /// Lines, the longest ones, by which the language is chosen: one call of 0.1 s for each language. Reading with all
     /// languages at once takes 2 to 4 s a page and gets 2 to 10 % more characters wrong.
     pub(crate) const PROBES: usize = 3;
-    /// Languages that read a page one after another.
-    pub(crate) const MAX_SCRIPTS: usize = 4;
-    /// Share of a line's ink that was not read, 0 to 1, from which the second reader is given it, on a page where it is
-    /// needed. Lines that were read come to 0.02.
-    pub(crate) const CANDIDATE_SHARE: f32 = 0.05;
+    /// Rounds in which what is left of a page is tried with the languages that are left: one for each script.
+    pub(crate) const MAX_ROUNDS: usize = 4;
+    /// Languages that read the same lines, each line then as the surer one reads it: Russian and Ukrainian on one page
+    /// come to 0.96 of their characters with one of them and to 0.999 with both.
+    pub(crate) const RIVALS: usize = 2;
+    /// Part of a page's time that the second reader may take: one in so many...
+    pub(crate) const TIME_SHARE: u32 = 4;
+    /// ...and at most so much, so that the page is answered while somebody waits for it, however long that would be.
+    pub(crate) const MAX_TIME: Duration = Duration::from_secs(120);
     /// Confidence times the share of letters in other scripts, 0 to 1, from which a line tells for its language. The
     /// best of three lines comes to 0.85 and more in its own language, to 0.72 in another one of its script and to 0.66
     /// in another script.
     pub(crate) const CHOICE: f32 = 0.8;
-    /// The same where the reader goes letter by letter, as in Thai: it is surer of what is wrong. Thai comes to 0.94,
-    /// Lao read as Thai to 0.90.
+    /// Confidence that such a line needs too where the reader goes letter by letter, as in Thai: it is surer of what is
+    /// wrong. Thai and Korean come to 0.94, Lao read as Thai to 0.90.
     pub(crate) const BY_LETTER_CHOICE: f32 = 0.92;
     /// Confidence from which a line in the chosen language was read. Of lines that are right to 0.85 and more, all but
     /// five of 324 come to that.

@@ -287,7 +287,8 @@ fn finish_page(context: &PpOcrContext, page: &PendingPage) -> Result<(), String>
         && asked.options.script_fallback == Some(ScriptFallback::Tesseract)
     {
         let start = Instant::now();
-        fallback.complete(&page.image, &mut all, &asked.cancel);
+        let timeout = asked.options.limits.read_timeout.into();
+        fallback.complete(&page.image, &mut all, timeout, &asked.cancel);
         inference_time += start.elapsed();
     }
     let PageLines { lines, unread } = page_lines(all, context.config.text_score);

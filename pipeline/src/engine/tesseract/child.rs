@@ -40,10 +40,10 @@ pub(super) fn arguments(config: &TesseractConfig, timeout: Duration) -> Vec<OsSt
     let mut arguments: Vec<OsString> = vec![
         MODE.into(),
         std::process::id().to_string().into(),
-        timeout.as_secs().max(1).to_string().into(),
+        (timeout.as_secs() + 1).to_string().into(),
     ];
-    let data = config.data.iter();
-    arguments.push(data.clone().next().map_or(OsString::new(), OsString::from));
+    let data = config.data.as_ref();
+    arguments.push(data.map_or(OsString::new(), OsString::from));
     arguments.extend(config.libraries.iter().map(OsString::from));
     arguments.push(END_OF_PATHS.into());
     arguments.push(config.program.clone().into());
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(said.remove(0), MODE);
         said.push("--version".into());
         let told = SandboxArguments::parse(said.into_iter()).unwrap();
-        assert_eq!((told.parent, told.cpu_s), (std::process::id(), 60));
+        assert_eq!((told.parent, told.cpu_s), (std::process::id(), 61));
         assert_eq!((told.data, told.libraries), (None, config.libraries));
         assert_eq!(told.program, config.program);
         assert_eq!(told.arguments, ["--version"]);

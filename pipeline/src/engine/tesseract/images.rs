@@ -25,10 +25,7 @@ fn write(file: &mut Cursor<Vec<u8>>, images: &[&LineImage]) -> tiff::TiffResult<
     for image in images {
         let mut page = encoder.new_image::<Gray8>(image.width, image.height)?;
         // Tesseract takes its measures of type from the resolution.
-        let dpi = tiff::encoder::Rational {
-            n: image.dpi,
-            d: 1,
-        };
+        let dpi = tiff::encoder::Rational { n: image.dpi, d: 1 };
         page.resolution(ResolutionUnit::Inch, dpi);
         // A page of its own, and no smaller copy of another.
         page.encoder().write_tag(Tag::NewSubfileType, 2u32)?;

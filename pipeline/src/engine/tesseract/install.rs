@@ -4,7 +4,7 @@ use std::{
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sha2::{Digest, Sha256};
@@ -13,7 +13,10 @@ use super::{
     TesseractConfig, TesseractError,
     process::{ProgramCall, run},
 };
-use crate::{cancel::CancelToken, engine::ppocr::fallback::ScriptReaderError};
+use crate::{
+    cancel::CancelToken,
+    engine::ppocr::fallback::{ReadLimits, ScriptReaderError},
+};
 
 /// Longest time in which the program must say what it is.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(20);
@@ -40,8 +43,10 @@ impl TesseractInstall {
             let call = ProgramCall {
                 arguments: vec![argument],
                 input: &[],
-                timeout: LOOK_TIMEOUT,
-                cancel: &CancelToken::new(),
+                limits: ReadLimits {
+                    deadline: Instant::now() + LOOK_TIMEOUT,
+                    cancel: &CancelToken::new(),
+                },
             };
             match run(config, &call) {
                 Ok(said) => Ok(String::from_utf8_lossy(&said).into_owned()),
@@ -180,7 +185,10 @@ mod tests {
         };
         assert_eq!(wanted(&["rus", "ell", "rus"]).unwrap(), ["ell", "rus"]);
         let error = wanted(&["rus", "tha"]).unwrap_err().to_string();
-        assert!(error.contains("`tha`") && error.contains("ell, eng"), "{error}");
+        assert!(
+            error.contains("`tha`") && error.contains("ell, eng"),
+            "{error}"
+        );
         let error = installed(&["eng", "osd"]).languages(None).unwrap_err();
         assert_eq!(error, TesseractError::NoLanguages);
     }

@@ -16,7 +16,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use recto_schemas::FallbackReader;
@@ -27,8 +27,7 @@ use self::{
     output::lines,
     process::{ProgramCall, run},
 };
-use super::ppocr::fallback::{LineImage, LineReading, ScriptReader, ScriptReaderError};
-use crate::cancel::CancelToken;
+use super::ppocr::fallback::{LineImage, LineReading, ReadLimits, ScriptReader, ScriptReaderError};
 
 /// Name of the reader in options, records and manifests.
 pub const NAME: &str = "tesseract";
@@ -119,16 +118,29 @@ impl Tesseract {
         &self,
         images: &[&LineImage],
         language: &str,
-        cancel: &CancelToken,
+        limits: ReadLimits<'_>,
     ) -> Result<Vec<LineReading>, ScriptReaderError> {
         let input = tiff(images).map_err(ScriptReaderError::Failed)?;
-        let arguments = ["stdin", "stdout", "-l", language, "--psm", "7"];
         let call = ProgramCall {
-            // What was printed is read line by line: each image is one line of text already.
-            arguments: arguments.iter().chain(&["tsv", "txt"]).copied().collect(),
+            arguments: vec![
+                "stdin",
+                "stdout",
+                "-l",
+                language,
+                // Each image is one line of text.
+                "--psm",
+                "7",
+                // By name, and not by the files of settings that come with the data of some languages.
+                "-c",
+                "tessedit_create_tsv=1",
+                "-c",
+                "tessedit_create_txt=1",
+            ],
             input: &input,
-            timeout: CALL_TIMEOUT,
-            cancel,
+            limits: ReadLimits {
+                deadline: limits.deadline.min(Instant::now() + CALL_TIMEOUT),
+                ..limits
+            },
         };
         let said = run(&self.config, &call)?;
         Ok(lines(&said, images.len()))
@@ -155,11 +167,11 @@ impl ScriptReader for Tesseract {
         &self,
         images: &[&LineImage],
         language: &str,
-        cancel: &CancelToken,
+        limits: ReadLimits<'_>,
     ) -> Result<Vec<LineReading>, ScriptReaderError> {
         let mut read = Vec::with_capacity(images.len());
         for part in images.chunks(LINES_PER_CALL) {
-            let lines = self.call(part, language, cancel);
+            let lines = self.call(part, language, limits);
             read.extend(lines.inspect_err(|error| self.warn(error))?);
         }
         Ok(read)

@@ -41,7 +41,11 @@ pub(super) fn lines(said: &[u8], count: usize) -> Vec<LineReading> {
             continue;
         }
         // The head of the table has names in place of numbers.
-        let Some(at) = columns[1].parse::<usize>().ok().and_then(|n| n.checked_sub(1)) else {
+        let Some(at) = columns[1]
+            .parse::<usize>()
+            .ok()
+            .and_then(|n| n.checked_sub(1))
+        else {
             continue;
         };
         page = at;
@@ -96,9 +100,7 @@ impl GatheredLine {
 
 /// A text without control characters and marks of direction, and with single spaces.
 fn clean(text: &str) -> String {
-    let is_mark = |c: char| {
-        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
+    let is_mark = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     let kept: String = text
         .chars()
         .filter(|c| !is_mark(*c) && (!c.is_control() || c.is_whitespace()))
@@ -136,7 +138,10 @@ mod tests {
         let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
         assert_eq!(texts, ["모든 인간", "", "Все люди", ""]);
         assert!((lines[0].confidence - 0.915).abs() < 1e-3);
-        assert_eq!(lines.iter().map(|l| l.by_letter).collect::<Vec<_>>(), [true, false, false, false]);
+        assert_eq!(
+            lines.iter().map(|l| l.by_letter).collect::<Vec<_>>(),
+            [true, false, false, false]
+        );
         assert_eq!(lines[3].confidence, 0.0);
     }
 

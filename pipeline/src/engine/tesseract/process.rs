@@ -18,7 +18,8 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 use super::{TesseractConfig, child};
 use crate::{
-    cancel::CancelToken, deadline_stream::DeadlineStream, engine::ppocr::fallback::ScriptReaderError,
+    deadline_stream::DeadlineStream,
+    engine::ppocr::fallback::{ReadLimits, ScriptReaderError},
 };
 
 /// Most bytes of output that are taken: a page of small print has some 10 kB of text and 500 kB of table.
@@ -36,10 +37,8 @@ pub(super) struct ProgramCall<'a> {
     pub(super) arguments: Vec<&'a str>,
     /// Its standard input.
     pub(super) input: &'a [u8],
-    /// The time it may take.
-    pub(super) timeout: Duration,
-    /// Ends it before.
-    pub(super) cancel: &'a CancelToken,
+    /// The time it may take, and what ends it before.
+    pub(super) limits: ReadLimits<'a>,
 }
 
 /// Runs the program; gives its standard output.
@@ -48,11 +47,11 @@ pub(super) fn run(
     call: &ProgramCall<'_>,
 ) -> Result<Vec<u8>, ScriptReaderError> {
     let failed = |error: io::Error| ScriptReaderError::Failed(error.to_string());
-    let deadline = Instant::now() + call.timeout;
+    let ReadLimits { deadline, cancel } = call.limits;
     let (mut program, messages) = RunningProgram::start(config, call).map_err(failed)?;
     let socket = Arc::clone(&program.socket);
     // The end of the connection ends a read or write that blocks; the program is killed below.
-    let closes = call.cancel.on_cancel(move || {
+    let closes = cancel.on_cancel(move || {
         let _ = socket.shutdown(Shutdown::Both);
     });
     let talked = program.talk(call.input, deadline);
@@ -61,7 +60,7 @@ pub(super) fn run(
     let ended = program.kill().filter(|_| has_ended);
     // Its messages end with it, or with this side of their connection.
     let message = messages.last();
-    if call.cancel.is_cancelled() {
+    if cancel.is_cancelled() {
         return Err(ScriptReaderError::Cancelled);
     }
     let with_message = |what: String| match message.as_str() {
@@ -72,12 +71,15 @@ pub(super) fn run(
         (Ok(said), Some(status)) if status.success() => Ok(said),
         (Ok(_), Some(status)) => Err(with_message(format!("it ended with {status}"))),
         (Ok(_), None) => Err(with_message("it did not end".to_owned())),
-        (Err(error), _) if error.kind() == io::ErrorKind::TimedOut => Err(with_message(format!(
-            "it took longer than {} s",
-            call.timeout.as_secs()
-        ))),
+        (Err(error), _) if error.kind() == io::ErrorKind::TimedOut => {
+            Err(with_message("it was not done in time".to_owned()))
+        }
         (Err(error), _) => Err(with_message(error.to_string())),
     }
+}
+
+fn time_left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
 }
 
 /// The program as it runs. Killed with its process group when dropped.
@@ -99,7 +101,7 @@ impl RunningProgram {
         let (socket, theirs) = UnixStream::pair()?;
         let (messages, their_messages) = UnixStream::pair()?;
         let process = Command::new(&config.sandbox)
-            .args(child::arguments(config, call.timeout))
+            .args(child::arguments(config, time_left(call.limits.deadline)))
             .args(call.arguments.iter().map(OsString::from))
             .env_clear()
             // One that is a script may start others: all are killed together. And Ctrl-C in a terminal is the

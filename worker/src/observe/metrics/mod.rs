@@ -6,6 +6,7 @@
 mod reference;
 mod labels;
 mod decoding;
+mod fallback;
 
 use std::{
     marker::PhantomData,
@@ -22,6 +23,7 @@ use recto_pipeline::engine::EngineUsage;
 use recto_schemas::{FailureKind, PageOutcome, PageSummary, ResultState};
 
 use decoding::DecodingMetrics;
+use fallback::FallbackMetrics;
 pub(crate) use labels::{
     ConfirmOutcome, JobDisposition, JobStage, MetricLabel, ReconnectPeer, TransferDirection,
 };
@@ -67,6 +69,7 @@ pub(crate) struct Metrics {
     /// The engine's time that is in the counter. Held while any of the engine's counters is raised.
     engine_busy: Mutex<Duration>,
     decoding: DecodingMetrics,
+    fallback: FallbackMetrics,
     reconnects: MetricFamily<ReconnectPeer, IntCounter>,
     publisher_confirms: MetricFamily<ConfirmOutcome, IntCounter>,
     publisher_confirm_seconds: Histogram,
@@ -148,6 +151,7 @@ impl Metrics {
             engine_busy_seconds: busy_seconds(r)?,
             engine_busy: Mutex::default(),
             decoding: DecodingMetrics::new(r)?,
+            fallback: FallbackMetrics::new(r)?,
             reconnects: counters(
                 r,
                 "recto_reconnects_total",
@@ -287,6 +291,9 @@ impl Metrics {
             .unwrap_or_else(PoisonError::into_inner);
         if let Some(decode) = &usage.decode {
             self.decoding.observe(decode);
+        }
+        if let Some(fallback) = &usage.fallback {
+            self.fallback.observe(fallback);
         }
         if let Some(more) = usage.busy.checked_sub(*counted) {
             self.engine_busy_seconds.inc_by(more.as_secs_f64());

@@ -1,4 +1,4 @@
-use recto_pipeline::engine::DecodeUsage;
+use recto_pipeline::engine::{DecodeUsage, FallbackUsage};
 use recto_schemas::{
     AttemptKind, DecodingReport, FinishReason, GotMode, PageOutcome, PageTiling, PageTiming,
     ReadAttempt, Reason, RejectionKind, ResultState, TextReason, TilingReason, UnreadSummary,
@@ -262,6 +262,28 @@ fn what_the_decoder_did_is_counted_once_however_often_it_is_told() {
         ("recto_decode_tokens_total", 175.0),
         ("recto_encode_views_total", 3.0),
         ("recto_decode_loops_total", 1.0),
+    ] {
+        assert_eq!(value(&metrics, series), expected, "{series}");
+    }
+}
+
+#[test]
+fn what_the_second_reader_did_is_counted_once_however_often_it_is_told() {
+    let metrics = metrics();
+    for lines in [10, 10, 25] {
+        metrics.observe_engine(EngineUsage {
+            fallback: Some(FallbackUsage {
+                lines,
+                failures: 1,
+                busy: Duration::from_millis(100 * lines),
+            }),
+            ..EngineUsage::default()
+        });
+    }
+    for (series, expected) in [
+        ("recto_fallback_lines_total", 25.0),
+        ("recto_fallback_failures_total", 1.0),
+        ("recto_fallback_seconds_total", 2.5),
     ] {
         assert_eq!(value(&metrics, series), expected, "{series}");
     }

@@ -3,48 +3,27 @@
 use super::{LineReading, letters::KnownLetters};
 use crate::engine::ppocr::{
     tuning::fallback::{
-        BY_LETTER_CHOICE, BY_LETTER_LINE, CHOICE, FOREIGN_SHARE, LATIN_CONFIDENCE, LATIN_SHARE, LINE,
-        LOOKALIKE_LINE,
+        BY_LETTER_CHOICE, BY_LETTER_LINE, CHOICE, FOREIGN_SHARE, LATIN_CONFIDENCE, LATIN_SHARE,
+        LINE, LOOKALIKE_LINE,
     },
     unread::RecognizedLine,
 };
 
-/// The sureness with which a language reads lines.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub(super) struct LanguageScore {
-    /// The scores of all lines that were read surely, added up.
-    sum: f32,
-}
-
-impl LanguageScore {
-    /// The score of readings of several lines in one language. A line in another script than most of them pulls none
-    /// down: the page's next language is for it.
-    pub(super) fn of(readings: &[LineReading], known: &KnownLetters) -> Self {
-        let scores = readings.iter().filter_map(|reading| {
-            let score = score(reading, known);
-            (score >= least_choice(reading)).then_some(score)
-        });
-        Self { sum: scores.sum() }
-    }
-
-    /// Returns true if at least one line was read surely.
-    pub(super) fn is_sure(self) -> bool {
-        self.sum > 0.0
-    }
-}
-
-/// The score from which a line tells for its language.
-fn least_choice(reading: &LineReading) -> f32 {
-    if reading.by_letter {
-        BY_LETTER_CHOICE
-    } else {
-        CHOICE
-    }
+/// The sureness with which a language reads lines: the scores of those that it reads surely, added up; `None` if it reads
+/// none so. A line in another script than most of them pulls none down: the page's next language is for it.
+pub(super) fn language_score(readings: &[LineReading], known: &KnownLetters) -> Option<f32> {
+    let scores = readings.iter().filter_map(|reading| {
+        let score = score(reading, known);
+        let is_sure =
+            score >= CHOICE && !(reading.by_letter && reading.confidence < BY_LETTER_CHOICE);
+        is_sure.then_some(score)
+    });
+    scores.reduce(|a, b| a + b)
 }
 
 /// The confidence of a reading times the share of what only this reader can have read: in a wrong language, letters read
 /// as digits and signs too. 0 for what the recognizer would have read.
-fn score(reading: &LineReading, known: &KnownLetters) -> f32 {
+pub(super) fn score(reading: &LineReading, known: &KnownLetters) -> f32 {
     let count = known.count(&reading.text);
     if is_latin_with_gaps(reading, known) {
         return reading.confidence;
@@ -93,7 +72,7 @@ mod tests {
     }
 
     fn is_sure(text: &str, confidence: f32) -> bool {
-        LanguageScore::of(&[reading(text, confidence)], &known()).is_sure()
+        language_score(&[reading(text, confidence)], &known()).is_some()
     }
 
     #[test]
@@ -113,7 +92,7 @@ mod tests {
             by_letter: true,
             ..reading("มนุษย์ทั้งหลายเกิดมา", confidence)
         };
-        let is_sure = |confidence| LanguageScore::of(&[by_letter(confidence)], &known()).is_sure();
+        let is_sure = |confidence| language_score(&[by_letter(confidence)], &known()).is_some();
         assert!(is_sure(0.95) && !is_sure(0.85));
     }
 
@@ -122,9 +101,9 @@ mod tests {
         let lines = |count: usize| {
             let mut all = vec![reading("0 8", 0.3); 3];
             all[..count].fill(reading("Все люди", 0.95));
-            LanguageScore::of(&all, &known())
+            language_score(&all, &known())
         };
-        assert!(!lines(0).is_sure() && lines(1).is_sure());
+        assert!(lines(0).is_none() && lines(1).is_some());
         assert!(lines(2) > lines(1));
     }
 
@@ -138,13 +117,17 @@ mod tests {
     #[test]
     fn a_reading_counts_if_it_is_sure_and_in_another_script() {
         let accepts = |text: &str, confidence, share| {
-            accepts(&reading(text, confidence), &line("Bce", 0.9, share), &known())
+            accepts(
+                &reading(text, confidence),
+                &line("Bce", 0.9, share),
+                &known(),
+            )
         };
         assert!(accepts("10 декабря 1948 г.", 0.8, 0.7));
         assert!(!accepts("10 декабря 1948 г.", 0.5, 0.7));
         assert!(!accepts("Signed: д", 0.9, 0.7));
         assert!(!accepts("1948", 0.9, 0.7));
         // A line that the recognizer has read for the most part needs more to be taken from it.
-        assert!(!accepts("Все люди", 0.7, 0.1) && accepts("Все люди", 0.9, 0.1));
+        assert!(!accepts("Все люди", 0.7, 0.05) && accepts("Все люди", 0.9, 0.05));
     }
 }

@@ -94,7 +94,10 @@ mod tests {
         assert_eq!((line.height - 30) / 2, margin);
         assert_eq!(line.gray.len() as u32, line.width * line.height);
         let at = |x: u32, y: u32| line.gray[((y + margin) * line.width + x + margin) as usize];
-        assert_eq!((at(10, 10), at(19, 19), at(9, 10), at(20, 10)), (0, 0, 200, 200));
+        assert_eq!(
+            (at(10, 10), at(19, 19), at(9, 10), at(20, 10)),
+            (0, 0, 200, 200)
+        );
         assert_eq!(line.gray[0], 200);
     }
 

@@ -1,13 +1,14 @@
 //! Second reader of a page's lines: those in a script that the recognizer does not know.
 //!
 //! The ink that no character accounts for ([`super::unread`]) says that a page has such lines, not which script they are
-//! in. The reader is asked for a few of the longest in each of its languages, and the language that it is surest of
-//! reads them all; lines that this leaves are tried once more with the other languages, so that a page may have several.
+//! in. The reader is asked for a few of the longest in each of its languages, and the one or two that it is surest of
+//! read them all; lines that this leaves are tried once more with the other languages, so that a page may have several.
 //! What the reader is not sure of, or reads as letters that the recognizer would have read, stays unread.
 
 mod letters;
 mod line_image;
 mod choice;
+pub(super) mod options;
 
 use std::{
     sync::{
@@ -19,10 +20,10 @@ use std::{
 
 use recto_schemas::FallbackReader;
 
+use self::letters::KnownLetters;
 pub use self::line_image::LineImage;
-use self::{choice::LanguageScore, letters::KnownLetters};
 use super::{
-    tuning::fallback::{CANDIDATE_SHARE, MAX_SCRIPTS, PROBES},
+    tuning::fallback::{MAX_ROUNDS, MAX_TIME, PROBES, RIVALS, TIME_SHARE},
     unread::{RecognizedLine, is_unread_in_part},
 };
 use crate::{cancel::CancelToken, engine::FallbackUsage, image::PageImage};
@@ -40,8 +41,17 @@ pub trait ScriptReader: Send + Sync {
         &self,
         lines: &[&LineImage],
         language: &str,
-        cancel: &CancelToken,
+        limits: ReadLimits<'_>,
     ) -> Result<Vec<LineReading>, ScriptReaderError>;
+}
+
+/// The time by which a page's lines must be read, and what ends it before.
+#[derive(Clone, Copy)]
+pub struct ReadLimits<'a> {
+    /// The reader fails after it.
+    pub deadline: Instant,
+    /// Ends it before.
+    pub cancel: &'a CancelToken,
 }
 
 /// A line as a second reader reads it.
@@ -108,11 +118,13 @@ impl Fallback {
     }
 
     /// Reads those of a page's lines that were not read, as far as it can. Nothing happens, and no time is taken, on a
-    /// page that was read; a failure leaves the lines as they are.
+    /// page that was read; a failure leaves the lines as they are. `page_timeout` is the time in which the page must be
+    /// read as a whole.
     pub(super) fn complete(
         &self,
         image: &PageImage,
         lines: &mut [RecognizedLine],
+        page_timeout: Duration,
         cancel: &CancelToken,
     ) {
         if !is_unread_in_part(lines) {
@@ -120,7 +132,11 @@ impl Fallback {
         }
         let started = Instant::now();
         let cancel = cancel.child_with(&self.stop);
-        let done = self.read_scripts(image, lines, &cancel);
+        let limits = ReadLimits {
+            deadline: started + (page_timeout / TIME_SHARE).min(MAX_TIME),
+            cancel: &cancel,
+        };
+        let done = self.read_scripts(image, lines, limits);
         if let Err(ScriptReaderError::Failed(_)) = done {
             self.failures.fetch_add(1, Ordering::Relaxed);
         }
@@ -135,56 +151,87 @@ impl Fallback {
         &self,
         image: &PageImage,
         lines: &mut [RecognizedLine],
-        cancel: &CancelToken,
+        limits: ReadLimits<'_>,
     ) -> Result<(), ScriptReaderError> {
         let mut left = candidates(lines, image);
         let mut languages: Vec<&String> = self.identity().languages.iter().collect();
-        for _ in 0..MAX_SCRIPTS {
-            let Some(language) = self.choose(lines, &left, &languages, cancel)? else {
-                return Ok(());
-            };
+        for _ in 0..MAX_ROUNDS {
+            let chosen = self.choose(lines, &left, &languages, limits)?;
+            if chosen.is_empty() {
+                break;
+            }
+            let readings = self.best_readings(&left, &chosen, limits)?;
             let name = &self.identity().name;
-            let images: Vec<&LineImage> = left.iter().map(|line| &line.image).collect();
-            let readings = self.reader.read(&images, language, cancel)?;
             let mut readings = readings.into_iter();
             left.retain(|candidate| {
-                let Some(reading) = readings.next() else {
-                    return true;
-                };
                 let line = &mut lines[candidate.index];
-                let is_read = choice::accepts(&reading, line, &self.known);
-                if is_read {
+                let best = readings
+                    .next()
+                    .filter(|(reading, _)| choice::accepts(reading, line, &self.known));
+                let is_read = best.is_some();
+                if let Some((reading, language)) = best {
                     line.take_reading(reading, name, language);
                 }
                 !is_read
             });
-            languages.retain(|other| *other != language);
+            languages.retain(|language| !chosen.contains(language));
         }
         Ok(())
     }
 
-    /// The language that reads some of the longest of these lines best; `None` if none reads them surely.
+    /// The languages that read some of the longest of these lines surely, the best ones first; none if none does.
     fn choose<'a>(
         &self,
         lines: &[RecognizedLine],
         left: &[Candidate],
         languages: &[&'a String],
-        cancel: &CancelToken,
-    ) -> Result<Option<&'a String>, ScriptReaderError> {
+        limits: ReadLimits<'_>,
+    ) -> Result<Vec<&'a String>, ScriptReaderError> {
         let telling = left.iter().filter(|line| lines[line.index].tells_script());
         let probes: Vec<&LineImage> = telling.take(PROBES).map(|line| &line.image).collect();
         if probes.is_empty() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
-        let mut best: Option<(LanguageScore, &String)> = None;
+        let mut sure: Vec<(f32, &String)> = Vec::new();
         for language in languages {
-            let readings = self.reader.read(&probes, language, cancel)?;
-            let score = LanguageScore::of(&readings, &self.known);
-            if score.is_sure() && best.as_ref().is_none_or(|(other, _)| score > *other) {
-                best = Some((score, language));
+            let readings = self.reader.read(&probes, language, limits)?;
+            if let Some(score) = choice::language_score(&readings, &self.known) {
+                sure.push((score, language));
             }
         }
-        Ok(best.map(|(_, language)| language))
+        // Stable: of equals the first in the alphabet.
+        sure.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        Ok(sure
+            .into_iter()
+            .map(|(_, language)| language)
+            .take(RIVALS)
+            .collect())
+    }
+
+    /// Each line as the surest of these languages reads it.
+    fn best_readings<'a>(
+        &self,
+        left: &[Candidate],
+        languages: &[&'a String],
+        limits: ReadLimits<'_>,
+    ) -> Result<Vec<(LineReading, &'a String)>, ScriptReaderError> {
+        let images: Vec<&LineImage> = left.iter().map(|line| &line.image).collect();
+        let mut best: Vec<(LineReading, &String)> = Vec::new();
+        for &language in languages {
+            let readings = self.reader.read(&images, language, limits)?;
+            let readings = readings.into_iter().map(|reading| (reading, language));
+            if best.is_empty() {
+                best.extend(readings);
+                continue;
+            }
+            for (best, other) in best.iter_mut().zip(readings) {
+                let score = |reading| choice::score(reading, &self.known);
+                if score(&other.0) > score(&best.0) {
+                    *best = other;
+                }
+            }
+        }
+        Ok(best)
     }
 }
 
@@ -195,12 +242,10 @@ struct Candidate {
     image: LineImage,
 }
 
-/// The lines that the second reader is given, those with the most ink first. Of a page that has unread lines, also
-/// those that may be look-alikes: the recognizer is sure of half of them.
+/// The lines that the second reader is given, those with the most ink first: all of the page, because of the short lines
+/// of such a page the recognizer reads many as look-alikes, and is sure of them.
 fn candidates(lines: &[RecognizedLine], image: &PageImage) -> Vec<Candidate> {
-    let mut all: Vec<usize> = (0..lines.len())
-        .filter(|&at| lines[at].text.ink.unread_share() >= CANDIDATE_SHARE)
-        .collect();
+    let mut all: Vec<usize> = (0..lines.len()).collect();
     // By place where they are equal, so that the same page gives the same order.
     all.sort_by(|&a, &b| {
         let length = |at: usize| lines[at].text.ink.length;
