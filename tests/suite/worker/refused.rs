@@ -1,6 +1,6 @@
 //! Jobs that cannot be done: each leaves the queue with its reason.
 
-use recto_schemas::{DocumentPassword, Job};
+use recto_schemas::{DocumentPassword, Job, ScriptFallback};
 
 use crate::support::{
     cluster::{DOCUMENTS, TestCluster, job},
@@ -54,6 +54,12 @@ fn each_permanent_failure_is_dead_lettered_with_its_reason() {
             "engine-unavailable",
             with(cluster.document("engine", &letter), &|job| {
                 job.engine = Some("oracle".to_owned());
+            }),
+        ),
+        (
+            "engine-unavailable",
+            with(cluster.document("second-reader", &letter), &|job| {
+                job.options.script_fallback = Some(ScriptFallback::Tesseract);
             }),
         ),
         (
