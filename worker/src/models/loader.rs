@@ -26,14 +26,14 @@ const MOST_RASTERIZERS: usize = 4;
 /// Pages after which a rasterizer process is replaced, so that a slow leak never adds up.
 const PAGES_PER_CHILD: u32 = 500;
 
-/// The engine to load, and what with.
+/// The engine to load, and its settings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EngineSettings<'a> {
     /// The engine.
     pub(crate) name: EngineName,
     /// The second reader beside PP-OCR.
     pub(crate) script_fallback: ScriptFallback,
-    /// What GOT runs as.
+    /// The values that GOT runs with.
     pub(crate) got: &'a GotRuntime,
 }
 

@@ -50,7 +50,7 @@ pub(super) fn arguments(config: &TesseractConfig, timeout: Duration) -> Vec<OsSt
     arguments
 }
 
-/// What a sandbox is told.
+/// The arguments of a sandbox, read.
 struct SandboxArguments {
     parent: u32,
     cpu_s: u64,

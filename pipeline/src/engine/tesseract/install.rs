@@ -25,7 +25,7 @@ const NOT_READ: [&str; 3] = ["eng", "osd", "equ"];
 /// Extension of the files of language data.
 const DATA_EXTENSION: &str = "traineddata";
 
-/// What a program says of itself.
+/// A program, as it describes itself.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TesseractInstall {
     /// Its version.

@@ -36,7 +36,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Most lines that go into one call: with them a call stays a fraction of its time limit.
 const LINES_PER_CALL: usize = 200;
 
-/// How Tesseract is found and run.
+/// The program, its languages, and the process that it runs in.
 #[derive(Clone)]
 pub struct TesseractConfig {
     /// The program that becomes the sandbox when its first argument is [`child::MODE`] (see [`child::main`]).

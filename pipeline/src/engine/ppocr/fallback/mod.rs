@@ -1,6 +1,6 @@
 //! Second reader of a page's lines: those in a script that the recognizer does not know.
 //!
-//! The ink that no character accounts for ([`super::unread`]) says that a page has such lines, not which script they are
+//! The ink that no character accounts for (`unread.rs`) says that a page has such lines, not which script they are
 //! in. The reader is asked for a few of the longest in each of its languages, and the one or two that it is surest of
 //! read them all; lines that this leaves are tried once more with the other languages, so that a page may have several.
 //! What the reader is not sure of, or reads as letters that the recognizer would have read, stays unread.
