@@ -66,7 +66,7 @@ pub(crate) fn join_line(text: &mut String, next: &str, hyphenated: &HyphenatedWo
 /// Returns true if the hyphen at the end of `text` is there only because the line ended.
 ///
 /// It stays if the word goes on with a capital or a digit (Anglo-Saxon, 1990-1995), if it has another hyphen
-/// (state-of-the-art), or if it is written with that hyphen inside a line of the page.
+/// (state-of-the-art), if its first part is a word of compounds (twenty-three), or if it is written with that hyphen inside a line of the page.
 fn is_line_end_hyphen(text: &str, next: &str, hyphenated: &HyphenatedWords) -> bool {
     let stem = &text[..text.len() - text.chars().next_back().map_or(0, char::len_utf8)];
     let left = stem
@@ -83,8 +83,21 @@ fn is_line_end_hyphen(text: &str, next: &str, hyphenated: &HyphenatedWords) -> b
     let goes_on =
         right.chars().next().is_some_and(char::is_lowercase) || capitals(left) && capitals(&right);
     let compound =
-        left.contains(['-', '\u{2011}']) || matches!(left, "self" | "well" | "Self" | "Well");
+        left.contains(['-', '\u{2011}']) || is_first_of_compound(&left.to_lowercase(), &right);
     ends_in_letter && goes_on && !compound && !hyphenated.contains(left, &right)
+}
+
+/// Returns true for words that take a hyphen and are no syllables of others: `self-`, `twenty-`.
+fn is_first_of_compound(left: &str, right: &str) -> bool {
+    const WORDS: [&str; 4] = ["self", "well", "half", "all"];
+    const TENS: [&str; 8] = [
+        "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
+    ];
+    const UNITS: [&str; 18] = [
+        "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "first", "second",
+        "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
+    ];
+    WORDS.contains(&left) || TENS.contains(&left) && UNITS.contains(&right)
 }
 
 /// Returns true if a word is cut by the end of the line `text`, whether or not its hyphen belongs to it: then no

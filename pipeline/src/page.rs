@@ -126,7 +126,7 @@ pub struct UnreadLine {
 
 /// One line of text as an engine or a text layer gives it. A "line" may be one cell of a table or one
 /// column's part of a row: pieces that are far apart are separate lines.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TextLine {
     /// The text, in Unicode, one line, without surrounding white space.
     pub text: String,
@@ -137,10 +137,31 @@ pub struct TextLine {
     /// Height of the type in pixels: the font's size if it is known (text layer), else the quad's
     /// short side.
     pub size: f32,
-    /// True if the type is bold; `None` if that is not known.
-    pub bold: Option<bool>,
+    /// Its type.
+    pub style: TypeStyle,
     /// The second reader that read it; `None` if the engine did, or a text layer has it.
     pub read_by: Option<LineReader>,
+}
+
+/// The type of most of a line; `None` for what is not known of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TypeStyle {
+    /// True if it is bold, by the width of its strokes.
+    pub bold: Option<bool>,
+    /// True if it is slanted.
+    pub italic: Option<bool>,
+    /// True if all its characters are of one width, as in program code.
+    pub fixed_pitch: Option<bool>,
+}
+
+impl TypeStyle {
+    /// Type of which only the weight is known.
+    pub fn of_weight(bold: bool) -> Self {
+        Self {
+            bold: Some(bold),
+            ..Self::default()
+        }
+    }
 }
 
 /// A second reader of lines, and how it read one.

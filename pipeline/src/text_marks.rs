@@ -13,6 +13,8 @@ pub(crate) enum MarkedType {
     Raised,
     /// Lowered and small: indices.
     Lowered,
+    /// Struck out.
+    Struck,
 }
 
 /// Ends the style that was begun last.
@@ -24,12 +26,13 @@ impl MarkedType {
         match self {
             Self::Raised => '\u{FDD1}',
             Self::Lowered => '\u{FDD2}',
+            Self::Struck => '\u{FDD3}',
         }
     }
 
     /// The style that a mark begins.
     pub(crate) fn of(mark: char) -> Option<Self> {
-        [Self::Raised, Self::Lowered]
+        [Self::Raised, Self::Lowered, Self::Struck]
             .into_iter()
             .find(|style| style.begin() == mark)
     }

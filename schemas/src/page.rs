@@ -78,6 +78,10 @@ pub enum LineRole {
     Paragraph,
     /// An item of a list.
     ListItem,
+    /// Program code.
+    Code,
+    /// A label or other text in a picture or a drawing.
+    Figure,
     /// A table.
     Table,
     /// A running head.

@@ -22,3 +22,4 @@ mod messages;
 mod corpus;
 mod docs;
 mod words;
+mod every_letter;

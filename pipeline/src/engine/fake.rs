@@ -129,7 +129,7 @@ fn describe(index: usize, page: &PageImage) -> OcrResult {
         quad: bounds.into(),
         confidence: Some(1.0),
         size: 12.0,
-        bold: None,
+        style: Default::default(),
         read_by: None,
     };
     OcrResult {

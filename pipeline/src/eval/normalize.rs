@@ -67,6 +67,7 @@ fn markdown_of(mathpix: &str) -> String {
         content: OcrContent::Markup(mathpix.to_owned()),
         rulings: PageRulings::default(),
         asides: Vec::new(),
+        pictures: Vec::new(),
         failure: None,
     });
     pages.extend(assembler.finish());

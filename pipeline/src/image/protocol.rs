@@ -166,6 +166,8 @@ pub(super) struct WireLine {
     pub quad: [[f32; 2]; 4],
     pub size: f32,
     pub bold: bool,
+    pub italic: bool,
+    pub fixed_pitch: bool,
     pub doubt: Option<LineDoubt>,
 }
 

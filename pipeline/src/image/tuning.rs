@@ -225,6 +225,43 @@ pub(super) mod typography {
     pub(crate) const MAX_GROUPS: usize = 64;
 }
 
+/// Boxes to tick ([`super::typography`]), by hand on forms at 100 to 300 dpi.
+pub(super) mod tick_boxes {
+    use std::ops::Range;
+
+    /// Side of the cells that the background is measured in, in pixels.
+    pub(crate) const BACKGROUND_CELL_PX: usize = 64;
+    /// Contrast that makes ink, in levels of 255.
+    pub(crate) const MIN_CONTRAST: u8 = 60;
+    /// Resolution of an image that does not say it, in dots per inch.
+    pub(crate) const DEFAULT_DPI: f32 = 200.0;
+    /// Sides of a box, in inches: 1.8 mm to 9 mm...
+    pub(crate) const MIN_SIDE_IN: f32 = 0.07;
+    pub(crate) const MAX_SIDE_IN: f32 = 0.35;
+    /// ...and in pixels: letters of lower type look square.
+    pub(crate) const MIN_SIDE_PX: f32 = 10.0;
+    /// Longer over shorter side.
+    pub(crate) const MAX_SIDES_RATIO: f32 = 1.25;
+    /// A tick may make the ink so many times as wide as its box.
+    pub(crate) const MAX_REACH: f32 = 2.0;
+    /// Share of a side that is ink.
+    pub(crate) const MIN_COVERAGE: f32 = 0.9;
+    /// Share of a side beside which ink reaches out of the box: a tick's strokes.
+    pub(crate) const MAX_BESIDE: f32 = 0.3;
+    /// Thickness of the sides, as a share of the box's side; what is further in is a tick.
+    pub(crate) const THICKEST_SIDE: f32 = 0.2;
+    /// Share of the inside that a tick or a cross covers: less are specks.
+    pub(crate) const MIN_TICK: f32 = 0.06;
+    /// Height of a box over that of its label's line.
+    pub(crate) const ROW_SIZES: Range<f32> = 0.5..1.8;
+    /// Distance that a tick reaches out of a box when it is erased, in heights of the box.
+    pub(crate) const PLACE_MARGIN: f32 = 0.12;
+    /// Distance between a box and its label, in heights of the box.
+    pub(crate) const LABEL_GAP: f32 = 3.0;
+    /// Most runs of ink of a page that is looked at: one with more is a photograph.
+    pub(crate) const MAX_RUNS: usize = 2_000_000;
+}
+
 /// Previews on the review page ([`super::preview`]).
 pub(super) mod preview {
     /// Widest preview, in pixels: a column of a wide screen.

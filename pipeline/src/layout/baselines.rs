@@ -4,7 +4,10 @@ use super::{
     placed_line::{PlacedLine, common_size},
     tuning::baselines as tuning,
 };
-use crate::{page::Rect, script::is_unspaced};
+use crate::{
+    page::{Rect, TypeStyle},
+    script::is_unspaced,
+};
 
 /// Lines on one baseline of one column, from left to right.
 #[derive(Clone, Debug)]
@@ -17,6 +20,10 @@ pub(crate) struct TextRow<'a> {
     pub size: f32,
     /// True if most of its characters are known to be bold.
     pub bold: bool,
+    /// True if most of them are known to be slanted.
+    pub italic: bool,
+    /// True if most of them are known to be of one width.
+    pub fixed_pitch: bool,
     /// Its text.
     pub text: String,
 }
@@ -139,18 +146,23 @@ fn into_row(mut lines: Vec<PlacedLine>) -> TextRow {
         .reduce(|all, rect| all.union(&rect))
         .unwrap_or_default();
     let size = common_size(lines.iter()).unwrap_or(1.0);
-    let (mut bold, mut all) = (0, 0);
-    for line in &lines {
-        let chars = line.text.chars().count();
-        all += chars;
-        bold += if line.bold == Some(true) { chars } else { 0 };
-    }
+    let all: usize = lines.iter().map(|line| line.text.chars().count()).sum();
+    let mostly = |is_so: fn(&TypeStyle) -> Option<bool>| {
+        let of_lines = lines.iter().filter(|line| is_so(&line.style) == Some(true));
+        let so = of_lines.map(|line| line.text.chars().count()).sum();
+        tuning::MOSTLY.is_exceeded(so, all)
+    };
+    let bold = mostly(|style| style.bold);
+    let italic = mostly(|style| style.italic);
+    let fixed_pitch = mostly(|style| style.fixed_pitch);
     let text = row_text(&lines, size);
     TextRow {
         lines,
         rect,
         size,
-        bold: tuning::MOSTLY_BOLD.is_exceeded(bold, all),
+        bold,
+        italic,
+        fixed_pitch,
         text,
     }
 }

@@ -44,6 +44,8 @@ pub enum SpanKind {
     Superscript,
     /// Lowered small type.
     Subscript,
+    /// Struck-out type: words that are no longer meant.
+    Struck,
 }
 
 /// The kind of a block.
@@ -60,6 +62,10 @@ pub enum BlockKind {
         /// Nesting, 0 for the outermost.
         depth: u8,
     },
+    /// A picture or a drawing; the block's text is what stands in it.
+    Figure,
+    /// Program code; the block's text has its lines with their indentation.
+    Code,
     /// A table.
     Table(Table),
     /// A running header.

@@ -6,6 +6,7 @@ use super::{
     baselines::{row_text, text_rows},
     block::{Block, BlockKind, Table},
     body::BodyPart,
+    code::code_text,
     headings::{HeadingStyles, headings},
     line_blocks::line_blocks,
     list_markers::ListMarkerKind,
@@ -78,6 +79,14 @@ impl<'s> BlockBuilder<'s> {
             }
             match part {
                 BodyPart::Paragraph(paragraph) => self.push_paragraph(paragraph, level, depth),
+                BodyPart::Figure(lines) => self.push_figure(lines),
+                BodyPart::Code(rows) => {
+                    let lines: Vec<PlacedLine> = rows
+                        .iter()
+                        .flat_map(|row| row.lines.iter().copied())
+                        .collect();
+                    self.push(BlockKind::Code, LineRole::Code, &lines, code_text(&rows));
+                }
                 BodyPart::Table(table, lines) => self.push_table(table, &lines),
                 BodyPart::LineNumbers(lines) => {
                     let text: Vec<&str> = lines.iter().map(|line| line.text).collect();
@@ -139,6 +148,17 @@ impl<'s> BlockBuilder<'s> {
             lines,
             String::new(),
         );
+    }
+
+    /// Writes what stands in a figure, row by row.
+    fn push_figure(&mut self, lines: Vec<PlacedLine>) {
+        let rows = text_rows(lines);
+        let text: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
+        let lines: Vec<PlacedLine> = rows
+            .iter()
+            .flat_map(|row| row.lines.iter().copied())
+            .collect();
+        self.push(BlockKind::Figure, LineRole::Figure, &lines, text.join("\n"));
     }
 
     /// Writes running headers or footers: a block for each row, but page numbers apart.
@@ -225,13 +245,13 @@ fn heading_levels(parts: &[BodyPart], styles: &mut HeadingStyles) -> Vec<Option<
         .iter()
         .filter_map(|part| match part {
             BodyPart::Paragraph(paragraph) => Some(paragraph),
-            BodyPart::Table(..) | BodyPart::LineNumbers(_) => None,
+            _ => None,
         })
         .collect();
     let mut levels = headings(&paragraphs, styles).into_iter();
     let level_of = |part: &BodyPart| match part {
         BodyPart::Paragraph(_) => levels.next().flatten(),
-        BodyPart::Table(..) | BodyPart::LineNumbers(_) => None,
+        _ => None,
     };
     parts.iter().map(level_of).collect()
 }

@@ -3,6 +3,8 @@
 use super::{
     baselines::{TextRow, text_rows},
     block::Table,
+    code::code_rows,
+    contents::list_contents,
     drop_caps::join_drop_caps,
     layout_item::LayoutItem,
     line_numbers::take_line_numbers,
@@ -10,10 +12,7 @@ use super::{
     paragraphs::{Paragraph, ends_sentence, merge_interlinear, paragraphs},
     placed_line::{PlacedLine, common_size},
     reading_order::columns,
-    tables::{
-        DetectedTable, booktabs::take_booktabs_tables, lattice::take_lattice_tables,
-        stream::stream_tables,
-    },
+    tables::{booktabs::take_booktabs_tables, lattice::take_lattice_tables, stream::stream_tables},
     tuning::body as tuning,
 };
 use crate::{dehyphenate::HyphenatedWords, image::rulings::PageRulings, page::Rect};
@@ -22,6 +21,10 @@ use crate::{dehyphenate::HyphenatedWords, image::rulings::PageRulings, page::Rec
 pub(crate) enum BodyPart<'a> {
     /// Rows of text.
     Paragraph(Paragraph<'a>),
+    /// Rows of program code.
+    Code(Vec<TextRow<'a>>),
+    /// The lines in a picture or a drawing.
+    Figure(Vec<PlacedLine<'a>>),
     /// A table; its cells' lines are indices into the lines beside it.
     Table(Table, Vec<PlacedLine<'a>>),
     /// The numbers of a page's lines, in its margin.
@@ -34,7 +37,8 @@ impl BodyPart<'_> {
         let all = |rects: &mut dyn Iterator<Item = Rect>| rects.reduce(|a, b| a.union(&b));
         match self {
             Self::Paragraph(paragraph) => all(&mut paragraph.rows.iter().map(|row| row.rect)),
-            Self::Table(_, lines) | Self::LineNumbers(lines) => {
+            Self::Code(rows) => all(&mut rows.iter().map(|row| row.rect)),
+            Self::Table(_, lines) | Self::LineNumbers(lines) | Self::Figure(lines) => {
                 all(&mut lines.iter().map(|line| line.rect))
             }
         }
@@ -44,27 +48,42 @@ impl BodyPart<'_> {
 /// The body's parts in reading order.
 ///
 /// Tables with ruled lines are taken out first, as the lines are surer than any white space; then the rest is cut into
-/// columns, and within each column rows of aligned cells become tables and the others paragraphs.
+/// columns, and within each column rows of fixed pitch become code if the document may have any, rows of aligned cells
+/// become tables, and the others paragraphs.
 pub(crate) fn body_parts<'a>(
     mut body: Vec<PlacedLine<'a>>,
+    figures: Vec<Vec<PlacedLine<'a>>>,
     rulings: &PageRulings,
-    hyphenated: &HyphenatedWords,
+    context: BodyContext<'_>,
 ) -> Vec<BodyPart<'a>> {
+    let hyphenated = context.hyphenated;
     let em = common_size(body.iter()).unwrap_or(1.0).max(1.0);
     let numbers = take_line_numbers(&mut body, em);
     let mut tables = take_lattice_tables(&mut body, rulings, em, hyphenated);
     tables.extend(take_booktabs_tables(&mut body, rulings, em, hyphenated));
     join_drop_caps(&mut body, em);
-    let table_items = tables
+    let tables = tables.into_iter().map(|table| WholePart {
+        rect: table.rect,
+        part: BodyPart::Table(table.table, table.lines),
+    });
+    let figures = figures.into_iter().filter_map(|lines| {
+        let rects = lines.iter().map(|line| line.rect);
+        Some(WholePart {
+            rect: rects.reduce(|a, b| a.union(&b))?,
+            part: BodyPart::Figure(lines),
+        })
+    });
+    let mut whole: Vec<Option<WholePart>> = tables.chain(figures).map(Some).collect();
+    let whole_items = whole
         .iter()
+        .flatten()
         .enumerate()
-        .map(|(i, table)| LayoutItem::Table(i, table.rect));
+        .map(|(i, whole)| LayoutItem::Whole(i, whole.rect));
     let items: Vec<LayoutItem> = body
         .into_iter()
         .map(LayoutItem::Text)
-        .chain(table_items)
+        .chain(whole_items)
         .collect();
-    let mut tables: Vec<Option<DetectedTable>> = tables.into_iter().map(Some).collect();
     let mut parts = Vec::new();
     if !numbers.is_empty() {
         parts.push(BodyPart::LineNumbers(numbers));
@@ -76,71 +95,115 @@ pub(crate) fn body_parts<'a>(
         for item in column {
             match item {
                 LayoutItem::Text(line) => lines.push(line),
-                LayoutItem::Table(i, _) => {
-                    of_column.extend(tables.get_mut(i).and_then(Option::take));
+                LayoutItem::Whole(i, _) => {
+                    of_column.extend(whole.get_mut(i).and_then(Option::take));
                 }
             }
         }
-        push_column(lines, of_column, em, hyphenated, &mut parts);
+        let column = ColumnContext { em, page: context };
+        column.push(lines, of_column, &mut parts);
         join_over_break(&mut parts, before);
     }
     parts
 }
 
-/// The lines and tables of one column, from top to bottom.
-fn push_column<'a>(
-    lines: Vec<PlacedLine<'a>>,
-    mut tables: Vec<DetectedTable<'a>>,
-    em: f32,
-    hyphenated: &HyphenatedWords,
-    parts: &mut Vec<BodyPart<'a>>,
-) {
-    tables.sort_by(|a, b| a.rect.top.total_cmp(&b.rect.top));
-    let mut rest = text_rows(lines);
-    for table in tables {
-        let center = (table.rect.top + table.rect.bottom) / 2.0;
-        let below = rest.split_off(rest.partition_point(|row| row.center_y() < center));
-        push_rows(std::mem::replace(&mut rest, below), em, hyphenated, parts);
-        parts.push(BodyPart::Table(table.table, table.lines));
-    }
-    push_rows(rest, em, hyphenated, parts);
+/// The facts of a page that its body is cut into parts by.
+#[derive(Clone, Copy)]
+pub(crate) struct BodyContext<'h> {
+    /// Words with a hyphen inside a line of the page.
+    pub hyphenated: &'h HyphenatedWords,
+    /// True if rows of fixed pitch are code.
+    pub has_code: bool,
 }
 
-/// Rows of one column to paragraphs, and to tables if they are aligned.
-fn push_rows<'a>(
-    rows: Vec<TextRow<'a>>,
+/// A part that was found before columns were, and its box.
+struct WholePart<'a> {
+    rect: Rect,
+    part: BodyPart<'a>,
+}
+
+/// The facts that a column is cut into parts by.
+#[derive(Clone, Copy)]
+struct ColumnContext<'h> {
     em: f32,
-    hyphenated: &HyphenatedWords,
-    parts: &mut Vec<BodyPart<'a>>,
-) {
-    let tables = stream_tables(&rows, em, hyphenated);
-    let mut rows = rows.into_iter();
-    let mut done = 0;
-    for table in tables {
-        let above = rows.by_ref().take(table.rows.start - done).collect();
-        push_paragraphs(above, em, parts);
-        rows.by_ref().take(table.rows.len()).for_each(drop);
-        done = table.rows.end;
-        parts.push(BodyPart::Table(table.table, table.lines));
+    page: BodyContext<'h>,
+}
+
+impl ColumnContext<'_> {
+    /// The lines, tables and figures of one column, from top to bottom.
+    fn push<'a>(
+        self,
+        lines: Vec<PlacedLine<'a>>,
+        mut whole: Vec<WholePart<'a>>,
+        parts: &mut Vec<BodyPart<'a>>,
+    ) {
+        whole.sort_by(|a, b| a.rect.top.total_cmp(&b.rect.top));
+        let mut rest = text_rows(lines);
+        for WholePart { rect, part } in whole {
+            let center = (rect.top + rect.bottom) / 2.0;
+            let below = rest.split_off(rest.partition_point(|row| row.center_y() < center));
+            self.push_rows(std::mem::replace(&mut rest, below), parts);
+            parts.push(part);
+        }
+        self.push_rows(rest, parts);
     }
-    push_paragraphs(rows.collect(), em, parts);
+
+    /// Rows of one column to code, and those between to tables and paragraphs.
+    fn push_rows<'a>(self, rows: Vec<TextRow<'a>>, parts: &mut Vec<BodyPart<'a>>) {
+        let code = if self.page.has_code {
+            code_rows(&rows, self.em)
+        } else {
+            Vec::new()
+        };
+        let mut rows = rows.into_iter();
+        let mut done = 0;
+        for range in code {
+            let above = rows.by_ref().take(range.start - done).collect();
+            self.push_text(above, parts);
+            parts.push(BodyPart::Code(rows.by_ref().take(range.len()).collect()));
+            done = range.end;
+        }
+        self.push_text(rows.collect(), parts);
+    }
+
+    /// Rows to paragraphs, and to tables if they are aligned.
+    fn push_text<'a>(self, rows: Vec<TextRow<'a>>, parts: &mut Vec<BodyPart<'a>>) {
+        let tables = stream_tables(&rows, self.em, self.page.hyphenated);
+        let mut rows = rows.into_iter();
+        let mut done = 0;
+        for table in tables {
+            let above = rows.by_ref().take(table.rows.start - done).collect();
+            push_paragraphs(above, self.em, parts);
+            rows.by_ref().take(table.rows.len()).for_each(drop);
+            done = table.rows.end;
+            parts.push(BodyPart::Table(table.table, table.lines));
+        }
+        push_paragraphs(rows.collect(), self.em, parts);
+    }
 }
 
 fn push_paragraphs<'a>(rows: Vec<TextRow<'a>>, em: f32, parts: &mut Vec<BodyPart<'a>>) {
-    let rows = merge_interlinear(rows, em);
-    let markers = column_markers(&rows, em);
+    let mut rows = merge_interlinear(rows, em);
+    let mut markers = column_markers(&rows, em);
+    list_contents(&mut rows, &mut markers);
     let found = paragraphs(rows, markers, em);
     parts.extend(found.into_iter().map(BodyPart::Paragraph));
 }
 
-/// Joins the first paragraph of a column, at index `at`, to the last of the column before if a sentence goes on.
-fn join_over_break(parts: &mut Vec<BodyPart>, at: usize) {
-    let joins = at > 0
-        && matches!((&parts[at - 1], parts.get(at)),
-            (BodyPart::Paragraph(a), Some(BodyPart::Paragraph(b))) if goes_on(a, b));
+/// Joins the first paragraph of a column, whose parts begin at `start`, to the last of the column before if a sentence
+/// goes on. Figures between them stand after it then.
+fn join_over_break(parts: &mut Vec<BodyPart>, start: usize) {
+    let is_figure = |part: &BodyPart| matches!(part, BodyPart::Figure(_));
+    let last = parts[..start].iter().rposition(|part| !is_figure(part));
+    let first = parts[start..].iter().position(|part| !is_figure(part));
+    let (Some(last), Some(first)) = (last, first.map(|first| start + first)) else {
+        return;
+    };
+    let joins = matches!((&parts[last], &parts[first]),
+        (BodyPart::Paragraph(a), BodyPart::Paragraph(b)) if goes_on(a, b));
     if joins
-        && let BodyPart::Paragraph(next) = parts.remove(at)
-        && let BodyPart::Paragraph(last) = &mut parts[at - 1]
+        && let BodyPart::Paragraph(next) = parts.remove(first)
+        && let BodyPart::Paragraph(last) = &mut parts[last]
     {
         last.space_below = next.space_below;
         last.rows.extend(next.rows);

@@ -33,7 +33,7 @@ pub(crate) fn join_drop_caps(lines: &mut [PlacedLine], em: f32) {
                 ..row.rect
             },
             size: row.size,
-            bold: row.bold,
+            style: row.style,
             rough_size: row.rough_size,
             runs_on: joins == Join::Word,
             ..lines[cap]

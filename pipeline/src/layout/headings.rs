@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    baselines::TextRow, list_markers::roman_number, paragraphs::Paragraph,
+    baselines::TextRow, list_markers::roman_number, paragraphs::Paragraph, placed_line::PlacedLine,
     tuning::headings as tuning,
 };
 use crate::script::is_unspaced;
@@ -18,10 +18,20 @@ pub(crate) struct HeadingStyles {
     levels: Vec<(f32, u8)>,
     /// Level of headings that differ little from the text: as large as the text, or nearly.
     least: Option<u8>,
+    /// True if a page had paragraphs of several lines.
+    has_prose: bool,
+    /// True if sections are numbered with roman numbers.
+    has_roman: bool,
     /// Characters in bold type.
     bold_characters: usize,
+    /// Characters in slanted type.
+    italic_characters: usize,
     /// All characters.
     characters: usize,
+    /// Characters of fixed pitch on the pages whose pitch was looked at.
+    fixed_characters: usize,
+    /// All characters of those pages.
+    pitch_characters: usize,
 }
 
 impl HeadingStyles {
@@ -35,8 +45,21 @@ impl HeadingStyles {
                 .entry((size * tuning::SIZE_STEPS_PER_PX) as u32)
                 .or_default() += count as u64;
             self.bold_characters += if row.bold { count } else { 0 };
+            self.italic_characters += if row.italic { count } else { 0 };
             self.characters += count;
         }
+    }
+
+    /// Returns true if `lines` of fixed pitch among those of a page are code: the document is not all in such type.
+    pub fn has_code(&mut self, lines: &[PlacedLine]) -> bool {
+        for line in lines {
+            let count = line.text.chars().count();
+            self.pitch_characters += count;
+            if line.style.fixed_pitch == Some(true) {
+                self.fixed_characters += count;
+            }
+        }
+        !tuning::MOSTLY_FIXED.is_reached(self.fixed_characters, self.pitch_characters)
     }
 
     /// Size of the document's running text so far, in pixels.
@@ -54,13 +77,51 @@ impl HeadingStyles {
         !tuning::MUCH_BOLD.is_reached(self.bold_characters, self.characters)
     }
 
-    /// The level of headings of this size; the same for sizes that look the same.
+    /// Returns true if slanted type tells headings.
+    fn italic_tells(&self) -> bool {
+        !tuning::MUCH_ITALIC.is_reached(self.italic_characters, self.characters)
+    }
+
+    /// The level of headings of this size in a document's own text: one below that of the next larger ones that came
+    /// before, the same for sizes that look the same.
+    fn ranked_level(&mut self, size: f32, body_size: f32) -> u8 {
+        let is_larger = |known: f32| known > size * (1.0 + tuning::SAME_SIZE);
+        let level = self.known_level(size).unwrap_or_else(|| {
+            let above = self
+                .levels
+                .iter()
+                .filter(|(known, _)| is_larger(*known))
+                .map(|(_, level)| *level)
+                .max();
+            let below = self.levels.iter().map(|(_, level)| *level).min();
+            match (above, below) {
+                (Some(above), _) => (above + 1).min(6),
+                (None, Some(below)) => below.saturating_sub(1).max(1),
+                // The first large line of a document is its title.
+                (None, None) if size >= tuning::SECTION_RATIO * body_size => 1,
+                (None, None) => 2,
+            }
+        });
+        self.learn_level(size, level);
+        level
+    }
+
+    fn known_level(&self, size: f32) -> Option<u8> {
+        let same = |known: f32| (known / size - 1.0).abs() < tuning::SAME_SIZE;
+        let known = self.levels.iter().find(|(known, _)| same(*known));
+        known.map(|(_, level)| *level)
+    }
+
+    /// Remembers the level of headings of this size, unless it is known.
+    fn learn_level(&mut self, size: f32, level: u8) {
+        if self.levels.len() < tuning::MAX_STYLES && self.known_level(size).is_none() {
+            self.levels.push((size, level));
+        }
+    }
+
+    /// The level of headings of this size that a model read; the same for sizes that look the same.
     fn level(&mut self, size: f32, body_size: f32) -> u8 {
-        let known = self
-            .levels
-            .iter()
-            .find(|(known, _)| (known / size - 1.0).abs() < tuning::SAME_SIZE);
-        if let Some(&(_, level)) = known {
+        if let Some(level) = self.known_level(size) {
             return level;
         }
         let level = match size / body_size {
@@ -73,9 +134,7 @@ impl HeadingStyles {
             r if r >= tuning::SECTION_RATIO => 2,
             _ => self.least(),
         };
-        if self.levels.len() < tuning::MAX_STYLES {
-            self.levels.push((size, level));
-        }
+        self.learn_level(size, level);
         level
     }
 
@@ -98,7 +157,9 @@ pub(crate) fn headings(paragraphs: &[&Paragraph], styles: &mut HeadingStyles) ->
         paragraphs,
         body_size: styles.body_size().unwrap_or(1.0).max(1.0),
         prose: prose.count(),
+        has_prose: styles.has_prose,
     };
+    styles.has_prose |= page.prose > 0;
     let mut found: Vec<Option<u8>> = Vec::with_capacity(paragraphs.len());
     for i in 0..paragraphs.len() {
         let under_title = found.last() == Some(&Some(1));
@@ -115,6 +176,8 @@ struct HeadingPage<'p, 'a> {
     body_size: f32,
     /// Paragraphs of several lines.
     prose: usize,
+    /// True if a page before has such paragraphs.
+    has_prose: bool,
 }
 
 /// The signs that a paragraph may be a heading.
@@ -127,6 +190,8 @@ struct HeadingSigns {
     /// True if it is clearly larger than the running text.
     larger: bool,
     bold: bool,
+    /// True if it is slanted, and the running text is not.
+    italic: bool,
     capitals: bool,
     /// True if there is white above or below.
     set_off: bool,
@@ -136,7 +201,7 @@ impl HeadingPage<'_, '_> {
     fn level(&self, i: usize, under_title: bool, styles: &mut HeadingStyles) -> Option<u8> {
         let this = self.paragraphs[i];
         let signs = self.signs(this, styles)?;
-        if let Some(level) = self.numbered_level(i, &signs) {
+        if let Some(level) = self.numbered_level(i, &signs, styles) {
             return Some(level);
         }
         if this.marker.is_some() || !signs.set_off {
@@ -147,10 +212,10 @@ impl HeadingPage<'_, '_> {
         if signs.larger && !heads_nothing {
             // A title's second part says nothing about the headings to come.
             let second_part = under_title && signs.ratio < tuning::TITLE_RATIO;
-            return Some(if second_part {
-                2
-            } else {
-                styles.level(smallest_size(this), self.body_size)
+            return Some(match smallest_size(this) {
+                _ if second_part => 2,
+                size if signs.is_ocr => styles.level(size, self.body_size),
+                size => styles.ranked_level(size, self.body_size),
             });
         }
         // On a scan, a bold line may be an address, a stamp or a cry, so that it must be short.
@@ -163,12 +228,53 @@ impl HeadingPage<'_, '_> {
         } else {
             tuning::BOLD_RATIO
         };
-        let bold = signs.bold && short && (self.prose > 0 || signs.ratio > bold_ratio);
+        let prose = self.prose > 0 || self.has_prose && !signs.is_ocr;
+        let bold = signs.bold && short && (prose || signs.ratio > bold_ratio);
         let capitals = signs.capitals
             && this.centered
             && self.prose > 0
             && signs.ratio > tuning::CAPITALS_RATIO;
-        (bold || capitals).then(|| styles.least())
+        let italic = signs.italic
+            && this.rows.len() == 1
+            && self.prose > 0
+            && is_plain_title(&signs.text)
+            && self.heads_prose(i);
+        // Small capitals are set in the size of small letters.
+        let small_capitals = signs.capitals
+            && this.centered
+            && !signs.is_ocr
+            && signs.ratio > tuning::SMALL_CAPITALS_RATIO
+            && !signs.text.starts_with("TABLE")
+            && (self.heads_prose(i) || self.heads_items(i));
+        let capitals = capitals || small_capitals;
+        if !(bold || capitals || italic) {
+            return None;
+        }
+        if signs.is_ocr {
+            return Some(styles.least());
+        }
+        // Slanted headings are below bold ones.
+        let weight = if bold || capitals {
+            1.0
+        } else {
+            tuning::ITALIC_SIZE
+        };
+        Some(styles.ranked_level(weight * smallest_size(this), self.body_size))
+    }
+
+    /// Returns true if items of a list come below a paragraph, such as its references.
+    fn heads_items(&self, i: usize) -> bool {
+        let next = self.paragraphs.get(i + 1);
+        next.is_some_and(|next| next.marker.is_some() || next.rows[0].text.starts_with("[1]"))
+    }
+
+    /// Returns true if running text comes below a paragraph.
+    fn heads_prose(&self, i: usize) -> bool {
+        let is_prose = |next: &&&Paragraph| {
+            let first = next.rows.first().and_then(|row| row.text.chars().next());
+            next.marker.is_none() && next.rows.len() > 1 && first.is_some_and(char::is_uppercase)
+        };
+        self.paragraphs.get(i + 1).as_ref().is_some_and(is_prose)
     }
 
     /// `None` if the paragraph's words cannot be a heading.
@@ -193,6 +299,7 @@ impl HeadingPage<'_, '_> {
             bold: styles.bold_tells()
                 && this.rows.iter().all(|row| row.bold)
                 && ratio > tuning::BOLD_MIN_RATIO,
+            italic: styles.italic_tells() && this.rows.iter().all(|row| row.italic),
             capitals: is_capitals(&text),
             set_off: this.space_above > tuning::SET_OFF_EM || this.space_below > tuning::SET_OFF_EM,
             text,
@@ -200,7 +307,12 @@ impl HeadingPage<'_, '_> {
     }
 
     /// The level of a title with a number before it, such as `2.1 Results`.
-    fn numbered_level(&self, i: usize, signs: &HeadingSigns) -> Option<u8> {
+    fn numbered_level(
+        &self,
+        i: usize,
+        signs: &HeadingSigns,
+        styles: &mut HeadingStyles,
+    ) -> Option<u8> {
         let this = self.paragraphs[i];
         let depth = numbered_title(&signs.text)?;
         let starts_lowercase = |next: &Paragraph| {
@@ -222,8 +334,20 @@ impl HeadingPage<'_, '_> {
         } else {
             tuning::NUMBERED_RATIO
         };
-        (signs.ratio > least && alone && (signs.larger || signs.bold || looks))
-            .then(|| (depth + 1).min(6))
+        let is_title =
+            signs.ratio > least && alone && (signs.larger || signs.bold || signs.italic || looks);
+        if !is_title {
+            return None;
+        }
+        let number = signs.text.split('.').next().unwrap_or_default();
+        styles.has_roman |= is_roman(number);
+        // Letters count subsections below roman numbers, else appendices.
+        let below = u8::from(styles.has_roman && is_lettered(&signs.text));
+        let level = (depth + below + 1).min(6);
+        if !signs.is_ocr {
+            styles.learn_level(smallest_size(self.paragraphs[i]), level);
+        }
+        Some(level)
     }
 
     /// Takes back headings if there are too many: a page of large type and few words, such as a poster or a receipt, is
@@ -266,6 +390,14 @@ impl HeadingPage<'_, '_> {
     }
 }
 
+/// Returns true for a few words, the first with a capital, without figures and signs.
+fn is_plain_title(text: &str) -> bool {
+    let is_word = |c: char| c.is_alphabetic() || c.is_whitespace() || "-’':&".contains(c);
+    text.chars().count() <= tuning::ITALIC_MAX_CHARACTERS
+        && text.chars().next().is_some_and(char::is_uppercase)
+        && text.chars().all(is_word)
+}
+
 /// The size of its smallest row: a heading is large from end to end.
 fn smallest_size(paragraph: &Paragraph) -> f32 {
     let sizes = paragraph.rows.iter().map(|row| row.size);
@@ -298,7 +430,7 @@ fn could_be_heading(paragraph: &Paragraph, text: &str) -> bool {
         && !text.contains("://")
 }
 
-/// The depth of a numbered section title: 1 for `2 Method` and `II. Method`, 2 for `2.1 Results`.
+/// The depth of a numbered section title: 1 for `2 Method`, `II. Method` and `B. Proofs`, 2 for `2.1 Results`.
 fn numbered_title(text: &str) -> Option<u8> {
     let (number, title) = text.split_once(char::is_whitespace)?;
     let title = title.trim_start();
@@ -336,7 +468,18 @@ fn numbered_title(text: &str) -> Option<u8> {
         return Some(parts.len() as u8);
     }
     let upper = number.bytes().all(|b| b.is_ascii_uppercase());
-    (upper && dotted && roman_number(number).is_some()).then_some(1)
+    (upper && dotted && (is_roman(number) || number.len() == 1)).then_some(1)
+}
+
+/// Returns true for `IV`, but not for single letters that are more often an `A`, `B`, `C` of subsections.
+fn is_roman(number: &str) -> bool {
+    (number.len() > 1 || matches!(number, "I" | "V" | "X")) && roman_number(number).is_some()
+}
+
+/// Returns true for a title such as `B. Data acquisition`.
+fn is_lettered(title: &str) -> bool {
+    let number = title.split_once(". ").map_or("", |(number, _)| number);
+    number.len() == 1 && number.bytes().all(|b| b.is_ascii_uppercase()) && !is_roman(number)
 }
 
 fn is_capitals(text: &str) -> bool {

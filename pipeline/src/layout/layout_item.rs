@@ -1,15 +1,15 @@
-//! Layout items: the lines and tables of a page that have a place in the reading order.
+//! Layout items: the lines, tables and figures of a page that have a place in the reading order.
 
 use super::{placed_line::PlacedLine, tuning::reading_order as tuning};
 use crate::page::Rect;
 
-/// A line or a table, as reading order sees it.
+/// A line, a table or a figure, as reading order sees it.
 #[derive(Clone, Debug)]
 pub(crate) enum LayoutItem<'a> {
     /// A line, or a part of one.
     Text(PlacedLine<'a>),
-    /// A table found beforehand, by its index, and its box.
-    Table(usize, Rect),
+    /// A table or a figure found beforehand, by its index, and its box.
+    Whole(usize, Rect),
 }
 
 impl<'a> LayoutItem<'a> {
@@ -17,7 +17,7 @@ impl<'a> LayoutItem<'a> {
     pub fn rect(&self) -> Rect {
         match self {
             Self::Text(line) => line.rect,
-            Self::Table(_, rect) => *rect,
+            Self::Whole(_, rect) => *rect,
         }
     }
 
@@ -46,7 +46,7 @@ impl<'a> LayoutItem<'a> {
     pub fn line(&self) -> Option<&PlacedLine<'a>> {
         match self {
             Self::Text(line) => Some(line),
-            Self::Table(..) => None,
+            Self::Whole(..) => None,
         }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) fn spans(marked: &str) -> (String, Vec<TextSpan>) {
             let kind = match style {
                 MarkedType::Raised => SpanKind::Superscript,
                 MarkedType::Lowered => SpanKind::Subscript,
+                MarkedType::Struck => SpanKind::Struck,
             };
             spans.push(TextSpan {
                 range: start..end,

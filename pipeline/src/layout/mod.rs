@@ -18,6 +18,9 @@ mod reading_order;
 pub(crate) mod list_markers;
 mod lists;
 mod paragraphs;
+mod code;
+mod contents;
+mod figures;
 mod body;
 mod sideways;
 mod headings;
@@ -29,7 +32,8 @@ use recto_schemas::LineRole;
 
 use self::{
     block_builder::BlockBuilder,
-    body::body_parts,
+    body::{BodyContext, body_parts},
+    figures::figures,
     placed_line::PlacedLine,
     sideways::{insert_blocks, sideways_text},
     tuning::page::MAX_STUDIED_LINES,
@@ -47,6 +51,8 @@ pub(crate) struct ClassifiedLines<'a> {
     pub body: Vec<PlacedLine<'a>>,
     /// Running footers, from top to bottom.
     pub footers: Vec<(PlacedLine<'a>, LineRole)>,
+    /// The lines that stand in each picture.
+    pub pictures: Vec<Vec<PlacedLine<'a>>>,
     /// Lines that run up or down the page.
     pub sideways: Vec<PlacedLine<'a>>,
     /// Lines without a usable place.
@@ -69,13 +75,19 @@ pub(crate) fn lay_out(
         classified.body.extend(classified.sideways);
         builder.push_unstudied(classified.body);
     } else {
+        let has_code = styles.has_code(&classified.body);
+        let context = BodyContext {
+            hyphenated: &hyphenated,
+            has_code,
+        };
+        let figures = figures(classified.pictures, &mut classified.body, rulings, context);
         let sideways = sideways_text(classified.sideways, &mut classified.body, rulings);
         let blocks = sideways.blocks.into_iter().map(|block| {
-            let parts = body_parts(block.lines, &block.rulings, &hyphenated);
+            let parts = body_parts(block.lines, Vec::new(), &block.rulings, context);
             (block.rect, parts)
         });
         let blocks = blocks.collect();
-        let parts = body_parts(classified.body, rulings, &hyphenated);
+        let parts = body_parts(classified.body, figures, rulings, context);
         builder.push_body(insert_blocks(parts, blocks), styles);
         margin = sideways.rows;
     }

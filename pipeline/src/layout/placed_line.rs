@@ -2,7 +2,7 @@
 
 use super::tuning::placed_line as tuning;
 use crate::{
-    page::{Point, Quad, Rect, TextLine},
+    page::{Point, Quad, Rect, TextLine, TypeStyle},
     script::{is_square, is_unspaced},
     statistics::weighted_median,
 };
@@ -18,8 +18,8 @@ pub(crate) struct PlacedLine<'a> {
     pub rect: Rect,
     /// Height of its type in pixels, above 0.
     pub size: f32,
-    /// True if its type is bold; `None` if that is not known.
-    pub bold: Option<bool>,
+    /// Its type.
+    pub style: TypeStyle,
     /// True if a model read it from an image, so that its box is drawn with a margin.
     pub is_ocr: bool,
     /// True if its size is only roughly known: its type could not be measured on the image.
@@ -68,7 +68,7 @@ struct LinePlace {
     index: usize,
     rect: Rect,
     size: f32,
-    bold: Option<bool>,
+    style: TypeStyle,
     is_ocr: bool,
     rough_size: bool,
     direction: ReadingDirection,
@@ -84,7 +84,7 @@ impl LinePlaces {
             text: lines.get(place.index).map_or("", |line| line.text.trim()),
             rect: place.rect,
             size: place.size,
-            bold: place.bold,
+            style: place.style,
             is_ocr: place.is_ocr,
             rough_size: place.rough_size,
             direction: place.direction,
@@ -124,9 +124,9 @@ pub(crate) fn place_lines(lines: &[TextLine], center: Point, skew_deg: f32) -> L
             index,
             rect: known,
             size: usable_size(line.size, known),
-            bold: line.bold,
+            style: line.style,
             is_ocr,
-            rough_size: is_ocr && (line.bold.is_none() || has_few_letters(text)),
+            rough_size: is_ocr && (line.style.bold.is_none() || has_few_letters(text)),
             direction,
             characters: text.chars().count(),
         };

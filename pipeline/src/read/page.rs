@@ -81,6 +81,7 @@ impl PageState {
                 content: OcrContent::Regions(Vec::new()),
                 rulings: PageRulings::default(),
                 asides: Vec::new(),
+                pictures: Vec::new(),
                 failure: None,
             },
             raw: None,
@@ -211,6 +212,10 @@ impl PageState {
         }
         *content = OcrContent::Regions(completed.lines);
         self.content.asides = completed.asides;
+        self.content.pictures = completed.pictures;
+        if let Some(unread) = completed.unread {
+            self.leave_unread(unread, "the lines read beside its own text");
+        }
     }
 
     fn recognized_page(&mut self, result: OcrResult) {
@@ -232,7 +237,7 @@ impl PageState {
                 self.content.content = result.content;
                 self.text_origin = Some(TextOrigin::Ocr);
                 if let Some(unread) = result.unread {
-                    self.leave_unread(unread);
+                    self.leave_unread(unread, "its lines");
                 }
             }
             (Answer::NoLines, _) => match self.faint_contrast {
@@ -263,8 +268,8 @@ impl PageState {
         self.summary.decoding = result.decoding;
     }
 
-    /// Part of the page was not read.
-    fn leave_unread(&mut self, unread: UnreadInk) {
+    /// Part of the page was not read. `lines_read` are those that the share is of.
+    fn leave_unread(&mut self, unread: UnreadInk, lines_read: &str) {
         let UnreadInk { share, lines } = unread;
         let summary = UnreadSummary {
             share,
@@ -275,7 +280,7 @@ impl PageState {
         self.summary.reason = Some(Reason::new(
             TextReason::UnreadableScript,
             format!(
-                "{:.0} % of the ink of its lines was not read: most likely the model does not know their script",
+                "{:.0} % of the ink of {lines_read} was not read: most likely the model does not know their script",
                 share * 100.0
             ),
         ));

@@ -150,6 +150,7 @@ pub(crate) fn html(text: &str, spans: &[TextSpan]) -> Vec<String> {
             SpanKind::Emphasis => format!("<em>{words}</em>"),
             SpanKind::Superscript => format!("<sup>{words}</sup>"),
             SpanKind::Subscript => format!("<sub>{words}</sub>"),
+            SpanKind::Struck => format!("<s>{words}</s>"),
         }
     };
     rendered_lines(text, spans, written, escape_html)
@@ -203,7 +204,7 @@ fn rendered_lines(
     plain.lines().map(fill).collect()
 }
 
-/// Words in bold or italic type: with stars if Markdown takes them for that whatever its
+/// Words in bold, italic or struck-out type: with stars or tildes if Markdown takes them for that whatever its
 /// version, else in HTML.
 fn styled(
     kind: SpanKind,
@@ -213,15 +214,16 @@ fn styled(
     escape: impl Fn(&str) -> String,
 ) -> String {
     let sure = |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || ".,;:()".contains(c));
-    let (stars, name) = match kind {
+    let (signs, name) = match kind {
         SpanKind::Strong => ("**", "strong"),
+        SpanKind::Struck => ("~~", "s"),
         _ => ("*", "em"),
     };
     let bare = words.trim_end();
     let (text, space) = (escape(bare), &words[bare.len()..]);
     let after = space.chars().next().or(after);
     if sure(before) && sure(after) {
-        format!("{stars}{text}{stars}{space}")
+        format!("{signs}{text}{signs}{space}")
     } else {
         format!("<{name}>{text}</{name}>{space}")
     }

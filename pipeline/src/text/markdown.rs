@@ -56,6 +56,8 @@ impl MarkdownWriter {
             BlockKind::Heading(level) => heading(*level, block),
             BlockKind::Table(table) => table_text(table),
             BlockKind::Formula => inline_text::formula(&block.text),
+            BlockKind::Code => code(&block.text),
+            BlockKind::Figure => figure(block),
             BlockKind::ListItem { mark, .. } => {
                 let text = lines(block, EscapeContext::Heading).join(" ");
                 format!("{} {text}", escape(mark, EscapeContext::Block))
@@ -130,6 +132,25 @@ fn parse_marker(mark: &str) -> Option<(char, Option<u32>)> {
         .ok()
         .filter(|n: &u32| n.to_string() == digits)?;
     Some((sign, Some(number)))
+}
+
+/// A figure: an image whose alternative text is what stands in it.
+fn figure(block: &Block) -> String {
+    let words = lines(block, EscapeContext::Heading).join("; ");
+    // Tools that look for the end of an image's text take the first bracket.
+    let words = words.replace("\\[", "&#91;").replace("\\]", "&#93;");
+    format!("![{words}]()")
+}
+
+/// Code between fences, which are longer than any row of their signs in it.
+fn code(text: &str) -> String {
+    let longest = text
+        .split(|c| c != '`')
+        .map(str::len)
+        .max()
+        .unwrap_or_default();
+    let fence = "`".repeat((longest + 1).max(3));
+    format!("{fence}\n{text}\n{fence}")
 }
 
 fn heading(level: u8, block: &Block) -> String {

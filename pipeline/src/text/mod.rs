@@ -28,6 +28,9 @@ pub struct PageContent {
     pub rulings: PageRulings,
     /// Lines that stand apart from the text, such as stamps, as indices into those of `content`: written after it.
     pub asides: Vec<usize>,
+    /// Lines that stand in pictures, as indices into those of `content`, picture by picture: if they are no running
+    /// text, they stay together in their picture's place.
+    pub pictures: Vec<Vec<usize>>,
     /// The reason of a failed page; the Markdown gives it in the page's place.
     pub failure: Option<FailureKind>,
 }

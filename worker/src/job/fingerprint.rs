@@ -185,7 +185,7 @@ mod tests {
         for (engine, pinned) in [
             (
                 EngineName::Ppocr,
-                "e5f3b4240c23e1b25f98384a046b7f1651599899d5d58e49bb150bce80e085bf",
+                "2f9409f7f9da2728866157b36fc01594d9b4d623711d4ff7f1c1127f746783fa",
             ),
             (
                 EngineName::Got,

@@ -82,7 +82,7 @@ impl RecognizedLine {
             quad: self.quad,
             confidence: Some(text.confidence),
             size,
-            bold: None,
+            style: Default::default(),
             read_by: self.read_by,
         })
     }

@@ -26,14 +26,14 @@ use super::{
     orientation::{lines_run_down, orientation_candidates, probe, skew_deg},
     recognize::{RecognizedText, recognize},
     tuning::workers::LINES_PER_ITEM,
-    unread::{PageLines, RecognizedLine, page_lines},
+    unread::{PageLines, RecognizedLine, is_unread_in_part, page_lines},
 };
 use crate::{
     engine::{
         EngineError, EngineRequest, EngineResponse, OcrContent, OcrResult, ResponseSender,
         queue::FairQueue,
     },
-    image::PageImage,
+    image::{PageImage, residual_ink, typography},
     page::{Quad, TextLine},
 };
 
@@ -178,7 +178,7 @@ fn begin_page(
         }),
     });
     if unread.is_empty() {
-        return finish_page(context, &page);
+        return finish_page(context, recognizer, &page);
     }
     for chunk in unread.chunks(LINES_PER_ITEM) {
         context
@@ -260,10 +260,41 @@ fn read_lines(
     let last = state.remaining == 0;
     drop(state);
     if last {
-        finish_page(context, page)
+        finish_page(context, recognizer, page)
     } else {
         Ok(())
     }
+}
+
+/// Reads lines that boxes to tick stand in once more without them: their ink is no writing.
+fn read_without_boxes(
+    recognizer: &mut LineRecognizer,
+    image: &PageImage,
+    lines: &mut [RecognizedLine],
+) -> Result<(), String> {
+    let boxes = typography::tick_boxes(image);
+    if boxes.is_empty() {
+        return Ok(());
+    }
+    let mut without = image.clone();
+    residual_ink::erase(&mut without, &boxes);
+    let holds_box = |line: &RecognizedLine| {
+        let bounds = line.quad.bounds();
+        boxes.iter().any(|place| {
+            let (x, y) = (
+                (place.left + place.right) / 2.0,
+                (place.top + place.bottom) / 2.0,
+            );
+            (bounds.left..=bounds.right).contains(&x) && (bounds.top..=bounds.bottom).contains(&y)
+        })
+    };
+    for line in lines.iter_mut().filter(|line| holds_box(line)) {
+        let text = recognize(recognizer, &without, &line.quad)?;
+        if text.ink.unread_share() < line.text.ink.unread_share() {
+            line.text = text;
+        }
+    }
+    Ok(())
 }
 
 fn recognized(text: RecognizedText, quad: Quad) -> RecognizedLine {
@@ -275,12 +306,19 @@ fn recognized(text: RecognizedText, quad: Quad) -> RecognizedLine {
 }
 
 /// Makes the page's result; answers the request after its last page, else goes on with its next.
-fn finish_page(context: &PpOcrContext, page: &PendingPage) -> Result<(), String> {
+fn finish_page(
+    context: &PpOcrContext,
+    recognizer: &mut LineRecognizer,
+    page: &PendingPage,
+) -> Result<(), String> {
     let (lines, mut inference_time) = {
         let mut state = lock(&page.state);
         (std::mem::take(&mut state.lines), state.inference_time)
     };
     let mut all: Vec<RecognizedLine> = lines.into_iter().flatten().collect();
+    if is_unread_in_part(&all) {
+        read_without_boxes(recognizer, &page.image, &mut all)?;
+    }
     let request = &page.request;
     let asked = &request.engine_request;
     if let Some(fallback) = &context.fallback

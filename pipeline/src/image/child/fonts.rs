@@ -1,4 +1,4 @@
-//! Weight and slant from a font's name.
+//! Weight, slant and pitch from a font's name.
 
 /// Names that PDFium has built-in fonts for: the fourteen every PDF viewer must have (ISO 32000-1,
 /// 9.6.2.2), and what they are also called.
@@ -25,6 +25,22 @@ pub(super) fn is_standard(name: &str) -> bool {
 pub(super) fn is_bold(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["bold", "black", "heavy"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// Returns true if a font's name says that it is slanted.
+pub(super) fn is_italic(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["italic", "oblique", "slanted", "kursiv"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// Returns true if a font's name says that it is of fixed pitch.
+pub(super) fn is_fixed_pitch(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["courier", "mono", "consol", "typewriter", "menlo", "cmtt"]
         .iter()
         .any(|word| name.contains(word))
 }
@@ -70,8 +86,10 @@ mod tests {
     }
 
     #[test]
-    fn bold_is_read_off_the_name() {
+    fn style_is_read_off_the_name() {
         assert!(is_bold("ABCDEF+Minion-BoldIt"));
         assert!(!is_bold("Minion-Regular"));
+        assert!(is_italic("Helvetica-Oblique") && !is_italic("Helvetica"));
+        assert!(is_fixed_pitch("ABCDEF+DejaVuSansMono") && !is_fixed_pitch("DejaVuSans"));
     }
 }

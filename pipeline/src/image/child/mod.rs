@@ -6,6 +6,7 @@
 pub(crate) mod sandbox;
 mod bitmap;
 mod cut_images;
+mod fixed_pitch;
 mod fonts;
 mod geometry;
 mod object_walk;
@@ -16,6 +17,8 @@ mod image_file;
 mod one_picture;
 mod pread;
 mod source;
+mod stem_weight;
+mod strikeouts;
 mod tiff;
 mod visibility;
 

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::{
     fonts,
     geometry::Affine,
-    pdfium::{ObjectKind, PageObject},
+    pdfium::{FontFacts, ObjectKind, PageObject},
 };
 
 /// Depth to which forms within forms are looked into.
@@ -16,6 +16,10 @@ const MAX_OBJECTS: u32 = 200_000;
 const MAX_IMAGES: usize = 64;
 /// Filled paths that are kept to see what lies under them: pages with more are drawings.
 const MAX_FILLS: usize = 2_000;
+/// Thin paths that are kept to see what they strike out: pages with more are drawings.
+const MAX_BARS: usize = 5_000;
+/// Thickest of them, in points: of a line through type of 20 points.
+const THICKEST_BAR_PT: f64 = 3.0;
 /// Cells a side of the grid that tells how much of a page images cover together.
 const GRID: usize = 64;
 /// Share of the page that an image covers for its resolution to be the page's.
@@ -39,7 +43,16 @@ pub(super) struct OpaqueFill {
 pub(super) struct SeenText {
     pub order: u32,
     pub hidden: bool,
-    pub bold: bool,
+    /// True if its font calls itself bold.
+    pub named_bold: bool,
+    /// True if its font calls itself slanted.
+    pub italic: bool,
+    /// True if its font calls itself one of fixed pitch.
+    pub fixed_pitch: bool,
+    /// True if its letters are filled and outlined, which makes them bold.
+    pub outlined: bool,
+    /// Red, green and blue of its fill, if that is one color.
+    pub color: Option<[u8; 3]>,
     /// Index of its font among those of the page, in the order they are met.
     pub font: usize,
 }
@@ -55,6 +68,8 @@ pub(super) struct ObjectWalk {
     pub images: Vec<SeenImage>,
     /// Filled paths that hide what is under them, in the order they are painted.
     pub fills: Vec<OpaqueFill>,
+    /// Thin paths across the page, in points of the displayed page.
+    pub bars: Vec<[f64; 4]>,
     /// Text objects, by [`PageObject::id`].
     pub texts: HashMap<usize, SeenText>,
     /// Names of fonts for which others are drawn.
@@ -78,6 +93,7 @@ impl ObjectWalk {
             paths: 0,
             images: Vec::new(),
             fills: Vec::new(),
+            bars: Vec::new(),
             texts: HashMap::new(),
             substituted: HashSet::new(),
             order: 0,
@@ -101,6 +117,7 @@ impl ObjectWalk {
         match object.kind() {
             ObjectKind::Path => {
                 self.paths += 1;
+                self.look_at_bar(object, to_page);
                 if self.fills.len() < MAX_FILLS
                     && let Some(bounds) = object.opaque_fill()
                 {
@@ -128,17 +145,41 @@ impl ObjectWalk {
         }
     }
 
+    /// Keeps a path that is as thin as a line and lies across the page.
+    fn look_at_bar(&mut self, object: &PageObject<'_>, to_page: &Affine) {
+        if self.bars.len() >= MAX_BARS {
+            return;
+        }
+        if let Some(bounds) = object.drawn_path() {
+            let bounds = to_page.then(&self.to_display).bounds(bounds);
+            let (width, height) = (bounds[2] - bounds[0], bounds[3] - bounds[1]);
+            if height <= THICKEST_BAR_PT && width > height {
+                self.bars.push(bounds);
+            }
+        }
+    }
+
     fn look_at_text(&mut self, object: &PageObject<'_>) {
         let mode = object.render_mode();
         // Mode 3 paints nothing, 7 only clips; the other odd ones stroke.
         let fills = matches!(mode, 0 | 2 | 4 | 6);
-        let hidden =
-            matches!(mode, 3 | 7) || (fills && mode == 0 && object.fill_alpha() == Some(0));
+        let color = object.fill_color();
+        let hidden = matches!(mode, 3 | 7)
+            || (fills && mode == 0 && color.is_some_and(|color| color[3] == 0));
         let font = object.font();
-        let mut bold = mode == 2;
+        let mut named_bold = false;
         let mut font_index = 0;
-        if let Some((name, embedded)) = font {
-            bold |= fonts::is_bold(&name);
+        let (mut italic, mut fixed_pitch) = (false, false);
+        if let Some(FontFacts {
+            name,
+            embedded,
+            fixed_pitch: is_fixed,
+            italic: is_italic,
+        }) = font
+        {
+            named_bold = fonts::is_bold(&name);
+            italic = is_italic || fonts::is_italic(&name);
+            fixed_pitch = is_fixed || fonts::is_fixed_pitch(&name);
             let next = self.fonts.len();
             font_index = *self.fonts.entry(name.clone()).or_insert(next);
             if !embedded && !fonts::is_standard(&name) {
@@ -150,7 +191,11 @@ impl ObjectWalk {
             SeenText {
                 order: self.order,
                 hidden,
-                bold,
+                named_bold,
+                italic,
+                fixed_pitch,
+                outlined: mode == 2,
+                color: color.map(|[r, g, b, _]| [r, g, b]),
                 font: font_index,
             },
         );

@@ -1,9 +1,12 @@
 //! A page's characters: where each stands, what it means, and if it can be seen.
 
 use super::{
+    fixed_pitch::FixedPitchFonts,
     geometry::Affine,
     object_walk::{ObjectWalk, OpaqueFill, SeenImage, SeenText},
     pdfium::{FieldValue, FormField, TextPage},
+    stem_weight::StemWidths,
+    strikeouts,
     visibility::{Bitmap, PlacedCharacter},
 };
 use crate::image::{
@@ -16,8 +19,9 @@ use crate::image::{
 const MAX_CHARACTERS: u32 = 1_000_000;
 /// Glyphs whose places are told: a page with more is drawn from letters.
 const MAX_PLACES: usize = 200_000;
-/// Weight from which a font is bold; 700 is, 600 is "semibold".
-const BOLD_WEIGHT: i32 = 600;
+
+/// Lean of type that is slanted, as the sine of its angle: 7 degrees.
+const MIN_LEAN: f64 = 0.12;
 
 /// The characters of a page, in the order they are drawn.
 #[derive(Default)]
@@ -32,6 +36,10 @@ struct SeenGlyph {
     object: u32,
     /// True if a filled area is painted over it.
     painted_over: bool,
+    /// Red, green and blue that it is filled with, if that is one color.
+    color: Option<[u8; 3]>,
+    /// True if its font calls itself bold.
+    named_bold: bool,
 }
 
 impl SeenGlyph {
@@ -44,6 +52,8 @@ impl SeenGlyph {
             shown: true,
             object: 0,
             painted_over: false,
+            color: None,
+            named_bold: false,
         }
     }
 
@@ -98,7 +108,9 @@ impl PageCharacters {
             let seen = text
                 .object(index)
                 .and_then(|object| walk.texts.get(&object.id()));
-            glyph.bold |= seen.is_some_and(|seen| seen.bold);
+            glyph.bold = seen.is_some_and(|seen| seen.outlined);
+            glyph.italic |= seen.is_some_and(|seen| seen.italic);
+            glyph.fixed_pitch = seen.is_some_and(|seen| seen.fixed_pitch);
             glyph.font = seen.map_or(0, |seen| seen.font);
             let object = seen.map_or(0, |seen| seen.order);
             if glyph.text.is_whitespace() {
@@ -107,6 +119,8 @@ impl PageCharacters {
                     shown: true,
                     object,
                     painted_over: false,
+                    color: None,
+                    named_bold: false,
                 });
                 continue;
             }
@@ -123,6 +137,8 @@ impl PageCharacters {
                 shown: !hidden && !covered,
                 object,
                 painted_over: is_painted_over(&glyph.outline, object, &walk.fills),
+                color: seen.and_then(|seen| seen.color),
+                named_bold: seen.is_some_and(|seen| seen.named_bold),
                 glyph,
             });
         }
@@ -140,8 +156,20 @@ impl PageCharacters {
                 shown: true,
                 object,
                 painted_over: false,
+                color: None,
+                named_bold: false,
             }));
         }
+    }
+
+    /// Marks what is struck out by lines of the page, or by annotations in `struck`.
+    pub fn mark_struck(&mut self, walk: &ObjectWalk, struck: &[[f64; 4]]) {
+        let struck: Vec<[f64; 4]> = struck
+            .iter()
+            .map(|area| walk.to_display.bounds(*area))
+            .collect();
+        let glyphs = self.0.iter_mut().map(|seen| &mut seen.glyph);
+        strikeouts::mark(glyphs, &walk.bars, &struck);
     }
 
     /// The page's text as it stands on its `bitmap`; the displayed page has `size` in points.
@@ -169,10 +197,21 @@ impl PageCharacters {
             TextLayerRequest::All => vec![true; placed.len()],
         };
         let with_seen = || self.0.iter().zip(&placed).zip(&seen);
-        let glyphs: Vec<Glyph> = with_seen()
-            .filter(|(_, seen)| **seen)
-            .map(|((character, _), _)| character.glyph.clone())
-            .collect();
+        let shown = || {
+            with_seen()
+                .filter(|(_, seen)| **seen)
+                .map(|((character, _), _)| character)
+        };
+        let colored = shown().filter_map(|character| Some((&character.glyph, character.color?)));
+        let stems = StemWidths::measure(bitmap, colored, scale);
+        let fixed = FixedPitchFonts::measure(shown().map(|character| &character.glyph));
+        let weighed = |character: &SeenGlyph| {
+            let mut glyph = character.glyph.clone();
+            glyph.bold |= stems.is_bold(glyph.font, character.named_bold);
+            glyph.fixed_pitch = fixed.contains(glyph.font, glyph.fixed_pitch);
+            glyph
+        };
+        let glyphs: Vec<Glyph> = shown().map(weighed).collect();
         Some(WireText {
             lines: wire_lines(&glyphs, scale),
             glyphs: with_seen()
@@ -190,6 +229,8 @@ fn wire_lines(glyphs: &[Glyph], (sx, sy): (f64, f64)) -> Vec<WireLine> {
         quad: line.quad.map(|(x, y)| [(x * sx) as f32, (y * sy) as f32]),
         size: (line.size * (sx * sy).sqrt()) as f32,
         bold: line.bold,
+        italic: line.italic,
+        fixed_pitch: line.fixed_pitch,
         text: line.text,
         doubt: line.doubt,
     });
@@ -208,6 +249,8 @@ fn glyph(text: &TextPage<'_>, index: u32, code: u32, to_display: &Affine) -> Opt
         (1.0, 0.0)
     };
     let (ux, uy) = to_display.vector(matrix.c, matrix.d);
+    // Type may be slanted by its matrix: its upright axis leans along the line.
+    let lean = (ux * dx + uy * dy) / ux.hypot(uy).max(f64::MIN_POSITIVE);
     let outline = text
         .outline_box(index)
         .map(|outline| to_display.bounds(outline));
@@ -219,9 +262,8 @@ fn glyph(text: &TextPage<'_>, index: u32, code: u32, to_display: &Affine) -> Opt
         outline: outline.filter(has_area).unwrap_or(bounds),
         bounds,
         size: text.font_size(index).abs() * ux.hypot(uy),
-        bold: text.font_weight(index) >= BOLD_WEIGHT,
-        font: 0,
-        unmapped: false,
+        italic: lean > MIN_LEAN,
+        ..Glyph::default()
     })
 }
 
@@ -266,9 +308,8 @@ fn field_glyphs(value: &FieldValue, [left, top, right, bottom]: [f64; 4]) -> Vec
             // Where in the field the text is drawn is the viewer's choice.
             outline: [left, top, right, bottom],
             size,
-            bold: false,
             font: usize::MAX,
-            unmapped: false,
+            ..Glyph::default()
         }
     };
     text.chars().enumerate().map(glyph).collect()

@@ -72,6 +72,7 @@ pub(super) fn inspect(
             PageCharacters::read(&characters, &walk, &mut text)
         });
     characters.add_fields(&page.fields(), &walk);
+    characters.mark_struck(&walk, &page.struck_out());
     if sandbox::out_of_memory() {
         return Err(ChildError::OutOfMemory);
     }

@@ -3,7 +3,7 @@
 use super::PageText;
 use crate::{
     image::{inspection::PageInspection, protocol::WireText},
-    page::{Point, Quad, Rect, TextLine},
+    page::{Point, Quad, Rect, TextLine, TypeStyle},
 };
 
 /// Longest text of a reason, in characters.
@@ -58,7 +58,11 @@ pub(super) fn text(text: WireText, width: u32, height: u32) -> PageText {
             quad,
             confidence: None,
             size: number(line.size).clamp(0.0, height),
-            bold: Some(line.bold),
+            style: TypeStyle {
+                bold: Some(line.bold),
+                italic: Some(line.italic),
+                fixed_pitch: Some(line.fixed_pitch),
+            },
             read_by: None,
         });
         checked.doubts.push(line.doubt);
@@ -97,6 +101,8 @@ mod tests {
             ],
             size: f32::NAN,
             bold: true,
+            italic: false,
+            fixed_pitch: false,
             doubt: None,
         };
         let empty = WireLine {

@@ -36,6 +36,12 @@ pub(super) struct Glyph {
     pub size: f64,
     /// True if its font is bold.
     pub bold: bool,
+    /// True if its font is slanted.
+    pub italic: bool,
+    /// True if all characters of its font are of one width.
+    pub fixed_pitch: bool,
+    /// True if it is struck out.
+    pub struck: bool,
     /// Its font: a number that tells the fonts of a page apart.
     pub font: usize,
     /// True if nothing says what it means.
@@ -67,6 +73,10 @@ pub(super) struct LayerLine {
     pub size: f64,
     /// True if most of its type is bold.
     pub bold: bool,
+    /// True if most of its type is slanted.
+    pub italic: bool,
+    /// True if most of its type is of one width.
+    pub fixed_pitch: bool,
     /// The reason to doubt its text.
     pub doubt: Option<LineDoubt>,
 }
@@ -83,6 +93,8 @@ const BASELINE_SHIFT: f64 = 0.5;
 const RUN_BASELINE_SHIFT: f64 = 0.35;
 /// Type is an index's or exponent's if it is smaller than this share of its line's.
 const SMALL_TYPE: f64 = 0.85;
+/// Distance that small type may reach over its neighbors in the gap that it was drawn in, in ems of the line.
+const SMALL_SLACK: f64 = 0.25;
 /// Largest distance that a run may reach back over the line it continues, in ems.
 const OVERLAP: f64 = 0.3;
 /// Two directions are one if the cosine between them is above this (about 4 degrees).
@@ -116,6 +128,9 @@ struct PlacedGlyph {
     baseline: f64,
     size: f64,
     bold: bool,
+    italic: bool,
+    fixed_pitch: bool,
+    struck: bool,
     font: usize,
     unmapped: bool,
 }
@@ -210,6 +225,9 @@ fn place(glyph: &Glyph, space: GlyphSpacing) -> PlacedGlyph {
         baseline,
         size: glyph.size,
         bold: glyph.bold,
+        italic: glyph.italic,
+        fixed_pitch: glyph.fixed_pitch,
+        struck: glyph.struck,
         font: glyph.font,
         unmapped: glyph.unmapped,
     }
@@ -280,7 +298,9 @@ impl GlyphRun {
         let bottom = fold(f64::max, |g| g.bottom);
         let (dx, dy) = self.direction;
         let corner = |u: f64, v: f64| (u * dx - v * dy, u * dy + v * dx);
-        let bold = self.glyphs.iter().filter(|g| g.bold).count();
+        let mostly = |is_so: fn(&PlacedGlyph) -> bool| {
+            self.glyphs.iter().filter(|glyph| is_so(glyph)).count() * 2 > self.glyphs.len()
+        };
         Some(LayerLine {
             text,
             quad: [
@@ -290,9 +310,23 @@ impl GlyphRun {
                 corner(start, bottom),
             ],
             size: self.size(),
-            bold: bold * 2 > self.glyphs.len(),
+            bold: mostly(|glyph| glyph.bold),
+            italic: mostly(|glyph| glyph.italic),
+            fixed_pitch: self.is_fixed_pitch(),
             doubt: plausibility::doubt(&self.glyphs, implausible),
         })
+    }
+
+    /// Returns true if nearly all of its type is of one width; the number of a line of code may be set in another.
+    fn is_fixed_pitch(&self) -> bool {
+        let number = self
+            .glyphs
+            .iter()
+            .take_while(|glyph| glyph.text.is_ascii_digit());
+        let code = &self.glyphs[number.count()..];
+        let fixed = code.iter().filter(|glyph| glyph.fixed_pitch).count();
+        let of_number = self.glyphs.iter().any(|glyph| glyph.fixed_pitch);
+        !code.is_empty() && fixed * 10 >= code.len() * 9 || code.is_empty() && of_number
     }
 
     /// Puts `glyphs` between its own by their places, which alone say then where spaces are.
@@ -396,6 +430,8 @@ fn continues(line: &GlyphRun, run: &GlyphRun) -> Option<(Joint, f64)> {
     }
     let slack = 0.1 * em;
     if small {
+        // Fonts lie about widths: the gap may look narrower than what stands in it.
+        let slack = SMALL_SLACK * em;
         let place = line
             .glyphs
             .windows(2)

@@ -98,7 +98,16 @@ struct FontText {
 /// The fonts of a page whose text is no text in any language.
 pub(super) fn implausible_fonts(glyphs: &[Glyph]) -> HashSet<usize> {
     let mut fonts: HashMap<usize, FontText> = HashMap::new();
+    let mut last = ' ';
     for glyph in glyphs {
+        // Rows of dots and dashes are drawn, not written.
+        let is_drawn = glyph.text == last && glyph.text.is_ascii_punctuation();
+        if is_drawn {
+            continue;
+        }
+        if !glyph.text.is_whitespace() {
+            last = glyph.text;
+        }
         let font = fonts.entry(glyph.font).or_default();
         font.pairs.push(glyph.text);
         if !glyph.text.is_whitespace() {
@@ -128,14 +137,30 @@ pub(super) fn doubt(glyphs: &[PlacedGlyph], implausible: &HashSet<usize>) -> Opt
         let glyph = &glyphs[index];
         let neighbor =
             |other: Option<&PlacedGlyph>| other.is_some_and(|other| is_latin(other.text));
-        let before = index.checked_sub(1).and_then(|i| glyphs.get(i));
         let touches =
             |a: &PlacedGlyph, b: &PlacedGlyph| super::gap(a, b) < WORD_GAP * a.size.max(b.size);
+        let is_foreign =
+            |glyph: &PlacedGlyph| is_unspaced(glyph.text) && glyph.text.is_alphabetic();
+        // Several letters in a row may be lost.
+        let mut first = index;
+        while first > 0 && is_foreign(&glyphs[first]) && touches(&glyphs[first - 1], &glyphs[first])
+        {
+            first -= 1;
+        }
+        let mut last = index;
+        while last + 1 < glyphs.len()
+            && is_foreign(&glyphs[last])
+            && touches(&glyphs[last], &glyphs[last + 1])
+        {
+            last += 1;
+        }
+        if is_foreign(glyph) {
+            return neighbor(glyphs.get(first)) && neighbor(glyphs.get(last));
+        }
+        let before = index.checked_sub(1).and_then(|i| glyphs.get(i));
         let before = before.filter(|before| touches(before, glyph));
         let after = glyphs.get(index + 1).filter(|after| touches(glyph, after));
-        let foreign = is_unspaced(glyph.text) && glyph.text.is_alphabetic();
         glyph.unmapped && (neighbor(before) || neighbor(after))
-            || foreign && neighbor(before) && neighbor(after)
     };
     if (0..glyphs.len()).any(is_lost) {
         return Some(LineDoubt::LostLetter);
@@ -157,6 +182,29 @@ fn is_latin(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_of_dots_and_dashes_make_no_font_implausible() {
+        let contents = "1.2 Introduction (new), by A. B. ............................. 8 ----- . . . . . . . . . . ";
+        let glyphs: Vec<Glyph> = contents
+            .repeat(20)
+            .chars()
+            .map(|text| Glyph {
+                text,
+                ..Glyph::default()
+            })
+            .collect();
+        assert!(implausible_fonts(&glyphs).is_empty());
+        let code = "7(!4 )3 4(% 0520/3%; &'$#".repeat(40);
+        let glyphs: Vec<Glyph> = code
+            .chars()
+            .map(|text| Glyph {
+                text,
+                ..Glyph::default()
+            })
+            .collect();
+        assert_eq!(implausible_fonts(&glyphs), HashSet::from([0]));
+    }
 
     #[test]
     fn languages_are_told_from_exchanged_letters() {

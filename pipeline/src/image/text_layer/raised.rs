@@ -8,6 +8,9 @@ const RAISED: f64 = 0.15;
 /// The same below for a lowered one: indices of chemistry are set a tenth to a quarter lower.
 const LOWERED: f64 = 0.08;
 
+/// Most letters of an exponent, a note or an index; more are a line of small type beside a larger one.
+const MOST_LETTERS: usize = 14;
+
 /// The style of each of a line's characters; `None` for those on the line.
 pub(super) fn shifts(glyphs: &[PlacedGlyph]) -> Vec<Option<MarkedType>> {
     let usual = middle(glyphs.iter().map(|glyph| glyph.size));
@@ -46,7 +49,23 @@ pub(super) fn shifts(glyphs: &[PlacedGlyph]) -> Vec<Option<MarkedType>> {
             None
         }
     };
-    glyphs.iter().map(shift).collect()
+    let mut shifts: Vec<Option<MarkedType>> = glyphs.iter().map(shift).collect();
+    let mut start = 0;
+    while start < shifts.len() {
+        let run = shifts[start..]
+            .iter()
+            .take_while(|shift| **shift == shifts[start])
+            .count();
+        let of_run = start..start + run;
+        let letters = glyphs[of_run.clone()]
+            .iter()
+            .filter(|glyph| glyph.text.is_alphabetic());
+        if letters.count() > MOST_LETTERS {
+            shifts[of_run].fill(None);
+        }
+        start += run;
+    }
+    shifts
 }
 
 /// Returns true for characters that say something else when they are raised or lowered; others, such as `®`, `*` and

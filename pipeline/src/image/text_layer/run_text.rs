@@ -30,9 +30,13 @@ pub(super) fn text(run: &GlyphRun) -> String {
             && !run.stacked
             && is_space(last, glyph, usual)
         {
-            writer.space();
+            writer.space(glyph.struck);
         }
-        writer.style(shift);
+        writer.style(if glyph.struck {
+            Some(MarkedType::Struck)
+        } else {
+            shift
+        });
         push_normalized(&mut writer.text, glyph.text);
         writer.text.extend(glyph.accent);
         last = Some(glyph);
@@ -51,8 +55,11 @@ struct Writer {
 }
 
 impl Writer {
-    fn space(&mut self) {
-        self.style(None);
+    /// Writes a space, which is struck out if the words around it are.
+    fn space(&mut self, before_struck: bool) {
+        if !(before_struck && self.style == Some(MarkedType::Struck)) {
+            self.style(None);
+        }
         if !self.text.ends_with(' ') {
             self.text.push(' ');
         }

@@ -52,6 +52,9 @@ fn draw(
                 ],
                 size,
                 bold: false,
+                italic: false,
+                fixed_pitch: false,
+                struck: false,
                 font: 0,
                 unmapped: false,
             });
@@ -129,6 +132,24 @@ fn exponents_drawn_later_find_their_place() {
     glyphs.extend(draw("century", (18.0, 50.0), RIGHT, 10.0, 0.25));
     glyphs.extend(draw("th", (10.2, 46.0), RIGHT, 6.0, 0.25));
     assert_eq!(texts(&glyphs), ["24^th| century"]);
+    // The number's box is wider than its advance.
+    let mut glyphs = draw("24", (1.5, 50.0), RIGHT, 10.0, 0.25);
+    glyphs.extend(draw("century", (18.0, 50.0), RIGHT, 10.0, 0.25));
+    glyphs.extend(draw("th", (10.0, 46.0), RIGHT, 6.0, 0.25));
+    assert_eq!(texts(&glyphs), ["24^th| century"]);
+}
+
+#[test]
+fn a_line_of_small_type_beside_a_large_number_is_not_raised() {
+    let mut glyphs = draw("1040", (0.0, 50.0), RIGHT, 20.0, 0.25);
+    glyphs.extend(draw(
+        "Internal Revenue Service",
+        (44.0, 45.0),
+        RIGHT,
+        8.0,
+        0.25,
+    ));
+    assert_eq!(texts(&glyphs), ["1040 Internal Revenue Service"]);
 }
 
 #[test]
@@ -190,6 +211,8 @@ fn a_line_with_a_lost_letter_is_doubted_and_a_bullet_is_none() {
     assert_eq!(lost("\u{f0b7} item of a list", 0), None);
     let foreign = draw("signif㘶cant", (0.0, 50.0), RIGHT, 10.0, 0.25);
     assert_eq!(lines(&foreign)[0].doubt, Some(LineDoubt::LostLetter));
+    let several = draw("the e㘠陦cacy of", (0.0, 50.0), RIGHT, 10.0, 0.25);
+    assert_eq!(lines(&several)[0].doubt, Some(LineDoubt::LostLetter));
     let mixed = draw("the word 木 is", (0.0, 50.0), RIGHT, 10.0, 0.25);
     assert_eq!(lines(&mixed)[0].doubt, None);
 }

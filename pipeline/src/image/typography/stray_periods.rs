@@ -28,7 +28,7 @@ mod tests {
             quad: Default::default(),
             confidence: Some(1.0),
             size: 20.0,
-            bold: None,
+            style: Default::default(),
             read_by: None,
         };
         remove(&mut line);

@@ -51,7 +51,7 @@ impl Page {
             quad: quad.into(),
             confidence: Some(1.0),
             size: (BOX * letters / LETTERS) as f32,
-            bold: None,
+            style: Default::default(),
             read_by: None,
         }
     }
@@ -70,7 +70,7 @@ fn tells_bold_and_large_type_from_text() {
     lines.push(page.line((100, 20), 5, LETTERS));
     lines.push(page.line((100, 500), 4, 22));
     annotate(&mut lines, &page.0);
-    let bold: Vec<Option<bool>> = lines.iter().map(|line| line.bold).collect();
+    let bold: Vec<Option<bool>> = lines.iter().map(|line| line.style.bold).collect();
     assert_eq!(bold[..6], [Some(false); 6]);
     assert_eq!((bold[6], lines[6].size), (Some(true), 40.0));
     assert_eq!((bold[7], lines[7].size), (Some(false), 55.0));
@@ -81,7 +81,7 @@ fn says_nothing_of_a_page_with_few_lines() {
     let mut page = Page::new();
     let mut lines = vec![page.line((100, 100), 5, LETTERS)];
     annotate(&mut lines, &page.0);
-    assert_eq!(lines[0].bold, None);
+    assert_eq!(lines[0].style.bold, None);
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn set(lines: &mut [TextLine], measures: &[(usize, TypeMeasure)]) {
         };
         // Ink that is not the line's misleads; its box is not that far off.
         if BELIEVED_SIZES.contains(&(measured / line.size.max(1.0))) {
-            line.bold = Some(wider > BOLD && wider / larger > BOLD_FOR_SIZE);
+            line.style.bold = Some(wider > BOLD && wider / larger > BOLD_FOR_SIZE);
             line.size = if measure.sized { measured } else { line.size };
         }
     }

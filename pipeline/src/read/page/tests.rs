@@ -71,7 +71,7 @@ fn regions(texts: &[&str], unread: Option<UnreadInk>) -> OcrResult {
         quad: Quad::default(),
         confidence: Some(0.99),
         size: 12.0,
-        bold: None,
+        style: Default::default(),
         read_by: None,
     };
     OcrResult {

@@ -12,7 +12,7 @@ use crate::{
         ClassifiedLines, HeadingStyles, PageLayout,
         headers_footers::{PageEdges, PageFrame, page_edges, running_lines},
         lay_out,
-        placed_line::{LinePlaces, PlacedLines, place_lines},
+        placed_line::{LinePlaces, PlacedLine, PlacedLines, place_lines},
     },
     page::Point,
 };
@@ -44,8 +44,7 @@ const PAGES_BEHIND: usize = 2;
 ///         quad: Rect { left, top, right, bottom }.into(),
 ///         confidence: Some(0.99),
 ///         size: 40.0,
-///         bold: None,
-///         read_by: None,
+///         ..TextLine::default()
 ///     }
 /// };
 /// let lines = vec![line("The first volume was printed in Octo-", 200.0), line("ber, and copies were sent to every school.", 250.0)];
@@ -59,6 +58,7 @@ const PAGES_BEHIND: usize = 2;
 ///     content: OcrContent::Regions(lines),
 ///     rulings: Default::default(),
 ///     asides: Vec::new(),
+///     pictures: Vec::new(),
 ///     failure: None,
 /// });
 /// pages.extend(assembler.finish());
@@ -139,8 +139,10 @@ impl DocumentAssembler {
         let roles = running_lines(&edges, &neighbors);
         let layout = match &page.content {
             OcrContent::Regions(lines) => {
-                let placed = set_aside(places.with_text(lines), &page.asides);
-                let classified = classify(placed, &roles);
+                let mut placed = set_aside(places.with_text(lines), &page.asides);
+                let pictures = take_pictures(&mut placed, &page.pictures);
+                let mut classified = classify(placed, &roles);
+                classified.pictures = pictures;
                 lay_out(lines, &page.rulings, classified, &mut self.styles)
             }
             OcrContent::Markup(markup) => PageLayout {
@@ -194,6 +196,20 @@ fn set_aside<'a>(mut placed: PlacedLines<'a>, asides: &[usize]) -> PlacedLines<'
     placed.upright = text;
     placed.unplaced.splice(0..0, apart);
     placed
+}
+
+/// Takes the lines of pictures out of the page's.
+fn take_pictures<'a>(
+    placed: &mut PlacedLines<'a>,
+    pictures: &[Vec<usize>],
+) -> Vec<Vec<PlacedLine<'a>>> {
+    let take = |picture: &Vec<usize>| {
+        let of_picture = |line: &mut PlacedLine| picture.contains(&line.index);
+        let upright = placed.upright.extract_if(.., of_picture);
+        let sideways = placed.sideways.extract_if(.., of_picture);
+        upright.chain(sideways).collect()
+    };
+    pictures.iter().map(take).collect()
 }
 
 /// Tells a page's running headers and footers from its body.

@@ -50,6 +50,8 @@ fn push_block(html: &mut String, page: &AssembledPage, block: &Block, formulas: 
         BlockKind::Header | BlockKind::Footer | BlockKind::PageNumber => {
             ("<p class=\"side\">", "</p>\n")
         }
+        BlockKind::Figure => ("<p class=\"side\">", "</p>\n"),
+        BlockKind::Code => ("<pre>", "</pre>\n"),
         BlockKind::Formula => {
             html.push_str("<div class=\"scroll\">");
             push_formula(html, &block.text, true, formulas);
@@ -156,6 +158,7 @@ fn push_spans(html: &mut String, text: &str, spans: &[TextSpan], formulas: &Rend
             SpanKind::Emphasis => "em",
             SpanKind::Superscript => "sup",
             SpanKind::Subscript => "sub",
+            SpanKind::Struck => "s",
         };
         push_plain(html, format_args!("<{name}>"));
         push_text(html, words);

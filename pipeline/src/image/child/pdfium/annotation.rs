@@ -17,6 +17,8 @@ const WIDGET: c_int = 20;
 const NOT_SHOWN: c_int = 2 | 32;
 /// Annotations looked at for fields.
 const MAX_FIELDS: c_int = 10_000;
+/// Stretches of text looked at of an annotation.
+const MAX_QUADS: usize = 1_000;
 /// Longest value of a field that is taken, in bytes of UTF-16.
 const MAX_FIELD_BYTES: usize = 8_192;
 
@@ -90,6 +92,31 @@ impl PdfPage<'_> {
             }
         });
         drawn
+    }
+
+    /// Left, top, right and bottom of the stretches of text that annotations strike out, in the page's coordinates.
+    pub fn struck_out(&self) -> Vec<[f64; 4]> {
+        /// `FPDF_ANNOT_STRIKEOUT`.
+        const STRIKE_OUT: c_int = 12;
+        let lib = self.document.lib.0;
+        let mut struck = Vec::new();
+        self.for_each_shown(MAX_FIELDS, |annotation, subtype| {
+            if subtype != STRIKE_OUT {
+                return;
+            }
+            // SAFETY: the annotation is open while it is visited; `FS_QUADPOINTSF` is four points as floats.
+            unsafe {
+                let count = lib.FPDFAnnot_CountAttachmentPoints(annotation.cast());
+                for index in 0..count.min(MAX_QUADS) {
+                    let mut quad = [0.0_f32; 8];
+                    let points = quad.as_mut_ptr().cast();
+                    if lib.FPDFAnnot_GetAttachmentPoints(annotation.cast(), index, points) != 0 {
+                        struck.push(bounds_of(&quad));
+                    }
+                }
+            }
+        });
+        struck
     }
 
     /// Visits those of the page's first `most` annotations that viewers show, each with its subtype.
@@ -212,4 +239,18 @@ impl PdfPage<'_> {
             }
         }
     }
+}
+
+/// Left, top, right and bottom of four points.
+fn bounds_of(quad: &[f32; 8]) -> [f64; 4] {
+    let of = |first: usize, fold: fn(f32, f32) -> f32| {
+        let values = quad.iter().skip(first).step_by(2).copied();
+        f64::from(values.reduce(fold).unwrap_or_default())
+    };
+    [
+        of(0, f32::min),
+        of(1, f32::max),
+        of(0, f32::max),
+        of(1, f32::min),
+    ]
 }

@@ -22,7 +22,7 @@ use pdfium_render::prelude::{Pdfium, PdfiumLibraryBindings};
 
 pub(super) use self::{
     annotation::{AnnotationKind, FieldValue, FormField},
-    object::{ObjectKind, PageObject},
+    object::{FontFacts, ObjectKind, PageObject},
     page::{Band, PdfPage},
     text::TextPage,
 };

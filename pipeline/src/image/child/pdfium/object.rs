@@ -18,6 +18,19 @@ pub(in crate::image::child) struct PageObject<'p> {
     _page: std::marker::PhantomData<&'p ()>,
 }
 
+/// A font, as its document describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::image::child) struct FontFacts {
+    /// Its base name.
+    pub name: String,
+    /// True if the document brings it.
+    pub embedded: bool,
+    /// True if it calls itself one of fixed pitch.
+    pub fixed_pitch: bool,
+    /// True if it calls itself slanted.
+    pub italic: bool,
+}
+
 /// The kind of a page object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::image::child) enum ObjectKind {
@@ -82,22 +95,14 @@ impl<'p> PageObject<'p> {
     /// Left, bottom, right and top of a path that is filled and hides what is under it, in the space that it is in.
     pub fn opaque_fill(&self) -> Option<[f64; 4]> {
         let (mut fill, mut stroke) = (0, 0);
-        let (mut left, mut bottom, mut right, mut top) = (0.0, 0.0, 0.0, 0.0);
         // SAFETY: the page is loaded and the results have places; other objects give false.
         let opaque = unsafe {
             let lib = self.lib.0;
             lib.FPDFPath_GetDrawMode(self.handle.cast(), &raw mut fill, &raw mut stroke) != 0
                 && fill != 0
                 && lib.FPDFPageObj_HasTransparency(self.handle.cast()) == 0
-                && lib.FPDFPageObj_GetBounds(
-                    self.handle.cast(),
-                    &raw mut left,
-                    &raw mut bottom,
-                    &raw mut right,
-                    &raw mut top,
-                ) != 0
         };
-        opaque.then(|| [left, bottom, right, top].map(f64::from))
+        opaque.then(|| self.bounds()).flatten()
     }
 
     /// An image's size in pixels.
@@ -165,8 +170,8 @@ impl<'p> PageObject<'p> {
         unsafe { self.lib.0.FPDFTextObj_GetTextRenderMode(self.handle.cast()) }
     }
 
-    /// Opacity of its fill, 0 to 255.
-    pub fn fill_alpha(&self) -> Option<u32> {
+    /// Red, green, blue and opacity of its fill; `None` if that is a pattern.
+    pub fn fill_color(&self) -> Option<[u8; 4]> {
         let (mut r, mut g, mut b, mut a) = (0, 0, 0, 0);
         // SAFETY: the page is loaded and the results have places.
         let done = unsafe {
@@ -178,26 +183,66 @@ impl<'p> PageObject<'p> {
                 &raw mut a,
             )
         };
-        (done != 0).then_some(a)
+        let channel = |value| u8::try_from(value).unwrap_or(u8::MAX);
+        (done != 0).then_some([r, g, b, a].map(channel))
     }
 
-    /// The base name of a text's font, and whether it is embedded.
-    pub fn font(&self) -> Option<(String, bool)> {
+    /// A text's font.
+    pub fn font(&self) -> Option<FontFacts> {
+        /// `FixedPitch` and `Italic` of a font's flags (ISO 32000-1, table 123).
+        const FIXED_PITCH: i32 = 1;
+        const ITALIC: i32 = 1 << 6;
         let mut name = [0_u8; 128];
         // SAFETY: the page is loaded; the font is the page's and not closed here; the buffer's length
-        // is told.
+        // is told, and the angle has a place.
         unsafe {
-            let font = self.lib.0.FPDFTextObj_GetFont(self.handle.cast());
+            let lib = self.lib.0;
+            let font = lib.FPDFTextObj_GetFont(self.handle.cast());
             if font.is_null() {
                 return None;
             }
-            let embedded = self.lib.0.FPDFFont_GetIsEmbedded(font) != 0;
-            let length =
-                self.lib
-                    .0
-                    .FPDFFont_GetBaseFontName(font, name.as_mut_ptr().cast(), name.len());
+            let length = lib.FPDFFont_GetBaseFontName(font, name.as_mut_ptr().cast(), name.len());
             let name = name.get(..length.saturating_sub(1)).unwrap_or_default();
-            Some((String::from_utf8_lossy(name).into_owned(), embedded))
+            let flags = lib.FPDFFont_GetFlags(font).max(0);
+            let mut angle = 0;
+            let has_angle = lib.FPDFFont_GetItalicAngle(font, &raw mut angle) != 0;
+            Some(FontFacts {
+                name: String::from_utf8_lossy(name).into_owned(),
+                embedded: lib.FPDFFont_GetIsEmbedded(font) != 0,
+                fixed_pitch: flags & FIXED_PITCH != 0,
+                italic: flags & ITALIC != 0 || has_angle && angle != 0,
+            })
         }
+    }
+
+    /// Left, bottom, right and top of a path that is drawn, in the space that it is in.
+    pub fn drawn_path(&self) -> Option<[f64; 4]> {
+        let (mut fill, mut stroke) = (0, 0);
+        // SAFETY: the page is loaded and the results have places; other objects give false.
+        let drawn = unsafe {
+            self.lib
+                .0
+                .FPDFPath_GetDrawMode(self.handle.cast(), &raw mut fill, &raw mut stroke)
+                != 0
+        };
+        (drawn && (fill != 0 || stroke != 0))
+            .then(|| self.bounds())
+            .flatten()
+    }
+
+    /// Left, bottom, right and top in the space that it is in.
+    fn bounds(&self) -> Option<[f64; 4]> {
+        let (mut left, mut bottom, mut right, mut top) = (0.0, 0.0, 0.0, 0.0);
+        // SAFETY: the page is loaded and the results have places.
+        let done = unsafe {
+            self.lib.0.FPDFPageObj_GetBounds(
+                self.handle.cast(),
+                &raw mut left,
+                &raw mut bottom,
+                &raw mut right,
+                &raw mut top,
+            )
+        };
+        (done != 0).then(|| [left, bottom, right, top].map(f64::from))
     }
 }

@@ -70,16 +70,6 @@ impl TextPage<'_> {
         }
     }
 
-    /// The font's weight, 400 for regular; -1 if it is not known.
-    pub fn font_weight(&self, index: u32) -> i32 {
-        // SAFETY: as above.
-        unsafe {
-            self.lib
-                .0
-                .FPDFText_GetFontWeight(self.handle.cast(), at(index))
-        }
-    }
-
     /// The matrix from text to page.
     pub fn matrix(&self, index: u32) -> Option<Affine> {
         let mut matrix = [0.0_f32; 6];

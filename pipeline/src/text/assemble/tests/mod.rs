@@ -40,7 +40,7 @@ fn sized(x: f32, y: f32, size: f32, text: &str) -> TextLine {
         }),
         confidence: Some(0.9),
         size,
-        bold: None,
+        style: Default::default(),
         read_by: None,
     }
 }
@@ -48,7 +48,7 @@ fn sized(x: f32, y: f32, size: f32, text: &str) -> TextLine {
 fn bold(x: f32, y: f32, text: &str) -> TextLine {
     TextLine {
         confidence: None,
-        bold: Some(true),
+        style: crate::page::TypeStyle::of_weight(true),
         ..line(x, y, text)
     }
 }
@@ -71,6 +71,7 @@ fn page(number: u32, lines: Vec<TextLine>) -> PageContent {
         content: OcrContent::Regions(lines),
         rulings: PageRulings::default(),
         asides: Vec::new(),
+        pictures: Vec::new(),
         failure: None,
     }
 }

@@ -178,7 +178,7 @@ fn finds_headings_by_size_number_and_weight() {
     lines.push(bold(100.0, 320.0, "Results in short"));
     lines.extend(prose(370.0));
     lines.iter_mut().for_each(|line| line.confidence = None);
-    assert!(markdown(lines).contains("\n\n### Results in short\n\n"));
+    assert!(markdown(lines).contains("\n\n## Results in short\n\n"));
 }
 
 #[test]

@@ -142,7 +142,7 @@ fn columns(xs: &[f32], texts: &[&str], top: f32) -> Vec<TextLine> {
         }),
         confidence: None,
         size: SIZE,
-        bold: Some(false),
+        style: crate::page::TypeStyle::of_weight(false),
         read_by: None,
     };
     xs.iter().zip(texts).map(column).collect()

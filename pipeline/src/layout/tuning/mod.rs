@@ -7,6 +7,8 @@
 //! samples and golden pages of the tests until they came out right, with no finer measurement behind it. Limits against
 //! hostile pages are far above what the sample documents have.
 
+pub(crate) mod headings;
+
 /// A share of a count, as a fraction: exact at its border, where a float may round either way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CountShare {
@@ -125,8 +127,8 @@ pub(crate) mod baselines {
     pub(crate) const SHARED_HEIGHT_UNLEVEL: f32 = 0.8;
     /// Width by which neighbors may overlap, in widths of the narrower: boxes of a model do.
     pub(crate) const MAX_OVERLAP: f32 = 0.35;
-    /// Share of bold characters above which a row is bold.
-    pub(crate) const MOSTLY_BOLD: CountShare = CountShare::of(8, 10);
+    /// Share of bold characters above which a row is bold; the same for slanted ones and those of fixed pitch.
+    pub(crate) const MOSTLY: CountShare = CountShare::of(8, 10);
     /// Gap without a space in a document's own text, in heights of the type: half of a narrow space.
     pub(crate) const TOUCHING_GAP: f32 = 0.12;
     /// Gap without a space between Chinese or Japanese characters, in heights of the type.
@@ -375,81 +377,6 @@ pub(crate) mod body {
     pub(crate) const MAX_GAP: f32 = 2.0;
 }
 
-/// Headings. Chosen on the sample documents, scans among them. Values for text that a model read are larger, as its sizes
-/// scatter.
-pub(crate) mod headings {
-    use super::CountShare;
-
-    /// Smallest size of type that is counted.
-    pub(crate) const MIN_SIZE_PX: f32 = 0.5;
-    /// Largest size of type that is counted.
-    pub(crate) const MAX_SIZE_PX: f32 = 4000.0;
-    /// Sizes told apart, for each pixel.
-    pub(crate) const SIZE_STEPS_PER_PX: f32 = 4.0;
-    /// Most sizes of headings that are remembered.
-    pub(crate) const MAX_STYLES: usize = 32;
-    /// Difference of sizes that look the same, as a share.
-    pub(crate) const SAME_SIZE: f32 = 0.04;
-    /// Size over the running text's of a title.
-    pub(crate) const TITLE_RATIO: f32 = 1.6;
-    /// Size over the running text's of a section's heading.
-    pub(crate) const SECTION_RATIO: f32 = 1.25;
-    /// Size over the running text's that is clearly larger.
-    pub(crate) const LARGER: f32 = 1.13;
-    /// The same of text that a model read.
-    pub(crate) const LARGER_OCR: f32 = 1.2;
-    /// The same if the size is only roughly known, or there is no running text to compare with.
-    pub(crate) const LARGER_ROUGH: f32 = 1.4;
-    /// Share of bold characters from which bold type says nothing.
-    pub(crate) const MUCH_BOLD: CountShare = CountShare::of(2, 5);
-    /// Least size of a bold heading, over the running text's.
-    pub(crate) const BOLD_MIN_RATIO: f32 = 0.95;
-    /// Size of a bold heading on a page without running text.
-    pub(crate) const BOLD_RATIO: f32 = 1.04;
-    /// The same of text that a model read.
-    pub(crate) const BOLD_RATIO_OCR: f32 = 1.2;
-    /// Most rows of a bold heading that a model read.
-    pub(crate) const BOLD_MAX_ROWS: usize = 2;
-    /// Its most characters.
-    pub(crate) const BOLD_MAX_CHARACTERS: usize = 80;
-    /// Least size of a heading in centered capitals, over the running text's.
-    pub(crate) const CAPITALS_RATIO: f32 = 0.85;
-    /// Fewest letters that are capitals by intent.
-    pub(crate) const CAPITALS_MIN_LETTERS: usize = 4;
-    /// Least size of a numbered heading, over the running text's.
-    pub(crate) const NUMBERED_RATIO: f32 = 0.85;
-    /// The same in centered capitals: small capitals are as low as that.
-    pub(crate) const NUMBERED_RATIO_CAPITALS: f32 = 0.7;
-    /// Most words of a numbered heading.
-    pub(crate) const NUMBERED_MAX_WORDS: usize = 12;
-    /// Most digits of a part of its number: more is a year or an amount.
-    pub(crate) const NUMBERED_MAX_DIGITS: usize = 2;
-    /// Most parts of its number.
-    pub(crate) const NUMBERED_MAX_PARTS: usize = 5;
-    /// White above or below a heading.
-    pub(crate) const SET_OFF_EM: f32 = 0.25;
-    /// Rows from which a paragraph is running text.
-    pub(crate) const PROSE_MIN_ROWS: usize = 3;
-    /// Most rows of a heading.
-    pub(crate) const MAX_ROWS: usize = 3;
-    /// Longest heading, in characters without spaces.
-    pub(crate) const MAX_CHARACTERS: usize = 160;
-    /// Fewest letters of a heading.
-    pub(crate) const MIN_LETTERS: usize = 2;
-    /// Share of letters above which words may be a heading.
-    pub(crate) const MOSTLY_LETTERS: CountShare = CountShare::of(1, 2);
-    /// Letters above which a text that ends in a full stop is a sentence.
-    pub(crate) const SENTENCE_LETTERS: usize = 20;
-    /// Widest gap inside a heading, in heights of its type.
-    pub(crate) const MAX_GAP_EM: f32 = 2.5;
-    /// Share of a page's paragraphs that may be headings.
-    pub(crate) const MAX_HEADINGS: CountShare = CountShare::of(3, 5);
-    /// The same on a page without running text.
-    pub(crate) const MAX_HEADINGS_WITHOUT_PROSE: CountShare = CountShare::of(2, 5);
-    /// Headings that a page may always have.
-    pub(crate) const MIN_CROWD: usize = 3;
-}
-
 /// Short lines that each end on purpose. Chosen on the sample documents: addresses.
 pub(crate) mod line_blocks {
     use std::ops::RangeInclusive;
@@ -468,4 +395,44 @@ pub(crate) mod line_blocks {
     pub(crate) const MAX_SPACE_EM: f32 = 0.6;
     /// Least size that is divided by.
     pub(crate) const MIN_SIZE_PX: f32 = 0.1;
+}
+
+/// Program code. Chosen on the READMEs of READoc.
+pub(crate) mod code {
+    /// White space between two rows of one block, in ems: blank lines are part of it.
+    pub(crate) const MAX_BLANK_EM: f32 = 2.6;
+    /// White space above and below a single row of code, in ems.
+    pub(crate) const SET_OFF_EM: f32 = 0.45;
+    /// Fewest characters of a line that show how wide one is.
+    pub(crate) const MEASURED_CHARACTERS: usize = 4;
+    /// Width of a character where no line shows it, in heights of the type: Courier's.
+    pub(crate) const USUAL_ADVANCE: f32 = 0.6;
+    /// Steps from one line to the next from which a blank line is between them.
+    pub(crate) const BLANK_LINE_STEPS: f32 = 1.6;
+    /// Most spaces before a word.
+    pub(crate) const MAX_SPACES: usize = 200;
+    /// Fewest lines whose numbers are told from numbers that the code begins with.
+    pub(crate) const MIN_NUMBERED: usize = 2;
+    /// Most digits of the number of a line.
+    pub(crate) const NUMBER_DIGITS: usize = 5;
+}
+
+/// Figures. By hand on pages of 30 documents.
+pub(crate) mod figures {
+    use super::CountShare;
+
+    /// Share of the characters of a picture that stand in paragraphs and tables from which it is text.
+    pub(crate) const TEXT: CountShare = CountShare::of(6, 10);
+    /// Fewest rows of such a paragraph.
+    pub(crate) const PARAGRAPH_ROWS: usize = 3;
+}
+
+/// Tables of contents.
+pub(crate) mod contents {
+    /// Fewest rows with dots before a page number: one or two are a form or a price list.
+    pub(crate) const MIN_ENTRIES: usize = 3;
+    /// Fewest dots in a row; three are an ellipsis.
+    pub(crate) const MIN_DOTS: usize = 4;
+    /// Most digits of a page number.
+    pub(crate) const PAGE_DIGITS: usize = 4;
 }
