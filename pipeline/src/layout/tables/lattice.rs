@@ -1,8 +1,10 @@
 //! Lattice tables: cells lie between ruled lines that cross, and a missing line makes a cell span.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::row_cells::row_cells;
 use super::tuning::lattice as tuning;
+use super::unruled_rows::{RowBreak, row_breaks};
 use super::{DetectedTable, cell_text, empty_cell, has_header_row};
 use crate::{
     dehyphenate::HyphenatedWords,
@@ -23,9 +25,13 @@ pub(crate) fn take_lattice_tables<'a>(
     hyphenated: &HyphenatedWords,
 ) -> Vec<DetectedTable<'a>> {
     let mut found = Vec::new();
-    for grid in grids(rulings, em) {
+    for mut grid in grids(rulings, em) {
         let (inside, outside): (Vec<PlacedLine>, Vec<PlacedLine>) =
             lines.iter().partition(|line| grid.holds(line));
+        if grid.lacks_columns(&inside, em) {
+            continue;
+        }
+        grid.split_rows(&inside);
         if let Some(table) = grid.table(inside, em, hyphenated) {
             *lines = outside;
             found.push(table);
@@ -153,9 +159,9 @@ impl LatticeGrid {
             x > last + tuning::OPEN_SIDE_BEYOND * slack
         });
         let xs = merged(down.iter().map(|line| line.at), slack);
-        // Three edges are two columns, or two rows.
+        // Three edges are two columns; between two edges there may be rows without lines between them.
         let sizes = (3..=tuning::MAX_COLUMNS + 1).contains(&xs.len())
-            && (3..=tuning::MAX_ROWS + 1).contains(&ys.len());
+            && (2..=tuning::MAX_ROWS + 1).contains(&ys.len());
         sizes.then_some(Self {
             across,
             down,
@@ -163,6 +169,59 @@ impl LatticeGrid {
             ys,
             slack,
         })
+    }
+
+    /// Returns true if rows of text in one of its cells are cut by wide white: the table has more columns than ruled
+    /// lines between them.
+    fn lacks_columns(&self, lines: &[PlacedLine], em: f32) -> bool {
+        let place = |line: &PlacedLine| {
+            let center = center(&line.rect);
+            Some((interval(&self.xs, center.x)?, interval(&self.ys, center.y)?))
+        };
+        let mut cells: BTreeMap<(usize, usize), Vec<PlacedLine>> = BTreeMap::new();
+        for line in lines {
+            if let Some(place) = place(line) {
+                cells.entry(place).or_default().push(*line);
+            }
+        }
+        cells.into_values().any(|cell| {
+            let rows = text_rows(cell);
+            let cut = rows
+                .iter()
+                .filter(|row| row_cells(row, em).len() > 1)
+                .count();
+            rows.len() >= tuning::CUT_ROWS && tuning::MOSTLY_CUT.is_reached(cut, rows.len())
+        })
+    }
+
+    /// Adds lines between rows of text that have none.
+    fn split_rows(&mut self, lines: &[PlacedLine]) {
+        let mut added = Vec::new();
+        for edges in self.ys.windows(2) {
+            let of_row = lines.iter().filter(|line| {
+                let y = center(&line.rect).y;
+                (edges[0]..edges[1]).contains(&y)
+            });
+            let column = |line: &PlacedLine| {
+                let column = interval(&self.xs, center(&line.rect).x)?;
+                let fits = line.rect.left >= self.xs[column] - self.slack
+                    && line.rect.right <= self.xs[column + 1] + self.slack;
+                fits.then_some(column)
+            };
+            let breaks = row_breaks(of_row.copied().collect(), self.xs.len() - 1, column);
+            for RowBreak { at, columns } in breaks {
+                let cut = (0..columns.len()).filter(|&x| columns[x]);
+                added.extend(cut.map(|x| RulingLine {
+                    at,
+                    start: self.xs[x],
+                    end: self.xs[x + 1],
+                }));
+            }
+        }
+        if !added.is_empty() {
+            self.across.extend(added);
+            self.ys = merged(self.across.iter().map(|line| line.at), self.slack);
+        }
     }
 
     fn rect(&self) -> Rect {
@@ -213,6 +272,9 @@ impl LatticeGrid {
         em: f32,
         hyphenated: &HyphenatedWords,
     ) -> Option<DetectedTable<'a>> {
+        if !(3..=tuning::MAX_ROWS + 1).contains(&self.ys.len()) {
+            return None;
+        }
         let areas = self.areas()?;
         let held = self.lines_by_cell(&areas, &lines, em)?;
         let filled = held.iter().filter(|cell| !cell.is_empty()).count();

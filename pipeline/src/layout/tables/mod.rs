@@ -5,6 +5,7 @@ pub(crate) mod tuning;
 mod row_cells;
 pub(crate) mod row_alignment;
 pub(crate) mod lattice;
+mod unruled_rows;
 pub(crate) mod booktabs;
 pub(crate) mod stream;
 

@@ -43,6 +43,10 @@ pub(crate) mod lattice {
     pub(crate) const OPEN_SIDE_BEYOND: f32 = 4.0;
     /// The share of a cell's side that a ruled line must cover to bound it.
     pub(crate) const COVERED: f32 = 0.6;
+    /// Fewest rows of text in one cell that show that it is several columns...
+    pub(crate) const CUT_ROWS: usize = 2;
+    /// ...and the share of them that wide white cuts.
+    pub(crate) const MOSTLY_CUT: CountShare = CountShare::of(7, 10);
     /// Width of text over its cell's right edge.
     pub(crate) const CELL_OVERHANG_EM: f32 = 2.5;
     /// Fewest cells with text.
@@ -129,4 +133,18 @@ pub(crate) mod alignment {
     pub(crate) const MIN_LETTERS: usize = 2;
     /// Fewest rows that make columns.
     pub(crate) const MIN_ROWS: usize = 2;
+}
+
+/// Rows without ruled lines between them. Chosen on the papers of READoc.
+pub(crate) mod unruled_rows {
+    use crate::layout::tuning::CountShare;
+
+    /// Share of the texts of a column of figures that are some.
+    pub(crate) const AMOUNTS: CountShare = CountShare::of(7, 10);
+    /// Fewest rows of words alone.
+    pub(crate) const ENTRY_ROWS: usize = 3;
+    /// Longest entry of such rows, in characters.
+    pub(crate) const ENTRY_CHARACTERS: usize = 24;
+    /// Fewest rows that one text half-way down is the label of.
+    pub(crate) const LABEL_ROWS: usize = 3;
 }
