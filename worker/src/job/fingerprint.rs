@@ -189,7 +189,7 @@ mod tests {
             ),
             (
                 EngineName::Got,
-                "a96d1b6dd0ae4381cf25128c53caad57e2ed460eed35e7c32106626b8bfee44e",
+                "5afc47295e49c30e02a302340fde9af16efa2c78085cb6c6e906d2251df97354",
             ),
         ] {
             let options = Options::defaults_of(engine);
@@ -208,7 +208,7 @@ mod tests {
         let fingerprint = Fingerprint::new(&source("1"), &asked, "m");
         assert_eq!(
             fingerprint.as_str(),
-            "07f102e8aaae567130439adfc3841ec1e7f083c7f455d8093f879714bda8c3f5"
+            "ece0fd2118e6db5722a7d22237b5a7040cfb8de182ee487922db589dcdb33f67"
         );
     }
 

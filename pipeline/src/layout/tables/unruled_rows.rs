@@ -61,20 +61,20 @@ pub(super) fn row_breaks(
 }
 
 /// Returns true if the texts of some columns are entries of as many rows: beside a column of figures, which may have
-/// gaps, or short words that each begin anew.
+/// gaps, or short words that each begin as an entry does.
 fn are_rows(cells: &[Vec<String>], rows: usize) -> bool {
     let full: Vec<&Vec<String>> = cells.iter().filter(|texts| texts.len() == rows).collect();
     let amounts = |texts: &Vec<String>| {
         let count = texts.iter().filter(|text| is_amount(text)).count();
         texts.len() * 2 >= rows && tuning::AMOUNTS.is_reached(count, texts.len())
     };
-    let begins_anew = |text: &String| {
+    let begins_entry = |text: &String| {
         let first = text.chars().next();
         text.chars().count() <= tuning::ENTRY_CHARACTERS
             && first.is_some_and(|c| !c.is_lowercase())
             && !text.ends_with(['-', ',', ';'])
     };
-    let entries = full.iter().all(|texts| texts.iter().all(begins_anew));
+    let entries = full.iter().all(|texts| texts.iter().all(begins_entry));
     full.len() >= 2 && (cells.iter().any(amounts) || rows >= tuning::ENTRY_ROWS && entries)
 }
 

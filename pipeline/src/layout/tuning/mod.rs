@@ -433,6 +433,8 @@ pub(crate) mod contents {
     pub(crate) const MIN_ENTRIES: usize = 3;
     /// Fewest dots in a row; three are an ellipsis.
     pub(crate) const MIN_DOTS: usize = 4;
+    /// Longest title of a row without dots, in characters.
+    pub(crate) const TITLE_CHARACTERS: usize = 80;
     /// Most digits of a page number.
     pub(crate) const PAGE_DIGITS: usize = 4;
 }
