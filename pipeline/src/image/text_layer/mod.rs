@@ -91,6 +91,8 @@ const RUN_GAP: f64 = 0.8;
 const BASELINE_SHIFT: f64 = 0.5;
 /// The same for runs that were not drawn one after another.
 const RUN_BASELINE_SHIFT: f64 = 0.35;
+/// The same for small type that was drawn later into a gap of the line: word processors raise it by half an em.
+const SMALL_SHIFT: f64 = 0.6;
 /// Type is an index's or exponent's if it is smaller than this share of its line's.
 const SMALL_TYPE: f64 = 0.85;
 /// Distance that small type may reach over its neighbors in the gap that it was drawn in, in ems of the line.
@@ -413,7 +415,7 @@ fn continues(line: &GlyphRun, run: &GlyphRun) -> Option<(Joint, f64)> {
     let em = line.size().max(run.size());
     let small = run.size() < SMALL_TYPE * line.size();
     let most_shift = if small {
-        BASELINE_SHIFT
+        SMALL_SHIFT
     } else {
         RUN_BASELINE_SHIFT
     };

@@ -135,7 +135,7 @@ fn exponents_drawn_later_find_their_place() {
     // The number's box is wider than its advance.
     let mut glyphs = draw("24", (1.5, 50.0), RIGHT, 10.0, 0.25);
     glyphs.extend(draw("century", (18.0, 50.0), RIGHT, 10.0, 0.25));
-    glyphs.extend(draw("th", (10.0, 46.0), RIGHT, 6.0, 0.25));
+    glyphs.extend(draw("th", (10.0, 44.5), RIGHT, 6.0, 0.25));
     assert_eq!(texts(&glyphs), ["24^th| century"]);
 }
 
