@@ -255,6 +255,7 @@ pub(super) mod tick_boxes {
     /// Height of a box over that of its label's line.
     pub(crate) const ROW_SIZES: Range<f32> = 0.5..1.8;
     /// Distance that a tick reaches out of a box when it is erased, in heights of the box.
+    #[cfg(feature = "ppocr")]
     pub(crate) const PLACE_MARGIN: f32 = 0.12;
     /// Distance between a box and its label, in heights of the box.
     pub(crate) const LABEL_GAP: f32 = 3.0;

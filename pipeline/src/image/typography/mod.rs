@@ -11,12 +11,13 @@ mod tick_boxes;
 
 use crate::page::TextLine;
 
+#[cfg(feature = "ppocr")]
 pub(crate) use self::tick_boxes::places as tick_boxes;
 
 use self::strip::LineStrip;
 use super::{PageImage, luma::whole_pixels, tuning::typography::MAX_LINES};
 
-/// Annotates `lines`, which a model has read from `image`: sets [`TextLine::bold`] and
+/// Annotates `lines`, which a model has read from `image`: sets their weight ([`TextLine::style`]) and
 /// [`TextLine::size`] if they can be measured, puts bullets before their lines and boxes to tick where
 /// they are drawn, and takes out full stops that are none.
 pub fn annotate(lines: &mut Vec<TextLine>, image: &PageImage) {

@@ -12,9 +12,7 @@ use crate::{
         background::BackgroundGrid,
         binary::BinaryImage,
         luma::LumaPlane,
-        tuning::tick_boxes::{
-            BACKGROUND_CELL_PX, LABEL_GAP, MIN_CONTRAST, PLACE_MARGIN, ROW_SIZES,
-        },
+        tuning::tick_boxes::{BACKGROUND_CELL_PX, LABEL_GAP, MIN_CONTRAST, ROW_SIZES},
     },
     page::{Rect, TextLine},
     script::is_unspaced,
@@ -92,7 +90,10 @@ pub(super) fn restore(lines: &mut Vec<TextLine>, image: &PageImage) {
 }
 
 /// The places of the boxes of a page, with what reaches out of them.
+#[cfg(feature = "ppocr")]
 pub(crate) fn places(image: &PageImage) -> Vec<Rect> {
+    use crate::image::tuning::tick_boxes as tuning;
+
     let Some(plane) = LumaPlane::of(image) else {
         return Vec::new();
     };
@@ -105,7 +106,7 @@ pub(crate) fn places(image: &PageImage) -> Vec<Rect> {
             right,
             bottom,
         } = tick_box.bounds;
-        let margin = PLACE_MARGIN * tick_box.bounds.height();
+        let margin = tuning::PLACE_MARGIN * tick_box.bounds.height();
         Rect {
             left: left - margin,
             top: top - margin,
