@@ -71,8 +71,12 @@ pub(crate) fn lay_out(
     let mut builder = BlockBuilder::new(lines, &hyphenated);
     builder.push_headers_footers(&classified.headers, LineRole::Header);
     let mut margin = Vec::new();
-    if classified.body.len() + classified.sideways.len() > MAX_STUDIED_LINES {
+    let in_pictures: usize = classified.pictures.iter().map(Vec::len).sum();
+    if classified.body.len() + classified.sideways.len() + in_pictures > MAX_STUDIED_LINES {
         classified.body.extend(classified.sideways);
+        classified
+            .body
+            .extend(classified.pictures.into_iter().flatten());
         builder.push_unstudied(classified.body);
     } else {
         let has_code = styles.has_code(&classified.body);

@@ -320,3 +320,16 @@ fn a_page_of_very_many_lines_takes_no_longer_than_it_may() {
         );
     }
 }
+
+#[test]
+fn the_lines_of_pictures_are_on_pages_of_very_many_lines_too() {
+    let lines: Vec<TextLine> = (0..6_000)
+        .map(|i| line((i % 60) as f32 * 30.0, (i / 60) as f32 * 30.0, "word"))
+        .collect();
+    let crowded = PageContent {
+        pictures: vec![(0..2_000).collect()],
+        ..page(1, lines)
+    };
+    let pages = assemble(HeadersFooters::Keep, true, vec![crowded]);
+    assert_eq!(pages[0].lines.len(), 6_000);
+}
