@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 from debian import DebianError, unpack
+from setup import cache_folder
 
 PROGRAM = "usr/bin/tesseract"
 OTHERWISE = "install the packages tesseract-ocr and tesseract-ocr-LANGUAGE, or name a tesseract with --tesseract"
@@ -34,13 +35,6 @@ def main():
         print(f"tesseract: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def cache_folder():
-    named = os.environ.get("RECTO_CACHE")
-    if named:
-        return Path(named).absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "recto"
 
 
 def put(folder, languages):

@@ -26,6 +26,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "deploy"))
 import tesseract
 from debian import DebianError, unpack
+from setup import cache_folder
 
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements-parts.txt"
 # What the broker loads of Erlang, and what that needs in turn.
@@ -66,13 +67,6 @@ def main():
         print(f"test-parts: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def cache_folder():
-    named = os.environ.get("RECTO_CACHE")
-    if named:
-        return Path(named).absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "recto"
 
 
 def wants_rabbitmq(parts):

@@ -43,6 +43,25 @@ impl Rect {
         }
     }
 
+    /// Returns true if the middle of `other` lies in the box.
+    pub(crate) fn holds_middle_of(&self, other: &Self) -> bool {
+        let (x, y) = (
+            (other.left + other.right) / 2.0,
+            (other.top + other.bottom) / 2.0,
+        );
+        (self.left..=self.right).contains(&x) && (self.top..=self.bottom).contains(&y)
+    }
+
+    /// The box with so many pixels more left and right, and above and below.
+    pub(crate) fn widened(&self, across: f32, down: f32) -> Self {
+        Self {
+            left: self.left - across,
+            top: self.top - down,
+            right: self.right + across,
+            bottom: self.bottom + down,
+        }
+    }
+
     /// The smallest box around both.
     pub fn union(&self, other: &Self) -> Self {
         Self {

@@ -40,7 +40,7 @@ pub(crate) fn find(image: &PageImage, glyphs: &[Rect], images: &[Rect]) -> Vec<R
     let mut found: Vec<Rect> = images
         .iter()
         .filter(|at| at.width().min(at.height()) >= MIN_IMAGE_IN * dpi)
-        .filter(|at| marks.iter().any(|mark| is_inside(&mark.bounds(), at)))
+        .filter(|at| marks.iter().any(|mark| at.holds_middle_of(&mark.bounds())))
         .copied()
         .collect();
     found.extend(writing(&marks, LARGEST_LETTER_IN * dpi));
@@ -235,14 +235,6 @@ fn rows(letters: &[Rect]) -> Vec<Rect> {
         .filter(|(_, _, count)| *count >= LETTERS_IN_ROW)
         .map(|(all, _, _)| all)
         .collect()
-}
-
-fn is_inside(mark: &Rect, area: &Rect) -> bool {
-    let (x, y) = (
-        (mark.left + mark.right) / 2.0,
-        (mark.top + mark.bottom) / 2.0,
-    );
-    (area.left..=area.right).contains(&x) && (area.top..=area.bottom).contains(&y)
 }
 
 /// Paints `glyphs` over with what is around them, so that only the rest of a page is left to be read.

@@ -3,7 +3,7 @@
 use recto_schemas::{LineRecord, LineRole};
 
 use super::{
-    baselines::{row_text, text_rows},
+    baselines::{TextRow, row_text, text_rows},
     block::{Block, BlockKind, Table},
     body::BodyPart,
     code::code_text,
@@ -81,10 +81,7 @@ impl<'s> BlockBuilder<'s> {
                 BodyPart::Paragraph(paragraph) => self.push_paragraph(paragraph, level, depth),
                 BodyPart::Figure(lines) => self.push_figure(lines),
                 BodyPart::Code(rows) => {
-                    let lines: Vec<PlacedLine> = rows
-                        .iter()
-                        .flat_map(|row| row.lines.iter().copied())
-                        .collect();
+                    let lines = lines_of(&rows);
                     self.push(BlockKind::Code, LineRole::Code, &lines, code_text(&rows));
                 }
                 BodyPart::Table(table, lines) => self.push_table(table, &lines),
@@ -97,11 +94,7 @@ impl<'s> BlockBuilder<'s> {
     }
 
     fn push_paragraph(&mut self, mut paragraph: Paragraph, level: Option<u8>, depth: u8) {
-        let lines: Vec<PlacedLine> = paragraph
-            .rows
-            .iter()
-            .flat_map(|row| row.lines.iter().copied())
-            .collect();
+        let lines = lines_of(&paragraph.rows);
         if let Some(level) = level {
             // A heading's number is part of it.
             paragraph.marker = None;
@@ -154,11 +147,12 @@ impl<'s> BlockBuilder<'s> {
     fn push_figure(&mut self, lines: Vec<PlacedLine>) {
         let rows = text_rows(lines);
         let text: Vec<&str> = rows.iter().map(|row| row.text.as_str()).collect();
-        let lines: Vec<PlacedLine> = rows
-            .iter()
-            .flat_map(|row| row.lines.iter().copied())
-            .collect();
-        self.push(BlockKind::Figure, LineRole::Figure, &lines, text.join("\n"));
+        self.push(
+            BlockKind::Figure,
+            LineRole::Figure,
+            &lines_of(&rows),
+            text.join("\n"),
+        );
     }
 
     /// Writes running headers or footers: a block for each row, but page numbers apart.
@@ -237,6 +231,13 @@ impl<'s> BlockBuilder<'s> {
             spans,
         });
     }
+}
+
+/// The lines of rows, in order.
+fn lines_of<'a>(rows: &[TextRow<'a>]) -> Vec<PlacedLine<'a>> {
+    rows.iter()
+        .flat_map(|row| row.lines.iter().copied())
+        .collect()
 }
 
 /// The heading level of each part; `None` for one that is no heading.

@@ -24,14 +24,8 @@ pub(super) fn picture_lines(
         let bounds = lines[index].quad.bounds();
         // The label of an axis may run up the page.
         let height = bounds.height().min(bounds.width());
-        let (across, down) = (REACH_ACROSS * height, REACH_DOWN * height);
-        let mut reach = Rect {
-            left: bounds.left - across,
-            top: bounds.top - down,
-            right: bounds.right + across,
-            bottom: bounds.bottom + down,
-        };
-        for image in images.iter().filter(|image| contains(image, &bounds)) {
+        let mut reach = bounds.widened(REACH_ACROSS * height, REACH_DOWN * height);
+        for image in images.iter().filter(|image| image.holds_middle_of(&bounds)) {
             reach = reach.union(image);
         }
         let mut group = (bounds, vec![index]);
@@ -58,15 +52,6 @@ pub(super) fn picture_lines(
     pictures.iter_mut().for_each(|lines| lines.sort_unstable());
     pictures.sort();
     pictures
-}
-
-/// Returns true if the middle of a box lies in another.
-fn contains(outer: &Rect, inner: &Rect) -> bool {
-    let (x, y) = (
-        (inner.left + inner.right) / 2.0,
-        (inner.top + inner.bottom) / 2.0,
-    );
-    (outer.left..=outer.right).contains(&x) && (outer.top..=outer.bottom).contains(&y)
 }
 
 fn overlap(a: &Rect, b: &Rect) -> bool {

@@ -280,13 +280,7 @@ fn read_without_boxes(
     residual_ink::erase(&mut without, &boxes);
     let holds_box = |line: &RecognizedLine| {
         let bounds = line.quad.bounds();
-        boxes.iter().any(|place| {
-            let (x, y) = (
-                (place.left + place.right) / 2.0,
-                (place.top + place.bottom) / 2.0,
-            );
-            (bounds.left..=bounds.right).contains(&x) && (bounds.top..=bounds.bottom).contains(&y)
-        })
+        boxes.iter().any(|place| bounds.holds_middle_of(place))
     };
     for line in lines.iter_mut().filter(|line| holds_box(line)) {
         let text = recognize(recognizer, &without, &line.quad)?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::row_cells::row_cells;
 use super::tuning::lattice as tuning;
-use super::unruled_rows::{RowBreak, row_breaks};
+use super::unruled_rows::row_breaks;
 use super::{DetectedTable, cell_text, empty_cell, has_header_row};
 use crate::{
     dehyphenate::HyphenatedWords,
@@ -209,9 +209,8 @@ impl LatticeGrid {
                 fits.then_some(column)
             };
             let breaks = row_breaks(of_row.copied().collect(), self.xs.len() - 1, column);
-            for RowBreak { at, columns } in breaks {
-                let cut = (0..columns.len()).filter(|&x| columns[x]);
-                added.extend(cut.map(|x| RulingLine {
+            for &x in &breaks.columns {
+                added.extend(breaks.at.iter().map(|&at| RulingLine {
                     at,
                     start: self.xs[x],
                     end: self.xs[x + 1],

@@ -145,6 +145,6 @@ pub(crate) mod unruled_rows {
     pub(crate) const ENTRY_ROWS: usize = 3;
     /// Longest entry of such rows, in characters.
     pub(crate) const ENTRY_CHARACTERS: usize = 24;
-    /// Fewest rows that one text half-way down is the label of.
+    /// Fewest rows that one text beside them is the label of.
     pub(crate) const LABEL_ROWS: usize = 3;
 }

@@ -12,12 +12,13 @@ use crate::{
     text_marks::plain,
 };
 
-/// A place between two rows, and the columns that it goes through.
-pub(super) struct RowBreak {
-    /// Its y, in pixels.
-    pub at: f32,
-    /// Which of the columns are cut.
-    pub columns: Vec<bool>,
+/// The places between the rows of one ruled row, and the columns that they go through.
+#[derive(Default)]
+pub(super) struct RowBreaks {
+    /// The y of each, in pixels.
+    pub at: Vec<f32>,
+    /// The columns that are cut, as indices.
+    pub columns: Vec<usize>,
 }
 
 /// The places between the rows that `lines` of one ruled row stand in; none if it is one row. `column` gives the index
@@ -26,17 +27,17 @@ pub(super) fn row_breaks(
     lines: Vec<PlacedLine>,
     count: usize,
     column: impl Fn(&PlacedLine) -> Option<usize>,
-) -> Vec<RowBreak> {
+) -> RowBreaks {
     let rows = text_rows(lines);
     if rows.len() < 2 {
-        return Vec::new();
+        return RowBreaks::default();
     }
     let mut cells: Vec<Vec<String>> = vec![Vec::new(); count];
     for row in &rows {
         let mut of_row: Vec<Option<String>> = vec![None; count];
         for line in &row.lines {
             let Some(index) = column(line).filter(|index| *index < count) else {
-                return Vec::new();
+                return RowBreaks::default();
             };
             let text = of_row[index].get_or_insert_default();
             text.push_str(&plain(line.text));
@@ -46,18 +47,15 @@ pub(super) fn row_breaks(
         }
     }
     if !are_rows(&cells, rows.len()) {
-        return Vec::new();
+        return RowBreaks::default();
     }
-    // The label of several rows stands alone in its column, half-way down.
-    let is_label = |index: usize| rows.len() >= tuning::LABEL_ROWS && cells[index].len() == 1;
-    let columns: Vec<bool> = (0..count).map(|index| !is_label(index)).collect();
+    // One text beside several rows is the label of them all.
+    let is_label = |index: &usize| rows.len() >= tuning::LABEL_ROWS && cells[*index].len() == 1;
     let middle = |pair: &[TextRow]| (pair[0].rect.bottom + pair[1].rect.top) / 2.0;
-    rows.windows(2)
-        .map(|pair| RowBreak {
-            at: middle(pair),
-            columns: columns.clone(),
-        })
-        .collect()
+    RowBreaks {
+        at: rows.windows(2).map(middle).collect(),
+        columns: (0..count).filter(|index| !is_label(index)).collect(),
+    }
 }
 
 /// Returns true if the texts of some columns are entries of as many rows: beside a column of figures, which may have

@@ -45,8 +45,8 @@ fn alike(found: Vec<TickBox>) -> Vec<TickBox> {
         a.max(b) <= MAX_SIDES_RATIO * a.min(b)
     };
     let has_other = |(at, this): &(usize, &TickBox)| {
-        let others = found.iter().enumerate().filter(|(other, _)| other != at);
-        others.into_iter().any(|(_, other)| is_like(this, other))
+        let mut others = found.iter().enumerate().filter(|(other, _)| other != at);
+        others.any(|(_, other)| is_like(this, other))
     };
     found
         .iter()

@@ -63,12 +63,9 @@ pub(super) fn restore(lines: &mut Vec<TextLine>, image: &PageImage) {
     if lines.is_empty() {
         return;
     }
-    let Some(plane) = LumaPlane::of(image) else {
+    let Some((ink, mut found)) = ink_and_boxes(image) else {
         return;
     };
-    let background = BackgroundGrid::of(&plane, BACKGROUND_CELL_PX, 2);
-    let ink = BinaryImage::differing(&plane, &background, MIN_CONTRAST);
-    let mut found = find(&ink, &plane, image.dpi);
     found.sort_by(|a, b| a.bounds.left.total_cmp(&b.bounds.left));
     let mut alone = Vec::new();
     let mut inside: Vec<Vec<TickBox>> = vec![Vec::new(); lines.len()];
@@ -94,28 +91,21 @@ pub(super) fn restore(lines: &mut Vec<TextLine>, image: &PageImage) {
 pub(crate) fn places(image: &PageImage) -> Vec<Rect> {
     use crate::image::tuning::tick_boxes as tuning;
 
-    let Some(plane) = LumaPlane::of(image) else {
-        return Vec::new();
+    let with_margin = |tick_box: TickBox| {
+        let margin = tuning::PLACE_MARGIN * tick_box.bounds.height();
+        tick_box.bounds.widened(margin, margin)
     };
+    let found = ink_and_boxes(image).map_or(Vec::new(), |(_, found)| found);
+    found.into_iter().map(with_margin).collect()
+}
+
+/// The ink of a page, and the boxes in it; `None` for an image without pixels.
+fn ink_and_boxes(image: &PageImage) -> Option<(BinaryImage, Vec<TickBox>)> {
+    let plane = LumaPlane::of(image)?;
     let background = BackgroundGrid::of(&plane, BACKGROUND_CELL_PX, 2);
     let ink = BinaryImage::differing(&plane, &background, MIN_CONTRAST);
-    let with_margin = |tick_box: TickBox| {
-        let Rect {
-            left,
-            top,
-            right,
-            bottom,
-        } = tick_box.bounds;
-        let margin = tuning::PLACE_MARGIN * tick_box.bounds.height();
-        Rect {
-            left: left - margin,
-            top: top - margin,
-            right: right + margin,
-            bottom: bottom + margin,
-        }
-    };
-    let found = find(&ink, &plane, image.dpi).into_iter();
-    found.map(with_margin).collect()
+    let found = find(&ink, &plane, image.dpi);
+    Some((ink, found))
 }
 
 /// A box as a line of its own, if one of `lines` is its label.
