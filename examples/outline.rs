@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         rasterizer: &rasterizer,
     };
     let options = Options::default();
-    let outcome = read::read(input, &options, &engine, &mut Outline, &CancelToken::new())?;
+    let outcome = read::read(input, &options, &engine, &mut Outline::default(), &CancelToken::new())?;
     println!(
         "{} pages, {} failed",
         outcome.counts.selected, outcome.counts.failed
@@ -51,8 +51,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Prints the headings of each page as it is finished.
-struct Outline;
+/// Prints the headings of the document when all of them are known.
+#[derive(Default)]
+struct Outline {
+    headings: Vec<(u32, String)>,
+}
 
 impl PageSink for Outline {
     fn open(&mut self, _pages: u32) -> io::Result<()> {
@@ -61,10 +64,18 @@ impl PageSink for Outline {
 
     fn page(&mut self, page: PageResult) -> io::Result<()> {
         for block in &page.assembled.blocks {
-            if let BlockKind::Heading(level) = &block.kind {
-                let indent = "  ".repeat(usize::from(*level).saturating_sub(1));
-                println!("{:>4}  {indent}{}", page.assembled.number, block.text);
+            if let BlockKind::Heading(_) = &block.kind {
+                let page = page.assembled.number;
+                self.headings.push((page, block.text.clone()));
             }
+        }
+        Ok(())
+    }
+
+    fn heading_levels(&mut self, levels: &[u8]) -> io::Result<()> {
+        for ((page, text), level) in self.headings.iter().zip(levels) {
+            let indent = "  ".repeat(usize::from(*level).saturating_sub(1));
+            println!("{page:>4}  {indent}{text}");
         }
         Ok(())
     }

@@ -33,6 +33,10 @@
 //!         println!("{}", page.assembled.markdown);
 //!         Ok(())
 //!     }
+//!
+//!     fn heading_levels(&mut self, _levels: &[u8]) -> io::Result<()> {
+//!         Ok(())
+//!     }
 //! }
 //!
 //! fn main() -> Result<(), Box<dyn Error>> {

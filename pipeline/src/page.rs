@@ -1,5 +1,7 @@
 //! Boxes and lines of a page. All coordinates are pixels of the upright page image, x to the right, y down.
 
+use crate::image::inspection::StructureTag;
+
 /// A point, in pixels.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Point {
@@ -158,6 +160,8 @@ pub struct TextLine {
     pub size: f32,
     /// Its type.
     pub style: TypeStyle,
+    /// The structure element that it belongs to, if the document is tagged.
+    pub tag: Option<StructureTag>,
     /// The second reader that read it; `None` if the engine did, or a text layer has it.
     pub read_by: Option<LineReader>,
 }

@@ -45,6 +45,10 @@ impl PageSink for PageCollector {
             _ => Ok(()),
         }
     }
+
+    fn heading_levels(&mut self, _levels: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl PageCollector {

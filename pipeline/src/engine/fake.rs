@@ -130,6 +130,7 @@ fn describe(index: usize, page: &PageImage) -> OcrResult {
         confidence: Some(1.0),
         size: 12.0,
         style: Default::default(),
+        tag: None,
         read_by: None,
     };
     OcrResult {

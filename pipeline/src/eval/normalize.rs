@@ -68,9 +68,10 @@ fn markdown_of(mathpix: &str) -> String {
         rulings: PageRulings::default(),
         asides: Vec::new(),
         pictures: Vec::new(),
+        bookmarks: Vec::new(),
         failure: None,
     });
-    pages.extend(assembler.finish());
+    pages.extend(assembler.finish().0);
     pages.into_iter().map(|page| page.markdown).collect()
 }
 

@@ -62,6 +62,25 @@ impl TextInspection {
     }
 }
 
+/// The structure element of a tagged PDF that a text belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StructureTag {
+    /// Its role.
+    pub role: TagRole,
+    /// Tells the elements of a page apart.
+    pub element: u32,
+}
+
+/// The role of a structure element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TagRole {
+    /// A heading of that level, 1 to 6.
+    Heading(u8),
+    /// Any other text.
+    Text,
+}
+
 /// The reason to doubt a line of a page's own text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

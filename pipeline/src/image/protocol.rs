@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::inspection::{LineDoubt, PageInspection};
+use super::inspection::{LineDoubt, PageInspection, StructureTag};
 
 /// Longest message in bytes; the text of a dense page is a few hundred thousand.
 const MAX_MESSAGE_BYTES: u32 = 32 << 20;
@@ -83,6 +83,8 @@ pub(super) enum ChildReply {
         pages: u32,
         /// True if it is encrypted.
         encrypted: bool,
+        /// Its bookmarks, in the order of its outline.
+        bookmarks: Vec<WireBookmark>,
     },
     /// The page is loaded.
     Inspected(PageInspection),
@@ -95,6 +97,17 @@ pub(super) enum ChildReply {
     },
     /// The request could not be done.
     Failed(ChildError),
+}
+
+/// A bookmark of a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct WireBookmark {
+    /// Its depth in the outline, 1 for the outermost.
+    pub depth: u8,
+    /// Its title.
+    pub title: String,
+    /// The one-based page that it leads to, if that was looked up.
+    pub page: Option<u32>,
 }
 
 /// A picture that ends before its last row.
@@ -168,6 +181,8 @@ pub(super) struct WireLine {
     pub bold: bool,
     pub italic: bool,
     pub fixed_pitch: bool,
+    #[serde(default)]
+    pub tag: Option<StructureTag>,
     pub doubt: Option<LineDoubt>,
 }
 

@@ -1,6 +1,7 @@
 //! Baselines: placed lines on one baseline make a row of text.
 
 use super::{
+    headings::{HeadingWitness, tagged_heading},
     placed_line::{PlacedLine, common_size},
     tuning::baselines as tuning,
 };
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// Lines on one baseline of one column, from left to right.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct TextRow<'a> {
     /// Its lines; never empty.
     pub lines: Vec<PlacedLine<'a>>,
@@ -24,6 +25,8 @@ pub(crate) struct TextRow<'a> {
     pub italic: bool,
     /// True if most of them are known to be of one width.
     pub fixed_pitch: bool,
+    /// The document's own word that it is a heading.
+    pub witness: Option<HeadingWitness>,
     /// Its text.
     pub text: String,
 }
@@ -156,6 +159,7 @@ fn into_row(mut lines: Vec<PlacedLine>) -> TextRow {
     let italic = mostly(|style| style.italic);
     let fixed_pitch = mostly(|style| style.fixed_pitch);
     let text = row_text(&lines, size);
+    let witness = tagged_heading(&lines);
     TextRow {
         lines,
         rect,
@@ -163,6 +167,7 @@ fn into_row(mut lines: Vec<PlacedLine>) -> TextRow {
         bold,
         italic,
         fixed_pitch,
+        witness,
         text,
     }
 }

@@ -51,7 +51,8 @@ pub enum SpanKind {
 /// The kind of a block.
 #[derive(Clone, Debug, PartialEq)]
 pub enum BlockKind {
-    /// A heading, level 1 to 6.
+    /// A heading, level 1 to 6, as far as the document up to its page tells:
+    /// [`PageSink::heading_levels`](crate::read::PageSink::heading_levels) gives the final one.
     Heading(u8),
     /// Running text.
     Paragraph,

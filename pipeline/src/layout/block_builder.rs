@@ -7,7 +7,7 @@ use super::{
     block::{Block, BlockKind, Table},
     body::BodyPart,
     code::code_text,
-    headings::{HeadingStyles, headings},
+    headings::{HeadingFacts, HeadingStyles, headings},
     line_blocks::line_blocks,
     list_markers::ListMarkerKind,
     lists::item_depths,
@@ -57,18 +57,21 @@ impl<'s> BlockBuilder<'s> {
 
     /// Writes the body: headings, list items, line blocks, paragraphs and tables.
     pub fn push_body(&mut self, parts: Vec<BodyPart>, styles: &mut HeadingStyles) {
-        let levels = heading_levels(&parts, styles);
-        let em = styles.body_size().unwrap_or(1.0);
-        let is_text: Vec<bool> = levels.iter().map(Option::is_none).collect();
+        let headings = heading_facts(&parts, styles);
+        let count = headings.iter().flatten().count();
+        let mut levels = styles.latest_levels(count).into_iter();
+        let is_ocr = self.source.iter().any(|line| line.confidence.is_some());
+        let em = styles.body_size(is_ocr).unwrap_or(1.0);
+        let is_text: Vec<bool> = headings.iter().map(Option::is_none).collect();
         let lefts: Vec<Option<f32>> = parts
             .iter()
-            .zip(&levels)
-            .map(|(part, level)| item_left(part, *level))
+            .zip(&headings)
+            .map(|(part, heading)| item_left(part, heading.is_some()))
             .collect();
         let depths = item_depths(&lefts, em);
         let mut line_blocks = line_blocks(&parts, &is_text, em).into_iter().peekable();
-        let mut all = parts.into_iter().zip(levels).zip(depths).enumerate();
-        while let Some((i, ((part, level), depth))) = all.next() {
+        let mut all = parts.into_iter().zip(headings).zip(depths).enumerate();
+        while let Some((i, ((part, heading), depth))) = all.next() {
             if let Some(block) = line_blocks.next_if(|block| block.start == i) {
                 let rest = all
                     .by_ref()
@@ -78,7 +81,10 @@ impl<'s> BlockBuilder<'s> {
                 continue;
             }
             match part {
-                BodyPart::Paragraph(paragraph) => self.push_paragraph(paragraph, level, depth),
+                BodyPart::Paragraph(paragraph) => {
+                    let level = heading.and_then(|_| levels.next());
+                    self.push_paragraph(paragraph, level, depth);
+                },
                 BodyPart::Figure(lines) => self.push_figure(lines),
                 BodyPart::Code(rows) => {
                     let lines = lines_of(&rows);
@@ -240,8 +246,8 @@ fn lines_of<'a>(rows: &[TextRow<'a>]) -> Vec<PlacedLine<'a>> {
         .collect()
 }
 
-/// The heading level of each part; `None` for one that is no heading.
-fn heading_levels(parts: &[BodyPart], styles: &mut HeadingStyles) -> Vec<Option<u8>> {
+/// The facts of each part that is a heading.
+fn heading_facts(parts: &[BodyPart], styles: &mut HeadingStyles) -> Vec<Option<HeadingFacts>> {
     let paragraphs: Vec<&Paragraph> = parts
         .iter()
         .filter_map(|part| match part {
@@ -249,18 +255,18 @@ fn heading_levels(parts: &[BodyPart], styles: &mut HeadingStyles) -> Vec<Option<
             _ => None,
         })
         .collect();
-    let mut levels = headings(&paragraphs, styles).into_iter();
-    let level_of = |part: &BodyPart| match part {
-        BodyPart::Paragraph(_) => levels.next().flatten(),
+    let mut headings = headings(&paragraphs, styles).into_iter();
+    let facts_of = |part: &BodyPart| match part {
+        BodyPart::Paragraph(_) => headings.next().flatten(),
         _ => None,
     };
-    parts.iter().map(level_of).collect()
+    parts.iter().map(facts_of).collect()
 }
 
 /// The left edge of a list item; `None` for all other parts.
-fn item_left(part: &BodyPart, level: Option<u8>) -> Option<f32> {
+fn item_left(part: &BodyPart, is_heading: bool) -> Option<f32> {
     match part {
-        BodyPart::Paragraph(paragraph) if level.is_none() && paragraph.marker.is_some() => {
+        BodyPart::Paragraph(paragraph) if !is_heading && paragraph.marker.is_some() => {
             paragraph.rows.first().map(|row| row.rect.left)
         }
         _ => None,

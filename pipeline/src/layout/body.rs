@@ -6,6 +6,7 @@ use super::{
     code::code_rows,
     contents::list_contents,
     drop_caps::join_drop_caps,
+    headings::BookmarkTitles,
     layout_item::LayoutItem,
     line_numbers::take_line_numbers,
     lists::column_markers,
@@ -114,6 +115,8 @@ pub(crate) struct BodyContext<'h> {
     pub hyphenated: &'h HyphenatedWords,
     /// True if rows of fixed pitch are code.
     pub has_code: bool,
+    /// The titles of bookmarks that lead to the page.
+    pub bookmarks: &'h BookmarkTitles,
 }
 
 /// A part that was found before columns were, and its box.
@@ -139,6 +142,7 @@ impl ColumnContext<'_> {
     ) {
         whole.sort_by(|a, b| a.rect.top.total_cmp(&b.rect.top));
         let mut rest = text_rows(lines);
+        self.page.bookmarks.mark(&mut rest);
         for WholePart { rect, part } in whole {
             let center = (rect.top + rect.bottom) / 2.0;
             let below = rest.split_off(rest.partition_point(|row| row.center_y() < center));
@@ -168,7 +172,8 @@ impl ColumnContext<'_> {
 
     /// Rows to paragraphs, and to tables if they are aligned.
     fn push_text<'a>(self, rows: Vec<TextRow<'a>>, parts: &mut Vec<BodyPart<'a>>) {
-        let tables = stream_tables(&rows, self.em, self.page.hyphenated);
+        let mut tables = stream_tables(&rows, self.em, self.page.hyphenated);
+        tables.retain(|table| rows[table.rows.clone()].iter().all(|row| row.witness.is_none()));
         let mut rows = rows.into_iter();
         let mut done = 0;
         for table in tables {

@@ -40,7 +40,7 @@ use self::{
 };
 use crate::{dehyphenate::HyphenatedWords, image::rulings::PageRulings, page::TextLine};
 
-pub(crate) use self::{block_builder::PageLayout, headings::HeadingStyles};
+pub(crate) use self::{block_builder::PageLayout, headings::{BookmarkTitles, HeadingStyles}};
 
 /// A page's placed lines, running headers and footers told apart from the body.
 #[derive(Debug, Default)]
@@ -63,6 +63,7 @@ pub(crate) struct ClassifiedLines<'a> {
 pub(crate) fn lay_out(
     lines: &[TextLine],
     rulings: &PageRulings,
+    bookmarks: &BookmarkTitles,
     mut classified: ClassifiedLines,
     styles: &mut HeadingStyles,
 ) -> PageLayout {
@@ -83,6 +84,7 @@ pub(crate) fn lay_out(
         let context = BodyContext {
             hyphenated: &hyphenated,
             has_code,
+            bookmarks,
         };
         let figures = figures(classified.pictures, &mut classified.body, rulings, context);
         let sideways = sideways_text(classified.sideways, &mut classified.body, rulings);

@@ -128,6 +128,9 @@ impl ColumnMetrics {
     fn breaks(&self, marked: MarkedRows, first: usize, i: usize) -> bool {
         let MarkedRows { rows, markers } = marked;
         let (above, below) = (&rows[i - 1], &rows[i]);
+        if above.witness.is_some() || below.witness.is_some() {
+            return above.witness != below.witness;
+        }
         if markers[i].is_some() || starts_with_box(&below.text) || self.is_columnar(above, below) {
             return true;
         }

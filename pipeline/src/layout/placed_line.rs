@@ -2,6 +2,7 @@
 
 use super::tuning::placed_line as tuning;
 use crate::{
+    image::inspection::StructureTag,
     page::{Point, Quad, Rect, TextLine, TypeStyle},
     script::{is_square, is_unspaced},
     statistics::weighted_median,
@@ -20,6 +21,8 @@ pub(crate) struct PlacedLine<'a> {
     pub size: f32,
     /// Its type.
     pub style: TypeStyle,
+    /// The structure element that it belongs to.
+    pub tag: Option<StructureTag>,
     /// True if a model read it from an image, so that its box is drawn with a margin.
     pub is_ocr: bool,
     /// True if its size is only roughly known: its type could not be measured on the image.
@@ -69,6 +72,7 @@ struct LinePlace {
     rect: Rect,
     size: f32,
     style: TypeStyle,
+    tag: Option<StructureTag>,
     is_ocr: bool,
     rough_size: bool,
     direction: ReadingDirection,
@@ -85,6 +89,7 @@ impl LinePlaces {
             rect: place.rect,
             size: place.size,
             style: place.style,
+            tag: place.tag,
             is_ocr: place.is_ocr,
             rough_size: place.rough_size,
             direction: place.direction,
@@ -125,6 +130,7 @@ pub(crate) fn place_lines(lines: &[TextLine], center: Point, skew_deg: f32) -> L
             rect: known,
             size: usable_size(line.size, known),
             style: line.style,
+            tag: line.tag,
             is_ocr,
             rough_size: is_ocr && (line.style.bold.is_none() || has_few_letters(text)),
             direction,

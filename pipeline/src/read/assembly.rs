@@ -61,9 +61,11 @@ impl<'a> PageAssembly<'a> {
 
     /// Gives the sink the pages that are left.
     pub(super) fn finish(mut self) -> io::Result<(PageCounts, Vec<ReadWarning>)> {
-        for assembled in self.assembler.finish() {
+        let (pages, levels) = self.assembler.finish();
+        for assembled in pages {
             deliver(self.sink, &mut self.pending, assembled)?;
         }
+        self.sink.heading_levels(&levels)?;
         Ok((self.counts, self.warnings))
     }
 

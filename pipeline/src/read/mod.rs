@@ -72,6 +72,14 @@ pub trait PageSink {
     /// # Errors
     /// The reason for which the page cannot be taken; reading stops.
     fn page(&mut self, page: PageResult) -> io::Result<()>;
+
+    /// Takes the levels of the document's headings after its last page: one for each heading block of all pages, in
+    /// order, 1 to 6. Only when all headings are known is it known how deep each is; see
+    /// [`AssembledPage::heading_signs`].
+    ///
+    /// # Errors
+    /// The reason for which the headings cannot be changed.
+    fn heading_levels(&mut self, levels: &[u8]) -> io::Result<()>;
 }
 
 /// One finished page.

@@ -82,6 +82,7 @@ impl PageState {
                 rulings: PageRulings::default(),
                 asides: Vec::new(),
                 pictures: Vec::new(),
+                bookmarks: Vec::new(),
                 failure: None,
             },
             raw: None,

@@ -10,7 +10,7 @@ use crate::{
     engine::{DocumentId, Engine, EngineError, EngineRequest, EngineResponse, OcrResult},
     image::{
         PageImage,
-        rasterizer::{InspectedPage, OpenDocument, RasterError, RenderRequest, TextLayerRequest},
+        rasterizer::{Bookmark, InspectedPage, OpenDocument, RasterError, RenderRequest, TextLayerRequest},
         text_layer_policy::{TextSource, text_source},
     },
 };
@@ -34,6 +34,7 @@ impl PageProcessor<'_> {
     pub(super) fn process(&self, numbers: &[u32]) -> Vec<PageState> {
         let mut pages: Vec<PageState> = numbers.iter().map(|&n| PageState::new(n)).collect();
         for page in &mut pages {
+            page.content.bookmarks = self.bookmarks_of(page.summary.page);
             if let Err(error) = self.rasterize(page) {
                 page.fail(self.raster_failure(&error));
             }
@@ -47,6 +48,15 @@ impl PageProcessor<'_> {
             page.annotate(self.options.html);
         }
         pages
+    }
+
+    /// The bookmarks that lead to a page, or may.
+    fn bookmarks_of(&self, number: u32) -> Vec<Bookmark> {
+        let bookmarks = self.document.info().bookmarks.iter();
+        bookmarks
+            .filter(|bookmark| bookmark.page.is_none_or(|page| page == number))
+            .cloned()
+            .collect()
     }
 
     /// Inspects a page, decides where its text comes from, and renders it for that.

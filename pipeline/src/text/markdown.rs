@@ -1,5 +1,7 @@
 //! Markdown writer: blocks to CommonMark with GitHub's tables.
 
+use std::ops::Range;
+
 use recto_schemas::{HeadersFooters, Options};
 
 use super::{
@@ -11,8 +13,17 @@ use crate::layout::{
     tables::is_amount,
 };
 
+/// The Markdown of a page.
+#[derive(Debug, Default)]
+pub(crate) struct PageMarkdown {
+    /// The Markdown.
+    pub text: String,
+    /// The places of the number signs of headings, in bytes.
+    pub heading_signs: Vec<Range<usize>>,
+}
+
 /// The Markdown of a page's blocks.
-pub(crate) fn page(blocks: &[Block], options: &Options) -> String {
+pub(crate) fn page(blocks: &[Block], options: &Options) -> PageMarkdown {
     let mut writer = MarkdownWriter::default();
     for block in blocks {
         let dropped = matches!(
@@ -23,13 +34,17 @@ pub(crate) fn page(blocks: &[Block], options: &Options) -> String {
             writer.block(block);
         }
     }
-    writer.out
+    PageMarkdown {
+        text: writer.out,
+        heading_signs: writer.heading_signs,
+    }
 }
 
 /// Writes blocks one after another, and knows the list it is in.
 #[derive(Default)]
 struct MarkdownWriter {
     out: String,
+    heading_signs: Vec<Range<usize>>,
     /// The open lists from the outermost: what the next item's number must be, and how far its text lies in.
     lists: Vec<OpenList>,
 }
@@ -65,19 +80,26 @@ impl MarkdownWriter {
             // Two spaces keep a line's end.
             _ => lines(block, EscapeContext::Block).join("  \n"),
         };
-        self.paragraph(&text);
+        let start = self.paragraph(&text);
+        if let BlockKind::Heading(level) = block.kind {
+            let count = usize::from(level.clamp(1, 6)).min(self.out.len() - start);
+            self.heading_signs.push(start..start + count);
+        }
     }
 
-    fn paragraph(&mut self, text: &str) {
+    /// Writes a paragraph, and gives the place at which it starts.
+    fn paragraph(&mut self, text: &str) -> usize {
         let text = text.trim_end();
         if text.is_empty() {
-            return;
+            return self.out.len();
         }
         if !self.out.is_empty() {
             self.out.push('\n');
         }
+        let start = self.out.len();
         self.out.push_str(text);
         self.out.push('\n');
+        start
     }
 
     /// An item of a list that Markdown numbers as the page does.
@@ -308,7 +330,7 @@ mod tests {
     }
 
     fn written(blocks: &[Block]) -> String {
-        page(blocks, &Options::default())
+        page(blocks, &Options::default()).text
     }
 
     #[test]
@@ -328,7 +350,7 @@ mod tests {
             ..Options::default()
         };
         assert_eq!(
-            page(&blocks, &dropped),
+            page(&blocks, &dropped).text,
             "## Costs \\#\n\n1986\\. was a good year\n"
         );
     }

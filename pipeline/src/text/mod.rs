@@ -7,9 +7,15 @@ mod escape;
 mod markdown;
 pub mod review;
 
+use std::ops::Range;
+
 use recto_schemas::{FailureKind, LineRecord};
 
-use crate::{engine::OcrContent, image::rulings::PageRulings, layout::block::Block};
+use crate::{
+    engine::OcrContent,
+    image::{rasterizer::Bookmark, rulings::PageRulings},
+    layout::block::{Block, BlockKind},
+};
 
 /// One page as it comes to assembly.
 #[derive(Clone, Debug)]
@@ -31,6 +37,8 @@ pub struct PageContent {
     /// Lines that stand in pictures, as indices into those of `content`, picture by picture: if they are no running
     /// text, they stay together in their picture's place.
     pub pictures: Vec<Vec<usize>>,
+    /// Bookmarks that lead to the page.
+    pub bookmarks: Vec<Bookmark>,
     /// The reason of a failed page; the Markdown gives it in the page's place.
     pub failure: Option<FailureKind>,
 }
@@ -43,8 +51,34 @@ pub struct AssembledPage {
     /// Its Markdown: page marker if wanted, then blocks, each ended by a line feed, blank lines between, but not between
     /// the items of a list. Pages' Markdown is written one after another with a blank line between.
     pub markdown: String,
+    /// The places of its headings' number signs in `markdown`, in bytes, in order: as many signs as the level of the
+    /// heading's block. They wait for the [final levels](crate::read::PageSink::heading_levels).
+    pub heading_signs: Vec<Range<usize>>,
     /// Its lines in reading order; `block` is an index into `blocks`.
     pub lines: Vec<LineRecord>,
     /// Its blocks in reading order.
     pub blocks: Vec<Block>,
+}
+
+impl AssembledPage {
+    /// Gives the page's headings the next ones of `levels`.
+    pub fn set_heading_levels(&mut self, levels: &mut impl Iterator<Item = u8>) {
+        let mut signs = self.heading_signs.iter_mut();
+        let mut grown = 0_isize;
+        for block in &mut self.blocks {
+            let BlockKind::Heading(level) = &mut block.kind else {
+                continue;
+            };
+            *level = levels.next().unwrap_or(*level);
+            if let Some(place) = signs.next() {
+                let moved = |at: usize| at.saturating_add_signed(grown);
+                let count = usize::from(*level);
+                let was = place.clone();
+                *place = moved(was.start)..moved(was.start) + count;
+                self.markdown
+                    .replace_range(moved(was.start)..moved(was.end), &"#".repeat(count));
+                grown += count as isize - was.len() as isize;
+            }
+        }
+    }
 }

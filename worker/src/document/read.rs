@@ -132,7 +132,7 @@ impl DocumentTarget {
     /// Starts the outputs.
     fn open(&self, options: &Options) -> io::Result<Box<dyn ResultSink>> {
         Ok(match self {
-            Self::Stdout { title } => Box::new(StdoutWriter::new(title.clone())),
+            Self::Stdout { title } => Box::new(StdoutWriter::new(title.clone())?),
             Self::Folder(name) | Self::Store(StoreTarget { name, .. }) => {
                 Box::new(ResultFolder::create(name.clone(), options)?)
             }
@@ -215,5 +215,9 @@ impl PageSink for ObservedSink<'_> {
         self.output.page(page)?;
         let written = self.output.written_bytes().saturating_sub(before);
         self.observer.written(written)
+    }
+
+    fn heading_levels(&mut self, levels: &[u8]) -> io::Result<()> {
+        self.output.heading_levels(levels)
     }
 }

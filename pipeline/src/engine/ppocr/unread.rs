@@ -83,6 +83,7 @@ impl RecognizedLine {
             confidence: Some(text.confidence),
             size,
             style: Default::default(),
+            tag: None,
             read_by: self.read_by,
         })
     }

@@ -53,6 +53,8 @@ pub(super) struct SeenText {
     pub outlined: bool,
     /// Red, green and blue of its fill, if that is one color.
     pub color: Option<[u8; 3]>,
+    /// The id of the marked content that it belongs to.
+    pub marked_content: Option<i32>,
     /// Index of its font among those of the page, in the order they are met.
     pub font: usize,
 }
@@ -128,7 +130,8 @@ impl ObjectWalk {
                     });
                 }
             }
-            ObjectKind::Text => self.look_at_text(object),
+            // The ids inside of forms are the forms' own.
+            ObjectKind::Text => self.look_at_text(object, depth == 0),
             ObjectKind::Image => {
                 if let Some(matrix) = object.matrix() {
                     self.look_at_image(object, &matrix.then(to_page));
@@ -159,7 +162,7 @@ impl ObjectWalk {
         }
     }
 
-    fn look_at_text(&mut self, object: &PageObject<'_>) {
+    fn look_at_text(&mut self, object: &PageObject<'_>, is_of_page: bool) {
         let mode = object.render_mode();
         // Mode 3 paints nothing, 7 only clips; the other odd ones stroke.
         let fills = matches!(mode, 0 | 2 | 4 | 6);
@@ -196,6 +199,7 @@ impl ObjectWalk {
                 fixed_pitch,
                 outlined: mode == 2,
                 color: color.map(|[r, g, b, _]| [r, g, b]),
+                marked_content: object.marked_content().filter(|_| is_of_page),
                 font: font_index,
             },
         );

@@ -1,5 +1,7 @@
 //! A page's characters: where each stands, what it means, and if it can be seen.
 
+use std::collections::HashMap;
+
 use super::{
     fixed_pitch::FixedPitchFonts,
     geometry::Affine,
@@ -10,7 +12,7 @@ use super::{
     visibility::{Bitmap, PlacedCharacter},
 };
 use crate::image::{
-    inspection::TextInspection,
+    inspection::{StructureTag, TextInspection},
     protocol::{TextLayerRequest, WireLine, WireText},
     text_layer::{self, Glyph},
 };
@@ -75,8 +77,13 @@ impl SeenGlyph {
 }
 
 impl PageCharacters {
-    /// Reads the characters of `text`, and counts them in `inspection`.
-    pub fn read(text: &TextPage<'_>, walk: &ObjectWalk, inspection: &mut TextInspection) -> Self {
+    /// Reads the characters of `text`, and counts them in `inspection`; `structure` has the tags of marked contents.
+    pub fn read(
+        text: &TextPage<'_>,
+        walk: &ObjectWalk,
+        structure: &HashMap<i32, StructureTag>,
+        inspection: &mut TextInspection,
+    ) -> Self {
         inspection.truncated = text.count() > MAX_CHARACTERS;
         let mut glyphs = Vec::new();
         let mut high_surrogate = None;
@@ -112,6 +119,8 @@ impl PageCharacters {
             glyph.italic |= seen.is_some_and(|seen| seen.italic);
             glyph.fixed_pitch = seen.is_some_and(|seen| seen.fixed_pitch);
             glyph.font = seen.map_or(0, |seen| seen.font);
+            let content = seen.and_then(|seen| seen.marked_content);
+            glyph.tag = content.and_then(|content| structure.get(&content).copied());
             let object = seen.map_or(0, |seen| seen.order);
             if glyph.text.is_whitespace() {
                 glyphs.push(SeenGlyph {
@@ -231,6 +240,7 @@ fn wire_lines(glyphs: &[Glyph], (sx, sy): (f64, f64)) -> Vec<WireLine> {
         bold: line.bold,
         italic: line.italic,
         fixed_pitch: line.fixed_pitch,
+        tag: line.tag,
         text: line.text,
         doubt: line.doubt,
     });

@@ -69,7 +69,7 @@ pub(super) fn inspect(
     let mut characters = page
         .text()
         .map_or_else(PageCharacters::default, |characters| {
-            PageCharacters::read(&characters, &walk, &mut text)
+            PageCharacters::read(&characters, &walk, &page.structure(), &mut text)
         });
     characters.add_fields(&page.fields(), &walk);
     characters.mark_struck(&walk, &page.struck_out());

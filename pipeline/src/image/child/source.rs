@@ -84,6 +84,10 @@ impl DocumentFile {
             format,
             pages: self.pages(),
             encrypted,
+            bookmarks: match self {
+                Self::Pdf(document) => document.bookmarks(),
+                Self::Image(..) | Self::Tiff(_) => Vec::new(),
+            },
         }
     }
 

@@ -35,6 +35,19 @@ pub struct DocumentInfo {
     pub pages: u32,
     /// True if it is encrypted (and could be opened all the same).
     pub encrypted: bool,
+    /// Its bookmarks, in the order of its outline.
+    pub bookmarks: Vec<Bookmark>,
+}
+
+/// A bookmark of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bookmark {
+    /// Its depth in the outline, 1 for the outermost.
+    pub depth: u8,
+    /// Its title; never empty.
+    pub title: String,
+    /// The one-based page that it leads to, if that is known.
+    pub page: Option<u32>,
 }
 
 /// A child that has the document open. Dropping it ends the child.
@@ -63,6 +76,7 @@ impl<'r> OpenDocument<'r> {
                 format: "",
                 pages: 0,
                 encrypted: false,
+                bookmarks: Vec::new(),
             },
         };
         let (lease, child) = match rasterizer.pool.acquire(document.number, cancel)? {
@@ -117,11 +131,13 @@ impl<'r> OpenDocument<'r> {
                 format,
                 pages,
                 encrypted,
+                bookmarks,
             }) => {
                 let info = DocumentInfo {
                     format: format.as_str(),
                     pages,
                     encrypted,
+                    bookmarks: bookmarks.into_iter().filter_map(validate::bookmark).collect(),
                 };
                 Ok((child, info))
             }

@@ -65,7 +65,7 @@ use std::{fs::File, path::PathBuf};
 use recto_schemas::DocumentLimits;
 
 pub use self::{
-    document::{DocumentInfo, OpenDocument},
+    document::{Bookmark, DocumentInfo, OpenDocument},
     error::RasterError,
     page::{InspectedPage, PageText, RasterPage, RenderRequest},
 };

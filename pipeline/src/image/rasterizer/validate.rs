@@ -1,8 +1,11 @@
 //! Validation of a child's replies: a child may be in the hands of the document it reads.
 
-use super::PageText;
+use super::{PageText, document::Bookmark};
 use crate::{
-    image::{inspection::PageInspection, protocol::WireText},
+    image::{
+        inspection::{PageInspection, StructureTag, TagRole},
+        protocol::{WireBookmark, WireText},
+    },
     page::{Point, Quad, Rect, TextLine, TypeStyle},
 };
 
@@ -17,6 +20,17 @@ pub(super) fn sentence(text: &str) -> String {
         .take(MAX_SENTENCE)
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()
+}
+
+/// A bookmark with a title.
+pub(super) fn bookmark(bookmark: WireBookmark) -> Option<Bookmark> {
+    let title = sentence(&bookmark.title);
+    let title = title.trim();
+    (!title.is_empty()).then(|| Bookmark {
+        depth: bookmark.depth.max(1),
+        title: title.to_owned(),
+        page: bookmark.page,
+    })
 }
 
 /// An inspection whose numbers are in their ranges.
@@ -63,6 +77,7 @@ pub(super) fn text(text: WireText, width: u32, height: u32) -> PageText {
                 italic: Some(line.italic),
                 fixed_pitch: Some(line.fixed_pitch),
             },
+            tag: line.tag.and_then(tag),
             read_by: None,
         });
         checked.doubts.push(line.doubt);
@@ -78,6 +93,14 @@ pub(super) fn text(text: WireText, width: u32, height: u32) -> PageText {
         });
     checked.glyphs = places.collect();
     checked
+}
+
+/// A tag whose level is one.
+fn tag(tag: StructureTag) -> Option<StructureTag> {
+    match tag.role {
+        TagRole::Heading(level) if !(1..=6).contains(&level) => None,
+        _ => Some(tag),
+    }
 }
 
 fn number(value: f32) -> f32 {
@@ -103,6 +126,7 @@ mod tests {
             bold: true,
             italic: false,
             fixed_pitch: false,
+            tag: None,
             doubt: None,
         };
         let empty = WireLine {

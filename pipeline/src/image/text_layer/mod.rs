@@ -14,7 +14,10 @@ mod run_text;
 use std::collections::{HashMap, HashSet};
 
 use self::bidi::is_right_to_left;
-use crate::{image::inspection::LineDoubt, script::is_square};
+use crate::{
+    image::inspection::{LineDoubt, StructureTag},
+    script::is_square,
+};
 
 /// A space that PDFium made up: a hint, not a character of the document.
 pub(super) const HINTED_SPACE: char = '\u{200A}';
@@ -46,6 +49,8 @@ pub(super) struct Glyph {
     pub font: usize,
     /// True if nothing says what it means.
     pub unmapped: bool,
+    /// The structure element that it belongs to.
+    pub tag: Option<StructureTag>,
 }
 
 impl Glyph {
@@ -77,6 +82,8 @@ pub(super) struct LayerLine {
     pub italic: bool,
     /// True if most of its type is of one width.
     pub fixed_pitch: bool,
+    /// The structure element that most of it belongs to.
+    pub tag: Option<StructureTag>,
     /// The reason to doubt its text.
     pub doubt: Option<LineDoubt>,
 }
@@ -135,6 +142,7 @@ struct PlacedGlyph {
     struck: bool,
     font: usize,
     unmapped: bool,
+    tag: Option<StructureTag>,
 }
 
 /// The space before a glyph besides its gap.
@@ -232,6 +240,7 @@ fn place(glyph: &Glyph, space: GlyphSpacing) -> PlacedGlyph {
         struck: glyph.struck,
         font: glyph.font,
         unmapped: glyph.unmapped,
+        tag: glyph.tag,
     }
 }
 
@@ -315,8 +324,16 @@ impl GlyphRun {
             bold: mostly(|glyph| glyph.bold),
             italic: mostly(|glyph| glyph.italic),
             fixed_pitch: self.is_fixed_pitch(),
+            tag: self.tag(),
             doubt: plausibility::doubt(&self.glyphs, implausible),
         })
+    }
+
+    /// The structure element of more than half of its characters.
+    fn tag(&self) -> Option<StructureTag> {
+        let middle = self.glyphs.get(self.glyphs.len() / 2)?.tag?;
+        let of_it = self.glyphs.iter().filter(|glyph| glyph.tag == Some(middle));
+        (of_it.count() * 2 > self.glyphs.len()).then_some(middle)
     }
 
     /// Returns true if nearly all of its type is of one width; the number of a line of code may be set in another.

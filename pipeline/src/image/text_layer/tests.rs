@@ -57,6 +57,7 @@ fn draw(
                 struck: false,
                 font: 0,
                 unmapped: false,
+                tag: None,
             });
         }
         at = end;

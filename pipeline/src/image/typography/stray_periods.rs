@@ -29,6 +29,7 @@ mod tests {
             confidence: Some(1.0),
             size: 20.0,
             style: Default::default(),
+            tag: None,
             read_by: None,
         };
         remove(&mut line);

@@ -52,6 +52,7 @@ impl Page {
             confidence: Some(1.0),
             size: (BOX * letters / LETTERS) as f32,
             style: Default::default(),
+            tag: None,
             read_by: None,
         }
     }

@@ -12,8 +12,6 @@ pub(crate) const MIN_SIZE_PX: f32 = 0.5;
 pub(crate) const MAX_SIZE_PX: f32 = 4000.0;
 /// Sizes told apart, for each pixel.
 pub(crate) const SIZE_STEPS_PER_PX: f32 = 4.0;
-/// Most sizes of headings that are remembered.
-pub(crate) const MAX_STYLES: usize = 32;
 /// Difference of sizes that look the same, as a share.
 pub(crate) const SAME_SIZE: f32 = 0.04;
 /// Size over the running text's of a title.
@@ -32,8 +30,6 @@ pub(crate) const MUCH_BOLD: CountShare = CountShare::of(2, 5);
 pub(crate) const MUCH_ITALIC: CountShare = CountShare::of(3, 10);
 /// Size over the running text's above which centered small capitals are a heading if text comes below them.
 pub(crate) const SMALL_CAPITALS_RATIO: f32 = 0.72;
-/// Size that slanted headings count as, over their own: they are below bold ones of their size.
-pub(crate) const ITALIC_SIZE: f32 = 0.94;
 /// Longest heading that is told by its slant alone, in characters.
 pub(crate) const ITALIC_MAX_CHARACTERS: usize = 60;
 /// Least size of a bold heading, over the running text's.
@@ -82,3 +78,52 @@ pub(crate) const MAX_HEADINGS: CountShare = CountShare::of(3, 5);
 pub(crate) const MAX_HEADINGS_WITHOUT_PROSE: CountShare = CountShare::of(2, 5);
 /// Headings that a page may always have.
 pub(crate) const MIN_CROWD: usize = 3;
+
+/// Headings before a page that tell the levels of its own until all are known.
+pub(crate) const HEADINGS_BEFORE: usize = 256;
+
+/// Levels.
+pub(crate) mod levels {
+    /// Difference of sizes that look the same, as a share.
+    pub(crate) const SAME_SIZE: f32 = super::SAME_SIZE;
+    /// The same of text that a model read.
+    pub(crate) const SAME_SIZE_OCR: f32 = 0.1;
+    /// Size over the running text's of the largest headings from which they are titles.
+    pub(crate) const TITLE_RATIO: f32 = super::SECTION_RATIO;
+    /// Size that slanted headings count as, over their own: they are below upright ones of their size.
+    pub(crate) const SLANTED_SIZE: f32 = 0.94;
+    /// Larger headings amid numbered ones from which the numbers count inside of sections.
+    pub(crate) const MIN_SECTIONS: usize = 2;
+}
+
+/// Witnesses.
+pub(crate) mod witnesses {
+    /// Fewest letters of a bookmark that is looked for.
+    pub(crate) const MIN_LETTERS: usize = 3;
+    /// Most rows of a heading that a bookmark names.
+    pub(crate) const MAX_ROWS: usize = 6;
+    /// Longest number before a title, in bytes.
+    pub(crate) const MAX_NUMBER_BYTES: usize = 8;
+    /// Longest heading that the document names, in characters.
+    pub(crate) const MAX_CHARACTERS: usize = 300;
+    /// Longest of them that may end as a sentence does.
+    pub(crate) const MAX_SENTENCE: usize = 100;
+}
+
+/// Bylines and banners.
+pub(crate) mod bylines {
+    use std::ops::RangeInclusive;
+
+    /// Words of a name.
+    pub(crate) const NAME_WORDS: RangeInclusive<usize> = 2..=6;
+    /// Longest word of a name without a capital, such as `van`.
+    pub(crate) const PARTICLE_LETTERS: usize = 3;
+    /// Fewest words of a title that banners stand above.
+    pub(crate) const TITLE_WORDS: usize = 4;
+    /// Size of a title over that of the headings below it.
+    pub(crate) const CLEARLY_LARGER: f32 = 1.04;
+    /// Size of the largest banner over that of the title.
+    pub(crate) const BANNER_RATIO: f32 = 1.6;
+    /// Most rows of what stands above a title.
+    pub(crate) const BANNER_ROWS: usize = 2;
+}

@@ -72,6 +72,7 @@ fn regions(texts: &[&str], unread: Option<UnreadInk>) -> OcrResult {
         confidence: Some(0.99),
         size: 12.0,
         style: Default::default(),
+        tag: None,
         read_by: None,
     };
     OcrResult {

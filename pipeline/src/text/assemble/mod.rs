@@ -9,7 +9,8 @@ use super::{AssembledPage, PageContent, markdown, mathpix};
 use crate::{
     engine::OcrContent,
     layout::{
-        ClassifiedLines, HeadingStyles, PageLayout,
+        BookmarkTitles, ClassifiedLines, HeadingStyles, PageLayout,
+        block::BlockKind,
         headers_footers::{PageEdges, PageFrame, page_edges, running_lines},
         lay_out,
         placed_line::{LinePlaces, PlacedLine, PlacedLines, place_lines},
@@ -59,9 +60,10 @@ const PAGES_BEHIND: usize = 2;
 ///     rulings: Default::default(),
 ///     asides: Vec::new(),
 ///     pictures: Vec::new(),
+///     bookmarks: Vec::new(),
 ///     failure: None,
 /// });
-/// pages.extend(assembler.finish());
+/// pages.extend(assembler.finish().0);
 /// assert_eq!(pages[0].markdown, "The first volume was printed in October, and copies were sent to every school.\n");
 /// ```
 #[derive(Debug)]
@@ -118,13 +120,13 @@ impl DocumentAssembler {
         ready
     }
 
-    /// Gives the pages that are left.
-    pub fn finish(mut self) -> Vec<AssembledPage> {
+    /// Gives the pages that are left, and the levels of all headings of the document, in its order, 1 to 6.
+    pub fn finish(mut self) -> (Vec<AssembledPage>, Vec<u8>) {
         let mut ready = Vec::new();
         while let Some(page) = self.assemble_next() {
             ready.push(page);
         }
-        ready
+        (ready, self.styles.levels())
     }
 
     /// Assembles the page that has waited longest.
@@ -143,12 +145,21 @@ impl DocumentAssembler {
                 let pictures = take_pictures(&mut placed, &page.pictures);
                 let mut classified = classify(placed, &roles);
                 classified.pictures = pictures;
-                lay_out(lines, &page.rulings, classified, &mut self.styles)
+                let bookmarks = BookmarkTitles::new(&page.bookmarks);
+                lay_out(lines, &page.rulings, &bookmarks, classified, &mut self.styles)
             }
-            OcrContent::Markup(markup) => PageLayout {
-                blocks: mathpix::blocks(markup),
-                lines: Vec::new(),
-            },
+            OcrContent::Markup(markup) => {
+                let blocks = mathpix::blocks(markup);
+                for block in &blocks {
+                    if let BlockKind::Heading(level) = block.kind {
+                        self.styles.add_marked(level);
+                    }
+                }
+                PageLayout {
+                    blocks,
+                    lines: Vec::new(),
+                }
+            }
         };
         self.past.push_back(edges);
         if self.past.len() > PAGES_BEHIND {
@@ -165,12 +176,17 @@ impl DocumentAssembler {
             None => String::new(),
         };
         let body = markdown::page(&layout.blocks, &self.options);
-        if !markdown.is_empty() && !body.is_empty() {
+        if !markdown.is_empty() && !body.text.is_empty() {
             markdown.push('\n');
         }
-        markdown.push_str(&body);
+        let before = markdown.len();
+        markdown.push_str(&body.text);
+        let signs = body.heading_signs.into_iter();
         AssembledPage {
             number,
+            heading_signs: signs
+                .map(|signs| signs.start + before..signs.end + before)
+                .collect(),
             markdown,
             lines: layout.lines,
             blocks: layout.blocks,

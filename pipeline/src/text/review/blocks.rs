@@ -12,8 +12,9 @@ use crate::{
     text::AssembledPage,
 };
 
-/// Writes the page's blocks.
-pub fn push_blocks(html: &mut String, page: &AssembledPage) {
+/// Writes the page's blocks. Gives the places of the level in the tags around each heading, in bytes of `html`.
+pub fn push_blocks(html: &mut String, page: &AssembledPage) -> Vec<[usize; 2]> {
+    let mut headings = Vec::new();
     html.push_str("<article lang=\"\">\n");
     let formulas = RenderedFormulas::of(page);
     let mut in_list = false;
@@ -23,20 +24,32 @@ pub fn push_blocks(html: &mut String, page: &AssembledPage) {
             html.push_str(if is_item { "<ul>\n" } else { "</ul>\n" });
             in_list = is_item;
         }
+        let start = html.len();
         push_block(html, page, block, &formulas);
+        if matches!(block.kind, BlockKind::Heading(_)) {
+            headings.push([start + "<h".len(), html.len() - ">\n".len() - 1]);
+        }
     }
     if in_list {
         html.push_str("</ul>\n");
     }
     html.push_str("</article>\n");
+    headings
+}
+
+/// The level of the tags around a heading: a page's own is 2.
+pub fn level_digit(level: u8) -> u8 {
+    b'0' + (level + 2).clamp(3, 6)
 }
 
 fn push_block(html: &mut String, page: &AssembledPage, block: &Block, formulas: &RenderedFormulas) {
     let (start, end) = match &block.kind {
-        BlockKind::Heading(1) => ("<h3>", "</h3>\n"),
-        BlockKind::Heading(2) => ("<h4>", "</h4>\n"),
-        BlockKind::Heading(3) => ("<h5>", "</h5>\n"),
-        BlockKind::Heading(_) => ("<h6>", "</h6>\n"),
+        BlockKind::Heading(level) => match level_digit(*level) {
+            b'3' => ("<h3>", "</h3>\n"),
+            b'4' => ("<h4>", "</h4>\n"),
+            b'5' => ("<h5>", "</h5>\n"),
+            _ => ("<h6>", "</h6>\n"),
+        },
         BlockKind::Paragraph => ("<p>", "</p>\n"),
         BlockKind::ListItem { depth, .. } => (
             match depth {

@@ -186,6 +186,7 @@ mod tests {
                 spans: Vec::new(),
             };
             let page = AssembledPage {
+                heading_signs: Vec::new(),
                 number: 1,
                 markdown: String::new(),
                 lines: Vec::new(),

@@ -81,6 +81,10 @@ pub struct ReviewWriter<'a, W> {
     images: Option<ReviewImages<'a>>,
     counts: PageCounts,
     failed: Vec<u32>,
+    /// Bytes written.
+    written: u64,
+    /// The places of the level in the tags around each heading, in bytes.
+    headings: Vec<[u64; 2]>,
     /// Pages worth a look: number, lines that were read with low confidence.
     uncertain: Vec<(u32, usize)>,
 }
@@ -98,9 +102,12 @@ impl<'a, W: Write> ReviewWriter<'a, W> {
         images: ReviewImages<'a>,
     ) -> io::Result<Self> {
         let inline = pages <= MAX_INLINE_PAGES;
-        out.write_all(head(title, pages, inline).as_bytes())?;
+        let head = head(title, pages, inline);
+        out.write_all(head.as_bytes())?;
         Ok(Self {
             out,
+            written: head.len() as u64,
+            headings: Vec::new(),
             images: (!inline).then_some(images),
             counts: PageCounts::default(),
             failed: Vec::new(),
@@ -144,10 +151,22 @@ impl<'a, W: Write> ReviewWriter<'a, W> {
         if page.blocks.is_empty() {
             push_note(&mut html, summary);
         } else {
-            blocks::push_blocks(&mut html, page);
+            let headings = blocks::push_blocks(&mut html, page).into_iter();
+            self.headings
+                .extend(headings.map(|places| places.map(|at| self.written + at as u64)));
         }
         html.push_str("</section>\n");
+        self.written += html.len() as u64;
         self.out.write_all(html.as_bytes())
+    }
+
+    /// The bytes to change in the page for headings of those levels: places, and what belongs there. Pages are written
+    /// before the levels of their headings are known.
+    pub fn level_changes(&self, levels: &[u8]) -> Vec<(u64, u8)> {
+        let places = self.headings.iter().zip(levels);
+        places
+            .flat_map(|(places, level)| places.map(|at| (at, blocks::level_digit(*level))))
+            .collect()
     }
 
     /// Writes the counts and the list of pages worth a look, and gives `out` back, flushed.

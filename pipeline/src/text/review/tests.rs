@@ -72,6 +72,7 @@ fn item(lines: Vec<usize>) -> Block {
 
 fn page(number: u32, texts: &[&str], blocks: Vec<Block>) -> AssembledPage {
     AssembledPage {
+        heading_signs: Vec::new(),
         number,
         markdown: String::new(),
         lines: texts

@@ -4,9 +4,9 @@
 //! manifest says that all of its files are there.
 
 use std::{
-    fs::{self, Permissions},
-    io::{self, BufWriter, Write},
-    os::unix::fs::PermissionsExt,
+    fs::{self, File, Permissions},
+    io::{self, BufWriter, Seek, Write},
+    os::unix::fs::{FileExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -83,6 +83,12 @@ impl PageSink for ResultFolder {
         self.summaries.push(page.summary);
         Ok(())
     }
+
+    fn heading_levels(&mut self, levels: &[u8]) -> io::Result<()> {
+        self.writers
+            .iter_mut()
+            .try_for_each(|writer| writer.heading_levels(levels))
+    }
 }
 
 impl ResultSink for ResultFolder {
@@ -120,6 +126,7 @@ impl OutputFiles<'_> {
     pub(super) fn create(&self, ending: &str) -> io::Result<OutputFile> {
         Ok(OutputFile {
             out: BufWriter::new(temporary(&self.name.folder)?),
+            folder: self.name.folder.clone(),
             path: self.name.path(ending),
             written: self.written.clone(),
         })
@@ -130,11 +137,35 @@ impl OutputFiles<'_> {
 #[derive(Debug)]
 pub(super) struct OutputFile {
     out: BufWriter<NamedTempFile>,
+    folder: PathBuf,
     path: PathBuf,
     written: ByteCount,
 }
 
 impl OutputFile {
+    /// Writes the file once more: `rewrite` is given what is in it, and where to write.
+    pub(super) fn rewrite(
+        &mut self,
+        rewrite: impl FnOnce(&File, &mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.out.flush()?;
+        let mut again = BufWriter::new(temporary(&self.folder)?);
+        let mut file = self.out.get_ref().as_file();
+        file.rewind()?;
+        rewrite(file, &mut again)?;
+        self.out = again;
+        Ok(())
+    }
+
+    /// Changes single bytes at places in the file.
+    pub(super) fn patch(&mut self, changes: &[(u64, u8)]) -> io::Result<()> {
+        self.out.flush()?;
+        let file = self.out.get_ref().as_file();
+        changes
+            .iter()
+            .try_for_each(|&(at, byte)| file.write_all_at(&[byte], at))
+    }
+
     /// Gives the file its name; one of a former run is replaced.
     pub(super) fn persist(self) -> io::Result<()> {
         persist(self.out, &self.path)

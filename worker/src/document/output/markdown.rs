@@ -1,6 +1,6 @@
 //! Markdown: the text of a document, page after page.
 
-use std::io::{self, Write};
+use std::io::{self, BufReader, Read, Write};
 
 use recto_pipeline::read::PageResult;
 
@@ -37,6 +37,15 @@ impl ResultWriter for MarkdownFile {
         self.pages.write(&mut self.file, page)
     }
 
+    fn heading_levels(&mut self, levels: &[u8]) -> io::Result<()> {
+        let pages = std::mem::take(&mut self.pages);
+        if pages.has_levels(levels) {
+            return Ok(());
+        }
+        self.file
+            .rewrite(|from, to| pages.copy_with_levels(from, to, levels))
+    }
+
     fn finish(self: Box<Self>) -> io::Result<()> {
         self.file.persist()
     }
@@ -46,6 +55,17 @@ impl ResultWriter for MarkdownFile {
 #[derive(Debug, Default)]
 pub(super) struct MarkdownPages {
     any_text: bool,
+    /// Bytes written.
+    written: u64,
+    /// The places of the number signs of all headings, in bytes.
+    signs: Vec<HeadingSigns>,
+}
+
+/// The number signs of a heading: their place, and the level that they say.
+#[derive(Clone, Copy, Debug)]
+struct HeadingSigns {
+    start: u64,
+    level: u8,
 }
 
 impl MarkdownPages {
@@ -57,7 +77,39 @@ impl MarkdownPages {
         }
         if std::mem::replace(&mut self.any_text, true) {
             out.write_all(b"\n")?;
+            self.written += 1;
         }
+        let signs = page.assembled.heading_signs.iter();
+        self.signs.extend(signs.map(|signs| HeadingSigns {
+            start: self.written + signs.start as u64,
+            level: u8::try_from(signs.len()).unwrap_or(u8::MAX),
+        }));
+        self.written += markdown.len() as u64;
         out.write_all(markdown.as_bytes())
+    }
+
+    /// Returns true if the headings are written with those levels.
+    pub(super) fn has_levels(&self, levels: &[u8]) -> bool {
+        let written = self.signs.iter().map(|signs| signs.level);
+        written.eq(levels.iter().copied())
+    }
+
+    /// Copies what was written, the headings with those levels.
+    pub(super) fn copy_with_levels(
+        &self,
+        from: impl Read,
+        to: &mut dyn Write,
+        levels: &[u8],
+    ) -> io::Result<()> {
+        let mut from = BufReader::new(from);
+        let mut at = 0;
+        for (signs, level) in self.signs.iter().zip(levels) {
+            io::copy(&mut from.by_ref().take(signs.start.saturating_sub(at)), to)?;
+            io::copy(&mut from.by_ref().take(u64::from(signs.level)), &mut io::sink())?;
+            to.write_all(&b"######"[..usize::from((*level).min(6))])?;
+            at = signs.start + u64::from(signs.level);
+        }
+        io::copy(&mut from, to)?;
+        Ok(())
     }
 }

@@ -54,6 +54,11 @@ pub(crate) trait ResultWriter {
     /// Writes the next page.
     fn page(&mut self, page: &PageResult) -> io::Result<()>;
 
+    /// Takes the levels of all headings, in order, after the last page.
+    fn heading_levels(&mut self, _levels: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Completes the output and gives it its final name.
     fn finish(self: Box<Self>) -> io::Result<()>;
 }

@@ -28,6 +28,8 @@ struct ReviewPage {
     writer: Option<ReviewWriter<'static, OutputFile>>,
     title: String,
     images: PathBuf,
+    /// Bytes that change when the levels of headings are known, and their places.
+    level_changes: Vec<(u64, u8)>,
     /// True if the images are files beside the review page.
     images_beside: bool,
     written: ByteCount,
@@ -40,6 +42,7 @@ impl ReviewPage {
             writer: None,
             title: files.name.title.clone(),
             images: files.name.path("images"),
+            level_changes: Vec::new(),
             images_beside: false,
             written: files.written.clone(),
         })
@@ -68,10 +71,19 @@ impl ResultWriter for ReviewPage {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> io::Result<()> {
-        match self.writer {
-            Some(writer) => writer.finish()?.persist(),
-            None => Ok(()),
+    fn heading_levels(&mut self, levels: &[u8]) -> io::Result<()> {
+        if let Some(writer) = &self.writer {
+            self.level_changes = writer.level_changes(levels);
         }
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        let Some(writer) = self.writer else {
+            return Ok(());
+        };
+        let mut file = writer.finish()?;
+        file.patch(&self.level_changes)?;
+        file.persist()
     }
 }

@@ -1,6 +1,10 @@
-//! Markdown on standard output, each page as soon as it is read.
+//! Markdown on standard output, when the document is read: only then are the levels of its headings known. Until then its
+//! pages wait in a file without a name, so that memory does not grow with them.
 
-use std::io::{self, Write as _};
+use std::{
+    fs::File,
+    io::{self, BufWriter, Seek as _, Write as _},
+};
 
 use recto_pipeline::read::{PageResult, PageSink};
 use recto_schemas::{Manifest, PageSummary};
@@ -12,17 +16,31 @@ pub(crate) struct StdoutWriter {
     /// Written before the first page if several documents follow one another.
     title: Option<String>,
     pages: MarkdownPages,
+    /// The pages so far.
+    waiting: BufWriter<File>,
+    levels: Vec<u8>,
     summaries: Vec<PageSummary>,
 }
 
 impl StdoutWriter {
     /// Nothing is written yet.
-    pub(crate) fn new(title: Option<String>) -> Self {
-        Self {
+    pub(crate) fn new(title: Option<String>) -> io::Result<Self> {
+        Ok(Self {
             title,
             pages: MarkdownPages::default(),
+            waiting: BufWriter::new(tempfile::tempfile()?),
+            levels: Vec::new(),
             summaries: Vec::new(),
-        }
+        })
+    }
+
+    fn write_out(&mut self) -> io::Result<()> {
+        self.waiting.flush()?;
+        self.waiting.rewind()?;
+        let mut out = io::stdout().lock();
+        self.pages
+            .copy_with_levels(self.waiting.get_ref(), &mut out, &self.levels)?;
+        out.flush()
     }
 }
 
@@ -37,11 +55,14 @@ impl PageSink for StdoutWriter {
     }
 
     fn page(&mut self, page: PageResult) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        self.pages.write(&mut out, &page)?;
-        out.flush()?;
+        self.pages.write(&mut self.waiting, &page)?;
         self.summaries.push(page.summary);
         Ok(())
+    }
+
+    fn heading_levels(&mut self, levels: &[u8]) -> io::Result<()> {
+        self.levels = levels.to_vec();
+        self.write_out()
     }
 }
 

@@ -7,8 +7,10 @@
 #![expect(unsafe_code, reason = "PDFium is a C library")]
 
 mod annotation;
+mod bookmarks;
 mod object;
 mod page;
+mod structure;
 mod text;
 
 use std::{
@@ -197,6 +199,20 @@ impl PdfiumLibrary {
             _source: source,
         })
     }
+}
+
+/// A text that PDFium writes in UTF-16, without the zero at its end; what is longer than so many bytes is left out.
+///
+/// `write` is given null to tell the length in bytes, then a buffer of that length.
+fn utf16_text(max_bytes: usize, write: impl Fn(*mut c_void, c_ulong) -> c_ulong) -> String {
+    let bytes = usize::try_from(write(ptr::null_mut(), 0)).unwrap_or(usize::MAX);
+    if bytes > max_bytes {
+        return String::new();
+    }
+    let mut units = vec![0_u16; bytes.div_ceil(2)];
+    write(units.as_mut_ptr().cast(), (units.len() * 2) as c_ulong);
+    while units.pop_if(|unit| *unit == 0).is_some() {}
+    String::from_utf16_lossy(&units)
 }
 
 impl PdfFile {

@@ -164,6 +164,13 @@ impl<'p> PageObject<'p> {
         data
     }
 
+    /// The id of the marked content that it belongs to, which a tagged PDF's structure refers to.
+    pub fn marked_content(&self) -> Option<i32> {
+        // SAFETY: the page is loaded; gives -1 for objects without one.
+        let id = unsafe { self.lib.0.FPDFPageObj_GetMarkedContentID(self.handle.cast()) };
+        (id >= 0).then_some(id)
+    }
+
     /// A text's render mode, 0 to 7 (ISO 32000-1, table 106).
     pub fn render_mode(&self) -> i32 {
         // SAFETY: the page is loaded; other objects give -1.

@@ -250,6 +250,7 @@ mod tests {
             confidence: Some(0.9),
             size: 32.0,
             style: Default::default(),
+            tag: None,
             read_by: None,
         }
     }

@@ -41,6 +41,7 @@ fn sized(x: f32, y: f32, size: f32, text: &str) -> TextLine {
         confidence: Some(0.9),
         size,
         style: Default::default(),
+        tag: None,
         read_by: None,
     }
 }
@@ -72,6 +73,7 @@ fn page(number: u32, lines: Vec<TextLine>) -> PageContent {
         rulings: PageRulings::default(),
         asides: Vec::new(),
         pictures: Vec::new(),
+        bookmarks: Vec::new(),
         failure: None,
     }
 }
@@ -90,7 +92,12 @@ fn assemble(
         .into_iter()
         .flat_map(|page| assembler.push(page))
         .collect();
-    done.extend(assembler.finish());
+    let (rest, levels) = assembler.finish();
+    done.extend(rest);
+    let mut levels = levels.into_iter();
+    for page in &mut done {
+        page.set_heading_levels(&mut levels);
+    }
     done
 }
 
@@ -199,7 +206,7 @@ fn gives_pages_back_before_the_end() {
         .map(|page| assembler.push(page).len())
         .collect();
     assert_eq!(given, [0, 0, 1, 1]);
-    assert_eq!(assembler.finish().len(), 2);
+    assert_eq!(assembler.finish().0.len(), 2);
 }
 
 #[test]

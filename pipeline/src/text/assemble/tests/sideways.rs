@@ -143,6 +143,7 @@ fn columns(xs: &[f32], texts: &[&str], top: f32) -> Vec<TextLine> {
         confidence: None,
         size: SIZE,
         style: crate::page::TypeStyle::of_weight(false),
+        tag: None,
         read_by: None,
     };
     xs.iter().zip(texts).map(column).collect()

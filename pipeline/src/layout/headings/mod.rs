@@ -1,27 +1,42 @@
-//! Headings: paragraphs in larger type, bold type, with numbered titles or in centered capitals, and their levels. A
-//! doubtful one stays text.
+//! Headings: paragraphs in larger type, bold type, with numbered titles or in centered capitals, or such as the document
+//! itself names. A doubtful one stays text. Their levels follow when all of the document is read.
+
+mod bylines;
+mod levels;
+mod numbers;
+mod witnesses;
 
 use std::collections::BTreeMap;
 
-use super::{
-    baselines::TextRow, list_markers::roman_number, paragraphs::Paragraph, placed_line::PlacedLine,
-    tuning::headings as tuning,
+use self::{
+    bylines::{is_byline, take_back_banners},
+    levels::levels,
+    numbers::{is_lettered, is_roman, is_section_name, numbered_title},
+    witnesses::is_tagged_text,
 };
-use crate::script::is_unspaced;
+use super::{
+    baselines::TextRow, paragraphs::Paragraph, placed_line::PlacedLine, tuning::headings as tuning,
+};
+use crate::{script::is_unspaced, image::inspection::StructureTag};
+
+pub(crate) use self::{
+    levels::HeadingFacts,
+    witnesses::{BookmarkTitles, HeadingWitness, tagged_heading},
+};
 
 /// The type of a document, as far as its pages have been seen.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HeadingStyles {
     /// Characters by size of type, in quarters of a pixel.
     sizes: BTreeMap<u32, u64>,
-    /// Sizes that headings had, with their levels.
-    levels: Vec<(f32, u8)>,
-    /// Level of headings that differ little from the text: as large as the text, or nearly.
-    least: Option<u8>,
+    /// The same of text that a model read, whose pages have another resolution.
+    sizes_ocr: BTreeMap<u32, u64>,
+    /// The headings so far, in the order of the document.
+    found: Vec<HeadingFacts>,
+    /// True if tags say of a text that it is a heading.
+    has_tagged_headings: bool,
     /// True if a page had paragraphs of several lines.
     has_prose: bool,
-    /// True if sections are numbered with roman numbers.
-    has_roman: bool,
     /// Characters in bold type.
     bold_characters: usize,
     /// Characters in slanted type.
@@ -40,8 +55,12 @@ impl HeadingStyles {
         for row in paragraphs.iter().flat_map(|paragraph| &paragraph.rows) {
             let size = row.size.clamp(tuning::MIN_SIZE_PX, tuning::MAX_SIZE_PX);
             let count = row.text.chars().count();
-            *self
-                .sizes
+            let sizes = if row.is_ocr() {
+                &mut self.sizes_ocr
+            } else {
+                &mut self.sizes
+            };
+            *sizes
                 .entry((size * tuning::SIZE_STEPS_PER_PX) as u32)
                 .or_default() += count as u64;
             self.bold_characters += if row.bold { count } else { 0 };
@@ -62,14 +81,36 @@ impl HeadingStyles {
         !tuning::MOSTLY_FIXED.is_reached(self.fixed_characters, self.pitch_characters)
     }
 
-    /// Size of the document's running text so far, in pixels.
-    pub fn body_size(&self) -> Option<f32> {
-        let half = self.sizes.values().sum::<u64>() / 2;
+    /// Size of the document's running text so far, in pixels: of what a model read, or of its own text.
+    pub fn body_size(&self, is_ocr: bool) -> Option<f32> {
+        let sizes = if is_ocr {
+            &self.sizes_ocr
+        } else {
+            &self.sizes
+        };
+        let half = sizes.values().sum::<u64>() / 2;
         let mut passed = 0;
-        self.sizes.iter().find_map(|(&size, &count)| {
+        sizes.iter().find_map(|(&size, &count)| {
             passed += count;
             (passed > half).then_some(size as f32 / tuning::SIZE_STEPS_PER_PX)
         })
+    }
+
+    /// Takes a heading that a model marked as one, of that level.
+    pub fn add_marked(&mut self, level: u8) {
+        self.found.push(HeadingFacts::of_level(level));
+    }
+
+    /// The levels of the last so many headings, as far as those before them tell.
+    pub fn latest_levels(&self, count: usize) -> Vec<u8> {
+        let first = self.found.len().saturating_sub(count + tuning::HEADINGS_BEFORE);
+        let mut levels = levels(&self.found[first..]);
+        levels.split_off(levels.len().saturating_sub(count))
+    }
+
+    /// The levels of the document's headings, in its order, 1 to 6.
+    pub fn levels(&self) -> Vec<u8> {
+        levels(&self.found)
     }
 
     /// Returns true if bold type tells headings. Some fonts call all of their type bold: then it says nothing.
@@ -81,103 +122,54 @@ impl HeadingStyles {
     fn italic_tells(&self) -> bool {
         !tuning::MUCH_ITALIC.is_reached(self.italic_characters, self.characters)
     }
-
-    /// The level of headings of this size in a document's own text: one below that of the next larger ones that came
-    /// before, the same for sizes that look the same.
-    fn ranked_level(&mut self, size: f32, body_size: f32) -> u8 {
-        let is_larger = |known: f32| known > size * (1.0 + tuning::SAME_SIZE);
-        let level = self.known_level(size).unwrap_or_else(|| {
-            let above = self
-                .levels
-                .iter()
-                .filter(|(known, _)| is_larger(*known))
-                .map(|(_, level)| *level)
-                .max();
-            let below = self.levels.iter().map(|(_, level)| *level).min();
-            match (above, below) {
-                (Some(above), _) => (above + 1).min(6),
-                (None, Some(below)) => below.saturating_sub(1).max(1),
-                // The first large line of a document is its title.
-                (None, None) if size >= tuning::SECTION_RATIO * body_size => 1,
-                (None, None) => 2,
-            }
-        });
-        self.learn_level(size, level);
-        level
-    }
-
-    fn known_level(&self, size: f32) -> Option<u8> {
-        let same = |known: f32| (known / size - 1.0).abs() < tuning::SAME_SIZE;
-        let known = self.levels.iter().find(|(known, _)| same(*known));
-        known.map(|(_, level)| *level)
-    }
-
-    /// Remembers the level of headings of this size, unless it is known.
-    fn learn_level(&mut self, size: f32, level: u8) {
-        if self.levels.len() < tuning::MAX_STYLES && self.known_level(size).is_none() {
-            self.levels.push((size, level));
-        }
-    }
-
-    /// The level of headings of this size that a model read; the same for sizes that look the same.
-    fn level(&mut self, size: f32, body_size: f32) -> u8 {
-        if let Some(level) = self.known_level(size) {
-            return level;
-        }
-        let level = match size / body_size {
-            // The first large line of a document is its title.
-            r if r >= tuning::TITLE_RATIO
-                || self.levels.is_empty() && r >= tuning::SECTION_RATIO =>
-            {
-                1
-            }
-            r if r >= tuning::SECTION_RATIO => 2,
-            _ => self.least(),
-        };
-        self.learn_level(size, level);
-        level
-    }
-
-    /// The level of headings that differ little from the text: right under the title, or below sections if there are any.
-    fn least(&mut self) -> u8 {
-        let has = |level| self.levels.iter().any(|(_, known)| *known == level);
-        *self
-            .least
-            .get_or_insert(if has(1) && !has(2) { 2 } else { 3 })
-    }
 }
 
-/// The heading level of each of a page's paragraphs, in reading order; `None` for one that is no heading.
-pub(crate) fn headings(paragraphs: &[&Paragraph], styles: &mut HeadingStyles) -> Vec<Option<u8>> {
+/// The facts of each of a page's paragraphs that is a heading, in reading order.
+pub(crate) fn headings(
+    paragraphs: &[&Paragraph],
+    styles: &mut HeadingStyles,
+) -> Vec<Option<HeadingFacts>> {
     styles.learn(paragraphs);
+    let is_tagged = |row: &TextRow| row.witness.is_some_and(|witness| witness.is_tag());
+    styles.has_tagged_headings |= paragraphs.iter().any(|p| p.rows.iter().any(is_tagged));
     let prose = paragraphs
         .iter()
         .filter(|p| p.rows.len() >= tuning::PROSE_MIN_ROWS && p.marker.is_none());
     let page = HeadingPage {
         paragraphs,
-        body_size: styles.body_size().unwrap_or(1.0).max(1.0),
+        styles,
+        body_size: [false, true].map(|is_ocr| styles.body_size(is_ocr).unwrap_or(1.0).max(1.0)),
         prose: prose.count(),
-        has_prose: styles.has_prose,
     };
-    styles.has_prose |= page.prose > 0;
-    let mut found: Vec<Option<u8>> = Vec::with_capacity(paragraphs.len());
+    let mut found: Vec<Option<HeadingFacts>> = Vec::with_capacity(paragraphs.len());
+    let mut is_below_title = false;
     for i in 0..paragraphs.len() {
-        let under_title = found.last() == Some(&Some(1));
-        found.push(page.level(i, under_title, styles));
+        let under_title = found.last().copied().flatten();
+        let under_title = under_title.filter(|above| page.is_title(above, found.len()));
+        is_below_title |= under_title.is_some();
+        is_below_title &= paragraphs[i].rows.len() < tuning::PROSE_MIN_ROWS;
+        let heading = page.heading(i, under_title.is_some());
+        found.push(heading.filter(|_| !(is_below_title && page.is_byline(i))));
     }
     page.demote_crowds(&mut found);
+    if styles.found.is_empty() {
+        take_back_banners(paragraphs, &mut found);
+    }
+    let prose = page.prose > 0;
+    styles.has_prose |= prose;
+    styles.found.extend(found.iter().flatten());
     found
 }
 
 /// A page on which headings are looked for.
 struct HeadingPage<'p, 'a> {
     paragraphs: &'p [&'p Paragraph<'a>],
-    /// Size of the running text, in pixels.
-    body_size: f32,
+    /// The type of the document up to this page.
+    styles: &'p HeadingStyles,
+    /// Size of the running text, in pixels: of the document's own, and of what a model read.
+    body_size: [f32; 2],
     /// Paragraphs of several lines.
     prose: usize,
-    /// True if a page before has such paragraphs.
-    has_prose: bool,
 }
 
 /// The signs that a paragraph may be a heading.
@@ -198,11 +190,44 @@ struct HeadingSigns {
 }
 
 impl HeadingPage<'_, '_> {
-    fn level(&self, i: usize, under_title: bool, styles: &mut HeadingStyles) -> Option<u8> {
+    /// Returns true if a heading is the title of the document, or looks like one.
+    fn is_title(&self, heading: &HeadingFacts, before: usize) -> bool {
+        let is_first = self.styles.found.is_empty() && before == 1;
+        heading.size >= tuning::TITLE_RATIO || is_first && heading.size >= tuning::SECTION_RATIO
+    }
+
+    /// Returns true if a paragraph below the title names its authors.
+    fn is_byline(&self, i: usize) -> bool {
         let this = self.paragraphs[i];
-        let signs = self.signs(this, styles)?;
-        if let Some(level) = self.numbered_level(i, &signs, styles) {
-            return Some(level);
+        let heads_prose = self
+            .paragraphs
+            .get(i + 1)
+            .is_some_and(|next| next.rows.len() >= tuning::PROSE_MIN_ROWS);
+        row_witness(this).is_none() && is_byline(this, heads_prose)
+    }
+
+    fn heading(&self, i: usize, under_title: bool) -> Option<HeadingFacts> {
+        let this = self.paragraphs[i];
+        let styles = self.styles;
+        let witness = row_witness(this);
+        if let Some(witness) = witness {
+            return is_plausible(this).then(|| HeadingFacts {
+                witness: Some(witness),
+                ..self.facts(this)
+            });
+        }
+        let signs = self.signs(this)?;
+        if styles.has_tagged_headings && is_tagged_text(first_tag(this)) && !signs.larger {
+            return None;
+        }
+        if let Some(depth) = self.number_depth(i, &signs) {
+            let number = signs.text.split('.').next().unwrap_or_default();
+            return Some(HeadingFacts {
+                number_depth: Some(depth),
+                is_lettered: is_lettered(&signs.text),
+                is_roman: is_roman(number),
+                ..self.facts(this)
+            });
         }
         if this.marker.is_some() || !signs.set_off {
             return None;
@@ -210,12 +235,9 @@ impl HeadingPage<'_, '_> {
         // Large writing that nothing follows is a signature or a stamp.
         let heads_nothing = signs.is_ocr && i > 0 && i + 1 == self.paragraphs.len();
         if signs.larger && !heads_nothing {
-            // A title's second part says nothing about the headings to come.
-            let second_part = under_title && signs.ratio < tuning::TITLE_RATIO;
-            return Some(match smallest_size(this) {
-                _ if second_part => 2,
-                size if signs.is_ocr => styles.level(size, self.body_size),
-                size => styles.ranked_level(size, self.body_size),
+            return Some(HeadingFacts {
+                is_second_part: under_title && signs.ratio < tuning::TITLE_RATIO,
+                ..self.facts(this)
             });
         }
         // On a scan, a bold line may be an address, a stamp or a cry, so that it must be short.
@@ -228,7 +250,7 @@ impl HeadingPage<'_, '_> {
         } else {
             tuning::BOLD_RATIO
         };
-        let prose = self.prose > 0 || self.has_prose && !signs.is_ocr;
+        let prose = self.prose > 0 || styles.has_prose && !signs.is_ocr;
         let bold = signs.bold && short && (prose || signs.ratio > bold_ratio);
         let capitals = signs.capitals
             && this.centered
@@ -250,16 +272,21 @@ impl HeadingPage<'_, '_> {
         if !(bold || capitals || italic) {
             return None;
         }
-        if signs.is_ocr {
-            return Some(styles.least());
+        Some(HeadingFacts {
+            is_slanted: !(bold || capitals),
+            ..self.facts(this)
+        })
+    }
+
+    /// The facts that follow from a paragraph's type and words alone.
+    fn facts(&self, this: &Paragraph) -> HeadingFacts {
+        let is_ocr = this.rows.iter().any(TextRow::is_ocr);
+        HeadingFacts {
+            size: smallest_size(this) / self.body_size[usize::from(is_ocr)],
+            is_ocr,
+            is_section_name: is_section_name(&this.rows[0].text),
+            ..HeadingFacts::default()
         }
-        // Slanted headings are below bold ones.
-        let weight = if bold || capitals {
-            1.0
-        } else {
-            tuning::ITALIC_SIZE
-        };
-        Some(styles.ranked_level(weight * smallest_size(this), self.body_size))
     }
 
     /// Returns true if items of a list come below a paragraph, such as its references.
@@ -278,14 +305,15 @@ impl HeadingPage<'_, '_> {
     }
 
     /// `None` if the paragraph's words cannot be a heading.
-    fn signs(&self, this: &Paragraph, styles: &HeadingStyles) -> Option<HeadingSigns> {
+    fn signs(&self, this: &Paragraph) -> Option<HeadingSigns> {
+        let styles = self.styles;
         let text: Vec<&str> = this.rows.iter().map(|row| row.text.as_str()).collect();
         let text = text.join(" ");
         if !could_be_heading(this, &text) {
             return None;
         }
-        let ratio = smallest_size(this) / self.body_size;
         let is_ocr = this.rows.iter().any(TextRow::is_ocr);
+        let ratio = smallest_size(this) / self.body_size[usize::from(is_ocr)];
         let rough = this.rows.iter().any(TextRow::has_rough_size);
         let larger_ratio = match is_ocr {
             true if rough || self.prose == 0 => tuning::LARGER_ROUGH,
@@ -306,13 +334,8 @@ impl HeadingPage<'_, '_> {
         })
     }
 
-    /// The level of a title with a number before it, such as `2.1 Results`.
-    fn numbered_level(
-        &self,
-        i: usize,
-        signs: &HeadingSigns,
-        styles: &mut HeadingStyles,
-    ) -> Option<u8> {
+    /// The depth of the number before a title, such as 2 for `2.1 Results`.
+    fn number_depth(&self, i: usize, signs: &HeadingSigns) -> Option<u8> {
         let this = self.paragraphs[i];
         let depth = numbered_title(&signs.text)?;
         let starts_lowercase = |next: &Paragraph| {
@@ -336,23 +359,12 @@ impl HeadingPage<'_, '_> {
         };
         let is_title =
             signs.ratio > least && alone && (signs.larger || signs.bold || signs.italic || looks);
-        if !is_title {
-            return None;
-        }
-        let number = signs.text.split('.').next().unwrap_or_default();
-        styles.has_roman |= is_roman(number);
-        // Letters count subsections below roman numbers, else appendices.
-        let below = u8::from(styles.has_roman && is_lettered(&signs.text));
-        let level = (depth + below + 1).min(6);
-        if !signs.is_ocr {
-            styles.learn_level(smallest_size(self.paragraphs[i]), level);
-        }
-        Some(level)
+        is_title.then_some(depth)
     }
 
     /// Takes back headings if there are too many: a page of large type and few words, such as a poster or a receipt, is
     /// not made of headings, and neither is a run of paragraphs in one size.
-    fn demote_crowds(&self, found: &mut [Option<u8>]) {
+    fn demote_crowds(&self, found: &mut [Option<HeadingFacts>]) {
         let page = self.paragraphs;
         let count = found.iter().flatten().count();
         let most = if self.prose == 0 {
@@ -361,17 +373,18 @@ impl HeadingPage<'_, '_> {
             tuning::MAX_HEADINGS.part_of(page.len())
         };
         if count > most.max(tuning::MIN_CROWD) {
-            for (level, paragraph) in found.iter_mut().zip(page) {
-                if level.is_some()
-                    && smallest_size(paragraph) < tuning::TITLE_RATIO * self.body_size
-                {
-                    *level = None;
-                }
+            for heading in found.iter_mut() {
+                let is_doubtful = |facts: &mut HeadingFacts| {
+                    facts.witness.is_none() && facts.size < tuning::TITLE_RATIO
+                };
+                heading.take_if(is_doubtful);
             }
         }
         let is_plain = |i: usize| {
             let row = &page[i].rows[0];
-            found[i].is_some() && !row.bold && numbered_title(&row.text).is_none()
+            found[i].is_some_and(|facts| facts.witness.is_none())
+                && !row.bold
+                && numbered_title(&row.text).is_none()
         };
         let same_size = |i: usize, j: usize| {
             (smallest_size(page[i]) / smallest_size(page[j]) - 1.0).abs() < tuning::SAME_SIZE
@@ -382,12 +395,31 @@ impl HeadingPage<'_, '_> {
                 crowded[i - 2..=i].fill(true);
             }
         }
-        for (level, crowded) in found.iter_mut().zip(crowded) {
+        for (heading, crowded) in found.iter_mut().zip(crowded) {
             if crowded {
-                *level = None;
+                *heading = None;
             }
         }
     }
+}
+
+/// The document's own word on all rows of a paragraph.
+fn row_witness(paragraph: &Paragraph) -> Option<HeadingWitness> {
+    let first = paragraph.rows[0].witness;
+    let same = paragraph.rows.iter().all(|row| row.witness == first);
+    first.filter(|_| same)
+}
+
+fn first_tag(paragraph: &Paragraph) -> Option<StructureTag> {
+    paragraph.rows[0].lines.first()?.tag
+}
+
+/// Returns true if what the document calls a heading can be one: authors tag whole paragraphs as such.
+fn is_plausible(paragraph: &Paragraph) -> bool {
+    let signs: usize = paragraph.rows.iter().map(|row| row.text.chars().count()).sum();
+    let last = paragraph.rows.last().map_or("", |row| row.text.as_str());
+    let is_sentence = last.ends_with(['.', ';', ',']) && signs > tuning::witnesses::MAX_SENTENCE;
+    signs <= tuning::witnesses::MAX_CHARACTERS && !is_sentence
 }
 
 /// Returns true for a few words, the first with a capital, without figures and signs.
@@ -428,58 +460,6 @@ fn could_be_heading(paragraph: &Paragraph, text: &str) -> bool {
         && !text.contains("....")
         && !text.contains(['@', '\\'])
         && !text.contains("://")
-}
-
-/// The depth of a numbered section title: 1 for `2 Method`, `II. Method` and `B. Proofs`, 2 for `2.1 Results`.
-fn numbered_title(text: &str) -> Option<u8> {
-    let (number, title) = text.split_once(char::is_whitespace)?;
-    let title = title.trim_start();
-    let words = title.split_whitespace().count();
-    let starts = title.chars().next().is_some_and(char::is_uppercase);
-    let code = title.contains(['=', '{', '}', ';', '<', '>', '|', '\\', '_', '$']);
-    if !starts
-        || code
-        || words > tuning::NUMBERED_MAX_WORDS
-        || title.ends_with(['.', ',', ';', ':'])
-    {
-        return None;
-    }
-    if matches!(
-        number,
-        "Chapter" | "CHAPTER" | "Part" | "PART" | "Appendix" | "APPENDIX"
-    ) {
-        let count = title.split(|c: char| !c.is_alphanumeric()).next()?;
-        let counts = count.bytes().all(|b| b.is_ascii_digit())
-            || count.len() == 1
-            || roman_number(count).is_some();
-        return counts.then_some(1);
-    }
-    let dotted = number.ends_with('.');
-    let number = number.trim_end_matches('.');
-    let parts: Vec<&str> = number.split('.').collect();
-    let counts = |part: &&str| {
-        (1..=tuning::NUMBERED_MAX_DIGITS).contains(&part.len())
-            && part.bytes().all(|b| b.is_ascii_digit())
-    };
-    let lettered =
-        parts.len() > 1 && parts[0].len() == 1 && parts[0].bytes().all(|b| b.is_ascii_uppercase());
-    let first = parts.first().is_some_and(counts) || lettered;
-    if first && parts.iter().skip(1).all(counts) && parts.len() <= tuning::NUMBERED_MAX_PARTS {
-        return Some(parts.len() as u8);
-    }
-    let upper = number.bytes().all(|b| b.is_ascii_uppercase());
-    (upper && dotted && (is_roman(number) || number.len() == 1)).then_some(1)
-}
-
-/// Returns true for `IV`, but not for single letters that are more often an `A`, `B`, `C` of subsections.
-fn is_roman(number: &str) -> bool {
-    (number.len() > 1 || matches!(number, "I" | "V" | "X")) && roman_number(number).is_some()
-}
-
-/// Returns true for a title such as `B. Data acquisition`.
-fn is_lettered(title: &str) -> bool {
-    let number = title.split_once(". ").map_or("", |(number, _)| number);
-    number.len() == 1 && number.bytes().all(|b| b.is_ascii_uppercase()) && !is_roman(number)
 }
 
 fn is_capitals(text: &str) -> bool {

@@ -1,0 +1,209 @@
+//! Witnesses of headings beside their type: the structure tags of a tagged PDF, and the bookmarks of a document.
+
+use crate::{
+    image::{
+        inspection::{StructureTag, TagRole},
+        rasterizer::Bookmark,
+    },
+    layout::{
+        baselines::TextRow, placed_line::PlacedLine, tuning::headings::witnesses as tuning,
+    },
+};
+
+/// The document's own word that rows are a heading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HeadingWitness {
+    /// What says so.
+    pub source: WitnessSource,
+    /// The level that it says, 1 for the outermost.
+    pub level: u8,
+    /// Tells the headings of a page apart.
+    pub id: u32,
+}
+
+/// The part of a document that names its headings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WitnessSource {
+    /// The tags of its structure.
+    Tag,
+    /// Its bookmarks.
+    Bookmark,
+    /// The markup that a model wrote.
+    Markup,
+}
+
+impl HeadingWitness {
+    /// Returns true if the document's tags say so.
+    pub fn is_tag(self) -> bool {
+        self.source == WitnessSource::Tag
+    }
+}
+
+/// The tags' word on a row: its lines all belong to one heading.
+pub(crate) fn tagged_heading(lines: &[PlacedLine]) -> Option<HeadingWitness> {
+    let tag = lines.first()?.tag?;
+    let TagRole::Heading(level) = tag.role else {
+        return None;
+    };
+    let same = lines.iter().all(|line| line.tag == Some(tag));
+    same.then_some(HeadingWitness {
+        source: WitnessSource::Tag,
+        level,
+        id: tag.element,
+    })
+}
+
+/// Returns true if a tag says that a text is no heading.
+pub(crate) fn is_tagged_text(tag: Option<StructureTag>) -> bool {
+    tag.is_some_and(|tag| tag.role == TagRole::Text)
+}
+
+/// The titles of bookmarks that lead to a page.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BookmarkTitles(Vec<BookmarkTitle>);
+
+#[derive(Clone, Debug)]
+struct BookmarkTitle {
+    depth: u8,
+    key: TitleKey,
+}
+
+impl BookmarkTitles {
+    /// The titles of a page's bookmarks.
+    pub(crate) fn new(bookmarks: &[Bookmark]) -> Self {
+        let titles = bookmarks.iter().map(|bookmark| BookmarkTitle {
+            depth: bookmark.depth,
+            key: TitleKey::of(&bookmark.title),
+        });
+        Self(
+            titles
+                .filter(|title| title.key.letters() >= tuning::MIN_LETTERS)
+                .collect(),
+        )
+    }
+
+    /// Marks the rows of one column that are such a title.
+    pub(crate) fn mark(&self, rows: &mut [TextRow]) {
+        for (index, title) in self.0.iter().enumerate() {
+            let mut first = 0;
+            while first < rows.len() {
+                let Some(count) = title.key.rows_at(&rows[first..]) else {
+                    first += 1;
+                    continue;
+                };
+                for row in &mut rows[first..first + count] {
+                    row.witness.get_or_insert(HeadingWitness {
+                        source: WitnessSource::Bookmark,
+                        level: title.depth,
+                        id: index as u32,
+                    });
+                }
+                first += count;
+            }
+        }
+    }
+}
+
+/// The letters and figures of a title, and where they go on after its number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct TitleKey {
+    signs: String,
+    after_number: usize,
+}
+
+impl TitleKey {
+    fn of(title: &str) -> Self {
+        let signs = signs(title);
+        let number = leading_number(title);
+        Self {
+            after_number: self::signs(&title[..number]).len(),
+            signs,
+        }
+    }
+
+    fn letters(&self) -> usize {
+        self.signs.chars().filter(|c| c.is_alphabetic()).count()
+    }
+
+    fn words(&self) -> &str {
+        &self.signs[self.after_number..]
+    }
+
+    /// The number of rows from the first on that are this title; with or without its number, which a document may make
+    /// up on either side.
+    fn rows_at(&self, rows: &[TextRow]) -> Option<usize> {
+        let mut text = String::new();
+        for (count, row) in (1..=tuning::MAX_ROWS).zip(rows) {
+            if count > 1 {
+                text.push(' ');
+            }
+            text.push_str(&row.text);
+            let found = Self::of(&text);
+            let same = found.signs == self.signs
+                || found.words() == self.signs
+                || found.signs == self.words()
+                || self.after_number > 0 && found.after_number > 0 && found.words() == self.words();
+            if same {
+                return Some(count);
+            }
+            if found.signs.len() > self.signs.len() + tuning::MAX_NUMBER_BYTES {
+                return None;
+            }
+        }
+        None
+    }
+}
+
+/// The letters and figures of a text, small.
+fn signs(text: &str) -> String {
+    text.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
+/// The length of the number at the start of a title, such as `2.1` and `IV.`, in bytes; 0 if it has none.
+fn leading_number(title: &str) -> usize {
+    let Some((number, _)) = title.split_once(char::is_whitespace) else {
+        return 0;
+    };
+    let is_number = number.chars().any(|c| c.is_ascii_digit())
+        && number.chars().all(|c| c.is_ascii_alphanumeric() || ".()".contains(c))
+        || number.ends_with(['.', ')'])
+            && number.len() <= tuning::MAX_NUMBER_BYTES
+            && number.chars().all(|c| c.is_ascii_uppercase() || ".()".contains(c));
+    if is_number { number.len() } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_signs_do_not_tell_titles_apart() {
+        let same = |title: &str, text: &str| {
+            let row = TextRow {
+                text: text.to_owned(),
+                ..TextRow::default()
+            };
+            TitleKey::of(title).rows_at(&[row]).is_some()
+        };
+        assert!(same("Introduction", "1 Introduction"));
+        assert!(same("2.1. Study area", "Study area"));
+        assert!(same("IV. RESULTS", "IV. Results"));
+        assert!(same("Authors' contributions", "Authors’ contributions"));
+        assert!(!same("Results", "Results were found"));
+        assert!(!same("3", "4"));
+    }
+
+    #[test]
+    fn a_title_may_have_several_rows() {
+        let row = |text: &str| TextRow {
+            text: text.to_owned(),
+            ..TextRow::default()
+        };
+        let rows = [row("2. A long title of"), row("two rows"), row("Text.")];
+        let key = TitleKey::of("A long title of two rows");
+        assert_eq!(key.rows_at(&rows), Some(2));
+    }
+}
