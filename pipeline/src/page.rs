@@ -162,6 +162,8 @@ pub struct TextLine {
     pub style: TypeStyle,
     /// The structure element that it belongs to, if the document is tagged.
     pub tag: Option<StructureTag>,
+    /// The bold words that it begins with, if the rest of it is not bold.
+    pub lead: Option<BoldLead>,
     /// The second reader that read it; `None` if the engine did, or a text layer has it.
     pub read_by: Option<LineReader>,
 }
@@ -185,6 +187,17 @@ impl TypeStyle {
             ..Self::default()
         }
     }
+}
+
+/// The bold words at the start of a line that goes on in other type.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BoldLead {
+    /// Their length, in bytes of the line's text.
+    pub bytes: u32,
+    /// Their right edge, in pixels.
+    pub right: f32,
+    /// Left edge of what follows, in pixels.
+    pub next: f32,
 }
 
 /// A second reader of lines, and how it read one.

@@ -131,6 +131,7 @@ fn describe(index: usize, page: &PageImage) -> OcrResult {
         size: 12.0,
         style: Default::default(),
         tag: None,
+        lead: None,
         read_by: None,
     };
     OcrResult {

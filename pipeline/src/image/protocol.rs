@@ -183,6 +183,9 @@ pub(super) struct WireLine {
     pub fixed_pitch: bool,
     #[serde(default)]
     pub tag: Option<StructureTag>,
+    /// Bytes of the bold words that it begins with, where they end, and where the rest begins.
+    #[serde(default)]
+    pub lead: Option<(u32, f32, f32)>,
     pub doubt: Option<LineDoubt>,
 }
 

@@ -113,7 +113,7 @@ pub(crate) fn text_rows(mut lines: Vec<PlacedLine>) -> Vec<TextRow> {
     }
     let mut rows: Vec<TextRow> = open_rows
         .into_iter()
-        .map(|(_, row)| into_row(row))
+        .map(|(_, row)| row_of(row))
         .collect();
     rows.sort_by(|a, b| a.center_y().total_cmp(&b.center_y()));
     rows
@@ -141,7 +141,7 @@ fn belongs(core: &Rect, row: &[PlacedLine], line: &PlacedLine) -> bool {
 }
 
 /// A row of `lines`, which must not be empty.
-fn into_row(mut lines: Vec<PlacedLine>) -> TextRow {
+pub(crate) fn row_of(mut lines: Vec<PlacedLine>) -> TextRow {
     lines.sort_by(|a, b| a.rect.left.total_cmp(&b.rect.left));
     let rect = lines
         .iter()

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     dehyphenate::{HyphenatedWords, join_line},
-    page::{Rect, TextLine},
+    page::{Quad, Rect, TextLine},
     text_marks::plain,
 };
 
@@ -216,11 +216,20 @@ impl<'s> BlockBuilder<'s> {
             let Some(line) = self.source.get(placed.index) else {
                 continue;
             };
-            let rect = line.quad.bounds();
+            let (rect, text) = if placed.is_part {
+                (placed.rect, placed.text)
+            } else {
+                (line.quad.bounds(), line.text.as_str())
+            };
+            let quad = if placed.is_part {
+                Quad::from(rect)
+            } else {
+                line.quad
+            };
             bounds = Some(bounds.map_or(rect, |all| all.union(&rect)));
             self.out.lines.push(LineRecord {
-                text: plain(&line.text).into_owned(),
-                quad: line.quad.0.map(|p| [p.x, p.y]),
+                text: plain(text).into_owned(),
+                quad: quad.0.map(|p| [p.x, p.y]),
                 confidence: line.confidence,
                 role,
                 block: block as u32,

@@ -24,6 +24,7 @@ mod figures;
 mod body;
 mod sideways;
 mod headings;
+mod run_ins;
 mod line_blocks;
 mod marked_text;
 mod block_builder;
@@ -35,6 +36,7 @@ use self::{
     body::{BodyContext, body_parts},
     figures::figures,
     placed_line::PlacedLine,
+    run_ins::split_run_ins,
     sideways::{insert_blocks, sideways_text},
     tuning::page::MAX_STUDIED_LINES,
 };
@@ -94,7 +96,8 @@ pub(crate) fn lay_out(
         });
         let blocks = blocks.collect();
         let parts = body_parts(classified.body, figures, rulings, context);
-        builder.push_body(insert_blocks(parts, blocks), styles);
+        let parts = split_run_ins(insert_blocks(parts, blocks), bookmarks);
+        builder.push_body(parts, styles);
         margin = sideways.rows;
     }
     margin.iter().for_each(|row| builder.push_margin_row(row));

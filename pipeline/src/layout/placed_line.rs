@@ -3,13 +3,13 @@
 use super::tuning::placed_line as tuning;
 use crate::{
     image::inspection::StructureTag,
-    page::{Point, Quad, Rect, TextLine, TypeStyle},
+    page::{BoldLead, Point, Quad, Rect, TextLine, TypeStyle},
     script::{is_square, is_unspaced},
     statistics::weighted_median,
 };
 
 /// One line of a page. Coordinates are pixels after taking the skew out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct PlacedLine<'a> {
     /// Index among the page's lines.
     pub index: usize,
@@ -23,6 +23,10 @@ pub(crate) struct PlacedLine<'a> {
     pub style: TypeStyle,
     /// The structure element that it belongs to.
     pub tag: Option<StructureTag>,
+    /// The bold words that it begins with.
+    pub lead: Option<BoldLead>,
+    /// True if it is part of the page's line of that index.
+    pub is_part: bool,
     /// True if a model read it from an image, so that its box is drawn with a margin.
     pub is_ocr: bool,
     /// True if its size is only roughly known: its type could not be measured on the image.
@@ -73,6 +77,7 @@ struct LinePlace {
     size: f32,
     style: TypeStyle,
     tag: Option<StructureTag>,
+    lead: Option<BoldLead>,
     is_ocr: bool,
     rough_size: bool,
     direction: ReadingDirection,
@@ -90,6 +95,8 @@ impl LinePlaces {
             size: place.size,
             style: place.style,
             tag: place.tag,
+            lead: place.lead,
+            is_part: false,
             is_ocr: place.is_ocr,
             rough_size: place.rough_size,
             direction: place.direction,
@@ -131,6 +138,7 @@ pub(crate) fn place_lines(lines: &[TextLine], center: Point, skew_deg: f32) -> L
             size: usable_size(line.size, known),
             style: line.style,
             tag: line.tag,
+            lead: line.lead,
             is_ocr,
             rough_size: is_ocr && (line.style.bold.is_none() || has_few_letters(text)),
             direction,

@@ -84,6 +84,7 @@ impl RecognizedLine {
             size,
             style: Default::default(),
             tag: None,
+            lead: None,
             read_by: self.read_by,
         })
     }

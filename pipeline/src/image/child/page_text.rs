@@ -241,6 +241,10 @@ fn wire_lines(glyphs: &[Glyph], (sx, sy): (f64, f64)) -> Vec<WireLine> {
         italic: line.italic,
         fixed_pitch: line.fixed_pitch,
         tag: line.tag,
+        lead: line.lead.map(|lead| {
+            let bytes = u32::try_from(lead.bytes).unwrap_or(u32::MAX);
+            (bytes, (lead.end * sx) as f32, (lead.next * sx) as f32)
+        }),
         text: line.text,
         doubt: line.doubt,
     });

@@ -6,7 +6,7 @@ use crate::{
         inspection::{PageInspection, StructureTag, TagRole},
         protocol::{WireBookmark, WireText},
     },
-    page::{Point, Quad, Rect, TextLine, TypeStyle},
+    page::{BoldLead, Point, Quad, Rect, TextLine, TypeStyle},
 };
 
 /// Longest text of a reason, in characters.
@@ -78,6 +78,10 @@ pub(super) fn text(text: WireText, width: u32, height: u32) -> PageText {
                 fixed_pitch: Some(line.fixed_pitch),
             },
             tag: line.tag.and_then(tag),
+            lead: line
+                .lead
+                .filter(|_| text == line.text)
+                .and_then(|lead| bold_lead(text, lead, width)),
             read_by: None,
         });
         checked.doubts.push(line.doubt);
@@ -93,6 +97,16 @@ pub(super) fn text(text: WireText, width: u32, height: u32) -> PageText {
         });
     checked.glyphs = places.collect();
     checked
+}
+
+/// Bold words that are not all of a line's text.
+fn bold_lead(text: &str, (bytes, right, next): (u32, f32, f32), width: f32) -> Option<BoldLead> {
+    let at = bytes as usize;
+    (0 < at && at < text.len() && text.is_char_boundary(at)).then(|| BoldLead {
+        bytes,
+        right: number(right).clamp(0.0, width),
+        next: number(next).clamp(0.0, width),
+    })
 }
 
 /// A tag whose level is one.
@@ -127,6 +141,7 @@ mod tests {
             italic: false,
             fixed_pitch: false,
             tag: None,
+            lead: None,
             doubt: None,
         };
         let empty = WireLine {

@@ -84,8 +84,21 @@ pub(super) struct LayerLine {
     pub fixed_pitch: bool,
     /// The structure element that most of it belongs to.
     pub tag: Option<StructureTag>,
+    /// The bold words that it begins with, if the rest is not bold.
+    pub lead: Option<LineLead>,
     /// The reason to doubt its text.
     pub doubt: Option<LineDoubt>,
+}
+
+/// The bold words that a line begins with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct LineLead {
+    /// Their length in the line's text.
+    pub bytes: usize,
+    /// Their right edge.
+    pub end: f64,
+    /// Left edge of what follows.
+    pub next: f64,
 }
 
 /// A gap that separates lines, in ems: wider than spaces in justified type, as narrow as between the columns of
@@ -108,6 +121,8 @@ const SMALL_SLACK: f64 = 0.25;
 const OVERLAP: f64 = 0.3;
 /// Two directions are one if the cosine between them is above this (about 4 degrees).
 const SAME_DIRECTION: f64 = 0.9975;
+/// The rest of a line that begins with bold words is not bold if one character in so many is, at most.
+const MOSTLY_PLAIN: usize = 5;
 /// Height of the bands in which lines to continue are looked for, in points.
 const BAND: f64 = 4.0;
 
@@ -313,6 +328,7 @@ impl GlyphRun {
             self.glyphs.iter().filter(|glyph| is_so(glyph)).count() * 2 > self.glyphs.len()
         };
         Some(LayerLine {
+            lead: self.lead(&text),
             text,
             quad: [
                 corner(start, top),
@@ -326,6 +342,26 @@ impl GlyphRun {
             fixed_pitch: self.is_fixed_pitch(),
             tag: self.tag(),
             doubt: plausibility::doubt(&self.glyphs, implausible),
+        })
+    }
+
+    /// The bold words at its start, if hardly anything after them is bold; of lines across the page.
+    fn lead(&self, text: &str) -> Option<LineLead> {
+        let bold = self.glyphs.iter().take_while(|glyph| glyph.bold).count();
+        let (words, rest) = self.glyphs.split_at(bold);
+        let (last, next) = (words.last()?, rest.first()?);
+        let others = rest.iter().filter(|glyph| glyph.bold).count();
+        if others * MOSTLY_PLAIN > rest.len() || self.direction.0 < SAME_DIRECTION {
+            return None;
+        }
+        let words = run_text::text(&Self {
+            glyphs: words.to_vec(),
+            ..*self
+        });
+        (!words.is_empty() && text.starts_with(&words)).then_some(LineLead {
+            bytes: words.len(),
+            end: last.u.1,
+            next: next.u.0,
         })
     }
 

@@ -30,6 +30,7 @@ mod tests {
             size: 20.0,
             style: Default::default(),
             tag: None,
+            lead: None,
             read_by: None,
         };
         remove(&mut line);

@@ -53,6 +53,7 @@ impl Page {
             size: (BOX * letters / LETTERS) as f32,
             style: Default::default(),
             tag: None,
+            lead: None,
             read_by: None,
         }
     }

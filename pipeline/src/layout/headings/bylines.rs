@@ -14,7 +14,9 @@ pub(super) fn is_byline(paragraph: &Paragraph, heads_prose: bool) -> bool {
         .map(|name| name.trim_matches(|c: char| !c.is_alphabetic() && c != '.'))
         .filter(|name| !name.is_empty())
         .collect();
-    let are_names = !names.is_empty() && names.iter().all(|name| is_name(name));
+    let is_single = |name: &&str| !name.contains(' ') && name.starts_with(char::is_uppercase);
+    let are_names = !names.is_empty()
+        && names.iter().all(|name| is_name(name) || names.len() > 1 && is_single(name));
     are_names && (names.len() > 1 || paragraph.centered && !heads_prose)
 }
 

@@ -16,8 +16,8 @@ pub(crate) struct HeadingFacts {
     pub size: f32,
     /// True if a model read it, so that its size scatters.
     pub is_ocr: bool,
-    /// True if it is slanted and not bold.
-    pub is_slanted: bool,
+    /// True if it is below others of its size: slanted and not bold, or on the first line of a paragraph.
+    pub is_minor: bool,
     /// Depth of its number, 1 for `2`, 2 for `2.1`; `None` if it has none.
     pub number_depth: Option<u8>,
     /// True if its number is a single letter, which counts below roman numbers.
@@ -46,10 +46,10 @@ impl HeadingFacts {
         }
     }
 
-    /// Its size as ranks see it: slanted headings are below upright ones of their size.
+    /// Its size as ranks see it.
     fn rank_size(&self) -> f32 {
-        let slant = if self.is_slanted { tuning::SLANTED_SIZE } else { 1.0 };
-        self.size * slant
+        let factor = if self.is_minor { tuning::MINOR_SIZE } else { 1.0 };
+        self.size * factor
     }
 }
 
@@ -64,8 +64,8 @@ pub(crate) fn levels(headings: &[HeadingFacts]) -> Vec<u8> {
             Some(witness) if witness.source == WitnessSource::Bookmark => {
                 Some(witness.level.saturating_add(shift))
             }
-            Some(witness) => Some(witness.level),
-            None => numbers.level(heading),
+            Some(witness) if !witness.is_run_in() => Some(witness.level),
+            _ => numbers.level(heading),
         })
         .collect();
     let of_styles = styles.levels(headings, &own);
@@ -227,14 +227,10 @@ fn bookmark_shift(headings: &[HeadingFacts]) -> u8 {
     let Some(first) = headings.iter().position(is_marked) else {
         return 0;
     };
-    let largest = headings
-        .iter()
-        .filter(|heading| is_marked(heading))
-        .map(HeadingFacts::rank_size)
-        .fold(0.0, f32::max);
+    let size = headings[first].rank_size();
     let titled = headings[..first]
         .iter()
-        .any(|heading| heading.rank_size() > largest * (1.0 + tuning::SAME_SIZE));
+        .any(|heading| heading.rank_size() > size * (1.0 + tuning::SAME_SIZE));
     u8::from(titled)
 }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use self::{
     bylines::{is_byline, take_back_banners},
     levels::levels,
-    numbers::{is_lettered, is_roman, is_section_name, numbered_title},
+    numbers::{is_lettered, is_roman, numbered_title},
     witnesses::is_tagged_text,
 };
 use super::{
@@ -21,6 +21,7 @@ use crate::{script::is_unspaced, image::inspection::StructureTag};
 
 pub(crate) use self::{
     levels::HeadingFacts,
+    numbers::is_section_name,
     witnesses::{BookmarkTitles, HeadingWitness, tagged_heading},
 };
 
@@ -185,6 +186,8 @@ struct HeadingSigns {
     /// True if it is slanted, and the running text is not.
     italic: bool,
     capitals: bool,
+    /// True if all characters are of one width, as in program code.
+    is_code: bool,
     /// True if there is white above or below.
     set_off: bool,
 }
@@ -212,6 +215,7 @@ impl HeadingPage<'_, '_> {
         let witness = row_witness(this);
         if let Some(witness) = witness {
             return is_plausible(this).then(|| HeadingFacts {
+                is_minor: witness.is_run_in(),
                 witness: Some(witness),
                 ..self.facts(this)
             });
@@ -220,14 +224,8 @@ impl HeadingPage<'_, '_> {
         if styles.has_tagged_headings && is_tagged_text(first_tag(this)) && !signs.larger {
             return None;
         }
-        if let Some(depth) = self.number_depth(i, &signs) {
-            let number = signs.text.split('.').next().unwrap_or_default();
-            return Some(HeadingFacts {
-                number_depth: Some(depth),
-                is_lettered: is_lettered(&signs.text),
-                is_roman: is_roman(number),
-                ..self.facts(this)
-            });
+        if self.is_numbered_title(i, &signs) {
+            return Some(self.facts(this));
         }
         if this.marker.is_some() || !signs.set_off {
             return None;
@@ -236,6 +234,7 @@ impl HeadingPage<'_, '_> {
         let heads_nothing = signs.is_ocr && i > 0 && i + 1 == self.paragraphs.len();
         if signs.larger && !heads_nothing {
             return Some(HeadingFacts {
+                number_depth: None,
                 is_second_part: under_title && signs.ratio < tuning::TITLE_RATIO,
                 ..self.facts(this)
             });
@@ -251,12 +250,14 @@ impl HeadingPage<'_, '_> {
             tuning::BOLD_RATIO
         };
         let prose = self.prose > 0 || styles.has_prose && !signs.is_ocr;
-        let bold = signs.bold && short && (prose || signs.ratio > bold_ratio);
+        let is_label = signs.text.ends_with(':') || signs.is_code;
+        let bold = signs.bold && short && !is_label && (prose || signs.ratio > bold_ratio);
         let capitals = signs.capitals
             && this.centered
             && self.prose > 0
             && signs.ratio > tuning::CAPITALS_RATIO;
         let italic = signs.italic
+            && !is_label
             && this.rows.len() == 1
             && self.prose > 0
             && is_plain_title(&signs.text)
@@ -273,7 +274,8 @@ impl HeadingPage<'_, '_> {
             return None;
         }
         Some(HeadingFacts {
-            is_slanted: !(bold || capitals),
+            is_minor: !(bold || capitals),
+            number_depth: None,
             ..self.facts(this)
         })
     }
@@ -281,10 +283,15 @@ impl HeadingPage<'_, '_> {
     /// The facts that follow from a paragraph's type and words alone.
     fn facts(&self, this: &Paragraph) -> HeadingFacts {
         let is_ocr = this.rows.iter().any(TextRow::is_ocr);
+        let text = &this.rows[0].text;
+        let number = text.split('.').next().unwrap_or_default();
         HeadingFacts {
             size: smallest_size(this) / self.body_size[usize::from(is_ocr)],
             is_ocr,
-            is_section_name: is_section_name(&this.rows[0].text),
+            number_depth: numbered_title(text),
+            is_lettered: is_lettered(text),
+            is_roman: is_roman(number),
+            is_section_name: is_section_name(text),
             ..HeadingFacts::default()
         }
     }
@@ -309,11 +316,13 @@ impl HeadingPage<'_, '_> {
         let styles = self.styles;
         let text: Vec<&str> = this.rows.iter().map(|row| row.text.as_str()).collect();
         let text = text.join(" ");
-        if !could_be_heading(this, &text) {
-            return None;
-        }
         let is_ocr = this.rows.iter().any(TextRow::is_ocr);
         let ratio = smallest_size(this) / self.body_size[usize::from(is_ocr)];
+        // The titles of articles are long.
+        let is_title = ratio >= tuning::SECTION_RATIO && !is_ocr && self.styles.found.is_empty();
+        if !could_be_heading(this, &text, is_title) {
+            return None;
+        }
         let rough = this.rows.iter().any(TextRow::has_rough_size);
         let larger_ratio = match is_ocr {
             true if rough || self.prose == 0 => tuning::LARGER_ROUGH,
@@ -329,15 +338,18 @@ impl HeadingPage<'_, '_> {
                 && ratio > tuning::BOLD_MIN_RATIO,
             italic: styles.italic_tells() && this.rows.iter().all(|row| row.italic),
             capitals: is_capitals(&text),
+            is_code: this.rows.iter().all(|row| row.fixed_pitch),
             set_off: this.space_above > tuning::SET_OFF_EM || this.space_below > tuning::SET_OFF_EM,
             text,
         })
     }
 
-    /// The depth of the number before a title, such as 2 for `2.1 Results`.
-    fn number_depth(&self, i: usize, signs: &HeadingSigns) -> Option<u8> {
+    /// Returns true for a title with a number before it, such as `2.1 Results`.
+    fn is_numbered_title(&self, i: usize, signs: &HeadingSigns) -> bool {
         let this = self.paragraphs[i];
-        let depth = numbered_title(&signs.text)?;
+        if numbered_title(&signs.text).is_none() {
+            return false;
+        }
         let starts_lowercase = |next: &Paragraph| {
             let first = next.rows.first().and_then(|row| row.text.chars().next());
             first.is_some_and(char::is_lowercase)
@@ -357,9 +369,7 @@ impl HeadingPage<'_, '_> {
         } else {
             tuning::NUMBERED_RATIO
         };
-        let is_title =
-            signs.ratio > least && alone && (signs.larger || signs.bold || signs.italic || looks);
-        is_title.then_some(depth)
+        signs.ratio > least && alone && (signs.larger || signs.bold || signs.italic || looks)
     }
 
     /// Takes back headings if there are too many: a page of large type and few words, such as a poster or a receipt, is
@@ -418,7 +428,7 @@ fn first_tag(paragraph: &Paragraph) -> Option<StructureTag> {
 fn is_plausible(paragraph: &Paragraph) -> bool {
     let signs: usize = paragraph.rows.iter().map(|row| row.text.chars().count()).sum();
     let last = paragraph.rows.last().map_or("", |row| row.text.as_str());
-    let is_sentence = last.ends_with(['.', ';', ',']) && signs > tuning::witnesses::MAX_SENTENCE;
+    let is_sentence = last.ends_with(['.', ';', ',', ':']) && signs > tuning::witnesses::MAX_SENTENCE;
     signs <= tuning::witnesses::MAX_CHARACTERS && !is_sentence
 }
 
@@ -437,7 +447,15 @@ fn smallest_size(paragraph: &Paragraph) -> f32 {
 }
 
 /// Returns true if words like these may be a heading at all.
-fn could_be_heading(paragraph: &Paragraph, text: &str) -> bool {
+fn could_be_heading(paragraph: &Paragraph, text: &str, is_title: bool) -> bool {
+    let (max_rows, max_characters) = if is_title {
+        (tuning::TITLE_ROWS, tuning::TITLE_CHARACTERS)
+    } else {
+        (tuning::MAX_ROWS, tuning::MAX_CHARACTERS)
+    };
+    let counted = text.split_once(':').is_some_and(|(count, _)| {
+        !count.is_empty() && count.bytes().all(|b| b.is_ascii_digit())
+    });
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
     let signs = text.chars().filter(|c| !c.is_whitespace()).count();
     let ends_open = text.ends_with([',', ';', '-'])
@@ -450,10 +468,12 @@ fn could_be_heading(paragraph: &Paragraph, text: &str) -> bool {
     let has_word = text
         .split(|c: char| !c.is_alphabetic())
         .any(|word| word.chars().nth(2).is_some() || word.chars().any(is_unspaced));
-    paragraph.rows.len() <= tuning::MAX_ROWS
+    paragraph.rows.len() <= max_rows
+        // A line of an algorithm.
+        && !counted
         && has_word
         && !paragraph.rows.iter().any(has_gap)
-        && signs <= tuning::MAX_CHARACTERS
+        && signs <= max_characters
         && letters >= tuning::MIN_LETTERS
         && tuning::MOSTLY_LETTERS.is_exceeded(letters, signs)
         && !ends_open

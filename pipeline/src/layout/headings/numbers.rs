@@ -21,7 +21,7 @@ const SECTION_NAMES: [&str; 14] = [
 ];
 
 /// Returns true for a section that has no number beside others that have.
-pub(super) fn is_section_name(title: &str) -> bool {
+pub(crate) fn is_section_name(title: &str) -> bool {
     let title = title.trim().trim_end_matches([':', '.']).to_lowercase();
     SECTION_NAMES.contains(&title.as_str())
 }

@@ -30,9 +30,25 @@ pub(crate) enum WitnessSource {
     Bookmark,
     /// The markup that a model wrote.
     Markup,
+    /// The words at the start of a paragraph, which have no level of their own.
+    RunIn,
 }
 
 impl HeadingWitness {
+    /// The type of a run-in heading.
+    pub fn run_in() -> Self {
+        Self {
+            source: WitnessSource::RunIn,
+            level: 1,
+            id: 0,
+        }
+    }
+
+    /// Returns true for a run-in heading, of which nothing else is known.
+    pub fn is_run_in(self) -> bool {
+        self.source == WitnessSource::RunIn
+    }
+
     /// Returns true if the document's tags say so.
     pub fn is_tag(self) -> bool {
         self.source == WitnessSource::Tag
@@ -82,6 +98,22 @@ impl BookmarkTitles {
         )
     }
 
+    /// The word of a bookmark on a title.
+    pub(crate) fn witness(&self, title: &str) -> Option<HeadingWitness> {
+        let key = TitleKey::of(title);
+        let same = |title: &BookmarkTitle| title.key.is_same(&key);
+        let index = self.0.iter().position(same)?;
+        Some(self.witness_of(index))
+    }
+
+    fn witness_of(&self, index: usize) -> HeadingWitness {
+        HeadingWitness {
+            source: WitnessSource::Bookmark,
+            level: self.0[index].depth,
+            id: u32::try_from(index).unwrap_or(u32::MAX),
+        }
+    }
+
     /// Marks the rows of one column that are such a title.
     pub(crate) fn mark(&self, rows: &mut [TextRow]) {
         for (index, title) in self.0.iter().enumerate() {
@@ -92,11 +124,7 @@ impl BookmarkTitles {
                     continue;
                 };
                 for row in &mut rows[first..first + count] {
-                    row.witness.get_or_insert(HeadingWitness {
-                        source: WitnessSource::Bookmark,
-                        level: title.depth,
-                        id: index as u32,
-                    });
+                    row.witness.get_or_insert(self.witness_of(index));
                 }
                 first += count;
             }
@@ -129,6 +157,14 @@ impl TitleKey {
         &self.signs[self.after_number..]
     }
 
+    fn is_same(&self, found: &Self) -> bool {
+        let both_numbered = self.after_number > 0 && found.after_number > 0;
+        found.signs == self.signs
+            || found.words() == self.signs
+            || found.signs == self.words()
+            || both_numbered && found.words() == self.words()
+    }
+
     /// The number of rows from the first on that are this title; with or without its number, which a document may make
     /// up on either side.
     fn rows_at(&self, rows: &[TextRow]) -> Option<usize> {
@@ -139,11 +175,7 @@ impl TitleKey {
             }
             text.push_str(&row.text);
             let found = Self::of(&text);
-            let same = found.signs == self.signs
-                || found.words() == self.signs
-                || found.signs == self.words()
-                || self.after_number > 0 && found.after_number > 0 && found.words() == self.words();
-            if same {
+            if self.is_same(&found) {
                 return Some(count);
             }
             if found.signs.len() > self.signs.len() + tuning::MAX_NUMBER_BYTES {
@@ -168,10 +200,10 @@ fn leading_number(title: &str) -> usize {
         return 0;
     };
     let is_number = number.chars().any(|c| c.is_ascii_digit())
-        && number.chars().all(|c| c.is_ascii_alphanumeric() || ".()".contains(c))
-        || number.ends_with(['.', ')'])
+        && number.chars().all(|c| c.is_ascii_alphanumeric() || ".()-".contains(c))
+        || (number.ends_with(['.', ')']) || number.contains('-'))
             && number.len() <= tuning::MAX_NUMBER_BYTES
-            && number.chars().all(|c| c.is_ascii_uppercase() || ".()".contains(c));
+            && number.chars().all(|c| c.is_ascii_uppercase() || ".()-".contains(c));
     if is_number { number.len() } else { 0 }
 }
 
@@ -192,6 +224,7 @@ mod tests {
         assert!(same("2.1. Study area", "Study area"));
         assert!(same("IV. RESULTS", "IV. Results"));
         assert!(same("Authors' contributions", "Authors’ contributions"));
+        assert!(same("II-A Sensors", "A. Sensors"));
         assert!(!same("Results", "Results were found"));
         assert!(!same("3", "4"));
     }

@@ -64,6 +64,10 @@ pub(crate) const PROSE_MIN_ROWS: usize = 3;
 pub(crate) const MAX_ROWS: usize = 3;
 /// Longest heading, in characters without spaces.
 pub(crate) const MAX_CHARACTERS: usize = 160;
+/// Most rows of a document's title.
+pub(crate) const TITLE_ROWS: usize = 6;
+/// Longest title of a document, in characters without spaces.
+pub(crate) const TITLE_CHARACTERS: usize = 300;
 /// Fewest letters of a heading.
 pub(crate) const MIN_LETTERS: usize = 2;
 /// Share of letters above which words may be a heading.
@@ -90,8 +94,8 @@ pub(crate) mod levels {
     pub(crate) const SAME_SIZE_OCR: f32 = 0.1;
     /// Size over the running text's of the largest headings from which they are titles.
     pub(crate) const TITLE_RATIO: f32 = super::SECTION_RATIO;
-    /// Size that slanted headings count as, over their own: they are below upright ones of their size.
-    pub(crate) const SLANTED_SIZE: f32 = 0.94;
+    /// Size that slanted and run-in headings count as, over their own: they are below others of their size.
+    pub(crate) const MINOR_SIZE: f32 = 0.94;
     /// Larger headings amid numbered ones from which the numbers count inside of sections.
     pub(crate) const MIN_SECTIONS: usize = 2;
 }

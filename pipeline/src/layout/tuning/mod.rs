@@ -438,3 +438,15 @@ pub(crate) mod contents {
     /// Most digits of a page number.
     pub(crate) const PAGE_DIGITS: usize = 4;
 }
+
+/// Run-in headings.
+pub(crate) mod run_ins {
+    /// White above a paragraph that begins with one, in ems.
+    pub(crate) const SET_OFF_EM: f32 = 0.25;
+    /// White after its words, in ems: spaces between words are half as wide.
+    pub(crate) const WIDE_SPACE_EM: f32 = 0.65;
+    /// Fewest letters.
+    pub(crate) const MIN_LETTERS: usize = 3;
+    /// Most words.
+    pub(crate) const MAX_WORDS: usize = 12;
+}

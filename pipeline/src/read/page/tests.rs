@@ -73,6 +73,7 @@ fn regions(texts: &[&str], unread: Option<UnreadInk>) -> OcrResult {
         size: 12.0,
         style: Default::default(),
         tag: None,
+        lead: None,
         read_by: None,
     };
     OcrResult {

@@ -251,6 +251,7 @@ mod tests {
             size: 32.0,
             style: Default::default(),
             tag: None,
+            lead: None,
             read_by: None,
         }
     }

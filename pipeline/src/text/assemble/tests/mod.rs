@@ -42,6 +42,7 @@ fn sized(x: f32, y: f32, size: f32, text: &str) -> TextLine {
         size,
         style: Default::default(),
         tag: None,
+        lead: None,
         read_by: None,
     }
 }
