@@ -84,6 +84,8 @@ pub enum LineRole {
     Figure,
     /// A table.
     Table,
+    /// A note at the foot of the page.
+    Footnote,
     /// A running head.
     Header,
     /// A running foot.

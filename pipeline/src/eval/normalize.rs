@@ -69,6 +69,7 @@ fn markdown_of(mathpix: &str) -> String {
         asides: Vec::new(),
         pictures: Vec::new(),
         bookmarks: Vec::new(),
+        is_partial: false,
         failure: None,
     });
     pages.extend(assembler.finish().0);

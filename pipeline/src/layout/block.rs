@@ -42,6 +42,8 @@ pub enum SpanKind {
     Emphasis,
     /// Raised small type.
     Superscript,
+    /// The sign of the footnote of that label.
+    FootnoteReference(u32),
     /// Lowered small type.
     Subscript,
     /// Struck-out type: words that are no longer meant.
@@ -69,6 +71,13 @@ pub enum BlockKind {
     Code,
     /// A table.
     Table(Table),
+    /// A note at the foot of the page.
+    Footnote {
+        /// Its sign, as printed, which stands raised in the text.
+        mark: String,
+        /// Its number in the document: as printed, unless an earlier note has that.
+        label: u32,
+    },
     /// A running header.
     Header,
     /// A running footer.

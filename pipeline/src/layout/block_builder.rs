@@ -4,10 +4,11 @@ use recto_schemas::{LineRecord, LineRole};
 
 use super::{
     baselines::{TextRow, row_text, text_rows},
-    block::{Block, BlockKind, Table},
+    block::{Block, BlockKind, SpanKind, Table, TextSpan},
     body::BodyPart,
     code::code_text,
-    headings::{HeadingFacts, HeadingStyles, headings},
+    footnotes::{Footnote, without_sign},
+    headings::{HeadingFacts, HeadingStyles, headings, is_bibliography},
     line_blocks::line_blocks,
     list_markers::ListMarkerKind,
     lists::item_depths,
@@ -51,7 +52,8 @@ impl<'s> BlockBuilder<'s> {
     }
 
     /// The blocks and lines.
-    pub fn finish(self) -> PageLayout {
+    pub fn finish(mut self) -> PageLayout {
+        self.link_footnotes();
         self.out
     }
 
@@ -83,9 +85,10 @@ impl<'s> BlockBuilder<'s> {
             match part {
                 BodyPart::Paragraph(paragraph) => {
                     let level = heading.and_then(|_| levels.next());
-                    self.push_paragraph(paragraph, level, depth);
+                    self.push_paragraph(paragraph, level, depth, styles);
                 },
                 BodyPart::Figure(lines) => self.push_figure(lines),
+                BodyPart::Footnote(note) => self.push_footnote(&note, styles.label_note(&note.mark)),
                 BodyPart::Code(rows) => {
                     let lines = lines_of(&rows);
                     self.push(BlockKind::Code, LineRole::Code, &lines, code_text(&rows));
@@ -99,17 +102,30 @@ impl<'s> BlockBuilder<'s> {
         }
     }
 
-    fn push_paragraph(&mut self, mut paragraph: Paragraph, level: Option<u8>, depth: u8) {
+    fn push_paragraph(
+        &mut self,
+        mut paragraph: Paragraph,
+        level: Option<u8>,
+        depth: u8,
+        styles: &mut HeadingStyles,
+    ) {
         let lines = lines_of(&paragraph.rows);
         if let Some(level) = level {
             // A heading's number is part of it.
             paragraph.marker = None;
             let text = paragraph.text(self.hyphenated);
+            styles.in_bibliography = is_bibliography(&plain(&text));
             self.push(BlockKind::Heading(level), LineRole::Heading, &lines, text);
             return;
         }
         let text = paragraph.text(self.hyphenated);
         let Some(marker) = paragraph.marker else {
+            if styles.in_bibliography && is_work(&text) {
+                let mark = "-".to_owned();
+                let item = BlockKind::ListItem { mark, depth: 0 };
+                self.push(item, LineRole::ListItem, &lines, text);
+                return;
+            }
             self.push_text(&lines, text);
             return;
         };
@@ -147,6 +163,51 @@ impl<'s> BlockBuilder<'s> {
             lines,
             String::new(),
         );
+    }
+
+    /// Writes a footnote.
+    fn push_footnote(&mut self, note: &Footnote, label: u32) {
+        let text = note.paragraph.text(self.hyphenated);
+        let kind = BlockKind::Footnote {
+            mark: note.mark.clone(),
+            label,
+        };
+        let lines = lines_of(&note.paragraph.rows);
+        let text = without_sign(&text).to_owned();
+        self.push(kind, LineRole::Footnote, &lines, text);
+    }
+
+    /// Makes references of the signs of the page's footnotes.
+    fn link_footnotes(&mut self) {
+        let notes: Vec<(String, u32)> = self
+            .out
+            .blocks
+            .iter()
+            .filter_map(|block| match &block.kind {
+                BlockKind::Footnote { mark, label } => Some((mark.clone(), *label)),
+                _ => None,
+            })
+            .collect();
+        if notes.is_empty() {
+            return;
+        }
+        for block in &mut self.out.blocks {
+            let link = |text: &str, spans: &mut [TextSpan]| {
+                for span in spans {
+                    let sign = text[span.range.clone()].trim();
+                    let note = notes.iter().find(|(mark, _)| mark == sign);
+                    if let (SpanKind::Superscript, Some((_, label))) = (span.kind, note) {
+                        span.kind = SpanKind::FootnoteReference(*label);
+                    }
+                }
+            };
+            link(&block.text, &mut block.spans);
+            if let BlockKind::Table(table) = &mut block.kind {
+                for cell in table.rows.iter_mut().flatten() {
+                    link(&cell.text, &mut cell.spans);
+                }
+            }
+        }
     }
 
     /// Writes what stands in a figure, row by row.
@@ -246,6 +307,13 @@ impl<'s> BlockBuilder<'s> {
             spans,
         });
     }
+}
+
+/// Returns true for a paragraph below `References` that is one of them: no caption, and no crumb.
+fn is_work(text: &str) -> bool {
+    const CAPTIONS: [&str; 3] = ["fig", "table", "figure"];
+    let first = text.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+    text.chars().count() >= tuning::WORK_CHARACTERS && !CAPTIONS.contains(&first.to_lowercase().as_str())
 }
 
 /// The lines of rows, in order.

@@ -10,7 +10,8 @@ use super::{
     layout_item::LayoutItem,
     line_numbers::take_line_numbers,
     lists::column_markers,
-    paragraphs::{Paragraph, ends_sentence, merge_interlinear, paragraphs},
+    footnotes::{Footnote, NoteSigns, take_footnotes},
+    paragraphs::{Paragraph, merge_interlinear, paragraphs, sentence_goes_on},
     placed_line::{PlacedLine, common_size},
     reading_order::columns,
     tables::{booktabs::take_booktabs_tables, lattice::take_lattice_tables, stream::stream_tables},
@@ -24,6 +25,8 @@ pub(crate) enum BodyPart<'a> {
     Paragraph(Paragraph<'a>),
     /// Rows of program code.
     Code(Vec<TextRow<'a>>),
+    /// A note at the foot of a column.
+    Footnote(Footnote<'a>),
     /// The lines in a picture or a drawing.
     Figure(Vec<PlacedLine<'a>>),
     /// A table; its cells' lines are indices into the lines beside it.
@@ -38,6 +41,7 @@ impl BodyPart<'_> {
         let all = |rects: &mut dyn Iterator<Item = Rect>| rects.reduce(|a, b| a.union(&b));
         match self {
             Self::Paragraph(paragraph) => all(&mut paragraph.rows.iter().map(|row| row.rect)),
+            Self::Footnote(note) => all(&mut note.paragraph.rows.iter().map(|row| row.rect)),
             Self::Code(rows) => all(&mut rows.iter().map(|row| row.rect)),
             Self::Table(_, lines) | Self::LineNumbers(lines) | Self::Figure(lines) => {
                 all(&mut lines.iter().map(|line| line.rect))
@@ -103,6 +107,7 @@ pub(crate) fn body_parts<'a>(
         }
         let column = ColumnContext { em, page: context };
         column.push(lines, of_column, &mut parts);
+        take_footnotes(&mut parts, before, em, context.note_signs);
         join_over_break(&mut parts, before);
     }
     parts
@@ -113,6 +118,8 @@ pub(crate) fn body_parts<'a>(
 pub(crate) struct BodyContext<'h> {
     /// Words with a hyphen inside a line of the page.
     pub hyphenated: &'h HyphenatedWords,
+    /// The signs of notes in the text of the page.
+    pub note_signs: &'h NoteSigns,
     /// True if rows of fixed pitch are code.
     pub has_code: bool,
     /// The titles of bookmarks that lead to the page.
@@ -196,9 +203,9 @@ fn push_paragraphs<'a>(rows: Vec<TextRow<'a>>, em: f32, parts: &mut Vec<BodyPart
 }
 
 /// Joins the first paragraph of a column, whose parts begin at `start`, to the last of the column before if a sentence
-/// goes on. Figures between them stand after it then.
+/// goes on. Figures and notes between them stand after it then.
 fn join_over_break(parts: &mut Vec<BodyPart>, start: usize) {
-    let is_figure = |part: &BodyPart| matches!(part, BodyPart::Figure(_));
+    let is_figure = |part: &BodyPart| matches!(part, BodyPart::Figure(_) | BodyPart::Footnote(_));
     let last = parts[..start].iter().rposition(|part| !is_figure(part));
     let first = parts[start..].iter().position(|part| !is_figure(part));
     let (Some(last), Some(first)) = (last, first.map(|first| start + first)) else {
@@ -221,7 +228,6 @@ fn goes_on(before: &Paragraph, after: &Paragraph) -> bool {
     let (Some(last), Some(first)) = (before.rows.last(), after.rows.first()) else {
         return false;
     };
-    let lowercase = first.text.chars().next().is_some_and(char::is_lowercase);
     let same_type =
         (last.size / first.size - 1.0).abs() < tuning::SAME_SIZE && last.bold == first.bold;
     let whole = last
@@ -230,7 +236,6 @@ fn goes_on(before: &Paragraph, after: &Paragraph) -> bool {
     after.marker.is_none()
         && same_type
         && whole
-        && lowercase
         && before.rows.len() > 1
-        && !ends_sentence(&last.text)
+        && sentence_goes_on(&last.text, &first.text)
 }

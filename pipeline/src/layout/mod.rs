@@ -17,10 +17,11 @@ mod column_sides;
 mod reading_order;
 pub(crate) mod list_markers;
 mod lists;
-mod paragraphs;
+pub(crate) mod paragraphs;
 mod code;
 mod contents;
 mod figures;
+mod footnotes;
 mod body;
 mod sideways;
 mod headings;
@@ -35,6 +36,7 @@ use self::{
     block_builder::BlockBuilder,
     body::{BodyContext, body_parts},
     figures::figures,
+    footnotes::NoteSigns,
     placed_line::PlacedLine,
     run_ins::split_run_ins,
     sideways::{insert_blocks, sideways_text},
@@ -83,8 +85,10 @@ pub(crate) fn lay_out(
         builder.push_unstudied(classified.body);
     } else {
         let has_code = styles.has_code(&classified.body);
+        let note_signs = NoteSigns::of(lines);
         let context = BodyContext {
             hyphenated: &hyphenated,
+            note_signs: &note_signs,
             has_code,
             bookmarks,
         };

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     dehyphenate::{HyphenatedWords, continues_word, join_line},
     script::is_unspaced,
+    text_marks,
     statistics::weighted_median,
 };
 
@@ -387,6 +388,24 @@ fn starts_lowercase(text: &str) -> bool {
 pub(crate) fn ends_sentence(text: &str) -> bool {
     text.trim_end_matches(['"', '”', '’', '\'', ')', ']', '»'])
         .ends_with(['.', '!', '?', ':', ';', '。', '！', '？', '：', '；', '…'])
+}
+
+/// Returns true if a sentence of `before` goes on in `after`, which stands on the next page or in the next column: it does
+/// not end, and what follows begins small, or it breaks off at a comma, in a word or before what belongs to it.
+pub(crate) fn sentence_goes_on(before: &str, after: &str) -> bool {
+    /// Words that no sentence ends with.
+    const OPEN: [&str; 22] = [
+        "a", "an", "the", "of", "and", "or", "in", "to", "for", "with", "by", "on", "at", "from", "as", "that",
+        "which", "is", "are", "und", "der", "die",
+    ];
+    if ends_sentence(before) {
+        return false;
+    }
+    let first = after.chars().find(|c| !text_marks::is_mark(*c));
+    let last = before.rsplit(char::is_whitespace).next().unwrap_or_default();
+    let goes_on = first.is_some_and(|c| c.is_alphanumeric() || "([“\"".contains(c))
+        && (before.ends_with(',') || OPEN.contains(&last));
+    first.is_some_and(char::is_lowercase) || continues_word(before, after) || goes_on
 }
 
 /// Characters up to the first space; one for scripts that break anywhere.

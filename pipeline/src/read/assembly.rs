@@ -42,7 +42,8 @@ impl<'a> PageAssembly<'a> {
     }
 
     /// Takes the next page; gives the sink the pages that are ready.
-    pub(super) fn push(&mut self, page: PageState) -> io::Result<()> {
+    pub(super) fn push(&mut self, mut page: PageState) -> io::Result<()> {
+        page.content.is_partial = page.summary.outcome == PageOutcome::Partial;
         self.counts.add(page.summary.outcome);
         for warning in page.warnings {
             self.warn(page.summary.page, warning);

@@ -83,6 +83,7 @@ impl PageState {
                 asides: Vec::new(),
                 pictures: Vec::new(),
                 bookmarks: Vec::new(),
+                is_partial: false,
                 failure: None,
             },
             raw: None,

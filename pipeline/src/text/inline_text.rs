@@ -133,6 +133,7 @@ pub(crate) fn markdown(text: &str, spans: &[TextSpan], context: EscapeContext) -
             SpanKind::Dollar => "$".to_owned(),
             SpanKind::Superscript => format!("<sup>{}</sup>", escape(words, inner)),
             SpanKind::Subscript => format!("<sub>{}</sub>", escape(words, inner)),
+            SpanKind::FootnoteReference(label) => format!("[^{label}]"),
             kind => styled(kind, words, before, after, |words| escape(words, inner)),
         }
     };
@@ -150,6 +151,8 @@ pub(crate) fn html(text: &str, spans: &[TextSpan]) -> Vec<String> {
             SpanKind::Emphasis => format!("<em>{words}</em>"),
             SpanKind::Superscript => format!("<sup>{words}</sup>"),
             SpanKind::Subscript => format!("<sub>{words}</sub>"),
+            // No Markdown is read inside of tables in HTML.
+            SpanKind::FootnoteReference(_) => format!("<sup>{words}</sup>"),
             SpanKind::Struck => format!("<s>{words}</s>"),
         }
     };

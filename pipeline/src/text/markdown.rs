@@ -23,9 +23,16 @@ pub(crate) struct PageMarkdown {
 }
 
 /// The Markdown of a page's blocks.
-pub(crate) fn page(blocks: &[Block], options: &Options) -> PageMarkdown {
+///
+/// With `continues`, the first block goes on the last paragraph of the page before, and begins without markup.
+pub(crate) fn page(blocks: &[Block], options: &Options, continues: bool) -> PageMarkdown {
     let mut writer = MarkdownWriter::default();
-    for block in blocks {
+    for (index, block) in blocks.iter().enumerate() {
+        if continues && index == 0 {
+            let text = lines(block, EscapeContext::Heading).join(" ");
+            writer.paragraph(&text);
+            continue;
+        }
         let dropped = matches!(
             block.kind,
             BlockKind::Header | BlockKind::Footer | BlockKind::PageNumber
@@ -70,6 +77,10 @@ impl MarkdownWriter {
         let text = match &block.kind {
             BlockKind::Heading(level) => heading(*level, block),
             BlockKind::Table(table) => table_text(table),
+            BlockKind::Footnote { label, .. } => {
+                let text = lines(block, EscapeContext::Heading).join(" ");
+                format!("[^{label}]: {text}")
+            }
             BlockKind::Formula => inline_text::formula(&block.text),
             BlockKind::Code => code(&block.text),
             BlockKind::Figure => figure(block),
@@ -330,7 +341,7 @@ mod tests {
     }
 
     fn written(blocks: &[Block]) -> String {
-        page(blocks, &Options::default()).text
+        page(blocks, &Options::default(), false).text
     }
 
     #[test]
@@ -350,7 +361,7 @@ mod tests {
             ..Options::default()
         };
         assert_eq!(
-            page(&blocks, &dropped).text,
+            page(&blocks, &dropped, false).text,
             "## Costs \\#\n\n1986\\. was a good year\n"
         );
     }

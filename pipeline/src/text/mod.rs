@@ -39,6 +39,8 @@ pub struct PageContent {
     pub pictures: Vec<Vec<usize>>,
     /// Bookmarks that lead to the page.
     pub bookmarks: Vec<Bookmark>,
+    /// True if part of it was not read.
+    pub is_partial: bool,
     /// The reason of a failed page; the Markdown gives it in the page's place.
     pub failure: Option<FailureKind>,
 }
@@ -54,6 +56,9 @@ pub struct AssembledPage {
     /// The places of its headings' number signs in `markdown`, in bytes, in order: as many signs as the level of the
     /// heading's block. They wait for the [final levels](crate::read::PageSink::heading_levels).
     pub heading_signs: Vec<Range<usize>>,
+    /// True if its first block goes on in the last paragraph of the page before: then its Markdown goes on in the line
+    /// that the page before ends with.
+    pub continues: bool,
     /// Its lines in reading order; `block` is an index into `blocks`.
     pub lines: Vec<LineRecord>,
     /// Its blocks in reading order.

@@ -26,6 +26,8 @@ pub(crate) struct HeadingFacts {
     pub is_roman: bool,
     /// True for the names of sections that have no number beside others that have, such as references.
     pub is_section_name: bool,
+    /// True if it has several words, as titles of documents do.
+    pub is_long: bool,
     /// True for the second part of a title.
     pub is_second_part: bool,
     /// The document's own word.
@@ -58,9 +60,12 @@ pub(crate) fn levels(headings: &[HeadingFacts]) -> Vec<u8> {
     let styles = Styles::of(headings);
     let numbers = NumberLevels::of(headings, &styles);
     let shift = bookmark_shift(headings);
+    let is_title = is_title_among_sections(headings);
     let own: Vec<Option<u8>> = headings
         .iter()
-        .map(|heading| match heading.witness {
+        .enumerate()
+        .map(|(i, heading)| match heading.witness {
+            _ if i == 0 && is_title => Some(1),
             Some(witness) if witness.source == WitnessSource::Bookmark => {
                 Some(witness.level.saturating_add(shift))
             }
@@ -201,8 +206,11 @@ impl NumberLevels {
         let above = if amid >= tuning::MIN_SECTIONS {
             None
         } else {
-            let titled = larger.iter().flat_map(|members| members.iter()).any(|&i| i < first);
-            Some(u8::from(titled))
+            let titled = larger
+                .iter()
+                .flat_map(|members| members.iter())
+                .any(|&i| i < first);
+            Some(u8::from(titled || is_title_among_sections(headings)))
         };
         Self { above, has_roman }
     }
@@ -228,10 +236,24 @@ fn bookmark_shift(headings: &[HeadingFacts]) -> u8 {
         return 0;
     };
     let size = headings[first].rank_size();
-    let titled = headings[..first]
+    let titled = is_title_among_sections(headings) || headings[..first]
         .iter()
         .any(|heading| heading.rank_size() > size * (1.0 + tuning::SAME_SIZE));
     u8::from(titled)
+}
+
+/// Returns true if the first heading is the title although its type is that of sections: what comes after it has bookmarks
+/// or numbers.
+fn is_title_among_sections(headings: &[HeadingFacts]) -> bool {
+    let [first, sections @ ..] = headings else {
+        return false;
+    };
+    let is_plain = |heading: &HeadingFacts| {
+        heading.witness.is_none() && heading.number_depth.is_none() && !heading.is_section_name
+    };
+    let others = || sections.iter().filter(|heading| !heading.is_section_name);
+    let told = others().filter(|heading| !is_plain(heading)).count();
+    first.is_long && is_plain(first) && told >= 2 && told * 2 > others().count()
 }
 
 /// The most frequent value; the smaller of two.

@@ -21,7 +21,7 @@ use crate::{script::is_unspaced, image::inspection::StructureTag};
 
 pub(crate) use self::{
     levels::HeadingFacts,
-    numbers::is_section_name,
+    numbers::{is_bibliography, is_section_name},
     witnesses::{BookmarkTitles, HeadingWitness, tagged_heading},
 };
 
@@ -34,6 +34,10 @@ pub(crate) struct HeadingStyles {
     sizes_ocr: BTreeMap<u32, u64>,
     /// The headings so far, in the order of the document.
     found: Vec<HeadingFacts>,
+    /// True while the section that a page begins in lists other works.
+    pub in_bibliography: bool,
+    /// The label of the last footnote.
+    last_note: u32,
     /// True if tags say of a text that it is a heading.
     has_tagged_headings: bool,
     /// True if a page had paragraphs of several lines.
@@ -95,6 +99,13 @@ impl HeadingStyles {
             passed += count;
             (passed > half).then_some(size as f32 / tuning::SIZE_STEPS_PER_PX)
         })
+    }
+
+    /// The label of a footnote with that sign: its number, unless an earlier note has that or a higher one.
+    pub fn label_note(&mut self, mark: &str) -> u32 {
+        let number = mark.parse().unwrap_or(0);
+        self.last_note = number.max(self.last_note.saturating_add(1));
+        self.last_note
     }
 
     /// Takes a heading that a model marked as one, of that level.
@@ -250,7 +261,8 @@ impl HeadingPage<'_, '_> {
             tuning::BOLD_RATIO
         };
         let prose = self.prose > 0 || styles.has_prose && !signs.is_ocr;
-        let is_label = signs.text.ends_with(':') || signs.is_code;
+        let words = signs.text.split_whitespace().count();
+        let is_label = signs.text.ends_with(':') && words <= tuning::LABEL_WORDS || signs.is_code;
         let bold = signs.bold && short && !is_label && (prose || signs.ratio > bold_ratio);
         let capitals = signs.capitals
             && this.centered
@@ -292,6 +304,7 @@ impl HeadingPage<'_, '_> {
             is_lettered: is_lettered(text),
             is_roman: is_roman(number),
             is_section_name: is_section_name(text),
+            is_long: text.split_whitespace().count() >= tuning::bylines::TITLE_WORDS,
             ..HeadingFacts::default()
         }
     }

@@ -26,6 +26,26 @@ pub(crate) fn is_section_name(title: &str) -> bool {
     SECTION_NAMES.contains(&title.as_str())
 }
 
+/// Names of sections that list other works.
+const BIBLIOGRAPHY_NAMES: [&str; 9] = [
+    "references",
+    "bibliography",
+    "literature cited",
+    "works cited",
+    "literatur",
+    "literaturverzeichnis",
+    "références",
+    "bibliographie",
+    "bibliografía",
+];
+
+/// Returns true for the title of a section that lists other works, with or without a number.
+pub(crate) fn is_bibliography(title: &str) -> bool {
+    let words = title.trim_start_matches(|c: char| !c.is_alphabetic());
+    let words = words.trim().trim_end_matches([':', '.']).to_lowercase();
+    BIBLIOGRAPHY_NAMES.contains(&words.as_str())
+}
+
 /// The depth of a numbered section title: 1 for `2 Method`, `II. Method` and `B. Proofs`, 2 for `2.1 Results`.
 pub(super) fn numbered_title(text: &str) -> Option<u8> {
     let (number, title) = text.split_once(char::is_whitespace)?;

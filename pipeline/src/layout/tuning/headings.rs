@@ -64,6 +64,8 @@ pub(crate) const PROSE_MIN_ROWS: usize = 3;
 pub(crate) const MAX_ROWS: usize = 3;
 /// Longest heading, in characters without spaces.
 pub(crate) const MAX_CHARACTERS: usize = 160;
+/// Most words of a bold label that ends in a colon, such as `Keywords:`.
+pub(crate) const LABEL_WORDS: usize = 2;
 /// Most rows of a document's title.
 pub(crate) const TITLE_ROWS: usize = 6;
 /// Longest title of a document, in characters without spaces.

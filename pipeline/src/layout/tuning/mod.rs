@@ -44,6 +44,8 @@ pub(crate) mod page {
     pub(crate) const MAX_STUDIED_LINES: usize = 5_000;
     /// Lines in one block of a page with more.
     pub(crate) const UNSTUDIED_BLOCK_LINES: usize = 64;
+    /// Fewest characters of an entry of a bibliography.
+    pub(crate) const WORK_CHARACTERS: usize = 25;
 }
 
 /// Lines that come to layout. Chosen on the sample documents.
@@ -449,4 +451,12 @@ pub(crate) mod run_ins {
     pub(crate) const MIN_LETTERS: usize = 3;
     /// Most words.
     pub(crate) const MAX_WORDS: usize = 12;
+}
+
+/// Footnotes.
+pub(crate) mod footnotes {
+    /// Size of their type over that of the text, at most.
+    pub(crate) const SMALL_TYPE: f32 = 0.93;
+    /// Most figures of their number.
+    pub(crate) const NUMBER_FIGURES: usize = 3;
 }

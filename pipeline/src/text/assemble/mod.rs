@@ -1,10 +1,13 @@
 //! Document assembler: pages in order, their running headers and footers told apart, then laid out and written as
 //! Markdown.
 
+mod continued;
+
 use std::collections::VecDeque;
 
 use recto_schemas::{LineRole, Options};
 
+use self::continued::join_pages;
 use super::{AssembledPage, PageContent, markdown, mathpix};
 use crate::{
     engine::OcrContent,
@@ -61,6 +64,7 @@ const PAGES_BEHIND: usize = 2;
 ///     asides: Vec::new(),
 ///     pictures: Vec::new(),
 ///     bookmarks: Vec::new(),
+///     is_partial: false,
 ///     failure: None,
 /// });
 /// pages.extend(assembler.finish().0);
@@ -72,6 +76,16 @@ pub struct DocumentAssembler {
     waiting: VecDeque<WaitingPage>,
     past: VecDeque<PageEdges>,
     styles: HeadingStyles,
+    /// The page that was laid out last: its last paragraph may go on.
+    last: Option<LaidOutPage>,
+}
+
+/// A page that is laid out, but not written.
+#[derive(Debug)]
+struct LaidOutPage {
+    page: PageContent,
+    layout: PageLayout,
+    continues: bool,
 }
 
 /// A page whose followers have not been seen yet.
@@ -90,6 +104,7 @@ impl DocumentAssembler {
             waiting: VecDeque::new(),
             past: VecDeque::new(),
             styles: HeadingStyles::default(),
+            last: None,
         }
     }
 
@@ -114,8 +129,10 @@ impl DocumentAssembler {
             edges,
         });
         let mut ready = Vec::new();
-        while self.waiting.len() > PAGES_AHEAD {
-            ready.extend(self.assemble_next());
+        while self.waiting.len() > PAGES_AHEAD
+            && let Some(next) = self.lay_out_next()
+        {
+            ready.extend(self.write_before(next));
         }
         ready
     }
@@ -123,14 +140,28 @@ impl DocumentAssembler {
     /// Gives the pages that are left, and the levels of all headings of the document, in its order, 1 to 6.
     pub fn finish(mut self) -> (Vec<AssembledPage>, Vec<u8>) {
         let mut ready = Vec::new();
-        while let Some(page) = self.assemble_next() {
-            ready.push(page);
+        while let Some(next) = self.lay_out_next() {
+            ready.extend(self.write_before(next));
         }
+        ready.extend(self.last.take().map(|last| self.assembled(last)));
         (ready, self.styles.levels())
     }
 
-    /// Assembles the page that has waited longest.
-    fn assemble_next(&mut self) -> Option<AssembledPage> {
+    /// Writes the page before `next`, its last paragraph joined to the first one of `next` if it goes on there.
+    fn write_before(&mut self, mut next: LaidOutPage) -> Option<AssembledPage> {
+        let mut before = self.last.take();
+        if let Some(last) = &mut before {
+            let follows = last.page.number + 1 == next.page.number;
+            let is_whole = !last.page.is_partial && last.page.failure.is_none();
+            next.continues =
+                follows && is_whole && join_pages(&mut last.layout, &mut next.layout);
+        }
+        self.last = Some(next);
+        before.map(|before| self.assembled(before))
+    }
+
+    /// Lays out the page that has waited longest.
+    fn lay_out_next(&mut self) -> Option<LaidOutPage> {
         let WaitingPage {
             page,
             places,
@@ -165,18 +196,30 @@ impl DocumentAssembler {
         if self.past.len() > PAGES_BEHIND {
             self.past.pop_front();
         }
-        Some(self.assembled(&page, layout))
+        Some(LaidOutPage {
+            page,
+            layout,
+            continues: false,
+        })
     }
 
-    fn assembled(&self, page: &PageContent, layout: PageLayout) -> AssembledPage {
+    fn assembled(&self, laid_out: LaidOutPage) -> AssembledPage {
+        let LaidOutPage {
+            page,
+            layout,
+            continues,
+        } = laid_out;
         let number = page.number;
         let mut markdown = match &page.failure {
             Some(kind) => format!("<!-- page {number}: failed ({kind}) -->\n"),
             None if self.options.page_markers => format!("<!-- page {number} -->\n"),
             None => String::new(),
         };
-        let body = markdown::page(&layout.blocks, &self.options);
-        if !markdown.is_empty() && !body.text.is_empty() {
+        let body = markdown::page(&layout.blocks, &self.options, continues);
+        if continues && !markdown.is_empty() {
+            markdown.pop();
+            markdown.push(' ');
+        } else if !markdown.is_empty() && !body.text.is_empty() {
             markdown.push('\n');
         }
         let before = markdown.len();
@@ -184,6 +227,7 @@ impl DocumentAssembler {
         let signs = body.heading_signs.into_iter();
         AssembledPage {
             number,
+            continues,
             heading_signs: signs
                 .map(|signs| signs.start + before..signs.end + before)
                 .collect(),

@@ -9,7 +9,7 @@ use super::*;
 use crate::text::markdown;
 
 fn written(markup: &str) -> String {
-    markdown::page(&blocks(markup), &DocumentOptions::default()).text
+    markdown::page(&blocks(markup), &DocumentOptions::default(), false).text
 }
 
 /// `samples/NAME.mmd` becomes `samples/NAME.md`. `RECTO_BLESS=1` writes those again.

@@ -63,7 +63,7 @@ fn push_block(html: &mut String, page: &AssembledPage, block: &Block, formulas: 
         BlockKind::Header | BlockKind::Footer | BlockKind::PageNumber => {
             ("<p class=\"side\">", "</p>\n")
         }
-        BlockKind::Figure => ("<p class=\"side\">", "</p>\n"),
+        BlockKind::Figure | BlockKind::Footnote { .. } => ("<p class=\"side\">", "</p>\n"),
         BlockKind::Code => ("<pre>", "</pre>\n"),
         BlockKind::Formula => {
             html.push_str("<div class=\"scroll\">");
@@ -169,7 +169,7 @@ fn push_spans(html: &mut String, text: &str, spans: &[TextSpan], formulas: &Rend
             }
             SpanKind::Strong => "strong",
             SpanKind::Emphasis => "em",
-            SpanKind::Superscript => "sup",
+            SpanKind::Superscript | SpanKind::FootnoteReference(_) => "sup",
             SpanKind::Subscript => "sub",
             SpanKind::Struck => "s",
         };

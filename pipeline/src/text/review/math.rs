@@ -187,6 +187,7 @@ mod tests {
             };
             let page = AssembledPage {
                 heading_signs: Vec::new(),
+                continues: false,
                 number: 1,
                 markdown: String::new(),
                 lines: Vec::new(),

@@ -73,6 +73,7 @@ fn item(lines: Vec<usize>) -> Block {
 fn page(number: u32, texts: &[&str], blocks: Vec<Block>) -> AssembledPage {
     AssembledPage {
         heading_signs: Vec::new(),
+        continues: false,
         number,
         markdown: String::new(),
         lines: texts

@@ -38,15 +38,18 @@ impl ResultWriter for MarkdownFile {
     }
 
     fn heading_levels(&mut self, levels: &[u8]) -> io::Result<()> {
-        let pages = std::mem::take(&mut self.pages);
-        if pages.has_levels(levels) {
+        self.pages.end(&mut self.file)?;
+        if self.pages.has_levels(levels) {
             return Ok(());
         }
+        let pages = &self.pages;
         self.file
             .rewrite(|from, to| pages.copy_with_levels(from, to, levels))
     }
 
-    fn finish(self: Box<Self>) -> io::Result<()> {
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        // Of a document that could not be read to its end.
+        self.pages.end(&mut self.file)?;
         self.file.persist()
     }
 }
@@ -71,13 +74,18 @@ struct HeadingSigns {
 impl MarkdownPages {
     /// Writes the next page.
     pub(super) fn write(&mut self, out: &mut dyn Write, page: &PageResult) -> io::Result<()> {
-        let markdown = &page.assembled.markdown;
-        if markdown.is_empty() {
+        // The line feed at a page's end waits: the next page may go on in its last line.
+        let Some(markdown) = page.assembled.markdown.strip_suffix('\n') else {
             return Ok(());
-        }
+        };
         if std::mem::replace(&mut self.any_text, true) {
-            out.write_all(b"\n")?;
-            self.written += 1;
+            let between: &[u8] = if page.assembled.continues {
+                b" "
+            } else {
+                b"\n\n"
+            };
+            out.write_all(between)?;
+            self.written += between.len() as u64;
         }
         let signs = page.assembled.heading_signs.iter();
         self.signs.extend(signs.map(|signs| HeadingSigns {
@@ -86,6 +94,12 @@ impl MarkdownPages {
         }));
         self.written += markdown.len() as u64;
         out.write_all(markdown.as_bytes())
+    }
+
+    /// Ends the last line, once.
+    pub(super) fn end(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        let open = std::mem::take(&mut self.any_text);
+        out.write_all(if open { b"\n" } else { b"" })
     }
 
     /// Returns true if the headings are written with those levels.

@@ -35,6 +35,7 @@ impl StdoutWriter {
     }
 
     fn write_out(&mut self) -> io::Result<()> {
+        self.pages.end(&mut self.waiting)?;
         self.waiting.flush()?;
         self.waiting.rewind()?;
         let mut out = io::stdout().lock();

@@ -75,6 +75,7 @@ fn page(number: u32, lines: Vec<TextLine>) -> PageContent {
         asides: Vec::new(),
         pictures: Vec::new(),
         bookmarks: Vec::new(),
+        is_partial: false,
         failure: None,
     }
 }
