@@ -43,7 +43,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         rasterizer: &rasterizer,
     };
     let options = Options::default();
-    let outcome = read::read(input, &options, &engine, &mut Outline::default(), &CancelToken::new())?;
+    let outcome = read::read(
+        input,
+        &options,
+        &engine,
+        &mut Outline::default(),
+        &CancelToken::new(),
+    )?;
     println!(
         "{} pages, {} failed",
         outcome.counts.selected, outcome.counts.failed

@@ -111,10 +111,7 @@ pub(crate) fn text_rows(mut lines: Vec<PlacedLine>) -> Vec<TextRow> {
             None => open_rows.push((line.rect, vec![line])),
         }
     }
-    let mut rows: Vec<TextRow> = open_rows
-        .into_iter()
-        .map(|(_, row)| row_of(row))
-        .collect();
+    let mut rows: Vec<TextRow> = open_rows.into_iter().map(|(_, row)| row_of(row)).collect();
     rows.sort_by(|a, b| a.center_y().total_cmp(&b.center_y()));
     rows
 }

@@ -1,5 +1,7 @@
 //! Block builder: writes a page's blocks and its lines in reading order.
 
+use std::ops::Range;
+
 use recto_schemas::{LineRecord, LineRole};
 
 use super::{
@@ -30,6 +32,8 @@ pub(crate) struct PageLayout {
     pub blocks: Vec<Block>,
     /// The lines.
     pub lines: Vec<LineRecord>,
+    /// The blocks of the page's body; the others are running headers and footers, and what stands in the margin.
+    pub body: Range<usize>,
 }
 
 /// A page's blocks in the making.
@@ -59,6 +63,7 @@ impl<'s> BlockBuilder<'s> {
 
     /// Writes the body: headings, list items, line blocks, paragraphs and tables.
     pub fn push_body(&mut self, parts: Vec<BodyPart>, styles: &mut HeadingStyles) {
+        self.out.body.start = self.out.blocks.len();
         let headings = heading_facts(&parts, styles);
         let count = headings.iter().flatten().count();
         let mut levels = styles.latest_levels(count).into_iter();
@@ -86,9 +91,11 @@ impl<'s> BlockBuilder<'s> {
                 BodyPart::Paragraph(paragraph) => {
                     let level = heading.and_then(|_| levels.next());
                     self.push_paragraph(paragraph, level, depth, styles);
-                },
+                }
                 BodyPart::Figure(lines) => self.push_figure(lines),
-                BodyPart::Footnote(note) => self.push_footnote(&note, styles.label_note(&note.mark)),
+                BodyPart::Footnote(note) => {
+                    self.push_footnote(&note, styles.label_note(&note.mark))
+                }
                 BodyPart::Code(rows) => {
                     let lines = lines_of(&rows);
                     self.push(BlockKind::Code, LineRole::Code, &lines, code_text(&rows));
@@ -100,6 +107,7 @@ impl<'s> BlockBuilder<'s> {
                 }
             }
         }
+        self.out.body.end = self.out.blocks.len();
     }
 
     fn push_paragraph(
@@ -312,8 +320,12 @@ impl<'s> BlockBuilder<'s> {
 /// Returns true for a paragraph below `References` that is one of them: no caption, and no crumb.
 fn is_work(text: &str) -> bool {
     const CAPTIONS: [&str; 3] = ["fig", "table", "figure"];
-    let first = text.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
-    text.chars().count() >= tuning::WORK_CHARACTERS && !CAPTIONS.contains(&first.to_lowercase().as_str())
+    let first = text
+        .split(|c: char| !c.is_alphabetic())
+        .next()
+        .unwrap_or_default();
+    text.chars().count() >= tuning::WORK_CHARACTERS
+        && !CAPTIONS.contains(&first.to_lowercase().as_str())
 }
 
 /// The lines of rows, in order.

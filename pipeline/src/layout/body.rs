@@ -6,11 +6,11 @@ use super::{
     code::code_rows,
     contents::list_contents,
     drop_caps::join_drop_caps,
+    footnotes::{Footnote, NoteSigns, take_footnotes},
     headings::BookmarkTitles,
     layout_item::LayoutItem,
     line_numbers::take_line_numbers,
     lists::column_markers,
-    footnotes::{Footnote, NoteSigns, take_footnotes},
     paragraphs::{Paragraph, merge_interlinear, paragraphs, sentence_goes_on},
     placed_line::{PlacedLine, common_size},
     reading_order::columns,
@@ -180,7 +180,11 @@ impl ColumnContext<'_> {
     /// Rows to paragraphs, and to tables if they are aligned.
     fn push_text<'a>(self, rows: Vec<TextRow<'a>>, parts: &mut Vec<BodyPart<'a>>) {
         let mut tables = stream_tables(&rows, self.em, self.page.hyphenated);
-        tables.retain(|table| rows[table.rows.clone()].iter().all(|row| row.witness.is_none()));
+        tables.retain(|table| {
+            rows[table.rows.clone()]
+                .iter()
+                .all(|row| row.witness.is_none())
+        });
         let mut rows = rows.into_iter();
         let mut done = 0;
         for table in tables {

@@ -40,17 +40,15 @@ impl NoteSigns {
 }
 
 /// Makes footnotes of the last paragraphs of a column, whose parts begin at `start`; `em` is the size of the text.
-pub(crate) fn take_footnotes(
-    parts: &mut Vec<BodyPart>,
-    start: usize,
-    em: f32,
-    signs: &NoteSigns,
-) {
+pub(crate) fn take_footnotes(parts: &mut Vec<BodyPart>, start: usize, em: f32, signs: &NoteSigns) {
     let is_small = |part: &BodyPart| match part {
         BodyPart::Paragraph(paragraph) => paragraph.rows[0].size < tuning::SMALL_TYPE * em,
         _ => false,
     };
-    let small = parts[start..].iter().rev().take_while(|part| is_small(part));
+    let small = parts[start..]
+        .iter()
+        .rev()
+        .take_while(|part| is_small(part));
     let first_small = parts.len() - small.count();
     let mut notes: Vec<Footnote> = Vec::new();
     let mut rest: Vec<BodyPart> = Vec::new();
@@ -104,7 +102,9 @@ pub(crate) fn without_sign(text: &str) -> &str {
     match raised(text).next() {
         Some((0, sign)) => {
             let after = MarkedType::Raised.begin().len_utf8() + sign.len();
-            text[after..].trim_start_matches(text_marks::END).trim_start()
+            text[after..]
+                .trim_start_matches(text_marks::END)
+                .trim_start()
         }
         _ => text.trim_start_matches(SYMBOLS).trim_start(),
     }

@@ -68,7 +68,9 @@ pub(crate) fn list_marker(text: &str) -> Option<ListMarker> {
     let kind = match first {
         '•' | '◦' | '▪' | '▫' | '■' | '□' | '●' | '○' | '‣' | '⁃' | '∙' | '➢' | '➤' | '✓' | '✔'
         | '\u{f0b7}' | '\u{f0a7}' => ListMarkerKind::Bullet,
-        '-' | '‐' | '‑' | '−' | '–' | '—' | '*' | 'o' | '·' | '+' if spaced => ListMarkerKind::Dash,
+        '-' | '‐' | '‑' | '−' | '–' | '—' | '*' | 'o' | '·' | '+' if spaced => {
+            ListMarkerKind::Dash
+        }
         _ => return count_marker(text),
     };
     let rest = text.len() - text[after..].trim_start().len();

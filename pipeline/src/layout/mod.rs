@@ -44,7 +44,10 @@ use self::{
 };
 use crate::{dehyphenate::HyphenatedWords, image::rulings::PageRulings, page::TextLine};
 
-pub(crate) use self::{block_builder::PageLayout, headings::{BookmarkTitles, HeadingStyles}};
+pub(crate) use self::{
+    block_builder::PageLayout,
+    headings::{BookmarkTitles, HeadingStyles},
+};
 
 /// A page's placed lines, running headers and footers told apart from the body.
 #[derive(Debug, Default)]

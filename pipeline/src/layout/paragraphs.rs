@@ -8,8 +8,8 @@ use super::{
 use crate::{
     dehyphenate::{HyphenatedWords, continues_word, join_line},
     script::is_unspaced,
-    text_marks,
     statistics::weighted_median,
+    text_marks,
 };
 
 /// Rows that belong together.
@@ -395,14 +395,17 @@ pub(crate) fn ends_sentence(text: &str) -> bool {
 pub(crate) fn sentence_goes_on(before: &str, after: &str) -> bool {
     /// Words that no sentence ends with.
     const OPEN: [&str; 22] = [
-        "a", "an", "the", "of", "and", "or", "in", "to", "for", "with", "by", "on", "at", "from", "as", "that",
-        "which", "is", "are", "und", "der", "die",
+        "a", "an", "the", "of", "and", "or", "in", "to", "for", "with", "by", "on", "at", "from",
+        "as", "that", "which", "is", "are", "und", "der", "die",
     ];
     if ends_sentence(before) {
         return false;
     }
     let first = after.chars().find(|c| !text_marks::is_mark(*c));
-    let last = before.rsplit(char::is_whitespace).next().unwrap_or_default();
+    let last = before
+        .rsplit(char::is_whitespace)
+        .next()
+        .unwrap_or_default();
     let goes_on = first.is_some_and(|c| c.is_alphanumeric() || "([“\"".contains(c))
         && (before.ends_with(',') || OPEN.contains(&last));
     first.is_some_and(char::is_lowercase) || continues_word(before, after) || goes_on

@@ -16,8 +16,22 @@ const END_SIGNS: [char; 5] = ['.', ':', '—', '–', '-'];
 
 /// Words that begin captions and statements, whose numbers are set in bold type.
 const LABELS: [&str; 16] = [
-    "fig", "figure", "table", "algorithm", "listing", "theorem", "lemma", "proposition", "corollary", "definition",
-    "remark", "example", "proof", "claim", "note", "warning",
+    "fig",
+    "figure",
+    "table",
+    "algorithm",
+    "listing",
+    "theorem",
+    "lemma",
+    "proposition",
+    "corollary",
+    "definition",
+    "remark",
+    "example",
+    "proof",
+    "claim",
+    "note",
+    "warning",
 ];
 
 /// Makes the run-in headings of paragraphs parts of their own.
@@ -132,7 +146,9 @@ impl<'a> RowLead<'a> {
     fn is_heading(&self, title: &str, row: &TextRow) -> bool {
         let words: Vec<&str> = title.split_whitespace().collect();
         let letters = title.chars().filter(|c| c.is_alphabetic()).count();
-        let first = words.first().map_or("", |word| word.trim_end_matches(END_SIGNS));
+        let first = words
+            .first()
+            .map_or("", |word| word.trim_end_matches(END_SIGNS));
         if letters < tuning::MIN_LETTERS
             || words.len() > tuning::MAX_WORDS
             || LABELS.contains(&first.to_lowercase().as_str())
@@ -142,9 +158,16 @@ impl<'a> RowLead<'a> {
         if is_section_name(title) {
             return true;
         }
-        let sign = self.words.last().and_then(|line| line.text.chars().next_back());
+        let sign = self
+            .words
+            .last()
+            .and_then(|line| line.text.chars().next_back());
         let begins = |line: &PlacedLine| line.text.chars().next();
-        let text_starts = self.rest.first().and_then(begins).is_some_and(char::is_uppercase);
+        let text_starts = self
+            .rest
+            .first()
+            .and_then(begins)
+            .is_some_and(char::is_uppercase);
         let title_starts = title.chars().next().is_some_and(char::is_uppercase);
         match sign {
             Some('.') => title_starts && text_starts && words.len() > 1,
@@ -193,7 +216,10 @@ mod tests {
         let apart = line("Values may be given later", words.rect.right + 10.0, false);
         assert_eq!(split(vec![words, near]), None);
         let (heading, rest) = split(vec![words, apart]).unwrap();
-        assert_eq!((heading.as_str(), rest.as_str()), ("Delayed", "Values may be given later"));
+        assert_eq!(
+            (heading.as_str(), rest.as_str()),
+            ("Delayed", "Values may be given later")
+        );
     }
 
     #[test]

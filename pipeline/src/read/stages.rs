@@ -10,7 +10,9 @@ use crate::{
     engine::{DocumentId, Engine, EngineError, EngineRequest, EngineResponse, OcrResult},
     image::{
         PageImage,
-        rasterizer::{Bookmark, InspectedPage, OpenDocument, RasterError, RenderRequest, TextLayerRequest},
+        rasterizer::{
+            Bookmark, InspectedPage, OpenDocument, RasterError, RenderRequest, TextLayerRequest,
+        },
         text_layer_policy::{TextSource, text_source},
     },
 };

@@ -137,7 +137,10 @@ impl<'r> OpenDocument<'r> {
                     format: format.as_str(),
                     pages,
                     encrypted,
-                    bookmarks: bookmarks.into_iter().filter_map(validate::bookmark).collect(),
+                    bookmarks: bookmarks
+                        .into_iter()
+                        .filter_map(validate::bookmark)
+                        .collect(),
                 };
                 Ok((child, info))
             }

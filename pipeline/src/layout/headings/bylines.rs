@@ -16,7 +16,9 @@ pub(super) fn is_byline(paragraph: &Paragraph, heads_prose: bool) -> bool {
         .collect();
     let is_single = |name: &&str| !name.contains(' ') && name.starts_with(char::is_uppercase);
     let are_names = !names.is_empty()
-        && names.iter().all(|name| is_name(name) || names.len() > 1 && is_single(name));
+        && names
+            .iter()
+            .all(|name| is_name(name) || names.len() > 1 && is_single(name));
     are_names && (names.len() > 1 || paragraph.centered && !heads_prose)
 }
 
@@ -28,7 +30,9 @@ fn is_name(name: &str) -> bool {
     let capitals = words.iter().filter(is_capital).count();
     tuning::NAME_WORDS.contains(&words.len())
         && capitals >= 2
-        && words.iter().all(|word| is_capital(&word) || is_particle(word))
+        && words
+            .iter()
+            .all(|word| is_capital(&word) || is_particle(word))
 }
 
 /// Takes back the headings above the title of a document's first page: a journal's name, the kind of an article. The
@@ -50,7 +54,9 @@ pub(super) fn take_back_banners(paragraphs: &[&Paragraph], found: &mut [Option<H
         .iter()
         .flatten()
         .all(|other| other.size < size / tuning::CLEARLY_LARGER);
-    let is_first = paragraphs[..title].iter().all(|p| p.rows.len() <= tuning::BANNER_ROWS);
+    let is_first = paragraphs[..title]
+        .iter()
+        .all(|p| p.rows.len() <= tuning::BANNER_ROWS);
     if !(is_alone && is_first) {
         return;
     }
@@ -74,7 +80,11 @@ mod tests {
         for name in ["Jonghyun Lee", "A. B. van der Berg", "Thomas B. Schön"] {
             assert!(is_name(name), "{name}");
         }
-        for title in ["Introduction", "Study area", "Results and discussion of trials"] {
+        for title in [
+            "Introduction",
+            "Study area",
+            "Results and discussion of trials",
+        ] {
             assert!(!is_name(title), "{title}");
         }
     }

@@ -50,7 +50,11 @@ impl HeadingFacts {
 
     /// Its size as ranks see it.
     fn rank_size(&self) -> f32 {
-        let factor = if self.is_minor { tuning::MINOR_SIZE } else { 1.0 };
+        let factor = if self.is_minor {
+            tuning::MINOR_SIZE
+        } else {
+            1.0
+        };
         self.size * factor
     }
 }
@@ -105,11 +109,7 @@ impl Styles {
         let mut order: Vec<usize> = (0..headings.len())
             .filter(|&i| !headings[i].is_second_part)
             .collect();
-        order.sort_by(|&a, &b| {
-            headings[b]
-                .rank_size()
-                .total_cmp(&headings[a].rank_size())
-        });
+        order.sort_by(|&a, &b| headings[b].rank_size().total_cmp(&headings[a].rank_size()));
         let mut styles = Self {
             of_heading: vec![None; headings.len()],
             sizes: Vec::new(),
@@ -160,9 +160,15 @@ impl Styles {
 
     /// The level of the largest headings: a title's, unless they are many and little larger than the text.
     fn first_level(&self, headings: &[HeadingFacts]) -> u8 {
-        let is_title = self.sizes.first().is_some_and(|&size| size >= tuning::TITLE_RATIO)
+        let is_title = self
+            .sizes
+            .first()
+            .is_some_and(|&size| size >= tuning::TITLE_RATIO)
             || self.sizes.len() > 1
-                && self.members.first().is_some_and(|members| members.len() == 1)
+                && self
+                    .members
+                    .first()
+                    .is_some_and(|members| members.len() == 1)
                 && headings.len() > 2
                 && self.of_heading.first() == Some(&Some(0));
         if is_title { 1 } else { 2 }
@@ -236,9 +242,10 @@ fn bookmark_shift(headings: &[HeadingFacts]) -> u8 {
         return 0;
     };
     let size = headings[first].rank_size();
-    let titled = is_title_among_sections(headings) || headings[..first]
-        .iter()
-        .any(|heading| heading.rank_size() > size * (1.0 + tuning::SAME_SIZE));
+    let titled = is_title_among_sections(headings)
+        || headings[..first]
+            .iter()
+            .any(|heading| heading.rank_size() > size * (1.0 + tuning::SAME_SIZE));
     u8::from(titled)
 }
 

@@ -17,7 +17,7 @@ use self::{
 use super::{
     baselines::TextRow, paragraphs::Paragraph, placed_line::PlacedLine, tuning::headings as tuning,
 };
-use crate::{script::is_unspaced, image::inspection::StructureTag};
+use crate::{image::inspection::StructureTag, script::is_unspaced};
 
 pub(crate) use self::{
     levels::HeadingFacts,
@@ -88,11 +88,7 @@ impl HeadingStyles {
 
     /// Size of the document's running text so far, in pixels: of what a model read, or of its own text.
     pub fn body_size(&self, is_ocr: bool) -> Option<f32> {
-        let sizes = if is_ocr {
-            &self.sizes_ocr
-        } else {
-            &self.sizes
-        };
+        let sizes = if is_ocr { &self.sizes_ocr } else { &self.sizes };
         let half = sizes.values().sum::<u64>() / 2;
         let mut passed = 0;
         sizes.iter().find_map(|(&size, &count)| {
@@ -115,7 +111,10 @@ impl HeadingStyles {
 
     /// The levels of the last so many headings, as far as those before them tell.
     pub fn latest_levels(&self, count: usize) -> Vec<u8> {
-        let first = self.found.len().saturating_sub(count + tuning::HEADINGS_BEFORE);
+        let first = self
+            .found
+            .len()
+            .saturating_sub(count + tuning::HEADINGS_BEFORE);
         let mut levels = levels(&self.found[first..]);
         levels.split_off(levels.len().saturating_sub(count))
     }
@@ -439,9 +438,14 @@ fn first_tag(paragraph: &Paragraph) -> Option<StructureTag> {
 
 /// Returns true if what the document calls a heading can be one: authors tag whole paragraphs as such.
 fn is_plausible(paragraph: &Paragraph) -> bool {
-    let signs: usize = paragraph.rows.iter().map(|row| row.text.chars().count()).sum();
+    let signs: usize = paragraph
+        .rows
+        .iter()
+        .map(|row| row.text.chars().count())
+        .sum();
     let last = paragraph.rows.last().map_or("", |row| row.text.as_str());
-    let is_sentence = last.ends_with(['.', ';', ',', ':']) && signs > tuning::witnesses::MAX_SENTENCE;
+    let is_sentence =
+        last.ends_with(['.', ';', ',', ':']) && signs > tuning::witnesses::MAX_SENTENCE;
     signs <= tuning::witnesses::MAX_CHARACTERS && !is_sentence
 }
 
@@ -466,9 +470,9 @@ fn could_be_heading(paragraph: &Paragraph, text: &str, is_title: bool) -> bool {
     } else {
         (tuning::MAX_ROWS, tuning::MAX_CHARACTERS)
     };
-    let counted = text.split_once(':').is_some_and(|(count, _)| {
-        !count.is_empty() && count.bytes().all(|b| b.is_ascii_digit())
-    });
+    let counted = text
+        .split_once(':')
+        .is_some_and(|(count, _)| !count.is_empty() && count.bytes().all(|b| b.is_ascii_digit()));
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
     let signs = text.chars().filter(|c| !c.is_whitespace()).count();
     let ends_open = text.ends_with([',', ';', '-'])

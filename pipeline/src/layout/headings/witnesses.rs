@@ -5,9 +5,7 @@ use crate::{
         inspection::{StructureTag, TagRole},
         rasterizer::Bookmark,
     },
-    layout::{
-        baselines::TextRow, placed_line::PlacedLine, tuning::headings::witnesses as tuning,
-    },
+    layout::{baselines::TextRow, placed_line::PlacedLine, tuning::headings::witnesses as tuning},
 };
 
 /// The document's own word that rows are a heading.
@@ -200,10 +198,14 @@ fn leading_number(title: &str) -> usize {
         return 0;
     };
     let is_number = number.chars().any(|c| c.is_ascii_digit())
-        && number.chars().all(|c| c.is_ascii_alphanumeric() || ".()-".contains(c))
+        && number
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || ".()-".contains(c))
         || (number.ends_with(['.', ')']) || number.contains('-'))
             && number.len() <= tuning::MAX_NUMBER_BYTES
-            && number.chars().all(|c| c.is_ascii_uppercase() || ".()-".contains(c));
+            && number
+                .chars()
+                .all(|c| c.is_ascii_uppercase() || ".()-".contains(c));
     if is_number { number.len() } else { 0 }
 }
 

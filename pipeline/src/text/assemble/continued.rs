@@ -17,15 +17,28 @@ use crate::{
 const MIN_CHARACTERS: usize = 60;
 /// Difference of the height of lines that look the same, as a share.
 const SAME_HEIGHT: f32 = 0.12;
+/// Characters of what is no paragraph, such as an accent that stands apart.
+const CRUMB_CHARACTERS: usize = 2;
 /// Words that captions begin with.
-const CAPTIONS: [&str; 7] = ["fig", "figure", "table", "algorithm", "listing", "scheme", "plate"];
+const CAPTIONS: [&str; 7] = [
+    "fig",
+    "figure",
+    "table",
+    "algorithm",
+    "listing",
+    "scheme",
+    "plate",
+];
 
 /// Joins the last paragraph of a page to the first one of the next if a sentence of it goes on there: the parts are put
 /// at the end and at the start of their pages, and a word that the page's end cuts stays on the first. Returns true if
 /// it does.
 pub(super) fn join_pages(before: &mut PageLayout, after: &mut PageLayout) -> bool {
-    let last = before.blocks.iter().rposition(|block| !may_stand_between(block));
-    let first = after.blocks.iter().position(|block| !may_stand_between(block));
+    let ends = |layout: &PageLayout, index: usize| {
+        layout.body.contains(&index) && !may_stand_between(&layout.blocks[index])
+    };
+    let last = (0..before.blocks.len()).rfind(|&index| ends(before, index));
+    let first = (0..after.blocks.len()).find(|&index| ends(after, index));
     let (Some(last), Some(first)) = (last, first) else {
         return false;
     };
@@ -50,16 +63,24 @@ fn may_stand_between(block: &Block) -> bool {
         | BlockKind::Footnote { .. }
         | BlockKind::Figure
         | BlockKind::Table(_) => true,
-        BlockKind::Paragraph => is_caption(&block.text),
+        BlockKind::Paragraph => {
+            is_caption(&block.text) || block.text.chars().count() <= CRUMB_CHARACTERS
+        }
         _ => false,
     }
 }
 
 fn is_caption(text: &str) -> bool {
-    let first = text.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+    let first = text
+        .split(|c: char| !c.is_alphabetic())
+        .next()
+        .unwrap_or_default();
     let after = text[first.len()..].trim_start_matches(['.', ' ']);
     CAPTIONS.contains(&first.to_lowercase().as_str())
-        && after.chars().next().is_some_and(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
+        && after
+            .chars()
+            .next()
+            .is_some_and(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
 }
 
 fn goes_on(before: &PageLayout, last: usize, after: &PageLayout, first: usize) -> bool {
@@ -69,9 +90,9 @@ fn goes_on(before: &PageLayout, last: usize, after: &PageLayout, first: usize) -
         && !part.text.contains('\n')
         && !rest.text.contains('\n');
     let (above, below) = (line_height(before, part), line_height(after, rest));
-    let same_type = above.zip(below).is_some_and(|(above, below)| {
-        (above / below - 1.0).abs() < SAME_HEIGHT
-    });
+    let same_type = above
+        .zip(below)
+        .is_some_and(|(above, below)| (above / below - 1.0).abs() < SAME_HEIGHT);
     is_text
         && same_type
         && part.text.chars().count() >= MIN_CHARACTERS
@@ -80,7 +101,10 @@ fn goes_on(before: &PageLayout, last: usize, after: &PageLayout, first: usize) -
 
 /// The usual height of a block's lines, in pixels.
 fn line_height(layout: &PageLayout, block: &Block) -> Option<f32> {
-    let lines = block.lines.iter().filter_map(|&line| layout.lines.get(line));
+    let lines = block
+        .lines
+        .iter()
+        .filter_map(|&line| layout.lines.get(line));
     let heights = lines.map(|line| {
         let [a, _, _, d] = line.quad;
         ((d[0] - a[0]).hypot(d[1] - a[1]), 1.0)
@@ -95,7 +119,11 @@ fn move_word(part: &mut Block, rest: &mut Block) -> bool {
         return false;
     };
     let moved = rest.text.len() - after.trim_start().len();
-    if rest.spans.first().is_some_and(|span| span.range.start < moved) {
+    if rest
+        .spans
+        .first()
+        .is_some_and(|span| span.range.start < moved)
+    {
         return false;
     }
     join_line(&mut part.text, word, &HyphenatedWords::default());

@@ -153,8 +153,7 @@ impl DocumentAssembler {
         if let Some(last) = &mut before {
             let follows = last.page.number + 1 == next.page.number;
             let is_whole = !last.page.is_partial && last.page.failure.is_none();
-            next.continues =
-                follows && is_whole && join_pages(&mut last.layout, &mut next.layout);
+            next.continues = follows && is_whole && join_pages(&mut last.layout, &mut next.layout);
         }
         self.last = Some(next);
         before.map(|before| self.assembled(before))
@@ -177,7 +176,13 @@ impl DocumentAssembler {
                 let mut classified = classify(placed, &roles);
                 classified.pictures = pictures;
                 let bookmarks = BookmarkTitles::new(&page.bookmarks);
-                lay_out(lines, &page.rulings, &bookmarks, classified, &mut self.styles)
+                lay_out(
+                    lines,
+                    &page.rulings,
+                    &bookmarks,
+                    classified,
+                    &mut self.styles,
+                )
             }
             OcrContent::Markup(markup) => {
                 let blocks = mathpix::blocks(markup);
@@ -187,6 +192,7 @@ impl DocumentAssembler {
                     }
                 }
                 PageLayout {
+                    body: 0..blocks.len(),
                     blocks,
                     lines: Vec::new(),
                 }

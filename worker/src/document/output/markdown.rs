@@ -119,7 +119,10 @@ impl MarkdownPages {
         let mut at = 0;
         for (signs, level) in self.signs.iter().zip(levels) {
             io::copy(&mut from.by_ref().take(signs.start.saturating_sub(at)), to)?;
-            io::copy(&mut from.by_ref().take(u64::from(signs.level)), &mut io::sink())?;
+            io::copy(
+                &mut from.by_ref().take(u64::from(signs.level)),
+                &mut io::sink(),
+            )?;
             to.write_all(&b"######"[..usize::from((*level).min(6))])?;
             at = signs.start + u64::from(signs.level);
         }

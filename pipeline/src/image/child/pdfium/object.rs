@@ -167,7 +167,11 @@ impl<'p> PageObject<'p> {
     /// The id of the marked content that it belongs to, which a tagged PDF's structure refers to.
     pub fn marked_content(&self) -> Option<i32> {
         // SAFETY: the page is loaded; gives -1 for objects without one.
-        let id = unsafe { self.lib.0.FPDFPageObj_GetMarkedContentID(self.handle.cast()) };
+        let id = unsafe {
+            self.lib
+                .0
+                .FPDFPageObj_GetMarkedContentID(self.handle.cast())
+        };
         (id >= 0).then_some(id)
     }
 
