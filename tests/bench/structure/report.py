@@ -1,0 +1,92 @@
+"""The tables: a row a system, a column a measure, the best peer and Recto's difference to it below."""
+from importlib.metadata import version
+
+import common
+from structure import olmocr_sample, systems
+
+COLUMNS = {
+    "papers": ["text", "head", "level", "tree", "teds", "inl", "inl-p", "disp", "disp-p", "list", "para", "order"],
+    "readmes": ["text", "head", "level", "tree", "teds", "code", "list", "para", "order", "links"],
+    "tagged": ["text", "head", "level", "tree", "teds", "list", "para", "order"],
+    "bookmarks": ["found", "nesting", "links"],
+    "olmocr": [*olmocr_sample.KINDS, "all", "kinds"],
+}
+# Measures whose counts are summed over documents: the column, the measure, and which counts are divided.
+POOLED = {
+    "inl": ("inline", 2, 0),
+    "inl-p": ("inline", 2, 1),
+    "disp": ("display", 2, 0),
+    "disp-p": ("display", 2, 1),
+    "found": ("bookmarks", 2, 0),
+    "nesting": ("nesting", 1, 0),
+    "links": ("weblinks", 1, 0),
+}
+COST = "cpu s/page"
+
+
+def row(name, entries, pages):
+    """The figures of one system: means over the documents that have the element, pooled shares, processor time a page.
+
+    `entries` are the documents' scores with their `cpu_s`, `pages` the number of pages in all of them."""
+    if name == "olmocr":
+        made = olmocr_sample.table([outcome for entry in entries for outcome in entry["tests"]])
+    else:
+        made = {column: figure(column, entries) for column in COLUMNS[name]}
+    made[COST] = sum(entry["cpu_s"] for entry in entries) / max(1, pages)
+    return {column: value for column, value in made.items() if value is not None}
+
+
+def figure(column, entries):
+    measure, part, whole = POOLED.get(column, (None, None, None))
+    counts = [entry[measure] for entry in entries if measure in entry]
+    if counts:
+        total = sum(count[whole] for count in counts)
+        return sum(count[part] for count in counts) / total if total else None
+    values = [entry[column] for entry in entries if column in entry]
+    return sum(values) / len(values) if values else None
+
+
+def table(name, rows):
+    """Head and lines of a set's table, all texts: systems, the best peer, Recto's difference."""
+    columns = [*COLUMNS[name], COST]
+    head = ["", *columns]
+    lines = [[system, *(show(figures.get(column)) for column in columns)] for system, figures in rows.items()]
+    peers = {system: figures for system, figures in rows.items() if system in systems.PEERS}
+    judged = rows.get(systems.JUDGED)
+    if not peers or not judged:
+        return head, lines
+    names, differences = ["best peer"], [f"{systems.JUDGED} beside it"]
+    for column in columns:
+        those = {system: figures[column] for system, figures in peers.items() if column in figures}
+        if not those:
+            names.append("-")
+            differences.append("-")
+            continue
+        best = (min if column == COST else max)(those, key=those.get)
+        names.append(best)
+        known = column in judged
+        differences.append(f"{judged[column] - those[best]:+.3f}" if known else "-")
+    return head, [*lines, names, differences]
+
+
+def show(value):
+    return "-" if value is None else f"{value:.3f}"
+
+
+def plain(title, head, lines):
+    """For a terminal."""
+    widths = [max(len(line[index]) for line in [head, *lines]) for index in range(len(head))]
+    rows = ["  ".join(cell.ljust(width) if not index else cell.rjust(width)
+                      for index, (cell, width) in enumerate(zip(line, widths))) for line in [head, *lines]]
+    return "\n".join([f"\n== {title}", *rows])
+
+
+def markdown(title, head, lines):
+    rows = ["| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *lines]]
+    return "\n".join([f"**{title}**", "", *rows])
+
+
+def about():
+    """Machine and versions, for README.md."""
+    rules = f"rules of olmOCR-bench: olmocr {version('olmocr')}"
+    return f"{common.machine()}. Command: `make bench-structure`.\n\nPeers: {systems.versions()}; {rules}."
