@@ -73,17 +73,20 @@ def show(value):
     return "-" if value is None else f"{value:.3f}"
 
 
-def plain(title, head, lines):
+def plain(title, head, lines, notes):
     """For a terminal."""
-    widths = [max(len(line[index]) for line in [head, *lines]) for index in range(len(head))]
-    rows = ["  ".join(cell.ljust(width) if not index else cell.rjust(width)
-                      for index, (cell, width) in enumerate(zip(line, widths))) for line in [head, *lines]]
-    return "\n".join([f"\n== {title}", *rows])
+    widths = [max(map(len, column)) for column in zip(head, *lines)]
+    rows = []
+    for name, *cells in [head, *lines]:
+        padded = [name.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(cells, widths[1:]))]
+        rows.append("  ".join(padded))
+    return "\n".join([f"\n== {title}", *rows, *notes])
 
 
-def markdown(title, head, lines):
+def markdown(title, head, lines, notes):
+    """For README.md."""
     rows = ["| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *lines]]
-    return "\n".join([f"**{title}**", "", *rows])
+    return "\n\n".join([f"**{title}**", "\n".join(rows), *notes])
 
 
 def about():

@@ -75,7 +75,8 @@ def convert(name, pdf, out):
     finally:
         end(process)
     if process.returncode:
-        return {"cpu_s": 0.0, "error": complained.decode("utf-8", "replace")[-ERROR_TAIL:] or f"ended with {process.returncode}"}
+        tail = complained.decode("utf-8", "replace")[-ERROR_TAIL:].strip()
+        return {"cpu_s": 0.0, "error": tail or f"ended with {process.returncode}"}
     return {**json.loads(said.splitlines()[-1]), "error": ""}
 
 

@@ -31,9 +31,9 @@ def main():
         scored, left = measure(name, those, names, corpus, deadline)
         everything[name] = scored
         complete = complete and bool(those) and not left
-        title, head, lines = tabulate(name, those, scored)
-        print(report.plain(title, head, lines), flush=True)
-        tables.append(report.markdown(title, head, lines))
+        table = tabulate(name, those, scored)
+        print(report.plain(*table), flush=True)
+        tables.append(report.markdown(*table))
     args.json.parent.mkdir(parents=True, exist_ok=True)
     args.json.write_text(json.dumps(everything, indent=1, ensure_ascii=False), encoding="utf-8")
     print(f"\nbench: the scores of every document are in {args.json}")
@@ -105,14 +105,16 @@ def sources():
 
 
 def tabulate(name, those, scored):
+    """Title, head, lines and notes of a set's table."""
     pages = {document.name: document.pages for document in those}
-    rows = {
-        system: report.row(name, list(entries.values()), sum(pages[document] for document in entries))
-        for system, entries in scored.items()
-        if entries
-    }
+    rows, notes = {}, []
     for system, entries in scored.items():
-        if entries and len(entries) < len(those):
-            rows[f"{system} ({len(entries)} of {len(those)})"] = rows.pop(system)
+        if entries:
+            rows[system] = report.row(name, list(entries.values()), sum(pages[document] for document in entries))
+        if len(entries) < len(those):
+            notes.append(f"{system}: {len(entries)} of {len(those)} documents converted so far.")
+        failed = [document for document, entry in entries.items() if entry["error"]]
+        if failed:
+            notes.append(f"{system} failed on {', '.join(failed)}, which count as empty.")
     title = f"{documents.SETS[name]} ({len(those)} documents, {sum(pages.values())} pages)"
-    return title, *report.table(name, rows)
+    return title, *report.table(name, rows), notes

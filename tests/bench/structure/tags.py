@@ -93,7 +93,10 @@ def text(element):
     """All text of an element; block elements within it are set apart by spaces."""
     if isinstance(element, str):
         return element
-    parts = (text(child) if isinstance(child, str) or child.kind in INLINE else f" {text(child)} " for child in element.children)
+    parts = []
+    for child in element.children:
+        inline = isinstance(child, str) or child.kind in INLINE
+        parts.append(text(child) if inline else f" {text(child)} ")
     return "".join(parts)
 
 
