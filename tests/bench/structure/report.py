@@ -57,7 +57,7 @@ def table(name, rows):
         return head, lines
     names, differences = ["best peer"], [f"{systems.JUDGED} beside it"]
     for column in columns:
-        those = {system: figures[column] for system, figures in peers.items() if column in figures}
+        those = {system: figures[column] for system, figures in peers.items() if figures.get(column)}
         if not those:
             names.append("-")
             differences.append("-")
@@ -92,4 +92,4 @@ def markdown(title, head, lines, notes):
 def about():
     """Machine and versions, for README.md."""
     rules = f"rules of olmOCR-bench: olmocr {version('olmocr')}"
-    return f"{common.machine()}. Command: `make bench-structure`.\n\nPeers: {systems.versions()}; {rules}."
+    return f"{common.machine()}. Command: `make bench-structure`.\n\nVersions: {systems.versions()}; {rules}."

@@ -115,6 +115,6 @@ def tabulate(name, those, scored):
             notes.append(f"{system}: {len(entries)} of {len(those)} documents converted so far.")
         failed = [document for document, entry in entries.items() if entry["error"]]
         if failed:
-            notes.append(f"{system} failed on {', '.join(failed)}, which count as empty.")
+            notes.append(f"{system} failed on {', '.join(failed)}, and has nothing there.")
     title = f"{documents.SETS[name]} ({len(those)} documents, {sum(pages.values())} pages)"
     return title, *report.table(name, rows), notes

@@ -138,4 +138,5 @@ def state(name):
 
 
 def versions():
-    return ", ".join(f"{package} {version(package)}" for package, _ in PEERS.values())
+    own = subprocess.run([common.BINARY, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()[0]
+    return ", ".join([own, *(f"{package} {version(package)}" for package, _ in PEERS.values())])
