@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pikepdf
 
-from structure import outline, tags
+from structure import outline, results, tags
 
 # Of documents that are judged by their bookmarks and links, the first pages alone are read.
 FIRST_PAGES = 6
@@ -78,7 +78,7 @@ def tagged(folder):
 def with_facts(folder, scratch):
     """Documents with bookmarks or web links on their first pages, cut to those."""
     for path in sorted(folder.glob("*.pdf")):
-        short = first_pages(path, scratch / path.name)
+        short = first_pages(path, scratch / f"{path.stem}-{results.digest(path.read_bytes())}.pdf")
         bookmarks, links = outline.facts(short)
         if len(bookmarks) < LEAST_BOOKMARKS:
             bookmarks = []
