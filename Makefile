@@ -10,7 +10,7 @@ DEMO_OUT := out/demo
 REFERENCE := $(CACHE)/reference/complete
 TRAINING := $(CACHE)/training/complete
 
-.PHONY: help setup setup-tesseract test-parts build build-cuda demo test lint unit bench bench-got bench-got-binary full-size bench-worker chaos servers samples reference training train-test train-material clean
+.PHONY: help setup setup-tesseract test-parts build build-cuda demo test lint unit bench bench-structure bench-got bench-got-binary full-size bench-worker chaos servers samples reference training train-test train-material clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -54,6 +54,10 @@ unit: setup test-parts
 bench: ## accuracy and pages a second beside rapidocr and tesseract; needs RECTO_CORPUS
 	@if [ -z "$$RECTO_CORPUS" ]; then echo "bench: skipped, RECTO_CORPUS is not set (a folder laid out as tests/bench/README.md says)"; \
 	else $(MAKE) --no-print-directory setup build && $(PARTS) $(PYTHON) tests/bench/run.py; fi
+
+bench-structure: ## structure of the Markdown beside seven other converters; needs RECTO_CORPUS; ARGS="--only readoc"
+	@if [ -z "$$RECTO_CORPUS" ]; then echo "bench-structure: skipped, RECTO_CORPUS is not set (a folder laid out as tests/bench/README.md says)"; \
+	else $(MAKE) --no-print-directory setup build && $(PARTS) $(PYTHON) tests/bench/structure $(ARGS); fi
 
 servers: test-parts ## a RabbitMQ and an S3 store on loopback, for trying the worker; they forget everything at their end
 	@cargo build --quiet --workspace --all-targets

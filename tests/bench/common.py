@@ -35,9 +35,8 @@ def cache():
     return base / "bench"
 
 
-def environment():
-    """Make the virtual environment once for each state of requirements.txt; gives its Python."""
-    pins = HERE / "requirements.txt"
+def environment(pins=HERE / "requirements.txt"):
+    """Make the virtual environment once for each state of a list of pinned packages; gives its Python."""
     folder = cache() / ("venv-" + hashlib.sha256(pins.read_bytes()).hexdigest()[:12])
     python = folder / "bin/python"
     done = folder / "complete"
