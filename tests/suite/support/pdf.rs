@@ -36,7 +36,7 @@ pub fn with_page_entries(pages: &[(&str, &str)]) -> Vec<u8> {
             content.len()
         ));
     }
-    write(&objects)
+    of_objects(&objects)
 }
 
 /// Lines of text from the top of the page, 12 points high.
@@ -52,7 +52,8 @@ pub fn text(lines: &[&str]) -> String {
     content + "ET"
 }
 
-fn write(objects: &[String]) -> Vec<u8> {
+/// A PDF of these objects, numbered from 1; the first is its catalog.
+pub fn of_objects(objects: &[String]) -> Vec<u8> {
     let mut file = "%PDF-1.4\n".to_owned();
     let mut offsets = Vec::new();
     for (index, object) in objects.iter().enumerate() {

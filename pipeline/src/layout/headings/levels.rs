@@ -148,7 +148,10 @@ impl Styles {
         for (style, level) in known.iter().enumerate() {
             let below = known[style..].iter().flatten().min().copied();
             let level = level.unwrap_or_else(|| match (levels.last(), below) {
-                (None, Some(below)) => below.saturating_sub(1).max(1),
+                (None, Some(below)) => {
+                    let above = below.saturating_sub(1).max(1);
+                    above.min(self.first_level(headings))
+                }
                 (None, None) => self.first_level(headings),
                 (Some(&above), Some(below)) => (above + 1).min(below.max(above)),
                 (Some(&above), None) => above + 1,
@@ -185,14 +188,20 @@ struct NumberLevels {
 
 impl NumberLevels {
     fn of(headings: &[HeadingFacts], styles: &Styles) -> Self {
-        let is_first = |heading: &&HeadingFacts| heading.number_depth == Some(1);
+        let outermost = headings
+            .iter()
+            .filter_map(|heading| heading.number_depth)
+            .min();
+        let is_first = |heading: &&HeadingFacts| {
+            heading.number_depth.is_some() && heading.number_depth == outermost
+        };
         let has_roman = headings.iter().filter(is_first).any(|h| h.is_roman);
         let numbered = |i: usize| headings[i].number_depth.is_some();
         let first = (0..headings.len()).find(|&i| numbered(i));
         let largest = headings
             .iter()
             .enumerate()
-            .filter(|(_, heading)| heading.number_depth == Some(1))
+            .filter(|(_, heading)| is_first(heading))
             .filter_map(|(i, _)| styles.of_heading[i])
             .min();
         let (Some(first), Some(largest)) = (first, largest) else {
@@ -317,6 +326,7 @@ mod tests {
     fn numbers_count_below_the_title() {
         let sections = [numbered(1.2, 1), numbered(1.2, 2), numbered(1.0, 1)];
         assert_eq!(levels(&sections), [1, 2, 1]);
+        assert_eq!(levels(&[plain(1.8), numbered(1.2, 2)]), [1, 3]);
         let paper = [plain(1.8), numbered(1.2, 1), numbered(1.1, 2), plain(1.1)];
         assert_eq!(levels(&paper), [1, 2, 3, 3]);
     }
