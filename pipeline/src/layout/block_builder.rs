@@ -138,8 +138,9 @@ impl<'s> BlockBuilder<'s> {
             return;
         };
         let mark = match marker.kind {
-            ListMarkerKind::Count { .. } => marker.text,
-            ListMarkerKind::Bullet | ListMarkerKind::Dash => "-".to_owned(),
+            ListMarkerKind::Count { frame, .. } if frame.1 != ']' => marker.text,
+            // The number of a bibliography's entry is what it is cited by: it stays in its text.
+            _ => "-".to_owned(),
         };
         let item = BlockKind::ListItem { mark, depth };
         self.push(item, LineRole::ListItem, &lines, text);

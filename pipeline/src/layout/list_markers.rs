@@ -22,7 +22,7 @@ pub(crate) enum ListMarkerKind {
     Dash,
     /// A number or letter, the signs around it, and each of the counts it may be.
     Count {
-        /// `(` before, and `)` or `.` after.
+        /// `(` or `[` before, and `)`, `]` or `.` after.
         frame: (bool, char),
         /// The counts: `i` is the ninth letter and the first Roman number.
         values: Vec<(NumeralStyle, u32)>,
@@ -82,6 +82,9 @@ pub(crate) fn list_marker(text: &str) -> Option<ListMarker> {
 }
 
 fn count_marker(text: &str) -> Option<ListMarker> {
+    if text.starts_with('[') {
+        return citation_marker(text);
+    }
     let open = text.starts_with('(');
     let inner = &text[usize::from(open)..];
     let end = inner.find(|c: char| !c.is_ascii_alphanumeric())?;
@@ -101,6 +104,22 @@ fn count_marker(text: &str) -> Option<ListMarker> {
         rest,
         kind: ListMarkerKind::Count {
             frame: (open, close),
+            values,
+        },
+    })
+}
+
+/// The marker of an entry of a bibliography, `[12]`, which is part of its text.
+fn citation_marker(text: &str) -> Option<ListMarker> {
+    let (number, after) = text.strip_prefix('[')?.split_once(']')?;
+    let is_number = number.bytes().all(|b| b.is_ascii_digit());
+    let values = possible_counts(number);
+    let is_entry = is_number && !values.is_empty() && after.starts_with(char::is_whitespace);
+    is_entry.then(|| ListMarker {
+        text: format!("[{number}]"),
+        rest: 0,
+        kind: ListMarkerKind::Count {
+            frame: (true, ']'),
             values,
         },
     })
