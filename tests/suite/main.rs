@@ -23,3 +23,4 @@ mod corpus;
 mod docs;
 mod words;
 mod every_letter;
+mod formulas;

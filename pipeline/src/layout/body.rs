@@ -16,7 +16,9 @@ use super::{
     tables::{booktabs::take_booktabs_tables, lattice::take_lattice_tables, stream::stream_tables},
     tuning::body as tuning,
 };
-use crate::{dehyphenate::HyphenatedWords, image::rulings::PageRulings, page::Rect};
+use crate::{
+    dehyphenate::HyphenatedWords, image::rulings::PageRulings, page::Rect, text_marks::after_marks,
+};
 
 /// A part of the body, before it becomes a block.
 pub(crate) enum BodyPart<'a> {
@@ -221,13 +223,17 @@ fn goes_on(before: &Paragraph, after: &Paragraph) -> bool {
     let (Some(last), Some(first)) = (before.rows.last(), after.rows.first()) else {
         return false;
     };
-    let lowercase = first.text.chars().next().is_some_and(char::is_lowercase);
+    let lowercase = after_marks(&first.text)
+        .chars()
+        .next()
+        .is_some_and(char::is_lowercase);
     let same_type =
         (last.size / first.size - 1.0).abs() < tuning::SAME_SIZE && last.bold == first.bold;
     let whole = last
         .widest_gap()
         .is_none_or(|gap| gap.width() < tuning::MAX_GAP * last.size);
     after.marker.is_none()
+        && !after.is_formula()
         && same_type
         && whole
         && lowercase
