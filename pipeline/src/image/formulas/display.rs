@@ -4,7 +4,7 @@ use super::{
     bands::{bands, is_bar_of},
     inline::is_operator_name,
     part::union,
-    stretch::Stretch,
+    stretch::SignRun,
     structure::Bar,
     symbols::SignKind,
     tokens::{Token, TokenKind},
@@ -62,7 +62,7 @@ pub(super) struct Row {
 
 /// The kind of a stretch.
 #[derive(Clone, Debug, PartialEq)]
-enum StretchKind {
+enum RunKind {
     /// A line of text.
     Text,
     /// Signs of a formula.
@@ -73,13 +73,13 @@ enum StretchKind {
 
 /// A stretch with its tokens, and the kind that they make it.
 pub(super) struct Read<'s> {
-    pub stretch: &'s Stretch,
+    pub stretch: &'s SignRun,
     pub tokens: Vec<Token>,
-    kind: StretchKind,
+    kind: RunKind,
 }
 
 impl<'s> Read<'s> {
-    pub fn new(stretch: &'s Stretch, tokens: Vec<Token>, glyphs: &[Glyph]) -> Self {
+    pub fn new(stretch: &'s SignRun, tokens: Vec<Token>, glyphs: &[Glyph]) -> Self {
         let kind = kind(stretch, &tokens, glyphs);
         Self {
             stretch,
@@ -90,7 +90,7 @@ impl<'s> Read<'s> {
 
     /// Returns true if it is a line of text.
     pub fn is_text(&self) -> bool {
-        self.kind == StretchKind::Text
+        self.kind == RunKind::Text
     }
 
     fn ends_with_point(&self) -> bool {
@@ -111,11 +111,11 @@ impl<'s> Read<'s> {
     /// Returns true if it is a piece of a formula of several rows, which says nothing alone.
     pub fn is_fragment(&self) -> bool {
         let large = |token: &Token| token.kind == TokenKind::Math(SignKind::LargeOperator);
-        self.kind != StretchKind::Text && self.tokens.iter().any(large)
+        self.kind != RunKind::Text && self.tokens.iter().any(large)
     }
 }
 
-fn kind(stretch: &Stretch, tokens: &[Token], glyphs: &[Glyph]) -> StretchKind {
+fn kind(stretch: &SignRun, tokens: &[Token], glyphs: &[Glyph]) -> RunKind {
     let text = |from: usize, to: usize| -> String {
         stretch.glyphs[from..to]
             .iter()
@@ -128,7 +128,7 @@ fn kind(stretch: &Stretch, tokens: &[Token], glyphs: &[Glyph]) -> StretchKind {
         .and_then(|rest| rest.strip_suffix(')'))
         && is_number(number)
     {
-        return StretchKind::Tag(number.to_owned());
+        return RunKind::Tag(number.to_owned());
     }
     let is_word = |(at, token): &(usize, &Token)| match token.kind {
         TokenKind::Word => {
@@ -146,7 +146,7 @@ fn kind(stretch: &Stretch, tokens: &[Token], glyphs: &[Glyph]) -> StretchKind {
         _ => false,
     };
     if begins_item(tokens) {
-        return StretchKind::Text;
+        return RunKind::Text;
     }
     let words = tokens.iter().enumerate().filter(is_word).count();
     let is_equals = |token: &Token| {
@@ -165,7 +165,7 @@ fn kind(stretch: &Stretch, tokens: &[Token], glyphs: &[Glyph]) -> StretchKind {
             .enumerate()
             .any(|each| is_word(&each))
     {
-        return StretchKind::Text;
+        return RunKind::Text;
     }
     let math = tokens
         .iter()
@@ -173,9 +173,9 @@ fn kind(stretch: &Stretch, tokens: &[Token], glyphs: &[Glyph]) -> StretchKind {
         .count();
     // A word or two within a formula are names: `f_{\mathrm{out}} = \mathrm{softmax}(x)`.
     if words > 0 && (words > 2 || math < 4 * words) {
-        return StretchKind::Text;
+        return RunKind::Text;
     }
-    StretchKind::Formula { has_math: math > 0 }
+    RunKind::Formula { has_math: math > 0 }
 }
 
 /// Returns true for a bullet, or a number with a point that stands apart: an item of a list, not a line of a formula.
@@ -226,14 +226,14 @@ pub(super) fn rows(reads: &[Read<'_>], bars: &[Bar], glyphs: &[Glyph]) -> Vec<Ro
 
 /// Tells which stretches are lines of text or parts of them.
 fn attached(reads: &[Read<'_>]) -> Vec<bool> {
-    let texts: Vec<&Stretch> = reads
+    let texts: Vec<&SignRun> = reads
         .iter()
-        .filter(|read| read.kind == StretchKind::Text)
+        .filter(|read| read.kind == RunKind::Text)
         .map(|read| read.stretch)
         .collect();
     let mut by_top = texts.clone();
     by_top.sort_by(|a, b| a.baseline.total_cmp(&b.baseline));
-    let beside_text = |stretch: &Stretch| {
+    let beside_text = |stretch: &SignRun| {
         let [left, top, right, bottom] = stretch.ink;
         let first = by_top.partition_point(|text| text.baseline < top - 30.0);
         by_top[first..]
@@ -249,12 +249,12 @@ fn attached(reads: &[Read<'_>]) -> Vec<bool> {
                 share > BESIDE && near
             })
     };
-    let mut line: Option<&Stretch> = None;
+    let mut line: Option<&SignRun> = None;
     let mut attached = Vec::with_capacity(reads.len());
     for read in reads {
         let is_attached = match read.kind {
-            StretchKind::Text => true,
-            StretchKind::Formula { .. } | StretchKind::Tag(_) => {
+            RunKind::Text => true,
+            RunKind::Formula { .. } | RunKind::Tag(_) => {
                 beside_text(read.stretch) || line.is_some_and(|line| goes_on(line, read.stretch))
             }
         };
@@ -267,7 +267,7 @@ fn attached(reads: &[Read<'_>]) -> Vec<bool> {
 }
 
 /// Returns true if a stretch is the next line of a paragraph: flush left below `line`, at its pitch.
-fn goes_on(line: &Stretch, next: &Stretch) -> bool {
+fn goes_on(line: &SignRun, next: &SignRun) -> bool {
     let em = line.size;
     let step = next.baseline - line.baseline;
     (next.ink[0] - line.ink[0]).abs() < 0.4 * em && step > 0.0 && step < 1.6 * em
@@ -283,13 +283,13 @@ fn block_rows(
     let block = &reads[range.clone()];
     let has_math = block
         .iter()
-        .any(|read| read.kind == StretchKind::Formula { has_math: true });
+        .any(|read| read.kind == RunKind::Formula { has_math: true });
     if !has_math {
         return Vec::new();
     }
     let parts: Vec<&Read<'_>> = block
         .iter()
-        .filter(|read| matches!(read.kind, StretchKind::Formula { .. }))
+        .filter(|read| matches!(read.kind, RunKind::Formula { .. }))
         .collect();
     let whole = parts.iter().fold(parts[0].stretch.ink, |all, read| {
         union(all, read.stretch.ink)
@@ -326,9 +326,7 @@ fn block_rows(
             continue;
         }
         let tag = block.iter().find_map(|read| match &read.kind {
-            StretchKind::Tag(number)
-                if in_band(read.stretch.ink) && read.stretch.ink[0] > ink[2] =>
-            {
+            RunKind::Tag(number) if in_band(read.stretch.ink) && read.stretch.ink[0] > ink[2] => {
                 Some((number.clone(), read.stretch.glyphs.clone()))
             }
             _ => None,
@@ -424,7 +422,7 @@ fn has_text(reads: &[Read<'_>], range: &std::ops::Range<usize>, ink: [f64; 4], e
         let [left, top, right, bottom] = read.stretch.ink;
         let both = bottom.min(ink[3]) - top.max(ink[1]);
         let beside = left < ink[2] + em && ink[0] - em < right;
-        read.kind == StretchKind::Text && beside && both > BESIDE * (bottom - top)
+        read.kind == RunKind::Text && beside && both > BESIDE * (bottom - top)
     })
 }
 
@@ -434,7 +432,7 @@ fn is_off_text(reads: &[Read<'_>], range: &std::ops::Range<usize>, ink: [f64; 4]
     const REACH: usize = 40;
     let is_line = |read: &&Read<'_>| {
         let [left, _, right, _] = read.stretch.ink;
-        read.kind == StretchKind::Text && right - left > 8.0 * em && left < ink[2] && ink[0] < right
+        read.kind == RunKind::Text && right - left > 8.0 * em && left < ink[2] && ink[0] < right
     };
     let before = reads[..range.start].iter().rev().take(REACH).find(is_line);
     let after = reads[range.end..].iter().take(REACH).find(is_line);

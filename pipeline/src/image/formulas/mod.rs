@@ -20,7 +20,7 @@ use std::sync::Arc;
 use self::{
     display::Read,
     part::Part,
-    stretch::Stretch,
+    stretch::SignRun,
     structure::Bar,
     tokens::{PageType, Token, TokenKind},
 };
@@ -153,7 +153,7 @@ pub(super) fn find(glyphs: &[Glyph], bars: &[Bar]) -> Vec<Formula> {
 }
 
 /// Returns true for the number 10, whose raised number is an exponent.
-fn is_ten(stretch: &Stretch, token: &Token, glyphs: &[Glyph]) -> bool {
+fn is_ten(stretch: &SignRun, token: &Token, glyphs: &[Glyph]) -> bool {
     let digits = stretch.glyphs[token.from..token.to]
         .iter()
         .map(|&index| glyphs[index].text);

@@ -16,7 +16,7 @@ pub(super) struct Part {
     pub ink: [f64; 4],
     /// Its place along the line: where its box begins, which ink may overhang.
     pub x: f64,
-    /// Where the next sign's box begins.
+    /// The place at which the next sign's box begins.
     pub end: f64,
     pub baseline: f64,
     pub size: f64,

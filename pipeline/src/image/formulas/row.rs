@@ -232,7 +232,7 @@ fn push(out: &mut String, latex: &str) {
     out.push_str(latex);
 }
 
-/// What goes before each term that is a tall delimiter: `\left` and `\right` for those that answer one another.
+/// The command before each term that is a tall delimiter: `\left` and `\right` for those that answer one another.
 fn delimiters(terms: &[Term]) -> Vec<&'static str> {
     let mut before = vec![""; terms.len()];
     let mut open: Vec<usize> = Vec::new();

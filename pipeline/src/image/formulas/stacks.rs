@@ -1,4 +1,4 @@
-//! What stands over one another without a bar: limits of operators, binomials, matrices, cases.
+//! Stacks: parts that stand over one another without a bar: limits of operators, binomials, matrices, cases.
 
 use super::{
     math_fonts::MathFont,

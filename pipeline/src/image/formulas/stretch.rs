@@ -21,7 +21,7 @@ const BACK_TO_LEVEL: f64 = 6.0;
 
 /// Signs along one line.
 #[derive(Clone, Debug)]
-pub(super) struct Stretch {
+pub(super) struct SignRun {
     /// Indices of its glyphs, in the order they are drawn, without white space.
     pub glyphs: Vec<usize>,
     /// Left, top, right and bottom of its ink.
@@ -30,7 +30,7 @@ pub(super) struct Stretch {
     pub size: f64,
 }
 
-impl Stretch {
+impl SignRun {
     /// Returns true if a glyph is raised or lowered small type on it.
     pub fn is_script(&self, glyph: &Glyph) -> bool {
         glyph.size < SMALL * self.size && (glyph.origin.1 - self.baseline).abs() > SHIFT * self.size
@@ -38,9 +38,9 @@ impl Stretch {
 }
 
 /// The stretches of a page, in the order they are drawn.
-pub(super) fn stretches(glyphs: &[Glyph]) -> Vec<Stretch> {
-    let mut all: Vec<Stretch> = Vec::new();
-    let mut open: Option<Stretch> = None;
+pub(super) fn stretches(glyphs: &[Glyph]) -> Vec<SignRun> {
+    let mut all: Vec<SignRun> = Vec::new();
+    let mut open: Option<SignRun> = None;
     for (index, glyph) in glyphs.iter().enumerate() {
         if glyph.text.is_whitespace() {
             continue;
@@ -60,7 +60,7 @@ pub(super) fn stretches(glyphs: &[Glyph]) -> Vec<Stretch> {
             }
             _ => {
                 all.extend(open.take());
-                open = Some(Stretch {
+                open = Some(SignRun {
                     glyphs: vec![index],
                     ink: glyph.outline,
                     baseline: glyph.origin.1,
@@ -87,7 +87,7 @@ fn is_upright(glyph: &Glyph) -> bool {
     glyph.direction.0 > 0.9997 && glyph.is_sane() && !glyph.struck
 }
 
-fn continues(stretch: &Stretch, glyphs: &[Glyph], next: &Glyph) -> bool {
+fn continues(stretch: &SignRun, glyphs: &[Glyph], next: &Glyph) -> bool {
     let Some(last) = stretch.glyphs.last().map(|&index| &glyphs[index]) else {
         return false;
     };
@@ -113,7 +113,7 @@ fn continues(stretch: &Stretch, glyphs: &[Glyph], next: &Glyph) -> bool {
 }
 
 /// Sets a stretch's size and baseline to those of most of its full type.
-fn settle(stretch: &mut Stretch, glyphs: &[Glyph]) {
+fn settle(stretch: &mut SignRun, glyphs: &[Glyph]) {
     let of_text = || {
         stretch
             .glyphs

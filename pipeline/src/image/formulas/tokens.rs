@@ -2,7 +2,7 @@
 
 use super::{
     math_fonts::MathFont,
-    stretch::Stretch,
+    stretch::SignRun,
     symbols::{self, SignKind},
 };
 use crate::image::text_layer::Glyph;
@@ -94,7 +94,7 @@ impl PageType {
 }
 
 /// The tokens of a stretch.
-pub(super) fn tokens(stretch: &Stretch, glyphs: &[Glyph], page: PageType) -> Vec<Token> {
+pub(super) fn tokens(stretch: &SignRun, glyphs: &[Glyph], page: PageType) -> Vec<Token> {
     let mut tokens: Vec<Token> = Vec::new();
     let mut last: Option<&Glyph> = None;
     let mut reached = f64::MIN;
@@ -136,7 +136,7 @@ pub(super) fn tokens(stretch: &Stretch, glyphs: &[Glyph], page: PageType) -> Vec
     tokens
 }
 
-fn kind(stretch: &Stretch, glyph: &Glyph, page: PageType) -> TokenKind {
+fn kind(stretch: &SignRun, glyph: &Glyph, page: PageType) -> TokenKind {
     let c = glyph.text;
     let foreign_roman = page.is_foreign(glyph);
     if is_math(glyph) || foreign_roman && !c.is_alphabetic() && (c != ',' && c != '.') {
@@ -211,7 +211,7 @@ fn joined(token: TokenKind, glyph: TokenKind, sign: &Glyph) -> Option<TokenKind>
 }
 
 /// Tells names of functions among the words, and takes points off the ends of numbers.
-fn name(tokens: &mut Vec<Token>, stretch: &Stretch, glyphs: &[Glyph], page: PageType) {
+fn name(tokens: &mut Vec<Token>, stretch: &SignRun, glyphs: &[Glyph], page: PageType) {
     let mut named = Vec::with_capacity(tokens.len());
     for mut token in tokens.drain(..) {
         let text = |token: &Token| -> String {
