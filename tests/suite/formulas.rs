@@ -70,7 +70,7 @@ fn formulas_of_a_text_layer_are_written_as_latex() {
         markdown.contains("the value of $x_{i}=10^{25}$ is large"),
         "{markdown}"
     );
-    assert!(markdown.contains("note<sup>3</sup>"), "{markdown}");
+    assert!(markdown.contains("<sup>3</sup>"), "{markdown}");
     assert!(
         markdown.contains("$$\ny=\\frac{a+1}{b}\\tag{12}\n$$"),
         "{markdown}"
