@@ -166,6 +166,17 @@ pub struct TextLine {
     pub lead: Option<BoldLead>,
     /// The second reader that read it; `None` if the engine did, or a text layer has it.
     pub read_by: Option<LineReader>,
+    /// The LaTeX of the formulas that are marked in its text.
+    pub formulas: Vec<LineFormula>,
+}
+
+/// A formula of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineFormula {
+    /// The number that it has in its page's text.
+    pub number: u32,
+    /// Its LaTeX, without delimiters.
+    pub latex: String,
 }
 
 /// The type of most of a line; `None` for what is not known of it.

@@ -80,6 +80,8 @@ pub enum LineRole {
     ListItem,
     /// Program code.
     Code,
+    /// A formula on a line of its own.
+    Formula,
     /// A label or other text in a picture or a drawing.
     Figure,
     /// A table.

@@ -24,3 +24,4 @@ mod docs;
 mod words;
 mod every_letter;
 mod structure;
+mod formulas;

@@ -133,6 +133,7 @@ fn describe(index: usize, page: &PageImage) -> OcrResult {
         tag: None,
         lead: None,
         read_by: None,
+        formulas: Vec::new(),
     };
     OcrResult {
         first: index,

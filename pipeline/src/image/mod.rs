@@ -10,6 +10,7 @@ mod protocol;
 pub mod inspection;
 pub mod text_layer_policy;
 mod text_layer;
+mod formulas;
 
 // Pixel operations that all readers of page images share.
 pub(crate) mod luma;

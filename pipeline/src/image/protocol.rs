@@ -187,6 +187,9 @@ pub(super) struct WireLine {
     #[serde(default)]
     pub lead: Option<(u32, f32, f32)>,
     pub doubt: Option<LineDoubt>,
+    /// Numbers and LaTeX of the formulas that are marked in the text.
+    #[serde(default)]
+    pub formulas: Vec<(u32, String)>,
 }
 
 /// Writes one message.

@@ -1,6 +1,6 @@
 //! Block builder: writes a page's blocks and its lines in reading order.
 
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range};
 
 use recto_schemas::{LineRecord, LineRole};
 
@@ -42,6 +42,8 @@ pub(crate) struct BlockBuilder<'s> {
     source: &'s [TextLine],
     /// Words with a hyphen inside a line of the page.
     hyphenated: &'s HyphenatedWords,
+    /// LaTeX of the page's formulas, by number.
+    latex: HashMap<u32, &'s str>,
     out: PageLayout,
 }
 
@@ -51,6 +53,11 @@ impl<'s> BlockBuilder<'s> {
         Self {
             source,
             hyphenated,
+            latex: source
+                .iter()
+                .flat_map(|line| &line.formulas)
+                .map(|formula| (formula.number, formula.latex.as_str()))
+                .collect(),
             out: PageLayout::default(),
         }
     }
@@ -69,7 +76,12 @@ impl<'s> BlockBuilder<'s> {
         let mut levels = styles.latest_levels(count).into_iter();
         let is_ocr = self.source.iter().any(|line| line.confidence.is_some());
         let em = styles.body_size(is_ocr).unwrap_or(1.0);
-        let is_text: Vec<bool> = headings.iter().map(Option::is_none).collect();
+        let is_formula = |part: &BodyPart| matches!(part, BodyPart::Paragraph(paragraph) if paragraph.is_formula());
+        let is_text: Vec<bool> = parts
+            .iter()
+            .zip(&headings)
+            .map(|(part, heading)| heading.is_none() && !is_formula(part))
+            .collect();
         let lefts: Vec<Option<f32>> = parts
             .iter()
             .zip(&headings)
@@ -127,6 +139,10 @@ impl<'s> BlockBuilder<'s> {
             return;
         }
         let text = paragraph.text(self.hyphenated);
+        if paragraph.is_formula() && lines.iter().all(|line| self.has_latex(line)) {
+            self.push(BlockKind::Formula, LineRole::Formula, &lines, text);
+            return;
+        }
         let Some(marker) = paragraph.marker else {
             if styles.in_bibliography && is_work(&text) {
                 let mark = "-".to_owned();
@@ -144,6 +160,13 @@ impl<'s> BlockBuilder<'s> {
         };
         let item = BlockKind::ListItem { mark, depth };
         self.push(item, LineRole::ListItem, &lines, text);
+    }
+
+    /// Returns true if the formulas of a line are known.
+    fn has_latex(&self, line: &PlacedLine) -> bool {
+        self.source
+            .get(line.index)
+            .is_some_and(|line| !line.formulas.is_empty())
     }
 
     /// Writes short lines that each end on purpose as one paragraph, its lines kept.
@@ -164,7 +187,7 @@ impl<'s> BlockBuilder<'s> {
         let first = self.out.lines.len();
         for cell in table.rows.iter_mut().flatten() {
             cell.lines.iter_mut().for_each(|line| *line += first);
-            (cell.text, cell.spans) = spans(&cell.text);
+            (cell.text, cell.spans) = spans(&cell.text, |number| self.latex.get(&number).copied());
         }
         self.push(
             BlockKind::Table(table),
@@ -307,7 +330,12 @@ impl<'s> BlockBuilder<'s> {
                 language: line.read_by.as_ref().map(|by| by.language.clone()),
             });
         }
-        let (text, spans) = spans(&text);
+        let (text, spans) = spans(&text, |number| self.latex.get(&number).copied());
+        let (text, spans) = if kind == BlockKind::Formula {
+            (text, Vec::new())
+        } else {
+            (text, spans)
+        };
         self.out.blocks.push(Block {
             kind,
             bounds: bounds.unwrap_or_default(),

@@ -238,6 +238,7 @@ fn goes_on(before: &Paragraph, after: &Paragraph) -> bool {
         .widest_gap()
         .is_none_or(|gap| gap.width() < tuning::MAX_GAP * last.size);
     after.marker.is_none()
+        && !after.is_formula()
         && same_type
         && whole
         && before.rows.len() > 1

@@ -9,7 +9,7 @@ use crate::{
     dehyphenate::{HyphenatedWords, continues_word, join_line},
     script::is_unspaced,
     statistics::weighted_median,
-    text_marks,
+    text_marks::{after_marks, is_display_formula},
 };
 
 /// Rows that belong together.
@@ -28,6 +28,11 @@ pub(crate) struct Paragraph<'a> {
 }
 
 impl Paragraph<'_> {
+    /// Returns true if it is one formula on a line of its own.
+    pub fn is_formula(&self) -> bool {
+        self.rows.len() == 1 && is_formula(&self.rows[0])
+    }
+
     /// Its text with lines joined, its list marker left out.
     pub fn text(&self, hyphenated: &HyphenatedWords) -> String {
         let mut text = String::new();
@@ -135,7 +140,7 @@ impl ColumnMetrics {
         if markers[i].is_some() || starts_with_box(&below.text) || self.is_columnar(above, below) {
             return true;
         }
-        if type_changes(above, below) {
+        if is_formula(above) || is_formula(below) || type_changes(above, below) {
             return true;
         }
         if self.is_title(above, below) {
@@ -336,7 +341,7 @@ fn lower_median(values: Vec<(f32, f64)>) -> Option<f32> {
 /// Returns true if almost every line starts with a capital or a digit, in a script that has capitals.
 fn is_linewise(rows: &[TextRow]) -> bool {
     let starts = |test: fn(char) -> bool| {
-        let first = |row: &&TextRow| row.text.chars().next().is_some_and(test);
+        let first = |row: &&TextRow| after_marks(&row.text).chars().next().is_some_and(test);
         rows.iter().filter(first).count()
     };
     let (fresh, lowercase) = (
@@ -350,7 +355,7 @@ fn is_linewise(rows: &[TextRow]) -> bool {
 /// address has.
 fn is_address(rows: &[TextRow]) -> bool {
     let fresh = |row: &TextRow| {
-        let first = row.text.chars().next();
+        let first = after_marks(&row.text).chars().next();
         first.is_some_and(|c| c.is_uppercase() || c.is_ascii_digit())
     };
     tuning::ADDRESS_LINES.contains(&rows.len())
@@ -375,13 +380,21 @@ fn type_changes(above: &TextRow, below: &TextRow) -> bool {
     enough(above) && enough(below) && changes
 }
 
+/// Returns true for a row that is a formula on a line of its own.
+fn is_formula(row: &TextRow) -> bool {
+    row.lines.len() == 1 && is_display_formula(&row.text)
+}
+
 /// Returns true for a line that begins with a box to tick: each says something of its own.
 fn starts_with_box(text: &str) -> bool {
     text.starts_with(['☐', '☑', '☒'])
 }
 
 fn starts_lowercase(text: &str) -> bool {
-    text.chars().next().is_some_and(char::is_lowercase)
+    after_marks(text)
+        .chars()
+        .next()
+        .is_some_and(char::is_lowercase)
 }
 
 /// Returns true if `text` ends as a sentence does.
@@ -401,7 +414,7 @@ pub(crate) fn sentence_goes_on(before: &str, after: &str) -> bool {
     if ends_sentence(before) {
         return false;
     }
-    let first = after.chars().find(|c| !text_marks::is_mark(*c));
+    let first = after_marks(after).chars().next();
     let last = before
         .rsplit(char::is_whitespace)
         .next()
@@ -413,6 +426,7 @@ pub(crate) fn sentence_goes_on(before: &str, after: &str) -> bool {
 
 /// Characters up to the first space; one for scripts that break anywhere.
 fn first_word_length(text: &str) -> usize {
+    let text = after_marks(text);
     match text.chars().next() {
         Some(c) if is_unspaced(c) => 1,
         _ => text.chars().take_while(|c| !c.is_whitespace()).count(),

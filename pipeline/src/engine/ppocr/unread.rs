@@ -86,6 +86,7 @@ impl RecognizedLine {
             tag: None,
             lead: None,
             read_by: self.read_by,
+            formulas: Vec::new(),
         })
     }
 }

@@ -7,6 +7,7 @@ use super::{
     geometry::Affine,
     pdfium::{FontFacts, ObjectKind, PageObject},
 };
+use crate::image::formulas::math_fonts::{self, MathFont};
 
 /// Depth to which forms within forms are looked into.
 const MAX_FORM_DEPTH: u32 = 12;
@@ -53,6 +54,10 @@ pub(super) struct SeenText {
     pub outlined: bool,
     /// Red, green and blue of its fill, if that is one color.
     pub color: Option<[u8; 3]>,
+    /// The font of mathematics that it is set in.
+    pub math_font: Option<MathFont>,
+    /// True if that is a bold one.
+    pub math_bold: bool,
     /// The id of the marked content that it belongs to.
     pub marked_content: Option<i32>,
     /// Index of its font among those of the page, in the order they are met.
@@ -154,11 +159,14 @@ impl ObjectWalk {
             return;
         }
         if let Some(bounds) = object.drawn_path() {
-            let bounds = to_page.then(&self.to_display).bounds(bounds);
-            let (width, height) = (bounds[2] - bounds[0], bounds[3] - bounds[1]);
-            if height <= THICKEST_BAR_PT && width > height {
-                self.bars.push(bounds);
-            }
+            self.keep_bar(to_page.then(&self.to_display).bounds(bounds));
+        }
+    }
+
+    fn keep_bar(&mut self, bounds: [f64; 4]) {
+        let (width, height) = (bounds[2] - bounds[0], bounds[3] - bounds[1]);
+        if self.bars.len() < MAX_BARS && height <= THICKEST_BAR_PT && width > height {
+            self.bars.push(bounds);
         }
     }
 
@@ -171,6 +179,7 @@ impl ObjectWalk {
             || (fills && mode == 0 && color.is_some_and(|color| color[3] == 0));
         let font = object.font();
         let mut named_bold = false;
+        let (mut math_font, mut math_bold) = (None, false);
         let mut font_index = 0;
         let (mut italic, mut fixed_pitch) = (false, false);
         if let Some(FontFacts {
@@ -183,6 +192,8 @@ impl ObjectWalk {
             named_bold = fonts::is_bold(&name);
             italic = is_italic || fonts::is_italic(&name);
             fixed_pitch = is_fixed || fonts::is_fixed_pitch(&name);
+            math_font = MathFont::of_name(&name);
+            math_bold = math_font.is_some() && math_fonts::is_bold(&name);
             let next = self.fonts.len();
             font_index = *self.fonts.entry(name.clone()).or_insert(next);
             if !embedded && !fonts::is_standard(&name) {
@@ -199,6 +210,8 @@ impl ObjectWalk {
                 fixed_pitch,
                 outlined: mode == 2,
                 color: color.map(|[r, g, b, _]| [r, g, b]),
+                math_font,
+                math_bold,
                 marked_content: object.marked_content().filter(|_| is_of_page),
                 font: font_index,
             },
@@ -219,6 +232,8 @@ impl ObjectWalk {
         if area <= 0.0 || area.is_nan() {
             return;
         }
+        // Bars of fractions come as images of one pixel from programs that make PDFs of PostScript.
+        self.keep_bar(bounds);
         let cell = |at: f64, length: f64| at / length * GRID as f64 - 0.5;
         let cells = |low: f64, high: f64, length: f64| {
             let first = cell(low, length).ceil().max(0.0) as usize;

@@ -12,6 +12,7 @@ use super::{
     visibility::{Bitmap, PlacedCharacter},
 };
 use crate::image::{
+    formulas,
     inspection::{StructureTag, TextInspection},
     protocol::{TextLayerRequest, WireLine, WireText},
     text_layer::{self, Glyph},
@@ -27,7 +28,11 @@ const MIN_LEAN: f64 = 0.12;
 
 /// The characters of a page, in the order they are drawn.
 #[derive(Default)]
-pub(super) struct PageCharacters(Vec<SeenGlyph>);
+pub(super) struct PageCharacters {
+    characters: Vec<SeenGlyph>,
+    /// Thin paths across the page, in points of the displayed page.
+    bars: Vec<[f64; 4]>,
+}
 
 /// A character of a page.
 struct SeenGlyph {
@@ -115,6 +120,20 @@ impl PageCharacters {
             let seen = text
                 .object(index)
                 .and_then(|object| walk.texts.get(&object.id()));
+            glyph.math_font = seen.and_then(|seen| seen.math_font);
+            glyph.math_bold = seen.is_some_and(|seen| seen.math_bold);
+            let has_no_meaning =
+                is_unmapped(code) && !text.is_hyphen(index) || text.has_map_error(index);
+            // PDFium gives the code itself where there is no meaning, and TeX's codes are known.
+            let meaning = glyph
+                .math_font
+                .filter(|_| has_no_meaning)
+                .and_then(|font| font.meaning(code));
+            glyph.text = match (meaning, glyph.math_font) {
+                (Some(meaning), _) => meaning,
+                (None, Some(font)) => font.corrected(glyph.text),
+                (None, None) => glyph.text,
+            };
             glyph.bold = seen.is_some_and(|seen| seen.outlined);
             glyph.italic |= seen.is_some_and(|seen| seen.italic);
             glyph.fixed_pitch = seen.is_some_and(|seen| seen.fixed_pitch);
@@ -136,7 +155,7 @@ impl PageCharacters {
             let hidden = seen.is_some_and(|seen| seen.hidden);
             let covered =
                 !hidden && seen.is_some_and(|seen| is_covered(&glyph, seen, &walk.images));
-            let unmapped = is_unmapped(code) && !text.is_hyphen(index) || text.has_map_error(index);
+            let unmapped = has_no_meaning && meaning.is_none();
             inspection.characters += 1;
             inspection.hidden += u32::from(hidden);
             inspection.covered += u32::from(covered);
@@ -151,7 +170,10 @@ impl PageCharacters {
                 glyph,
             });
         }
-        Self(glyphs)
+        Self {
+            characters: glyphs,
+            bars: walk.bars.clone(),
+        }
     }
 
     /// Adds what the fields of forms say: text, and ticked and empty boxes.
@@ -160,14 +182,15 @@ impl PageCharacters {
             let bounds = walk.to_display.bounds(field.rect);
             let object = walk.order.saturating_add(1).saturating_add(index as u32);
             let glyphs = field_glyphs(&field.value, bounds);
-            self.0.extend(glyphs.into_iter().map(|glyph| SeenGlyph {
-                glyph,
-                shown: true,
-                object,
-                painted_over: false,
-                color: None,
-                named_bold: false,
-            }));
+            self.characters
+                .extend(glyphs.into_iter().map(|glyph| SeenGlyph {
+                    glyph,
+                    shown: true,
+                    object,
+                    painted_over: false,
+                    color: None,
+                    named_bold: false,
+                }));
         }
     }
 
@@ -177,7 +200,7 @@ impl PageCharacters {
             .iter()
             .map(|area| walk.to_display.bounds(*area))
             .collect();
-        let glyphs = self.0.iter_mut().map(|seen| &mut seen.glyph);
+        let glyphs = self.characters.iter_mut().map(|seen| &mut seen.glyph);
         strikeouts::mark(glyphs, &walk.bars, &struck);
     }
 
@@ -192,20 +215,22 @@ impl PageCharacters {
             f64::from(bitmap.width) / size.0,
             f64::from(bitmap.height) / size.1,
         );
-        let placed: Vec<PlacedCharacter> = self.0.iter().map(|seen| seen.placed(scale)).collect();
+        let characters = &self.characters;
+        let placed: Vec<PlacedCharacter> =
+            characters.iter().map(|seen| seen.placed(scale)).collect();
         let seen = match request {
             TextLayerRequest::None => return None,
             TextLayerRequest::Visible => {
                 let drawn = bitmap.seen(&placed, size);
                 let both = drawn
                     .iter()
-                    .zip(&self.0)
+                    .zip(characters)
                     .map(|(drawn, seen)| *drawn && seen.shown);
                 both.collect()
             }
             TextLayerRequest::All => vec![true; placed.len()],
         };
-        let with_seen = || self.0.iter().zip(&placed).zip(&seen);
+        let with_seen = || characters.iter().zip(&placed).zip(&seen);
         let shown = || {
             with_seen()
                 .filter(|(_, seen)| **seen)
@@ -221,6 +246,7 @@ impl PageCharacters {
             glyph
         };
         let glyphs: Vec<Glyph> = shown().map(weighed).collect();
+        let glyphs = formulas::put_in_place(glyphs, &self.bars);
         Some(WireText {
             lines: wire_lines(&glyphs, scale),
             glyphs: with_seen()
@@ -247,6 +273,11 @@ fn wire_lines(glyphs: &[Glyph], (sx, sy): (f64, f64)) -> Vec<WireLine> {
         }),
         text: line.text,
         doubt: line.doubt,
+        formulas: line
+            .formulas
+            .iter()
+            .map(|formula| (formula.number, formula.latex.clone()))
+            .collect(),
     });
     lines.collect()
 }

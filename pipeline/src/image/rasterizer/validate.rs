@@ -6,13 +6,15 @@ use crate::{
         inspection::{PageInspection, StructureTag, TagRole},
         protocol::{WireBookmark, WireText},
     },
-    page::{BoldLead, Point, Quad, Rect, TextLine, TypeStyle},
+    page::{BoldLead, LineFormula, Point, Quad, Rect, TextLine, TypeStyle},
 };
 
 /// Longest text of a reason, in characters.
 const MAX_SENTENCE: usize = 300;
 /// Longest text of a line, in characters.
 const MAX_LINE: usize = 20_000;
+/// Longest LaTeX of a formula, in bytes.
+const MAX_LATEX: usize = 20_000;
 
 /// A text of one line, of a length that people read.
 pub(super) fn sentence(text: &str) -> String {
@@ -83,6 +85,7 @@ pub(super) fn text(text: WireText, width: u32, height: u32) -> PageText {
                 .filter(|_| text == line.text)
                 .and_then(|lead| bold_lead(text, lead, width)),
             read_by: None,
+            formulas: line.formulas.into_iter().filter_map(formula).collect(),
         });
         checked.doubts.push(line.doubt);
     }
@@ -97,6 +100,14 @@ pub(super) fn text(text: WireText, width: u32, height: u32) -> PageText {
         });
     checked.glyphs = places.collect();
     checked
+}
+
+/// A formula whose LaTeX cannot end before its delimiter, nor begin anything else in Markdown.
+fn formula((number, latex): (u32, String)) -> Option<LineFormula> {
+    let is_latex = |c: char| c == ' ' || c.is_ascii_graphic() && c != '`' || c.is_alphanumeric();
+    let bare_dollar = latex.replace("\\\\", "").replace("\\$", "").contains('$');
+    let sound = latex.len() <= MAX_LATEX && latex.chars().all(is_latex) && !bare_dollar;
+    sound.then_some(LineFormula { number, latex })
 }
 
 /// Bold words that are not all of a line's text.
@@ -143,6 +154,11 @@ mod tests {
             tag: None,
             lead: None,
             doubt: None,
+            formulas: vec![
+                (1, "x_{2}".to_owned()),
+                (2, "a$ <img>".to_owned()),
+                (3, "a\nb".to_owned()),
+            ],
         };
         let empty = WireLine {
             text: "\0".to_owned(),
@@ -161,6 +177,8 @@ mod tests {
         let lines = text.lines;
         assert_eq!((lines.len(), text.doubts.len()), (1, 1));
         assert_eq!(lines[0].text, "a[31mb");
+        assert_eq!(lines[0].formulas.len(), 1);
+        assert_eq!(lines[0].formulas[0].latex, "x_{2}");
         let corners: Vec<_> = lines[0].quad.0.iter().map(|p| (p.x, p.y)).collect();
         assert_eq!(corners, [(0.0, 2.0), (0.0, 2.0), (10.0, 20.0), (0.0, 0.0)]);
         assert_eq!(lines[0].size, 0.0);

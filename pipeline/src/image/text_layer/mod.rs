@@ -6,16 +6,26 @@
 //! cells stay apart. Spaces come from gaps, because many documents draw none.
 
 mod accents;
+mod placed_glyph;
 mod bidi;
 pub(crate) mod plausibility;
 mod raised;
 mod run_text;
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use self::bidi::is_right_to_left;
+use self::{
+    bidi::is_right_to_left,
+    placed_glyph::{GlyphSpacing, PlacedGlyph, place},
+};
 use crate::{
-    image::inspection::{LineDoubt, StructureTag},
+    image::{
+        formulas::{PlacedFormula, math_fonts::MathFont},
+        inspection::{LineDoubt, StructureTag},
+    },
     script::is_square,
 };
 
@@ -49,13 +59,19 @@ pub(super) struct Glyph {
     pub font: usize,
     /// True if nothing says what it means.
     pub unmapped: bool,
+    /// The font of mathematics that it is set in.
+    pub math_font: Option<MathFont>,
+    /// True if that font is a bold one.
+    pub math_bold: bool,
+    /// The formula that stands here in place of its signs.
+    pub formula: Option<Arc<PlacedFormula>>,
     /// The structure element that it belongs to.
     pub tag: Option<StructureTag>,
 }
 
 impl Glyph {
     /// Returns true if its numbers are finite and on or near a page.
-    fn is_sane(&self) -> bool {
+    pub fn is_sane(&self) -> bool {
         /// Far off any page, in points.
         const FAR: f64 = 1e7;
         let [left, top, right, bottom] = self.bounds;
@@ -88,6 +104,8 @@ pub(super) struct LayerLine {
     pub lead: Option<LineLead>,
     /// The reason to doubt its text.
     pub doubt: Option<LineDoubt>,
+    /// The formulas that are marked in its text.
+    pub formulas: Vec<Arc<PlacedFormula>>,
 }
 
 /// The bold words that a line begins with.
@@ -139,37 +157,6 @@ pub(super) fn lines(glyphs: &[Glyph]) -> Vec<LayerLine> {
     lines.flatten().collect()
 }
 
-/// A glyph in the frame of its line: `u` along the line, `v` down from one line to the next.
-#[derive(Clone, Debug)]
-struct PlacedGlyph {
-    text: char,
-    /// The accent on it, a combining character.
-    accent: Option<char>,
-    space: GlyphSpacing,
-    u: (f64, f64),
-    top: f64,
-    bottom: f64,
-    baseline: f64,
-    size: f64,
-    bold: bool,
-    italic: bool,
-    fixed_pitch: bool,
-    struck: bool,
-    font: usize,
-    unmapped: bool,
-    tag: Option<StructureTag>,
-}
-
-/// The space before a glyph besides its gap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum GlyphSpacing {
-    /// It is known that there is none.
-    Joined,
-    None,
-    Hinted,
-    Drawn,
-}
-
 #[derive(Clone, Debug)]
 struct GlyphRun {
     first: usize,
@@ -212,53 +199,6 @@ fn runs(glyphs: &[Glyph]) -> Vec<GlyphRun> {
     runs
 }
 
-fn place(glyph: &Glyph, space: GlyphSpacing) -> PlacedGlyph {
-    let (dx, dy) = glyph.direction;
-    let along = |(x, y): (f64, f64)| x * dx + y * dy;
-    let down = |(x, y): (f64, f64)| y * dx - x * dy;
-    let baseline = down(glyph.origin);
-    let [left, top, right, bottom] = glyph.bounds;
-    let corners = [(left, top), (right, top), (right, bottom), (left, bottom)];
-    let upright = dx.abs().max(dy.abs()) > 0.999;
-    let (u, high, low) = if upright {
-        let range = |f: &dyn Fn((f64, f64)) -> f64| {
-            corners
-                .iter()
-                .fold((f64::MAX, f64::MIN), |(low, high), &p| {
-                    (low.min(f(p)), high.max(f(p)))
-                })
-        };
-        let (high, low) = range(&down);
-        (range(&along), high, low)
-    } else {
-        // The box around a slanted character says little about its width.
-        let start = along(glyph.origin);
-        (
-            (start, start + 0.5 * glyph.size),
-            baseline - 0.8 * glyph.size,
-            baseline + 0.2 * glyph.size,
-        )
-    };
-    PlacedGlyph {
-        text: glyph.text,
-        accent: None,
-        space,
-        u,
-        // Fonts lie about their height.
-        top: high.clamp(baseline - 1.1 * glyph.size, baseline - 0.5 * glyph.size),
-        bottom: low.clamp(baseline, baseline + 0.35 * glyph.size),
-        baseline,
-        size: glyph.size,
-        bold: glyph.bold,
-        italic: glyph.italic,
-        fixed_pitch: glyph.fixed_pitch,
-        struck: glyph.struck,
-        font: glyph.font,
-        unmapped: glyph.unmapped,
-        tag: glyph.tag,
-    }
-}
-
 fn same_direction(a: (f64, f64), b: (f64, f64)) -> bool {
     a.0 * b.0 + a.1 * b.1 > SAME_DIRECTION
 }
@@ -269,7 +209,11 @@ impl GlyphRun {
         let Some(last) = self.glyphs.last() else {
             return true;
         };
-        if !same_direction(self.direction, direction) || last.text == END_HYPHEN {
+        if !same_direction(self.direction, direction)
+            || last.text == END_HYPHEN
+            || last.is_display()
+            || next.is_display()
+        {
             return false;
         }
         let em = last.size.max(next.size);
@@ -342,6 +286,11 @@ impl GlyphRun {
             fixed_pitch: self.is_fixed_pitch(),
             tag: self.tag(),
             doubt: plausibility::doubt(&self.glyphs, implausible),
+            formulas: self
+                .glyphs
+                .iter()
+                .filter_map(|glyph| glyph.formula.clone())
+                .collect(),
         })
     }
 
@@ -462,7 +411,8 @@ fn continues(line: &GlyphRun, run: &GlyphRun) -> Option<(Joint, f64)> {
         return None;
     }
     let last = line.glyphs.last()?;
-    if last.text == END_HYPHEN {
+    let is_display = |run: &GlyphRun| run.glyphs.iter().any(PlacedGlyph::is_display);
+    if last.text == END_HYPHEN || is_display(line) || is_display(run) {
         return None;
     }
     let em = line.size().max(run.size());

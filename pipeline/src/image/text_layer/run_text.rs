@@ -4,6 +4,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::{END_HYPHEN, GlyphRun, GlyphSpacing, PlacedGlyph, gap, raised};
 use crate::{
+    image::formulas::PlacedFormula,
     script::is_unspaced,
     text_marks::{self, MarkedType, is_mark},
 };
@@ -31,6 +32,11 @@ pub(super) fn text(run: &GlyphRun) -> String {
             && is_space(last, glyph, usual)
         {
             writer.space(glyph.struck);
+        }
+        if let Some(formula) = &glyph.formula {
+            writer.formula(formula);
+            last = Some(glyph);
+            continue;
         }
         writer.style(if glyph.struck {
             Some(MarkedType::Struck)
@@ -63,6 +69,23 @@ impl Writer {
         if !self.text.ends_with(' ') {
             self.text.push(' ');
         }
+    }
+
+    /// Writes what is printed of a formula between its marks.
+    fn formula(&mut self, formula: &PlacedFormula) {
+        self.style(None);
+        let style = if formula.is_display {
+            MarkedType::DisplayFormula
+        } else {
+            MarkedType::Formula
+        };
+        self.text.push(style.begin());
+        self.text
+            .push_str(&text_marks::formula_number(formula.number));
+        for c in formula.plain.chars() {
+            push_normalized(&mut self.text, c);
+        }
+        self.text.push(text_marks::END);
     }
 
     fn style(&mut self, style: Option<MarkedType>) {

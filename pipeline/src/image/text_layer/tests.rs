@@ -51,13 +51,7 @@ fn draw(
                     by(f64::max, |p| p.1),
                 ],
                 size,
-                bold: false,
-                italic: false,
-                fixed_pitch: false,
-                struck: false,
-                font: 0,
-                unmapped: false,
-                tag: None,
+                ..Glyph::default()
             });
         }
         at = end;

@@ -32,6 +32,7 @@ mod tests {
             tag: None,
             lead: None,
             read_by: None,
+            formulas: Vec::new(),
         };
         remove(&mut line);
         line.text

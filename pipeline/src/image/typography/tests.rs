@@ -55,6 +55,7 @@ impl Page {
             tag: None,
             lead: None,
             read_by: None,
+            formulas: Vec::new(),
         }
     }
 }

@@ -154,11 +154,11 @@ pub(crate) fn headings(
     };
     let mut found: Vec<Option<HeadingFacts>> = Vec::with_capacity(paragraphs.len());
     let mut is_below_title = false;
-    for i in 0..paragraphs.len() {
+    for (i, paragraph) in paragraphs.iter().enumerate() {
         let under_title = found.last().copied().flatten();
         let under_title = under_title.filter(|above| page.is_title(above, found.len()));
         is_below_title |= under_title.is_some();
-        is_below_title &= paragraphs[i].rows.len() < tuning::PROSE_MIN_ROWS;
+        is_below_title &= paragraph.rows.len() < tuning::PROSE_MIN_ROWS;
         let heading = page.heading(i, under_title.is_some());
         found.push(heading.filter(|_| !(is_below_title && page.is_byline(i))));
     }
@@ -221,6 +221,9 @@ impl HeadingPage<'_, '_> {
 
     fn heading(&self, i: usize, under_title: bool) -> Option<HeadingFacts> {
         let this = self.paragraphs[i];
+        if this.is_formula() {
+            return None;
+        }
         let styles = self.styles;
         let witness = row_witness(this);
         if let Some(witness) = witness {

@@ -11,7 +11,7 @@ use crate::{
 /// The document's own word that rows are a heading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HeadingWitness {
-    /// What says so.
+    /// The part of the document that says so.
     pub source: WitnessSource,
     /// The level that it says, 1 for the outermost.
     pub level: u8,

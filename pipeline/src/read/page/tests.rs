@@ -75,6 +75,7 @@ fn regions(texts: &[&str], unread: Option<UnreadInk>) -> OcrResult {
         tag: None,
         lead: None,
         read_by: None,
+        formulas: Vec::new(),
     };
     OcrResult {
         content: OcrContent::Regions(texts.iter().map(line).collect()),

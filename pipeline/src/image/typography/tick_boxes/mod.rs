@@ -253,6 +253,7 @@ mod tests {
             tag: None,
             lead: None,
             read_by: None,
+            formulas: Vec::new(),
         }
     }
 

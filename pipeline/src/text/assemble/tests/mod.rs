@@ -44,6 +44,7 @@ fn sized(x: f32, y: f32, size: f32, text: &str) -> TextLine {
         tag: None,
         lead: None,
         read_by: None,
+        formulas: Vec::new(),
     }
 }
 

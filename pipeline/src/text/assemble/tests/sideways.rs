@@ -146,6 +146,7 @@ fn columns(xs: &[f32], texts: &[&str], top: f32) -> Vec<TextLine> {
         tag: None,
         lead: None,
         read_by: None,
+        formulas: Vec::new(),
     };
     xs.iter().zip(texts).map(column).collect()
 }
