@@ -131,6 +131,7 @@ fn describe(index: usize, page: &PageImage) -> OcrResult {
         size: 12.0,
         style: Default::default(),
         read_by: None,
+        region: None,
     };
     OcrResult {
         first: index,

@@ -4,7 +4,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    baselines::TextRow, list_markers::roman_number, paragraphs::Paragraph, placed_line::PlacedLine,
+    baselines::TextRow,
+    list_markers::roman_number,
+    paragraphs::Paragraph,
+    placed_line::PlacedLine,
+    region_evidence::{HeadingEvidence, heading_evidence},
     tuning::headings as tuning,
 };
 use crate::script::is_unspaced;
@@ -198,10 +202,41 @@ struct HeadingSigns {
 }
 
 impl HeadingPage<'_, '_> {
+    /// The level by the paragraph's own signs, and where those leave doubt by a layout model's word.
     fn level(&self, i: usize, under_title: bool, styles: &mut HeadingStyles) -> Option<u8> {
         let this = self.paragraphs[i];
         let signs = self.signs(this, styles)?;
-        if let Some(level) = self.numbered_level(i, &signs, styles) {
+        let evidence = heading_evidence(this);
+        if evidence == HeadingEvidence::Other && signs.ratio < tuning::TITLE_RATIO {
+            return None;
+        }
+        let level = self.level_by_signs(i, &signs, under_title, styles);
+        if level.is_none()
+            && evidence == HeadingEvidence::Heading
+            && self.may_be_title(this, &signs)
+        {
+            return Some(styles.level(smallest_size(this), self.body_size));
+        }
+        level
+    }
+
+    /// Returns true if nothing about a paragraph that a layout model takes for a title speaks against it.
+    fn may_be_title(&self, this: &Paragraph, signs: &HeadingSigns) -> bool {
+        signs.ratio > tuning::REGION_RATIO
+            && this.marker.is_none()
+            && !signs.text.ends_with('.')
+            && !signs.text.starts_with(char::is_lowercase)
+    }
+
+    fn level_by_signs(
+        &self,
+        i: usize,
+        signs: &HeadingSigns,
+        under_title: bool,
+        styles: &mut HeadingStyles,
+    ) -> Option<u8> {
+        let this = self.paragraphs[i];
+        if let Some(level) = self.numbered_level(i, signs, styles) {
             return Some(level);
         }
         if this.marker.is_some() || !signs.set_off {

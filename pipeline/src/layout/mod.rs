@@ -23,6 +23,7 @@ mod contents;
 mod figures;
 mod body;
 mod sideways;
+mod region_evidence;
 mod headings;
 mod line_blocks;
 mod marked_text;

@@ -3,6 +3,7 @@
 use super::{
     baselines::{RowGap, TextRow},
     list_markers::ListMarker,
+    region_evidence::parts_titles,
     tuning::paragraphs as tuning,
 };
 use crate::{
@@ -131,7 +132,7 @@ impl ColumnMetrics {
         if markers[i].is_some() || starts_with_box(&below.text) || self.is_columnar(above, below) {
             return true;
         }
-        if type_changes(above, below) {
+        if type_changes(above, below) || parts_titles(above, below) {
             return true;
         }
         if self.is_title(above, below) {

@@ -181,6 +181,11 @@ impl PageState {
         residual.or(self.ocr_reason.as_ref().and(self.image.as_ref()))
     }
 
+    /// Returns true if that is all of the page.
+    pub(super) fn reads_whole(&self) -> bool {
+        self.residual.is_none()
+    }
+
     /// The engine has read what it had to.
     pub(super) fn recognized(&mut self, result: OcrResult) {
         match self.residual.take() {

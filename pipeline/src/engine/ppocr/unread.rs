@@ -84,6 +84,7 @@ impl RecognizedLine {
             size,
             style: Default::default(),
             read_by: self.read_by,
+            region: None,
         })
     }
 }

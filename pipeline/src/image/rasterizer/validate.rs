@@ -64,6 +64,7 @@ pub(super) fn text(text: WireText, width: u32, height: u32) -> PageText {
                 fixed_pitch: Some(line.fixed_pitch),
             },
             read_by: None,
+            region: None,
         });
         checked.doubts.push(line.doubt);
     }

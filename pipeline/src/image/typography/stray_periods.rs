@@ -30,6 +30,7 @@ mod tests {
             size: 20.0,
             style: Default::default(),
             read_by: None,
+            region: None,
         };
         remove(&mut line);
         line.text

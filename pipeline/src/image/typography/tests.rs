@@ -53,6 +53,7 @@ impl Page {
             size: (BOX * letters / LETTERS) as f32,
             style: Default::default(),
             read_by: None,
+            region: None,
         }
     }
 }

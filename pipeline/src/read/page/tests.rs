@@ -73,6 +73,7 @@ fn regions(texts: &[&str], unread: Option<UnreadInk>) -> OcrResult {
         size: 12.0,
         style: Default::default(),
         read_by: None,
+        region: None,
     };
     OcrResult {
         content: OcrContent::Regions(texts.iter().map(line).collect()),

@@ -251,6 +251,7 @@ mod tests {
             size: 32.0,
             style: Default::default(),
             read_by: None,
+            region: None,
         }
     }
 

@@ -42,6 +42,7 @@ fn sized(x: f32, y: f32, size: f32, text: &str) -> TextLine {
         size,
         style: Default::default(),
         read_by: None,
+        region: None,
     }
 }
 

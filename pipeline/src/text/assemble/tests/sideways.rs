@@ -144,6 +144,7 @@ fn columns(xs: &[f32], texts: &[&str], top: f32) -> Vec<TextLine> {
         size: SIZE,
         style: crate::page::TypeStyle::of_weight(false),
         read_by: None,
+        region: None,
     };
     xs.iter().zip(texts).map(column).collect()
 }
