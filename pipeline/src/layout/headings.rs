@@ -8,7 +8,7 @@ use super::{
     list_markers::roman_number,
     paragraphs::Paragraph,
     placed_line::PlacedLine,
-    region_evidence::{HeadingEvidence, heading_evidence},
+    region_evidence::{HeadingEvidence, heading_evidence, may_be_title},
     tuning::headings as tuning,
 };
 use crate::script::is_unspaced;
@@ -207,25 +207,18 @@ impl HeadingPage<'_, '_> {
         let this = self.paragraphs[i];
         let signs = self.signs(this, styles)?;
         let evidence = heading_evidence(this);
-        if evidence == HeadingEvidence::Other && signs.ratio < tuning::TITLE_RATIO {
+        let is_clear = signs.ratio >= tuning::TITLE_RATIO
+            || evidence == HeadingEvidence::Text
+                && (signs.capitals && this.centered || numbered_title(&signs.text).is_some());
+        if evidence.speaks_against() && !is_clear {
             return None;
         }
         let level = self.level_by_signs(i, &signs, under_title, styles);
-        if level.is_none()
-            && evidence == HeadingEvidence::Heading
-            && self.may_be_title(this, &signs)
-        {
+        let is_large = signs.ratio > tuning::REGION_RATIO;
+        if level.is_none() && is_large && evidence.is_heading() && may_be_title(this, &signs.text) {
             return Some(styles.level(smallest_size(this), self.body_size));
         }
         level
-    }
-
-    /// Returns true if nothing about a paragraph that a layout model takes for a title speaks against it.
-    fn may_be_title(&self, this: &Paragraph, signs: &HeadingSigns) -> bool {
-        signs.ratio > tuning::REGION_RATIO
-            && this.marker.is_none()
-            && !signs.text.ends_with('.')
-            && !signs.text.starts_with(char::is_lowercase)
     }
 
     fn level_by_signs(

@@ -7,7 +7,7 @@ use recto_schemas::{
     RawOutput, ReadWarning, Reason, TextReason, UnreadLineRecord, UnreadSummary, WarningKind,
 };
 
-use super::residual::ResidualImage;
+use super::{drawn_regions::drawn_regions, residual::ResidualImage};
 use crate::{
     engine::{OcrContent, OcrResult},
     image::{
@@ -363,6 +363,7 @@ impl PageState {
                 // A text layer says itself how its type looks.
                 if origin == TextOrigin::Ocr {
                     typography::annotate(lines, &upright);
+                    self.content.pictures = drawn_regions(lines, &upright);
                 }
                 self.content.rulings = rulings::find(&upright, self.content.skew_deg);
                 let by_fallback = lines.iter().filter(|line| line.read_by.is_some()).count();

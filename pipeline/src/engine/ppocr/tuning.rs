@@ -274,6 +274,9 @@ pub(super) mod layout_model {
     pub(crate) const DOUBLE_SHARE: f32 = 0.5;
     /// Most regions of a page: bounds the work on a network that marks everything.
     pub(crate) const MAX_REGIONS: usize = 300;
-    /// Share of a line's box from which it lies in a region: regions are drawn a few pixels short of the type.
-    pub(crate) const HELD_SHARE: f32 = 0.5;
+    /// Share of a line's box from which it lies in a title, a figure or a table: these are drawn a few pixels short of the
+    /// type...
+    pub(crate) const ENTERED_SHARE: f32 = 0.5;
+    /// ...and from which it lies in any other region: those of text reach into the headings beside them.
+    pub(crate) const HELD_SHARE: f32 = 0.75;
 }

@@ -446,4 +446,8 @@ pub(crate) mod regions {
     pub(crate) const TITLE: f32 = 0.5;
     /// Score from which what the model takes for something else is no title.
     pub(crate) const OTHER: f32 = 0.6;
+    /// The same of running heads and feet.
+    pub(crate) const EDGE: f32 = 0.8;
+    /// Small letters at the end of a word from which its full stop ends a sentence: `Fig.` has two.
+    pub(crate) const SENTENCE_WORD_LETTERS: usize = 3;
 }

@@ -2,8 +2,8 @@
 
 use super::{PageRegion, decode::shared};
 use crate::{
-    engine::ppocr::tuning::layout_model::HELD_SHARE,
-    page::{LineRegion, TextLine},
+    engine::ppocr::tuning::layout_model::{ENTERED_SHARE, HELD_SHARE},
+    page::{LineRegion, RegionKind, TextLine},
 };
 
 /// Gives each of `lines` the region that it lies in. Of several, the one that the model is surest of, by the share of the
@@ -16,7 +16,7 @@ pub(in crate::engine::ppocr) fn assign_regions(lines: &mut [TextLine], regions: 
         for region in regions {
             let share = shared(&bounds, &region.rect) / all.max(1.0);
             let fit = share * region.score;
-            if share >= HELD_SHARE && best.is_none_or(|(other, _)| fit > other) {
+            if share >= held_share(region.kind) && best.is_none_or(|(other, _)| fit > other) {
                 let region = LineRegion {
                     kind: region.kind,
                     score: region.score,
@@ -26,5 +26,13 @@ pub(in crate::engine::ppocr) fn assign_regions(lines: &mut [TextLine], regions: 
             }
         }
         line.region = best.map(|(_, region)| region);
+    }
+}
+
+/// The share of a line's box that lies in a region which holds it.
+fn held_share(kind: RegionKind) -> f32 {
+    match kind {
+        RegionKind::Title | RegionKind::Figure | RegionKind::Table => ENTERED_SHARE,
+        _ => HELD_SHARE,
     }
 }

@@ -4,6 +4,7 @@ mod columns;
 mod drop_caps;
 mod headers_footers;
 mod paragraphs;
+mod regions;
 mod sideways;
 mod tables;
 
