@@ -299,15 +299,6 @@ fn find_regions(
             .map_err(|reason| format!("its layout model: {reason}"))?,
         None => Vec::new(),
     };
-    if std::env::var_os("LM_DEBUG").is_some() {
-        for r in &regions {
-            eprintln!(
-                "REGION {:?} {:.2} {:.0} {:.0} {:.0} {:.0}",
-                r.kind, r.score, r.rect.left, r.rect.top, r.rect.right, r.rect.bottom
-            );
-        }
-        eprintln!("PAGE {} {}", page.image.width, page.image.height);
-    }
     let mut state = lock(&page.state);
     state.regions = regions;
     state.remaining -= 1;
