@@ -84,6 +84,7 @@ pub(crate) fn parts_titles(above: &TextRow, below: &TextRow) -> bool {
 /// Returns true if nothing about the words of a paragraph that a layout model takes for a title speaks against it.
 pub(crate) fn may_be_title(paragraph: &Paragraph, text: &str) -> bool {
     paragraph.marker.is_none()
+        && paragraph.rows.len() <= tuning::TITLE_ROWS
         && !text.ends_with(['.', '!'])
         && !text.starts_with(char::is_lowercase)
         && !has_sentences(text)

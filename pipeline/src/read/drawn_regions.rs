@@ -8,15 +8,19 @@ use crate::{
     page::{LineRegion, Rect, RegionKind, TextLine},
 };
 
-/// Score of a region, 0 to 1, from which it may be a figure.
-const FIGURE_SCORE: f32 = 0.5;
-/// Score from which a region is a formula: nine of ten display formulas of papers come to more.
+/// Score of a region, 0 to 1, from which it is a figure: most plots and pictures come to 0.9, a letter's end with its
+/// signature to 0.77.
+const FIGURE_SCORE: f32 = 0.8;
+/// Score from which it is a formula: nine of ten display formulas of papers come to more.
 const EQUATION_SCORE: f32 = 0.6;
 /// Share of a figure's ink, 0 to 1, that is not of its lines of text. Plots and photographs come to 0.5 and more, forms
 /// and framed text to 0.2.
 const DRAWN_SHARE: f32 = 0.35;
-/// Share of the page, 0 to 1, from which a region is most of it.
-const PAGE_SHARE: f32 = 0.4;
+/// Most figures of a page whose ink is looked at: bounds the work on a page that is taken for nothing else.
+const MAX_FIGURES: usize = 32;
+/// Share of the page, 0 to 1, from which a region is most of it: of pages of handwriting and of many columns the model
+/// takes most for a figure.
+const PAGE_SHARE: f32 = 0.6;
 /// Letters of a word of running text, and such words from which a line is no formula: `otherwise` and `where n is odd` are
 /// part of one, `On the other hand, this gives` is not.
 const WORD_LETTERS: usize = 3;
@@ -27,9 +31,17 @@ const PROSE_WORDS: usize = 3;
 pub(super) fn drawn_regions(lines: &mut [TextLine], image: &PageImage) -> Vec<Vec<usize>> {
     let mut found = Vec::new();
     let boxes: Vec<Rect> = lines.iter().map(|line| line.quad.bounds()).collect();
+    let mut looked_at = 0;
     for (region, members) in regions(lines) {
+        looked_at += usize::from(region.kind == RegionKind::Figure);
+        let is_small = region.rect.width() * region.rect.height()
+            < PAGE_SHARE * image.width as f32 * image.height as f32;
         let (drawn, text): (Vec<usize>, Vec<usize>) = match region.kind {
-            RegionKind::Figure if drawn_share(image, &region.rect, &boxes) >= DRAWN_SHARE => {
+            RegionKind::Figure
+                if is_small
+                    && looked_at <= MAX_FIGURES
+                    && drawn_share(image, &region.rect, &boxes) >= DRAWN_SHARE =>
+            {
                 (members, Vec::new())
             }
             RegionKind::Figure => (Vec::new(), members),
@@ -38,16 +50,14 @@ pub(super) fn drawn_regions(lines: &mut [TextLine], image: &PageImage) -> Vec<Ve
                 .partition(|&at| region.score >= EQUATION_SCORE && !is_prose(&lines[at].text)),
             _ => continue,
         };
-        // Of most of a page the model has said nothing then.
-        let is_small = region.rect.width() * region.rect.height()
-            < PAGE_SHARE * image.width as f32 * image.height as f32;
         for at in text {
             lines[at].region = is_small.then_some(LineRegion {
                 kind: RegionKind::Text,
                 ..region
             });
         }
-        if !drawn.is_empty() && region.score >= FIGURE_SCORE {
+        let is_sure = region.kind == RegionKind::Equation || region.score >= FIGURE_SCORE;
+        if is_sure && !drawn.is_empty() {
             found.push(drawn);
         }
     }
@@ -81,7 +91,7 @@ mod tests {
         left: 10.0,
         top: 10.0,
         right: 190.0,
-        bottom: 190.0,
+        bottom: 140.0,
     };
 
     fn line(top: f32, text: &str, kind: RegionKind) -> TextLine {
@@ -129,12 +139,12 @@ mod tests {
             ]
         };
         let mut lines = labels();
-        assert_eq!(drawn_regions(&mut lines, &page(80)), [vec![0, 1]]);
+        assert_eq!(drawn_regions(&mut lines, &page(40)), [vec![0, 1]]);
         assert!(lines.iter().all(|line| line.region.is_some()));
         // A form or code that the model takes for a figure.
         let mut lines = labels();
         assert!(drawn_regions(&mut lines, &page(10)).is_empty());
-        let is_text = |line: &TextLine| line.region.is_none_or(|r| r.kind == RegionKind::Text);
+        let is_text = |line: &TextLine| line.region.is_some_and(|r| r.kind == RegionKind::Text);
         assert!(lines.iter().all(is_text));
     }
 
@@ -150,6 +160,6 @@ mod tests {
             line(60.0, "Other text", RegionKind::Text),
         ];
         assert_eq!(drawn_regions(&mut lines, &page(0)), [vec![1]]);
-        assert_ne!(lines[0].region.map(|r| r.kind), Some(RegionKind::Equation));
+        assert_eq!(lines[0].region.map(|r| r.kind), Some(RegionKind::Text));
     }
 }

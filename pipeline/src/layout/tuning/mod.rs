@@ -448,6 +448,8 @@ pub(crate) mod regions {
     pub(crate) const OTHER: f32 = 0.6;
     /// The same of running heads and feet.
     pub(crate) const EDGE: f32 = 0.8;
+    /// Most rows of a title that has no other signs: the names that a letter goes to are more.
+    pub(crate) const TITLE_ROWS: usize = 2;
     /// Small letters at the end of a word from which its full stop ends a sentence: `Fig.` has two.
     pub(crate) const SENTENCE_WORD_LETTERS: usize = 3;
 }

@@ -107,7 +107,7 @@ pub(super) fn boxes(tensors: &[OutputTensor<'_>]) -> Result<Vec<DetectedRegion>,
             return None;
         };
         // Rows without a region have the class -1.
-        (class >= 0.0 && score >= SCORE && score <= 1.0).then_some(DetectedRegion {
+        (class >= 0.0 && (SCORE..=1.0).contains(&score)).then_some(DetectedRegion {
             class: class as usize,
             score,
             rect: Rect {
