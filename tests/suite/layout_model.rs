@@ -99,6 +99,13 @@ fn titles_that_only_a_layout_model_sees_are_headings_and_the_manifest_names_it()
     assert_eq!(words(&markdown), words(&without));
 }
 
+/// What is in a folder that is named as a layout model's, and a part of the error.
+struct LayoutFolder {
+    network: Option<Vec<u8>>,
+    description: Option<String>,
+    why: &'static str,
+}
+
 #[test]
 fn a_folder_that_holds_no_layout_model_is_an_error_that_says_what_to_do() {
     let models = part("RECTO_PPOCR_MODELS", "models").join("layout-cdla");
@@ -106,23 +113,34 @@ fn a_folder_that_holds_no_layout_model_is_an_error_that_says_what_to_do() {
     let description = fs::read_to_string(models.join("layout.json")).unwrap();
     let other_form = description.replace("picodet", "boxes");
     let other_classes = description.replacen('{', r#"{"classes": ["a", "b"],"#, 1);
-    let cases: [(Option<&[u8]>, Option<&str>, &str); 5] = [
-        (None, None, "model.onnx"),
-        (Some(&network), None, "layout.json"),
-        (Some(b"no network"), Some(&description), "model.onnx"),
-        (Some(&network), Some("{}"), "missing field `name`"),
-        (
+    let case = |network: Option<&[u8]>, description: Option<&str>, why| LayoutFolder {
+        network: network.map(<[u8]>::to_vec),
+        description: description.map(str::to_owned),
+        why,
+    };
+    let cases = [
+        case(None, None, "model.onnx"),
+        case(Some(&network), None, "layout.json"),
+        case(Some(b"no network"), Some(&description), "model.onnx"),
+        case(Some(&network), Some("{}"), "missing field `name`"),
+        case(
             Some(&network),
             Some(&other_classes),
             "none of its classes is one of titles: a, b",
         ),
     ];
-    for (network, description, why) in cases {
+    for LayoutFolder {
+        network,
+        description,
+        why,
+    } in cases
+    {
         let folder = tempfile::tempdir().unwrap();
-        for (name, bytes) in [
+        let files = [
             ("model.onnx", network),
-            ("layout.json", description.map(str::as_bytes)),
-        ] {
+            ("layout.json", description.map(String::into_bytes)),
+        ];
+        for (name, bytes) in files {
             if let Some(bytes) = bytes {
                 fs::write(folder.path().join(name), bytes).unwrap();
             }
