@@ -81,7 +81,7 @@ fn the_model_is_not_believed_against_the_words() {
 
 #[test]
 fn what_the_model_takes_for_something_else_is_no_heading_on_weak_signs() {
-    let large = |text: &str| sized(100.0, 315.0, 1.3 * SIZE, text);
+    let large = |text: &str| sized(100.0, 312.0, 1.5 * SIZE, text);
     assert_eq!(
         headings(with_line_between(large("Payment due"))),
         ["Payment due"]
