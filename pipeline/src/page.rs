@@ -168,6 +168,8 @@ pub struct TextLine {
     pub read_by: Option<LineReader>,
     /// The LaTeX of the formulas that are marked in its text.
     pub formulas: Vec<LineFormula>,
+    /// The region of the page that a layout model sees it in; `None` if none looked, or it lies in none.
+    pub region: Option<LineRegion>,
 }
 
 /// A formula of a line.
@@ -177,6 +179,42 @@ pub struct LineFormula {
     pub number: u32,
     /// Its LaTeX, without delimiters.
     pub latex: String,
+}
+
+/// The region that a line lies in, as a layout model sees the page: evidence beside type and place, never more.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LineRegion {
+    /// The kind of region.
+    pub kind: RegionKind,
+    /// The model's score of it, 0 to 1.
+    pub score: f32,
+    /// Its box, in pixels of the page: lines with the same one lie in the same region.
+    pub rect: Rect,
+}
+
+/// The kinds of regions that layout models tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegionKind {
+    /// Running text, a list, a footnote.
+    Text,
+    /// A title or a heading.
+    Title,
+    /// A picture or a drawing.
+    Figure,
+    /// A figure's caption.
+    FigureCaption,
+    /// A table.
+    Table,
+    /// A table's caption.
+    TableCaption,
+    /// A running head.
+    Header,
+    /// A running foot.
+    Footer,
+    /// An entry of a list of references.
+    Reference,
+    /// A formula on lines of its own.
+    Equation,
 }
 
 /// The type of most of a line; `None` for what is not known of it.

@@ -41,8 +41,8 @@ pub use manifest::{
 };
 pub use options::{
     BoundedInt, ByteSize, DeviceName, DocumentLimits, Dtype, EngineName, FallbackReader, GotMode,
-    GotOptions, GotRuntime, HeadersFooters, HumanDuration, Megapixels, Options, PageBox,
-    PagesPerPass, RegionColor, ScriptFallback, Share, TextLayer, TilePolicy,
+    GotOptions, GotRuntime, HeadersFooters, HumanDuration, LayoutModelInfo, Megapixels, Options,
+    PageBox, PagesPerPass, RegionColor, ScriptFallback, Share, TextLayer, TilePolicy,
 };
 pub use page::{LineRecord, LineRole, PageRecord, UnreadLineRecord};
 pub use pages::{PageRanges, ParsePageRangesError};

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DecodingReport, FailureDetail, FallbackReader, Options, PageReason, Reason, TextReason,
-    WarningKind,
+    DecodingReport, FailureDetail, FallbackReader, LayoutModelInfo, Options, PageReason, Reason,
+    TextReason, WarningKind,
 };
 
 /// The outcome of one document and of each of its pages.
@@ -112,6 +112,9 @@ pub struct ModelInfo {
     /// The second reader of lines in other scripts; absent if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<FallbackReader>,
+    /// The layout model beside it; absent if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<LayoutModelInfo>,
 }
 
 /// Pages by outcome. `selected = ok + empty + text_layer + failed + skipped`.

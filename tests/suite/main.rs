@@ -11,6 +11,7 @@ mod rasterizer;
 mod read;
 mod convert;
 mod script_fallback;
+mod layout_model;
 mod eval;
 mod store;
 mod worker;

@@ -134,6 +134,7 @@ fn describe(index: usize, page: &PageImage) -> OcrResult {
         lead: None,
         read_by: None,
         formulas: Vec::new(),
+        region: None,
     };
     OcrResult {
         first: index,

@@ -81,6 +81,14 @@ pub fn resolve(engine: &dyn Engine, options: &mut Options) -> Result<(), Options
             EngineName::Ppocr
         )));
     }
+    if name != EngineName::Ppocr && options.layout_model.is_some() {
+        return Err(OptionsError::Unavailable(format!(
+            "`layout_model` is an option of the engine `{}`, and `{name}` reads here; leave it out, or have `{}` read the \
+             document",
+            EngineName::Ppocr,
+            EngineName::Ppocr
+        )));
+    }
     options.engine = name;
     engine.complete(options)
 }
@@ -188,6 +196,8 @@ pub struct EngineRequest {
     pub document: DocumentId,
     /// The pages, in order; never empty.
     pub pages: Vec<Arc<PageImage>>,
+    /// True if they are whole pages; false if something was taken out of them, as text that is known is.
+    pub is_whole: bool,
     /// The options the document is read with; those of an engine are this engine's.
     pub options: Arc<Options>,
     /// Cancelled when nobody waits for the answer any more.

@@ -25,6 +25,7 @@ mod tuning;
 // Findings about a page from its pixels.
 pub mod blank_page;
 pub(crate) mod contrast;
+pub(crate) mod drawn_share;
 pub mod rulings;
 pub(crate) mod residual_ink;
 pub mod typography;

@@ -279,3 +279,14 @@ pub(super) mod preview {
     /// ...and one strip of so many.
     pub(crate) const STRIP_EVERY: usize = 4;
 }
+
+/// Ink that is no type. Chosen on the figures of papers and on forms, code and handwriting that a layout model took for
+/// figures.
+pub(super) mod drawn_share {
+    /// Gray levels by which ink is darker than the paper around it.
+    pub(crate) const INK_CONTRAST: u8 = 48;
+    /// Share of the pixels that paper has at least.
+    pub(crate) const PAPER_SHARE: f32 = 0.25;
+    /// Height of the ink above and below a line's box that is still its own, as a share of its height.
+    pub(crate) const TYPE_MARGIN_SHARE: f32 = 0.1;
+}

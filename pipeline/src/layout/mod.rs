@@ -24,6 +24,7 @@ mod figures;
 mod footnotes;
 mod body;
 mod sideways;
+mod region_evidence;
 mod headings;
 mod run_ins;
 mod line_blocks;

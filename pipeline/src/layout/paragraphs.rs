@@ -3,6 +3,7 @@
 use super::{
     baselines::{RowGap, TextRow},
     list_markers::ListMarker,
+    region_evidence::parts_titles,
     tuning::paragraphs as tuning,
 };
 use crate::{
@@ -140,7 +141,11 @@ impl ColumnMetrics {
         if markers[i].is_some() || starts_with_box(&below.text) || self.is_columnar(above, below) {
             return true;
         }
-        if is_formula(above) || is_formula(below) || type_changes(above, below) {
+        if is_formula(above)
+            || is_formula(below)
+            || type_changes(above, below)
+            || parts_titles(above, below)
+        {
             return true;
         }
         if self.is_title(above, below) {

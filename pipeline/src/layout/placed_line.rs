@@ -3,7 +3,7 @@
 use super::tuning::placed_line as tuning;
 use crate::{
     image::inspection::StructureTag,
-    page::{BoldLead, Point, Quad, Rect, TextLine, TypeStyle},
+    page::{BoldLead, LineRegion, Point, Quad, Rect, TextLine, TypeStyle},
     script::{is_square, is_unspaced},
     statistics::weighted_median,
 };
@@ -35,6 +35,8 @@ pub(crate) struct PlacedLine<'a> {
     pub direction: ReadingDirection,
     /// True if its text goes on in the next line without a space, as that of a large initial does.
     pub runs_on: bool,
+    /// The region that a layout model sees it in.
+    pub region: Option<LineRegion>,
 }
 
 /// The way a line runs on the page.
@@ -101,6 +103,7 @@ impl LinePlaces {
             rough_size: place.rough_size,
             direction: place.direction,
             runs_on: false,
+            region: lines.get(place.index).and_then(|line| line.region),
         };
         PlacedLines {
             upright: self.upright.iter().map(placed_line).collect(),

@@ -9,6 +9,7 @@ mod window;
 mod stages;
 mod page;
 mod residual;
+mod drawn_regions;
 mod picture_lines;
 mod assembly;
 

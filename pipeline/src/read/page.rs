@@ -7,7 +7,7 @@ use recto_schemas::{
     RawOutput, ReadWarning, Reason, TextReason, UnreadLineRecord, UnreadSummary, WarningKind,
 };
 
-use super::residual::ResidualImage;
+use super::{drawn_regions::drawn_regions, residual::ResidualImage};
 use crate::{
     engine::{OcrContent, OcrResult},
     image::{
@@ -181,6 +181,11 @@ impl PageState {
     pub(super) fn image_to_read(&self) -> Option<&Arc<PageImage>> {
         let residual = self.residual.as_ref().map(|residual| &residual.image);
         residual.or(self.ocr_reason.as_ref().and(self.image.as_ref()))
+    }
+
+    /// Returns true if that is all of the page.
+    pub(super) fn reads_whole(&self) -> bool {
+        self.residual.is_none()
     }
 
     /// The engine has read what it had to.
@@ -360,6 +365,7 @@ impl PageState {
                 // A text layer says itself how its type looks.
                 if origin == TextOrigin::Ocr {
                     typography::annotate(lines, &upright);
+                    self.content.pictures = drawn_regions(lines, &upright);
                 }
                 self.content.rulings = rulings::find(&upright, self.content.skew_deg);
                 let by_fallback = lines.iter().filter(|line| line.read_by.is_some()).count();

@@ -145,7 +145,8 @@ impl PageProcessor<'_> {
         if images.is_empty() {
             return;
         }
-        match self.ask(images) {
+        let is_whole = waiting.iter().all(|page| page.reads_whole());
+        match self.ask(images, is_whole) {
             Ok(results) => self.share_out(&mut waiting, results),
             Err(error) => {
                 for page in waiting {
@@ -155,10 +156,11 @@ impl PageProcessor<'_> {
         }
     }
 
-    fn ask(&self, pages: Vec<Arc<PageImage>>) -> EngineResponse {
+    fn ask(&self, pages: Vec<Arc<PageImage>>, is_whole: bool) -> EngineResponse {
         let request = EngineRequest {
             document: self.id,
             pages,
+            is_whole,
             options: Arc::clone(&self.options),
             cancel: self.cancel.child(),
         };

@@ -7,6 +7,7 @@
 //! Passwords are not here: options are stored, hashed and shown.
 
 pub mod got;
+mod layout_model;
 pub mod limits;
 mod number;
 mod script_fallback;
@@ -20,6 +21,7 @@ pub use self::{
         DeviceName, Dtype, GotMode, GotOptions, GotRuntime, PageBox, PagesPerPass, RegionColor,
         TilePolicy,
     },
+    layout_model::LayoutModelInfo,
     limits::DocumentLimits,
     number::{BoundedInt, Megapixels, Share},
     script_fallback::{FallbackReader, ScriptFallback},
@@ -113,6 +115,11 @@ pub struct Options {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "clap", arg(skip))]
     pub fallback_reader: Option<FallbackReader>,
+    /// The layout model beside the engine `ppocr`: the process that reads fills it in, and one that runs another refuses
+    /// it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "clap", arg(skip))]
+    pub layout_model: Option<LayoutModelInfo>,
     /// Options of the engine `got`; refused if another engine reads.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "clap", arg(skip))]
@@ -143,6 +150,7 @@ impl Default for Options {
             html: false,
             script_fallback: None,
             fallback_reader: None,
+            layout_model: None,
             got: None,
             limits: DocumentLimits::DEFAULT,
         }

@@ -69,6 +69,7 @@ impl EngineRig {
                 let ticket = self.got.submit(EngineRequest {
                     document: DocumentId(self.documents),
                     pages,
+                    is_whole: true,
                     options: Arc::new(patient(got)),
                     cancel: CancelToken::new(),
                 });

@@ -57,6 +57,7 @@ pub(crate) fn blank(source: SourceInfo, options: &Options, engine: &dyn Engine) 
             sha256: engine.model_sha256.clone(),
             scripts: engine.scripts.iter().map(ToString::to_string).collect(),
             fallback: options.fallback_reader.clone(),
+            layout: options.layout_model.clone(),
         },
         pipeline_revision: PIPELINE_REVISION,
         options: options.clone(),

@@ -68,7 +68,7 @@ fn difference(value: &Value, default: &Value) -> Value {
 mod tests {
     use recto_schemas::{
         DocumentLimits, Dtype, EngineName, FallbackReader, GotMode, GotOptions, GotRuntime,
-        ScriptFallback,
+        LayoutModelInfo, ScriptFallback,
     };
 
     use super::*;
@@ -176,6 +176,24 @@ mod tests {
         ] {
             assert_ne!(base, other);
         }
+    }
+
+    #[test]
+    fn the_layout_model_counts() {
+        let with = |sha256: &str| {
+            let options = Options {
+                layout_model: Some(LayoutModelInfo {
+                    name: "a".to_owned(),
+                    sha256: sha256.to_owned(),
+                }),
+                ..Options::default()
+            };
+            Fingerprint::new(&source("1"), &options, "m")
+        };
+        let without = Fingerprint::new(&source("1"), &Options::default(), "m");
+        assert_eq!(with("1"), with("1"));
+        assert_ne!(with("1"), with("2"));
+        assert_ne!(with("1"), without);
     }
 
     /// An option that is added with a default changes none of these, so that results stored by earlier versions are

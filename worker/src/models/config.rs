@@ -34,6 +34,12 @@ pub(crate) struct MachineConfig {
     #[arg(long, value_name = "DIR", env = "RECTO_PPOCR_MODELS")]
     pub(crate) ppocr_models: Option<PathBuf>,
 
+    /// Layout model beside PP-OCR, which tells titles, figures and tables on page images: a folder with `model.onnx` and
+    /// `layout.json`, such as `/var/cache/recto/models/layout-cdla`, or `none` [default: layout-cdla among PP-OCR's
+    /// models, if it is there]
+    #[arg(long, value_name = "FOLDER|none", env = "RECTO_LAYOUT_MODEL")]
+    pub(crate) layout_model: Option<String>,
+
     /// Tesseract's program, such as `/usr/bin/tesseract`, for --script-fallback tesseract [default: the one in the cache
     /// folder, else the one in PATH]
     #[arg(long, value_name = "FILE", env = "RECTO_TESSERACT")]

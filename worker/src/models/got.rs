@@ -43,7 +43,7 @@ pub(super) fn load(
         max_new_tokens: runtime.max_new_tokens.get() as usize,
         threads: machine.threads.map(|threads| threads.get() as usize),
         cross_check: Some(Arc::new(move || {
-            ppocr(&second, None).map_err(|error| format!("{error:#}"))
+            ppocr(&second, None, None).map_err(|error| format!("{error:#}"))
         })),
     };
     let engine = GotEngine::load(&checkpoint.folder, config);

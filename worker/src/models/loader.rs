@@ -4,7 +4,7 @@ use std::{env, path::PathBuf, sync::Arc, thread};
 
 use anyhow::Context;
 #[cfg(feature = "ppocr")]
-use recto_pipeline::engine::ppocr::{PpOcr, PpOcrConfig};
+use recto_pipeline::engine::ppocr::{LAYOUT_NETWORK_FILE, PpOcr, PpOcrConfig};
 use recto_pipeline::{
     engine::Engine,
     image::rasterizer::{Rasterizer, RasterizerConfig},
@@ -19,6 +19,14 @@ pub(crate) const RASTER_CHILD: &str = "raster-child";
 /// The hidden mode in which this program becomes Tesseract in a sandbox.
 #[cfg(feature = "ppocr")]
 pub(crate) const TESSERACT_CHILD: &str = recto_pipeline::engine::tesseract::child::MODE;
+
+/// The layout model's folder among the models.
+#[cfg(feature = "ppocr")]
+const LAYOUT_MODEL: &str = "layout-cdla";
+
+/// The word for no layout model.
+#[cfg(feature = "ppocr")]
+const NO_LAYOUT_MODEL: &str = "none";
 
 /// More rasterizers than this do not make an engine on the same cores faster.
 const MOST_RASTERIZERS: usize = 4;
@@ -54,7 +62,10 @@ pub(crate) fn engine(
         "--script-fallback goes with --engine ppocr; leave it out, or take that engine"
     );
     match name {
-        EngineName::Ppocr => ppocr(machine, has_fallback.then_some(tell)),
+        EngineName::Ppocr => {
+            let layout_model = layout_model(machine)?;
+            ppocr(machine, has_fallback.then_some(tell), layout_model)
+        }
         #[cfg(feature = "got")]
         EngineName::Got => super::got::load(machine, got, tell),
         #[cfg(not(feature = "got"))]
@@ -71,17 +82,19 @@ pub(crate) fn engine(
 pub(super) fn ppocr(
     _: &MachineConfig,
     _: Option<ProgressReporter>,
+    _: Option<PathBuf>,
 ) -> anyhow::Result<Arc<dyn Engine>> {
     anyhow::bail!(
         "this program was built without PP-OCR; build it with `--features ppocr`, or take --engine got"
     )
 }
 
-/// Loads PP-OCR; with a second reader if somebody hears of its failures.
+/// Loads PP-OCR; with a second reader if somebody hears of its failures, and with the layout model in that folder.
 #[cfg(feature = "ppocr")]
 pub(super) fn ppocr(
     machine: &MachineConfig,
     fallback: Option<ProgressReporter>,
+    layout_model: Option<PathBuf>,
 ) -> anyhow::Result<Arc<dyn Engine>> {
     // First, because it is the part that may be missing.
     let fallback = match fallback {
@@ -96,6 +109,7 @@ pub(super) fn ppocr(
         workers: machine
             .threads
             .map_or_else(cores, |threads| threads.get() as usize),
+        layout_model,
         ..PpOcrConfig::new(runtime)
     };
     Ok(Arc::new(PpOcr::load_with(
@@ -103,6 +117,22 @@ pub(super) fn ppocr(
         config,
         fallback,
     )?))
+}
+
+#[cfg(not(feature = "ppocr"))]
+fn layout_model(_: &MachineConfig) -> anyhow::Result<Option<PathBuf>> {
+    Ok(None)
+}
+
+/// The folder of the layout model: the one that is named, else the one that comes with Recto if it is there.
+#[cfg(feature = "ppocr")]
+fn layout_model(machine: &MachineConfig) -> anyhow::Result<Option<PathBuf>> {
+    match machine.layout_model.as_deref() {
+        Some(NO_LAYOUT_MODEL) => Ok(None),
+        Some(named) => Ok(Some(PathBuf::from(named))),
+        None => Ok(Some(models(machine)?.join(LAYOUT_MODEL))
+            .filter(|folder| folder.join(LAYOUT_NETWORK_FILE).is_file())),
+    }
 }
 
 /// The folder of the models that come with Recto.

@@ -213,6 +213,7 @@ mod tests {
         let ticket = got.submit(EngineRequest {
             document: DocumentId(1),
             pages: vec![Arc::new(page)],
+            is_whole: true,
             options: Arc::default(),
             cancel: CancelToken::new(),
         });

@@ -15,6 +15,8 @@ pub struct PpOcrConfig {
     pub detector_pixels: u32,
     /// Mean confidence, 0 to 1, below which a line is left out.
     pub text_score: f32,
+    /// Folder of a layout model, whose regions tell what lines are; none if layout goes by their type and place alone.
+    pub layout_model: Option<PathBuf>,
 }
 
 impl PpOcrConfig {
@@ -25,6 +27,7 @@ impl PpOcrConfig {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             detector_pixels: DETECTOR_PIXELS,
             text_score: TEXT_SCORE,
+            layout_model: None,
         }
     }
 }

@@ -38,4 +38,26 @@ pub enum LoadError {
         /// The error in it.
         reason: String,
     },
+    /// A file of the layout model is not there, or cannot be read.
+    #[error(
+        "cannot read the layout model's file {path}: {reason}; a layout model is a folder with model.onnx and \
+         layout.json (docs/converting.md); name another one with --layout-model, or do without with --layout-model none"
+    )]
+    ReadLayout {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        reason: std::io::Error,
+    },
+    /// A file of the layout model is there but is not one that can be used.
+    #[error(
+        "the layout model's file {path} does not do: {reason}; docs/converting.md says what a layout model is; name \
+         another one with --layout-model, or do without with --layout-model none"
+    )]
+    InvalidLayout {
+        /// The file.
+        path: PathBuf,
+        /// The error in it.
+        reason: String,
+    },
 }

@@ -13,12 +13,13 @@ mod detector_input;
 mod geometry;
 mod tiles;
 mod detect;
-mod detector_pool;
+mod network_pool;
 mod orientation;
 mod crop;
 mod ink;
 mod script_prior;
 mod recognize;
+mod layout_model;
 mod unread;
 pub mod fallback;
 mod worker;
@@ -33,20 +34,24 @@ use std::{
     time::Duration,
 };
 
-use recto_schemas::{EngineName, Options};
+use recto_schemas::{EngineName, LayoutModelInfo, Options};
 
 pub use self::{
     config::PpOcrConfig,
     error::LoadError,
+    layout_model::{LAYOUT_DESCRIPTION_FILE, LAYOUT_NETWORK_FILE},
     model_files::{DETECTOR_FILE, RECOGNIZER_FILE},
 };
 use self::{
-    detector_pool::DetectorPool,
     fallback::{Fallback, ScriptReader},
+    layout_model::LayoutModelFiles,
     model_files::{LineRecognizer, ModelFiles},
+    network_pool::NetworkPool,
     tuning::{
         page::{DPI, MAX_SIDE_PX},
-        workers::{EXTRA_IN_FLIGHT, QUEUED_PER_WORKER, WORKERS_PER_DETECTOR},
+        workers::{
+            EXTRA_IN_FLIGHT, QUEUED_PER_WORKER, WORKERS_PER_DETECTOR, WORKERS_PER_LAYOUT_NETWORK,
+        },
     },
     worker::{PendingRequest, PpOcrContext, WorkItem},
 };
@@ -94,6 +99,17 @@ impl PpOcr {
         let detectors = (0..workers.div_ceil(WORKERS_PER_DETECTOR))
             .map(|_| files.detector())
             .collect::<Result<_, _>>()?;
+        let layout = match &config.layout_model {
+            Some(folder) => Some(LayoutModelFiles::read(folder)?),
+            None => None,
+        };
+        let layout_networks = layout
+            .iter()
+            .flat_map(|layout| {
+                std::iter::repeat_n(layout, workers.div_ceil(WORKERS_PER_LAYOUT_NETWORK))
+            })
+            .map(|layout| layout.network(&files.runtime))
+            .collect::<Result<Vec<_>, _>>()?;
         let info = EngineInfo {
             name: EngineName::Ppocr,
             model: MODEL.to_owned(),
@@ -115,7 +131,12 @@ impl PpOcr {
             config,
             fallback,
             queue: FairQueue::new(QUEUED_PER_WORKER * workers),
-            detectors: DetectorPool::new(detectors),
+            detectors: NetworkPool::new(detectors),
+            layout_networks: layout.as_ref().map(|_| NetworkPool::new(layout_networks)),
+            layout_model: layout.map(|layout| LayoutModelInfo {
+                name: layout.name,
+                sha256: layout.sha256,
+            }),
             busy_ns: AtomicU64::new(0),
         });
         let threads = recognizers
@@ -140,7 +161,8 @@ impl Engine for PpOcr {
 
     fn complete(&self, options: &mut Options) -> Result<(), OptionsError> {
         let runs = self.context.fallback.as_ref().map(Fallback::identity);
-        fallback::options::complete(options, runs)
+        fallback::options::complete(options, runs)?;
+        complete_layout(options, self.context.layout_model.as_ref())
     }
 
     fn submit(&self, request: EngineRequest) -> Result<PendingResponse, EngineError> {
@@ -165,6 +187,28 @@ impl Engine for PpOcr {
             fallback: self.context.fallback.as_ref().map(Fallback::usage),
         }
     }
+}
+
+/// Makes a document's options those that are read with the layout model that `runs`: what they say of it must be so.
+fn complete_layout(
+    options: &mut Options,
+    runs: Option<&LayoutModelInfo>,
+) -> Result<(), OptionsError> {
+    let spelled = |model: Option<&LayoutModelInfo>| {
+        model.map_or("none".to_owned(), |model| {
+            format!("{} ({})", model.name, model.sha256)
+        })
+    };
+    if options.layout_model.is_some() && options.layout_model.as_ref() != runs {
+        return Err(OptionsError::Unavailable(format!(
+            "the document is to be read with the layout model {}, and {} runs here; leave `layout_model` out, or start \
+             this with the other one as --layout-model",
+            spelled(options.layout_model.as_ref()),
+            spelled(runs),
+        )));
+    }
+    options.layout_model = runs.cloned();
+    Ok(())
 }
 
 impl Drop for PpOcr {

@@ -30,7 +30,7 @@ struct OnnxFile {
 
 /// The two networks as they lie in their files.
 pub(super) struct ModelFiles {
-    runtime: Environment,
+    pub(super) runtime: Environment,
     detector: OnnxFile,
     recognizer: OnnxFile,
     /// SHA-256 of the detector's file and the recognizer's, one after the other.
@@ -52,10 +52,7 @@ impl ModelFiles {
             Ok(OnnxFile { path, bytes })
         };
         let (detector, recognizer) = (read(DETECTOR_FILE)?, read(RECOGNIZER_FILE)?);
-        let sha256 = hash.finalize().iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        });
+        let sha256 = hex(&hash.finalize());
         Ok(Self {
             runtime,
             detector,
@@ -96,6 +93,14 @@ pub(super) struct LineRecognizer {
     pub(super) characters: Vec<String>,
     /// The classes of characters that are not set in a square, in order.
     pub(super) latin_classes: Vec<usize>,
+}
+
+/// Bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 fn invalid(path: &Path, reason: String) -> LoadError {

@@ -9,10 +9,10 @@ use ort::{
     environment::Environment,
     logging::LogLevel,
     session::{
-        RunOptions, Session,
+        RunOptions, Session, SessionInputValue,
         builder::{GraphOptimizationLevel, SessionBuilder},
     },
-    value::TensorRef,
+    value::{Outlet, TensorRef},
 };
 
 use super::error::LoadError;
@@ -107,12 +107,64 @@ impl OnnxNetwork {
         let (shape, values) = output
             .try_extract_tensor::<f32>()
             .map_err(|e| e.to_string())?;
-        let shape: Vec<usize> = shape
-            .iter()
-            .map(|side| usize::try_from(*side).unwrap_or(0))
-            .collect();
-        take(&shape, values)
+        take(&sizes(shape), values)
     }
+
+    /// The names of its inputs with their shapes; a side that may be any is 0.
+    pub(super) fn inputs(&self) -> Vec<(String, Vec<usize>)> {
+        let inputs = self.session.inputs().iter();
+        let shape = |input: &Outlet| input.dtype().tensor_shape().map(|shape| sizes(shape));
+        inputs
+            .map(|input| (input.name().to_owned(), shape(input).unwrap_or_default()))
+            .collect()
+    }
+
+    /// Runs a network with several inputs and gives its outputs of floating-point numbers, in their order, to `take`.
+    pub(super) fn run_all<R>(
+        &mut self,
+        inputs: &[NamedInput<'_>],
+        take: impl FnOnce(&[OutputTensor<'_>]) -> Result<R, String>,
+    ) -> Result<R, String> {
+        let mut tensors: Vec<(&str, SessionInputValue<'_>)> = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            let tensor = TensorRef::from_array_view((input.shape.clone(), input.values));
+            tensors.push((input.name, tensor.map_err(|e| e.to_string())?.into()));
+        }
+        let outputs = self
+            .session
+            .run_with_options(tensors, &self.options)
+            .map_err(|e| e.to_string())?;
+        let values: Vec<_> = outputs.values().collect();
+        let of_numbers: Vec<OutputTensor> = values
+            .iter()
+            .filter_map(|value| {
+                let (shape, values) = value.try_extract_tensor::<f32>().ok()?;
+                Some(OutputTensor {
+                    shape: sizes(shape),
+                    values,
+                })
+            })
+            .collect();
+        take(&of_numbers)
+    }
+}
+
+/// One of several inputs of a network.
+pub(super) struct NamedInput<'a> {
+    pub(super) name: &'a str,
+    pub(super) shape: Vec<usize>,
+    pub(super) values: &'a [f32],
+}
+
+/// One of several outputs of a network.
+pub(super) struct OutputTensor<'a> {
+    pub(super) shape: Vec<usize>,
+    pub(super) values: &'a [f32],
+}
+
+fn sizes(shape: &[i64]) -> Vec<usize> {
+    let side = |side: &i64| usize::try_from(*side).unwrap_or(0);
+    shape.iter().map(side).collect()
 }
 
 fn session_builder(runtime: &Environment) -> ort::Result<SessionBuilder> {

@@ -84,6 +84,7 @@ fn request(document: u64, pages: Vec<PageImage>) -> EngineRequest {
     EngineRequest {
         document: DocumentId(document),
         pages: pages.into_iter().map(Arc::new).collect(),
+        is_whole: true,
         options: Arc::default(),
         cancel: CancelToken::new(),
     }

@@ -21,6 +21,8 @@ pub(super) mod workers {
     /// Workers that one detector serves. It is needed for an eighth of a worker's time, so that it
     /// is free half of the time.
     pub(crate) const WORKERS_PER_DETECTOR: usize = 4;
+    /// Workers that one layout network serves: a page takes it a twentieth of the time that its lines take.
+    pub(crate) const WORKERS_PER_LAYOUT_NETWORK: usize = 8;
     /// Lines that go to a worker at a time: so few that all workers share the lines of one page.
     pub(crate) const LINES_PER_ITEM: usize = 6;
     /// Requests in flight beyond one for each worker, so that no worker waits while a document's
@@ -254,4 +256,27 @@ pub(super) mod recognizer {
     /// Most samples a pixel and side for a line that shrinks; bounds the work on boxes that are a
     /// mistake.
     pub(crate) const MAX_SAMPLES: usize = 16;
+}
+
+/// The layout model: its output's way to regions.
+pub(super) mod layout_model {
+    /// Smallest and largest side of a network's input, in pixels; bounds memory.
+    pub(crate) const MIN_INPUT_PX: usize = 64;
+    /// See [`MIN_INPUT_PX`].
+    pub(crate) const MAX_INPUT_PX: usize = 2048;
+    /// Side of a cell of PicoDet's first head, in pixels; it doubles from head to head (PaddleDetection,
+    /// `picodet_lcnet_x1_0_layout.yml`).
+    pub(crate) const FIRST_STRIDE: usize = 8;
+    /// Score, 0 to 1, from which there is a region (the same file's `score_threshold` is 0.4, PaddleOCR's structure
+    /// analysis takes 0.5).
+    pub(crate) const SCORE: f32 = 0.4;
+    /// Share of two boxes of one class that is in both, from which they are one region (`nms_threshold`).
+    pub(crate) const DOUBLE_SHARE: f32 = 0.5;
+    /// Most regions of a page: bounds the work on a network that marks everything.
+    pub(crate) const MAX_REGIONS: usize = 300;
+    /// Share of a line's box from which it lies in a title, a figure or a table: these are drawn a few pixels short of the
+    /// type...
+    pub(crate) const ENTERED_SHARE: f32 = 0.5;
+    /// ...and from which it lies in any other region: those of text reach into the headings beside them.
+    pub(crate) const HELD_SHARE: f32 = 0.75;
 }

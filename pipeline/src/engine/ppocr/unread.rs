@@ -87,6 +87,7 @@ impl RecognizedLine {
             lead: None,
             read_by: self.read_by,
             formulas: Vec::new(),
+            region: None,
         })
     }
 }

@@ -14,17 +14,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::{EngineName, FinishReason, ScriptFallback};
+use recto_schemas::{EngineName, FinishReason, LayoutModelInfo, ScriptFallback};
 
 use super::{
     config::PpOcrConfig,
     detect::detect,
-    detector_pool::DetectorPool,
     fallback::Fallback,
     geometry::LineBox,
+    layout_model::{LayoutNetwork, PageRegion, assign_regions},
     model_files::LineRecognizer,
+    network_pool::NetworkPool,
     orientation::{lines_run_down, orientation_candidates, probe, skew_deg},
     recognize::{RecognizedText, recognize},
+    runtime::OnnxNetwork,
     tuning::workers::LINES_PER_ITEM,
     unread::{PageLines, RecognizedLine, is_unread_in_part, page_lines},
 };
@@ -41,7 +43,11 @@ use crate::{
 pub(super) struct PpOcrContext {
     pub(super) config: PpOcrConfig,
     pub(super) queue: FairQueue<WorkItem>,
-    pub(super) detectors: DetectorPool,
+    pub(super) detectors: NetworkPool<OnnxNetwork>,
+    /// The layout model's networks, if there is one.
+    pub(super) layout_networks: Option<NetworkPool<LayoutNetwork>>,
+    /// The layout model.
+    pub(super) layout_model: Option<LayoutModelInfo>,
     /// The second reader, if there is one.
     pub(super) fallback: Option<Fallback>,
     /// Nanoseconds at work, all workers together.
@@ -54,6 +60,8 @@ pub(super) enum WorkItem {
     Page(Arc<PendingRequest>),
     /// Read lines of a page: indices into its boxes.
     Lines(Arc<PendingPage>, Vec<usize>),
+    /// Find the regions of a page.
+    Regions(Arc<PendingPage>),
 }
 
 /// A request of which not all pages are read.
@@ -80,7 +88,9 @@ pub(super) struct PendingPage {
 
 struct PageState {
     lines: Vec<Option<RecognizedLine>>,
-    /// Lines that are still to be read.
+    /// The regions that a layout model sees.
+    regions: Vec<PageRegion>,
+    /// Lines that are still to be read, and one more if regions are still to be found.
     remaining: usize,
     inference_time: Duration,
 }
@@ -121,12 +131,13 @@ pub(super) fn run(context: &PpOcrContext, mut recognizer: LineRecognizer) {
         let start = Instant::now();
         let request = Arc::clone(match &item {
             WorkItem::Page(request) => request,
-            WorkItem::Lines(page, _) => &page.request,
+            WorkItem::Lines(page, _) | WorkItem::Regions(page) => &page.request,
         });
         if !request.is_over() {
             let done = catch_unwind(AssertUnwindSafe(|| match item {
                 WorkItem::Page(request) => begin_page(context, &mut recognizer, &request),
                 WorkItem::Lines(page, lines) => read_lines(context, &mut recognizer, &page, &lines),
+                WorkItem::Regions(page) => find_regions(context, &mut recognizer, &page),
             }));
             match done {
                 Ok(Ok(())) => {}
@@ -166,6 +177,9 @@ fn begin_page(
         lines[i] = Some(recognized(text, quad));
         unread.retain(|other| *other != i);
     }
+    let has_regions =
+        count > 0 && context.layout_networks.is_some() && request.engine_request.is_whole;
+    let remaining = unread.len() + usize::from(has_regions);
     let page = Arc::new(PendingPage {
         request: Arc::clone(request),
         image: upright.image,
@@ -173,12 +187,17 @@ fn begin_page(
         boxes: upright.boxes,
         state: Mutex::new(PageState {
             lines,
-            remaining: unread.len(),
+            regions: Vec::new(),
+            remaining,
             inference_time: start.elapsed(),
         }),
     });
-    if unread.is_empty() {
+    if remaining == 0 {
         return finish_page(context, recognizer, &page);
+    }
+    if has_regions {
+        let regions = WorkItem::Regions(Arc::clone(&page));
+        context.queue.push_next(regions);
     }
     for chunk in unread.chunks(LINES_PER_ITEM) {
         context
@@ -266,6 +285,33 @@ fn read_lines(
     }
 }
 
+/// Finds the regions of a page; whoever does the last of its work finishes the page.
+fn find_regions(
+    context: &PpOcrContext,
+    recognizer: &mut LineRecognizer,
+    page: &Arc<PendingPage>,
+) -> Result<(), String> {
+    let start = Instant::now();
+    let regions = match &context.layout_networks {
+        Some(networks) => networks
+            .take()
+            .regions(&page.image)
+            .map_err(|reason| format!("its layout model: {reason}"))?,
+        None => Vec::new(),
+    };
+    let mut state = lock(&page.state);
+    state.regions = regions;
+    state.remaining -= 1;
+    state.inference_time += start.elapsed();
+    let last = state.remaining == 0;
+    drop(state);
+    if last {
+        finish_page(context, recognizer, page)
+    } else {
+        Ok(())
+    }
+}
+
 /// Reads lines that boxes to tick stand in once more without them: their ink is no writing.
 fn read_without_boxes(
     recognizer: &mut LineRecognizer,
@@ -305,9 +351,14 @@ fn finish_page(
     recognizer: &mut LineRecognizer,
     page: &PendingPage,
 ) -> Result<(), String> {
-    let (lines, mut inference_time) = {
+    let (lines, regions, mut inference_time) = {
         let mut state = lock(&page.state);
-        (std::mem::take(&mut state.lines), state.inference_time)
+        let lines = std::mem::take(&mut state.lines);
+        (
+            lines,
+            std::mem::take(&mut state.regions),
+            state.inference_time,
+        )
     };
     let mut all: Vec<RecognizedLine> = lines.into_iter().flatten().collect();
     if is_unread_in_part(&all) {
@@ -323,7 +374,8 @@ fn finish_page(
         fallback.complete(&page.image, &mut all, timeout, &asked.cancel);
         inference_time += start.elapsed();
     }
-    let PageLines { lines, unread } = page_lines(all, context.config.text_score);
+    let PageLines { mut lines, unread } = page_lines(all, context.config.text_score);
+    assign_regions(&mut lines, &regions);
     let mut state = lock(&request.state);
     let result = OcrResult {
         first: state.results.len(),

@@ -86,6 +86,7 @@ pub(super) fn text(text: WireText, width: u32, height: u32) -> PageText {
                 .and_then(|lead| bold_lead(text, lead, width)),
             read_by: None,
             formulas: line.formulas.into_iter().filter_map(formula).collect(),
+            region: None,
         });
         checked.doubts.push(line.doubt);
     }

@@ -33,6 +33,7 @@ mod tests {
             lead: None,
             read_by: None,
             formulas: Vec::new(),
+            region: None,
         };
         remove(&mut line);
         line.text

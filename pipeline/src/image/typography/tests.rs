@@ -56,6 +56,7 @@ impl Page {
             lead: None,
             read_by: None,
             formulas: Vec::new(),
+            region: None,
         }
     }
 }

@@ -84,6 +84,8 @@ pub(crate) const MAX_HEADINGS: CountShare = CountShare::of(3, 5);
 pub(crate) const MAX_HEADINGS_WITHOUT_PROSE: CountShare = CountShare::of(2, 5);
 /// Headings that a page may always have.
 pub(crate) const MIN_CROWD: usize = 3;
+/// Least size of a heading by a layout model's word, over the running text's.
+pub(crate) const REGION_RATIO: f32 = 0.9;
 
 /// Headings before a page that tell the levels of its own until all are known.
 pub(crate) const HEADINGS_BEFORE: usize = 256;

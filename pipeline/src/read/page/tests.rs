@@ -76,6 +76,7 @@ fn regions(texts: &[&str], unread: Option<UnreadInk>) -> OcrResult {
         lead: None,
         read_by: None,
         formulas: Vec::new(),
+        region: None,
     };
     OcrResult {
         content: OcrContent::Regions(texts.iter().map(line).collect()),

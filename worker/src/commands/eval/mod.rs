@@ -189,6 +189,7 @@ fn convert_into(
         sha256: info.model_sha256.clone(),
         scripts: info.scripts.iter().map(ToString::to_string).collect(),
         fallback: options.fallback_reader,
+        layout: options.layout_model,
     };
     Ok((!cancel.is_cancelled()).then(|| (info.name.to_string(), model)))
 }

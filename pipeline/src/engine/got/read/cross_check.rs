@@ -100,6 +100,7 @@ impl<'a> CrossCheckResults<'a> {
         let request = EngineRequest {
             document: self.request.document,
             pages: vec![Arc::clone(&self.request.pages[index])],
+            is_whole: true,
             // PP-OCR has no options of its own, and GOT's are not for it.
             options: Arc::new(Options {
                 got: None,

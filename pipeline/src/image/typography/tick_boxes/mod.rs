@@ -254,6 +254,7 @@ mod tests {
             lead: None,
             read_by: None,
             formulas: Vec::new(),
+            region: None,
         }
     }
 

@@ -4,6 +4,7 @@ mod columns;
 mod drop_caps;
 mod headers_footers;
 mod paragraphs;
+mod regions;
 mod sideways;
 mod tables;
 
@@ -45,6 +46,7 @@ fn sized(x: f32, y: f32, size: f32, text: &str) -> TextLine {
         lead: None,
         read_by: None,
         formulas: Vec::new(),
+        region: None,
     }
 }
 

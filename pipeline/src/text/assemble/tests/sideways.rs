@@ -147,6 +147,7 @@ fn columns(xs: &[f32], texts: &[&str], top: f32) -> Vec<TextLine> {
         lead: None,
         read_by: None,
         formulas: Vec::new(),
+        region: None,
     };
     xs.iter().zip(texts).map(column).collect()
 }

@@ -301,6 +301,7 @@ impl Bench {
         self.got.submit(EngineRequest {
             document: DocumentId(document),
             pages: pages.into_iter().map(Arc::new).collect(),
+            is_whole: true,
             options: Arc::new(Options {
                 engine: EngineName::Got,
                 got: Some(got),

@@ -84,6 +84,7 @@ fn a_request_that_is_not_sound_is_refused() {
     let refused = bench.got.submit(EngineRequest {
         document: DocumentId(1),
         pages: vec![Arc::new(short)],
+        is_whole: true,
         options: Arc::default(),
         cancel: CancelToken::new(),
     });

@@ -1,30 +1,28 @@
-//! The pool of detectors that all workers share.
+//! The pool of networks that all workers share: the detectors, and the layout model's.
 //!
-//! A detector wants some 200 MB while it runs, and a worker detects for about an eighth of its
-//! time; so there are fewer detectors than workers, and a worker waits for one.
+//! Such a network wants 150 to 200 MB while it runs, and a worker needs it for an eighth of its time and less; so there
+//! are fewer of them than workers, and a worker waits for one.
 
 use std::{
     ops::{Deref, DerefMut},
     sync::{Condvar, Mutex, PoisonError},
 };
 
-use super::runtime::OnnxNetwork;
-
-/// Detectors that are lent one at a time.
-pub(super) struct DetectorPool {
-    free: Mutex<Vec<OnnxNetwork>>,
+/// Networks that are lent one at a time.
+pub(super) struct NetworkPool<T> {
+    free: Mutex<Vec<T>>,
     returned: Condvar,
 }
 
-/// A detector on loan; it goes back to the pool when this is dropped.
-pub(super) struct PooledDetector<'a> {
-    pool: &'a DetectorPool,
-    network: Option<OnnxNetwork>,
+/// A network on loan; it goes back to the pool when this is dropped.
+pub(super) struct PooledNetwork<'a, T> {
+    pool: &'a NetworkPool<T>,
+    network: Option<T>,
 }
 
-impl DetectorPool {
+impl<T> NetworkPool<T> {
     /// A pool of `networks`, at least one.
-    pub(super) fn new(networks: Vec<OnnxNetwork>) -> Self {
+    pub(super) fn new(networks: Vec<T>) -> Self {
         assert!(!networks.is_empty(), "workers would wait for ever");
         Self {
             free: Mutex::new(networks),
@@ -32,12 +30,12 @@ impl DetectorPool {
         }
     }
 
-    /// Waits for a free detector.
-    pub(super) fn take(&self) -> PooledDetector<'_> {
+    /// Waits for a free network.
+    pub(super) fn take(&self) -> PooledNetwork<'_, T> {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(network) = free.pop() {
-                return PooledDetector {
+                return PooledNetwork {
                     pool: self,
                     network: Some(network),
                 };
@@ -50,25 +48,25 @@ impl DetectorPool {
     }
 }
 
-impl Deref for PooledDetector<'_> {
-    type Target = OnnxNetwork;
+impl<T> Deref for PooledNetwork<'_, T> {
+    type Target = T;
 
-    fn deref(&self) -> &OnnxNetwork {
+    fn deref(&self) -> &T {
         self.network
             .as_ref()
             .expect("it is there until it is dropped")
     }
 }
 
-impl DerefMut for PooledDetector<'_> {
-    fn deref_mut(&mut self) -> &mut OnnxNetwork {
+impl<T> DerefMut for PooledNetwork<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
         self.network
             .as_mut()
             .expect("it is there until it is dropped")
     }
 }
 
-impl Drop for PooledDetector<'_> {
+impl<T> Drop for PooledNetwork<'_, T> {
     fn drop(&mut self) {
         let mut free = self
             .pool
