@@ -14,6 +14,7 @@ use super::{
     paragraphs::{Paragraph, merge_interlinear, paragraphs, sentence_goes_on},
     placed_line::{PlacedLine, common_size},
     reading_order::columns,
+    side_by_side::row_groups,
     tables::{booktabs::take_booktabs_tables, lattice::take_lattice_tables, stream::stream_tables},
     tuning::body as tuning,
 };
@@ -189,12 +190,19 @@ impl ColumnContext<'_> {
         let mut done = 0;
         for table in tables {
             let above = rows.by_ref().take(table.rows.start - done).collect();
-            push_paragraphs(above, self.em, parts);
+            self.push_blocks(above, parts);
             rows.by_ref().take(table.rows.len()).for_each(drop);
             done = table.rows.end;
             parts.push(BodyPart::Table(table.table, table.lines));
         }
-        push_paragraphs(rows.collect(), self.em, parts);
+        self.push_blocks(rows.collect(), parts);
+    }
+
+    /// Rows to paragraphs, blocks side by side one after the other.
+    fn push_blocks<'a>(self, rows: Vec<TextRow<'a>>, parts: &mut Vec<BodyPart<'a>>) {
+        for group in row_groups(rows, self.em) {
+            push_paragraphs(group, self.em, parts);
+        }
     }
 }
 

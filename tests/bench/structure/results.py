@@ -1,7 +1,7 @@
 """Conversions and scores, kept in the cache folder by what made them: a second run takes them from there.
 
-What is read anew: a document whose bytes changed, with a system whose binary, options or version changed. What is scored
-anew: other Markdown, other truth, or other code in this folder that measures.
+What is read again: a document whose bytes changed, with a system whose binary, options or version changed. What is scored
+again: other Markdown, other truth, or other code in this folder that measures.
 """
 import hashlib
 import json

@@ -80,7 +80,7 @@ def xberg():
 
 
 def opendataloader():
-    """A Java program, started anew for each document."""
+    """A Java program, started again for each document."""
     import opendataloader_pdf
 
     def convert(pdf):

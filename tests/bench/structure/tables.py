@@ -1,4 +1,4 @@
-"""Likeness of tables: TEDS over rows of cells, and pairs of neighbouring cells."""
+"""Likeness of tables: TEDS over rows of cells, and pairs of neighboring cells."""
 from collections import Counter
 
 import numpy as np
@@ -8,7 +8,7 @@ from scipy.optimize import linear_sum_assignment
 
 from structure.markdown import squeezed
 
-# Nodes of the larger tree beyond which the edit distance takes too long; pairs of neighbours are counted there.
+# Nodes of the larger tree beyond which the edit distance takes too long; pairs of neighbors are counted there.
 MOST_NODES = 450
 
 
@@ -53,13 +53,13 @@ def tree(grid):
 
 
 def relations(gold, found):
-    """F1 of pairs of neighbouring cells with the same texts (Göbel et al., ICDAR 2013 table competition)."""
-    ours, theirs = neighbours(gold), neighbours(found)
+    """F1 of pairs of neighboring cells with the same texts (Göbel et al., ICDAR 2013 table competition)."""
+    ours, theirs = neighbors(gold), neighbors(found)
     shared = (ours & theirs).total()
     return 2 * shared / (ours.total() + theirs.total()) if shared else 0.0
 
 
-def neighbours(grid):
+def neighbors(grid):
     """Each cell with text beside the next with text to the right and below."""
     width = max(map(len, grid), default=0)
     grid = [[squeezed(cell).lower() for cell in row] + [""] * (width - len(row)) for row in grid]

@@ -475,3 +475,17 @@ pub(crate) mod regions {
     /// Small letters at the end of a word from which its full stop ends a sentence: `Fig.` has two.
     pub(crate) const SENTENCE_WORD_LETTERS: usize = 3;
 }
+
+/// Blocks side by side.
+pub(crate) mod side_by_side {
+    /// White between them, in ems.
+    pub(crate) const GAP_EM: f32 = 3.0;
+    /// Difference of the left edges of the right parts.
+    pub(crate) const SAME_EDGE_EM: f32 = 1.0;
+    /// Fewest rows.
+    pub(crate) const MIN_ROWS: usize = 2;
+    /// Rows from which the right parts need no labels of their own to be a block.
+    pub(crate) const MANY_ROWS: usize = 4;
+    /// A part of the rows that is only a few of them, as one in so many.
+    pub(crate) const FEW_ONE_IN: usize = 4;
+}
