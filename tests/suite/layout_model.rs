@@ -99,7 +99,7 @@ fn titles_that_only_a_layout_model_sees_are_headings_and_the_manifest_names_it()
     assert_eq!(words(&markdown), words(&without));
 }
 
-/// What is in a folder that is named as a layout model's, and a part of the error.
+/// The files of a folder that is named as a layout model's, and a part of the error.
 struct LayoutFolder {
     network: Option<Vec<u8>>,
     description: Option<String>,

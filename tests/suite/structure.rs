@@ -245,3 +245,31 @@ fn references_are_a_list() {
         .filter(|line| line.starts_with("- [") || line.starts_with("- \\["));
     assert_eq!(items.count(), 3, "{markdown}");
 }
+
+#[test]
+fn the_only_page_of_a_document_has_running_lines_by_their_place_and_words() {
+    let content = at(
+        "F1",
+        9.0,
+        72.0,
+        770.0,
+        "Downloaded from www.harbour.example on 4 May 2019",
+    ) + &prose(700.0, &PROSE)
+        + &prose(600.0, &PROSE)
+        + &at("F1", 9.0, 72.0, 30.0, "Harbour Board Papers")
+        + &at("F1", 9.0, 290.0, 30.0, "Volume 8")
+        + &at("F1", 9.0, 520.0, 30.0, "17");
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("page.pdf");
+    fs::write(&input, document(&[content])).unwrap();
+    let dropped = recto()
+        .args(["convert", "--headers-footers", "drop"])
+        .arg(&input)
+        .output()
+        .unwrap();
+    let markdown = String::from_utf8(dropped.stdout).unwrap();
+    for running in ["Downloaded", "Harbour Board Papers", "Volume 8", "17"] {
+        assert!(!markdown.contains(running), "{markdown}");
+    }
+    assert!(markdown.contains("until June."), "{markdown}");
+}

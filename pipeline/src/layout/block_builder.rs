@@ -8,6 +8,7 @@ use super::{
     baselines::{TextRow, row_text, text_rows},
     block::{Block, BlockKind, SpanKind, Table, TextSpan},
     body::BodyPart,
+    captions::is_caption,
     code::code_text,
     footnotes::{Footnote, without_sign},
     headings::{HeadingFacts, HeadingStyles, headings, is_bibliography},
@@ -348,13 +349,7 @@ impl<'s> BlockBuilder<'s> {
 
 /// Returns true for a paragraph below `References` that is one of them: no caption, and no crumb.
 fn is_work(text: &str) -> bool {
-    const CAPTIONS: [&str; 3] = ["fig", "table", "figure"];
-    let first = text
-        .split(|c: char| !c.is_alphabetic())
-        .next()
-        .unwrap_or_default();
-    text.chars().count() >= tuning::WORK_CHARACTERS
-        && !CAPTIONS.contains(&first.to_lowercase().as_str())
+    text.chars().count() >= tuning::WORK_CHARACTERS && !is_caption(text)
 }
 
 /// The lines of rows, in order.

@@ -18,6 +18,7 @@ mod reading_order;
 pub(crate) mod list_markers;
 mod lists;
 pub(crate) mod paragraphs;
+pub(crate) mod captions;
 mod side_by_side;
 mod code;
 mod contents;

@@ -203,11 +203,11 @@ mod tests {
         for (engine, pinned) in [
             (
                 EngineName::Ppocr,
-                "2f9409f7f9da2728866157b36fc01594d9b4d623711d4ff7f1c1127f746783fa",
+                "aad279ad6b983e3dda1fc29513b9afc4131e7695fa52832aaf25e327ae9cfc9e",
             ),
             (
                 EngineName::Got,
-                "5afc47295e49c30e02a302340fde9af16efa2c78085cb6c6e906d2251df97354",
+                "4412d7edb5fffadbd312476a538dbb2ab178a8d9ca1f35628ffaa79b926f6601",
             ),
         ] {
             let options = Options::defaults_of(engine);
@@ -226,7 +226,7 @@ mod tests {
         let fingerprint = Fingerprint::new(&source("1"), &asked, "m");
         assert_eq!(
             fingerprint.as_str(),
-            "ece0fd2118e6db5722a7d22237b5a7040cfb8de182ee487922db589dcdb33f67"
+            "cbd25a406a6e7a28c0afa8b247a00b7e2ead7f2501ad269a02198c90f8c3c147"
         );
     }
 

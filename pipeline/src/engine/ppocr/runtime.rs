@@ -12,7 +12,7 @@ use ort::{
         RunOptions, Session, SessionInputValue,
         builder::{GraphOptimizationLevel, SessionBuilder},
     },
-    value::{Outlet, TensorRef},
+    value::TensorRef,
 };
 
 use super::error::LoadError;
@@ -113,9 +113,11 @@ impl OnnxNetwork {
     /// The names of its inputs with their shapes; a side that may be any is 0.
     pub(super) fn inputs(&self) -> Vec<(String, Vec<usize>)> {
         let inputs = self.session.inputs().iter();
-        let shape = |input: &Outlet| input.dtype().tensor_shape().map(|shape| sizes(shape));
         inputs
-            .map(|input| (input.name().to_owned(), shape(input).unwrap_or_default()))
+            .map(|input| {
+                let shape = input.dtype().tensor_shape().map(|shape| sizes(shape));
+                (input.name().to_owned(), shape.unwrap_or_default())
+            })
             .collect()
     }
 

@@ -116,6 +116,14 @@ impl ComparedEdge<'_> {
         if row.lone_number && (!counting.is_empty() || self.is_styled_foot(i, row)) {
             return Some(vec![(row.lines[0], LineRole::PageNumber)]);
         }
+        if self.neighbors.is_empty() && row.shows_by_itself() {
+            let number = |line: &usize| row.numbers.iter().any(|number| number.line == *line);
+            let role = |line: &usize| match number(line) {
+                true => LineRole::PageNumber,
+                false => self.role,
+            };
+            return Some(row.lines.iter().map(|line| (*line, role(line))).collect());
+        }
         let repeat = self.repeat(row)?;
         // Slides on one matter have one title.
         if self.role == LineRole::Header && row.relative_size > tuning::TITLE_SIZE {
@@ -216,6 +224,21 @@ fn shows_page_number(row: &EdgeRow, lines: &[(usize, LineRole)]) -> bool {
 }
 
 impl EdgeRow {
+    /// Returns true if a row of a document's only page is a running one by its place and its words: apart from the text,
+    /// no larger than it, a stamp or in three parts with a page number at one end.
+    fn shows_by_itself(&self) -> bool {
+        let ends = [self.lines.first(), self.lines.last()];
+        let has_number = self.numbers.iter().any(|number| {
+            number.value <= tuning::MAX_LONE_PAGE && ends.contains(&Some(&number.line))
+        });
+        let in_parts = self.lines.len() >= tuning::RUNNING_PARTS && has_number;
+        let is_small = self.relative_size < tuning::STAMP_SIZE;
+        self.is_apart
+            && !self.is_aligned
+            && self.relative_size <= tuning::RUNNING_SIZE
+            && (in_parts || self.is_stamp && is_small)
+    }
+
     /// The way it repeats a row `pages` pages before it.
     fn repeats(&self, other: &Self, pages: i64) -> Option<Repeat> {
         let facing = || self.pattern.repeats(&other.mirrored, pages);

@@ -55,6 +55,8 @@ pub(super) struct EdgeRow {
     pub lines: Vec<usize>,
     /// Lines that may be page numbers.
     pub numbers: Vec<NumberLine>,
+    /// True if it says where the page comes from, such as `Downloaded from`.
+    pub is_stamp: bool,
     /// True if it is nothing but a possible page number.
     pub lone_number: bool,
     /// True if a line of it lies in a table with ruled lines.
@@ -198,6 +200,7 @@ impl<'p> EdgeScale<'p> {
             size: row.size / self.height,
             relative_size: row.size / self.em,
             lines: row.lines.iter().map(|line| line.index).collect(),
+            is_stamp: is_stamp(&row.text),
             lone_number: row.lines.len() == 1 && numbers.len() == 1,
             numbers,
             is_ruled: row
@@ -216,6 +219,26 @@ impl<'p> EdgeScale<'p> {
             gap,
         }
     }
+}
+
+/// Returns true for words that publishers and libraries put at the edge of a page.
+fn is_stamp(text: &str) -> bool {
+    const WORDS: [&str; 12] = [
+        "downloaded from",
+        "downloaded on",
+        "download date",
+        "published by",
+        "all rights reserved",
+        "copyright",
+        "©",
+        "www.",
+        "http://",
+        "https://",
+        "doi:",
+        "issn",
+    ];
+    let text = text.to_lowercase();
+    WORDS.iter().any(|word| text.contains(word))
 }
 
 /// White between rows as most lines of a paragraph have it, in pixels; 0 if there are none.

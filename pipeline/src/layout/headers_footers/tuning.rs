@@ -58,3 +58,11 @@ pub(crate) const MAX_DIGITS: usize = 4;
 pub(crate) const MAX_COUNTING_DIGITS: usize = 10;
 /// Numbers joined by signs from which they are a date.
 pub(crate) const MIN_DATE_PARTS: usize = 3;
+/// Parts of a running header or footer that is told without other pages: at the left, in the middle and at the right.
+pub(crate) const RUNNING_PARTS: usize = 3;
+/// Its largest size, over that of the page's common type.
+pub(crate) const RUNNING_SIZE: f32 = 1.1;
+/// The same of a stamp that names a publisher or a library.
+pub(crate) const STAMP_SIZE: f32 = 0.95;
+/// Its largest page number: higher ones may be years.
+pub(crate) const MAX_LONE_PAGE: u32 = 999;

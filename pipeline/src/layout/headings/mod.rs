@@ -14,6 +14,7 @@ use self::{
 };
 use super::{
     baselines::TextRow,
+    captions::is_caption,
     paragraphs::Paragraph,
     region_evidence::{HeadingEvidence, heading_evidence, may_be_title},
     tuning::headings as tuning,
@@ -195,7 +196,6 @@ impl HeadingPage<'_, '_> {
             && this.centered
             && !signs.is_ocr
             && signs.ratio > tuning::SMALL_CAPITALS_RATIO
-            && !signs.text.starts_with("TABLE")
             && (self.heads_prose(i) || self.heads_items(i));
         let capitals = capitals || small_capitals;
         if !(bold || capitals || italic) {
@@ -405,6 +405,7 @@ fn could_be_heading(paragraph: &Paragraph, text: &str, is_title: bool) -> bool {
     paragraph.rows.len() <= max_rows
         // A line of an algorithm.
         && !counted
+        && !is_caption(text)
         && has_word
         && !paragraph.rows.iter().any(has_gap)
         && signs <= max_characters

@@ -8,6 +8,7 @@ use crate::{
     layout::{
         PageLayout,
         block::{Block, BlockKind},
+        captions::is_caption,
         paragraphs::sentence_goes_on,
     },
     statistics::weighted_median,
@@ -19,16 +20,6 @@ const MIN_CHARACTERS: usize = 60;
 const SAME_HEIGHT: f32 = 0.12;
 /// Characters of what is no paragraph, such as an accent that stands apart.
 const CRUMB_CHARACTERS: usize = 2;
-/// Words that captions begin with.
-const CAPTIONS: [&str; 7] = [
-    "fig",
-    "figure",
-    "table",
-    "algorithm",
-    "listing",
-    "scheme",
-    "plate",
-];
 
 /// Joins the last paragraph of a page to the first one of the next if a sentence of it goes on there: the parts are put
 /// at the end and at the start of their pages, and a word that the page's end cuts stays on the first. Returns true if
@@ -51,6 +42,8 @@ pub(super) fn join_pages(before: &mut PageLayout, after: &mut PageLayout) -> boo
     }
     move_block(before, last, before.blocks.len() - 1);
     move_block(after, first, 0);
+    // The part is the page's first block now, and the page's last one may be it too.
+    after.body.start = 0;
     true
 }
 
@@ -68,19 +61,6 @@ fn may_stand_between(block: &Block) -> bool {
         }
         _ => false,
     }
-}
-
-fn is_caption(text: &str) -> bool {
-    let first = text
-        .split(|c: char| !c.is_alphabetic())
-        .next()
-        .unwrap_or_default();
-    let after = text[first.len()..].trim_start_matches(['.', ' ']);
-    CAPTIONS.contains(&first.to_lowercase().as_str())
-        && after
-            .chars()
-            .next()
-            .is_some_and(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
 }
 
 fn goes_on(before: &PageLayout, last: usize, after: &PageLayout, first: usize) -> bool {
