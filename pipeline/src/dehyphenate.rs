@@ -82,8 +82,9 @@ fn is_line_end_hyphen(text: &str, next: &str, hyphenated: &HyphenatedWords) -> b
     let capitals = |word: &str| word.chars().count() > 1 && word.chars().all(char::is_uppercase);
     let goes_on =
         right.chars().next().is_some_and(char::is_lowercase) || capitals(left) && capitals(&right);
-    let compound =
-        left.contains(['-', '\u{2011}']) || is_first_of_compound(&left.to_lowercase(), &right);
+    let compound = left.contains(['-', '\u{2011}'])
+        || is_first_of_compound(&left.to_lowercase(), &right)
+        || is_rest_of_compound(&right);
     ends_in_letter && goes_on && !compound && !hyphenated.contains(left, &right)
 }
 
@@ -98,6 +99,15 @@ fn is_first_of_compound(left: &str, right: &str) -> bool {
         "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth",
     ];
     WORDS.contains(&left) || TENS.contains(&left) && UNITS.contains(&right)
+}
+
+/// Returns true for the rest of words such as `state-of-the-art` and `end-to-end`.
+fn is_rest_of_compound(right: &str) -> bool {
+    const WORDS: [&str; 10] = [
+        "of", "to", "in", "on", "by", "and", "the", "at", "up", "for",
+    ];
+    let first = right.split_once('-').map(|(first, _)| first);
+    first.is_some_and(|first| WORDS.contains(&first))
 }
 
 /// Returns true if a word is cut by the end of the line `text`, whether or not its hyphen belongs to it: then no
@@ -168,6 +178,7 @@ mod tests {
         assert_eq!(joined(&["1990-", "1995"]), "1990-1995");
         assert_eq!(joined(&["COVID-19-", "related"]), "COVID-19-related");
         assert_eq!(joined(&["state-of-", "the-art"]), "state-of-the-art");
+        assert_eq!(joined(&["state-", "of-the-art"]), "state-of-the-art");
         assert_eq!(
             joined(&["a long-term plan, a long-", "term view"]),
             "a long-term plan, a long-term view"

@@ -74,6 +74,7 @@ fn run_in<'a>(
         }
         None => return None,
     };
+    heading.text = title.to_owned();
     heading.witness = Some(witness);
     let mut rows = paragraph.rows.clone();
     rows[0] = row_of(lead.rest);

@@ -3,9 +3,8 @@
 use super::{HeadingFacts, numbers::numbered_title};
 use crate::layout::{paragraphs::Paragraph, tuning::headings::bylines as tuning};
 
-/// Returns true if a paragraph below a title names its authors: several names, or one in the middle of the page that
-/// does not stand over running text.
-pub(super) fn is_byline(paragraph: &Paragraph, heads_prose: bool) -> bool {
+/// Returns true if a paragraph below a title names its authors: several names, or one if it `stands_alone`.
+pub(super) fn is_byline(paragraph: &Paragraph, stands_alone: bool) -> bool {
     let text: Vec<&str> = paragraph.rows.iter().map(|row| row.text.as_str()).collect();
     let text = text.join(" ");
     let names: Vec<&str> = text
@@ -19,7 +18,7 @@ pub(super) fn is_byline(paragraph: &Paragraph, heads_prose: bool) -> bool {
         && names
             .iter()
             .all(|name| is_name(name) || names.len() > 1 && is_single(name));
-    are_names && (names.len() > 1 || paragraph.centered && !heads_prose)
+    are_names && (names.len() > 1 || stands_alone)
 }
 
 /// Returns true for two to four words with capitals, some of which may be initials or such as `de` and `van`.

@@ -109,7 +109,13 @@ impl HeadingPage<'_, '_> {
             .paragraphs
             .get(i + 1)
             .is_some_and(|next| next.rows.len() >= tuning::PROSE_MIN_ROWS);
-        row_witness(this).is_none() && is_byline(this, heads_prose)
+        // Names in columns stand above their addresses.
+        let has_address = self.paragraphs[i..]
+            .iter()
+            .take(tuning::bylines::ADDRESS_PARAGRAPHS)
+            .any(|next| next.rows.iter().any(|row| row.text.contains('@')));
+        let stands_alone = !heads_prose && (this.centered || has_address);
+        row_witness(this).is_none() && is_byline(this, stands_alone)
     }
 
     fn heading(&self, i: usize, under_title: bool) -> Option<HeadingFacts> {

@@ -122,6 +122,8 @@ pub(crate) mod witnesses {
 pub(crate) mod bylines {
     use std::ops::RangeInclusive;
 
+    /// Paragraphs below a name in which an address is looked for.
+    pub(crate) const ADDRESS_PARAGRAPHS: usize = 8;
     /// Words of a name.
     pub(crate) const NAME_WORDS: RangeInclusive<usize> = 2..=6;
     /// Longest word of a name without a capital, such as `van`.
