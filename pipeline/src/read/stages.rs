@@ -37,6 +37,10 @@ impl PageProcessor<'_> {
         let mut pages: Vec<PageState> = numbers.iter().map(|&n| PageState::new(n)).collect();
         for page in &mut pages {
             page.content.bookmarks = self.bookmarks_of(page.summary.page);
+            if self.is_out_of_time() {
+                page.fail(self.document_timeout());
+                continue;
+            }
             if let Err(error) = self.rasterize(page) {
                 page.fail(self.raster_failure(&error));
             }
