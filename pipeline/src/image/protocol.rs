@@ -70,6 +70,8 @@ pub(super) struct StartRequest {
     pub cpu_s: u64,
     /// The document's password.
     pub password: Option<String>,
+    /// True if its bookmarks are wanted: once a document, whatever children it has.
+    pub with_bookmarks: bool,
 }
 
 /// A message from child to parent.

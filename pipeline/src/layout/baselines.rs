@@ -74,15 +74,17 @@ impl TextRow<'_> {
         self.lines.iter().any(|line| line.rough_size)
     }
 
+    /// The gaps between neighboring lines, from left to right.
+    pub fn gaps(&self) -> impl Iterator<Item = RowGap> + '_ {
+        self.lines.windows(2).map(|pair| RowGap {
+            left: pair[0].rect.right,
+            right: pair[1].rect.left,
+        })
+    }
+
     /// The widest gap between two neighboring lines.
     pub fn widest_gap(&self) -> Option<RowGap> {
-        self.lines
-            .windows(2)
-            .map(|pair| RowGap {
-                left: pair[0].rect.right,
-                right: pair[1].rect.left,
-            })
-            .max_by(|a, b| a.width().total_cmp(&b.width()))
+        self.gaps().max_by(|a, b| a.width().total_cmp(&b.width()))
     }
 }
 

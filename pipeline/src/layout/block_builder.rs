@@ -310,16 +310,12 @@ impl<'s> BlockBuilder<'s> {
             let Some(line) = self.source.get(placed.index) else {
                 continue;
             };
-            let (rect, text) = if placed.is_part {
-                (placed.rect, placed.text)
+            let (quad, text) = if placed.is_part {
+                (Quad::from(placed.rect), placed.text)
             } else {
-                (line.quad.bounds(), line.text.as_str())
+                (line.quad, line.text.as_str())
             };
-            let quad = if placed.is_part {
-                Quad::from(rect)
-            } else {
-                line.quad
-            };
+            let rect = quad.bounds();
             bounds = Some(bounds.map_or(rect, |all| all.union(&rect)));
             self.out.lines.push(LineRecord {
                 text: plain(text).into_owned(),

@@ -38,15 +38,7 @@ pub(crate) fn row_groups(rows: Vec<TextRow>, em: f32) -> Vec<Vec<TextRow>> {
 
 /// The gap between the two parts of a row, if it has one that is wide, and no other.
 fn block_gap(row: &TextRow, em: f32) -> Option<RowGap> {
-    let is_wide = |gap: f32| gap > tuning::GAP_EM * em;
-    let mut wide = row
-        .lines
-        .windows(2)
-        .map(|pair| RowGap {
-            left: pair[0].rect.right,
-            right: pair[1].rect.left,
-        })
-        .filter(|gap| is_wide(gap.width()));
+    let mut wide = row.gaps().filter(|gap| gap.width() > tuning::GAP_EM * em);
     let gap = wide.next()?;
     wide.next().is_none().then_some(gap)
 }
@@ -92,11 +84,10 @@ fn are_blocks(rows: &[TextRow]) -> bool {
 
 /// The index of the first line of a row's right part.
 fn split_at(row: &TextRow) -> usize {
-    let gaps = row
-        .lines
-        .windows(2)
-        .map(|pair| pair[1].rect.left - pair[0].rect.right);
-    let widest = gaps.enumerate().max_by(|a, b| a.1.total_cmp(&b.1));
+    let widest = row
+        .gaps()
+        .enumerate()
+        .max_by(|a, b| a.1.width().total_cmp(&b.1.width()));
     widest.map_or(row.lines.len(), |(index, _)| index + 1)
 }
 

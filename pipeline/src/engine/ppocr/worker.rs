@@ -95,6 +95,17 @@ struct PageState {
     inference_time: Duration,
 }
 
+impl PendingPage {
+    /// Takes the results of so many pieces of the page's work, which took that long. Returns true after the last.
+    fn done(&self, pieces: usize, took: Duration, take: impl FnOnce(&mut PageState)) -> bool {
+        let mut state = lock(&self.state);
+        take(&mut state);
+        state.remaining -= pieces;
+        state.inference_time += took;
+        state.remaining == 0
+    }
+}
+
 impl PendingRequest {
     pub(super) fn new(request: EngineRequest, sender: ResponseSender) -> Self {
         let state = RequestState {
@@ -270,19 +281,15 @@ fn read_lines(
         }
         read.push((i, found));
     }
-    let mut state = lock(&page.state);
-    for (i, line) in read {
-        state.lines[i] = line;
+    let is_last = page.done(indices.len(), start.elapsed(), |state| {
+        for (i, line) in read {
+            state.lines[i] = line;
+        }
+    });
+    if is_last {
+        return finish_page(context, recognizer, page);
     }
-    state.remaining -= indices.len();
-    state.inference_time += start.elapsed();
-    let last = state.remaining == 0;
-    drop(state);
-    if last {
-        finish_page(context, recognizer, page)
-    } else {
-        Ok(())
-    }
+    Ok(())
 }
 
 /// Finds the regions of a page; whoever does the last of its work finishes the page.
@@ -299,17 +306,10 @@ fn find_regions(
             .map_err(|reason| format!("its layout model: {reason}"))?,
         None => Vec::new(),
     };
-    let mut state = lock(&page.state);
-    state.regions = regions;
-    state.remaining -= 1;
-    state.inference_time += start.elapsed();
-    let last = state.remaining == 0;
-    drop(state);
-    if last {
-        finish_page(context, recognizer, page)
-    } else {
-        Ok(())
+    if page.done(1, start.elapsed(), |state| state.regions = regions) {
+        return finish_page(context, recognizer, page);
     }
+    Ok(())
 }
 
 /// Reads lines that boxes to tick stand in once more without them: their ink is no writing.

@@ -64,7 +64,7 @@ fn serve() -> io::Result<()> {
         Ok(document) => document,
         Err(error) => return write_message(&mut socket, &ChildReply::Failed(error)),
     };
-    write_message(&mut socket, &document.opened())?;
+    write_message(&mut socket, &document.opened(start.with_bookmarks))?;
     serve_pages(&mut document, &mut socket, &start)
 }
 

@@ -51,13 +51,19 @@ struct SeenGlyph {
 
 impl SeenGlyph {
     fn hinted_space() -> Self {
+        let glyph = Glyph {
+            text: text_layer::HINTED_SPACE,
+            ..Glyph::default()
+        };
+        Self::of_no_paint(glyph, 0)
+    }
+
+    /// A character that is shown, of which nothing on the page tells more: white space, or one of a field.
+    fn of_no_paint(glyph: Glyph, object: u32) -> Self {
         Self {
-            glyph: Glyph {
-                text: text_layer::HINTED_SPACE,
-                ..Glyph::default()
-            },
+            glyph,
             shown: true,
-            object: 0,
+            object,
             painted_over: false,
             color: None,
             named_bold: false,
@@ -142,14 +148,7 @@ impl PageCharacters {
             glyph.tag = content.and_then(|content| structure.get(&content).copied());
             let object = seen.map_or(0, |seen| seen.order);
             if glyph.text.is_whitespace() {
-                glyphs.push(SeenGlyph {
-                    glyph,
-                    shown: true,
-                    object,
-                    painted_over: false,
-                    color: None,
-                    named_bold: false,
-                });
+                glyphs.push(SeenGlyph::of_no_paint(glyph, object));
                 continue;
             }
             let hidden = seen.is_some_and(|seen| seen.hidden);
@@ -182,15 +181,11 @@ impl PageCharacters {
             let bounds = walk.to_display.bounds(field.rect);
             let object = walk.order.saturating_add(1).saturating_add(index as u32);
             let glyphs = field_glyphs(&field.value, bounds);
-            self.characters
-                .extend(glyphs.into_iter().map(|glyph| SeenGlyph {
-                    glyph,
-                    shown: true,
-                    object,
-                    painted_over: false,
-                    color: None,
-                    named_bold: false,
-                }));
+            self.characters.extend(
+                glyphs
+                    .into_iter()
+                    .map(|glyph| SeenGlyph::of_no_paint(glyph, object)),
+            );
         }
     }
 

@@ -74,7 +74,7 @@ impl DocumentFile {
     }
 
     /// The answer to having opened it.
-    pub fn opened(&self) -> ChildReply {
+    pub fn opened(&self, with_bookmarks: bool) -> ChildReply {
         let (format, encrypted) = match self {
             Self::Pdf(document) => (DocumentFormat::Pdf, document.is_encrypted()),
             Self::Image(_, format) => (*format, false),
@@ -85,8 +85,8 @@ impl DocumentFile {
             pages: self.pages(),
             encrypted,
             bookmarks: match self {
-                Self::Pdf(document) => document.bookmarks(),
-                Self::Image(..) | Self::Tiff(_) => Vec::new(),
+                Self::Pdf(document) if with_bookmarks => document.bookmarks(),
+                _ => Vec::new(),
             },
         }
     }

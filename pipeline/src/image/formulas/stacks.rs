@@ -3,7 +3,7 @@
 use super::{
     math_fonts::MathFont,
     part::{Part, around, largest, union},
-    structure::latex,
+    structure::{latex, take},
     symbols::{self, SignKind},
 };
 
@@ -41,22 +41,12 @@ pub(super) fn put_limits(mut parts: Vec<Part>, depth: u32) -> Option<Vec<Part>> 
         let operator = parts[at].clone();
         let above = limit(&parts, &operator, |part| operator.ink[1] - part.ink[3]);
         let below = limit(&parts, &operator, |part| part.ink[1] - operator.ink[3]);
-        let (mut upper, mut lower, mut rest) = (Vec::new(), Vec::new(), Vec::new());
         let before = above
             .iter()
             .chain(&below)
             .filter(|&&index| index < at)
             .count();
-        for (index, part) in parts.drain(..).enumerate() {
-            if above.contains(&index) {
-                upper.push(part);
-            } else if below.contains(&index) {
-                lower.push(part);
-            } else {
-                rest.push(part);
-            }
-        }
-        parts = rest;
+        let (upper, lower) = take(&mut parts, &above, &below);
         at -= before;
         let operator = &mut parts[at];
         for limit in upper.iter().chain(&lower) {

@@ -303,7 +303,11 @@ fn near_bar(
 }
 
 /// Takes the parts of those indices out of `parts`.
-fn take(parts: &mut Vec<Part>, above: &[usize], below: &[usize]) -> (Vec<Part>, Vec<Part>) {
+pub(super) fn take(
+    parts: &mut Vec<Part>,
+    above: &[usize],
+    below: &[usize],
+) -> (Vec<Part>, Vec<Part>) {
     let (mut upper, mut lower, mut rest) = (Vec::new(), Vec::new(), Vec::new());
     for (index, part) in parts.drain(..).enumerate() {
         if above.contains(&index) {

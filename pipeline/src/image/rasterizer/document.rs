@@ -119,6 +119,8 @@ impl<'r> OpenDocument<'r> {
             // Well after the deadline, which counts wall time.
             cpu_s: (timeout * 2.0) as u64 + 10,
             password: self.password.clone(),
+            // Its first child has told what is known of it.
+            with_bookmarks: self.info.pages == 0,
         };
         let deadline = self.page_deadline(cancel);
         let mut child = self

@@ -114,10 +114,16 @@ impl BookmarkTitles {
 
     /// Marks the rows of one column that are such a title.
     pub(crate) fn mark(&self, rows: &mut [TextRow]) {
+        if self.0.is_empty() {
+            return;
+        }
+        let runs: Vec<Vec<TitleKey>> = (0..rows.len())
+            .map(|first| TitleKey::of_runs(&rows[first..]))
+            .collect();
         for (index, title) in self.0.iter().enumerate() {
             let mut first = 0;
             while first < rows.len() {
-                let Some(count) = title.key.rows_at(&rows[first..]) else {
+                let Some(count) = title.key.rows_at(&runs[first]) else {
                     first += 1;
                     continue;
                 };
@@ -163,24 +169,28 @@ impl TitleKey {
             || both_numbered && found.words() == self.words()
     }
 
-    /// The number of rows from the first on that are this title; with or without its number, which a document may make
-    /// up on either side.
-    fn rows_at(&self, rows: &[TextRow]) -> Option<usize> {
+    /// The keys of one, two and more rows from the first on, as many as a title may have.
+    fn of_runs(rows: &[TextRow]) -> Vec<Self> {
         let mut text = String::new();
-        for (count, row) in (1..=tuning::MAX_ROWS).zip(rows) {
-            if count > 1 {
+        let rows = rows.iter().take(tuning::MAX_ROWS);
+        rows.map(|row| {
+            if !text.is_empty() {
                 text.push(' ');
             }
             text.push_str(&row.text);
-            let found = Self::of(&text);
-            if self.is_same(&found) {
-                return Some(count);
-            }
-            if found.signs.len() > self.signs.len() + tuning::MAX_NUMBER_BYTES {
-                return None;
-            }
-        }
-        None
+            Self::of(&text)
+        })
+        .collect()
+    }
+
+    /// The number of rows that are this title, of which `runs` has the keys; with or without its number, which a document
+    /// may make up on either side.
+    fn rows_at(&self, runs: &[Self]) -> Option<usize> {
+        let most = self.signs.len() + tuning::MAX_NUMBER_BYTES;
+        let end = runs
+            .iter()
+            .position(|found| self.is_same(found) || found.signs.len() > most)?;
+        self.is_same(&runs[end]).then_some(end + 1)
     }
 }
 
@@ -220,7 +230,9 @@ mod tests {
                 text: text.to_owned(),
                 ..TextRow::default()
             };
-            TitleKey::of(title).rows_at(&[row]).is_some()
+            TitleKey::of(title)
+                .rows_at(&TitleKey::of_runs(&[row]))
+                .is_some()
         };
         assert!(same("Introduction", "1 Introduction"));
         assert!(same("2.1. Study area", "Study area"));
@@ -239,6 +251,6 @@ mod tests {
         };
         let rows = [row("2. A long title of"), row("two rows"), row("Text.")];
         let key = TitleKey::of("A long title of two rows");
-        assert_eq!(key.rows_at(&rows), Some(2));
+        assert_eq!(key.rows_at(&TitleKey::of_runs(&rows)), Some(2));
     }
 }
