@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 
 use super::{
     ErrorCause, ListPage, ListedObject, ObjectMetadata, ObjectStore, ObjectVersion, PutOutcome,
-    Result, StoreError, StoreUri, WriteCondition,
+    Result, StoreError, StoreUri, WriteCondition, probe,
 };
 
 /// Prefix of temporary files' names, so that a listing can leave them out.
@@ -116,7 +116,12 @@ impl LocalStore {
         Ok(Some(bytes))
     }
 
-    fn write(&self, at: &StoreUri, body: &Path, condition: WriteCondition) -> Result<PutOutcome> {
+    fn write(
+        &self,
+        at: &StoreUri,
+        body: &mut dyn Read,
+        condition: WriteCondition,
+    ) -> Result<PutOutcome> {
         let (folder, name) = self.folder_for(at)?;
         let target = folder.join(name);
         if condition == WriteCondition::IfAbsent && target.symlink_metadata().is_ok() {
@@ -145,6 +150,45 @@ impl LocalStore {
         Ok(PutOutcome::Written {
             etag: found(&metadata).etag,
         })
+    }
+
+    /// Removes a file, or a link in its place. One that does not exist is no error.
+    fn remove(&self, at: &StoreUri) -> Result<()> {
+        let path = path(at)?;
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(StoreError::new(at, OUTSIDE));
+        };
+        let removed = match fs::canonicalize(folder) {
+            Ok(real) => fs::remove_file(self.inside(at, real)?.join(name)),
+            Err(error) => Err(error),
+        };
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io(at)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Does in the folder `at` what a job does. The probe's name is one that listings leave out.
+    fn try_out(&self, at: &StoreUri) -> Result<()> {
+        let object = probe::object(at, TEMPORARY_PREFIX)?;
+        let tried = self.use_probe(at, &object);
+        let removed = self.remove(&object).map_err(probe::during("delete of"));
+        tried.and(removed)
+    }
+
+    fn use_probe(&self, at: &StoreUri, object: &StoreUri) -> Result<()> {
+        let write = || self.write(object, &mut { probe::CONTENT }, WriteCondition::IfAbsent);
+        write().map_err(probe::during("write if absent to"))?;
+        let again = write().map_err(probe::during("second write if absent to"))?;
+        let read = self.bytes(object, probe::CONTENT.len() as u64);
+        let read = read.map_err(probe::during("read of"))?;
+        if again != PutOutcome::AlreadyExists || read.as_deref() != Some(probe::CONTENT) {
+            let error = io::Error::other("what was written is not there");
+            return Err(probe::during("read of")(StoreError::io(object)(error)));
+        }
+        let folder = self.existing(at)?;
+        let listed = fs::read_dir(folder).map_err(StoreError::io(at));
+        listed.map(drop).map_err(probe::during("list of"))
     }
 
     /// The real folder that a file goes to, created if it does not exist, and the file's name.
@@ -203,13 +247,13 @@ fn found(metadata: &Metadata) -> ObjectMetadata {
     }
 }
 
-fn write_temporary(folder: &Path, body: &Path) -> io::Result<NamedTempFile> {
+fn write_temporary(folder: &Path, body: &mut dyn Read) -> io::Result<NamedTempFile> {
     // What any new file gets; the process's umask takes its share.
     let mut temporary = tempfile::Builder::new()
         .prefix(TEMPORARY_PREFIX)
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)?;
-    io::copy(&mut File::open(body)?, temporary.as_file_mut())?;
+    io::copy(body, temporary.as_file_mut())?;
     temporary.as_file().sync_all()?;
     Ok(temporary)
 }
@@ -294,7 +338,21 @@ impl ObjectStore for LocalStore {
         condition: WriteCondition,
     ) -> Result<PutOutcome> {
         let (this, owned, body) = (self.clone(), at.clone(), body.to_owned());
-        blocking(at, move || this.write(&owned, &body, condition)).await
+        blocking(at, move || {
+            let mut body = File::open(body).map_err(StoreError::local(&owned))?;
+            this.write(&owned, &mut body, condition)
+        })
+        .await
+    }
+
+    async fn delete(&self, at: &StoreUri) -> Result<()> {
+        let (this, owned) = (self.clone(), at.clone());
+        blocking(at, move || this.remove(&owned)).await
+    }
+
+    async fn check_usable(&self, at: &StoreUri) -> Result<()> {
+        let (this, owned) = (self.clone(), at.clone());
+        blocking(at, move || this.try_out(&owned)).await
     }
 
     async fn list(&self, prefix: &StoreUri, _after: Option<&str>) -> Result<ListPage> {
@@ -398,6 +456,51 @@ mod tests {
         let listing = scene.store.list(&scene.at(""), None).await.unwrap();
         let keys: Vec<_> = listing.entries.into_iter().map(|e| e.location).collect();
         assert_eq!(keys, [scene.at("in/a.pdf"), at]);
+    }
+
+    #[tokio::test]
+    async fn a_file_is_deleted_and_never_what_a_link_leads_to() {
+        let scene = scene();
+        let secret = scene.outside().join("secret");
+        let link = scene.store.root().join("in/link.pdf");
+        symlink(&secret, &link).unwrap();
+        for name in ["in/a.pdf", "in/link.pdf", "in/none.pdf", "none/a.pdf"] {
+            scene.store.delete(&scene.at(name)).await.unwrap();
+        }
+        assert_eq!(
+            fs::read_dir(link.parent().unwrap()).unwrap().count(),
+            0,
+            "all are gone"
+        );
+        symlink(scene.outside(), scene.store.root().join("up")).unwrap();
+        for name in ["../secret", "up/secret"] {
+            let deleted = scene.store.delete(&scene.at(name)).await;
+            assert_eq!(kind(deleted), "not-allowed", "{name}");
+        }
+        assert!(secret.exists());
+    }
+
+    #[tokio::test]
+    async fn a_folder_is_tried_out_and_left_as_it_was() {
+        let scene = scene();
+        let at = scene.at("in");
+        scene.store.check_usable(&at).await.unwrap();
+        scene
+            .store
+            .check_usable(&scene.at("new/out/"))
+            .await
+            .unwrap();
+        let names = |folder: &str| {
+            fs::read_dir(scene.store.root().join(folder))
+                .unwrap()
+                .count()
+        };
+        assert_eq!((names("in"), names("new/out")), (1, 0));
+        let file = scene.store.check_usable(&scene.at("in/a.pdf")).await;
+        let error = file.unwrap_err().to_string();
+        assert!(error.starts_with("write if absent to file://"), "{error}");
+        let outside = scene.store.check_usable(&scene.at("..")).await;
+        assert_eq!(kind(outside), "not-allowed");
     }
 
     #[tokio::test]

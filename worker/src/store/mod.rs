@@ -12,6 +12,7 @@
 pub(crate) mod config;
 mod uri;
 mod error;
+mod probe;
 mod local;
 mod s3;
 
@@ -128,8 +129,17 @@ pub(crate) trait ObjectStore: Send + Sync {
         condition: WriteCondition,
     ) -> Result<PutOutcome>;
 
+    /// Deletes an object. One that does not exist is no error.
+    async fn delete(&self, at: &StoreUri) -> Result<()>;
+
     /// The objects whose URIs begin with `prefix`, from the token `after` of an earlier call on. A local prefix is a folder.
     async fn list(&self, prefix: &StoreUri, after: Option<&str>) -> Result<ListPage>;
+
+    /// Does below the prefix `at` what a job does, with a small object of a name of its own: writes it if absent, twice, looks at
+    /// it, reads it, lists it and deletes it. The error names the step that failed.
+    ///
+    /// A store that does not know conditional writes, or does not allow lists or deletes, is usable all the same.
+    async fn check_usable(&self, at: &StoreUri) -> Result<()>;
 
     /// Checks that the store answers and takes the credentials, by a look below `at` if one is given.
     async fn probe(&self, at: Option<&StoreUri>) -> Result<()>;
@@ -210,6 +220,14 @@ impl ObjectStore for ObjectStores {
     ) -> Result<PutOutcome> {
         let store = self.of(at).await?;
         store.put(at, body, content_type, condition).await
+    }
+
+    async fn delete(&self, at: &StoreUri) -> Result<()> {
+        self.of(at).await?.delete(at).await
+    }
+
+    async fn check_usable(&self, at: &StoreUri) -> Result<()> {
+        self.of(at).await?.check_usable(at).await
     }
 
     async fn list(&self, prefix: &StoreUri, after: Option<&str>) -> Result<ListPage> {

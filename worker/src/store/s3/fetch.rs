@@ -2,7 +2,11 @@
 
 use std::{io, path::Path};
 
-use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::{
+    config::http::HttpResponse,
+    error::SdkError,
+    operation::get_object::{GetObjectError, GetObjectOutput},
+};
 use tokio::{
     fs::File,
     io::{AsyncSeekExt as _, AsyncWriteExt as _},
@@ -119,17 +123,28 @@ impl S3Store {
     }
 
     async fn get(&self, at: &StoreUri, pin: &ObjectVersion, from: u64) -> Result<GetObjectOutput> {
-        let (bucket, key) = object(at)?;
+        let range = (from > 0).then(|| format!("bytes={from}-"));
+        self.get_range(object(at)?, pin, range)
+            .await
+            .map_err(errors::at(at))
+    }
+
+    /// The object, or a range of it as the header names it.
+    pub(super) async fn get_range(
+        &self,
+        (bucket, key): (&str, &str),
+        pin: &ObjectVersion,
+        range: Option<String>,
+    ) -> Result<GetObjectOutput, SdkError<GetObjectError, HttpResponse>> {
         self.client
             .get_object()
             .bucket(bucket)
             .key(key)
             .set_version_id(pin.version_id.clone())
             .set_if_match(pin.etag.clone())
-            .set_range((from > 0).then(|| format!("bytes={from}-")))
+            .set_range(range)
             .send()
             .await
-            .map_err(errors::at(at))
     }
 
     async fn stream(

@@ -9,10 +9,17 @@
 
 mod client;
 mod errors;
+mod stat;
 mod fetch;
 mod put;
+mod usable;
 
-use std::{path::Path, sync::atomic::AtomicBool, time::Duration};
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Mutex, atomic::AtomicBool},
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
@@ -37,6 +44,8 @@ pub(super) struct S3Store {
     attempts: u32,
     /// True once the store has turned out not to know `If-None-Match`.
     unconditional: AtomicBool,
+    /// Buckets that may not be listed, and when that was seen.
+    listing_denied: Mutex<HashMap<String, Instant>>,
 }
 
 impl S3Store {
@@ -48,6 +57,7 @@ impl S3Store {
             timeout: client::timeout(arguments),
             attempts: arguments.s3_attempts,
             unconditional: AtomicBool::new(false),
+            listing_denied: Mutex::default(),
         })
     }
 }
@@ -84,25 +94,7 @@ fn check_version(at: &StoreUri, pin: &ObjectVersion, found: &ObjectMetadata) -> 
 #[async_trait]
 impl ObjectStore for S3Store {
     async fn stat(&self, at: &StoreUri, pin: &ObjectVersion) -> Result<ObjectMetadata> {
-        let (bucket, key) = object(at)?;
-        let answer = self
-            .client
-            .head_object()
-            .bucket(bucket)
-            .key(key)
-            .set_version_id(pin.version_id.clone())
-            .set_if_match(pin.etag.clone())
-            .send()
-            .await
-            .map_err(errors::at(at))?;
-        let found = ObjectMetadata {
-            bytes: answer
-                .content_length()
-                .and_then(|bytes| u64::try_from(bytes).ok())
-                .unwrap_or(0),
-            etag: answer.e_tag,
-            version_id: answer.version_id,
-        };
+        let found = self.look(at, pin).await?;
         check_version(at, pin, &found)?;
         Ok(found)
     }
@@ -147,6 +139,10 @@ impl ObjectStore for S3Store {
         self.upload(at, body, content_type, condition).await
     }
 
+    async fn delete(&self, at: &StoreUri) -> Result<()> {
+        self.remove(at, None).await
+    }
+
     async fn list(&self, prefix: &StoreUri, after: Option<&str>) -> Result<ListPage> {
         let (bucket, key) = below(prefix)?;
         let answer = self
@@ -179,6 +175,10 @@ impl ObjectStore for S3Store {
             // An empty token would ask for the first page again.
             next: next.filter(|token| !token.is_empty()),
         })
+    }
+
+    async fn check_usable(&self, at: &StoreUri) -> Result<()> {
+        self.try_out(at).await
     }
 
     async fn probe(&self, at: Option<&StoreUri>) -> Result<()> {

@@ -6,6 +6,7 @@ use aws_sdk_s3::{
     Client,
     config::{self, http::HttpResponse, timeout::TimeoutConfig},
     error::{ProvideErrorMetadata, SdkError},
+    operation::put_object::PutObjectOutput,
     primitives::ByteStream,
     types::{CompletedMultipartUpload, CompletedPart},
 };
@@ -28,23 +29,34 @@ const MIN_UPLOAD_RATE: u64 = 64 << 10;
 
 /// An object that is to be written.
 #[derive(Clone, Copy)]
-struct PutRequest<'a> {
-    at: &'a StoreUri,
-    body: &'a Path,
-    content_type: &'a str,
-    if_absent: bool,
+pub(super) struct PutRequest<'a> {
+    pub(super) at: &'a StoreUri,
+    pub(super) content_type: &'a str,
+    pub(super) if_absent: bool,
 }
 
 /// The reason why an object was not written.
-enum PutRejection {
+pub(super) enum PutRejection {
     /// An object exists.
     Exists,
     /// Another writer is writing it; the next attempt sees the outcome.
     Conflict,
+    /// The store says that it does not know the condition.
+    NotImplemented(StoreError),
     /// The store does not know the condition, or the request is wrong in itself.
-    Unknown,
+    Unknown(StoreError),
     /// For another reason.
     Failed(StoreError),
+}
+
+impl PutRejection {
+    /// The error of a write that is not repeated.
+    pub(super) fn into_error(self, at: &StoreUri) -> StoreError {
+        match self {
+            Self::NotImplemented(error) | Self::Unknown(error) | Self::Failed(error) => error,
+            Self::Exists | Self::Conflict => conflict(at),
+        }
+    }
 }
 
 impl From<StoreError> for PutRejection {
@@ -64,24 +76,23 @@ impl S3Store {
     ) -> Result<PutOutcome> {
         let upload = PutRequest {
             at,
-            body,
             content_type,
             if_absent: condition == WriteCondition::IfAbsent,
         };
         if upload.if_absent && self.unconditional.load(Ordering::Relaxed) {
-            return self.look_and_write(upload).await;
+            return self.look_and_write(upload, body).await;
         }
         for attempt in 1..=self.attempts {
-            match self.write(upload).await {
+            match self.write(upload, body).await {
                 Ok(etag) => return Ok(PutOutcome::Written { etag }),
                 Err(PutRejection::Exists) => return Ok(PutOutcome::AlreadyExists),
                 Err(PutRejection::Conflict) => time::sleep(backoff(attempt)).await,
                 Err(PutRejection::Failed(error)) => return Err(error),
-                Err(PutRejection::Unknown) => {
-                    let stored = self.look_and_write(upload).await?;
+                Err(PutRejection::NotImplemented(_) | PutRejection::Unknown(_)) => {
+                    let stored = self.look_and_write(upload, body).await?;
                     // It went through without the condition, so the store does not know conditions.
                     if matches!(stored, PutOutcome::Written { .. }) {
-                        self.unconditional.store(true, Ordering::Relaxed);
+                        self.learn_conditions(false);
                     }
                     return Ok(stored);
                 }
@@ -91,7 +102,7 @@ impl S3Store {
     }
 
     /// Writes to a store without conditional writes: a moment stays in which another writer may come.
-    async fn look_and_write(&self, upload: PutRequest<'_>) -> Result<PutOutcome> {
+    async fn look_and_write(&self, upload: PutRequest<'_>, body: &Path) -> Result<PutOutcome> {
         match self.stat(upload.at, &ObjectVersion::default()).await {
             Ok(_) => return Ok(PutOutcome::AlreadyExists),
             Err(error) if matches!(error.cause, ErrorCause::NoSuchObject) => {}
@@ -101,33 +112,33 @@ impl S3Store {
             if_absent: false,
             ..upload
         };
-        match self.write(always).await {
+        match self.write(always, body).await {
             Ok(etag) => Ok(PutOutcome::Written { etag }),
-            Err(PutRejection::Failed(error)) => Err(error),
-            Err(PutRejection::Exists | PutRejection::Conflict | PutRejection::Unknown) => {
-                Err(conflict(upload.at))
-            }
+            Err(rejection) => Err(rejection.into_error(upload.at)),
         }
     }
 
-    async fn write(&self, upload: PutRequest<'_>) -> Result<Option<String>, PutRejection> {
-        let (mut file, bytes) = open(upload.body)
-            .await
-            .map_err(StoreError::local(upload.at))?;
+    async fn write(
+        &self,
+        upload: PutRequest<'_>,
+        body: &Path,
+    ) -> Result<Option<String>, PutRejection> {
+        let (mut file, bytes) = open(body).await.map_err(StoreError::local(upload.at))?;
         if bytes > PART_BYTES {
             return self.put_in_parts(upload, file, bytes).await;
         }
         let whole = next_part(&mut file, PART_BYTES)
             .await
             .map_err(StoreError::local(upload.at))?;
-        self.put_whole(upload, whole).await
+        Ok(self.put_whole(upload, whole).await?.e_tag)
     }
 
-    async fn put_whole(
+    /// Writes an object in one request.
+    pub(super) async fn put_whole(
         &self,
         upload: PutRequest<'_>,
         bytes: Vec<u8>,
-    ) -> Result<Option<String>, PutRejection> {
+    ) -> Result<PutObjectOutput, PutRejection> {
         let (bucket, key) = object(upload.at)?;
         let deadline = self.deadline(bytes.len() as u64);
         let put = self
@@ -139,7 +150,7 @@ impl S3Store {
             .set_if_none_match(upload.if_absent.then(|| "*".to_owned()))
             .body(ByteStream::from(bytes));
         let sent = put.customize().config_override(deadline).send().await;
-        Ok(sent.map_err(|error| refused(upload, error))?.e_tag)
+        sent.map_err(|error| refused(upload, error))
     }
 
     async fn put_in_parts(
@@ -256,12 +267,13 @@ fn refused<E>(upload: PutRequest<'_>, error: SdkError<E, HttpResponse>) -> PutRe
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let status = errors::answer(&error).map(|(status, _)| status);
+    let status = errors::status(&error);
     let error = errors::at(upload.at)(error);
     match (status, &error.cause) {
         (Some(412), _) if upload.if_absent => PutRejection::Exists,
         (Some(409), _) => PutRejection::Conflict,
-        (Some(400 | 501), ErrorCause::BadRequest(_)) if upload.if_absent => PutRejection::Unknown,
+        (Some(501), _) if upload.if_absent => PutRejection::NotImplemented(error),
+        (Some(400), ErrorCause::BadRequest(_)) if upload.if_absent => PutRejection::Unknown(error),
         _ => PutRejection::Failed(error),
     }
 }

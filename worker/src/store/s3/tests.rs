@@ -1,185 +1,15 @@
 //! Faults that no real store shows on demand: streams that stall, headers that it does not know, writers that meet.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    io::Write as _,
-    sync::{Arc, Mutex},
-};
+mod fake;
+mod usable;
+mod verdicts;
 
-use aws_sdk_s3::config::{
-    BehaviorVersion, Credentials, Region, RequestChecksumCalculation, retry::RetryConfig,
-};
-use axum::{
-    Router,
-    body::{Body as HttpBody, to_bytes},
-    extract::{Request, State},
-    http::{HeaderMap, Method, StatusCode},
-    response::{IntoResponse, Response},
-};
-use futures_util::{StreamExt as _, stream};
+use std::{collections::BTreeMap, io::Write as _};
+
+use axum::http::StatusCode;
 
 use super::*;
-
-/// A store in memory that fails as asked.
-#[derive(Default)]
-struct FakeServer {
-    objects: HashMap<String, Vec<u8>>,
-    parts: BTreeMap<u32, Vec<u8>>,
-    aborted: bool,
-    /// Status of an answer to a write with a condition, and how often it is given.
-    conditional: Option<(StatusCode, u32)>,
-    /// Each answer to GET stalls after so many bytes.
-    stalls_after: Option<usize>,
-    /// The content after the first GET instead.
-    replaced_by: Option<Vec<u8>>,
-    refuses_parts: bool,
-    requests: Vec<String>,
-}
-
-type SharedServer = Arc<Mutex<FakeServer>>;
-
-fn etag(bytes: &[u8]) -> String {
-    format!(
-        "\"{}-{}\"",
-        bytes.len(),
-        bytes.iter().map(|b| u64::from(*b)).sum::<u64>()
-    )
-}
-
-fn refusal(status: StatusCode, code: &str) -> Response {
-    (status, format!("<Error><Code>{code}</Code></Error>")).into_response()
-}
-
-async fn answer(State(fake): State<SharedServer>, request: Request) -> Response {
-    let (head, body) = request.into_parts();
-    let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
-    let mut fake = fake.lock().unwrap();
-    let key = head.uri.path().to_owned();
-    let query = head.uri.query().unwrap_or_default().to_owned();
-    fake.requests.push(head.method.to_string());
-    match head.method {
-        Method::PUT if query.contains("partNumber=") => fake.part(&query, body),
-        Method::PUT => fake.put(key, body, &head.headers),
-        Method::POST if query.contains("uploadId=") => {
-            let whole = fake.parts.values().flatten().copied().collect();
-            let put = fake.put(key, whole, &head.headers);
-            if put.status() != StatusCode::OK {
-                return put;
-            }
-            "<CompleteMultipartUploadResult><ETag>\"e\"</ETag></CompleteMultipartUploadResult>"
-                .into_response()
-        }
-        Method::POST => "<InitiateMultipartUploadResult><UploadId>u</UploadId>\
-            </InitiateMultipartUploadResult>"
-            .into_response(),
-        Method::DELETE => {
-            fake.aborted = true;
-            StatusCode::NO_CONTENT.into_response()
-        }
-        method => fake.get(&key, &head.headers, method == Method::HEAD),
-    }
-}
-
-impl FakeServer {
-    fn part(&mut self, query: &str, body: Vec<u8>) -> Response {
-        if self.refuses_parts {
-            return refusal(StatusCode::FORBIDDEN, "AccessDenied");
-        }
-        let number = query
-            .split('&')
-            .find_map(|pair| pair.strip_prefix("partNumber="))
-            .unwrap();
-        self.parts.insert(number.parse().unwrap(), body);
-        [("etag", "\"p\"")].into_response()
-    }
-
-    fn put(&mut self, key: String, body: Vec<u8>, headers: &HeaderMap) -> Response {
-        if headers.contains_key("if-none-match") {
-            if let Some((status, left @ 1..)) = &mut self.conditional {
-                *left -= 1;
-                return refusal(*status, "Trouble");
-            }
-            if self.objects.contains_key(&key) {
-                return refusal(StatusCode::PRECONDITION_FAILED, "PreconditionFailed");
-            }
-        }
-        let etag = etag(&body);
-        self.objects.insert(key, body);
-        [("etag", etag)].into_response()
-    }
-
-    fn get(&mut self, key: &str, headers: &HeaderMap, head: bool) -> Response {
-        let Some(object) = self.objects.get(key).cloned() else {
-            return refusal(StatusCode::NOT_FOUND, "NoSuchKey");
-        };
-        if headers
-            .get("if-match")
-            .is_some_and(|wanted| *wanted != *etag(&object))
-        {
-            return refusal(StatusCode::PRECONDITION_FAILED, "PreconditionFailed");
-        }
-        if let Some(other) = self.replaced_by.take() {
-            self.objects.insert(key.to_owned(), other);
-        }
-        let range = headers.get("range").map(|range| range.to_str().unwrap());
-        let from: usize =
-            range.map_or(0, |range| range[6..].trim_end_matches('-').parse().unwrap());
-        let answer = Response::builder()
-            .header("etag", etag(&object))
-            .header("content-length", object.len() - from);
-        let answer = match range {
-            Some(_) => answer.status(206).header(
-                "content-range",
-                format!("bytes {from}-{}/{}", object.len() - 1, object.len()),
-            ),
-            None => answer,
-        };
-        if head {
-            return answer.body(HttpBody::empty()).unwrap();
-        }
-        let most = self.stalls_after.unwrap_or(usize::MAX);
-        let given = object[from..]
-            .iter()
-            .take(most)
-            .copied()
-            .collect::<Vec<u8>>();
-        let stalls = given.len() < object.len() - from;
-        let body = stream::iter([Ok::<_, std::io::Error>(given)]);
-        if stalls {
-            let body = HttpBody::from_stream(body.chain(stream::pending()));
-            return answer.body(body).unwrap();
-        }
-        answer.body(HttpBody::from_stream(body)).unwrap()
-    }
-}
-
-async fn start(fake: FakeServer) -> (S3Store, SharedServer) {
-    let shared = Arc::new(Mutex::new(fake));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let app = Router::new()
-        .fallback(answer)
-        .with_state(Arc::clone(&shared));
-    tokio::spawn(async { axum::serve(listener, app).await });
-    let config = aws_sdk_s3::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url(&address)
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
-        .force_path_style(true)
-        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-        .retry_config(RetryConfig::disabled())
-        .build();
-    let store = S3Store {
-        client: Client::from_conf(config),
-        address,
-        timeout: Duration::from_millis(300),
-        attempts: 3,
-        unconditional: AtomicBool::new(false),
-    };
-    (store, shared)
-}
+use fake::{FakeServer, SharedServer, start};
 
 fn at() -> StoreUri {
     "s3://b/k".parse().unwrap()
@@ -195,7 +25,7 @@ fn numbers(count: usize) -> Vec<u8> {
 
 fn with_object(bytes: Vec<u8>) -> FakeServer {
     FakeServer {
-        objects: HashMap::from([("/b/k".to_owned(), bytes)]),
+        objects: BTreeMap::from([("/b/k".to_owned(), bytes)]),
         ..FakeServer::default()
     }
 }
