@@ -33,6 +33,14 @@ pub(super) struct FakeServer {
     pub(super) stalls_after: Option<usize>,
     /// The content after the first GET instead.
     pub(super) replaced_by: Option<Vec<u8>>,
+    /// GET gives and announces so many bytes at most, so often.
+    pub(super) cuts_to: Option<(usize, u32)>,
+    /// GET gives another first byte, so often.
+    pub(super) garbles: u32,
+    /// ETags are MD5 sums.
+    pub(super) md5_etags: bool,
+    /// A header of all answers to GET.
+    pub(super) header: Option<(&'static str, &'static str)>,
     pub(super) refuses_parts: bool,
     /// Answers in place of the store's own.
     pub(super) script: Vec<ScriptedAnswer>,
@@ -69,6 +77,14 @@ pub(super) fn etag(bytes: &[u8]) -> String {
         bytes.len(),
         bytes.iter().map(|b| u64::from(*b)).sum::<u64>()
     )
+}
+
+pub(super) fn md5_etag(bytes: &[u8]) -> String {
+    let digits: String = checksum::md5(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("\"{digits}\"")
 }
 
 pub(super) fn refusal(status: StatusCode, code: &str) -> Response {
@@ -114,6 +130,13 @@ async fn answer(State(fake): State<SharedServer>, request: Request) -> Response 
 }
 
 impl FakeServer {
+    fn etag(&self, bytes: &[u8]) -> String {
+        match self.md5_etags {
+            true => md5_etag(bytes),
+            false => etag(bytes),
+        }
+    }
+
     fn scripted(&mut self, method: &str, uri: &str) -> Option<Response> {
         let scripted = self.script.iter_mut().find(|scripted| {
             scripted.times > 0 && scripted.method == method && uri.contains(scripted.contains)
@@ -174,20 +197,31 @@ impl FakeServer {
                 return refusal(StatusCode::PRECONDITION_FAILED, "PreconditionFailed");
             }
         }
-        let etag = etag(&body);
+        let etag = self.etag(&body);
         self.objects.insert(key, body);
         [("etag", etag)].into_response()
     }
 
     fn get(&mut self, key: &str, headers: &HeaderMap, head: bool) -> Response {
-        let Some(object) = self.objects.get(key).cloned() else {
+        let Some(mut object) = self.objects.get(key).cloned() else {
             return refusal(StatusCode::NOT_FOUND, "NoSuchKey");
         };
         if headers
             .get("if-match")
-            .is_some_and(|wanted| *wanted != *etag(&object))
+            .is_some_and(|wanted| *wanted != *self.etag(&object))
         {
             return refusal(StatusCode::PRECONDITION_FAILED, "PreconditionFailed");
+        }
+        let etag = self.etag(&object);
+        if !head {
+            if let Some((bytes, left @ 1..)) = &mut self.cuts_to {
+                *left -= 1;
+                object.truncate(*bytes);
+            }
+            if self.garbles > 0 {
+                self.garbles -= 1;
+                object[0] ^= 1;
+            }
         }
         if let Some(other) = self.replaced_by.take() {
             self.objects.insert(key.to_owned(), other);
@@ -202,8 +236,12 @@ impl FakeServer {
         }
         let end = object.len().min(last.saturating_add(1));
         let answer = Response::builder()
-            .header("etag", etag(&object))
+            .header("etag", etag)
             .header("content-length", end - from);
+        let answer = match self.header {
+            Some((name, value)) => answer.header(name, value),
+            None => answer,
+        };
         let answer = match range {
             Some(_) => answer.status(206).header(
                 "content-range",
@@ -254,6 +292,8 @@ pub(super) async fn start(fake: FakeServer) -> (S3Store, SharedServer) {
         timeout: Duration::from_millis(300),
         attempts: 3,
         unconditional: AtomicBool::new(false),
+        settling: tokio::sync::Mutex::default(),
+        etags_are_opaque: AtomicBool::new(false),
         listing_denied: Mutex::default(),
     };
     (store, shared)
