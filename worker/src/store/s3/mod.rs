@@ -32,7 +32,7 @@ use std::{
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 
-use self::{fetch::DownloadTarget, list::Listing};
+use self::{client::WriteEncryption, fetch::DownloadTarget, list::Listing};
 use super::{
     ErrorCause, ListPage, ObjectMetadata, ObjectStore, ObjectVersion, PutOutcome, Result,
     StoreError, StoreUri, WriteCondition,
@@ -50,6 +50,7 @@ pub(super) struct S3Store {
     /// Timeout of an answer, or of its next byte.
     timeout: Duration,
     attempts: u32,
+    encryption: WriteEncryption,
     /// True once the store has turned out not to know `If-None-Match`.
     unconditional: AtomicBool,
     /// Held while a probe tells whether it does.
@@ -62,12 +63,14 @@ pub(super) struct S3Store {
 
 impl S3Store {
     pub(super) async fn connect(arguments: &StoreConfig) -> Result<Self> {
+        let encryption = WriteEncryption::new(arguments)?;
         let (client, address) = client::client(arguments).await?;
         Ok(Self {
             client,
             address,
             timeout: client::timeout(arguments),
             attempts: arguments.s3_attempts,
+            encryption,
             unconditional: AtomicBool::new(false),
             settling: tokio::sync::Mutex::default(),
             etags_are_opaque: AtomicBool::new(false),

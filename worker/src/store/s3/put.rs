@@ -157,6 +157,8 @@ impl S3Store {
             .bucket(bucket)
             .key(key)
             .content_type(upload.content_type)
+            .set_server_side_encryption(self.encryption.method.clone())
+            .set_ssekms_key_id(self.encryption.kms_key_id.clone())
             .set_if_none_match(upload.if_absent.then(|| "*".to_owned()))
             .body(ByteStream::from(bytes));
         let sent = put.customize().config_override(deadline).send().await;
@@ -176,6 +178,8 @@ impl S3Store {
             .bucket(bucket)
             .key(key)
             .content_type(upload.content_type)
+            .set_server_side_encryption(self.encryption.method.clone())
+            .set_ssekms_key_id(self.encryption.kms_key_id.clone())
             .send()
             .await
             .map_err(errors::at(upload.at))?;

@@ -4,6 +4,7 @@ mod fake;
 mod bytes;
 mod conditions;
 mod listing;
+mod settings;
 mod usable;
 mod verdicts;
 

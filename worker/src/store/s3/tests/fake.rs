@@ -17,7 +17,7 @@ use axum::{
 };
 use futures_util::{StreamExt as _, stream};
 
-use super::super::*;
+use super::super::{client::RequestHeaders, *};
 
 /// A store in memory that fails as asked.
 #[derive(Default)]
@@ -46,6 +46,8 @@ pub(super) struct FakeServer {
     pub(super) script: Vec<ScriptedAnswer>,
     /// The methods of all requests.
     pub(super) requests: Vec<String>,
+    /// Their headers.
+    pub(super) headers: Vec<HeaderMap>,
 }
 
 /// An answer to the requests with a method and a text in path or query.
@@ -98,6 +100,7 @@ async fn answer(State(fake): State<SharedServer>, request: Request) -> Response 
     let key = head.uri.path().to_owned();
     let query = head.uri.query().unwrap_or_default().to_owned();
     fake.requests.push(head.method.to_string());
+    fake.headers.push(head.headers.clone());
     if let Some(answer) = fake.scripted(head.method.as_str(), &head.uri.to_string()) {
         return answer;
     }
@@ -269,6 +272,14 @@ impl FakeServer {
 }
 
 pub(super) async fn start(fake: FakeServer) -> (S3Store, SharedServer) {
+    start_with(fake, RequestHeaders::default(), WriteEncryption::default()).await
+}
+
+pub(super) async fn start_with(
+    fake: FakeServer,
+    headers: RequestHeaders,
+    encryption: WriteEncryption,
+) -> (S3Store, SharedServer) {
     let shared = Arc::new(Mutex::new(fake));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -285,12 +296,14 @@ pub(super) async fn start(fake: FakeServer) -> (S3Store, SharedServer) {
         .force_path_style(true)
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .retry_config(RetryConfig::disabled())
+        .interceptor(headers)
         .build();
     let store = S3Store {
         client: Client::from_conf(config),
         address,
         timeout: Duration::from_millis(300),
         attempts: 3,
+        encryption,
         unconditional: AtomicBool::new(false),
         settling: tokio::sync::Mutex::default(),
         etags_are_opaque: AtomicBool::new(false),
