@@ -37,7 +37,7 @@ pub use got::{CrossCheck, DecodingReport, PageTiling, RawOutput, ReadAttempt};
 pub use job::{DocumentPassword, Job, JobSource};
 pub use manifest::{
     DocumentState, DocumentTiming, Manifest, ModelInfo, PageCounts, PageOutcome, PageSummary,
-    PageTiming, ReadWarning, SourceInfo, UnreadSummary,
+    PageTiming, ReadWarning, ResultFile, SourceInfo, UnreadSummary,
 };
 pub use options::{
     BoundedInt, ByteSize, DeviceName, DocumentLimits, Dtype, EngineName, FallbackReader, GotMode,

@@ -39,6 +39,9 @@ pub struct Manifest {
     /// The `id` of the job that asked; absent if none did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
+    /// The files of a result in a store, but for this manifest; empty if it is in a folder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<ResultFile>,
     /// Pages by outcome.
     pub counts: PageCounts,
     /// Warnings: notes for people about a result that is no failure.
@@ -52,6 +55,18 @@ pub struct Manifest {
 impl Manifest {
     /// The value of [`Manifest::schema`].
     pub const SCHEMA: &'static str = "recto.manifest/v1";
+}
+
+/// A file of a result in a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ResultFile {
+    /// Its name in the manifest's folder, which has the beginning of its SHA-256 in it: another result of the same
+    /// document never writes over it.
+    pub name: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// SHA-256 of its bytes, 64 hexadecimal digits.
+    pub sha256: String,
 }
 
 /// The outcome of a document.

@@ -63,8 +63,10 @@ words! {
         EngineFailed = "engine-failed",
         /// The model repeated itself from the start, and no other method of reading helped.
         Repetition = "repetition",
-        /// The store denies access, or does not accept the credentials.
+        /// The store denies access.
         AccessDenied = "access-denied",
+        /// The store does not accept the credentials: they are wrong or expired, or the clock is off.
+        BadCredentials = "bad-credentials",
         /// The store does not answer, or says to come again.
         StoreUnavailable = "store-unavailable",
         /// Settings or credentials of the store are missing or wrong.

@@ -19,8 +19,8 @@ pub enum ProxyFault {
     Pass,
     /// Connections are closed as soon as they are made; open ones at their next byte.
     Refuse,
-    /// A request's head is read and answered as an overloaded S3 does.
-    Answer503,
+    /// A request's head is read and answered with this, whatever it asks for.
+    Answer(&'static str),
     /// So many bytes a second, each way.
     Slow(u32),
     /// The server's bytes are dropped, the client's go through.
@@ -32,8 +32,30 @@ pub enum ProxyFault {
 /// Time between two looks of a held-up connection at its fault.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-const SLOW_DOWN: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+/// An overloaded S3's answer.
+pub const SLOW_DOWN: &str = "HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nConnection: close\r\n\r\n\
     <Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
+
+/// AWS's answer to a session token that has expired.
+pub const EXPIRED: &str = "HTTP/1.1 400 Bad Request\r\nContent-Type: application/xml\r\nConnection: close\r\n\r\n\
+    <Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>";
+
+/// The same as HEAD has it: without a word.
+pub const BARE_400: &str =
+    "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// An ingress that knows no such backend.
+pub const GATEWAY_404: &str = "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n\
+    default backend - 404";
+
+/// A bucket of another region.
+pub const MOVED: &str = "HTTP/1.1 301 Moved Permanently\r\nContent-Type: application/xml\r\n\
+    x-amz-bucket-region: eu-north-1\r\nConnection: close\r\n\r\n\
+    <Error><Code>PermanentRedirect</Code><Message>The bucket must be addressed using the specified endpoint.</Message></Error>";
+
+/// A policy that lets these credentials do nothing.
+pub const DENIED: &str = "HTTP/1.1 403 Forbidden\r\nContent-Type: application/xml\r\nConnection: close\r\n\r\n\
+    <Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
 
 /// The proxy; it ends, and all its connections with it, when dropped.
 pub struct TcpProxy {
@@ -43,7 +65,7 @@ pub struct TcpProxy {
 }
 
 struct ProxyState {
-    target: SocketAddr,
+    target: Mutex<SocketAddr>,
     fault: Mutex<ProxyFault>,
     ended: AtomicBool,
     connections: Mutex<Vec<TcpStream>>,
@@ -58,7 +80,7 @@ impl TcpProxy {
         let listener = listen();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(ProxyState {
-            target,
+            target: Mutex::new(target),
             fault: Mutex::new(ProxyFault::Pass),
             ended: AtomicBool::new(false),
             connections: Mutex::default(),
@@ -93,7 +115,13 @@ impl TcpProxy {
     }
 
     pub fn answer_503(&self) {
-        self.set(ProxyFault::Answer503);
+        self.set(ProxyFault::Answer(SLOW_DOWN));
+    }
+
+    /// From now on connections lead to another server; those that are open end.
+    pub fn lead_to(&self, target: SocketAddr) {
+        *lock(&self.shared.target) = target;
+        self.drop_connections();
     }
 
     pub fn slow(&self, bytes_per_second: u32) {
@@ -173,10 +201,10 @@ fn connection(client: TcpStream, shared: &Arc<ProxyState>) -> io::Result<()> {
             shared.refused.fetch_add(1, Ordering::Relaxed);
             return client.shutdown(Shutdown::Both);
         }
-        ProxyFault::Answer503 => return shared.answer_503(client),
+        ProxyFault::Answer(answer) => return shared.answer(client, answer),
         _ => {}
     }
-    let server = TcpStream::connect(shared.target)?;
+    let server = TcpStream::connect(*lock(&shared.target))?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     lock(&shared.connections).extend([client.try_clone()?, server.try_clone()?]);
@@ -237,13 +265,13 @@ impl ProxyState {
                 }
                 ProxyFault::SwallowDownstream => !upward || to.write_all(bytes).is_ok(),
                 // A connection kept open from before: its next request has the same answer.
-                ProxyFault::Answer503 if upward => {
+                ProxyFault::Answer(answer) if upward => {
                     self.refused.fetch_add(1, Ordering::Relaxed);
                     let mut from = from;
-                    let _ = from.write_all(slow_down().as_bytes());
+                    let _ = from.write_all(answer.as_bytes());
                     false
                 }
-                ProxyFault::Answer503 => to.write_all(bytes).is_ok(),
+                ProxyFault::Answer(_) => to.write_all(bytes).is_ok(),
                 ProxyFault::Refuse => {
                     self.refused.fetch_add(1, Ordering::Relaxed);
                     false
@@ -257,7 +285,7 @@ impl ProxyState {
         }
     }
 
-    fn answer_503(&self, mut client: TcpStream) -> io::Result<()> {
+    fn answer(&self, mut client: TcpStream, answer: &str) -> io::Result<()> {
         client.set_read_timeout(Some(Duration::from_secs(10)))?;
         let mut head = Vec::new();
         let mut byte = [0];
@@ -266,19 +294,11 @@ impl ProxyState {
             head.push(byte[0]);
         }
         self.refused.fetch_add(1, Ordering::Relaxed);
-        client.write_all(slow_down().as_bytes())?;
+        client.write_all(answer.as_bytes())?;
         client.shutdown(Shutdown::Write)?;
         // Closing with bytes unread would reset the connection before the answer is read.
         io::copy(&mut client, &mut io::sink()).map(drop)
     }
-}
-
-fn slow_down() -> String {
-    format!(
-        "HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n{SLOW_DOWN}",
-        SLOW_DOWN.len()
-    )
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

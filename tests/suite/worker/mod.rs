@@ -5,3 +5,4 @@ mod jobs;
 mod refused;
 mod life;
 mod outages;
+mod sick;

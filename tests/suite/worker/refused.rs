@@ -105,7 +105,17 @@ fn each_permanent_failure_is_dead_lettered_with_its_reason() {
             job.id,
             letter.message
         );
-        assert_eq!(letter.attempts, 0, "{}: not tried again", job.id);
+        // What another worker may know better is tried again, for want of one by this worker.
+        let seconded = [
+            "no-such-object",
+            "no-such-bucket",
+            "engine-unavailable",
+            "source-changed",
+            "not-allowed",
+        ];
+        if !seconded.contains(kind) {
+            assert_eq!(letter.attempts, 0, "{}: not tried again", job.id);
+        }
         assert!(!letter.message.is_empty());
         let body: Job = serde_json::from_str(&letter.body).unwrap();
         assert_eq!(

@@ -78,6 +78,14 @@ impl fmt::Debug for BrokerUrl {
 /// Connects, with `--amqp-timeout` for all of it. `purpose` (`worker`, say) is part of the name
 /// that the broker shows for the connection. The connection ends when its last handle is dropped.
 pub(crate) async fn connect(args: &BrokerConfig, purpose: &str) -> Result<Connection, BrokerError> {
+    Ok(connect_with_socket(args, purpose).await?.0)
+}
+
+/// The same, with a handle of the connection's socket.
+pub(crate) async fn connect_with_socket(
+    args: &BrokerConfig,
+    purpose: &str,
+) -> Result<(Connection, ConnectionSocket), BrokerError> {
     let url = args.amqp_url.to_string();
     let mut uri = match &args.amqp_url.0 {
         Ok(uri) => uri.clone(),
@@ -102,13 +110,30 @@ pub(crate) async fn connect(args: &BrokerConfig, purpose: &str) -> Result<Connec
     )
     .await
     {
-        Ok(connected) => connected,
+        Ok(connected) => Ok((connected?, ConnectionSocket(attempt))),
         Err(_) => {
             attempt.abort();
             let (what, after) = (attempt.stage().missing_step(), args.amqp_timeout);
             Err(BrokerError::Slow { url, what, after })
         }
     }
+}
+
+/// The socket of a connection.
+pub(crate) struct ConnectionSocket(ConnectAttempt);
+
+impl ConnectionSocket {
+    /// Ends the connection without a word: a broker that has stopped reading would not take a polite end, and keep
+    /// the connection, its descriptor and its threads for as long as it does.
+    pub(crate) fn shut_down(&self) {
+        self.0.abort();
+    }
+}
+
+/// The name of this worker to others: `host:4711`, unique while its process lives.
+pub(crate) fn process_name() -> String {
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}:{}", host.trim(), process::id())
 }
 
 /// Closes a connection, if the broker answers in time.
@@ -131,9 +156,11 @@ fn certificates(path: &Path) -> Result<String, BrokerError> {
 
 /// `recto worker 0.1.0 host:4711`.
 fn connection_name(purpose: &str) -> String {
-    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let (version, pid) = (env!("CARGO_PKG_VERSION"), process::id());
-    format!("recto {purpose} {version} {}:{pid}", host.trim())
+    format!(
+        "recto {purpose} {} {}",
+        env!("CARGO_PKG_VERSION"),
+        process_name()
+    )
 }
 
 async fn dial(

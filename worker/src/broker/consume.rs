@@ -20,7 +20,18 @@ use super::error::{BrokerError, error_reason};
 /// Header with the number of earlier attempts; only a retry raises it.
 pub(crate) const ATTEMPTS_HEADER: &str = "x-recto-attempts";
 
-/// Header with the number of earlier deliveries of a quorum queue; absent the first time.
+/// Header with the number of redeliveries that a message had before a worker gave it back as a new message, which
+/// starts the broker's own count over.
+pub(crate) const REDELIVERIES_HEADER: &str = "x-recto-redeliveries";
+
+/// Header with the kind of failure that the message's job had at the last worker, if it wants a second opinion.
+pub(crate) const OPINION_HEADER: &str = "x-recto-opinion";
+
+/// Header with the name of that worker.
+pub(crate) const OPINION_BY_HEADER: &str = "x-recto-opinion-by";
+
+/// Header with the number of earlier deliveries of a quorum queue; absent the first time. Versions of RabbitMQ count
+/// differently: up to 4.2 each time a message comes back unsettled, from 4.3 on only some.
 const DELIVERY_COUNT_HEADER: &str = "x-delivery-count";
 
 /// Options of a consumer.
@@ -84,12 +95,26 @@ pub(crate) struct InboundMessage {
     pub(crate) priority: Option<u8>,
     /// `ATTEMPTS_HEADER`; 0 when absent.
     pub(crate) attempts: u32,
-    /// Deliveries before this one, as the broker counts them.
+    /// Deliveries before this one that ended unsettled: those that the broker counts, and those of the messages that
+    /// this one is a copy of.
     pub(crate) redelivery_count: u32,
-    /// True if it was delivered before.
+    /// Those that the broker counts against the queue's delivery limit.
+    pub(crate) counted_by_broker: u32,
+    /// True if it was delivered before without being settled.
     pub(crate) redelivered: bool,
+    /// The failure that another worker, or this one, saw.
+    pub(crate) opinion: Option<FirstOpinion>,
     /// The reason why the broker itself moved it here last, such as `delivery_limit`.
     pub(crate) death_reason: Option<String>,
+}
+
+/// A worker's word on why a job cannot be done, which another worker may second.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FirstOpinion {
+    /// The kind of the failure, as it is written.
+    pub(crate) kind: String,
+    /// The worker's name.
+    pub(crate) by: String,
 }
 
 /// Settles one delivery, once. Keeps the channel open until then. Dropping it settles nothing.
@@ -202,12 +227,23 @@ fn message(delivery: AmqpDelivery) -> InboundMessage {
             .map_or(0, |table| number(table, header))
     };
     let text = delivery.properties.message_id().as_ref();
+    let counted_by_broker = count(DELIVERY_COUNT_HEADER);
+    let carried = count(REDELIVERIES_HEADER);
+    let headers = delivery.properties.headers().as_ref();
+    let opinion = headers.and_then(|headers| {
+        Some(FirstOpinion {
+            kind: word(headers, OPINION_HEADER)?,
+            by: word(headers, OPINION_BY_HEADER)?,
+        })
+    });
     InboundMessage {
         message_id: text.map(|id| id.as_str().to_owned()),
         priority: *delivery.properties.priority(),
         attempts: count(ATTEMPTS_HEADER),
-        redelivery_count: count(DELIVERY_COUNT_HEADER),
-        redelivered: delivery.redelivered,
+        redelivery_count: counted_by_broker.saturating_add(carried),
+        counted_by_broker,
+        redelivered: delivery.redelivered || carried > 0,
+        opinion,
         death_reason: delivery.properties.headers().as_ref().and_then(death),
         body: delivery.data,
     }
@@ -223,6 +259,14 @@ fn death(headers: &FieldTable) -> Option<String> {
     };
     match newest.inner().get("reason") {
         Some(AMQPValue::LongString(reason)) => Some(reason.to_string()),
+        _ => None,
+    }
+}
+
+/// A text among the headers.
+fn word(headers: &FieldTable, name: &str) -> Option<String> {
+    match headers.inner().get(name)? {
+        AMQPValue::LongString(text) => Some(text.to_string()),
         _ => None,
     }
 }
@@ -314,6 +358,11 @@ mod tests {
     fn a_message_says_who_it_is_and_what_it_went_through() {
         let mut headers = FieldTable::default();
         headers.insert(ATTEMPTS_HEADER.into(), AMQPValue::LongLongInt(2));
+        headers.insert(DELIVERY_COUNT_HEADER.into(), AMQPValue::LongLongInt(1));
+        headers.insert(REDELIVERIES_HEADER.into(), AMQPValue::LongLongInt(3));
+        let text = |text: &str| AMQPValue::LongString(text.into());
+        headers.insert(OPINION_HEADER.into(), text("no-such-object"));
+        headers.insert(OPINION_BY_HEADER.into(), text("host:1"));
         let mut delivery = AmqpDelivery::mock(1, "".into(), "jobs".into(), true, b"{}".to_vec());
         delivery.properties = delivery
             .properties
@@ -324,8 +373,13 @@ mod tests {
             message_id: Some("7".to_owned()),
             priority: None,
             attempts: 2,
-            redelivery_count: 0,
+            redelivery_count: 4,
+            counted_by_broker: 1,
             redelivered: true,
+            opinion: Some(FirstOpinion {
+                kind: "no-such-object".to_owned(),
+                by: "host:1".to_owned(),
+            }),
             death_reason: None,
         };
         assert_eq!(message(delivery), wanted);

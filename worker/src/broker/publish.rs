@@ -6,6 +6,7 @@
 //! and nothing else.
 
 use std::{
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -19,7 +20,6 @@ use lapin::{
     protocol::{AMQPErrorKind, AMQPSoftError},
     types::{AMQPValue, FieldTable, ShortString},
 };
-use recto_schemas::FailureKind;
 use tokio::{sync::Semaphore, time::timeout};
 
 use super::error::{error_reason, protocol_error};
@@ -27,6 +27,9 @@ use recto_schemas::options::spelled;
 
 /// Maximum number of unconfirmed messages. A confirm takes a few milliseconds.
 const MAX_UNCONFIRMED: usize = 16;
+
+/// Interval at which a message that waits for its confirm looks if the broker blocks the connection.
+const BLOCKED_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Messages survive a restart of the broker.
 const PERSISTENT: u8 = 2;
@@ -64,18 +67,6 @@ pub(crate) enum PublishError {
     Lost { reason: String },
 }
 
-impl PublishError {
-    /// The machine-readable code.
-    pub(crate) fn kind(&self) -> FailureKind {
-        match self {
-            Self::Unroutable { .. } => FailureKind::Unroutable,
-            Self::Nacked { .. } => FailureKind::Nacked,
-            Self::ConfirmTimeout { .. } => FailureKind::ConfirmTimeout,
-            Self::Lost { .. } => FailureKind::BrokerLost,
-        }
-    }
-}
-
 fn exchange_name(exchange: &str) -> String {
     match exchange {
         "" => "the default exchange".to_owned(),
@@ -87,6 +78,9 @@ fn exchange_name(exchange: &str) -> String {
 pub(crate) trait ConfirmObserver: Send + Sync {
     /// A message was confirmed or failed, `took` after the call.
     fn published(&self, result: Result<(), &PublishError>, took: Duration);
+
+    /// A message waits for a broker that blocks its publishers.
+    fn blocked(&self) {}
 }
 
 /// An observer that ignores everything.
@@ -107,7 +101,29 @@ pub(crate) struct MessageProperties {
     pub(crate) priority: Option<u8>,
     /// Seconds since 1970.
     pub(crate) timestamp_s: Option<u64>,
-    pub(crate) headers: Vec<(&'static str, i64)>,
+    pub(crate) headers: Vec<(&'static str, HeaderValue)>,
+}
+
+/// The value of a header.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum HeaderValue {
+    Number(i64),
+    Text(String),
+}
+
+impl From<u32> for HeaderValue {
+    fn from(number: u32) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl From<HeaderValue> for AMQPValue {
+    fn from(value: HeaderValue) -> Self {
+        match value {
+            HeaderValue::Number(number) => Self::LongLongInt(number),
+            HeaderValue::Text(text) => Self::LongString(text.into()),
+        }
+    }
 }
 
 /// Publishes on one connection, for any number of tasks at once.
@@ -143,6 +159,32 @@ impl Publisher {
         self.timed_out.load(Ordering::Relaxed) || !self.connection.status().connected()
     }
 
+    /// Returns true while the broker has blocked this connection (`connection.blocked`): it is short of memory or
+    /// disk, and reads nothing from who publishes.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.connection.status().blocked()
+    }
+
+    /// Waits for a confirm. The time that the broker blocks the connection for does not count: what was sent is
+    /// confirmed afterwards, and sending it again on another connection would only add to its load.
+    async fn within_timeout<T>(&self, confirmed: impl Future<Output = T>) -> Option<T> {
+        let mut confirmed = pin!(confirmed);
+        let mut left = self.confirm_timeout;
+        loop {
+            let wait = left.min(BLOCKED_CHECK_INTERVAL);
+            if let Ok(done) = timeout(wait, &mut confirmed).await {
+                return Some(done);
+            }
+            left = left.saturating_sub(wait);
+            if self.is_blocked() {
+                self.observer.blocked();
+                left = self.confirm_timeout;
+            } else if left.is_zero() {
+                return None;
+            }
+        }
+    }
+
     /// Publishes a message and waits until the broker confirms that it has it safe. The default exchange is `""`.
     /// After an error, or if the future is dropped, the broker may have it all the same.
     pub(crate) async fn publish(
@@ -176,7 +218,7 @@ impl Publisher {
             return Err(closed());
         }
         let (exchange_short, key_short) = (short(exchange), short(routing_key));
-        let exchanged = timeout(self.confirm_timeout, async {
+        let exchanged = self.within_timeout(async {
             let channel = self.channel().await?;
             let options = BasicPublishOptions {
                 mandatory: true,
@@ -191,12 +233,12 @@ impl Publisher {
         });
         let (exchange, routing_key) = (exchange.to_owned(), routing_key.to_owned());
         match exchanged.await {
-            Ok(Ok((channel, confirmation))) => {
+            Some(Ok((channel, confirmation))) => {
                 self.idle().push(channel);
                 outcome(confirmation, exchange, routing_key)
             }
-            Ok(Err(error)) => Err(refused(&error, exchange, routing_key)),
-            Err(_) => {
+            Some(Err(error)) => Err(refused(&error, exchange, routing_key)),
+            None => {
                 self.timed_out.store(true, Ordering::Relaxed);
                 Err(PublishError::ConfirmTimeout {
                     after: self.confirm_timeout,
@@ -271,7 +313,7 @@ fn refused(error: &lapin::Error, exchange: String, routing_key: String) -> Publi
 fn amqp_properties(properties: MessageProperties) -> BasicProperties {
     let mut headers = FieldTable::default();
     for (name, value) in properties.headers {
-        headers.insert(name.into(), AMQPValue::LongLongInt(value));
+        headers.insert(name.into(), value.into());
     }
     let mut amqp = BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
@@ -308,35 +350,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_error_has_its_kind() {
-        let (exchange, routing_key, reason) =
-            (String::new, || "jobs".to_owned(), || "NO_ROUTE".to_owned());
-        let errors = [
-            PublishError::Unroutable {
-                exchange: exchange(),
-                routing_key: routing_key(),
-                reason: reason(),
-            },
-            PublishError::Nacked {
-                exchange: exchange(),
-                routing_key: routing_key(),
-            },
-            PublishError::ConfirmTimeout {
-                after: Duration::from_secs(30),
-            },
-            PublishError::Lost { reason: reason() },
-        ];
-        let kinds = [
-            FailureKind::Unroutable,
-            FailureKind::Nacked,
-            FailureKind::ConfirmTimeout,
-            FailureKind::BrokerLost,
-        ];
-        assert_eq!(errors.each_ref().map(PublishError::kind), kinds);
+    fn a_message_that_no_queue_takes_says_where_it_was_sent() {
+        let error = PublishError::Unroutable {
+            exchange: String::new(),
+            routing_key: "jobs".to_owned(),
+            reason: "NO_ROUTE".to_owned(),
+        };
+        let said = error.to_string();
         assert!(
-            errors[0]
-                .to_string()
-                .contains("`jobs` at the default exchange: NO_ROUTE")
+            said.contains("`jobs` at the default exchange: NO_ROUTE"),
+            "{said}"
         );
     }
 
@@ -351,7 +374,7 @@ mod tests {
     fn messages_are_persistent() {
         let amqp = amqp_properties(MessageProperties {
             message_id: Some("7".to_owned()),
-            headers: vec![("x-recto-attempts", 2)],
+            headers: vec![("x-recto-attempts", 2.into())],
             ..MessageProperties::default()
         });
         assert_eq!(amqp.delivery_mode(), &Some(PERSISTENT));

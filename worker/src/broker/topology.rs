@@ -11,6 +11,7 @@ use lapin::{
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable, LongString},
 };
+use recto_schemas::EngineName;
 use tokio::time::timeout;
 
 use super::config::BrokerConfig;
@@ -29,6 +30,8 @@ pub(crate) struct QueueTopology {
     pub(crate) dead_exchange: String,
     /// Queue of the dead letters.
     pub(crate) dead: String,
+    /// One for each engine: jobs that ask for it, which its workers take beside those of the jobs queue.
+    pub(crate) engines: Vec<EngineQueue>,
     /// One for each retry, in their order.
     pub(crate) delays: Vec<DelayQueue>,
     /// Queue of the results.
@@ -48,10 +51,20 @@ pub(crate) struct DelayQueue {
     pub(crate) delay: Duration,
 }
 
+/// The queue of jobs that ask for an engine.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct EngineQueue {
+    /// The engine.
+    pub(crate) engine: EngineName,
+    /// Its name; publish to it by the default exchange.
+    pub(crate) queue: String,
+}
+
 /// The purpose of a queue.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum QueueRole {
     Jobs,
+    Engine,
     Delay,
     Dead,
     Results,
@@ -62,6 +75,7 @@ impl QueueRole {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Jobs => "jobs",
+            Self::Engine => "jobs for an engine",
             Self::Delay => "retry",
             Self::Dead => "dead letters",
             Self::Results => "results",
@@ -107,11 +121,25 @@ impl QueueTopology {
             dead_exchange: format!("{jobs}.dlx"),
             dead: format!("{jobs}.dead"),
             delays: args.retry_delays.iter().map(delay).collect(),
+            engines: EngineName::ALL
+                .iter()
+                .map(|engine| EngineQueue {
+                    engine: *engine,
+                    queue: format!("{jobs}.engine.{engine}"),
+                })
+                .collect(),
             results: args.results_queue.clone(),
             delivery_limit: args.delivery_limit,
             answer_timeout: args.amqp_timeout,
             jobs,
         }
+    }
+
+    /// The queue of jobs that ask for an engine by this name, if there is such an engine.
+    pub(crate) fn engine_queue(&self, engine: &str) -> Option<&str> {
+        let mut engines = self.engines.iter();
+        let of = engines.find(|of| of.engine.to_string() == engine)?;
+        Some(&of.queue)
     }
 
     /// Every queue once, targets of dead-lettering before what leads to them.
@@ -127,6 +155,9 @@ impl QueueTopology {
             queue(&self.results, QueueRole::Results, kept()),
             queue(&self.jobs, QueueRole::Jobs, self.jobs_arguments()),
         ];
+        for of in &self.engines {
+            queues.push(queue(&of.queue, QueueRole::Engine, self.jobs_arguments()));
+        }
         for step in &self.delays {
             if queues.iter().all(|queue| queue.name != step.queue) {
                 queues.push(queue(
@@ -230,6 +261,16 @@ pub(crate) async fn queue_depths(
         depths.push((queue, depth));
     }
     Ok(depths)
+}
+
+/// Number of consumers of a queue.
+pub(crate) async fn consumers(
+    connection: &Connection,
+    queue: &str,
+    answer_timeout: Duration,
+) -> Result<u32, BrokerError> {
+    let mut broker = ReopeningChannel::new(connection, answer_timeout);
+    Ok(broker.depth(queue).await?.consumers)
 }
 
 /// Requests one after the other. The broker closes the channel of one that it refuses; the next
@@ -390,6 +431,8 @@ mod tests {
             "letters.dead",
             "recto.results",
             "letters",
+            "letters.engine.ppocr",
+            "letters.engine.got",
             "letters.retry.10s",
             "letters.retry.60s",
         ];
@@ -413,7 +456,7 @@ mod tests {
         for queue in QueueTopology::new(&arguments(&[])).queues() {
             assert_eq!(argument(&queue, "x-queue-type"), Some(text("quorum")));
             match queue.role {
-                QueueRole::Jobs | QueueRole::Delay => {
+                QueueRole::Jobs | QueueRole::Engine | QueueRole::Delay => {
                     assert_eq!(
                         argument(&queue, "x-dead-letter-strategy"),
                         Some(text("at-least-once"))

@@ -8,7 +8,9 @@ pub(crate) mod config;
 mod session;
 mod publisher;
 mod delivery;
-mod backoff;
+mod settle;
+mod crash_marks;
+mod suspension;
 mod shutdown;
 
 use std::{
@@ -25,7 +27,9 @@ use tokio_util::task::TaskTracker;
 use crate::{
     broker::config::BrokerConfig,
     broker::{
-        connection::ExponentialBackoff, consume::ConsumerClosed, error::BrokerError,
+        connection::ExponentialBackoff,
+        consume::{ConsumerClosed, Delivery},
+        error::BrokerError,
         topology::QueueTopology,
     },
     job::{JobContext, keyed_lock::KeyedLock},
@@ -33,10 +37,10 @@ use crate::{
     observe::logging::rounded,
     observe::metrics::ReconnectPeer,
 };
-pub(crate) use backoff::FailureBackoff;
 pub(crate) use publisher::ResultPublisher;
 use session::ConsumerSession;
 pub(crate) use shutdown::Shutdown;
+pub(crate) use suspension::{MIN_FREE_BYTES, Suspension};
 
 /// Time between two heartbeats of the consumer's loop.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
@@ -60,7 +64,7 @@ pub(crate) struct ConsumerContext {
     pub(crate) permits: Arc<Semaphore>,
     /// Held, by the job's `id`, while the job is done: one that a lost session brought goes on, and comes again.
     pub(crate) jobs_in_flight: KeyedLock,
-    pub(crate) backoff: FailureBackoff,
+    pub(crate) suspension: Suspension,
     /// Shared by ordinary jobs; held alone by a job in quarantine, which may have killed a worker before.
     pub(crate) quarantine: Arc<RwLock<()>>,
     pub(crate) tasks: TaskTracker,
@@ -163,27 +167,60 @@ async fn consume(
             biased;
             () = context.shutdown.draining.cancelled() => break None,
             _ = heartbeat.tick() => context.health.heartbeat(),
-            delivery = session.consumer.next() => match delivery {
+            () = context.suspension.suspended() => {
+                if let Err(closed) = wait_suspended(context, &mut session, start).await {
+                    break closed;
+                }
+            }
+            delivery = session.next() => match delivery {
                 Ok(delivery) => start(delivery),
                 Err(closed) => break Some(closed),
             },
         }
     };
     if lost.is_none() {
-        let cancelled = session.consumer.cancel().await;
-        if let Err(error) = &cancelled {
-            tracing::warn!(%error, "could not cancel the consumer");
-        }
-        // Deliveries that the broker sent before it knew: handled as the others, which requeues them.
-        while cancelled.is_ok()
-            && let Ok(Ok(delivery)) = timeout(REQUEUE_GRACE, session.consumer.next()).await
-        {
-            start(delivery);
-        }
+        stop_deliveries(&mut session, start).await;
         drain_in_flight(context).await;
     }
     session.close().await;
     lost
+}
+
+/// Takes no deliveries until the suspension is over; those that came already are handled, which gives them back.
+///
+/// # Errors
+/// The session is lost (`Some`), or the worker shuts down.
+async fn wait_suspended(
+    context: &Arc<ConsumerContext>,
+    session: &mut ConsumerSession,
+    start: impl Fn(Delivery),
+) -> Result<(), Option<ConsumerClosed>> {
+    stop_deliveries(session, start).await;
+    let fit = context
+        .suspension
+        .wait_until_fit(&context.job_context, &context.health);
+    tokio::select! {
+        () = with_heartbeat(&context.health, fit) => {}
+        () = context.shutdown.draining.cancelled() => return Err(None),
+    }
+    let resumed = session.resume(context).await;
+    resumed.map_err(|error| {
+        let reason = error.to_string();
+        Some(ConsumerClosed::ConnectionLost { reason })
+    })?;
+    tracing::info!(queue = context.topology.jobs, "consuming jobs");
+    Ok(())
+}
+
+/// Cancels the consumers, and hands out what the broker sent before it knew.
+async fn stop_deliveries(session: &mut ConsumerSession, start: impl Fn(Delivery)) {
+    if let Err(error) = session.cancel().await {
+        tracing::warn!(%error, "could not cancel the consumer");
+        return;
+    }
+    while let Ok(Ok(delivery)) = timeout(REQUEUE_GRACE, session.next()).await {
+        start(delivery);
+    }
 }
 
 /// Waits for the jobs in flight up to the drain timeout, then aborts them.

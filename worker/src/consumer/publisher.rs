@@ -1,7 +1,8 @@
 //! [`ResultPublisher`]: publishes results, retries and dead letters, on a connection of its own.
 //!
 //! It is not the connection of the deliveries, because a broker that is short of memory or disk blocks connections that
-//! publish, and deliveries must stay unsettled meanwhile. It reconnects by itself; a delivery waits for that.
+//! publish, and deliveries must stay unsettled meanwhile. It reconnects by itself; a delivery waits for that. While the
+//! broker blocks it, it waits: no new connection, nothing sent twice.
 
 use std::{
     sync::Arc,
@@ -9,17 +10,22 @@ use std::{
 };
 
 use lapin::Connection;
+use recto_schemas::FailureKind;
 use serde::Serialize;
 use tokio::sync::Mutex;
 
 use crate::{
     broker::config::BrokerConfig,
     broker::{
-        connection::{close, connect},
-        consume::{ATTEMPTS_HEADER, InboundMessage},
-        publish::{ConfirmObserver, MessageProperties, PublishError, Publisher},
-        topology::QueueTopology,
+        connection::{ConnectionSocket, close, connect_with_socket, process_name},
+        consume::{
+            ATTEMPTS_HEADER, InboundMessage, OPINION_BY_HEADER, OPINION_HEADER, REDELIVERIES_HEADER,
+        },
+        error::BrokerError,
+        publish::{ConfirmObserver, HeaderValue, MessageProperties, PublishError, Publisher},
+        topology::{self, QueueTopology},
     },
+    observe::admin::{HealthComponent, WorkerHealth},
     observe::metrics::{ConfirmOutcome, Metrics},
 };
 
@@ -27,25 +33,38 @@ use crate::{
 pub(crate) struct ResultPublisher {
     arguments: BrokerConfig,
     topology: QueueTopology,
-    observer: Arc<ConfirmCounter>,
+    observer: Arc<PublishingHealth>,
+    /// This worker's name in opinions.
+    name: String,
     open: Mutex<Option<OpenConnection>>,
 }
 
-#[derive(Clone)]
 struct OpenConnection {
     connection: Arc<Connection>,
+    socket: ConnectionSocket,
     publisher: Arc<Publisher>,
 }
 
 impl ResultPublisher {
     /// Connects when first used.
-    pub(crate) fn new(arguments: BrokerConfig, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn new(
+        arguments: BrokerConfig,
+        metrics: Arc<Metrics>,
+        health: Arc<WorkerHealth>,
+    ) -> Self {
+        health.set(HealthComponent::Publisher, Ok(()));
         Self {
             topology: QueueTopology::new(&arguments),
             arguments,
-            observer: Arc::new(ConfirmCounter(metrics)),
+            observer: Arc::new(PublishingHealth { metrics, health }),
+            name: process_name(),
             open: Mutex::new(None),
         }
+    }
+
+    /// This worker's name in the opinions that messages carry.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Publishes a result.
@@ -70,20 +89,76 @@ impl ResultPublisher {
         self.publish(exchange, key, &json(letter), properties).await
     }
 
-    /// Publishes a message again, unchanged, to the delay queue of that step.
+    /// Publishes a message again to the delay queue of that step, as one attempt further. `opinion` is this worker's
+    /// word on its job, if another worker may know better.
     pub(super) async fn retry(
         &self,
         step: usize,
         message: &InboundMessage,
+        opinion: Option<FailureKind>,
     ) -> Result<(), PublishError> {
-        let attempts = i64::from(message.attempts) + 1;
-        let properties = MessageProperties {
-            priority: message.priority,
-            headers: vec![(ATTEMPTS_HEADER, attempts)],
-            ..properties(message.message_id.clone(), "recto.job/v1")
-        };
+        let attempts = message.attempts.saturating_add(1);
+        let mut properties = copy_properties(message, attempts);
+        if let Some(kind) = opinion {
+            let text = |text: &str| HeaderValue::Text(text.to_owned());
+            properties.headers.extend([
+                (OPINION_HEADER, text(kind.as_str())),
+                (OPINION_BY_HEADER, text(&self.name)),
+            ]);
+        }
         let queue = &self.topology.delays[step].queue;
         self.publish("", queue, &message.body, properties).await
+    }
+
+    /// Publishes a message again as it came, to the jobs queue or that of an engine: another worker gets it, and the
+    /// broker's count of its deliveries begins anew.
+    pub(super) async fn hand_over(
+        &self,
+        queue: &str,
+        message: &InboundMessage,
+    ) -> Result<(), PublishError> {
+        let mut properties = copy_properties(message, message.attempts);
+        keep_opinion(&mut properties, message);
+        self.publish("", queue, &message.body, properties).await
+    }
+
+    /// Publishes a message again as it came, to the delay queue that it came from last.
+    pub(super) async fn postpone(&self, message: &InboundMessage) -> Result<(), PublishError> {
+        let last = usize::try_from(message.attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+        let step = last.min(self.topology.delays.len().saturating_sub(1));
+        let queue = match self.topology.delays.get(step) {
+            Some(delay) => &delay.queue,
+            None => &self.topology.jobs,
+        };
+        self.hand_over(queue, message).await
+    }
+
+    /// Returns true if another worker takes jobs from the jobs queue too, as far as the broker says.
+    pub(super) async fn others_consume(&self) -> bool {
+        let asked = async {
+            let connection = self.connection().await?;
+            let after = self.topology.answer_timeout;
+            topology::consumers(&connection, &self.topology.jobs, after)
+                .await
+                .map_err(lost)
+        };
+        asked.await.is_ok_and(|consumers: u32| consumers > 1)
+    }
+
+    /// Declares queues and exchanges that are gone, if `--declare` allows it.
+    pub(super) async fn restore_queues(&self) {
+        if !self.arguments.declare {
+            return;
+        }
+        let restored = async {
+            let connection = self.connection().await?;
+            topology::ensure(&connection, &self.topology, true)
+                .await
+                .map_err(lost)
+        };
+        if let Err(error) = restored.await {
+            tracing::warn!(%error, "could not declare the queues again");
+        }
     }
 
     async fn publish(
@@ -97,30 +172,47 @@ impl ResultPublisher {
         publisher.publish(exchange, key, body, properties).await
     }
 
-    /// The publisher of the open connection, or of a new one.
     async fn publisher(&self) -> Result<Arc<Publisher>, PublishError> {
+        Ok(Arc::clone(
+            &self.opened().await?.as_ref().ok_or_else(closed)?.publisher,
+        ))
+    }
+
+    async fn connection(&self) -> Result<Arc<Connection>, PublishError> {
+        Ok(Arc::clone(
+            &self.opened().await?.as_ref().ok_or_else(closed)?.connection,
+        ))
+    }
+
+    /// The open connection, or a new one. There is one at a time: one that is given up is ended first.
+    async fn opened(
+        &self,
+    ) -> Result<tokio::sync::MutexGuard<'_, Option<OpenConnection>>, PublishError> {
         let mut open = self.open.lock().await;
-        if let Some(known) = open.as_ref()
-            && !known.publisher.is_broken()
+        if open
+            .as_ref()
+            .is_some_and(|known| !known.publisher.is_broken())
         {
-            return Ok(Arc::clone(&known.publisher));
+            return Ok(open);
         }
-        let connection = connect(&self.arguments, "worker, results")
+        if let Some(given_up) = open.take() {
+            given_up.socket.shut_down();
+        }
+        let (connection, socket) = connect_with_socket(&self.arguments, "worker, results")
             .await
-            .map_err(|error| PublishError::Lost {
-                reason: error.to_string(),
-            })?;
+            .map_err(lost)?;
         let connection = Arc::new(connection);
-        let publisher = Arc::new(Publisher::new(
+        let publisher = Publisher::new(
             Arc::clone(&connection),
             self.arguments.confirm_timeout,
             Arc::clone(&self.observer) as Arc<dyn ConfirmObserver>,
-        ));
+        );
         *open = Some(OpenConnection {
             connection,
-            publisher: Arc::clone(&publisher),
+            socket,
+            publisher: Arc::new(publisher),
         });
-        Ok(publisher)
+        Ok(open)
     }
 
     /// Closes the connection, if the broker answers in time.
@@ -128,6 +220,40 @@ impl ResultPublisher {
         if let Some(open) = self.open.lock().await.take() {
             close(&open.connection).await;
         }
+    }
+}
+
+fn closed() -> PublishError {
+    PublishError::Lost {
+        reason: "the connection is closed".to_owned(),
+    }
+}
+
+fn lost(error: BrokerError) -> PublishError {
+    PublishError::Lost {
+        reason: error.to_string(),
+    }
+}
+
+/// The properties of a copy of a job's message.
+fn copy_properties(message: &InboundMessage, attempts: u32) -> MessageProperties {
+    let mut headers = vec![(ATTEMPTS_HEADER, attempts.into())];
+    if message.redelivery_count > 0 {
+        headers.push((REDELIVERIES_HEADER, message.redelivery_count.into()));
+    }
+    MessageProperties {
+        priority: message.priority,
+        headers,
+        ..properties(message.message_id.clone(), "recto.job/v1")
+    }
+}
+
+fn keep_opinion(properties: &mut MessageProperties, message: &InboundMessage) {
+    if let Some(opinion) = &message.opinion {
+        properties.headers.extend([
+            (OPINION_HEADER, HeaderValue::Text(opinion.kind.clone())),
+            (OPINION_BY_HEADER, HeaderValue::Text(opinion.by.clone())),
+        ]);
     }
 }
 
@@ -146,10 +272,13 @@ fn json(message: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(message).expect("messages are representable as JSON")
 }
 
-/// Counts confirms in the metrics.
-struct ConfirmCounter(Arc<Metrics>);
+/// Counts confirms in the metrics, and tells readiness whether the broker takes messages.
+struct PublishingHealth {
+    metrics: Arc<Metrics>,
+    health: Arc<WorkerHealth>,
+}
 
-impl ConfirmObserver for ConfirmCounter {
+impl ConfirmObserver for PublishingHealth {
     fn published(&self, result: Result<(), &PublishError>, took: Duration) {
         let outcome = match result {
             Ok(()) => ConfirmOutcome::Confirmed,
@@ -158,6 +287,15 @@ impl ConfirmObserver for ConfirmCounter {
             Err(PublishError::ConfirmTimeout { .. }) => ConfirmOutcome::TimedOut,
             Err(PublishError::Lost { .. }) => ConfirmOutcome::BrokerLost,
         };
-        self.0.confirm(outcome, took);
+        self.metrics.confirm(outcome, took);
+        let health = result.map_err(ToString::to_string);
+        self.health.set(HealthComponent::Publisher, health);
+    }
+
+    fn blocked(&self) {
+        self.metrics.broker_blocked();
+        let reason = "the broker blocks connections that publish (connection.blocked): it is short of memory or disk";
+        self.health
+            .set(HealthComponent::Publisher, Err(reason.to_owned()));
     }
 }

@@ -89,9 +89,9 @@ async fn publish(
     target: &StoreTarget,
     context: &ConvertContext,
 ) -> Result<ConvertedDocument, ConvertError> {
-    let publish = target.publish(context.observer.as_ref());
-    let (published, store_s) = stage(context, JobStage::Store, publish).await;
     let mut document = read;
+    let publish = target.publish(&mut document.manifest, context.observer.as_ref());
+    let (published, store_s) = stage(context, JobStage::Store, publish).await;
     document.timing.store_s = Some(store_s);
     match published {
         Ok(PublishedResult::Ours) => Ok(document),

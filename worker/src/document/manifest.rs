@@ -63,6 +63,7 @@ pub(crate) fn blank(source: SourceInfo, options: &Options, engine: &dyn Engine) 
         options: options.clone(),
         fingerprint: None,
         job: None,
+        files: Vec::new(),
         counts: PageCounts::default(),
         warnings: Vec::new(),
         pages: Vec::new(),

@@ -1,14 +1,18 @@
 //! Publishing of a result to a store: its files, then the manifest, whose presence says that all of them are there.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use recto_schemas::{Manifest, check_version};
+use recto_schemas::{Manifest, ResultFile, check_version};
 
 use super::{
+    manifest::sha256,
     media_type::media_type,
     observer::ConvertObserver,
-    output::{MANIFEST, result_files},
+    output::{MANIFEST, result_files, write_manifest},
     target::StoreTarget,
 };
 use crate::store::{
@@ -17,6 +21,8 @@ use crate::store::{
 
 /// Maximum bytes of a manifest that is read: some 300 for each of a great many pages.
 const MAX_MANIFEST_BYTES: u64 = 64 << 20;
+/// Digits of a file's hash that its name has: enough for the few results that a document and its options ever have.
+const NAME_DIGITS: usize = 8;
 
 /// The result that is in the store.
 pub(super) enum PublishedResult {
@@ -27,38 +33,70 @@ pub(super) enum PublishedResult {
 }
 
 impl StoreTarget {
-    /// Writes the files and then the manifest. Files of an earlier result that this one does not have stay.
+    /// Writes the files and then the manifest, which names them with their hashes. The files of the result that it
+    /// takes the place of are removed afterwards, and so are these if another worker's manifest was there first.
     pub(super) async fn publish(
         &self,
+        manifest: &mut Manifest,
         observer: &dyn ConvertObserver,
     ) -> Result<PublishedResult, StoreError> {
-        // While this worker was reading another one may have finished: its files must not be overwritten, since they
-        // belong to its manifest. The condition below comes too late for that, after the files.
+        let before = self.stored().await?;
+        // While this worker was reading another one may have finished.
         if self.condition == WriteCondition::IfAbsent
-            && let Some(manifest) = self.stored().await?
+            && let Some(manifest) = before
         {
             return Ok(PublishedResult::Anothers(Box::new(manifest)));
         }
-        let manifest = format!("{}.{}", self.name.stem, MANIFEST.0);
-        let files =
-            result_files(&self.name.folder, &manifest).map_err(StoreError::local(&self.folder))?;
+        let local = |error| StoreError::local(&self.folder)(error);
+        let manifest_name = format!("{}.{}", self.name.stem, MANIFEST.0);
+        let files = result_files(&self.name.folder, &manifest_name).map_err(local)?;
+        let files = hashed(files).await.map_err(local)?;
+        manifest.files = files.iter().map(|(file, _)| file.clone()).collect();
+        write_manifest(&self.name, manifest).map_err(local)?;
         stream::iter(files)
-            .map(|(file, path)| self.put(file, path, WriteCondition::Always, observer))
+            .map(|(file, path)| self.put(file.name, path, WriteCondition::Always, observer))
             .buffer_unordered(self.files_at_once)
             .try_for_each(|_| async { Ok(()) })
             .await?;
-        let path = self.name.folder.join(&manifest);
-        match self.put(manifest, path, self.condition, observer).await? {
-            PutOutcome::Written { .. } => Ok(PublishedResult::Ours),
+        let path = self.name.folder.join(&manifest_name);
+        match self
+            .put(manifest_name, path, self.condition, observer)
+            .await?
+        {
+            PutOutcome::Written { .. } => {
+                if let Some(before) = before {
+                    self.remove_files(&before.files, &manifest.files).await;
+                }
+                Ok(PublishedResult::Ours)
+            }
             // The other worker's state is the job's outcome, so its manifest is read.
             PutOutcome::AlreadyExists => match self.stored().await? {
-                Some(manifest) => Ok(PublishedResult::Anothers(Box::new(manifest))),
+                Some(winner) => {
+                    self.remove_files(&manifest.files, &winner.files).await;
+                    Ok(PublishedResult::Anothers(Box::new(winner)))
+                }
                 None => {
                     let why = "it says that the manifest exists and does not give it".to_owned();
                     let cause = ErrorCause::Unavailable(why);
                     Err(StoreError::new(&self.folder, cause))
                 }
             },
+        }
+    }
+
+    /// Removes files that no manifest names any more.
+    async fn remove_files(&self, files: &[ResultFile], kept: &[ResultFile]) {
+        let unused = files
+            .iter()
+            .filter(|file| kept.iter().all(|other| other.name != file.name));
+        for file in unused {
+            let removed = match uri_of(&self.folder, &file.name) {
+                Ok(at) => self.stores.delete(&at).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = removed {
+                tracing::warn!(%error, "a file of a result that was replaced stays");
+            }
         }
     }
 
@@ -82,6 +120,32 @@ impl StoreTarget {
     async fn stored(&self) -> Result<Option<Manifest>, StoreError> {
         stored_manifest(&self.stores, &self.folder, &self.name.stem).await
     }
+}
+
+/// The files with their hashes, under names that begin as theirs and have the hash in them. Those in folders keep their
+/// names: the other files link to them.
+async fn hashed(files: Vec<(String, PathBuf)>) -> std::io::Result<Vec<(ResultFile, PathBuf)>> {
+    let hash = |(name, path): (String, PathBuf)| {
+        let mut file = File::open(&path)?;
+        let (bytes, sha256) = (file.metadata()?.len(), sha256(&mut file)?);
+        let name = match name.split_once('.') {
+            Some((stem, ending)) if !name.contains('/') => {
+                format!("{stem}.{}.{ending}", &sha256[..NAME_DIGITS])
+            }
+            _ => name,
+        };
+        Ok((
+            ResultFile {
+                name,
+                bytes,
+                sha256,
+            },
+            path,
+        ))
+    };
+    tokio::task::spawn_blocking(move || files.into_iter().map(hash).collect())
+        .await
+        .map_err(std::io::Error::other)?
 }
 
 /// The manifest of the result in a folder of a store, if there is one.

@@ -4,10 +4,7 @@ use std::{fmt, io};
 
 use recto_schemas::{FailureKind, FailureStage};
 
-use crate::{
-    broker::publish::PublishError, document::ConvertError, os::scratch::is_disk_full,
-    store::StoreError,
-};
+use crate::{document::ConvertError, os::scratch::is_disk_full, store::StoreError};
 
 /// The reason why a job has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,11 +57,6 @@ impl JobFailure {
                 Self::new(FailureStage::Read, error.kind(), error.to_string())
             }
         }
-    }
-
-    /// A result was not confirmed.
-    pub(crate) fn publish(error: &PublishError) -> Self {
-        Self::new(FailureStage::Publish, error.kind(), error.to_string())
     }
 
     /// The scratch directory failed.

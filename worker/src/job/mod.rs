@@ -13,6 +13,7 @@ pub(crate) mod messages;
 pub(crate) mod failure;
 pub(crate) mod policy;
 pub(crate) mod disposition;
+pub(crate) mod evidence;
 
 use std::sync::Arc;
 
@@ -25,12 +26,17 @@ use recto_schemas::{
 use crate::{
     document::{
         self, ConvertContext, DocumentSource, DocumentTarget, ObjectSource, Requester, SourcePlace,
-        StoreTarget, output::ResultName, stored_manifest,
+        StoreTarget,
+        output::{MANIFEST, ResultName},
+        stored_manifest,
     },
     observe::metrics::Metrics,
     os::scratch::{JobDir, ScratchDir},
-    store::{ObjectStore as _, ObjectStores, ObjectVersion, WriteCondition},
+    store::{
+        ListedObject, ObjectStore as _, ObjectStores, ObjectVersion, WriteCondition, source_folder,
+    },
 };
+use evidence::{JobPlaces, KnownGood};
 use failure::JobFailure;
 use keyed_lock::KeyedLock;
 use observer::JobObserver;
@@ -48,6 +54,8 @@ pub(crate) struct JobContext {
     pub(crate) metrics: Arc<Metrics>,
     /// Held, by the result's folder, while the result is made.
     pub(crate) results_in_flight: KeyedLock,
+    /// Where this worker has read and written before.
+    pub(crate) known_good: KnownGood,
 }
 
 /// A job with a stored result.
@@ -81,7 +89,16 @@ pub(crate) async fn run(context: &JobContext, job: &Job) -> Result<JobOutcome, J
     }
 }
 
-/// The job's stored result, if there is one. Reads no document.
+/// The places in the store that the job needs; none if it makes no sense.
+pub(crate) fn places(job: &Job) -> Option<JobPlaces> {
+    Some(JobPlaces {
+        source: job.source.uri.parse().ok()?,
+        output: job.output.parse().ok()?,
+    })
+}
+
+/// The job's stored result, found by a listing of its document's results: the document itself may be gone by now,
+/// since who has the result may remove it before the message about it was sent. Reads no document.
 ///
 /// # Errors
 /// As [`run`].
@@ -89,9 +106,71 @@ pub(crate) async fn stored(
     context: &JobContext,
     job: &Job,
 ) -> Result<Option<JobOutcome>, JobFailure> {
-    let located = locate(context, job).await?;
-    let stored = located.stored_manifest(context).await?;
-    Ok(stored.map(|manifest| located.stored_before(job, manifest)))
+    let valid = ValidatedJob::new(job, &context.limits, context.engine.as_ref())?;
+    let failed = |error| JobFailure::store(FailureStage::Store, &error);
+    let root = context.file_root();
+    let folder = source_folder(&valid.source, root.as_deref());
+    let Ok(results) = valid.output.join(&folder) else {
+        return Ok(None);
+    };
+    let results = results.as_folder();
+    let mut after = None;
+    loop {
+        let listed = context.stores.list(&results, after.as_deref()).await;
+        let page = listed.map_err(failed)?;
+        for object in &page.entries {
+            if let Some(located) = located_by_manifest(context, job, &valid, object).await? {
+                return Ok(Some(located));
+            }
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(None),
+        }
+    }
+}
+
+/// The outcome that a listed object is the manifest of, if it is this job's.
+async fn located_by_manifest(
+    context: &JobContext,
+    job: &Job,
+    valid: &ValidatedJob,
+    object: &ListedObject,
+) -> Result<Option<JobOutcome>, JobFailure> {
+    let Some(folder) = object.location.parent_of(&format!("{NAME}.{}", MANIFEST.0)) else {
+        return Ok(None);
+    };
+    let found = stored_manifest(&context.stores, &folder, NAME).await;
+    let found = found.map_err(|error| JobFailure::store(FailureStage::Store, &error))?;
+    let Some(manifest) = found.filter(|manifest| is_by(manifest, job)) else {
+        return Ok(None);
+    };
+    let source = ResultSource {
+        uri: job.source.uri.clone(),
+        version_id: manifest.source.version_id.clone(),
+        etag: manifest.source.etag.clone(),
+        bytes: manifest.source.bytes,
+    };
+    let model = &context.engine.info().model_sha256;
+    let output_path = OutputPath::new(valid, &source, model, context.file_root().as_deref())?;
+    // Another folder: the job came again with other options.
+    if *output_path.folder() != folder {
+        return Ok(None);
+    }
+    let located = LocatedJob {
+        valid: valid.clone(),
+        source,
+        output_path,
+    };
+    Ok(Some(located.stored_before(job, manifest)))
+}
+
+impl JobContext {
+    /// The folder for `file:` URIs, as text.
+    fn file_root(&self) -> Option<String> {
+        let root = self.stores.file_root();
+        root.map(|root| root.to_string_lossy().into_owned())
+    }
 }
 
 /// A job whose document was found.
@@ -116,12 +195,8 @@ async fn locate(context: &JobContext, job: &Job) -> Result<LocatedJob, JobFailur
         etag: found.etag,
         bytes: Some(found.bytes),
     };
-    let root = context
-        .stores
-        .file_root()
-        .map(|root| root.to_string_lossy());
     let model = &context.engine.info().model_sha256;
-    let output_path = OutputPath::new(&valid, &source, model, root.as_deref())?;
+    let output_path = OutputPath::new(&valid, &source, model, context.file_root().as_deref())?;
     Ok(LocatedJob {
         valid,
         source,
@@ -251,7 +326,12 @@ async fn make(
     });
     let converted = document::convert(document, target, &convert_context)
         .await
-        .map_err(|error| JobFailure::convert(&error))?;
+        .map_err(|error| JobFailure::convert(&error));
+    if !matches!(&converted, Err(failure) if failure.stage == FailureStage::Fetch) {
+        context.known_good.read_from(&located.valid.source);
+    }
+    let converted = converted?;
+    context.known_good.wrote_to(&located.valid.output);
     if !converted.is_ours {
         // Another worker was faster; its manifest is the one that counts.
         return Ok(located.stored_before(job, converted.manifest));

@@ -57,7 +57,14 @@ impl OutputPath {
 
     /// URIs of what is stored for a document. One without any page has only its manifest.
     pub(crate) fn outputs(&self, manifest: &Manifest) -> OutputUris {
-        let uri = |ending: &str| format!("{}/{NAME}.{ending}", self.folder);
+        let uri = |ending: &str| {
+            let mut files = manifest.files.iter();
+            let named = files.find(|file| is_format(&file.name, ending));
+            match named {
+                Some(file) => format!("{}/{}", self.folder, file.name),
+                None => format!("{}/{NAME}.{ending}", self.folder),
+            }
+        };
         let mut uris = OutputUris {
             manifest: uri(MANIFEST.0),
             ..OutputUris::default()
@@ -71,5 +78,29 @@ impl OutputPath {
             }
         }
         uris
+    }
+}
+
+/// Returns true for `document.<digits of its hash>.<ending>`.
+fn is_format(name: &str, ending: &str) -> bool {
+    let digits = name.strip_prefix(NAME).and_then(|rest| {
+        rest.strip_prefix('.')?
+            .strip_suffix(ending)?
+            .strip_suffix('.')
+    });
+    digits.is_some_and(|digits| !digits.contains(['.', '/']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_a_result_is_known_by_its_ending() {
+        assert!(is_format("document.0a1b2c3d.md", "md"));
+        assert!(is_format("document.0a1b2c3d.pages.jsonl", "pages.jsonl"));
+        assert!(!is_format("document.0a1b2c3d.pages.jsonl", "jsonl"));
+        assert!(!is_format("document.md", "md"));
+        assert!(!is_format("document.pages/0001.webp", "webp"));
     }
 }

@@ -1,8 +1,9 @@
-//! Policy: one exhaustive table from the kind of a failure to what a worker does about it.
+//! Policy: one exhaustive table from the kind of a failure to its owner, and to what a worker does about it.
 //!
-//! Everything that depends on a kind is here: another attempt or none, the worker's health, the wait before the next job,
-//! and whether a page that failed so is lost to its document or to this machine. A new kind does not compile before
-//! it has a row.
+//! Only failures that the document or its job owns use up attempts and end a job. Those that may be the worker's, the
+//! store's or the broker's are put to the test first: if the worker cannot do what a job does right after one has
+//! failed, the job is given back as it came, and the worker takes no more until it can. A new kind does not compile
+//! before it has a row.
 
 use recto_schemas::FailureKind;
 
@@ -11,27 +12,51 @@ use crate::observe::{admin::HealthComponent, metrics::JobDisposition};
 /// A worker's reaction to failures of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Policy {
-    /// The prospect of another attempt.
-    pub(crate) retry: Retryability,
-    /// The component that is not usable until its next probe, if the failure says so.
-    pub(crate) unhealthy: Option<HealthComponent>,
+    /// The party that has to mend it, as far as the kind tells.
+    pub(crate) owner: FailureOwner,
+    /// What becomes of the job.
+    pub(crate) reaction: Reaction,
     /// Nothing mends it but a new process: the worker shuts down.
     pub(crate) restart: bool,
-    /// The next job would fail the same way: the worker waits before it takes one.
-    pub(crate) backoff: bool,
     /// The party at fault if a page fails so.
     pub(crate) page_fault: PageFault,
 }
 
-/// The prospect of another attempt.
+/// The party that has to mend what failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Retryability {
-    /// Fail the same way.
-    Permanent,
-    /// Perhaps succeed.
-    Transient,
-    /// Nothing was wrong: the worker was asked to stop.
-    Interrupted,
+pub(crate) enum FailureOwner {
+    /// The document: any worker would fail on it.
+    Document,
+    /// The job's message: any worker would refuse it.
+    Job,
+    /// This worker: its engine, disk, memory, settings or credentials.
+    Worker,
+    /// The store.
+    Store,
+    /// The broker.
+    Broker,
+    /// Nobody: the work was interrupted.
+    Nobody,
+}
+
+/// What becomes of the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reaction {
+    /// A dead letter at once: any other attempt would fail the same way.
+    Final,
+    /// An attempt is used up; after the last one a dead letter.
+    Attempt,
+    /// The same if this component passes a test right afterwards; else the failure is not the job's, which is given
+    /// back uncounted, and the worker takes no more jobs until the component is well.
+    Test(HealthComponent),
+    /// The store's word on one object, which may be true of this worker only: it takes a test of the store, and
+    /// another worker that says the same, or all attempts.
+    SecondOpinion {
+        /// A store that just gave another object needs no second opinion.
+        unless_proven: bool,
+    },
+    /// The job is given back uncounted.
+    HandBack,
 }
 
 /// The party at fault if a page fails.
@@ -44,38 +69,22 @@ pub(crate) enum PageFault {
 }
 
 impl Policy {
-    const PERMANENT: Self = Self {
-        retry: Retryability::Permanent,
-        unhealthy: None,
-        restart: false,
-        backoff: false,
-        page_fault: PageFault::Document,
-    };
-    const TRANSIENT: Self = Self {
-        retry: Retryability::Transient,
-        ..Self::PERMANENT
-    };
-    const INTERRUPTED: Self = Self {
-        retry: Retryability::Interrupted,
-        ..Self::PERMANENT
-    };
+    const fn of(owner: FailureOwner, reaction: Reaction) -> Self {
+        Self {
+            owner,
+            reaction,
+            restart: false,
+            page_fault: PageFault::Document,
+        }
+    }
 }
 
 /// The policy for failures of a kind.
 pub(crate) fn policy(kind: FailureKind) -> Policy {
     use FailureKind as Kind;
+    use FailureOwner as Owner;
     match kind {
-        Kind::BadMessage
-        | Kind::UnknownVersion
-        | Kind::NotAllowed
-        | Kind::EngineUnavailable
-        | Kind::PoisonMessage
-        | Kind::NoSuchObject
-        | Kind::NoSuchBucket
-        | Kind::BadRequest
-        | Kind::BadUri
-        | Kind::SourceChanged
-        | Kind::NotReadable
+        Kind::NotReadable
         | Kind::NotADocument
         | Kind::Damaged
         | Kind::NoPages
@@ -91,62 +100,70 @@ pub(crate) fn policy(kind: FailureKind) -> Policy {
         | Kind::DocumentTimeout
         | Kind::EngineFailed
         | Kind::Repetition
+        | Kind::NoPrediction
+        | Kind::PathOutside => Policy::of(Owner::Document, Reaction::Final),
+        // The worker's own count of crashes, and the broker's verdicts, which come with dead letters.
+        Kind::PoisonMessage
         | Kind::DeliveryLimit
         | Kind::Rejected
         | Kind::Expired
-        | Kind::Maxlen
-        | Kind::NoPrediction
-        | Kind::PathOutside => Policy::PERMANENT,
+        | Kind::Maxlen => Policy::of(Owner::Document, Reaction::Final),
+        Kind::BadMessage | Kind::UnknownVersion | Kind::BadUri => {
+            Policy::of(Owner::Job, Reaction::Final)
+        }
+        Kind::OutOfMemory | Kind::Crashed | Kind::Panic | Kind::Other => {
+            Policy::of(Owner::Document, Reaction::Attempt)
+        }
+        Kind::NoSuchObject | Kind::NoSuchBucket => Policy::of(
+            Owner::Job,
+            Reaction::SecondOpinion {
+                unless_proven: true,
+            },
+        ),
+        // Another worker may have other credentials, another file root or a second reader; and a document that was
+        // replaced between two looks is found at the second one.
         Kind::AccessDenied
-        | Kind::NotConfigured
-        | Kind::OutOfMemory
-        | Kind::Crashed
-        | Kind::ResultNotWritten
-        | Kind::Panic
-        | Kind::Unroutable
-        | Kind::Nacked
-        | Kind::ConfirmTimeout
-        | Kind::BrokerLost
-        | Kind::Other => Policy::TRANSIENT,
-        // A worker without its store or disk must not be the fastest of its fleet, and run the whole queue through
-        // its retries.
-        Kind::StoreUnavailable => Policy {
-            unhealthy: Some(HealthComponent::Store),
-            backoff: true,
-            ..Policy::TRANSIENT
-        },
-        Kind::DiskFull => Policy {
-            unhealthy: Some(HealthComponent::Disk),
-            backoff: true,
-            ..Policy::TRANSIENT
-        },
-        Kind::EngineStopped | Kind::PdfiumMissing => Policy {
-            unhealthy: Some(HealthComponent::Engine),
-            restart: true,
-            page_fault: PageFault::Machine,
-            ..Policy::TRANSIENT
-        },
+        | Kind::BadRequest
+        | Kind::SourceChanged
+        | Kind::NotAllowed
+        | Kind::EngineUnavailable => Policy::of(
+            Owner::Job,
+            Reaction::SecondOpinion {
+                unless_proven: false,
+            },
+        ),
+        Kind::StoreUnavailable => Policy::of(Owner::Store, Reaction::Test(HealthComponent::Store)),
+        Kind::BadCredentials | Kind::NotConfigured => {
+            Policy::of(Owner::Worker, Reaction::Test(HealthComponent::Store))
+        }
+        Kind::DiskFull | Kind::ResultNotWritten => {
+            Policy::of(Owner::Worker, Reaction::Test(HealthComponent::Disk))
+        }
         Kind::Io => Policy {
             page_fault: PageFault::Machine,
-            ..Policy::TRANSIENT
+            ..Policy::of(Owner::Worker, Reaction::Test(HealthComponent::Disk))
         },
-        Kind::Shutdown | Kind::Cancelled => Policy::INTERRUPTED,
+        Kind::EngineStopped | Kind::PdfiumMissing => Policy {
+            restart: true,
+            page_fault: PageFault::Machine,
+            ..Policy::of(Owner::Worker, Reaction::HandBack)
+        },
+        // Of a message that the broker does not take, only a new attempt to send it comes: see the consumer.
+        Kind::Unroutable | Kind::Nacked | Kind::ConfirmTimeout | Kind::BrokerLost => {
+            Policy::of(Owner::Broker, Reaction::HandBack)
+        }
+        Kind::Shutdown | Kind::Cancelled => Policy::of(Owner::Nobody, Reaction::HandBack),
     }
 }
 
 /// Returns true if a job that failed with `kind` can have this disposition: its series are there from the start.
 pub(crate) fn is_possible(disposition: JobDisposition, kind: FailureKind) -> bool {
-    match (disposition, policy(kind).retry) {
-        (JobDisposition::DeadLetter, Retryability::Permanent | Retryability::Transient)
-        | (JobDisposition::Retry, Retryability::Transient)
-        | (JobDisposition::Requeue, Retryability::Interrupted) => true,
-        (
-            JobDisposition::Ack
-            | JobDisposition::DeadLetter
-            | JobDisposition::Retry
-            | JobDisposition::Requeue,
-            _,
-        ) => false,
+    let reaction = policy(kind).reaction;
+    match disposition {
+        JobDisposition::Ack => false,
+        JobDisposition::DeadLetter => reaction != Reaction::HandBack,
+        JobDisposition::Retry => !matches!(reaction, Reaction::HandBack | Reaction::Final),
+        JobDisposition::Requeue => !matches!(reaction, Reaction::Attempt | Reaction::Final),
     }
 }
 
@@ -160,6 +177,26 @@ mod tests {
     }
 
     #[test]
+    fn only_documents_and_jobs_end_a_job_without_a_test_of_the_worker() {
+        let untested = |policy: Policy| {
+            matches!(
+                policy.reaction,
+                Reaction::Final | Reaction::Attempt | Reaction::SecondOpinion { .. }
+            )
+        };
+        for kind in kinds(untested) {
+            let owner = policy(kind).owner;
+            assert!(
+                matches!(owner, FailureOwner::Document | FailureOwner::Job),
+                "{kind}: {owner:?}"
+            );
+        }
+        for kind in kinds(|policy| policy.owner == FailureOwner::Broker) {
+            assert_eq!(policy(kind).reaction, Reaction::HandBack, "{kind}");
+        }
+    }
+
+    #[test]
     fn the_worker_stops_only_for_what_a_new_process_mends() {
         use FailureKind as Kind;
         assert_eq!(
@@ -167,23 +204,12 @@ mod tests {
             [Kind::EngineStopped, Kind::PdfiumMissing]
         );
         assert_eq!(
-            kinds(|policy| policy.backoff),
-            [Kind::StoreUnavailable, Kind::DiskFull]
-        );
-        assert_eq!(
             kinds(|policy| policy.page_fault == PageFault::Machine),
             [Kind::EngineStopped, Kind::PdfiumMissing, Kind::Io]
         );
         assert_eq!(
-            kinds(|policy| policy.retry == Retryability::Interrupted),
+            kinds(|policy| policy.owner == FailureOwner::Nobody),
             [Kind::Shutdown, Kind::Cancelled]
         );
-    }
-
-    /// It used to be counted and told as `io`.
-    #[test]
-    fn a_result_that_could_not_be_written_is_tried_again() {
-        let policy = policy(FailureKind::ResultNotWritten);
-        assert_eq!(policy.retry, Retryability::Transient);
     }
 }

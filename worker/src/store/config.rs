@@ -48,11 +48,11 @@ pub(crate) struct StoreConfig {
     #[arg(long, value_name = "HOW", env = "RECTO_S3_SSE")]
     pub(crate) s3_sse: Option<Encryption>,
 
-    /// Key of KMS for it, with `--s3-sse aws:kms` [default: the account's]
+    /// Key of KMS for it, such as `alias/results`, with `--s3-sse aws:kms` [default: the account's]
     #[arg(long, value_name = "KEY", env = "RECTO_S3_SSE_KMS_KEY_ID")]
     pub(crate) s3_sse_kms_key_id: Option<String>,
 
-    /// Account that must own every bucket, in 12 digits; others are denied
+    /// Account that must own every bucket, such as `123456789012`; buckets of others are denied
     #[arg(long, value_name = "ACCOUNT", env = "RECTO_S3_EXPECTED_BUCKET_OWNER", value_parser = account)]
     pub(crate) s3_expected_bucket_owner: Option<String>,
 

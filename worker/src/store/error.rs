@@ -121,9 +121,8 @@ impl ErrorCause {
             Self::NoSuchObject => FailureKind::NoSuchObject,
             Self::NoSuchBucket => FailureKind::NoSuchBucket,
             Self::SourceChanged => FailureKind::SourceChanged,
-            Self::Denied { .. } | Self::DeniedOrAbsent | Self::BadCredentials { .. } => {
-                FailureKind::AccessDenied
-            }
+            Self::Denied { .. } | Self::DeniedOrAbsent => FailureKind::AccessDenied,
+            Self::BadCredentials { .. } => FailureKind::BadCredentials,
             Self::TooLarge { .. } => FailureKind::DocumentTooLarge,
             Self::NotAllowed(_) => FailureKind::NotAllowed,
             Self::Unavailable(_) => FailureKind::StoreUnavailable,
@@ -202,6 +201,7 @@ mod tests {
             FailureKind::NoSuchBucket,
             FailureKind::SourceChanged,
             FailureKind::AccessDenied,
+            FailureKind::BadCredentials,
             FailureKind::DocumentTooLarge,
             FailureKind::NotAllowed,
             FailureKind::StoreUnavailable,

@@ -86,6 +86,42 @@ impl StoreUri {
         })
     }
 
+    /// The bucket that it is in, or the root of the file system.
+    pub(crate) fn root(&self) -> Self {
+        match self {
+            Self::S3 { bucket, .. } => Self::S3 {
+                bucket: bucket.clone(),
+                key: String::new(),
+            },
+            Self::File { .. } => Self::File {
+                path: "/".to_owned(),
+            },
+        }
+    }
+
+    /// The same as a folder: with a slash at the end, so that a listing finds what is in it and nothing beside it.
+    pub(crate) fn as_folder(&self) -> Self {
+        match self {
+            Self::S3 { bucket, key } if !key.is_empty() && !key.ends_with('/') => Self::S3 {
+                bucket: bucket.clone(),
+                key: format!("{key}/"),
+            },
+            other => other.clone(),
+        }
+    }
+
+    /// The folder that it is in, if its name is this one.
+    pub(crate) fn parent_of(&self, name: &str) -> Option<Self> {
+        let above = |path: &str| Some(path.strip_suffix(name)?.strip_suffix('/')?.to_owned());
+        Some(match self {
+            Self::S3 { bucket, key } => Self::S3 {
+                bucket: bucket.clone(),
+                key: above(key)?,
+            },
+            Self::File { path } => Self::File { path: above(path)? },
+        })
+    }
+
     /// The last part of the path, which is the object's name for a person.
     pub(crate) fn name(&self) -> &str {
         let whole = match self {

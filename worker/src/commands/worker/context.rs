@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::WorkerArgs;
 use crate::{
-    job::{JobContext, keyed_lock::KeyedLock, policy},
+    job::{JobContext, evidence::KnownGood, keyed_lock::KeyedLock, policy},
     models::ProgressReporter,
     models::loader,
     observe::metrics::{BuildInfo, Metrics},
@@ -31,6 +31,7 @@ pub(super) fn job_context(arguments: &WorkerArgs) -> anyhow::Result<JobContext> 
     Ok(JobContext {
         limits: arguments.limits.clone(),
         results_in_flight: KeyedLock::default(),
+        known_good: KnownGood::default(),
         stores: Arc::new(stores),
         engine,
         rasterizer: Arc::new(rasterizer),

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     broker::topology::QueueTopology,
     commands::EXIT_FAILED,
-    consumer::{self, ConsumerContext, FailureBackoff, ResultPublisher, Shutdown},
+    consumer::{self, ConsumerContext, ResultPublisher, Shutdown, Suspension},
     job::keyed_lock::KeyedLock,
     observe::admin::{AdminServer, HealthComponent, WorkerHealth},
     observe::logging,
@@ -75,6 +75,7 @@ async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
     let job_context = Arc::new(context::job_context(arguments)?);
     health.set(HealthComponent::Engine, Ok(()));
     health.set(HealthComponent::Disk, Ok(()));
+    health.set(HealthComponent::Consumer, Ok(()));
     if let Some(admin) = admin {
         tracing::info!(address = %admin.address(), "admin port");
         let scrape = probes::scrape(&job_context, &health);
@@ -94,11 +95,15 @@ async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
     let context = Arc::new(ConsumerContext {
         broker: arguments.broker.clone(),
         topology: QueueTopology::new(&arguments.broker),
-        publisher: ResultPublisher::new(arguments.broker.clone(), Arc::clone(&job_context.metrics)),
+        publisher: ResultPublisher::new(
+            arguments.broker.clone(),
+            Arc::clone(&job_context.metrics),
+            Arc::clone(&health),
+        ),
         health,
         jobs: arguments.consumer.prefetch(),
         jobs_in_flight: KeyedLock::default(),
-        backoff: FailureBackoff::default(),
+        suspension: Suspension::default(),
         permits: Arc::new(Semaphore::new(usize::from(arguments.consumer.prefetch()))),
         quarantine: Arc::new(RwLock::new(())),
         tasks: TaskTracker::new(),

@@ -11,7 +11,7 @@ use tokio::time::{interval, sleep, timeout_at};
 use super::WorkerArgs;
 use crate::{
     broker::connection::ExponentialBackoff,
-    consumer::{Shutdown, with_heartbeat},
+    consumer::{MIN_FREE_BYTES, Shutdown, with_heartbeat},
     job::JobContext,
     observe::admin::{HealthComponent, ScrapeFn, WorkerHealth},
     os::allocator,
@@ -24,8 +24,6 @@ const STORE_EVERY: Duration = Duration::from_secs(30);
 const DISK_EVERY: Duration = Duration::from_secs(10);
 /// Time between two checks for idleness, which gives memory back to the system.
 const MEMORY_EVERY: Duration = Duration::from_secs(1);
-/// Free space below which the disk counts as full.
-const MIN_FREE_BYTES: u64 = 16 << 20;
 
 /// Waits until the store answers, up to the start timeout.
 pub(super) async fn wait_for_store(

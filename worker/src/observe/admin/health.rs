@@ -20,13 +20,19 @@ pub(crate) enum HealthComponent {
     Engine,
     /// The scratch directory and its disk.
     Disk,
+    /// Messages to RabbitMQ: results, retries, dead letters.
+    Publisher,
+    /// Taking jobs: suspended while the worker could not do them.
+    Consumer,
 }
 
-const COMPONENTS: [(HealthComponent, &str); 4] = [
+const COMPONENTS: [(HealthComponent, &str); 6] = [
     (HealthComponent::Broker, "broker"),
     (HealthComponent::Store, "store"),
     (HealthComponent::Engine, "engine"),
     (HealthComponent::Disk, "disk"),
+    (HealthComponent::Publisher, "publisher"),
+    (HealthComponent::Consumer, "consumer"),
 ];
 
 /// A worker's health, shared by all that know of it.
@@ -143,13 +149,13 @@ mod tests {
         assert!(health.ready());
         assert_eq!(
             health.report(),
-            "broker: ok\nstore: ok\nengine: ok\ndisk: ok\n"
+            "broker: ok\nstore: ok\nengine: ok\ndisk: ok\npublisher: ok\nconsumer: ok\n"
         );
         health.set(HealthComponent::Store, Err("connection refused".to_owned()));
         assert!(!health.ready());
         assert_eq!(
             health.report(),
-            "broker: ok\nstore: not ready: connection refused\nengine: ok\ndisk: ok\n"
+            "broker: ok\nstore: not ready: connection refused\nengine: ok\ndisk: ok\npublisher: ok\nconsumer: ok\n"
         );
     }
 
@@ -172,7 +178,7 @@ mod tests {
             Err(format!("a\nstore: ok\r{}", "x".repeat(1000))),
         );
         let report = health.report();
-        assert_eq!(report.lines().count(), 4);
+        assert_eq!(report.lines().count(), COMPONENTS.len());
         assert!(report.len() < 500);
     }
 

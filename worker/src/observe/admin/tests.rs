@@ -45,6 +45,8 @@ fn healthy() -> Arc<WorkerHealth> {
         HealthComponent::Store,
         HealthComponent::Engine,
         HealthComponent::Disk,
+        HealthComponent::Publisher,
+        HealthComponent::Consumer,
     ] {
         health.set(part, Ok(()));
     }

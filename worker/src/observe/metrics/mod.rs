@@ -7,6 +7,7 @@ mod reference;
 mod labels;
 mod decoding;
 mod fallback;
+mod publisher;
 
 use std::{
     marker::PhantomData,
@@ -27,6 +28,7 @@ use fallback::FallbackMetrics;
 pub(crate) use labels::{
     ConfirmOutcome, JobDisposition, JobStage, MetricLabel, ReconnectPeer, TransferDirection,
 };
+use publisher::PublisherMetrics;
 pub(crate) use reference::reference;
 
 /// Upper bounds of buckets in seconds, from a small page to the longest document.
@@ -71,8 +73,7 @@ pub(crate) struct Metrics {
     decoding: DecodingMetrics,
     fallback: FallbackMetrics,
     reconnects: MetricFamily<ReconnectPeer, IntCounter>,
-    publisher_confirms: MetricFamily<ConfirmOutcome, IntCounter>,
-    publisher_confirm_seconds: Histogram,
+    publisher: PublisherMetrics,
     stale_settlements: IntCounter,
     scratch_bytes: IntGauge,
     scratch_limit_bytes: IntGauge,
@@ -112,7 +113,7 @@ impl Metrics {
             ready: gauge(
                 r,
                 "recto_ready",
-                "1 while broker, store, engine and disk are usable and the worker is not draining.",
+                "1 while the worker takes jobs and broker, store, engine and disk are usable.",
             )?,
             documents: counters(r, "recto_documents_total", "Documents by how they ended.")?,
             job_duration_seconds: histogram(
@@ -157,16 +158,7 @@ impl Metrics {
                 "recto_reconnects_total",
                 "Connections made again after a loss.",
             )?,
-            publisher_confirms: counters(
-                r,
-                "recto_publisher_confirms_total",
-                "Published messages by the broker's answer.",
-            )?,
-            publisher_confirm_seconds: histogram(
-                r,
-                "recto_publisher_confirm_seconds",
-                "Time from publishing a message to the broker's answer.",
-            )?,
+            publisher: PublisherMetrics::new(r)?,
             stale_settlements: counter(
                 r,
                 "recto_stale_settlements_total",
@@ -308,8 +300,12 @@ impl Metrics {
 
     /// Counts the broker's answer to a published message, so long after it.
     pub(crate) fn confirm(&self, outcome: ConfirmOutcome, took: Duration) {
-        self.publisher_confirms.of(outcome).inc();
-        self.publisher_confirm_seconds.observe(took.as_secs_f64());
+        self.publisher.confirm(outcome, took);
+    }
+
+    /// Notes that the broker blocks connections that publish, until the next answer to a message.
+    pub(crate) fn broker_blocked(&self) {
+        self.publisher.blocked();
     }
 
     /// Counts a settlement that came after its delivery's channel was gone.

@@ -83,7 +83,7 @@ async fn get_has_the_code_that_head_lacks() {
         (
             || bare(400),
             || refusal(StatusCode::BAD_REQUEST, "ExpiredToken"),
-            "access-denied",
+            "bad-credentials",
             "does not accept the credentials (ExpiredToken)",
         ),
         (

@@ -1,0 +1,112 @@
+//! [`CrashMark`]: the worker's own count of the processes that ended with a job in hand.
+//!
+//! The broker counts deliveries that came back unsettled, each version in its own way, and a lost connection like a
+//! crash. So a worker that gets a message again leaves a mark in the store before it begins, and removes it however the
+//! job ends: also if it gives the job back or loses the connection. A mark that is still there was left by a process
+//! that died.
+
+use std::path::PathBuf;
+
+use recto_schemas::Job;
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    document::manifest::hex,
+    job::JobContext,
+    store::{ErrorCause, ObjectStore as _, StoreError, StoreUri, WriteCondition},
+};
+
+/// So many processes that ended with a job make it a poison message.
+pub(super) const MAX_CRASHES: u32 = 3;
+
+/// Folder of marks, below the job's output prefix.
+const FOLDER: &str = ".recto/started";
+
+/// Longest mark, in bytes: the name of a worker.
+const MAX_MARK_BYTES: u64 = 1024;
+
+/// A mark that this process left.
+#[derive(Debug)]
+pub(super) struct CrashMark {
+    at: StoreUri,
+}
+
+impl CrashMark {
+    /// Number of processes that ended with this job, up to [`MAX_CRASHES`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn count(context: &JobContext, job: &Job) -> Result<u32, StoreError> {
+        for number in 0..MAX_CRASHES {
+            let at = place(job, number)?;
+            let mark = context.stores.read(&at, MAX_MARK_BYTES).await?;
+            if mark.is_none() {
+                return Ok(number);
+            }
+        }
+        Ok(MAX_CRASHES)
+    }
+
+    /// Leaves the mark after the first `crashes` ones.
+    ///
+    /// # Errors
+    /// The store's, or that of a file in the scratch directory.
+    pub(super) async fn leave(
+        context: &JobContext,
+        job: &Job,
+        crashes: u32,
+        worker: &str,
+    ) -> Result<Self, StoreError> {
+        let at = place(job, crashes)?;
+        let body = mark_file(context, &at, worker)?;
+        let put = context
+            .stores
+            .put(
+                &at,
+                &body,
+                "text/plain; charset=utf-8",
+                WriteCondition::Always,
+            )
+            .await;
+        // It is in the worker's own directory, which goes with the worker.
+        let _ = std::fs::remove_file(&body);
+        put.map(|_| Self { at })
+    }
+
+    /// Removes the mark: the process lives.
+    pub(super) async fn remove(self, context: &JobContext) {
+        if let Err(error) = context.stores.delete(&self.at).await {
+            tracing::warn!(%error, "the mark of a job that is under way could not be removed");
+        }
+    }
+
+    /// Removes every mark of a job that has ended.
+    pub(super) async fn remove_all(context: &JobContext, job: &Job) {
+        for number in 0..MAX_CRASHES {
+            if let Ok(at) = place(job, number) {
+                Self { at }.remove(context).await;
+            }
+        }
+    }
+}
+
+fn mark_file(context: &JobContext, at: &StoreUri, worker: &str) -> Result<PathBuf, StoreError> {
+    let body = context
+        .work
+        .path()
+        .join(format!("mark-{}", uuid::Uuid::now_v7().simple()));
+    std::fs::write(&body, worker)
+        .map_err(|error| StoreError::new(at, ErrorCause::DiskFull(error)))?;
+    Ok(body)
+}
+
+fn place(job: &Job, number: u32) -> Result<StoreUri, StoreError> {
+    let output: StoreUri = job
+        .output
+        .parse()
+        .map_err(|error| StoreError::new(&job.output, ErrorCause::BadUri(error)))?;
+    let id = hex(&Sha256::digest(job.id.as_bytes()));
+    output
+        .join(&format!("{FOLDER}/{}-{number}", &id[..16]))
+        .map_err(|error| StoreError::new(&job.output, ErrorCause::BadUri(error)))
+}
