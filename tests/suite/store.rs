@@ -1,6 +1,7 @@
 //! `recto convert` from and to an object store: a real one, and one with a bad connection before it.
 
 use std::{
+    fs,
     net::SocketAddr,
     process::{Command, Output, Stdio},
     thread,
@@ -106,6 +107,43 @@ fn a_prefix_means_the_documents_below_it() {
         "{}",
         seen(&output)
     );
+}
+
+#[test]
+fn keys_with_any_character_are_found_and_read() {
+    let weed = SeaweedServer::start();
+    weed.create_bucket("scans");
+    let keys = [
+        "odd/a+b c.pdf",
+        "odd/100%/half%20.pdf",
+        "odd/tab\there.pdf",
+        "odd/new\nline\u{1}.pdf",
+        "odd/ж<&>\"'.pdf",
+    ];
+    for key in keys {
+        weed.put("scans", key, &letter("registers"));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let output = convert(&weed, &["s3://scans/odd/", "-o", out]);
+    assert!(output.status.success(), "{}", seen(&output));
+    let read = fs::read_dir(folder.path()).unwrap().filter(|entry| {
+        let path = entry.as_ref().unwrap().path();
+        path.extension().is_some_and(|ending| ending == "md")
+    });
+    assert_eq!(read.count(), keys.len(), "{}", seen(&output));
+}
+
+#[test]
+fn an_endpoint_that_is_no_s3_is_not_taken_at_its_word() {
+    let weed = SeaweedServer::start();
+    weed.create_bucket("scans");
+    weed.put("scans", "letter.pdf", &letter("registers"));
+    let mut command = command(&weed, weed.filer_address(), &["s3://scans/letter.pdf"]);
+    let output = command.env("RECTO_S3_ATTEMPTS", "1").output().unwrap();
+    let seen = seen(&output);
+    assert_eq!(output.status.code(), Some(1), "{seen}");
+    assert!(seen.contains("the answer is not S3's: HTTP 404"), "{seen}");
 }
 
 #[test]

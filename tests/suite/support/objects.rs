@@ -96,6 +96,11 @@ impl SeaweedServer {
         (Ipv4Addr::LOCALHOST, self.ports[0]).into()
     }
 
+    /// Address of its filer, which answers HTTP and is no S3.
+    pub fn filer_address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.ports[6]).into()
+    }
+
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address())
     }

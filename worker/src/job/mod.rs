@@ -266,6 +266,7 @@ impl LocatedJob {
                 version: ObjectVersion {
                     version_id: source.version_id.clone(),
                     etag: source.etag.clone(),
+                    bytes: source.bytes,
                 },
                 copy: Some(dir.path().join("source")),
             }),

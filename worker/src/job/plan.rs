@@ -57,6 +57,7 @@ impl ValidatedJob {
             pin: ObjectVersion {
                 version_id: job.source.version_id.clone(),
                 etag: job.source.etag.clone(),
+                bytes: None,
             },
             output: job.output.parse().map_err(|e| bad("output", &e))?,
             options,

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, ValueEnum};
 use recto_schemas::options::{duration, switch};
 
 /// Address and timeouts of S3. Credentials are found as AWS's own tools find them: environment, profile, role.
@@ -43,6 +43,48 @@ pub(crate) struct StoreConfig {
     /// Maximum number of attempts of one request; the waits between them grow and are random
     #[arg(long, value_name = "N", env = "RECTO_S3_ATTEMPTS", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=20))]
     pub(crate) s3_attempts: u32,
+
+    /// Encrypt what is stored [default: as the bucket says]
+    #[arg(long, value_name = "HOW", env = "RECTO_S3_SSE")]
+    pub(crate) s3_sse: Option<Encryption>,
+
+    /// Key of KMS for it, such as `alias/results`, with `--s3-sse aws:kms` [default: the account's]
+    #[arg(long, value_name = "KEY", env = "RECTO_S3_SSE_KMS_KEY_ID")]
+    pub(crate) s3_sse_kms_key_id: Option<String>,
+
+    /// Account that must own every bucket, such as `123456789012`; buckets of others are denied
+    #[arg(long, value_name = "ACCOUNT", env = "RECTO_S3_EXPECTED_BUCKET_OWNER", value_parser = account)]
+    pub(crate) s3_expected_bucket_owner: Option<String>,
+
+    /// Pay for requests to buckets whose requesters pay
+    #[arg(long, value_name = "WHO", env = "RECTO_S3_REQUEST_PAYER")]
+    pub(crate) s3_request_payer: Option<RequestPayer>,
+}
+
+/// Encryption of objects by the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Encryption {
+    /// With keys of the store.
+    #[value(name = "AES256")]
+    Aes256,
+    /// With a key of KMS.
+    #[value(name = "aws:kms")]
+    Kms,
+}
+
+/// The party that pays for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RequestPayer {
+    /// The one who sends it.
+    Requester,
+}
+
+/// An account of AWS.
+fn account(text: &str) -> Result<String, &'static str> {
+    match text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => Ok(text.to_owned()),
+        false => Err("not an account of AWS, which has 12 digits"),
+    }
 }
 
 /// The folder that takes the place of a store, if there is one.

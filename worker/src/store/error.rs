@@ -38,6 +38,11 @@ pub(crate) enum ErrorCause {
         /// The store's error code.
         code: String,
     },
+    /// The store denies an object and also the listing that would tell whether there is one: AWS denies a missing object too then.
+    #[error(
+        "access denied, or no such object: without s3:ListBucket the store does not say which; allow it, or check the key"
+    )]
+    DeniedOrAbsent,
     /// The store does not accept the credentials. This is transient: secrets are replaced, roles refreshed.
     #[error("the store does not accept the credentials ({code}); check key, secret and clock")]
     BadCredentials {
@@ -116,7 +121,7 @@ impl ErrorCause {
             Self::NoSuchObject => FailureKind::NoSuchObject,
             Self::NoSuchBucket => FailureKind::NoSuchBucket,
             Self::SourceChanged => FailureKind::SourceChanged,
-            Self::Denied { .. } => FailureKind::AccessDenied,
+            Self::Denied { .. } | Self::DeniedOrAbsent => FailureKind::AccessDenied,
             Self::BadCredentials { .. } => FailureKind::BadCredentials,
             Self::TooLarge { .. } => FailureKind::DocumentTooLarge,
             Self::NotAllowed(_) => FailureKind::NotAllowed,
@@ -141,6 +146,7 @@ impl ErrorCause {
             | Self::NoSuchBucket
             | Self::SourceChanged
             | Self::Denied { .. }
+            | Self::DeniedOrAbsent
             | Self::TooLarge { .. }
             | Self::NotAllowed(_)
             | Self::BadRequest(_) => false,
@@ -173,6 +179,7 @@ mod tests {
             ErrorCause::NoSuchBucket,
             ErrorCause::SourceChanged,
             ErrorCause::Denied { code: code.clone() },
+            ErrorCause::DeniedOrAbsent,
             ErrorCause::BadCredentials { code },
             ErrorCause::TooLarge { max_bytes: 1 },
             ErrorCause::NotAllowed("outside"),

@@ -37,6 +37,8 @@ pub(crate) struct ObjectVersion {
     pub(crate) version_id: Option<String>,
     /// The ETag, as the store gives it, with its quotes.
     pub(crate) etag: Option<String>,
+    /// The size that was announced for it: a copy of another size is not whole.
+    pub(crate) bytes: Option<u64>,
 }
 
 /// Size and version of an object.
@@ -56,6 +58,7 @@ impl ObjectMetadata {
         ObjectVersion {
             version_id: self.version_id.clone(),
             etag: self.etag.clone(),
+            bytes: Some(self.bytes),
         }
     }
 }

@@ -131,6 +131,18 @@ impl StoreUri {
         whole.rsplit('/').next().unwrap_or_default()
     }
 
+    /// The folder that it is in, with a slash at the end; the bucket if there is no slash.
+    pub(crate) fn folder(&self) -> Self {
+        let upper = |path: &str| path[..path.len() - self.name().len()].to_owned();
+        match self {
+            Self::S3 { bucket, key } => Self::S3 {
+                bucket: bucket.clone(),
+                key: upper(key),
+            },
+            Self::File { path } => Self::File { path: upper(path) },
+        }
+    }
+
     /// Returns true if it is written as a folder: with a slash at the end, or as a bucket alone.
     pub(crate) fn is_folder(&self) -> bool {
         self.name().is_empty()
@@ -175,7 +187,7 @@ fn file(rest: &str) -> Result<StoreUri, StoreUriError> {
     if !rest.starts_with('/') {
         return Err(StoreUriError::NotAbsolute);
     }
-    let path = decoded(rest)?;
+    let path = percent_decoded(rest)?;
     if path.contains('\0') {
         return Err(StoreUriError::Nul);
     }
@@ -188,7 +200,8 @@ fn file(rest: &str) -> Result<StoreUri, StoreUriError> {
     Ok(StoreUri::File { path })
 }
 
-fn decoded(text: &str) -> Result<String, StoreUriError> {
+/// A percent-encoded text without its encoding.
+pub(super) fn percent_decoded(text: &str) -> Result<String, StoreUriError> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
@@ -356,6 +369,18 @@ mod tests {
             ("file:///a//b", StoreUriError::Segment(String::new())),
         ] {
             assert_eq!(text.parse::<StoreUri>(), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_folder_is_all_but_the_name() {
+        for (text, folder) in [
+            ("s3://b/p/x.pdf", "s3://b/p/"),
+            ("s3://b/p/", "s3://b/p/"),
+            ("s3://b/x.pdf", "s3://b/"),
+            ("file:///p/x", "file:///p/"),
+        ] {
+            assert_eq!(at(text).folder(), at(folder));
         }
     }
 

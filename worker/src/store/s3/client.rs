@@ -6,10 +6,13 @@ use aws_config::{BehaviorVersion, ConfigLoader};
 use aws_sdk_s3::{
     Client,
     config::{
-        ProvideCredentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-        SharedHttpClient, StalledStreamProtectionConfig, retry::RetryConfig,
-        timeout::TimeoutConfig,
+        ConfigBag, Intercept, ProvideCredentials, Region, RequestChecksumCalculation,
+        ResponseChecksumValidation, RuntimeComponents, SharedHttpClient,
+        StalledStreamProtectionConfig, interceptors::BeforeTransmitInterceptorContextMut,
+        retry::RetryConfig, timeout::TimeoutConfig,
     },
+    error::BoxError,
+    types::ServerSideEncryption,
 };
 use aws_smithy_http_client::{
     Builder as HttpBuilder,
@@ -18,13 +21,72 @@ use aws_smithy_http_client::{
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 use super::super::{ErrorCause, Result, StoreError};
-use crate::store::config::StoreConfig;
+use crate::store::config::{Encryption, RequestPayer, StoreConfig};
 
 /// The region that compatible stores take, and AWS's first.
 const DEFAULT_REGION: &str = "us-east-1";
 
 /// Maximum wait between two attempts.
 const MAX_BACKOFF: Duration = Duration::from_secs(20);
+
+/// Headers that every request has.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RequestHeaders(Vec<(&'static str, String)>);
+
+impl Intercept for RequestHeaders {
+    fn name(&self) -> &'static str {
+        "RequestHeaders"
+    }
+
+    /// Adds them before the request is signed: the signature covers them.
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        for (name, value) in &self.0 {
+            let headers = context.request_mut().headers_mut();
+            headers.try_insert(*name, value.clone())?;
+        }
+        Ok(())
+    }
+}
+
+impl RequestHeaders {
+    pub(super) fn new(arguments: &StoreConfig) -> Self {
+        let owner = arguments.s3_expected_bucket_owner.clone();
+        let owner = owner.map(|owner| ("x-amz-expected-bucket-owner", owner));
+        let payer = arguments.s3_request_payer.map(|payer| match payer {
+            RequestPayer::Requester => ("x-amz-request-payer", "requester".to_owned()),
+        });
+        Self(owner.into_iter().chain(payer).collect())
+    }
+}
+
+/// Encryption of what is written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct WriteEncryption {
+    pub(super) method: Option<ServerSideEncryption>,
+    pub(super) kms_key_id: Option<String>,
+}
+
+impl WriteEncryption {
+    /// # Errors
+    /// A key of KMS without `aws:kms`.
+    pub(super) fn new(arguments: &StoreConfig) -> Result<Self> {
+        let kms_key_id = arguments.s3_sse_kms_key_id.clone();
+        if kms_key_id.is_some() && arguments.s3_sse != Some(Encryption::Kms) {
+            let why = "--s3-sse-kms-key-id: only with --s3-sse aws:kms".to_owned();
+            return Err(StoreError::new("S3", ErrorCause::NotConfigured(why)));
+        }
+        let method = arguments.s3_sse.map(|encryption| match encryption {
+            Encryption::Aes256 => ServerSideEncryption::Aes256,
+            Encryption::Kms => ServerSideEncryption::AwsKms,
+        });
+        Ok(Self { method, kms_key_id })
+    }
+}
 
 /// A client, and the store's name for messages.
 pub(super) async fn client(arguments: &StoreConfig) -> Result<(Client, String)> {
@@ -46,6 +108,7 @@ pub(super) async fn client(arguments: &StoreConfig) -> Result<(Client, String)> 
     check_credentials(&config, &address).await?;
     let config = aws_sdk_s3::config::Builder::from(&config)
         .force_path_style(arguments.s3_path_style)
+        .interceptor(RequestHeaders::new(arguments))
         .build();
     Ok((Client::from_conf(config), address))
 }

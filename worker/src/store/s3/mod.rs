@@ -1,16 +1,24 @@
 //! S3 and the stores that speak its language.
 //!
 //! **Conditional writes.** [`WriteCondition::IfAbsent`] is `If-None-Match: *`. A store that does not know the
-//! header (501, or 400 if the same write without it goes through) is asked with HEAD before each write instead, and
-//! remembered. Between HEAD and write another writer may write too; then the last one wins.
+//! header (501, or two writes of a probe that show it) is asked with HEAD before each write instead, and remembered until a
+//! probe shows otherwise. Between HEAD and write another writer may write too; then the last one wins.
+//!
+//! **Errors** are judged by S3's code, never by a status alone: a gateway before the store has statuses too. HEAD has no code, so
+//! what it refuses is asked for with GET.
+//!
+//! **Permissions.** Without `s3:ListBucket` AWS denies an object that does not exist. Then a listing is tried; if that is denied
+//! too, a manifest counts as absent.
 //!
 //! **Checksums** beyond the ones that S3 demands are left out: many compatible stores refuse them. Over
-//! TLS nothing is lost; a body cut short is noticed by its length.
+//! TLS nothing is lost; a body cut short is noticed by the length that HEAD gave, and by its MD5 where the ETag is one.
 
 mod client;
 mod errors;
+mod checksum;
 mod stat;
 mod fetch;
+mod list;
 mod put;
 mod usable;
 
@@ -24,10 +32,10 @@ use std::{
 use async_trait::async_trait;
 use aws_sdk_s3::Client;
 
-use self::fetch::DownloadTarget;
+use self::{client::WriteEncryption, fetch::DownloadTarget, list::Listing};
 use super::{
-    ErrorCause, ListPage, ListedObject, ObjectMetadata, ObjectStore, ObjectVersion, PutOutcome,
-    Result, StoreError, StoreUri, WriteCondition,
+    ErrorCause, ListPage, ObjectMetadata, ObjectStore, ObjectVersion, PutOutcome, Result,
+    StoreError, StoreUri, WriteCondition,
 };
 use crate::store::config::StoreConfig;
 
@@ -42,21 +50,30 @@ pub(super) struct S3Store {
     /// Timeout of an answer, or of its next byte.
     timeout: Duration,
     attempts: u32,
+    encryption: WriteEncryption,
     /// True once the store has turned out not to know `If-None-Match`.
     unconditional: AtomicBool,
+    /// Held while a probe tells whether it does.
+    settling: tokio::sync::Mutex<()>,
+    /// True once an ETag that looks like an MD5 has turned out to be none.
+    etags_are_opaque: AtomicBool,
     /// Buckets that may not be listed, and when that was seen.
     listing_denied: Mutex<HashMap<String, Instant>>,
 }
 
 impl S3Store {
     pub(super) async fn connect(arguments: &StoreConfig) -> Result<Self> {
+        let encryption = WriteEncryption::new(arguments)?;
         let (client, address) = client::client(arguments).await?;
         Ok(Self {
             client,
             address,
             timeout: client::timeout(arguments),
             attempts: arguments.s3_attempts,
+            encryption,
             unconditional: AtomicBool::new(false),
+            settling: tokio::sync::Mutex::default(),
+            etags_are_opaque: AtomicBool::new(false),
             listing_denied: Mutex::default(),
         })
     }
@@ -89,6 +106,11 @@ fn check_version(at: &StoreUri, pin: &ObjectVersion, found: &ObjectMetadata) -> 
         return Err(StoreError::new(at, ErrorCause::SourceChanged));
     }
     Ok(())
+}
+
+/// Returns true for the code that a missing object may have too, if its bucket may not be listed.
+fn is_access_denied(error: &StoreError) -> bool {
+    matches!(&error.cause, ErrorCause::Denied { code } if code == "AccessDenied")
 }
 
 #[async_trait]
@@ -125,6 +147,12 @@ impl ObjectStore for S3Store {
         {
             Ok(_) => Ok(target.into_bytes()),
             Err(error) if matches!(error.cause, ErrorCause::NoSuchObject) => Ok(None),
+            // Without s3:ListBucket a missing object is denied too. It counts as absent: a conditional write does not replace
+            // one that is there after all.
+            Err(error) if is_access_denied(&error) => match self.listing_of(at).await? {
+                Listing::Has => Err(error),
+                Listing::HasNot | Listing::Denied => Ok(None),
+            },
             Err(error) => Err(error),
         }
     }
@@ -144,37 +172,7 @@ impl ObjectStore for S3Store {
     }
 
     async fn list(&self, prefix: &StoreUri, after: Option<&str>) -> Result<ListPage> {
-        let (bucket, key) = below(prefix)?;
-        let answer = self
-            .client
-            .list_objects_v2()
-            .bucket(bucket)
-            .prefix(key)
-            .set_continuation_token(after.map(str::to_owned))
-            .send()
-            .await
-            .map_err(errors::at(prefix))?;
-        let next = answer.next_continuation_token.clone();
-        let entry = |object: aws_sdk_s3::types::Object| {
-            Some(ListedObject {
-                location: StoreUri::S3 {
-                    bucket: bucket.to_owned(),
-                    key: object.key?,
-                },
-                bytes: u64::try_from(object.size.unwrap_or(0)).unwrap_or(0),
-                etag: object.e_tag,
-            })
-        };
-        Ok(ListPage {
-            entries: answer
-                .contents
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(entry)
-                .collect(),
-            // An empty token would ask for the first page again.
-            next: next.filter(|token| !token.is_empty()),
-        })
+        self.list_page(prefix, after).await
     }
 
     async fn check_usable(&self, at: &StoreUri) -> Result<()> {

@@ -45,6 +45,8 @@ pub(super) enum PutRejection {
     NotImplemented(StoreError),
     /// The store does not know the condition, or the request is wrong in itself.
     Unknown(StoreError),
+    /// The body did not arrive as it was sent.
+    Garbled(StoreError),
     /// For another reason.
     Failed(StoreError),
 }
@@ -53,7 +55,10 @@ impl PutRejection {
     /// The error of a write that is not repeated.
     pub(super) fn into_error(self, at: &StoreUri) -> StoreError {
         match self {
-            Self::NotImplemented(error) | Self::Unknown(error) | Self::Failed(error) => error,
+            Self::NotImplemented(error)
+            | Self::Unknown(error)
+            | Self::Garbled(error)
+            | Self::Failed(error) => error,
             Self::Exists | Self::Conflict => conflict(at),
         }
     }
@@ -82,23 +87,28 @@ impl S3Store {
         if upload.if_absent && self.unconditional.load(Ordering::Relaxed) {
             return self.look_and_write(upload, body).await;
         }
+        let mut last = None;
         for attempt in 1..=self.attempts {
             match self.write(upload, body).await {
                 Ok(etag) => return Ok(PutOutcome::Written { etag }),
                 Err(PutRejection::Exists) => return Ok(PutOutcome::AlreadyExists),
-                Err(PutRejection::Conflict) => time::sleep(backoff(attempt)).await,
                 Err(PutRejection::Failed(error)) => return Err(error),
-                Err(PutRejection::NotImplemented(_) | PutRejection::Unknown(_)) => {
-                    let stored = self.look_and_write(upload, body).await?;
-                    // It went through without the condition, so the store does not know conditions.
-                    if matches!(stored, PutOutcome::Written { .. }) {
-                        self.learn_conditions(false);
-                    }
-                    return Ok(stored);
+                Err(PutRejection::NotImplemented(_)) => {
+                    self.learn_conditions(false);
+                    return self.look_and_write(upload, body).await;
                 }
+                Err(PutRejection::Unknown(error)) => {
+                    last = self.settle_conditions(at, error).await?;
+                    if last.is_none() {
+                        return self.look_and_write(upload, body).await;
+                    }
+                }
+                Err(PutRejection::Garbled(error)) => last = Some(error),
+                Err(PutRejection::Conflict) => last = Some(conflict(at)),
             }
+            time::sleep(backoff(attempt)).await;
         }
-        Err(conflict(at))
+        Err(last.unwrap_or_else(|| conflict(at)))
     }
 
     /// Writes to a store without conditional writes: a moment stays in which another writer may come.
@@ -147,6 +157,8 @@ impl S3Store {
             .bucket(bucket)
             .key(key)
             .content_type(upload.content_type)
+            .set_server_side_encryption(self.encryption.method.clone())
+            .set_ssekms_key_id(self.encryption.kms_key_id.clone())
             .set_if_none_match(upload.if_absent.then(|| "*".to_owned()))
             .body(ByteStream::from(bytes));
         let sent = put.customize().config_override(deadline).send().await;
@@ -166,6 +178,8 @@ impl S3Store {
             .bucket(bucket)
             .key(key)
             .content_type(upload.content_type)
+            .set_server_side_encryption(self.encryption.method.clone())
+            .set_ssekms_key_id(self.encryption.kms_key_id.clone())
             .send()
             .await
             .map_err(errors::at(upload.at))?;
@@ -181,6 +195,10 @@ impl S3Store {
             .await
             .map_err(PutRejection::from);
         let ended = match written {
+            // Some stores that know conditions pass over them here (Ceph RGW 16).
+            Ok(_) if upload.if_absent && self.is_there(upload.at).await => {
+                Err(PutRejection::Exists)
+            }
             Ok(sent) => self.complete(upload, &parts, sent, bytes).await,
             Err(error) => Err(error),
         };
@@ -189,6 +207,11 @@ impl S3Store {
         }
         parts.ended = true;
         ended
+    }
+
+    /// Returns true if an object is there for sure.
+    async fn is_there(&self, at: &StoreUri) -> bool {
+        self.stat(at, &ObjectVersion::default()).await.is_ok()
     }
 
     async fn send_parts(
@@ -268,12 +291,15 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let status = errors::status(&error);
+    let has_code = error.code().is_some();
     let error = errors::at(upload.at)(error);
     match (status, &error.cause) {
         (Some(412), _) if upload.if_absent => PutRejection::Exists,
         (Some(409), _) => PutRejection::Conflict,
         (Some(501), _) if upload.if_absent => PutRejection::NotImplemented(error),
         (Some(400), ErrorCause::BadRequest(_)) if upload.if_absent => PutRejection::Unknown(error),
+        (Some(400), ErrorCause::Unavailable(_)) if has_code => PutRejection::Garbled(error),
+        (Some(400), ErrorCause::Unavailable(_)) if upload.if_absent => PutRejection::Unknown(error),
         _ => PutRejection::Failed(error),
     }
 }

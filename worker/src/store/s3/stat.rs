@@ -6,7 +6,7 @@
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 
 use super::super::{ErrorCause, ObjectMetadata, ObjectVersion, Result, StoreError, StoreUri};
-use super::{S3Store, errors, object};
+use super::{S3Store, errors, is_access_denied, list::Listing, object};
 
 impl S3Store {
     /// Size and version of an object.
@@ -48,7 +48,12 @@ impl S3Store {
             }
             answer => answer,
         };
-        let answer = answer.map_err(errors::at(at))?;
+        let answer = match answer.map_err(errors::at(at)) {
+            Err(error) if is_access_denied(&error) => {
+                return Err(self.denied_or_absent(at, error).await?);
+            }
+            answer => answer?,
+        };
         let bytes = whole_bytes(&answer).ok_or_else(|| {
             let why = "it does not say how large the object is".to_owned();
             StoreError::new(at, ErrorCause::Unavailable(why))
@@ -58,6 +63,16 @@ impl S3Store {
             version_id: answer.version_id,
             etag: answer.e_tag,
         })
+    }
+
+    /// The error of an object that GET denies, by the word of a listing.
+    async fn denied_or_absent(&self, at: &StoreUri, error: StoreError) -> Result<StoreError> {
+        let cause = match self.listing_of(at).await? {
+            Listing::Has => return Ok(error),
+            Listing::HasNot => ErrorCause::NoSuchObject,
+            Listing::Denied => ErrorCause::DeniedOrAbsent,
+        };
+        Ok(StoreError::new(at, cause))
     }
 }
 

@@ -1,6 +1,10 @@
 //! Faults that no real store shows on demand: streams that stall, headers that it does not know, writers that meet.
 
 mod fake;
+mod bytes;
+mod conditions;
+mod listing;
+mod settings;
 mod usable;
 mod verdicts;
 
@@ -97,7 +101,7 @@ async fn a_version_that_the_store_does_not_keep_is_not_another_one() {
     for (version, known) in [("3HL4kqtJ", false), ("null", true)] {
         let pin = ObjectVersion {
             version_id: Some(version.to_owned()),
-            etag: None,
+            ..ObjectVersion::default()
         };
         let found = store.stat(&at(), &pin).await;
         assert_eq!(found.is_ok(), known, "{version}");

@@ -11,7 +11,7 @@ use super::super::{
     ErrorCause, ObjectStore as _, ObjectVersion, Result, StoreError, StoreUri, probe,
 };
 use super::{
-    S3Store, below, errors, object,
+    S3Store, below, checksum, errors, object,
     put::{PutRejection, PutRequest},
 };
 
@@ -52,7 +52,10 @@ impl S3Store {
             versions: Vec::new(),
         };
         match self.put_probe(probe, true).await {
-            Ok(written) => writes.versions.extend(written.version_id),
+            Ok(written) => {
+                self.learn_etags(&written);
+                writes.versions.extend(written.version_id);
+            }
             // An earlier attempt of the client has written it, and its answer was lost.
             Err(PutRejection::Exists) => {}
             Err(PutRejection::NotImplemented(_) | PutRejection::Unknown(_)) => {
@@ -107,7 +110,6 @@ impl S3Store {
         let folder = at.join(FOLDER.trim_end_matches('/'));
         let folder = folder.map_err(|error| StoreError::new(at, error.into()))?;
         let listed = self.list(&folder, None).await;
-        self.learn_listing(at, listed.as_ref().map(|_| ()));
         match listed {
             Ok(listed) => {
                 for entry in listed.entries {
@@ -159,6 +161,40 @@ impl S3Store {
         }
     }
 
+    /// Settles by a probe beside the object whether the store refused a write for its condition. If it knows conditions, the
+    /// refusal was for that one request: returned is its error, as one that may pass.
+    ///
+    /// # Errors
+    /// The store refuses the probe without a condition too: the refusal, or what the probe met if that may pass.
+    pub(super) async fn settle_conditions(
+        &self,
+        at: &StoreUri,
+        refusal: StoreError,
+    ) -> Result<Option<StoreError>> {
+        let _one_probe = self.settling.lock().await;
+        if self.unconditional.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let probe = probe::object(&at.folder(), FOLDER)?;
+        let writes = match self.write_probe(&probe).await {
+            Ok(writes) => writes,
+            Err(error) if error.is_transient() => return Err(error),
+            Err(_) => return Err(refusal),
+        };
+        let conditional = writes.conditional;
+        tracing::warn!(
+            error = %refusal,
+            conditional_writes = conditional,
+            "a write with a condition was refused, and a probe has told whether the store knows conditions"
+        );
+        self.learn_conditions(conditional);
+        if let Err(error) = self.remove_probe(&probe, writes).await {
+            tracing::warn!(%error, "a probe is left");
+        }
+        Ok(conditional
+            .then(|| StoreError::new(at, ErrorCause::Unavailable(refusal.cause.to_string()))))
+    }
+
     /// Keeps what was seen of conditional writes, and says so when it is another than before.
     pub(super) fn learn_conditions(&self, known: bool) {
         let before = self.unconditional.swap(!known, Ordering::Relaxed);
@@ -171,6 +207,19 @@ impl S3Store {
                     same moment both write, and the last one stays"
                 ),
             }
+        }
+    }
+
+    /// Keeps whether the ETag of a probe that was written is the MD5 that it looks like.
+    fn learn_etags(&self, written: &PutObjectOutput) {
+        let encryption = written.server_side_encryption.as_ref();
+        let etag = written.e_tag.as_deref();
+        let Some(claimed) = etag.and_then(|etag| checksum::md5_in(etag, encryption)) else {
+            return;
+        };
+        let opaque = claimed != checksum::md5(probe::CONTENT);
+        if self.etags_are_opaque.swap(opaque, Ordering::Relaxed) != opaque {
+            tracing::info!(store = %self.address, opaque, "the store's ETags were checked against MD5");
         }
     }
 

@@ -17,7 +17,7 @@ use axum::{
 };
 use futures_util::{StreamExt as _, stream};
 
-use super::super::*;
+use super::super::{client::RequestHeaders, *};
 
 /// A store in memory that fails as asked.
 #[derive(Default)]
@@ -33,11 +33,21 @@ pub(super) struct FakeServer {
     pub(super) stalls_after: Option<usize>,
     /// The content after the first GET instead.
     pub(super) replaced_by: Option<Vec<u8>>,
+    /// GET gives and announces so many bytes at most, so often.
+    pub(super) cuts_to: Option<(usize, u32)>,
+    /// GET gives another first byte, so often.
+    pub(super) garbles: u32,
+    /// ETags are MD5 sums.
+    pub(super) md5_etags: bool,
+    /// A header of all answers to GET.
+    pub(super) header: Option<(&'static str, &'static str)>,
     pub(super) refuses_parts: bool,
     /// Answers in place of the store's own.
     pub(super) script: Vec<ScriptedAnswer>,
     /// The methods of all requests.
     pub(super) requests: Vec<String>,
+    /// Their headers.
+    pub(super) headers: Vec<HeaderMap>,
 }
 
 /// An answer to the requests with a method and a text in path or query.
@@ -71,6 +81,14 @@ pub(super) fn etag(bytes: &[u8]) -> String {
     )
 }
 
+pub(super) fn md5_etag(bytes: &[u8]) -> String {
+    let digits: String = checksum::md5(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("\"{digits}\"")
+}
+
 pub(super) fn refusal(status: StatusCode, code: &str) -> Response {
     (status, format!("<Error><Code>{code}</Code></Error>")).into_response()
 }
@@ -82,6 +100,7 @@ async fn answer(State(fake): State<SharedServer>, request: Request) -> Response 
     let key = head.uri.path().to_owned();
     let query = head.uri.query().unwrap_or_default().to_owned();
     fake.requests.push(head.method.to_string());
+    fake.headers.push(head.headers.clone());
     if let Some(answer) = fake.scripted(head.method.as_str(), &head.uri.to_string()) {
         return answer;
     }
@@ -114,6 +133,13 @@ async fn answer(State(fake): State<SharedServer>, request: Request) -> Response 
 }
 
 impl FakeServer {
+    fn etag(&self, bytes: &[u8]) -> String {
+        match self.md5_etags {
+            true => md5_etag(bytes),
+            false => etag(bytes),
+        }
+    }
+
     fn scripted(&mut self, method: &str, uri: &str) -> Option<Response> {
         let scripted = self.script.iter_mut().find(|scripted| {
             scripted.times > 0 && scripted.method == method && uri.contains(scripted.contains)
@@ -174,20 +200,31 @@ impl FakeServer {
                 return refusal(StatusCode::PRECONDITION_FAILED, "PreconditionFailed");
             }
         }
-        let etag = etag(&body);
+        let etag = self.etag(&body);
         self.objects.insert(key, body);
         [("etag", etag)].into_response()
     }
 
     fn get(&mut self, key: &str, headers: &HeaderMap, head: bool) -> Response {
-        let Some(object) = self.objects.get(key).cloned() else {
+        let Some(mut object) = self.objects.get(key).cloned() else {
             return refusal(StatusCode::NOT_FOUND, "NoSuchKey");
         };
         if headers
             .get("if-match")
-            .is_some_and(|wanted| *wanted != *etag(&object))
+            .is_some_and(|wanted| *wanted != *self.etag(&object))
         {
             return refusal(StatusCode::PRECONDITION_FAILED, "PreconditionFailed");
+        }
+        let etag = self.etag(&object);
+        if !head {
+            if let Some((bytes, left @ 1..)) = &mut self.cuts_to {
+                *left -= 1;
+                object.truncate(*bytes);
+            }
+            if self.garbles > 0 {
+                self.garbles -= 1;
+                object[0] ^= 1;
+            }
         }
         if let Some(other) = self.replaced_by.take() {
             self.objects.insert(key.to_owned(), other);
@@ -202,8 +239,12 @@ impl FakeServer {
         }
         let end = object.len().min(last.saturating_add(1));
         let answer = Response::builder()
-            .header("etag", etag(&object))
+            .header("etag", etag)
             .header("content-length", end - from);
+        let answer = match self.header {
+            Some((name, value)) => answer.header(name, value),
+            None => answer,
+        };
         let answer = match range {
             Some(_) => answer.status(206).header(
                 "content-range",
@@ -231,6 +272,14 @@ impl FakeServer {
 }
 
 pub(super) async fn start(fake: FakeServer) -> (S3Store, SharedServer) {
+    start_with(fake, RequestHeaders::default(), WriteEncryption::default()).await
+}
+
+pub(super) async fn start_with(
+    fake: FakeServer,
+    headers: RequestHeaders,
+    encryption: WriteEncryption,
+) -> (S3Store, SharedServer) {
     let shared = Arc::new(Mutex::new(fake));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -247,13 +296,17 @@ pub(super) async fn start(fake: FakeServer) -> (S3Store, SharedServer) {
         .force_path_style(true)
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .retry_config(RetryConfig::disabled())
+        .interceptor(headers)
         .build();
     let store = S3Store {
         client: Client::from_conf(config),
         address,
         timeout: Duration::from_millis(300),
         attempts: 3,
+        encryption,
         unconditional: AtomicBool::new(false),
+        settling: tokio::sync::Mutex::default(),
+        etags_are_opaque: AtomicBool::new(false),
         listing_denied: Mutex::default(),
     };
     (store, shared)

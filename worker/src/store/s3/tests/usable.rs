@@ -74,7 +74,11 @@ async fn denied_lists_and_deletes_are_no_error_and_the_rest_names_its_step() {
             Some("write if absent to s3://b/out/.recto/probe-"),
         ),
         ("HEAD", "", None),
-        ("GET", "probe-", Some("stat of s3://b/out/.recto/probe-")),
+        (
+            "GET",
+            "/.recto/probe-",
+            Some("stat of s3://b/out/.recto/probe-"),
+        ),
         ("GET", "list-type", None),
         ("DELETE", "", None),
     ] {

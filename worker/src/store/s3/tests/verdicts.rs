@@ -7,7 +7,7 @@ use super::{
     *,
 };
 
-/// What a gateway says that knows no such path.
+/// The page of a gateway that knows no such path.
 const GATEWAY: &str = "<html><body>default backend</body></html>";
 
 fn bare(status: u16) -> Response {
@@ -90,7 +90,7 @@ async fn get_has_the_code_that_head_lacks() {
             || bare(403),
             || refusal(StatusCode::FORBIDDEN, "AccessDenied"),
             "access-denied",
-            "access denied (AccessDenied)",
+            "access denied, or no such object",
         ),
         (
             || bare(301),
@@ -146,8 +146,8 @@ async fn a_head_that_fails_does_not_hide_an_object_that_get_gives() {
 async fn another_etag_needs_no_second_question() {
     let (store, fake) = start(with_object(numbers(10))).await;
     let pin = ObjectVersion {
-        version_id: None,
         etag: Some("\"other\"".to_owned()),
+        ..ObjectVersion::default()
     };
     let error = store.stat(&at(), &pin).await.unwrap_err();
     assert_eq!(error.kind().as_str(), "source-changed");
