@@ -76,7 +76,7 @@ impl CrashMark {
     /// Removes the mark: the process lives.
     pub(super) async fn remove(self, context: &JobContext) {
         if let Err(error) = context.stores.delete(&self.at).await {
-            tracing::warn!(%error, "the mark of a job that is under way could not be removed");
+            tracing::warn!(%error, "the mark of a job in flight could not be removed");
         }
     }
 

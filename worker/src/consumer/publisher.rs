@@ -111,7 +111,7 @@ impl ResultPublisher {
     }
 
     /// Publishes a message again as it came, to the jobs queue or that of an engine: another worker gets it, and the
-    /// broker's count of its deliveries begins anew.
+    /// broker's count of its deliveries begins at zero.
     pub(super) async fn hand_over(
         &self,
         queue: &str,

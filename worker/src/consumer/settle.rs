@@ -205,7 +205,7 @@ impl DeliveryHandler<'_> {
             }
             (Reaction::Test(component), _) => component,
             (Reaction::SecondOpinion { .. }, _) => HealthComponent::Store,
-            (Reaction::Final | Reaction::Attempt | Reaction::HandBack, _) => {
+            (Reaction::Final | Reaction::Attempt | Reaction::Requeue, _) => {
                 return Evidence::Plausible;
             }
         };

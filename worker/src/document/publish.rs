@@ -40,7 +40,10 @@ impl StoreTarget {
         manifest: &mut Manifest,
         observer: &dyn ConvertObserver,
     ) -> Result<PublishedResult, StoreError> {
-        let before = self.stored().await?;
+        let before = match self.hashed_names || self.condition == WriteCondition::IfAbsent {
+            true => self.stored().await?,
+            false => None,
+        };
         // While this worker was reading another one may have finished.
         if self.condition == WriteCondition::IfAbsent
             && let Some(manifest) = before
@@ -50,7 +53,7 @@ impl StoreTarget {
         let local = |error| StoreError::local(&self.folder)(error);
         let manifest_name = format!("{}.{}", self.name.stem, MANIFEST.0);
         let files = result_files(&self.name.folder, &manifest_name).map_err(local)?;
-        let files = hashed(files).await.map_err(local)?;
+        let files = hashed(files, self.hashed_names).await.map_err(local)?;
         manifest.files = files.iter().map(|(file, _)| file.clone()).collect();
         write_manifest(&self.name, manifest).map_err(local)?;
         stream::iter(files)
@@ -122,14 +125,17 @@ impl StoreTarget {
     }
 }
 
-/// The files with their hashes, under names that begin as theirs and have the hash in them. Those in folders keep their
-/// names: the other files link to them.
-async fn hashed(files: Vec<(String, PathBuf)>) -> std::io::Result<Vec<(ResultFile, PathBuf)>> {
-    let hash = |(name, path): (String, PathBuf)| {
+/// The files with their hashes. With `hashed_names` the names have the hash in them, but for files in folders, which the
+/// other files link to.
+async fn hashed(
+    files: Vec<(String, PathBuf)>,
+    hashed_names: bool,
+) -> std::io::Result<Vec<(ResultFile, PathBuf)>> {
+    let hash = move |(name, path): (String, PathBuf)| {
         let mut file = File::open(&path)?;
         let (bytes, sha256) = (file.metadata()?.len(), sha256(&mut file)?);
         let name = match name.split_once('.') {
-            Some((stem, ending)) if !name.contains('/') => {
+            Some((stem, ending)) if hashed_names && !name.contains('/') => {
                 format!("{stem}.{}.{ending}", &sha256[..NAME_DIGITS])
             }
             _ => name,

@@ -25,6 +25,8 @@ pub(crate) struct StoreTarget {
     pub(crate) name: ResultName,
     /// The condition of the manifest. With [`WriteCondition::IfAbsent`] a result that another worker has published stays.
     pub(crate) condition: WriteCondition,
+    /// True if the names of files have their hash in them, so that no other writer's manifest ever has these files.
+    pub(crate) hashed_names: bool,
     /// Files that are written at the same time.
     pub(crate) files_at_once: usize,
 }

@@ -17,7 +17,7 @@ pub(crate) enum Disposition {
     Requeue,
 }
 
-/// What a test of the worker, right after the failure, says of who owns it.
+/// The word of a test of the worker, right after the failure, on who owns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Evidence {
     /// The same component did the same for another job: the failure is this job's.
@@ -60,7 +60,7 @@ impl Disposition {
         match reaction {
             Reaction::Final => Self::DeadLetter,
             Reaction::Attempt => attempt,
-            Reaction::HandBack => Self::Requeue,
+            Reaction::Requeue => Self::Requeue,
             Reaction::Test(_) | Reaction::SecondOpinion { .. }
                 if matches!(evidence, Evidence::Unfit(_)) =>
             {

@@ -54,7 +54,7 @@ pub(crate) struct JobContext {
     pub(crate) metrics: Arc<Metrics>,
     /// Held, by the result's folder, while the result is made.
     pub(crate) results_in_flight: KeyedLock,
-    /// Where this worker has read and written before.
+    /// The places that this worker has read from and written to.
     pub(crate) known_good: KnownGood,
 }
 
@@ -295,6 +295,7 @@ impl LocatedJob {
                 true => WriteCondition::Always,
                 false => WriteCondition::IfAbsent,
             },
+            hashed_names: true,
             // Other jobs write at the same time.
             files_at_once: 1,
         })

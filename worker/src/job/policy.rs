@@ -14,7 +14,7 @@ use crate::observe::{admin::HealthComponent, metrics::JobDisposition};
 pub(crate) struct Policy {
     /// The party that has to mend it, as far as the kind tells.
     pub(crate) owner: FailureOwner,
-    /// What becomes of the job.
+    /// The fate of the job.
     pub(crate) reaction: Reaction,
     /// Nothing mends it but a new process: the worker shuts down.
     pub(crate) restart: bool,
@@ -53,7 +53,7 @@ impl FailureOwner {
     }
 }
 
-/// What becomes of the job.
+/// The fate of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reaction {
     /// A dead letter at once: any other attempt would fail the same way.
@@ -70,7 +70,7 @@ pub(crate) enum Reaction {
         unless_proven: bool,
     },
     /// The job is given back uncounted.
-    HandBack,
+    Requeue,
 }
 
 /// The party at fault if a page fails.
@@ -160,13 +160,13 @@ pub(crate) fn policy(kind: FailureKind) -> Policy {
         Kind::EngineStopped | Kind::PdfiumMissing => Policy {
             restart: true,
             page_fault: PageFault::Machine,
-            ..Policy::of(Owner::Worker, Reaction::HandBack)
+            ..Policy::of(Owner::Worker, Reaction::Requeue)
         },
         // Of a message that the broker does not take, only a new attempt to send it comes: see the consumer.
         Kind::Unroutable | Kind::Nacked | Kind::ConfirmTimeout | Kind::BrokerLost => {
-            Policy::of(Owner::Broker, Reaction::HandBack)
+            Policy::of(Owner::Broker, Reaction::Requeue)
         }
-        Kind::Shutdown | Kind::Cancelled => Policy::of(Owner::Nobody, Reaction::HandBack),
+        Kind::Shutdown | Kind::Cancelled => Policy::of(Owner::Nobody, Reaction::Requeue),
     }
 }
 
@@ -190,8 +190,8 @@ pub(crate) fn is_possible(disposition: JobDisposition, kind: FailureKind) -> boo
     let reaction = policy(kind).reaction;
     match disposition {
         JobDisposition::Ack => false,
-        JobDisposition::DeadLetter => reaction != Reaction::HandBack,
-        JobDisposition::Retry => !matches!(reaction, Reaction::HandBack | Reaction::Final),
+        JobDisposition::DeadLetter => reaction != Reaction::Requeue,
+        JobDisposition::Retry => !matches!(reaction, Reaction::Requeue | Reaction::Final),
         JobDisposition::Requeue => !matches!(reaction, Reaction::Attempt | Reaction::Final),
     }
 }
@@ -221,7 +221,7 @@ mod tests {
             );
         }
         for kind in kinds(|policy| policy.owner == FailureOwner::Broker) {
-            assert_eq!(policy(kind).reaction, Reaction::HandBack, "{kind}");
+            assert_eq!(policy(kind).reaction, Reaction::Requeue, "{kind}");
         }
     }
 

@@ -250,6 +250,7 @@ impl ConvertRun {
                     folder: folder.clone(),
                     name: input.result_in(made_in.path()),
                     condition: WriteCondition::Always,
+                    hashed_names: false,
                     files_at_once: FILES_AT_ONCE,
                 });
                 return document::convert(source, target, &self.context).await;

@@ -92,7 +92,7 @@ impl AdminServer {
         Ok(Self { listener, address })
     }
 
-    /// Opens the port that was asked for; `None` if none is wanted. Without a wish it is the first free one from
+    /// Opens the port that was asked for; `None` if none is wanted. By default it is the first free one from
     /// [`DEFAULT_PORT`] on, so that several workers of one machine need no port each from whoever starts them.
     pub(crate) async fn open(wanted: Option<AdminAddress>) -> Result<Option<Self>, BindError> {
         let Some(AdminAddress(wanted)) = wanted else {
