@@ -76,7 +76,7 @@ bench-worker: setup test-parts build ## pages a second of the worker beside conv
 	cargo build --workspace --all-targets
 	RECTO_TEST_BINARY=target/release/recto $(PARTS) target/debug/examples/bench-worker
 
-chaos: setup test-parts ## kill workers and restart the broker at random moments, then account for every document; SEED=1
+chaos: setup test-parts ## disturb workers, broker and store at random moments, then account for every document; SEED=1
 	cargo build --workspace --all-targets
 	$(PARTS) target/debug/examples/chaos --seed $(or $(SEED),1)
 

@@ -1,5 +1,6 @@
-//! `make chaos`: workers are killed and the broker is restarted at random moments while documents are read; in the
-//! end every document has to be accounted for, once.
+//! `make chaos`: at random moments, while documents are read, workers are killed, frozen and drained, the broker is
+//! restarted and raises alarms, the results queue is full, and the store, or one worker's way to it, is away, slow,
+//! denied or wrong. In the end every document has to be accounted for, once, and nothing may be left behind.
 //!
 //! Everything that is random follows from the seed. Moments are counted in documents that have ended, so that they
 //! fall all over the run on machines of any speed.
@@ -17,13 +18,16 @@ use std::{
     collections::BTreeSet,
     env,
     process::ExitCode,
+    thread,
     time::{Duration, Instant},
 };
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use recto_schemas::{FailureKind, Job};
+use rustix::process::Signal;
 use support::{
     cluster::{JobAccounts, TestCluster, WorkerProcess, job},
+    proxy::{BARE_400, DENIED, EXPIRED, GATEWAY_404, MOVED, ProxyFault, SLOW_DOWN, TcpProxy},
     wait_until,
 };
 
@@ -36,6 +40,8 @@ struct ChaosPlan {
     workers: usize,
     kills: usize,
     restarts: usize,
+    /// Disturbances of other kinds.
+    faults: usize,
 }
 
 /// A disturbance, and the number of documents after which it comes.
@@ -44,49 +50,168 @@ enum ChaosEvent {
     KillWorker,
     StopBroker,
     KillBroker,
+    /// A worker stands still, as a machine that swaps or is suspended.
+    FreezeWorker,
+    /// SIGTERM with less time than a document takes.
+    DrainWorker,
+    /// One worker's store gives this answer to all it asks.
+    SickWorker(&'static str),
+    /// Every worker's.
+    SickStore(&'static str),
+    /// Every worker's store gives 2 kB a second.
+    SlowStore,
+    /// The broker refuses results.
+    FullResults,
+    /// The broker is short of memory.
+    Alarm,
+    /// The broker closes every connection.
+    CloseConnections,
+}
+
+/// Answers of a store that is unwell, by the name that the log shows.
+const ANSWERS: [&str; 6] = [EXPIRED, BARE_400, GATEWAY_404, MOVED, DENIED, SLOW_DOWN];
+
+/// A worker and its way to the store.
+struct ProxiedWorker {
+    worker: WorkerProcess,
+    proxy: TcpProxy,
+}
+
+impl ProxiedWorker {
+    fn start(cluster: &TestCluster) -> Self {
+        let proxy = TcpProxy::start(cluster.store.address());
+        let worker = Self::spawn(cluster, &proxy);
+        Self { worker, proxy }
+    }
+
+    fn spawn(cluster: &TestCluster, proxy: &TcpProxy) -> WorkerProcess {
+        cluster.spawn_worker(|command| {
+            cluster.store.env_at(command, proxy.address());
+            command.env("RECTO_DRAIN_TIMEOUT", "300ms");
+            command.env("RECTO_CONFIRM_TIMEOUT", "5s");
+        })
+    }
 }
 
 fn main() -> ExitCode {
     let Some(plan) = plan() else {
         eprintln!(
-            "usage: chaos [--seed N] [--documents N] [--workers N] [--kills N] [--restarts N]"
+            "usage: chaos [--seed N] [--documents N] [--workers N] [--kills N] [--restarts N] [--faults N]"
         );
         return ExitCode::from(2);
     };
     let mut random = StdRng::seed_from_u64(plan.seed);
     println!(
-        "seed {}: {} documents, {} workers, {} SIGKILLs, {} broker restarts",
-        plan.seed, plan.documents, plan.workers, plan.kills, plan.restarts
+        "seed {}: {} documents, {} workers, {} SIGKILLs, {} broker restarts, {} other faults",
+        plan.seed, plan.documents, plan.workers, plan.kills, plan.restarts, plan.faults
     );
     let started = Instant::now();
     let mut cluster = TestCluster::start();
     cluster.declare();
     let jobs = jobs(&cluster, plan.documents, &mut random);
-    let mut workers: Vec<WorkerProcess> = (0..plan.workers).map(|_| cluster.worker()).collect();
+    let mut workers: Vec<ProxiedWorker> = (0..plan.workers)
+        .map(|_| ProxiedWorker::start(&cluster))
+        .collect();
     cluster.submit(&jobs);
 
     let mut accounts = JobAccounts::default();
     for (after, event) in events(&plan, &mut random) {
         collect(&cluster, &mut accounts, after);
         println!(
-            "{:6.1} s  {after:4} ended  {event:?}",
-            started.elapsed().as_secs_f64()
+            "{:6.1} s  {after:4} ended  {}",
+            started.elapsed().as_secs_f64(),
+            name(event)
         );
-        match event {
-            ChaosEvent::KillWorker => {
-                let victim = random.random_range(0..workers.len());
-                workers[victim].kill();
-                workers[victim] = cluster.spawn_worker(|_| {});
-            }
-            ChaosEvent::StopBroker => cluster.rabbit.stop(),
-            ChaosEvent::KillBroker => cluster.rabbit.kill(),
-        }
-        if event != ChaosEvent::KillWorker {
-            cluster.rabbit.start_again();
-        }
+        let victim = random.random_range(0..workers.len());
+        let time = Duration::from_millis(random.random_range(1_000..5_000));
+        disturb(&mut cluster, &mut workers, victim, event, time);
     }
     collect(&cluster, &mut accounts, jobs.len());
     report(&cluster, &jobs, accounts, started)
+}
+
+/// The first line of an answer says enough of it.
+fn name(event: ChaosEvent) -> String {
+    let shown = format!("{event:?}");
+    shown.split("\\r").next().unwrap_or_default().to_owned()
+}
+
+/// Does it to the worker number `victim`, or to all, and undoes after `time` what can be undone.
+fn disturb(
+    cluster: &mut TestCluster,
+    workers: &mut [ProxiedWorker],
+    victim: usize,
+    event: ChaosEvent,
+    time: Duration,
+) {
+    let ctl = |cluster: &TestCluster, arguments: &[&str]| drop(cluster.rabbit.ctl(arguments));
+    let one = &mut workers[victim];
+    match event {
+        ChaosEvent::KillWorker => {
+            one.worker.kill();
+            one.worker = ProxiedWorker::spawn(cluster, &one.proxy);
+        }
+        ChaosEvent::DrainWorker => {
+            let status = one.worker.terminate().0;
+            assert!(status.success(), "a drain: {status}");
+            one.worker = ProxiedWorker::spawn(cluster, &one.proxy);
+        }
+        ChaosEvent::FreezeWorker => {
+            one.worker.signal(Signal::STOP);
+            thread::sleep(time);
+            one.worker.signal(Signal::CONT);
+        }
+        ChaosEvent::SickWorker(answer) => {
+            one.proxy.set(ProxyFault::Answer(answer));
+            thread::sleep(time);
+            one.proxy.pass();
+        }
+        ChaosEvent::SickStore(answer) => {
+            for of in workers.iter() {
+                of.proxy.set(ProxyFault::Answer(answer));
+            }
+            thread::sleep(time);
+            workers.iter().for_each(|of| of.proxy.pass());
+        }
+        ChaosEvent::SlowStore => {
+            workers.iter().for_each(|of| of.proxy.slow(2_000));
+            thread::sleep(time);
+            workers.iter().for_each(|of| of.proxy.pass());
+        }
+        ChaosEvent::FullResults => {
+            let full = r#"{"max-length": 1, "overflow": "reject-publish"}"#;
+            let queue = "^recto.results$";
+            ctl(
+                cluster,
+                &["set_policy", "full", queue, full, "--apply-to", "queues"],
+            );
+            thread::sleep(time);
+            ctl(cluster, &["clear_policy", "full"]);
+        }
+        ChaosEvent::Alarm => {
+            ctl(cluster, &["set_vm_memory_high_watermark", "0.00001"]);
+            thread::sleep(time);
+            let connections =
+                cluster
+                    .rabbit
+                    .ctl(&["list_connections", "--no-table-headers", "pid"]);
+            let open = connections.lines().filter(|line| !line.is_empty()).count();
+            // Two a worker, one more each while one is given up, and the run's own.
+            assert!(open <= 3 * workers.len() + 3, "{open} connections");
+            ctl(cluster, &["set_vm_memory_high_watermark", "0.6"]);
+        }
+        ChaosEvent::CloseConnections => {
+            ctl(cluster, &["close_all_connections", "chaos"]);
+        }
+        ChaosEvent::StopBroker => {
+            cluster.rabbit.stop();
+            cluster.rabbit.start_again();
+        }
+        ChaosEvent::KillBroker => {
+            cluster.rabbit.kill();
+            cluster.rabbit.start_again();
+        }
+    }
 }
 
 fn plan() -> Option<ChaosPlan> {
@@ -96,6 +221,7 @@ fn plan() -> Option<ChaosPlan> {
         workers: 3,
         kills: 20,
         restarts: 3,
+        faults: 20,
     };
     let mut arguments = env::args().skip(1);
     while let Some(name) = arguments.next() {
@@ -107,6 +233,7 @@ fn plan() -> Option<ChaosPlan> {
             "--workers" => plan.workers = count,
             "--kills" => plan.kills = count,
             "--restarts" => plan.restarts = count,
+            "--faults" => plan.faults = count,
             _ => return None,
         }
     }
@@ -132,13 +259,33 @@ fn jobs(cluster: &TestCluster, count: usize, random: &mut StdRng) -> Vec<Job> {
 /// In the order of their moments.
 fn events(plan: &ChaosPlan, random: &mut StdRng) -> Vec<(usize, ChaosEvent)> {
     let mut events = Vec::new();
-    for number in 0..plan.kills + plan.restarts {
-        let event = match (number < plan.kills, random.random_bool(0.5)) {
-            (true, _) => ChaosEvent::KillWorker,
-            (false, true) => ChaosEvent::StopBroker,
-            (false, false) => ChaosEvent::KillBroker,
-        };
+    let mut at_random = |event: ChaosEvent, random: &mut StdRng| {
         events.push((random.random_range(0..plan.documents * 19 / 20), event));
+    };
+    for _ in 0..plan.kills {
+        at_random(ChaosEvent::KillWorker, random);
+    }
+    for _ in 0..plan.restarts {
+        let event = match random.random_bool(0.5) {
+            true => ChaosEvent::StopBroker,
+            false => ChaosEvent::KillBroker,
+        };
+        at_random(event, random);
+    }
+    for number in 0..plan.faults {
+        let answer = ANSWERS[random.random_range(0..ANSWERS.len())];
+        let kinds = [
+            ChaosEvent::SickWorker(answer),
+            ChaosEvent::FreezeWorker,
+            ChaosEvent::DrainWorker,
+            ChaosEvent::SickStore(answer),
+            ChaosEvent::FullResults,
+            ChaosEvent::Alarm,
+            ChaosEvent::DrainWorker,
+            ChaosEvent::SlowStore,
+            ChaosEvent::CloseConnections,
+        ];
+        at_random(kinds[number % kinds.len()], random);
     }
     events.sort();
     events
@@ -159,7 +306,7 @@ fn collect(cluster: &TestCluster, accounts: &mut JobAccounts, wanted: usize) {
             accounts.ended(),
             cluster.rabbit.queues()
         );
-        std::thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -216,8 +363,20 @@ fn report(
         )
     });
     let wrong = wrong.count();
-    let holds =
-        inputs == ended && both == 0 && wrong == 0 && manifests.len() == accounts.results.len();
+    let leftovers: Vec<String> = cluster
+        .store
+        .list("results", "")
+        .into_iter()
+        .filter(|key| key.contains("/.recto/"))
+        .collect();
+    if !leftovers.is_empty() {
+        println!("left in the store: {leftovers:?}");
+    }
+    let holds = leftovers.is_empty()
+        && inputs == ended
+        && both == 0
+        && wrong == 0
+        && manifests.len() == accounts.results.len();
     println!(
         "{}",
         if holds {

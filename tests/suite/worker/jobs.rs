@@ -8,6 +8,7 @@ use std::{
 
 use recto_schemas::{DocumentState, Job, Manifest, ResultState, SchemaName};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::support::{
     cluster::{DOCUMENTS, RESULTS, TestCluster, job},
@@ -51,15 +52,36 @@ fn a_job_becomes_a_document_a_manifest_and_a_result() {
     ));
 
     let folder = format!("out/in/ledger 4.pdf/{}", &result.fingerprint[..16]);
+    let stored = cluster
+        .store
+        .get(RESULTS, &format!("{folder}/document.json"))
+        .unwrap();
+    let manifest: Manifest = serde_json::from_slice(&stored.bytes).unwrap();
     let get = |ending: &str| {
-        let key = format!("{folder}/document.{ending}");
-        cluster
-            .store
-            .get(RESULTS, &key)
-            .unwrap_or_else(|| panic!("no {key}"))
+        let mut files = manifest.files.iter();
+        let file = files.find(|file| file.name.ends_with(ending)).unwrap();
+        let key = format!("{folder}/{}", file.name);
+        let object = cluster.store.get(RESULTS, &key);
+        let object = object.unwrap_or_else(|| panic!("no {key}"));
+        let sha256: String = Sha256::digest(&object.bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        assert_eq!(
+            (object.bytes.len() as u64, sha256),
+            (file.bytes, file.sha256.clone())
+        );
+        object
     };
-    let uri = |ending: &str| format!("s3://{RESULTS}/{folder}/document.{ending}");
-    assert_eq!(result.outputs.manifest, uri("json"));
+    let uri = |ending: &str| {
+        let mut files = manifest.files.iter();
+        let file = files.find(|file| file.name.ends_with(ending)).unwrap();
+        format!("s3://{RESULTS}/{folder}/{}", file.name)
+    };
+    assert_eq!(
+        result.outputs.manifest,
+        format!("s3://{RESULTS}/{folder}/document.json")
+    );
     assert_eq!(result.outputs.markdown, Some(uri("md")));
     assert_eq!(result.outputs.html, Some(uri("html")));
     let markdown = get("md");
@@ -72,9 +94,7 @@ fn a_job_becomes_a_document_a_manifest_and_a_result() {
     assert_eq!(get("pages.jsonl").content_type, "application/x-ndjson");
     assert_eq!(get("html").content_type, "text/html; charset=utf-8");
 
-    let stored = get("json");
     assert_eq!(stored.content_type, "application/json");
-    let manifest: Manifest = serde_json::from_slice(&stored.bytes).unwrap();
     assert_eq!(manifest.state, DocumentState::Done);
     assert_eq!(manifest.job.as_deref(), Some("ledger 4"));
     assert_eq!(
@@ -238,6 +258,34 @@ fn lost_pages_make_a_partial_result_and_all_lost_a_failed_one() {
     assert_eq!(
         failed.error.as_ref().unwrap().kind.as_str(),
         "document-timeout"
+    );
+}
+
+#[test]
+fn a_result_that_lacks_pages_for_want_of_time_does_not_keep_another_job_from_reading() {
+    let cluster = TestCluster::start();
+    let worker = cluster.worker();
+    let mut hurried = cluster.slow("hurried", 2);
+    hurried.options.limits.document_timeout = "1ms".parse().unwrap();
+    let mut patient = hurried.clone();
+    patient.id = "patient".to_owned();
+    patient.options.limits.document_timeout = "10m".parse().unwrap();
+    let mut third = patient.clone();
+    third.id = "third".to_owned();
+    for (number, job) in [&hurried, &patient, &third].into_iter().enumerate() {
+        cluster.submit([job]);
+        worker.wait_for_times("job ended", number + 1);
+    }
+    let accounts = cluster.accounts(3);
+    let states: Vec<ResultState> = accounts.results.values().map(|r| r.state).collect();
+    let wanted = [ResultState::Failed, ResultState::Done, ResultState::Skipped];
+    assert_eq!(states, wanted, "time limits are not in the fingerprint");
+    let folder = cluster.store.list(RESULTS, "out/in/hurried.pdf/");
+    let markdown = folder.iter().filter(|key| key.ends_with(".md"));
+    assert_eq!(
+        markdown.count(),
+        1,
+        "the files of the first result are gone: {folder:?}"
     );
 }
 

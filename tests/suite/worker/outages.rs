@@ -106,6 +106,7 @@ fn a_results_queue_that_is_gone_is_declared_again_and_otherwise_waited_for() {
     let worker = cluster.worker();
     cluster.rabbit.client().delete("recto.results");
     cluster.submit([&cluster.quick("lost"), &cluster.quick("found")]);
+    worker.wait_for_times("job ended", 2);
     let accounts = cluster.accounts(2);
     assert_eq!(accounts.results.len(), 2, "{:?}", accounts.dead);
     assert_eq!(worker.documents_read(), 2);

@@ -24,8 +24,7 @@ fn each_permanent_failure_is_dead_lettered_with_its_reason() {
             "no-such-object",
             job("no-such-object", &format!("s3://{DOCUMENTS}/missing.pdf")),
         ),
-        // Looking at an object does not tell whether it is the bucket that is missing.
-        ("no-such-object", job("no-bucket", "s3://nowhere/a.pdf")),
+        ("no-such-bucket", job("no-bucket", "s3://nowhere/a.pdf")),
         (
             "not-a-document",
             cluster.document("not-a-document", b"<html>404 Not Found</html>"),

@@ -234,8 +234,13 @@ impl Publisher {
         let (exchange, routing_key) = (exchange.to_owned(), routing_key.to_owned());
         match exchanged.await {
             Some(Ok((channel, confirmation))) => {
-                self.idle().push(channel);
-                outcome(confirmation, exchange, routing_key)
+                let outcome = outcome(confirmation, exchange, routing_key);
+                // A channel that once met a full queue is told when there is room again, but not when the limit itself
+                // is lifted (seen with RabbitMQ 3.10): a new channel asks.
+                if !matches!(outcome, Err(PublishError::Nacked { .. })) {
+                    self.idle().push(channel);
+                }
+                outcome
             }
             Some(Err(error)) => Err(refused(&error, exchange, routing_key)),
             None => {

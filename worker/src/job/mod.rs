@@ -42,7 +42,7 @@ use keyed_lock::KeyedLock;
 use observer::JobObserver;
 use output_path::{NAME, OutputPath};
 use plan::ValidatedJob;
-use policy::{PageFault, policy};
+use policy::{PageFault, may_pass, policy};
 
 /// Everything that jobs are done with; one for the whole process.
 pub(crate) struct JobContext {
@@ -82,7 +82,9 @@ pub(crate) async fn run(context: &JobContext, job: &Job) -> Result<JobOutcome, J
     // A job for a result that is being made here waits, and finds it.
     let _lock = context.results_in_flight.lock(&folder).await;
     let stored = located.stored_manifest(context).await?;
-    let replace = job.force && stored.as_ref().is_some_and(|m| !is_by(m, job));
+    // The job itself, delivered again, has its result, whatever that is.
+    let of_another = stored.as_ref().filter(|manifest| !is_by(manifest, job));
+    let replace = of_another.is_some_and(|manifest| job.force || is_unfinished(manifest));
     match stored {
         Some(manifest) if !replace => Ok(located.stored_before(job, manifest)),
         _ => make(context, job, located, replace).await,
@@ -344,6 +346,15 @@ async fn make(
         timing: converted.timing,
         read_now: true,
     })
+}
+
+/// Returns true if pages were lost for reasons that may have passed.
+fn is_unfinished(manifest: &Manifest) -> bool {
+    let mut reasons = manifest
+        .pages
+        .iter()
+        .filter_map(|page| page.reason.as_ref());
+    reasons.any(|reason| reason.kind.failure().is_some_and(may_pass))
 }
 
 fn is_by(manifest: &Manifest, job: &Job) -> bool {

@@ -39,6 +39,20 @@ pub(crate) enum FailureOwner {
     Nobody,
 }
 
+impl FailureOwner {
+    /// The word for it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Document => "document",
+            Self::Job => "job",
+            Self::Worker => "worker",
+            Self::Store => "store",
+            Self::Broker => "broker",
+            Self::Nobody => "nobody",
+        }
+    }
+}
+
 /// What becomes of the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reaction {
@@ -154,6 +168,21 @@ pub(crate) fn policy(kind: FailureKind) -> Policy {
         }
         Kind::Shutdown | Kind::Cancelled => Policy::of(Owner::Nobody, Reaction::HandBack),
     }
+}
+
+/// Returns true if a page that failed so may be read by another attempt: time, memory or the machine had a part in it. A
+/// result with such a page is not read again by itself, but it does not keep another job from reading the document.
+pub(crate) fn may_pass(kind: FailureKind) -> bool {
+    use FailureKind as Kind;
+    policy(kind).page_fault == PageFault::Machine
+        || matches!(
+            kind,
+            Kind::PageTimeout
+                | Kind::DocumentTimeout
+                | Kind::OutOfMemory
+                | Kind::Crashed
+                | Kind::EngineFailed
+        )
 }
 
 /// Returns true if a job that failed with `kind` can have this disposition: its series are there from the start.

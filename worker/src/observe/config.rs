@@ -8,14 +8,10 @@ use super::{admin::AdminAddress, logging};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Logging and metrics")]
 pub(crate) struct AdminConfig {
-    /// Address of the admin port (/metrics, /healthz, /readyz), or `none`
-    #[arg(
-        long,
-        value_name = "IP:PORT",
-        env = "RECTO_ADMIN_ADDRESS",
-        default_value = "127.0.0.1:9464"
-    )]
-    pub(crate) admin_address: AdminAddress,
+    /// Address of the admin port (/metrics, /healthz, /readyz), or `none` [default: 127.0.0.1:9464, or the next port
+    /// that is free]
+    #[arg(long, value_name = "IP:PORT", env = "RECTO_ADMIN_ADDRESS")]
+    pub(crate) admin_address: Option<AdminAddress>,
 }
 
 /// The log.
@@ -63,10 +59,7 @@ mod tests {
     #[test]
     fn without_flags_the_defaults_hold() {
         let watched = parsed(&[]).unwrap();
-        assert_eq!(
-            watched.admin.admin_address,
-            AdminAddress(Some("127.0.0.1:9464".parse().unwrap()))
-        );
+        assert_eq!(watched.admin.admin_address, None);
         assert_eq!(watched.log.log, "info");
         assert_eq!(watched.log.log_format, LogFormat::Text);
     }
@@ -82,7 +75,7 @@ mod tests {
             "json",
         ])
         .unwrap();
-        assert_eq!(watched.admin.admin_address, AdminAddress(None));
+        assert_eq!(watched.admin.admin_address, Some(AdminAddress(None)));
         assert_eq!(watched.log.log, "warn,recto=debug");
         assert_eq!(watched.log.log_format, LogFormat::Json);
     }

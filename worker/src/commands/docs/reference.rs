@@ -50,9 +50,9 @@ pub(super) fn metrics() -> anyhow::Result<String> {
 pub(super) fn reasons() -> String {
     let mut text = "# Failures and other reasons\n\nThe closed sets of words in manifests, page records, result messages and \
                     dead letters. Programs may match on them; the messages beside them are for people.\n\n\
-                    ## Kinds of failures\n\nThe disposition is that of a job's message: `retry` is tried again after a \
-                    delay and dead-lettered after the last one, `requeue` goes back to its queue as it is. A page that \
-                    fails is recorded in its document's result, unless the machine is at fault: then it fails the job.\n\n"
+                    ## Kinds of failures\n\nThe owner is who has to mend it. The disposition is that of a job's message: \
+                    `retry` is tried again after a delay and dead-lettered after the last one, `requeue` goes back to \
+                    its queue with nothing counted. A page that fails is recorded in its document's result, unless the machine is at fault: then it fails the job.\n\n"
         .to_owned();
     let rows = FailureKind::ALL.iter().map(|&kind| {
         let dispositions = JobDisposition::ALL.iter();
@@ -64,13 +64,20 @@ pub(super) fn reasons() -> String {
         };
         [
             code(kind.as_str()),
+            policy(kind).owner.as_str().to_owned(),
             dispositions.join(", "),
             fault.to_owned(),
             kind.description().to_owned(),
         ]
     });
     text.push_str(&table(
-        ["Kind", "Disposition", "A page lost to it", "Meaning"],
+        [
+            "Kind",
+            "Owner",
+            "Disposition",
+            "A page lost to it",
+            "Meaning",
+        ],
         rows,
     ));
     push_words(

@@ -50,8 +50,8 @@ pub(crate) struct WorkerArgs {
     #[command(flatten)]
     pub(crate) file_root: FileRootConfig,
 
-    /// Prefix that the start and /readyz try to list, such as `s3://archive/1911/` or file:///FOLDER [default: the
-    /// store's buckets, or the file root]
+    /// Prefix, such as `s3://archive/out/` or file:///FOLDER, below which the start and /readyz try what a job does:
+    /// write, read, list and remove an object [default: only ask if the store answers and takes the credentials]
     #[arg(
         long,
         value_name = "URI",

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tokio::time::timeout;
 
-use super::WorkerArgs;
+use super::{WorkerArgs, probes};
 use crate::{
     broker::{connection::connect, topology, topology::QueueTopology},
     commands::EXIT_FAILED,
@@ -12,7 +12,7 @@ use crate::{
     models::loader,
     observe::admin::AdminServer,
     os::scratch::ScratchDir,
-    store::{ObjectStore, ObjectStores},
+    store::ObjectStores,
 };
 
 /// Tries everything that a worker needs, prints the state of each, and changes nothing on broker and store.
@@ -70,23 +70,24 @@ fn work(arguments: &WorkerArgs) -> anyhow::Result<String> {
 }
 
 async fn admin(arguments: &WorkerArgs) -> anyhow::Result<String> {
-    match arguments.admin.admin_address.0 {
-        Some(address) => Ok(format!(
-            "{} is free",
-            AdminServer::bind(address).await?.address()
-        )),
+    match AdminServer::open(arguments.admin.admin_address).await? {
+        Some(admin) => Ok(format!("{} is free", admin.address())),
         None => Ok("none is wanted".to_owned()),
     }
 }
 
 async fn store(arguments: &WorkerArgs) -> anyhow::Result<String> {
     let stores = ObjectStores::new(&arguments.store, arguments.file_root.file_root.as_deref())?;
-    let probe = stores.probe(arguments.store_probe.as_ref());
+    let probe = probes::store(&stores, arguments.store_probe.as_ref());
     match timeout(arguments.consumer.start_timeout, probe).await {
         Ok(usable) => usable?,
         Err(_) => anyhow::bail!("it does not answer"),
     }
-    Ok("it answers and accepts the credentials".to_owned())
+    Ok(match &arguments.store_probe {
+        Some(at) => format!("objects can be written, read, listed and removed below {at}"),
+        None => "it answers and accepts the credentials; --store-probe s3://BUCKET/PREFIX/ tries what a job does"
+            .to_owned(),
+    })
 }
 
 async fn broker(arguments: &WorkerArgs) -> anyhow::Result<String> {

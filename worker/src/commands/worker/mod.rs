@@ -68,10 +68,7 @@ async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
     tracing::info!(settings = arguments.shown(), "settings");
 
     // Before the slow steps, so that probes see a worker that is starting.
-    let admin = match arguments.admin.admin_address.0 {
-        Some(address) => Some(AdminServer::bind(address).await?),
-        None => None,
-    };
+    let admin = AdminServer::open(arguments.admin.admin_address).await?;
     let job_context = Arc::new(context::job_context(arguments)?);
     health.set(HealthComponent::Engine, Ok(()));
     health.set(HealthComponent::Disk, Ok(()));

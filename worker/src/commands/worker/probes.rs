@@ -15,7 +15,7 @@ use crate::{
     job::JobContext,
     observe::admin::{HealthComponent, ScrapeFn, WorkerHealth},
     os::allocator,
-    store::{ObjectStore, StoreUri},
+    store::{ObjectStore as _, ObjectStores, StoreError, StoreUri},
 };
 
 /// Time between two probes of the store.
@@ -24,6 +24,14 @@ const STORE_EVERY: Duration = Duration::from_secs(30);
 const DISK_EVERY: Duration = Duration::from_secs(10);
 /// Time between two checks for idleness, which gives memory back to the system.
 const MEMORY_EVERY: Duration = Duration::from_secs(1);
+
+/// Tries what a job does with the store below the prefix `at`; without one, asks if it answers and takes the credentials.
+pub(super) async fn store(stores: &ObjectStores, at: Option<&StoreUri>) -> Result<(), StoreError> {
+    match at {
+        Some(at) => stores.check_usable(at).await,
+        None => stores.probe(None).await,
+    }
+}
 
 /// Waits until the store answers, up to the start timeout.
 pub(super) async fn wait_for_store(
@@ -35,7 +43,7 @@ pub(super) async fn wait_for_store(
 ) -> anyhow::Result<()> {
     let mut backoff = ExponentialBackoff::default();
     loop {
-        let probe = job_context.stores.probe(arguments.store_probe.as_ref());
+        let probe = store(&job_context.stores, arguments.store_probe.as_ref());
         let probed = tokio::select! {
             probed = with_heartbeat(health, timeout_at(start_by.into(), probe)) => probed,
             () = shutdown.draining.cancelled() => return Ok(()),
@@ -67,12 +75,12 @@ pub(super) async fn run(
     health: Arc<WorkerHealth>,
     probe: Option<StoreUri>,
 ) {
-    let (mut store, mut disk) = (interval(STORE_EVERY), interval(DISK_EVERY));
+    let (mut store_check, mut disk_check) = (interval(STORE_EVERY), interval(DISK_EVERY));
     let mut memory_check = interval(MEMORY_EVERY);
     let mut worked = false;
     // Both were probed at the start.
-    store.tick().await;
-    disk.tick().await;
+    store_check.tick().await;
+    disk_check.tick().await;
     loop {
         tokio::select! {
             _ = memory_check.tick() => {
@@ -83,11 +91,11 @@ pub(super) async fn run(
                 }
                 worked = works;
             }
-            _ = store.tick() => {
-                let usable = job_context.stores.probe(probe.as_ref()).await;
+            _ = store_check.tick() => {
+                let usable = store(&job_context.stores, probe.as_ref()).await;
                 health.set(HealthComponent::Store, usable.map_err(|error| error.to_string()));
             }
-            _ = disk.tick() => {
+            _ = disk_check.tick() => {
                 let room = job_context.work.check(MIN_FREE_BYTES.min(job_context.work.limit_bytes()));
                 health.set(HealthComponent::Disk, room.map_err(|error| error.to_string()));
             }

@@ -7,7 +7,14 @@
 pub(crate) mod health;
 mod listener;
 
-use std::{future::Future, io, net::SocketAddr, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -24,13 +31,19 @@ use listener::BoundedListener;
 /// Timeout of one connection: an answer is a few kilobytes.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The admin port if it is free: the first one that Prometheus' exporters share (OpenTelemetry's default).
+const DEFAULT_PORT: u16 = 9464;
+
+/// Number of ports that are tried from there on.
+const DEFAULT_PORTS: u16 = 100;
+
 /// Maximum number of concurrent connections: Prometheus, the probes of an orchestrator and some people.
 const CONNECTIONS: usize = 64;
 
 const PATHS: &str = "\
 /metrics  what the worker counts and measures, for Prometheus
 /healthz  200 while the worker lives
-/readyz   200 while broker, store, engine and disk are usable
+/readyz   200 while the worker takes jobs and everything it needs is usable
 ";
 
 /// The admin port's address, if there is to be one.
@@ -77,6 +90,26 @@ impl AdminServer {
         let listener = TcpListener::bind(address).await.map_err(wrong)?;
         let address = listener.local_addr().map_err(wrong)?;
         Ok(Self { listener, address })
+    }
+
+    /// Opens the port that was asked for; `None` if none is wanted. Without a wish it is the first free one from
+    /// [`DEFAULT_PORT`] on, so that several workers of one machine need no port each from whoever starts them.
+    pub(crate) async fn open(wanted: Option<AdminAddress>) -> Result<Option<Self>, BindError> {
+        let Some(AdminAddress(wanted)) = wanted else {
+            for port in DEFAULT_PORT..DEFAULT_PORT + DEFAULT_PORTS {
+                let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+                match Self::bind(address).await {
+                    Err(taken) if taken.error.kind() == io::ErrorKind::AddrInUse => {}
+                    opened => return opened.map(Some),
+                }
+            }
+            let last = SocketAddr::from((Ipv4Addr::LOCALHOST, DEFAULT_PORT + DEFAULT_PORTS));
+            return Self::bind(last).await.map(Some);
+        };
+        match wanted {
+            Some(address) => Self::bind(address).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The address at which it listens; tells the port if 0 was asked for.
