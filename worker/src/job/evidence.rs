@@ -9,7 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use recto_schemas::FailureStage;
 
 use super::disposition::Evidence;
-use crate::store::{ErrorCause, ObjectStore as _, ObjectStores, StoreError, StoreUri};
+use crate::store::{
+    ErrorCause, ObjectStore as _, ObjectStores, ObjectVersion, StoreError, StoreUri,
+};
 
 /// Buckets whose last good object is remembered, the latest ones.
 const MAX_BUCKETS: usize = 32;
@@ -142,14 +144,14 @@ async fn written_before(
     }
 }
 
-/// Returns false if there is no such object.
+/// Returns false if there is no such object, as far as credentials that may not list the bucket can tell.
 async fn readable(stores: &ObjectStores, at: &StoreUri) -> Result<bool, StoreError> {
-    match stores.read(at, 1).await {
-        Ok(found) => Ok(found.is_some()),
+    match stores.stat(at, &ObjectVersion::default()).await {
+        Ok(_) => Ok(true),
         Err(StoreError {
-            cause: ErrorCause::TooLarge { .. },
+            cause: ErrorCause::NoSuchObject | ErrorCause::DeniedOrAbsent,
             ..
-        }) => Ok(true),
+        }) => Ok(false),
         Err(error) => Err(error),
     }
 }

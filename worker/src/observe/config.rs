@@ -8,8 +8,8 @@ use super::{admin::AdminAddress, logging};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Logging and metrics")]
 pub(crate) struct AdminConfig {
-    /// Address of the admin port (/metrics, /healthz, /readyz), or `none` [default: 127.0.0.1:9464, or the next port
-    /// that is free]
+    /// Address of the admin port (/metrics, /healthz, /readyz), such as `0.0.0.0:9464`, or `none` [default:
+    /// 127.0.0.1:9464, or the next port that is free]
     #[arg(long, value_name = "IP:PORT", env = "RECTO_ADMIN_ADDRESS")]
     pub(crate) admin_address: Option<AdminAddress>,
 }
