@@ -157,6 +157,8 @@ pub(crate) mod wrapped {
     pub(crate) const JUSTIFIED_SPACE_EM: f32 = 4.0;
     /// Rows with white in the same place from which it parts columns.
     pub(crate) const PARTED_ROWS: usize = 3;
+    /// Most rows above that are searched for it; bounds the time of hostile pages.
+    pub(crate) const STUDIED_ROWS: usize = 64;
     /// The part of a stretch without a table after which another is looked for: one in so many of its rows.
     pub(crate) const RETRY_ONE_IN: usize = 8;
     /// Fewest rows with two cells or more.

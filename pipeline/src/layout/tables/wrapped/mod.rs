@@ -183,7 +183,12 @@ impl CellRows<'_, '_> {
                         let second = cells.iter().rposition(|cell| column.meets(cell));
                         first.is_some() && second.is_some() && first != second
                     };
-                    if self.cells[start..i].iter().filter(both).count() >= tuning::PARTED_ROWS {
+                    if self.cells[start.max(i.saturating_sub(tuning::STUDIED_ROWS))..i]
+                        .iter()
+                        .filter(both)
+                        .count()
+                        >= tuning::PARTED_ROWS
+                    {
                         return None;
                     }
                     last.right = column.right;
