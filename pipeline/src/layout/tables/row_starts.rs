@@ -39,7 +39,12 @@ pub(super) struct Baseline {
 pub(super) fn row_starts(baselines: &[Baseline], em: f32) -> Vec<bool> {
     let signs = row_signs(baselines, em).into_iter().enumerate();
     signs
-        .map(|(i, sign)| {
+        .map(|(i, mut sign)| {
+            match sign.after_wide {
+                Some(true) => sign.begins += tuning::WIDE_WHITE,
+                Some(false) => sign.goes_on += tuning::WIDE_WHITE,
+                None => {}
+            }
             let is_start = if sign.begins == sign.goes_on {
                 sign.begins == 0 && sign.is_full
             } else {
@@ -50,10 +55,12 @@ pub(super) fn row_starts(baselines: &[Baseline], em: f32) -> Vec<bool> {
         .collect()
 }
 
-/// For each of the `baselines`, true if the signs that it goes on in the cells above prevail.
+/// For each of the `baselines`, true if its text clearly goes on in the cells above.
 pub(super) fn go_on(baselines: &[Baseline], em: f32) -> Vec<bool> {
     let signs = row_signs(baselines, em).into_iter();
-    signs.map(|sign| sign.goes_on > sign.begins).collect()
+    signs
+        .map(|sign| sign.goes_on > sign.begins && sign.after_wide != Some(true))
+        .collect()
 }
 
 /// The signs of one baseline.
@@ -63,6 +70,8 @@ struct RowSigns {
     begins: u32,
     /// Weight of those that it goes on in the cells above.
     goes_on: u32,
+    /// Whether the white above it is wider than in cells, if that tells anything.
+    after_wide: Option<bool>,
     /// True if it has text in all columns.
     is_full: bool,
     /// True if it stands beside the lines above it, as those of cells in the middle of their row do.
@@ -107,11 +116,7 @@ fn row_signs(baselines: &[Baseline], em: f32) -> Vec<RowSigns> {
                 signs.begins += tuning::WHITE_ABOVE;
             }
         }
-        match wide[i] {
-            Some(true) => signs.begins += tuning::WIDE_WHITE,
-            Some(false) => signs.goes_on += tuning::WIDE_WHITE,
-            None => {}
-        }
+        signs.after_wide = wide[i];
         bottom = bottom.max(line.bottom);
         let filled = line.cells.iter().flatten().count();
         let has_first = line.cells.first().is_some_and(Option::is_some);

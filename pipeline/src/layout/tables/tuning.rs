@@ -155,6 +155,8 @@ pub(crate) mod wrapped {
     pub(crate) const HEAD_SPACE_EM: f32 = 0.6;
     /// Space between two words of a justified line.
     pub(crate) const JUSTIFIED_SPACE_EM: f32 = 4.0;
+    /// Share of rows with several cells in one column above which the columns are wrong.
+    pub(crate) const CROWDED_ROWS: CountShare = CountShare::of(1, 3);
     /// Rows with white in the same place from which it parts columns.
     pub(crate) const PARTED_ROWS: usize = 3;
     /// Most rows above that are searched for it; bounds the time of hostile pages.

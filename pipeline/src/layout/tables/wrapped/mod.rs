@@ -231,6 +231,7 @@ impl<'a> TableArea<'a> {
         if columns.len() < 2 || rows.len() <= tuning::MIN_ROWS || rows.iter().any(is_read) {
             return None;
         }
+        let mut crowded = 0;
         let mut lines = Vec::with_capacity(rows.len());
         let mut baselines = Vec::with_capacity(rows.len());
         for (row, cells) in rows.iter().zip(cells) {
@@ -239,6 +240,8 @@ impl<'a> TableArea<'a> {
                 let column = columns.iter().position(|column| column.meets(cell))?;
                 in_columns[column].extend(&cell.lines);
             }
+            let filled = in_columns.iter().filter(|lines| !lines.is_empty()).count();
+            crowded += usize::from(filled < cells.len());
             let cell = |lines: &Vec<PlacedLine>| {
                 let (first, last) = (lines.first()?, lines.last()?);
                 let texts: Vec<_> = lines.iter().map(|line| plain(line.text)).collect();
@@ -253,6 +256,10 @@ impl<'a> TableArea<'a> {
                 cells: in_columns.iter().map(cell).collect(),
             });
             lines.push(in_columns);
+        }
+        // Wide spaces of justified lines come now and then; more often the columns are wrong.
+        if tuning::CROWDED_ROWS.is_exceeded(crowded, rows.len()) {
+            return None;
         }
         let starts = find_row_starts(&baselines, em);
         Some(Self {
