@@ -273,3 +273,55 @@ fn the_only_page_of_a_document_has_running_lines_by_their_place_and_words() {
     }
     assert!(markdown.contains("until June."), "{markdown}");
 }
+
+#[test]
+fn a_table_of_wrapped_cells_without_rulings_is_read_row_by_row() {
+    let columns = [72.0, 210.0, 380.0];
+    let row = |baseline: f32, cells: &[&str]| -> String {
+        let filled = columns
+            .iter()
+            .zip(cells)
+            .filter(|(_, text)| !text.is_empty());
+        filled
+            .map(|(x, text)| at("F1", 10.0, *x, baseline, text))
+            .collect()
+    };
+    let content = prose(720.0, &PROSE)
+        + &row(600.0, &["Risk", "Cause", "Measure"])
+        + &row(
+            580.0,
+            &[
+                "Flooding of the pump house",
+                "Blocked culvert below the",
+                "Clear the culvert twice a year and",
+            ],
+        )
+        + &row(
+            568.0,
+            &["in the north basin", "railway line", "after every storm"],
+        )
+        + &row(
+            548.0,
+            &[
+                "Loss of power",
+                "Single feeder from the",
+                "Test the generator on the first",
+            ],
+        )
+        + &row(536.0, &["", "substation", "Monday of the month"])
+        + &row(516.0, &["Fire", "Old wiring", "Rewire"])
+        + &prose(480.0, &PROSE);
+    let converted = convert(&document(&[content]));
+    let expected = "\
+| Risk | Cause | Measure |
+| --- | --- | --- |
+| Flooding of the pump house in the north basin | Blocked culvert below the railway line | Clear the culvert twice a year and after every storm |
+| Loss of power | Single feeder from the substation | Test the generator on the first Monday of the month |
+| Fire | Old wiring | Rewire |
+";
+    assert!(
+        converted.markdown.contains(expected),
+        "{}",
+        converted.markdown
+    );
+}

@@ -15,7 +15,7 @@ use super::{
     placed_line::{PlacedLine, common_size},
     reading_order::columns,
     side_by_side::row_groups,
-    tables::{booktabs::take_booktabs_tables, lattice::take_lattice_tables, stream::stream_tables},
+    tables::{stream::stream_tables, take_ruled_tables},
     tuning::body as tuning,
 };
 use crate::{dehyphenate::HyphenatedWords, image::rulings::PageRulings, page::Rect};
@@ -65,8 +65,7 @@ pub(crate) fn body_parts<'a>(
     let hyphenated = context.hyphenated;
     let em = common_size(body.iter()).unwrap_or(1.0).max(1.0);
     let numbers = take_line_numbers(&mut body, em);
-    let mut tables = take_lattice_tables(&mut body, rulings, em, hyphenated);
-    tables.extend(take_booktabs_tables(&mut body, rulings, em, hyphenated));
+    let tables = take_ruled_tables(&mut body, rulings, em, hyphenated);
     join_drop_caps(&mut body, em);
     let tables = tables.into_iter().map(|table| WholePart {
         rect: table.rect,
@@ -94,7 +93,7 @@ pub(crate) fn body_parts<'a>(
     if !numbers.is_empty() {
         parts.push(BodyPart::LineNumbers(numbers));
     }
-    for column in columns(items, em) {
+    for column in columns(items, em, hyphenated) {
         let before = parts.len();
         let mut lines = Vec::new();
         let mut of_column = Vec::new();
@@ -104,6 +103,10 @@ pub(crate) fn body_parts<'a>(
                 LayoutItem::Whole(i, _) => {
                     of_column.extend(whole.get_mut(i).and_then(Option::take));
                 }
+                LayoutItem::Table(table) => of_column.push(WholePart {
+                    rect: table.rect,
+                    part: BodyPart::Table(table.table, table.lines),
+                }),
             }
         }
         let column = ColumnContext { em, page: context };

@@ -1,6 +1,6 @@
 //! Layout items: the lines, tables and figures of a page that have a place in the reading order.
 
-use super::{placed_line::PlacedLine, tuning::reading_order as tuning};
+use super::{placed_line::PlacedLine, tables::DetectedTable, tuning::reading_order as tuning};
 use crate::page::Rect;
 
 /// A line, a table or a figure, as reading order sees it.
@@ -10,6 +10,8 @@ pub(crate) enum LayoutItem<'a> {
     Text(PlacedLine<'a>),
     /// A table or a figure found beforehand, by its index, and its box.
     Whole(usize, Rect),
+    /// A table found while the page is cut into columns.
+    Table(Box<DetectedTable<'a>>),
 }
 
 impl<'a> LayoutItem<'a> {
@@ -18,6 +20,7 @@ impl<'a> LayoutItem<'a> {
         match self {
             Self::Text(line) => line.rect,
             Self::Whole(_, rect) => *rect,
+            Self::Table(table) => table.rect,
         }
     }
 
@@ -46,7 +49,7 @@ impl<'a> LayoutItem<'a> {
     pub fn line(&self) -> Option<&PlacedLine<'a>> {
         match self {
             Self::Text(line) => Some(line),
-            Self::Whole(..) => None,
+            Self::Whole(..) | Self::Table(_) => None,
         }
     }
 }

@@ -3,56 +3,74 @@
 //! In the spirit of the recursive XY cut (Nagy, Seth, Viswanathan 1992), but cut where a white strip is tallest
 //! (Breuel 2002) instead of where a projection is empty: what is above the strip is read first, then its left side,
 //! its right side, then what is below. A white strip through aligned short cells is no gutter: those are read row by
-//! row.
+//! row; tables of wrapped cells are taken out before.
 
 use super::{
     column_sides::{PageGeometry, column_gutter},
     gutters::{ColumnCut, Gutter, gutters},
     layout_item::LayoutItem,
+    tables::wrapped::take_wrapped_tables,
     tuning::reading_order as tuning,
 };
-use crate::page::Rect;
+use crate::{dehyphenate::HyphenatedWords, page::Rect};
 
 /// Cuts a page's items into columns, in reading order. `em` is the height of the page's common type.
-pub(crate) fn columns(items: Vec<LayoutItem>, em: f32) -> Vec<Vec<LayoutItem>> {
-    let mut found = Vec::new();
-    let page = PageGeometry::of(&items, em);
-    cut_into_columns(items, &page, tuning::MAX_CUT_DEPTH, &mut found);
-    found
+pub(crate) fn columns<'a>(
+    items: Vec<LayoutItem<'a>>,
+    em: f32,
+    hyphenated: &HyphenatedWords,
+) -> Vec<Vec<LayoutItem<'a>>> {
+    let mut page = CutPage {
+        geometry: PageGeometry::of(&items, em),
+        hyphenated,
+        found: Vec::new(),
+    };
+    page.cut(items, tuning::MAX_CUT_DEPTH);
+    page.found
 }
 
-fn cut_into_columns<'a>(
-    items: Vec<LayoutItem<'a>>,
-    page: &PageGeometry,
-    depth: u32,
-    found: &mut Vec<Vec<LayoutItem<'a>>>,
-) {
-    if items.is_empty() {
-        return;
-    }
-    let cut = if depth > 0 && items.len() >= tuning::MIN_CUT_ITEMS {
-        best_cut(&items, page)
-    } else {
-        None
-    };
-    let Some(ColumnCut { gutter, islands }) = cut else {
-        found.push(items);
-        return;
-    };
-    let (mut above, mut left, mut right, mut below) = (vec![], vec![], vec![], vec![]);
-    let mut between = Vec::new();
-    for (i, item) in items.into_iter().enumerate() {
-        let (x, y) = (item.center_x(), item.center_y());
-        match () {
-            () if islands.contains(&i) => between.push(item),
-            () if y < gutter.top => above.push(item),
-            () if y > gutter.bottom => below.push(item),
-            () if x < gutter.center_x() => left.push(item),
-            () => right.push(item),
+/// A page on its way to columns.
+struct CutPage<'h, 'a> {
+    geometry: PageGeometry,
+    hyphenated: &'h HyphenatedWords,
+    found: Vec<Vec<LayoutItem<'a>>>,
+}
+
+impl<'a> CutPage<'_, 'a> {
+    fn cut(&mut self, mut items: Vec<LayoutItem<'a>>, depth: u32) {
+        if items.is_empty() {
+            return;
         }
-    }
-    for part in [above, left, right, between, below] {
-        cut_into_columns(part, page, depth - 1, found);
+        let tables = take_wrapped_tables(&mut items, self.geometry.em, self.hyphenated);
+        items.extend(
+            tables
+                .into_iter()
+                .map(|table| LayoutItem::Table(Box::new(table))),
+        );
+        let cut = if depth > 0 && items.len() >= tuning::MIN_CUT_ITEMS {
+            best_cut(&items, &self.geometry)
+        } else {
+            None
+        };
+        let Some(ColumnCut { gutter, islands }) = cut else {
+            self.found.push(items);
+            return;
+        };
+        let (mut above, mut left, mut right, mut below) = (vec![], vec![], vec![], vec![]);
+        let mut between = Vec::new();
+        for (i, item) in items.into_iter().enumerate() {
+            let (x, y) = (item.center_x(), item.center_y());
+            match () {
+                () if islands.contains(&i) => between.push(item),
+                () if y < gutter.top => above.push(item),
+                () if y > gutter.bottom => below.push(item),
+                () if x < gutter.center_x() => left.push(item),
+                () => right.push(item),
+            }
+        }
+        for part in [above, left, right, between, below] {
+            self.cut(part, depth - 1);
+        }
     }
 }
 

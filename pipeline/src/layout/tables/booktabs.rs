@@ -5,6 +5,7 @@ use super::tuning::booktabs as tuning;
 use super::{
     DetectedTable, empty_cell,
     row_cells::{ColumnExtent, RowCell, has_long_column, row_cells, widened},
+    row_starts::{Baseline, CellLine, go_on},
 };
 use crate::{
     dehyphenate::{HyphenatedWords, join_line},
@@ -15,6 +16,7 @@ use crate::{
         placed_line::PlacedLine,
     },
     page::Rect,
+    text_marks::plain,
 };
 
 /// Takes the tables between horizontal rules of one length out of `lines`.
@@ -167,8 +169,16 @@ fn table<'a>(
         rows: Vec::new(),
         head: true,
     };
-    for row in &cells {
+    let continues = continued_rows(&rows, &cells, &columns, em);
+    for (i, row) in cells.iter().enumerate() {
         let mut cells = cells_in_columns(row, &columns, &mut table_lines)?;
+        if let Some(above) = table.rows.last_mut()
+            && i != header_rows
+            && continues[i]
+            && continue_row(above, &cells, hyphenated)
+        {
+            continue;
+        }
         if let ([_], Some(above)) = (&row[..], table.rows.last_mut())
             && continue_cell(above, &cells, hyphenated)
         {
@@ -192,6 +202,47 @@ fn table<'a>(
         rect,
         lines: table_lines,
     })
+}
+
+/// For each row of text, true if it goes on in the cells of the row above.
+fn continued_rows(
+    rows: &[TextRow],
+    cells: &[Vec<RowCell>],
+    columns: &[ColumnExtent],
+    em: f32,
+) -> Vec<bool> {
+    let baseline = |(row, cells): (&TextRow, &Vec<RowCell>)| {
+        let in_column = |column: &ColumnExtent| {
+            let cell = cells.iter().find(|cell| column.meets(cell))?;
+            Some(CellLine {
+                text: plain(&cell.text).into_owned(),
+                width: cell.right - cell.left,
+            })
+        };
+        Baseline {
+            top: row.rect.top,
+            bottom: row.rect.bottom,
+            cells: columns.iter().map(in_column).collect(),
+        }
+    };
+    go_on(
+        &rows.iter().zip(cells).map(baseline).collect::<Vec<_>>(),
+        em,
+    )
+}
+
+/// Joins a row that goes on in the cells above to them; not if either has a cell over several columns.
+fn continue_row(above: &mut [Cell], row: &[Cell], hyphenated: &HyphenatedWords) -> bool {
+    if above.len() != row.len() || above.iter().chain(row).any(|cell| cell.columns > 1) {
+        return false;
+    }
+    for (cell, more) in above.iter_mut().zip(row) {
+        if !more.text.is_empty() {
+            join_line(&mut cell.text, &more.text, hyphenated);
+            cell.lines.extend(&more.lines);
+        }
+    }
+    true
 }
 
 /// Joins a row with one cell, not its first, to the row above if that cell goes on.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::row_cells::row_cells;
+use super::ruled_text::part_at_rulings;
 use super::tuning::lattice as tuning;
 use super::unruled_rows::row_breaks;
 use super::{DetectedTable, cell_text, empty_cell, has_header_row};
@@ -28,10 +29,11 @@ pub(crate) fn take_lattice_tables<'a>(
     for mut grid in grids(rulings, em) {
         let (inside, outside): (Vec<PlacedLine>, Vec<PlacedLine>) =
             lines.iter().partition(|line| grid.holds(line));
+        let inside = part_at_rulings(&inside, &grid.down);
         if grid.lacks_columns(&inside, em) {
             continue;
         }
-        grid.split_rows(&inside);
+        grid.split_rows(&inside, em);
         if let Some(table) = grid.table(inside, em, hyphenated) {
             *lines = outside;
             found.push(table);
@@ -138,19 +140,15 @@ impl LatticeGrid {
         let (first, last) = (*inner.first()?, *inner.last()?);
         let mut side = |ends: Vec<f32>, beyond: &dyn Fn(f32) -> bool| {
             let far: Vec<f32> = ends.into_iter().filter(|&x| beyond(x)).collect();
-            if far.len() >= 2 {
-                let at = far.iter().sum::<f32>() / far.len() as f32;
-                if far
-                    .iter()
-                    .all(|x| (x - at).abs() < tuning::OPEN_SIDE_SLACK * slack)
-                {
-                    down.push(RulingLine {
-                        at,
-                        start: top,
-                        end: bottom,
-                    });
-                }
-            }
+            // Most of the lines end there; others do not reach so far.
+            let Some(at) = common_place(far, tuning::OPEN_SIDE_SLACK * slack) else {
+                return;
+            };
+            down.push(RulingLine {
+                at,
+                start: top,
+                end: bottom,
+            });
         };
         side(across.iter().map(|l| l.start).collect(), &|x| {
             x < first - tuning::OPEN_SIDE_BEYOND * slack
@@ -195,7 +193,7 @@ impl LatticeGrid {
     }
 
     /// Adds lines between rows of text that have none.
-    fn split_rows(&mut self, lines: &[PlacedLine]) {
+    fn split_rows(&mut self, lines: &[PlacedLine], em: f32) {
         let mut added = Vec::new();
         for edges in self.ys.windows(2) {
             let of_row = lines.iter().filter(|line| {
@@ -208,7 +206,7 @@ impl LatticeGrid {
                     && line.rect.right <= self.xs[column + 1] + self.slack;
                 fits.then_some(column)
             };
-            let breaks = row_breaks(of_row.copied().collect(), self.xs.len() - 1, column);
+            let breaks = row_breaks(of_row.copied().collect(), self.xs.len() - 1, em, column);
             for &x in &breaks.columns {
                 added.extend(breaks.at.iter().map(|&at| RulingLine {
                     at,
@@ -429,6 +427,19 @@ fn center(rect: &Rect) -> Point {
 fn interval(edges: &[f32], at: f32) -> Option<usize> {
     let above = edges.partition_point(|&edge| edge <= at);
     (1..edges.len()).contains(&above).then(|| above - 1)
+}
+
+/// The place that most of `places` are at, within `slack`; `None` if there is none.
+fn common_place(mut places: Vec<f32>, slack: f32) -> Option<f32> {
+    places.sort_by(f32::total_cmp);
+    let middle = *places.get(places.len() / 2)?;
+    let near: Vec<f32> = places
+        .iter()
+        .copied()
+        .filter(|x| (x - middle).abs() < slack)
+        .collect();
+    let at = near.iter().sum::<f32>() / near.len() as f32;
+    (near.len() >= 2 && tuning::OPEN_SIDE_ENDS.is_reached(near.len(), places.len())).then_some(at)
 }
 
 /// Places, those that differ by no more than `slack` made one.

@@ -1,20 +1,27 @@
-//! Tables: with a grid of ruled lines (lattice), with horizontal rules alone (booktabs), with white space alone
-//! (stream). All three share the text of a cell and the test for a header row.
+//! Tables: with a grid of ruled lines (lattice), with horizontal rules alone (booktabs), with white space alone and
+//! cells of one line (stream) or several (wrapped). All share the text of a cell and the test for a header row.
 
 pub(crate) mod tuning;
 mod row_cells;
 pub(crate) mod row_alignment;
-pub(crate) mod lattice;
+mod row_starts;
+mod ruled_text;
+mod lattice;
 mod unruled_rows;
-pub(crate) mod booktabs;
+mod booktabs;
 pub(crate) mod stream;
+pub(crate) mod wrapped;
 
 use std::collections::BTreeSet;
 
-use self::{booktabs::take_booktabs_tables, lattice::take_lattice_tables, tuning::cells};
+use self::{
+    booktabs::take_booktabs_tables, lattice::take_lattice_tables, ruled_text::without_letters,
+    tuning::cells,
+};
 use super::{
     baselines::TextRow,
     block::{Cell, Table},
+    list_markers::list_marker,
     placed_line::PlacedLine,
 };
 use crate::{
@@ -23,8 +30,8 @@ use crate::{
     page::Rect,
 };
 
-/// A table found by its ruled lines, and the lines of text in it.
-#[derive(Debug)]
+/// A table, its place, and the lines of text in it.
+#[derive(Clone, Debug)]
 pub(crate) struct DetectedTable<'a> {
     /// The table; its cells' lines are indices into `lines`.
     pub table: Table,
@@ -45,10 +52,22 @@ pub(crate) fn lines_in_ruled_tables(
     }
     let hyphenated = HyphenatedWords::default();
     let mut rest = lines.to_vec();
-    let mut tables = take_lattice_tables(&mut rest, rulings, em, &hyphenated);
-    tables.extend(take_booktabs_tables(&mut rest, rulings, em, &hyphenated));
+    let tables = take_ruled_tables(&mut rest, rulings, em, &hyphenated);
     let inside = tables.iter().flat_map(|table| &table.lines);
     inside.map(|line| line.index).collect()
+}
+
+/// Takes the tables with ruled lines out of `lines`.
+pub(crate) fn take_ruled_tables<'a>(
+    lines: &mut Vec<PlacedLine<'a>>,
+    rulings: &PageRulings,
+    em: f32,
+    hyphenated: &HyphenatedWords,
+) -> Vec<DetectedTable<'a>> {
+    let rulings = without_letters(rulings, lines);
+    let mut tables = take_lattice_tables(lines, &rulings, em, hyphenated);
+    tables.extend(take_booktabs_tables(lines, &rulings, em, hyphenated));
+    tables
 }
 
 /// An empty cell.
@@ -96,6 +115,9 @@ pub(crate) fn has_header_row(table: &Table) -> bool {
         return false;
     };
     let is_number = |cell: &&Cell| is_amount(&cell.text) && !is_date(&cell.text);
+    // "Q1 2021" and "PC >0.99" are names.
+    let is_name = |cell: &&Cell| cell.text.starts_with(char::is_alphabetic);
+    let figures = first.iter().filter(is_number).filter(|cell| !is_name(cell));
     let numbers = |row: &Vec<Cell>| row.iter().filter(is_number).count();
     let filled = |row: &Vec<Cell>| row.iter().filter(|cell| !cell.text.is_empty()).count();
     let below: usize = rest.iter().map(numbers).sum();
@@ -107,7 +129,7 @@ pub(crate) fn has_header_row(table: &Table) -> bool {
         .all(|cell| cell.text.chars().count() <= cells::HEADER_MAX_CHARACTERS);
     named
         && short
-        && numbers(first) == 0
+        && figures.count() == 0
         && (cells::NUMBERS_UNDER_HEADER.is_reached(below, all) || filled(first) == first.len())
 }
 
@@ -127,4 +149,14 @@ pub(crate) fn is_amount(text: &str) -> bool {
     let digits = text.chars().filter(char::is_ascii_digit).count();
     let letters = text.chars().filter(|c| c.is_alphabetic()).count();
     digits > 0 && digits > letters || matches!(text, "-" | "–" | "—" | "n/a" | "N/A" | "*")
+}
+
+/// Returns true if a cell has the dots that lead to a page number or an amount.
+fn is_leader(text: &str) -> bool {
+    text.contains("...") || text.contains(". . .") || text == "."
+}
+
+/// Returns true if a cell is only a list's marker.
+fn is_list_marker(text: &str) -> bool {
+    list_marker(&format!("{text} x")).is_some()
 }

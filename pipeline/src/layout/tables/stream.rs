@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::tuning::stream as tuning;
 use super::{
-    empty_cell, has_header_row, is_amount,
+    empty_cell, has_header_row, is_amount, is_leader, is_list_marker,
     row_cells::{ColumnExtent, RowCell, has_long_column, row_cells, widened},
 };
 use crate::{
@@ -13,7 +13,6 @@ use crate::{
     layout::{
         baselines::TextRow,
         block::{Cell, Table},
-        list_markers::list_marker,
         placed_line::PlacedLine,
     },
 };
@@ -265,16 +264,6 @@ fn is_certain(grid: &CellGrid, columns: &[ColumnExtent], em: f32) -> bool {
             full.len() >= tuning::MIN_ROWS && share > least
         }
     }
-}
-
-/// Returns true if a cell has the dots that lead to a page number or an amount.
-fn is_leader(text: &str) -> bool {
-    text.contains("...") || text.contains(". . .") || text == "."
-}
-
-/// Returns true if a cell is only a list's marker.
-fn is_list_marker(text: &str) -> bool {
-    list_marker(&format!("{text} x")).is_some()
 }
 
 fn is_equation_number(text: &str) -> bool {
