@@ -227,7 +227,12 @@ impl PageState {
 
     fn recognized_page(&mut self, result: OcrResult) {
         let reason = self.ocr_reason.take();
-        let answer = Answer::of(&result);
+        let answer = match Answer::of(&result) {
+            Answer::Text if self.faint_contrast.is_some() && shows_shadows(&result) => {
+                Answer::NoLines
+            }
+            answer => answer,
+        };
         self.summary.outcome = PageOutcome::Ok;
         self.summary.rotation = result.rotation;
         self.summary.timing.queue_s = result.queued.as_secs_f64();
@@ -401,6 +406,16 @@ impl Answer {
             _ => Self::Text,
         }
     }
+}
+
+/// Returns true if no text was read, and next to nothing looks like lines that were not: on a faint page that is what
+/// shows through from its other side. A page in a script that the model does not know has more.
+fn shows_shadows(result: &OcrResult) -> bool {
+    /// Most such lines.
+    const MOST_LINES: usize = 2;
+    let is_without_text = matches!(&result.content, OcrContent::Regions(lines) if lines.is_empty());
+    let unread = result.unread.as_ref();
+    is_without_text && unread.is_some_and(|unread| unread.lines.len() <= MOST_LINES)
 }
 
 fn unread_line(line: UnreadLine) -> UnreadLineRecord {
