@@ -67,6 +67,8 @@ pub(super) struct PlacedFormula {
 
 /// A page's glyphs with each formula as one glyph in the place of its signs.
 pub(super) fn put_in_place(mut glyphs: Vec<Glyph>, bars: &[Bar]) -> Vec<Glyph> {
+    // Browsers draw these between the parts of a formula.
+    glyphs.retain(|glyph| glyph.text != '\u{200B}');
     plain_type::mark(&mut glyphs);
     let formulas = find(&glyphs, bars);
     if formulas.is_empty() {

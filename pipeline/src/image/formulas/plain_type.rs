@@ -17,6 +17,8 @@ const TOKENS: std::ops::RangeInclusive<usize> = 3..=60;
 const MOST_FACTORS: usize = 3;
 /// Distance of baselines, in ems, by which two stretches are on one line.
 const SAME_LINE: f64 = 0.6;
+/// White, in ems, that parts an equation from the text of another column.
+const BESIDE: f64 = 3.0;
 /// Most stretches of a page that are looked at.
 const MOST_STRETCHES: usize = 2_000;
 /// Most equations of a page.
@@ -40,8 +42,10 @@ pub(super) fn mark(glyphs: &mut [Glyph]) {
         .collect();
     let is_beside_words = |equation: &Line| {
         lines.iter().any(|line| {
-            let apart = (line.stretch.baseline - equation.stretch.baseline).abs();
-            line.has_words && apart < SAME_LINE * equation.stretch.size
+            let (own, other) = (equation.stretch, line.stretch);
+            let apart = (other.baseline - own.baseline).abs();
+            let white = (other.ink[0] - own.ink[2]).max(own.ink[0] - other.ink[2]);
+            line.has_words && apart < SAME_LINE * own.size && white < BESIDE * own.size
         })
     };
     let equations: Vec<usize> = (0..lines.len())

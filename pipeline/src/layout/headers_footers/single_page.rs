@@ -61,8 +61,17 @@ pub(super) fn margin_stamps(sideways: &[PlacedLine], upright: &[PlacedLine]) -> 
     let is_beyond = |line: &&PlacedLine| {
         text.is_none_or(|text| line.rect.right <= text.left || line.rect.left >= text.right)
     };
+    // Of one in several pieces it is not known which belong to it.
+    let is_whole = |line: &&PlacedLine| {
+        let beside = |other: &&PlacedLine| {
+            other.rect.left < line.rect.right && line.rect.left < other.rect.right
+        };
+        sideways.iter().filter(beside).count() == 1
+    };
     let stamps = sideways.iter().filter(|line| is_stamp(line.text));
-    stamps.filter(is_beyond).map(|line| line.index).collect()
+    let stamps = stamps.take(tuning::MAX_ROWS);
+    let whole = stamps.filter(is_beyond).filter(is_whole);
+    whole.map(|line| line.index).collect()
 }
 
 impl EdgeRow {

@@ -117,7 +117,7 @@ fn a_page_with_lines_that_were_not_read_is_not_ok() {
 }
 
 #[test]
-fn what_shows_through_a_faint_page_is_no_script() {
+fn what_shows_through_a_pale_page_is_no_script() {
     let line = UnreadLine {
         quad: Quad::default(),
         text: "90/301".to_owned(),
@@ -129,7 +129,7 @@ fn what_shows_through_a_faint_page_is_no_script() {
             lines: vec![line.clone(); lines],
         };
         let mut page = PageState::new(1);
-        page.faint_contrast = Some(20);
+        page.is_enhanced = true;
         page.recognized(regions(&[], Some(unread)));
         assert_eq!(page.summary.outcome, outcome);
     }
