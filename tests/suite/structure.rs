@@ -246,6 +246,19 @@ fn references_are_a_list() {
     assert_eq!(items.count(), 3, "{markdown}");
 }
 
+/// The Markdown of a page of this content, its running lines left out.
+fn without_running_lines(content: String) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("page.pdf");
+    fs::write(&input, document(&[content])).unwrap();
+    let dropped = recto()
+        .args(["convert", "--headers-footers", "drop"])
+        .arg(&input)
+        .output()
+        .unwrap();
+    String::from_utf8(dropped.stdout).unwrap()
+}
+
 #[test]
 fn the_only_page_of_a_document_has_running_lines_by_their_place_and_words() {
     let content = at(
@@ -259,15 +272,7 @@ fn the_only_page_of_a_document_has_running_lines_by_their_place_and_words() {
         + &at("F1", 9.0, 72.0, 30.0, "Harbour Board Papers")
         + &at("F1", 9.0, 290.0, 30.0, "Volume 8")
         + &at("F1", 9.0, 520.0, 30.0, "17");
-    let folder = tempfile::tempdir().unwrap();
-    let input = folder.path().join("page.pdf");
-    fs::write(&input, document(&[content])).unwrap();
-    let dropped = recto()
-        .args(["convert", "--headers-footers", "drop"])
-        .arg(&input)
-        .output()
-        .unwrap();
-    let markdown = String::from_utf8(dropped.stdout).unwrap();
+    let markdown = without_running_lines(content);
     for running in ["Downloaded", "Harbour Board Papers", "Volume 8", "17"] {
         assert!(!markdown.contains(running), "{markdown}");
     }
@@ -324,4 +329,41 @@ fn a_table_of_wrapped_cells_without_rulings_is_read_row_by_row() {
         "{}",
         converted.markdown
     );
+}
+
+#[test]
+fn a_head_with_its_page_and_a_stamp_beside_the_text_run_on_the_only_page() {
+    let content = at("F1", 11.0, 72.0, 760.0, "The works of the basin")
+        + &at("F1", 11.0, 528.0, 760.0, "47")
+        + &prose(700.0, &PROSE)
+        + &prose(600.0, &PROSE)
+        + "BT /F1 8 Tf 0 1 -1 0 20 200 Tm (Downloaded by a reader of the harbour library) Tj ET\n"
+        + &at("F1", 7.0, 72.0, 12.0, "Harbour Library, first series");
+    let markdown = without_running_lines(content);
+    for running in ["The works of the basin", "47", "Downloaded", "first series"] {
+        assert!(!markdown.contains(running), "{markdown}");
+    }
+    assert!(markdown.contains("until June."), "{markdown}");
+}
+
+#[test]
+fn titles_and_notes_stay_on_the_only_page() {
+    let content = at("F2", 12.0, 72.0, 760.0, "Report 12 on the basin")
+        + &prose(700.0, &PROSE)
+        + &prose(600.0, &PROSE)
+        + &at(
+            "F1",
+            8.0,
+            72.0,
+            80.0,
+            "The figures are those of the 3rd of May.",
+        );
+    let markdown = without_running_lines(content);
+    for kept in [
+        "Report 12 on the basin",
+        "until June.",
+        "The figures are those",
+    ] {
+        assert!(markdown.contains(kept), "{markdown}");
+    }
 }

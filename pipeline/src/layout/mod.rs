@@ -63,7 +63,9 @@ pub(crate) struct ClassifiedLines<'a> {
     pub footers: Vec<(PlacedLine<'a>, LineRole)>,
     /// The lines that stand in each picture.
     pub pictures: Vec<Vec<PlacedLine<'a>>>,
-    /// Lines that run up or down the page.
+    /// Stamps that run up or down the page.
+    pub stamps: Vec<PlacedLine<'a>>,
+    /// Other lines that run up or down the page.
     pub sideways: Vec<PlacedLine<'a>>,
     /// Lines without a usable place.
     pub unplaced: Vec<PlacedLine<'a>>,
@@ -113,6 +115,9 @@ pub(crate) fn lay_out(
     margin.iter().for_each(|row| builder.push_margin_row(row));
     for line in &classified.unplaced {
         builder.push_unplaced(line);
+    }
+    for stamp in classified.stamps {
+        builder.push_headers_footers(&[(stamp, LineRole::Footer)], LineRole::Footer);
     }
     builder.push_headers_footers(&classified.footers, LineRole::Footer);
     builder.finish()

@@ -41,6 +41,8 @@ pub(super) struct PageState {
     text_origin: Option<TextOrigin>,
     /// Its contrast, in levels of 255, if that is so low that there may be nothing on it.
     faint_contrast: Option<u8>,
+    /// True if its bitmap was given more contrast.
+    is_enhanced: bool,
     /// The part of it that is read beside its own text, until it is.
     residual: Option<ResidualImage>,
     /// For each line of its own text, the reason to doubt it.
@@ -94,6 +96,7 @@ impl PageState {
             ocr_reason: None,
             text_origin: None,
             faint_contrast: None,
+            is_enhanced: false,
             residual: None,
             doubts: Vec::new(),
         }
@@ -173,6 +176,7 @@ impl PageState {
         self.ocr_reason = Some(reason);
         if let Some(page) = enhanced {
             self.faint_contrast = is_faint.then_some(page.contrast);
+            self.is_enhanced = true;
             self.image = Some(Arc::new(page.image));
         }
     }
@@ -227,7 +231,10 @@ impl PageState {
 
     fn recognized_page(&mut self, result: OcrResult) {
         let reason = self.ocr_reason.take();
-        let answer = Answer::of(&result);
+        let answer = match Answer::of(&result) {
+            Answer::Text if self.is_enhanced && shows_shadows(&result) => Answer::NoLines,
+            answer => answer,
+        };
         self.summary.outcome = PageOutcome::Ok;
         self.summary.rotation = result.rotation;
         self.summary.timing.queue_s = result.queued.as_secs_f64();
@@ -401,6 +408,16 @@ impl Answer {
             _ => Self::Text,
         }
     }
+}
+
+/// Returns true if no text was read, and next to nothing looks like lines that were not: on a pale page that is what
+/// shows through from its other side. A page in a script that the model does not know has more.
+fn shows_shadows(result: &OcrResult) -> bool {
+    /// Most such lines.
+    const MOST_LINES: usize = 2;
+    let is_without_text = matches!(&result.content, OcrContent::Regions(lines) if lines.is_empty());
+    let unread = result.unread.as_ref();
+    is_without_text && unread.is_some_and(|unread| unread.lines.len() <= MOST_LINES)
 }
 
 fn unread_line(line: UnreadLine) -> UnreadLineRecord {

@@ -50,7 +50,14 @@ pub(super) fn formulas(
 fn seeds(tokens: &[Token], is_power_of_ten: impl Fn(&Token) -> bool) -> Vec<bool> {
     let is_seed = |(at, token): (usize, &Token)| match token.kind {
         TokenKind::Math(_) => true,
-        TokenKind::Open(c) | TokenKind::Close(c) => !"()[]{}".contains(c),
+        TokenKind::Open(c) | TokenKind::Close(c) if !"()[]{}".contains(c) => true,
+        // The letter of a function, before a bracket in a font that the page's text is not set in.
+        TokenKind::Letter => {
+            let opens = |next: &Token| {
+                next.is_foreign && matches!(next.kind, TokenKind::Open(_)) && next.gap < 0.1
+            };
+            token.is_italic && tokens.get(at + 1).is_some_and(opens)
+        }
         TokenKind::Number => {
             let raised = tokens
                 .get(at + 1)
@@ -101,7 +108,10 @@ fn right(tokens: &[Token], range: &std::ops::Range<usize>) -> Option<usize> {
         TokenKind::Number => Some(end),
         TokenKind::MathPoint => goes_on(AFTER_POINT).then_some(end),
         TokenKind::Name => goes_on(BESIDE_OPERATOR).then_some(end),
-        TokenKind::Letter => (last.kind.is_operator() || next.gap < 0.1).then_some(end),
+        TokenKind::Letter => {
+            let begins_name = next.is_italic && is_operator_name(tokens, range.end);
+            (last.kind.is_operator() || next.gap < 0.1 || begins_name).then_some(end)
+        }
         TokenKind::Sign('=' | '+' | '<' | '>') => goes_on(BESIDE_OPERATOR).then_some(end),
         TokenKind::Sign('/') => (next.gap < 0.1 && goes_on(0.1)).then_some(end),
         TokenKind::Sign(':') => (next.gap > COLON_GAP && goes_on(BESIDE_OPERATOR)).then_some(end),

@@ -8,6 +8,7 @@ mod bands;
 mod display;
 mod inline;
 mod part;
+mod plain_type;
 mod row;
 mod stacks;
 mod stretch;
@@ -65,7 +66,10 @@ pub(super) struct PlacedFormula {
 }
 
 /// A page's glyphs with each formula as one glyph in the place of its signs.
-pub(super) fn put_in_place(glyphs: Vec<Glyph>, bars: &[Bar]) -> Vec<Glyph> {
+pub(super) fn put_in_place(mut glyphs: Vec<Glyph>, bars: &[Bar]) -> Vec<Glyph> {
+    // Browsers draw these between the parts of a formula.
+    glyphs.retain(|glyph| glyph.text != '\u{200B}');
+    plain_type::mark(&mut glyphs);
     let formulas = find(&glyphs, bars);
     if formulas.is_empty() {
         return glyphs;

@@ -40,6 +40,15 @@ impl Page {
         self.sized(font, text, 10.0, 0.0)
     }
 
+    /// A slanted letter of the text's own type.
+    fn slanted(mut self, letter: &str) -> Self {
+        self = self.set(None, letter);
+        if let Some(glyph) = self.glyphs.last_mut() {
+            glyph.italic = true;
+        }
+        self
+    }
+
     /// Relations and binary operators of ten points, with their space around.
     fn op(self, font: Option<MathFont>, text: &str) -> Self {
         self.gap(2.8).set(font, text).gap(2.8)
@@ -145,6 +154,48 @@ fn a_formula_in_a_line_takes_its_numbers_and_scripts() {
     let found = find(&page.glyphs, &page.bars);
     assert!(!found[0].is_display);
     assert_eq!(found[0].plain, "xi = 1025");
+}
+
+#[test]
+fn a_letter_before_a_bracket_of_another_font_is_a_function() {
+    let page = Page::at(50.0, 100.0)
+        .set(None, "we conclude that there is ")
+        .slanted("c")
+        .set(ROMAN, "(")
+        .slanted("g")
+        .set(ROMAN, ")")
+        .set(None, " as well as c(g) here");
+    assert_eq!(page.latex(), ["c(g)"]);
+}
+
+#[test]
+fn an_equation_in_the_text_s_own_type_is_one_where_no_words_are_beside_it() {
+    let latex = |page: Page| {
+        let marked = put_in_place(page.glyphs, &page.bars);
+        let formulas = marked.into_iter().filter_map(|glyph| glyph.formula);
+        formulas
+            .map(|formula| formula.latex.clone())
+            .collect::<Vec<_>>()
+    };
+    let equation = |page: Page| {
+        page.slanted("a")
+            .script(None, "2", 3.6)
+            .op(None, "+")
+            .slanted("b")
+            .script(None, "2", 3.6)
+            .op(None, "=")
+            .slanted("c")
+            .script(None, "2", 3.6)
+    };
+    let alone = equation(Page::at(150.0, 200.0).between_lines());
+    assert_eq!(latex(alone), ["a^{2}+b^{2}=c^{2}"]);
+    let in_text = equation(Page::at(50.0, 200.0).set(None, "the sides of which are "));
+    assert_eq!(latex(in_text), Vec::<String>::new());
+    let number = Page::at(150.0, 200.0).between_lines().slanted("n");
+    assert_eq!(
+        latex(number.op(None, "=").set(None, "25")),
+        Vec::<String>::new()
+    );
 }
 
 #[test]

@@ -19,6 +19,10 @@ pub(super) struct Token {
     pub to: usize,
     /// The gap before it, in ems.
     pub gap: f64,
+    /// True if it begins in slanted type, which may be that of formulas too.
+    pub is_italic: bool,
+    /// True if it begins in type that the page has in formulas only.
+    pub is_foreign: bool,
 }
 
 /// The kind of a token.
@@ -129,6 +133,8 @@ pub(super) fn tokens(stretch: &SignRun, glyphs: &[Glyph], page: PageType) -> Vec
                 from: at,
                 to: at + 1,
                 gap,
+                is_italic: glyph.italic,
+                is_foreign: page.is_foreign(glyph),
             }),
         }
     }
@@ -240,13 +246,15 @@ fn name(tokens: &mut Vec<Token>, stretch: &SignRun, glyphs: &[Glyph], page: Page
                 let points: Vec<char> = points.collect();
                 token.to -= points.len();
                 let first = token.to;
-                named.push(token);
+                named.push(token.clone());
                 for (at, point) in (first..).zip(points.into_iter().rev()) {
                     named.push(Token {
                         kind: TokenKind::Sign(point),
                         from: at,
                         to: at + 1,
                         gap: 0.0,
+                        is_italic: token.is_italic,
+                        is_foreign: token.is_foreign,
                     });
                 }
                 continue;

@@ -1,40 +1,122 @@
 //! Accents that are drawn as characters of their own, over or under a letter: TeX's older fonts have them.
+//!
+//! They are told by their place alone: what is drawn before or after an accent need not be its letter, as PDFium puts
+//! the pieces of a line in the order of their places.
 
-use super::PlacedGlyph;
+use std::collections::{HashMap, HashSet};
+
+use super::{Glyph, GlyphSpacing, PlacedGlyph, place, same_direction};
 
 /// Share of the narrower of accent and letter by which the two must be over one another.
 const MIN_SHARED: f64 = 0.5;
+/// Largest distance of their baselines, in ems: accents are raised over capitals.
+const MAX_SHIFT: f64 = 0.35;
+/// Side of the squares in which letters are looked for, in points: about the size of large type.
+const SQUARE: f64 = 24.0;
+/// Most letters that are looked at for an accent, and most accents of a page: more are no text.
+const MOST_LETTERS: usize = 64;
+const MOST_ACCENTS: usize = 5_000;
 
-/// Puts each accent that is drawn over or under a letter on that letter.
-pub(super) fn combine(glyphs: &mut Vec<PlacedGlyph>) {
-    let mut at = 0;
-    while at < glyphs.len() {
-        let Some(accent) = combining(glyphs[at].text) else {
-            at += 1;
-            continue;
-        };
-        let letter = |index: usize| {
-            let glyph = glyphs.get(index)?;
-            let fits = glyph.text.is_alphabetic() && glyph.accent.is_none();
-            let shared = shared(&glyphs[at], glyph);
-            (fits && shared >= MIN_SHARED).then_some((index, shared))
-        };
-        let before = at.checked_sub(1).and_then(letter);
-        let best = [before, letter(at + 1)]
-            .into_iter()
-            .flatten()
-            .max_by(|a, b| a.1.total_cmp(&b.1));
-        let Some((index, _)) = best else {
-            at += 1;
-            continue;
-        };
-        if index > at {
-            glyphs[index].space = glyphs[index].space.max(glyphs[at].space);
+/// The accents of a page that are on letters, by their index among its glyphs.
+#[derive(Debug, Default)]
+pub(super) struct Accents {
+    /// The combining character on a letter.
+    on_letter: HashMap<usize, char>,
+    /// The accents that are on a letter.
+    drawn: HashSet<usize>,
+}
+
+impl Accents {
+    /// Finds the letter of each accent that is drawn over or under one.
+    pub fn find(glyphs: &[Glyph]) -> Self {
+        let mut accents = Self::default();
+        let drawn: Vec<usize> = (0..glyphs.len())
+            .filter(|&index| combining(glyphs[index].text).is_some() && glyphs[index].is_sane())
+            .take(MOST_ACCENTS)
+            .collect();
+        if drawn.is_empty() {
+            return accents;
         }
-        glyphs[index].text = with_dot(glyphs[index].text);
-        glyphs[index].accent = Some(accent);
-        glyphs.remove(at);
+        let letters = Letters::of(glyphs);
+        for at in drawn {
+            let free = |index: &usize| !accents.on_letter.contains_key(index);
+            let Some(letter) = letters.below(&glyphs[at], free) else {
+                continue;
+            };
+            if let Some(accent) = combining(glyphs[at].text) {
+                accents.on_letter.insert(letter, accent);
+                accents.drawn.insert(at);
+            }
+        }
+        accents
     }
+
+    /// Returns true if the glyph at `index` is an accent on a letter.
+    pub fn is_on_letter(&self, index: usize) -> bool {
+        self.drawn.contains(&index)
+    }
+
+    /// Puts the accent on the glyph at `index` that is drawn over it.
+    pub fn put_on(&self, index: usize, glyph: &mut PlacedGlyph) {
+        if let Some(accent) = self.on_letter.get(&index) {
+            glyph.text = with_dot(glyph.text);
+            glyph.accent = Some(*accent);
+        }
+    }
+}
+
+/// The letters of a page by the square that they stand in.
+struct Letters<'g> {
+    glyphs: &'g [Glyph],
+    squares: HashMap<(i64, i64), Vec<(usize, PlacedGlyph)>>,
+}
+
+impl<'g> Letters<'g> {
+    fn of(glyphs: &'g [Glyph]) -> Self {
+        let mut squares: HashMap<_, Vec<_>> = HashMap::new();
+        for (index, glyph) in glyphs.iter().enumerate() {
+            if !glyph.text.is_alphabetic() || combining(glyph.text).is_some() || !glyph.is_sane() {
+                continue;
+            }
+            let placed = place(glyph, GlyphSpacing::None);
+            let letters = squares.entry(square(&placed)).or_default();
+            if letters.len() < MOST_LETTERS {
+                letters.push((index, placed));
+            }
+        }
+        Self { glyphs, squares }
+    }
+
+    /// The letter that `accent` is drawn over or under, of those that are `free`.
+    fn below(&self, accent: &Glyph, free: impl Fn(&usize) -> bool) -> Option<usize> {
+        let placed = place(accent, GlyphSpacing::None);
+        let (column, row) = square(&placed);
+        let near = (column - 1..=column + 1)
+            .flat_map(|column| (row - 1..=row + 1).map(move |row| (column, row)))
+            .filter_map(|square| self.squares.get(&square))
+            .flatten();
+        let fits = |(index, letter): &&(usize, PlacedGlyph)| {
+            let em = letter.size.max(placed.size);
+            free(index)
+                && same_direction(self.glyphs[*index].direction, accent.direction)
+                && (letter.baseline - placed.baseline).abs() < MAX_SHIFT * em
+                && shared(&placed, letter) >= MIN_SHARED
+        };
+        let off_center =
+            |letter: &PlacedGlyph| (letter.u.0 + letter.u.1 - placed.u.0 - placed.u.1).abs() / 2.0;
+        near.filter(fits)
+            .min_by(|a, b| off_center(&a.1).total_cmp(&off_center(&b.1)))
+            .map(|(index, _)| *index)
+    }
+}
+
+/// The square that a glyph's middle stands in.
+fn square(glyph: &PlacedGlyph) -> (i64, i64) {
+    let number = |place: f64| (place / SQUARE).floor() as i64;
+    (
+        number((glyph.u.0 + glyph.u.1) / 2.0),
+        number(glyph.baseline),
+    )
 }
 
 /// The share of the narrower one of two characters by which they are over one another.

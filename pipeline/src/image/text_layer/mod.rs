@@ -8,6 +8,7 @@
 mod accents;
 mod placed_glyph;
 mod bidi;
+mod initials;
 pub(crate) mod plausibility;
 mod raised;
 mod run_text;
@@ -18,6 +19,7 @@ use std::{
 };
 
 use self::{
+    accents::Accents,
     bidi::is_right_to_left,
     placed_glyph::{GlyphSpacing, PlacedGlyph, place},
 };
@@ -150,7 +152,9 @@ const END_HYPHEN: char = '\u{2}';
 /// Gathers `glyphs`, in the order they are drawn, into lines in the order of their first character.
 pub(super) fn lines(glyphs: &[Glyph]) -> Vec<LayerLine> {
     let implausible = plausibility::implausible_fonts(glyphs);
-    let lines = join(runs(glyphs)).into_iter().map(|mut line| {
+    let mut joined = join(runs(glyphs));
+    initials::set_apart(&mut joined);
+    let lines = joined.into_iter().map(|mut line| {
         line.arrange();
         line.line(&implausible)
     });
@@ -169,6 +173,7 @@ struct GlyphRun {
 fn runs(glyphs: &[Glyph]) -> Vec<GlyphRun> {
     let mut runs: Vec<GlyphRun> = Vec::new();
     let mut space = GlyphSpacing::None;
+    let accents = Accents::find(glyphs);
     for (index, glyph) in glyphs.iter().enumerate() {
         if glyph.text.is_whitespace() {
             space = space.max(match glyph.text {
@@ -177,10 +182,11 @@ fn runs(glyphs: &[Glyph]) -> Vec<GlyphRun> {
             });
             continue;
         }
-        if !glyph.is_sane() {
+        if !glyph.is_sane() || accents.is_on_letter(index) {
             continue;
         }
         let mut placed = place(glyph, space);
+        accents.put_on(index, &mut placed);
         space = GlyphSpacing::None;
         if let Some(run) = runs.last_mut()
             && run.takes(&placed, glyph.direction)
@@ -234,7 +240,7 @@ impl GlyphRun {
         } else {
             next.u.0 - last.u.1
         };
-        // An accent may be drawn over the character before it.
+        // An accent without a letter may be drawn over the character before it.
         let back = (last.u.1 - last.u.0) + OVERLAP * em;
         gap < WIDE_GAP * em && gap > -back
     }
@@ -344,7 +350,6 @@ impl GlyphRun {
 
     /// Puts the characters into the order in which they are read.
     fn arrange(&mut self) {
-        accents::combine(&mut self.glyphs);
         bidi::order(&mut self.glyphs);
     }
 }

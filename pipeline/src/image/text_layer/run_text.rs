@@ -50,7 +50,34 @@ pub(super) fn text(run: &GlyphRun) -> String {
     writer.style(None);
     let mut text: String = writer.text.nfc().collect();
     end_hyphen(&mut text);
+    if !run.is_fixed_pitch() {
+        text = with_double_quotes(&text);
+    }
     text.trim().to_owned()
+}
+
+/// A quotation mark set as two single ones, as fonts without double ones and old typesetting have it; after a number
+/// with no quotation before it they are seconds or inches.
+fn with_double_quotes(text: &str) -> String {
+    let mut whole = String::with_capacity(text.len());
+    let mut signs = text.chars().peekable();
+    let mut is_open = false;
+    while let Some(sign) = signs.next() {
+        let is_twice = matches!(sign, '‘' | '’') && signs.peek() == Some(&sign);
+        is_open = match whole.chars().next_back() {
+            Some('“') => true,
+            Some('”') => false,
+            _ => is_open,
+        };
+        let is_unit = sign == '’' && !is_open && whole.ends_with(|c: char| c.is_ascii_digit());
+        if !is_twice || is_unit {
+            whole.push(sign);
+            continue;
+        }
+        signs.next();
+        whole.push(if sign == '‘' { '“' } else { '”' });
+    }
+    whole
 }
 
 /// Writes characters, spaces and marks.

@@ -175,9 +175,34 @@ fn accents_join_the_letter_they_are_drawn_over() {
     let mut glyphs = vec![accent('ˇ', 0.0)];
     glyphs.extend(draw("ı", (0.0, 50.0), RIGHT, 10.0, 0.25));
     assert_eq!(texts(&glyphs), ["ǐ"]);
+    // After the rest of the line, as pieces in the order of their places come.
+    let mut glyphs = draw("Ji", (0.0, 50.0), RIGHT, 10.0, 0.25);
+    glyphs.extend(draw("menez, Jose", (10.0, 50.0), RIGHT, 10.0, 0.25));
+    glyphs.extend([accent('´', 15.3), accent('´', 57.7)]);
+    assert_eq!(texts(&glyphs), ["Jiménez, José"]);
     // Beside a letter it is what it is.
     let glyphs = draw("a~b", (0.0, 50.0), RIGHT, 10.0, 0.25);
     assert_eq!(texts(&glyphs), ["a~b"]);
+}
+
+#[test]
+fn two_single_quotes_are_a_double_one() {
+    let glyphs = draw("a ‘‘form 2’’ of 5’’ ‘x’", (0.0, 50.0), RIGHT, 10.0, 0.25);
+    assert_eq!(texts(&glyphs), ["a “form 2” of 5’’ ‘x’"]);
+}
+
+#[test]
+fn a_large_initial_is_no_part_of_the_row_it_stands_on() {
+    let rows = [("ver the years", 42.0), ("pressure grew", 62.0)];
+    let row = |(text, y): (&str, f64)| draw(text, (16.0, y), RIGHT, 10.0, 0.25);
+    let with_initial = |baseline: f64| {
+        let initial = draw("O", (0.0, baseline), RIGHT, 30.0, 0.25);
+        let glyphs: Vec<Glyph> = rows.into_iter().flat_map(row).chain(initial).collect();
+        texts(&glyphs)
+    };
+    assert_eq!(with_initial(62.0), ["ver the years", "O", "pressure grew"]);
+    // One that stands on the first row goes on in it.
+    assert_eq!(with_initial(42.0), ["Over the years", "pressure grew"]);
 }
 
 #[test]

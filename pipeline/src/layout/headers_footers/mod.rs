@@ -6,6 +6,7 @@
 pub(crate) mod tuning;
 mod row_pattern;
 mod page_edges;
+mod single_page;
 
 use recto_schemas::LineRole;
 
@@ -53,7 +54,12 @@ pub(crate) fn running_lines(this: &PageEdges, neighbors: &[&PageEdges]) -> Vec<(
     };
     let above = edge(|page| &page.top, LineRole::Header);
     let below = edge(|page| &page.bottom, LineRole::Footer);
-    above.running().chain(below.running()).collect()
+    let stamps = this.stamps.iter().map(|line| (*line, LineRole::Footer));
+    above
+        .running()
+        .chain(below.running())
+        .chain(stamps)
+        .collect()
 }
 
 impl ComparedEdge<'_> {
@@ -116,13 +122,8 @@ impl ComparedEdge<'_> {
         if row.lone_number && (!counting.is_empty() || self.is_styled_foot(i, row)) {
             return Some(vec![(row.lines[0], LineRole::PageNumber)]);
         }
-        if self.neighbors.is_empty() && row.shows_by_itself() {
-            let number = |line: &usize| row.numbers.iter().any(|number| number.line == *line);
-            let role = |line: &usize| match number(line) {
-                true => LineRole::PageNumber,
-                false => self.role,
-            };
-            return Some(row.lines.iter().map(|line| (*line, role(line))).collect());
+        if self.neighbors.is_empty() {
+            return self.single_row(i, row);
         }
         let repeat = self.repeat(row)?;
         // Slides on one matter have one title.
@@ -154,6 +155,28 @@ impl ComparedEdge<'_> {
         })
     }
 
+    /// The lines of the `i`th row from the edge, if they run by what the document's only page shows.
+    fn single_row(&self, i: usize, row: &EdgeRow) -> Option<Vec<(usize, LineRole)>> {
+        if !self.is_outermost(i) {
+            return None;
+        }
+        if !row.shows_by_itself(self.role == LineRole::Header) {
+            return Some(vec![(row.corner_number()?, LineRole::PageNumber)]);
+        }
+        let is_number = |line: usize| row.numbers.iter().any(|number| number.line == line);
+        let role = |line: usize| match is_number(line) {
+            true => LineRole::PageNumber,
+            false => self.role,
+        };
+        Some(row.lines.iter().map(|line| (*line, role(*line))).collect())
+    }
+
+    /// Returns true if there is nothing but stamps beyond the `i`th row from the edge.
+    fn is_outermost(&self, i: usize) -> bool {
+        let beyond = &self.rows[..i];
+        beyond.iter().all(|row| row.is_stamp || row.names_source)
+    }
+
     /// Returns true if a number alone at the foot is the page's by its place and style. A bare number is believed if
     /// there is no other page to compare it with, or if it is the page's place in the document.
     fn is_styled_foot(&self, i: usize, row: &EdgeRow) -> bool {
@@ -161,7 +184,7 @@ impl ComparedEdge<'_> {
             return false;
         };
         self.role == LineRole::Footer
-            && i == 0
+            && self.is_outermost(i)
             && !row.is_aligned
             && row.gap > tuning::FOOT_NUMBER_GAP
             && (number.styled || self.neighbors.is_empty() || number.value == self.page)
@@ -224,21 +247,6 @@ fn shows_page_number(row: &EdgeRow, lines: &[(usize, LineRole)]) -> bool {
 }
 
 impl EdgeRow {
-    /// Returns true if a row of a document's only page is a running one by its place and its words: apart from the text,
-    /// no larger than it, a stamp or in three parts with a page number at one end.
-    fn shows_by_itself(&self) -> bool {
-        let ends = [self.lines.first(), self.lines.last()];
-        let has_number = self.numbers.iter().any(|number| {
-            number.value <= tuning::MAX_LONE_PAGE && ends.contains(&Some(&number.line))
-        });
-        let in_parts = self.lines.len() >= tuning::RUNNING_PARTS && has_number;
-        let is_small = self.relative_size < tuning::STAMP_SIZE;
-        self.is_apart
-            && !self.is_aligned
-            && self.relative_size <= tuning::RUNNING_SIZE
-            && (in_parts || self.is_stamp && is_small)
-    }
-
     /// The way it repeats a row `pages` pages before it.
     fn repeats(&self, other: &Self, pages: i64) -> Option<Repeat> {
         let facing = || self.pattern.repeats(&other.mirrored, pages);

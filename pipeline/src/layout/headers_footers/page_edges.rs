@@ -4,19 +4,21 @@ use std::collections::BTreeSet;
 
 use super::{
     row_pattern::{RowPattern, page_number},
+    single_page::{is_stamp, margin_stamps, names_source},
     tuning,
 };
 use crate::{
     image::rulings::PageRulings,
     layout::{
         baselines::{TextRow, text_rows},
-        placed_line::{PlacedLines, common_size},
+        placed_line::{PlacedLine, PlacedLines, common_size},
         tables::{
             lines_in_ruled_tables,
             row_alignment::{RowReach, is_aligned_row},
         },
         tuning::page::MAX_STUDIED_LINES,
     },
+    page::Rect,
     statistics::weighted_quantile,
 };
 
@@ -37,6 +39,8 @@ pub(crate) struct PageEdges {
     pub(super) number: u32,
     pub(super) top: Vec<EdgeRow>,
     pub(super) bottom: Vec<EdgeRow>,
+    /// Stamps that run up or down the page beside its text, by index.
+    pub(super) stamps: Vec<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -55,8 +59,20 @@ pub(super) struct EdgeRow {
     pub lines: Vec<usize>,
     /// Lines that may be page numbers.
     pub numbers: Vec<NumberLine>,
-    /// True if it says where the page comes from, such as `Downloaded from`.
+    /// True if it was added to the page to say where it comes from, such as `Downloaded from …`.
     pub is_stamp: bool,
+    /// True if it names a publisher, a library or an address.
+    pub names_source: bool,
+    /// True if there is a number in it.
+    pub has_number: bool,
+    /// True if it begins at the left edge of the text next to it and ends at its right edge, with white between.
+    pub is_spread: bool,
+    /// True if it was read from narrow pictures, on a page that has text of its own.
+    pub is_drawn: bool,
+    /// White space between it and the page's edge, as a share of the page's height.
+    pub margin: f32,
+    /// Rows further inwards.
+    pub rows_inwards: usize,
     /// True if it is nothing but a possible page number.
     pub lone_number: bool,
     /// True if a line of it lies in a table with ruled lines.
@@ -81,6 +97,10 @@ pub(super) struct NumberLine {
     /// Its left and right edge, as shares of the page's width.
     pub left: f32,
     pub right: f32,
+    /// True if it stands at the left or right edge of the text next to it.
+    pub at_side: bool,
+    /// True if it stands beyond all other text at the left or right.
+    pub in_corner: bool,
 }
 
 impl PageEdges {
@@ -101,6 +121,8 @@ struct EdgeScale<'p> {
     em: f32,
     /// Usual white between two rows, in pixels.
     usual_gap: f32,
+    /// True if most of its text was not read from an image.
+    has_text: bool,
     /// Lines in tables with ruled lines.
     ruled: &'p BTreeSet<usize>,
 }
@@ -127,6 +149,10 @@ pub(crate) fn page_edges(
     edges.top = scale.edge_rows(&rows, |y| y < tuning::ZONE);
     rows.reverse();
     edges.bottom = scale.edge_rows(&rows, |y| y >= 1.0 - tuning::ZONE);
+    if edges.bottom.is_empty() {
+        edges.bottom.extend(scale.number_below(&rows));
+    }
+    edges.stamps = margin_stamps(&lines.sideways, &lines.upright);
     edges
 }
 
@@ -142,6 +168,11 @@ impl<'p> EdgeScale<'p> {
                 (start, length.max(1.0))
             }
         };
+        let lines = || rows.iter().flat_map(|row| &row.lines);
+        let characters = |is_ocr| {
+            let those = lines().filter(|line| line.is_ocr == is_ocr);
+            those.map(|line| line.text.chars().count()).sum()
+        };
         let (left, width) = extent(frame.width, text.left, text.width());
         let (top, height) = extent(frame.height, text.top, text.height());
         Some(Self {
@@ -151,6 +182,7 @@ impl<'p> EdgeScale<'p> {
             height,
             em,
             usual_gap: line_gap(rows),
+            has_text: !tuning::DRAWN_SHARE.is_exceeded(characters(true), characters(false)),
             ruled,
         })
     }
@@ -163,6 +195,17 @@ impl<'p> EdgeScale<'p> {
             .collect()
     }
 
+    /// The page number that ends the text of a page that is not filled, as those printed by a browser are: apart from
+    /// the text and below its middle. The `rows` come from the bottom.
+    fn number_below(&self, rows: &[TextRow]) -> Option<EdgeRow> {
+        let (last, inwards) = rows.split_first()?;
+        let row = self.edge_row(last, inwards);
+        let text = text_beside(inwards)?;
+        let off_center = (last.rect.left + last.rect.right - text.left - text.right) / 2.0;
+        let is_number = row.lone_number && !row.is_aligned && row.gap > tuning::END_GAP;
+        (is_number && off_center.abs() < tuning::AT_SIDE * self.width).then_some(row)
+    }
+
     /// Usual white between the rows next to an edge, in pixels: tables, notes and text are set differently.
     fn gap_next_to(&self, inwards: &[TextRow]) -> f32 {
         let next = &inwards[..inwards.len().min(tuning::NEXT_ROWS)];
@@ -173,6 +216,11 @@ impl<'p> EdgeScale<'p> {
     }
 
     fn edge_row(&self, row: &TextRow, inwards: &[TextRow]) -> EdgeRow {
+        let text = text_beside(inwards);
+        let near = |a: f32, b: f32| (a - b).abs() < tuning::AT_SIDE * self.width;
+        let is_left = |line: &PlacedLine| text.is_some_and(|text| near(line.rect.left, text.left));
+        let is_right =
+            |line: &PlacedLine| text.is_some_and(|text| near(line.rect.right, text.right));
         let numbers: Vec<NumberLine> = row
             .lines
             .iter()
@@ -184,6 +232,10 @@ impl<'p> EdgeScale<'p> {
                     styled: number.styled,
                     left: (line.rect.left - self.left) / self.width,
                     right: (line.rect.right - self.left) / self.width,
+                    at_side: is_left(line) || is_right(line),
+                    in_corner: text.is_some_and(|text| {
+                        line.rect.left >= text.right || line.rect.right <= text.left
+                    }),
                 })
             })
             .collect();
@@ -201,6 +253,18 @@ impl<'p> EdgeScale<'p> {
             relative_size: row.size / self.em,
             lines: row.lines.iter().map(|line| line.index).collect(),
             is_stamp: is_stamp(&row.text),
+            names_source: names_source(&row.text),
+            has_number: row.text.contains(|c: char| c.is_ascii_digit()),
+            is_spread: row.lines.len() > 1
+                && row.lines.first().is_some_and(is_left)
+                && row.lines.last().is_some_and(is_right),
+            is_drawn: self.has_text
+                && row.lines.iter().all(|line| line.is_ocr)
+                && row.lines.iter().map(|line| line.rect.width()).sum::<f32>()
+                    < tuning::LOGO_WIDTH * self.width,
+            margin: (row.rect.top - self.top).min(self.top + self.height - row.rect.bottom)
+                / self.height,
+            rows_inwards: inwards.len(),
             lone_number: row.lines.len() == 1 && numbers.len() == 1,
             numbers,
             is_ruled: row
@@ -221,24 +285,10 @@ impl<'p> EdgeScale<'p> {
     }
 }
 
-/// Returns true for words that publishers and libraries put at the edge of a page.
-fn is_stamp(text: &str) -> bool {
-    const WORDS: [&str; 12] = [
-        "downloaded from",
-        "downloaded on",
-        "download date",
-        "published by",
-        "all rights reserved",
-        "copyright",
-        "©",
-        "www.",
-        "http://",
-        "https://",
-        "doi:",
-        "issn",
-    ];
-    let text = text.to_lowercase();
-    WORDS.iter().any(|word| text.contains(word))
+/// The extent of the rows next to an edge, which come from there inwards.
+fn text_beside(inwards: &[TextRow]) -> Option<Rect> {
+    let next = inwards.iter().take(tuning::NEXT_ROWS).map(|row| row.rect);
+    next.reduce(|a, b| a.union(&b))
 }
 
 /// White between rows as most lines of a paragraph have it, in pixels; 0 if there are none.

@@ -60,9 +60,27 @@ pub(crate) const MAX_COUNTING_DIGITS: usize = 10;
 pub(crate) const MIN_DATE_PARTS: usize = 3;
 /// Parts of a running header or footer that is told without other pages: at the left, in the middle and at the right.
 pub(crate) const RUNNING_PARTS: usize = 3;
+/// Most parts: a row with more is one of a table or a form, with points that lead to its number.
+pub(crate) const MAX_PARTS: usize = 5;
 /// Its largest size, over that of the page's common type.
 pub(crate) const RUNNING_SIZE: f32 = 1.1;
-/// The same of a stamp that names a publisher or a library.
-pub(crate) const STAMP_SIZE: f32 = 0.95;
+/// Size below which it is smaller than the text, likewise.
+pub(crate) const SMALL_SIZE: f32 = 0.95;
+/// The same of a row read from an image, whose size is measured on few letters.
+pub(crate) const SMALL_SIZE_OCR: f32 = 0.85;
 /// Its largest page number: higher ones may be years.
 pub(crate) const MAX_LONE_PAGE: u32 = 999;
+/// White space between such a row and the edge of the page, as a share of its height, that no text is set in.
+pub(crate) const OUTER_MARGIN: f32 = 0.05;
+/// The same at the top of a row that is smaller than the text.
+pub(crate) const HEAD_MARGIN: f32 = 0.1;
+/// Characters that a stamp is told by.
+pub(crate) const STAMP_CHARACTERS: usize = 40;
+/// Distance of a part from the edge of the text that it stands at, as a share of the page's width.
+pub(crate) const AT_SIDE: f32 = 0.025;
+/// Width of what is read from pictures at the edge of a page, over that of the page, above which it may be a title.
+pub(crate) const LOGO_WIDTH: f32 = 0.6;
+/// Rows beyond which a page has a text that such pictures stand apart from.
+pub(crate) const MIN_LOGO_ROWS: usize = 8;
+/// Characters that were read from pictures on a page that has text of its own.
+pub(crate) const DRAWN_SHARE: CountShare = CountShare::of(1, 4);

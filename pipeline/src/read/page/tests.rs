@@ -117,6 +117,25 @@ fn a_page_with_lines_that_were_not_read_is_not_ok() {
 }
 
 #[test]
+fn what_shows_through_a_pale_page_is_no_script() {
+    let line = UnreadLine {
+        quad: Quad::default(),
+        text: "90/301".to_owned(),
+        share: 0.4,
+    };
+    for (lines, outcome) in [(1, PageOutcome::Empty), (9, PageOutcome::Partial)] {
+        let unread = UnreadInk {
+            share: 0.4,
+            lines: vec![line.clone(); lines],
+        };
+        let mut page = PageState::new(1);
+        page.is_enhanced = true;
+        page.recognized(regions(&[], Some(unread)));
+        assert_eq!(page.summary.outcome, outcome);
+    }
+}
+
+#[test]
 fn a_page_with_ink_and_no_line_says_that_no_text_was_found() {
     let page = read(regions(&[], None));
     assert_eq!(page.summary.outcome, PageOutcome::Empty);

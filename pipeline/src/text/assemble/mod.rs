@@ -286,13 +286,19 @@ fn classify<'a>(placed: PlacedLines<'a>, roles: &[(usize, LineRole)]) -> Classif
         .map(|line| line.rect)
         .reduce(|a, b| a.union(&b))
         .map_or(0.0, |all| (all.top + all.bottom) / 2.0);
+    let role_of = |line: &PlacedLine| roles.iter().find(|(index, _)| *index == line.index);
+    let (stamps, sideways) = placed
+        .sideways
+        .into_iter()
+        .partition(|line| role_of(line).is_some());
     let mut classified = ClassifiedLines {
-        sideways: placed.sideways,
+        stamps,
+        sideways,
         unplaced: placed.unplaced,
         ..ClassifiedLines::default()
     };
     for line in placed.upright {
-        match roles.iter().find(|(index, _)| *index == line.index) {
+        match role_of(&line) {
             Some((_, role)) if line.rect.top < center_y && *role != LineRole::Footer => {
                 classified.headers.push((line, *role));
             }
