@@ -203,11 +203,11 @@ mod tests {
         for (engine, pinned) in [
             (
                 EngineName::Ppocr,
-                "aad279ad6b983e3dda1fc29513b9afc4131e7695fa52832aaf25e327ae9cfc9e",
+                "110a2a99478ba18733ef19e9b61a87d011ed22cbe43936731e60eefa7474dd01",
             ),
             (
                 EngineName::Got,
-                "4412d7edb5fffadbd312476a538dbb2ab178a8d9ca1f35628ffaa79b926f6601",
+                "fa6c6587bc56740a18eb3e5da7c914ff3c224a19121bc0a7a7c3986163a8c3bb",
             ),
         ] {
             let options = Options::defaults_of(engine);
@@ -226,7 +226,7 @@ mod tests {
         let fingerprint = Fingerprint::new(&source("1"), &asked, "m");
         assert_eq!(
             fingerprint.as_str(),
-            "cbd25a406a6e7a28c0afa8b247a00b7e2ead7f2501ad269a02198c90f8c3c147"
+            "98ff4e096f33281b3175b642f2f889cc2e18f1f4448d114ea3d2dad4596b1993"
         );
     }
 

@@ -70,7 +70,7 @@ struct RowSigns {
     begins: u32,
     /// Weight of those that it goes on in the cells above.
     goes_on: u32,
-    /// Whether the white above it is wider than in cells, if that tells anything.
+    /// True if the white above it is wider than in cells; `None` if that tells nothing.
     after_wide: Option<bool>,
     /// True if it has text in all columns.
     is_full: bool,
@@ -127,7 +127,7 @@ fn row_signs(baselines: &[Baseline], em: f32) -> Vec<RowSigns> {
     all
 }
 
-/// Whether the break between two lines of a column ends a cell, and how surely.
+/// The end of a cell, or not, at the break between two lines of a column, and how surely.
 enum BreakSign {
     Begins(u32),
     GoesOn(u32),
