@@ -52,7 +52,7 @@ struct SuspensionState {
     trouble: Option<Trouble>,
     /// The kind that jobs in a row failed with, and how many did.
     alike: Option<(FailureKind, u32)>,
-    /// Grows from one suspension to the next, until a job succeeds.
+    /// Grows from one suspension to the next, until what failed works or a job succeeds.
     backoff: ExponentialBackoff,
 }
 
@@ -128,7 +128,9 @@ impl Suspension {
                 Fitness::Fit => {
                     health.set(trouble.component, Ok(()));
                     health.set(HealthComponent::Consumer, Ok(()));
-                    self.lock().alike = None;
+                    let mut state = self.lock();
+                    state.alike = None;
+                    state.backoff.reset();
                     break;
                 }
                 // Not ready before a job has succeeded: the next failure suspends the worker again.
