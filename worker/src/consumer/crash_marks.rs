@@ -5,12 +5,14 @@
 //! job ends: also if it gives the job back or loses the connection. A mark that is still there was left by a process
 //! that died.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use recto_schemas::Job;
 use sha2::{Digest as _, Sha256};
+use tokio::time::sleep;
 
 use crate::{
+    broker::connection::ExponentialBackoff,
     document::manifest::hex,
     job::JobContext,
     store::{ErrorCause, ObjectStore as _, StoreError, StoreUri, WriteCondition},
@@ -21,6 +23,9 @@ pub(super) const MAX_CRASHES: u32 = 3;
 
 /// Folder of marks, below the job's output prefix.
 const FOLDER: &str = ".recto/started";
+
+/// Attempts to remove a mark: for an hour, as the waits between them grow to half a minute.
+const MAX_REMOVALS: u32 = 120;
 
 /// Longest mark, in bytes: the name of a worker.
 const MAX_MARK_BYTES: u64 = 1024;
@@ -73,11 +78,23 @@ impl CrashMark {
         put.map(|_| Self { at })
     }
 
-    /// Removes the mark: the process lives.
+    /// Removes the mark: the process lives. If the store does not let it now, that is tried again while the process
+    /// lives.
     pub(super) async fn remove(self, context: &JobContext) {
-        if let Err(error) = context.stores.delete(&self.at).await {
-            tracing::warn!(%error, "the mark of a job in flight could not be removed");
-        }
+        let Err(error) = context.stores.delete(&self.at).await else {
+            return;
+        };
+        tracing::warn!(%error, "the mark of a job in flight could not be removed; trying again");
+        let stores = Arc::clone(&context.stores);
+        tokio::spawn(async move {
+            let mut backoff = ExponentialBackoff::default();
+            for _ in 0..MAX_REMOVALS {
+                sleep(backoff.next_wait()).await;
+                if stores.delete(&self.at).await.is_ok() {
+                    return;
+                }
+            }
+        });
     }
 
     /// Removes every mark of a job that has ended.

@@ -9,6 +9,7 @@ use recto_schemas::{FailureKind, FailureStage};
 use tokio::time::{sleep, timeout};
 
 use super::{
+    crash_marks::CrashMark,
     delivery::{DeliveryHandler, NextPlace},
     suspension::{MIN_FREE_BYTES, Trouble},
 };
@@ -107,7 +108,10 @@ impl DeliveryHandler<'_> {
             Disposition::Retry { .. } | Disposition::DeadLetter => {
                 let publish = || self.publish_failure(disposition, failure);
                 match self.publish_until_confirmed(&acker, publish).await {
-                    PublishOutcome::Confirmed => acker.ack().await,
+                    PublishOutcome::Confirmed => {
+                        self.forget_crashes(disposition).await;
+                        acker.ack().await
+                    }
                     PublishOutcome::ShuttingDown => acker.nack_requeue().await,
                     PublishOutcome::Stale => return self.note_stale(),
                 }
@@ -257,6 +261,16 @@ impl DeliveryHandler<'_> {
             stage: failure.stage,
             places: self.job.as_ref().and_then(job::places),
         })
+    }
+
+    /// Removes the marks of earlier crashes if the job has ended.
+    async fn forget_crashes(&self, disposition: Disposition) {
+        if disposition == Disposition::DeadLetter
+            && self.message.redelivered
+            && let Some(job) = &self.job
+        {
+            CrashMark::remove_all(&self.context.job_context, job).await;
+        }
     }
 
     /// The job's stored result: a job that has one never ends as a dead letter.

@@ -96,7 +96,7 @@ pub(crate) async fn of_store(
     };
     match proven {
         Some(evidence) => evidence,
-        None => answers(stores, &places.source).await,
+        None => answers(stores, places).await,
     }
 }
 
@@ -156,16 +156,18 @@ async fn readable(stores: &ObjectStores, at: &StoreUri) -> Result<bool, StoreErr
     }
 }
 
-/// Asks the bucket, and the store if that cannot tell.
-async fn answers(stores: &ObjectStores, at: &StoreUri) -> Evidence {
-    let mut asked = stores.probe(Some(&at.root())).await;
-    if let Err(error) = &asked
-        && matches!(
-            error.cause,
-            ErrorCause::Denied { .. } | ErrorCause::NoSuchBucket | ErrorCause::NoSuchObject
-        )
-    {
-        asked = stores.probe(None).await;
+/// Asks the bucket, and if that cannot tell, the store; credentials that may not list the bucket must at least be able to
+/// write the result.
+async fn answers(stores: &ObjectStores, places: &JobPlaces) -> Evidence {
+    let mut asked = stores.probe(Some(&places.source.root())).await;
+    match asked.as_ref().map_err(|error| &error.cause) {
+        Err(ErrorCause::Denied { .. } | ErrorCause::DeniedOrAbsent) => {
+            asked = stores.check_usable(&places.output).await;
+        }
+        Err(ErrorCause::NoSuchBucket | ErrorCause::NoSuchObject) => {
+            asked = stores.probe(None).await;
+        }
+        _ => {}
     }
     match asked {
         Ok(()) => Evidence::Plausible,
