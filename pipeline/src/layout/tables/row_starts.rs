@@ -35,6 +35,16 @@ pub(super) struct Baseline {
     pub cells: Vec<Option<CellLine>>,
 }
 
+impl Baseline {
+    /// Returns true if its middle is nearer to that of the line above than any next line's is. Boxes of lines on an image
+    /// are higher than their type, and those of rows that follow one another overlap.
+    fn is_beside(&self, above: &Self) -> bool {
+        let middle = |line: &Self| (line.top + line.bottom) / 2.0;
+        let height = (self.bottom - self.top).min(above.bottom - above.top);
+        middle(self) - middle(above) < tuning::BESIDE * height
+    }
+}
+
 /// For each of the `baselines`, from top to bottom, true if it begins a row; the first one does.
 pub(super) fn row_starts(baselines: &[Baseline], em: f32) -> Vec<bool> {
     let signs = row_signs(baselines, em).into_iter().enumerate();
@@ -92,11 +102,10 @@ fn row_signs(baselines: &[Baseline], em: f32) -> Vec<RowSigns> {
     let wide = wide_whites(baselines, em);
     // The baseline of the last text of each column.
     let mut last: Vec<Option<usize>> = vec![None; columns];
-    let mut bottom = f32::MIN;
     let mut all = Vec::with_capacity(baselines.len());
     for (i, line) in baselines.iter().enumerate() {
         let mut signs = RowSigns {
-            is_beside: line.top < bottom - tuning::BESIDE_EM * em,
+            is_beside: i > 0 && line.is_beside(&baselines[i - 1]),
             ..RowSigns::default()
         };
         for (column, cell) in line.cells.iter().enumerate() {
@@ -117,7 +126,6 @@ fn row_signs(baselines: &[Baseline], em: f32) -> Vec<RowSigns> {
             }
         }
         signs.after_wide = wide[i];
-        bottom = bottom.max(line.bottom);
         let filled = line.cells.iter().flatten().count();
         let has_first = line.cells.first().is_some_and(Option::is_some);
         signs.is_full = filled == columns && filled >= 2;
@@ -252,6 +260,17 @@ mod tests {
             (8.0, &["Fire", "Old wiring"]),
         ]);
         assert_eq!(found, [true, true, false, true, true]);
+    }
+
+    /// As the detector of lines draws them on an image.
+    #[test]
+    fn rows_whose_boxes_overlap_are_rows() {
+        let found = starts(&[
+            (0.0, &["Silicate (sol-gel)", "0.12(0.98)", "2.74(1.44)"]),
+            (-3.3, &["Silicate (sol-gel)", "0.28", "~2.0"]),
+            (-3.3, &["Carbon (burned)", "21(72)", "1.15(0.76)"]),
+        ]);
+        assert_eq!(found, [true, true, true]);
     }
 
     #[test]

@@ -215,8 +215,10 @@ pub(crate) mod row_starts {
     pub(crate) const WHITE_ABOVE: u32 = 1;
     /// Weight of white between lines that is wider than in cells, or as in cells.
     pub(crate) const WIDE_WHITE: u32 = 4;
-    /// Height that lines side by side share at least.
+    /// Height that lines of a page's own text side by side share at least.
     pub(crate) const BESIDE_EM: f32 = 0.3;
+    /// Distance between the middles of two lines, over the lower one's height, below which they stand side by side.
+    pub(crate) const BESIDE: f32 = 0.65;
     /// Fewest places with such white that tell rows apart.
     pub(crate) const WIDE_WHITES: usize = 2;
     /// White that is wider than between the lines of one cell, over that.
