@@ -211,14 +211,14 @@ fn a_broker_alarm_is_waited_for_on_the_same_connections() {
     };
     let jobs: Vec<Job> = (0..5).map(|n| cluster.quick(&format!("doc-{n}"))).collect();
     cluster.submit(&jobs);
-    worker.wait_for_times("job ended", 1);
+    worker.wait_for_times("job ended", 6);
     // The first message after the alarm still gets through; it is the one that makes the broker block the connection.
-    cluster.submit([&cluster.slow("slow", 20), &cluster.slow("slower", 24)]);
-    wait_until(
-        "the slow one is in flight",
-        || worker.events("page ended").len() > 8,
-        || worker.log(),
-    );
+    // So some more have to come, however long it takes to raise the alarm.
+    let slow: Vec<Job> = (0..8)
+        .map(|n| cluster.slow(&format!("slow-{n}"), 6))
+        .collect();
+    cluster.submit(&slow);
+    worker.wait_for_times("job ended", 7);
     let before = connections();
     cluster
         .rabbit
@@ -233,9 +233,9 @@ fn a_broker_alarm_is_waited_for_on_the_same_connections() {
     std::thread::sleep(Duration::from_secs(5));
     assert!(connections() <= before + 1, "{} of {before}", connections());
     cluster.rabbit.ctl(&["set_vm_memory_high_watermark", "0.6"]);
-    let accounts = cluster.accounts(8);
-    assert_eq!(accounts.results.len(), 8, "{:?}", accounts.dead);
-    assert_eq!(accounts.messages, 8, "each result was sent once");
-    assert_eq!(worker.documents_read(), 8);
+    let accounts = cluster.accounts(14);
+    assert_eq!(accounts.results.len(), 14, "{:?}", accounts.dead);
+    assert_eq!(accounts.messages, 14, "each result was sent once");
+    assert_eq!(worker.documents_read(), 14);
     wait_for_readiness(&worker, 200);
 }

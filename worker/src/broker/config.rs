@@ -50,7 +50,7 @@ pub(crate) struct BrokerConfig {
     #[arg(long, value_name = "TIMES", env = "RECTO_RETRY_DELAYS", default_value = "10s,60s,600s", value_delimiter = ',', value_parser = duration)]
     pub(crate) retry_delays: Vec<Duration>,
 
-    /// Maximum number of redeliveries of a job after workers died with it
+    /// Delivery limit of the jobs queue (`x-delivery-limit`), a last net: workers count crashes themselves
     #[arg(long, value_name = "N", env = "RECTO_DELIVERY_LIMIT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) delivery_limit: u32,
 
