@@ -161,7 +161,7 @@ impl Publisher {
 
     /// Returns true while the broker has blocked this connection (`connection.blocked`): it is short of memory or
     /// disk, and reads nothing from who publishes.
-    pub(crate) fn is_blocked(&self) -> bool {
+    fn is_blocked(&self) -> bool {
         self.connection.status().blocked()
     }
 

@@ -144,7 +144,7 @@ impl DeliveryHandler<'_> {
             self.context.job_context.metrics.queue_wait(wait);
         }
         if !self.message.redelivered {
-            return self.beside_others(job).await;
+            return self.beside_others(self.run_job(job)).await;
         }
         let context = &self.context.job_context;
         let store = |error| JobFailure::store(FailureStage::Store, &error);
@@ -152,13 +152,9 @@ impl DeliveryHandler<'_> {
         if crashes >= MAX_CRASHES {
             return self.reject_poison_message(&job, crashes).await;
         }
-        let shutdown = &self.context.shutdown;
         if crashes == 0 {
-            let _shared = tokio::select! {
-                shared = self.context.quarantine.read() => shared,
-                () = shutdown.draining.cancelled() => return Err(shutting_down()),
-            };
-            return self.run_marked(job, crashes, acker).await;
+            let run = self.run_marked(job, crashes, acker);
+            return self.beside_others(run).await;
         }
         // It may have killed its workers, so it runs alone, and the jobs beside it neither suffer for it nor are taken
         // for the culprit.
@@ -166,17 +162,20 @@ impl DeliveryHandler<'_> {
         tracing::info!(crashes, "job in quarantine: runs alone");
         let _alone = tokio::select! {
             alone = self.context.quarantine.write() => alone,
-            () = shutdown.draining.cancelled() => return Err(shutting_down()),
+            () = self.context.shutdown.draining.cancelled() => return Err(shutting_down()),
         };
         self.run_marked(job, crashes, acker).await
     }
 
-    async fn beside_others(&self, job: Job) -> Result<JobOutcome, JobFailure> {
+    async fn beside_others(
+        &self,
+        run: impl Future<Output = Result<JobOutcome, JobFailure>>,
+    ) -> Result<JobOutcome, JobFailure> {
         let _shared = tokio::select! {
             shared = self.context.quarantine.read() => shared,
             () = self.context.shutdown.draining.cancelled() => return Err(shutting_down()),
         };
-        self.run_job(job).await
+        run.await
     }
 
     /// Runs the job with a mark in the store that says so, and that stays if this process dies.

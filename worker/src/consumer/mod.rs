@@ -40,7 +40,7 @@ use crate::{
 pub(crate) use publisher::ResultPublisher;
 use session::ConsumerSession;
 pub(crate) use shutdown::Shutdown;
-pub(crate) use suspension::{MIN_FREE_BYTES, Suspension};
+pub(crate) use suspension::Suspension;
 
 /// Time between two heartbeats of the consumer's loop.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);

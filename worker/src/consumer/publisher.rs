@@ -100,11 +100,8 @@ impl ResultPublisher {
         let attempts = message.attempts.saturating_add(1);
         let mut properties = copy_properties(message, attempts);
         if let Some(kind) = opinion {
-            let text = |text: &str| HeaderValue::Text(text.to_owned());
-            properties.headers.extend([
-                (OPINION_HEADER, text(kind.as_str())),
-                (OPINION_BY_HEADER, text(&self.name)),
-            ]);
+            let headers = opinion_headers(kind.as_str(), &self.name);
+            properties.headers.extend(headers);
         }
         let queue = &self.topology.delays[step].queue;
         self.publish("", queue, &message.body, properties).await
@@ -118,7 +115,10 @@ impl ResultPublisher {
         message: &InboundMessage,
     ) -> Result<(), PublishError> {
         let mut properties = copy_properties(message, message.attempts);
-        keep_opinion(&mut properties, message);
+        if let Some(opinion) = &message.opinion {
+            let headers = opinion_headers(&opinion.kind, &opinion.by);
+            properties.headers.extend(headers);
+        }
         self.publish("", queue, &message.body, properties).await
     }
 
@@ -248,13 +248,11 @@ fn copy_properties(message: &InboundMessage, attempts: u32) -> MessageProperties
     }
 }
 
-fn keep_opinion(properties: &mut MessageProperties, message: &InboundMessage) {
-    if let Some(opinion) = &message.opinion {
-        properties.headers.extend([
-            (OPINION_HEADER, HeaderValue::Text(opinion.kind.clone())),
-            (OPINION_BY_HEADER, HeaderValue::Text(opinion.by.clone())),
-        ]);
-    }
+fn opinion_headers(kind: &str, by: &str) -> [(&'static str, HeaderValue); 2] {
+    [
+        (OPINION_HEADER, HeaderValue::Text(kind.to_owned())),
+        (OPINION_BY_HEADER, HeaderValue::Text(by.to_owned())),
+    ]
 }
 
 fn properties(message_id: Option<String>, kind: &str) -> MessageProperties {

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use super::{
     crash_marks::CrashMark,
     delivery::{DeliveryHandler, NextPlace},
-    suspension::{MIN_FREE_BYTES, Trouble},
+    suspension::Trouble,
 };
 use crate::{
     broker::{
@@ -215,13 +215,10 @@ impl DeliveryHandler<'_> {
         };
         let places = self.job.as_ref().and_then(job::places);
         let evidence = match (component, &places) {
-            (HealthComponent::Disk, _) => {
-                let wanted = MIN_FREE_BYTES.min(context.work.limit_bytes());
-                match context.work.check(wanted) {
-                    Ok(()) => Evidence::Plausible,
-                    Err(error) => Evidence::Unfit(error.to_string()),
-                }
-            }
+            (HealthComponent::Disk, _) => match context.work.check_room() {
+                Ok(()) => Evidence::Plausible,
+                Err(error) => Evidence::Unfit(error.to_string()),
+            },
             (_, Some(places)) => {
                 let known = &context.known_good;
                 evidence::of_store(&context.stores, known, failure.stage, places).await

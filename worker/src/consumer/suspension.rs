@@ -24,9 +24,6 @@ use crate::{
 /// So many jobs in a row that fail alike, and no success between them, are taken for this worker's own trouble.
 const SUSPICIOUS_AFTER: u32 = 8;
 
-/// Free bytes without which the disk counts as full.
-pub(crate) const MIN_FREE_BYTES: u64 = 16 << 20;
-
 /// The reason for taking no jobs, and what has to work before any is taken.
 #[derive(Clone, Debug)]
 pub(super) struct Trouble {
@@ -125,17 +122,22 @@ impl Suspension {
                 break;
             };
             match try_again(context, &trouble).await {
+                // Not ready before a job has succeeded: the next failure suspends the worker again.
+                Fitness::Unproven if self.is_suspicious() => {
+                    health.set(trouble.component, Ok(()));
+                    break;
+                }
+                Fitness::Unproven => {
+                    health.set(trouble.component, Ok(()));
+                    health.set(HealthComponent::Consumer, Ok(()));
+                    break;
+                }
                 Fitness::Fit => {
                     health.set(trouble.component, Ok(()));
                     health.set(HealthComponent::Consumer, Ok(()));
                     let mut state = self.lock();
                     state.alike = None;
                     state.backoff.reset();
-                    break;
-                }
-                // Not ready before a job has succeeded: the next failure suspends the worker again.
-                Fitness::Unproven => {
-                    health.set(trouble.component, Ok(()));
                     break;
                 }
                 Fitness::Unfit(reason) => {
@@ -149,6 +151,12 @@ impl Suspension {
         self.lock().trouble = None;
         self.suspended.send_replace(false);
         tracing::info!("the suspension is over");
+    }
+
+    /// Returns true if so many jobs in a row failed alike that the worker is the likelier reason.
+    fn is_suspicious(&self) -> bool {
+        let alike = self.lock().alike;
+        alike.is_some_and(|(_, number)| number >= SUSPICIOUS_AFTER)
     }
 
     fn lock(&self) -> MutexGuard<'_, SuspensionState> {
@@ -168,8 +176,7 @@ enum Fitness {
 
 async fn try_again(context: &JobContext, trouble: &Trouble) -> Fitness {
     if trouble.component == HealthComponent::Disk {
-        let wanted = MIN_FREE_BYTES.min(context.work.limit_bytes());
-        return match context.work.check(wanted) {
+        return match context.work.check_room() {
             Ok(()) => Fitness::Fit,
             Err(error) => Fitness::Unfit(error.to_string()),
         };

@@ -153,17 +153,11 @@ async fn located_by_manifest(
         etag: manifest.source.etag.clone(),
         bytes: manifest.source.bytes,
     };
-    let model = &context.engine.info().model_sha256;
-    let output_path = OutputPath::new(valid, &source, model, context.file_root().as_deref())?;
+    let located = LocatedJob::new(context, valid.clone(), source)?;
     // Another folder: the job came again with other options.
-    if *output_path.folder() != folder {
+    if *located.output_path.folder() != folder {
         return Ok(None);
     }
-    let located = LocatedJob {
-        valid: valid.clone(),
-        source,
-        output_path,
-    };
     Ok(Some(located.stored_before(job, manifest)))
 }
 
@@ -197,16 +191,24 @@ async fn locate(context: &JobContext, job: &Job) -> Result<LocatedJob, JobFailur
         etag: found.etag,
         bytes: Some(found.bytes),
     };
-    let model = &context.engine.info().model_sha256;
-    let output_path = OutputPath::new(&valid, &source, model, context.file_root().as_deref())?;
-    Ok(LocatedJob {
-        valid,
-        source,
-        output_path,
-    })
+    LocatedJob::new(context, valid, source)
 }
 
 impl LocatedJob {
+    fn new(
+        context: &JobContext,
+        valid: ValidatedJob,
+        source: ResultSource,
+    ) -> Result<Self, JobFailure> {
+        let model = &context.engine.info().model_sha256;
+        let root = context.file_root();
+        Ok(Self {
+            output_path: OutputPath::new(&valid, &source, model, root.as_deref())?,
+            valid,
+            source,
+        })
+    }
+
     async fn stored_manifest(&self, context: &JobContext) -> Result<Option<Manifest>, JobFailure> {
         stored_manifest(&context.stores, self.output_path.folder(), NAME)
             .await

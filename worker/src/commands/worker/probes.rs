@@ -11,7 +11,7 @@ use tokio::time::{interval, sleep, timeout_at};
 use super::WorkerArgs;
 use crate::{
     broker::connection::ExponentialBackoff,
-    consumer::{MIN_FREE_BYTES, Shutdown, with_heartbeat},
+    consumer::{Shutdown, with_heartbeat},
     job::JobContext,
     observe::admin::{HealthComponent, ScrapeFn, WorkerHealth},
     os::allocator,
@@ -96,7 +96,7 @@ pub(super) async fn run(
                 health.set(HealthComponent::Store, usable.map_err(|error| error.to_string()));
             }
             _ = disk_check.tick() => {
-                let room = job_context.work.check(MIN_FREE_BYTES.min(job_context.work.limit_bytes()));
+                let room = job_context.work.check_room();
                 health.set(HealthComponent::Disk, room.map_err(|error| error.to_string()));
             }
         }

@@ -21,6 +21,9 @@ use rustix::fs::statvfs;
 
 use lockfile::LockedDir;
 
+/// Free space below which the disk counts as full.
+const MIN_FREE_BYTES: u64 = 16 << 20;
+
 /// The scratch directory cannot take more. All of it is transient: the job is tried again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ScratchError {
@@ -124,10 +127,15 @@ impl ScratchDir {
         self.bytes.limit
     }
 
-    /// Checks that `wanted_bytes` more could be reserved and would fit on the disk; readiness asks this.
+    /// Checks that `wanted_bytes` more could be reserved and would fit on the disk.
     pub(crate) fn check(&self, wanted_bytes: u64) -> Result<(), ScratchError> {
         self.check_disk(wanted_bytes)?;
         self.reserve(wanted_bytes).map(drop)
+    }
+
+    /// Checks that there is room for any job at all; readiness asks this.
+    pub(crate) fn check_room(&self) -> Result<(), ScratchError> {
+        self.check(MIN_FREE_BYTES.min(self.limit_bytes()))
     }
 
     /// Reserves `bytes` of the limit. The disk is not asked: see [`ScratchDir::check_disk`].
