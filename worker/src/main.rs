@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         }
         _ => {}
     }
+    os::allocator::limit_arenas();
     let ended = cli::Cli::parse_or_exit().command.run();
     ended.unwrap_or_else(|error| {
         eprintln!("recto: {error:#}");

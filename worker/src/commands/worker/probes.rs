@@ -77,7 +77,8 @@ pub(super) async fn run(
 ) {
     let (mut store_check, mut disk_check) = (interval(STORE_EVERY), interval(DISK_EVERY));
     let mut memory_check = interval(MEMORY_EVERY);
-    let mut worked = false;
+    // Loading the models is work, too.
+    let mut worked = true;
     // Both were probed at the start.
     store_check.tick().await;
     disk_check.tick().await;
