@@ -1,9 +1,11 @@
 //! Boxes and lines of a page. All coordinates are pixels of the upright page image, x to the right, y down.
 
+use serde::{Deserialize, Serialize};
+
 use crate::image::inspection::StructureTag;
 
 /// A point, in pixels.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// To the right.
     pub x: f32,
@@ -12,7 +14,7 @@ pub struct Point {
 }
 
 /// An axis-aligned box, in pixels; `left <= right`, `top <= bottom`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rect {
     /// Left edge.
     pub left: f32,
@@ -88,7 +90,7 @@ impl Rect {
 /// quad.0[1].y -= 5.0;
 /// assert_eq!(quad.bounds(), Rect { top: 15.0, ..word });
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quad(pub [Point; 4]);
 
 impl Quad {
@@ -147,7 +149,7 @@ pub struct UnreadLine {
 
 /// One line of text as an engine or a text layer gives it. A "line" may be one cell of a table or one
 /// column's part of a row: pieces that are far apart are separate lines.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TextLine {
     /// The text, in Unicode, one line, without surrounding white space.
     pub text: String,
@@ -173,7 +175,7 @@ pub struct TextLine {
 }
 
 /// A formula of a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineFormula {
     /// The number that it has in its page's text.
     pub number: u32,
@@ -182,7 +184,7 @@ pub struct LineFormula {
 }
 
 /// The region that a line lies in, as a layout model sees the page: evidence beside type and place, never more.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LineRegion {
     /// The kind of region.
     pub kind: RegionKind,
@@ -193,7 +195,7 @@ pub struct LineRegion {
 }
 
 /// The kinds of regions that layout models tell apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RegionKind {
     /// Running text, a list, a footnote.
     Text,
@@ -218,7 +220,7 @@ pub enum RegionKind {
 }
 
 /// The type of most of a line; `None` for what is not known of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TypeStyle {
     /// True if it is bold, by the width of its strokes.
     pub bold: Option<bool>,
@@ -239,7 +241,7 @@ impl TypeStyle {
 }
 
 /// The bold words at the start of a line that goes on in other type.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BoldLead {
     /// Their length, in bytes of the line's text.
     pub bytes: u32,
@@ -250,7 +252,7 @@ pub struct BoldLead {
 }
 
 /// A second reader of lines, and how it read one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineReader {
     /// Its name.
     pub name: String,

@@ -1,6 +1,8 @@
 //! The pipeline around an engine: order, windows, fairness, cancelling, deadlines. The engine is a fake
 //! one, everything else is real.
 
+mod parts;
+
 use std::{
     fs::File,
     io::{self, Seek, Write},

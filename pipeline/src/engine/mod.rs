@@ -22,6 +22,7 @@ use std::{
 };
 
 use recto_schemas::{DecodingReport, EngineName, FinishReason, Options, RawOutput, ScriptFallback};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     cancel::{
@@ -237,7 +238,7 @@ pub struct OcrResult {
 }
 
 /// The content that an engine reads: lines with places, or a page as markup.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum OcrContent {
     /// Lines, in no order.
     Regions(Vec<TextLine>),

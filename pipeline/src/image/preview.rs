@@ -1,6 +1,7 @@
 //! Previews: small gray pictures of pages, which the review page shows.
 
 use image::{ExtendedColorType, GrayImage, ImageEncoder as _, codecs::jpeg::JpegEncoder, imageops};
+use serde::{Deserialize, Serialize};
 
 use super::{
     PageImage,
@@ -12,7 +13,7 @@ use super::{
 };
 
 /// A small gray JPEG of a page.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PagePreview {
     /// The JPEG file; empty if there was no image to make it from.
     pub jpeg: Vec<u8>,

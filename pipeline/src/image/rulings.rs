@@ -4,6 +4,8 @@
 //! along the page's skew, then pieces on one line are joined: scanned lines are broken and step up
 //! and down.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     PageImage,
     binary::BinaryImage,
@@ -18,7 +20,7 @@ use super::{
 };
 
 /// One straight ruled line, horizontal or vertical, in pixels of the upright page image.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RulingLine {
     /// Its position: y of a horizontal line's middle, x of a vertical one's.
     pub at: f32,
@@ -29,7 +31,7 @@ pub struct RulingLine {
 }
 
 /// The ruled lines of a page.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PageRulings {
     /// Lines across the page, from top to bottom.
     pub horizontal: Vec<RulingLine>,

@@ -6,7 +6,7 @@ use recto_schemas::{
     Options, PageCounts, PageOutcome, PageSummary, RawOutput, ReadWarning, UnreadLineRecord,
 };
 
-use super::{PageResult, PageSink, page::PageState};
+use super::{PageResult, PageSink, parts::ReadPage};
 use crate::{
     image::preview::PagePreview,
     text::{AssembledPage, assemble::DocumentAssembler},
@@ -42,7 +42,7 @@ impl<'a> PageAssembly<'a> {
     }
 
     /// Takes the next page; gives the sink the pages that are ready.
-    pub(super) fn push(&mut self, mut page: PageState) -> io::Result<()> {
+    pub(super) fn push(&mut self, mut page: ReadPage) -> io::Result<()> {
         page.content.is_partial = page.summary.outcome == PageOutcome::Partial;
         self.counts.add(page.summary.outcome);
         for warning in page.warnings {

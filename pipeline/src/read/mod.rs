@@ -12,11 +12,14 @@ mod residual;
 mod drawn_regions;
 mod picture_lines;
 mod assembly;
+mod parts;
+mod selection;
 
 use std::{
     borrow::Cow,
     fs::File,
     io,
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -30,9 +33,11 @@ use recto_schemas::{
     RawOutput, ReadWarning, UnreadLineRecord,
 };
 
+pub use self::parts::{PagePositions, PartCover, PartStore, ReadPage, decode_pages, encode_pages};
 use self::{
     assembly::PageAssembly,
-    page::PageState,
+    parts::{NoParts, PartCollector, StoredPages},
+    selection::PageSelection,
     stages::PageProcessor,
     window::{InOrderWindow, Taken},
 };
@@ -146,6 +151,12 @@ pub enum ReadError {
     /// The sink took no more pages.
     #[error("the result could not be written: {0}")]
     Sink(#[source] io::Error),
+    /// A part could not be kept, or not be had.
+    #[error("parts of the document could not be stored or read: {0}")]
+    Parts(#[source] io::Error),
+    /// Reading was stopped before the last page was begun; the pages that were read are kept.
+    #[error("stopped")]
+    Stopped,
     /// The token was cancelled.
     #[error("cancelled")]
     Cancelled,
@@ -157,10 +168,19 @@ impl ReadError {
         match self {
             Self::Document(error) => error.kind(),
             Self::NoSuchPage { .. } => FailureKind::NoSuchPage,
-            Self::Sink(_) => FailureKind::ResultNotWritten,
-            Self::Cancelled => FailureKind::Cancelled,
+            Self::Sink(_) | Self::Parts(_) => FailureKind::ResultNotWritten,
+            Self::Stopped | Self::Cancelled => FailureKind::Cancelled,
         }
     }
+}
+
+/// Stops reading.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadSignals<'a> {
+    /// Gives everything up at once.
+    pub cancel: &'a CancelToken,
+    /// Begins no further page; pages in hand are ended, and kept as parts.
+    pub stop: &'a CancelToken,
 }
 
 /// Reads a document: its pages reach `sink` in order, as they finish.
@@ -177,121 +197,250 @@ pub fn read(
     sink: &mut dyn PageSink,
     cancel: &CancelToken,
 ) -> Result<ReadOutcome, ReadError> {
-    let deadline = Instant::now() + *options.limits.document_timeout;
-    let document = input
-        .rasterizer
-        .open(input.file, input.password, &options.limits, cancel)
-        .map_err(|error| {
-            if cancel.is_cancelled() {
-                ReadError::Cancelled
-            } else {
-                error.into()
+    let stop = &CancelToken::new();
+    let signals = ReadSignals { cancel, stop };
+    Reading::open(input, options, engine, signals)?.whole(sink, &mut NoParts)
+}
+
+/// The same, without reading the pages that `parts` has; those that are read now are kept there, a part at a time.
+/// The last part is not kept: the result follows.
+///
+/// # Errors
+/// As [`read`], and [`ReadError::Stopped`] if `signals.stop` was cancelled before the last page was begun.
+pub fn read_with_parts(
+    input: DocumentInput<'_>,
+    options: &Options,
+    engine: &dyn Engine,
+    sink: &mut dyn PageSink,
+    parts: &mut dyn PartStore,
+    signals: ReadSignals<'_>,
+) -> Result<ReadOutcome, ReadError> {
+    Reading::open(input, options, engine, signals)?.whole(sink, parts)
+}
+
+/// Reads those pages at `positions` that `parts` does not have, and keeps them there. Assembles nothing.
+///
+/// # Errors
+/// As [`read_with_parts`].
+pub fn read_positions(
+    input: DocumentInput<'_>,
+    options: &Options,
+    engine: &dyn Engine,
+    positions: &PagePositions,
+    parts: &mut dyn PartStore,
+    signals: ReadSignals<'_>,
+) -> Result<(), ReadError> {
+    Reading::open(input, options, engine, signals)?.positions(positions, parts)
+}
+
+/// A document that is open, and what is to be done with it.
+struct Reading<'a> {
+    document: OpenDocument<'a>,
+    selection: PageSelection,
+    options: &'a Options,
+    engine: &'a dyn Engine,
+    deadline: Instant,
+    signals: ReadSignals<'a>,
+}
+
+impl<'a> Reading<'a> {
+    fn open(
+        input: DocumentInput<'a>,
+        options: &'a Options,
+        engine: &'a dyn Engine,
+        signals: ReadSignals<'a>,
+    ) -> Result<Self, ReadError> {
+        let deadline = Instant::now() + *options.limits.document_timeout;
+        let cancel = signals.cancel;
+        let document = input
+            .rasterizer
+            .open(input.file, input.password, &options.limits, cancel)
+            .map_err(|error| {
+                if cancel.is_cancelled() {
+                    ReadError::Cancelled
+                } else {
+                    error.into()
+                }
+            })?;
+        let selection = PageSelection::new(options, document.info().pages)?;
+        Ok(Self {
+            document,
+            selection,
+            options,
+            engine,
+            deadline,
+            signals,
+        })
+    }
+
+    /// Reads what is not stored, and assembles all of it.
+    fn whole(
+        self,
+        sink: &mut dyn PageSink,
+        parts: &mut dyn PartStore,
+    ) -> Result<ReadOutcome, ReadError> {
+        let count = self.selection.count();
+        sink.open(count).map_err(ReadError::Sink)?;
+        let mut assembly = PageAssembly::new(self.options, sink);
+        let mut stored = StoredPages::new(parts.stored(count).map_err(ReadError::Parts)?);
+        let requests = self.requests(&(1..=count), &stored.cover);
+        let mut collector = PartCollector::new(parts.pages_per_part());
+        let mut next = 1;
+        let all_read = self.process(&requests, &mut |position, pages| {
+            push_stored(&mut stored, next..position, parts, &mut assembly)?;
+            for (position, page) in (position..).zip(pages) {
+                collector
+                    .push(position, &page, parts)
+                    .map_err(ReadError::Parts)?;
+                assembly.push(page).map_err(ReadError::Sink)?;
+                next = position + 1;
+            }
+            match collector.is_full() && next <= count {
+                true => collector.flush(parts).map_err(ReadError::Parts),
+                false => Ok(()),
             }
         })?;
-    let selection = PageSelection::new(options, document.info().pages)?;
-    sink.open(u32::try_from(selection.pages.len()).unwrap_or(u32::MAX))
-        .map_err(ReadError::Sink)?;
+        if !all_read {
+            collector.flush(parts).map_err(ReadError::Parts)?;
+            return Err(ReadError::Stopped);
+        }
+        push_stored(&mut stored, next..count + 1, parts, &mut assembly)?;
+        let (counts, warnings) = assembly.finish().map_err(ReadError::Sink)?;
+        Ok(self.outcome(counts, warnings))
+    }
 
-    let mut assembly = PageAssembly::new(options, sink);
-    let processor = PageProcessor {
-        document: &document,
-        options: Arc::new(options.clone()),
-        engine,
-        id: next_id(),
-        deadline,
-        cancel: cancel.child(),
-    };
-    process_all(&processor, &selection.pages, &mut assembly, cancel)?;
-    let (mut counts, warnings) = assembly.finish().map_err(ReadError::Sink)?;
-    counts.document = document.info().pages;
-    counts.skipped = selection.skipped;
-    counts.selected += selection.skipped;
-    Ok(ReadOutcome {
-        state: state_of(&counts),
-        failure: selection.failure(&document, options),
-        format: document.info().format.to_owned(),
-        counts,
-        warnings,
-    })
-}
+    /// Reads what is not stored of some pages.
+    fn positions(
+        self,
+        positions: &PagePositions,
+        parts: &mut dyn PartStore,
+    ) -> Result<(), ReadError> {
+        let count = self.selection.count();
+        let positions = (*positions.start()).max(1)..=(*positions.end()).min(count);
+        let stored = PartCover::new(parts.stored(count).map_err(ReadError::Parts)?);
+        let requests = self.requests(&positions, &stored);
+        let mut collector = PartCollector::new(parts.pages_per_part());
+        let all_read = self.process(&requests, &mut |position, pages| {
+            for (position, page) in (position..).zip(pages) {
+                collector
+                    .push(position, &page, parts)
+                    .map_err(ReadError::Parts)?;
+            }
+            match collector.is_full() {
+                true => collector.flush(parts).map_err(ReadError::Parts),
+                false => Ok(()),
+            }
+        })?;
+        collector.flush(parts).map_err(ReadError::Parts)?;
+        match all_read {
+            true => Ok(()),
+            false => Err(ReadError::Stopped),
+        }
+    }
 
-/// The pages of a document that are read.
-struct PageSelection {
-    pages: Vec<u32>,
-    skipped: u32,
-}
+    /// The requests for pages that are not stored. The pages of one are the same whatever is stored, so that an engine
+    /// that reads several together writes the same.
+    fn requests(&self, positions: &PagePositions, stored: &PartCover) -> Vec<PageRequest<'_>> {
+        let pages_per_request = usize::try_from(self.engine.info().pages_per_request).unwrap_or(1);
+        let mut first = 1;
+        let mut requests = Vec::new();
+        for numbers in self.selection.pages.chunks(pages_per_request.max(1)) {
+            let count = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+            let last = first + count - 1;
+            if first <= *positions.end()
+                && last >= *positions.start()
+                && !stored.covers(&(first..=last))
+            {
+                requests.push(PageRequest { first, numbers });
+            }
+            first = last + 1;
+        }
+        requests
+    }
 
-impl PageSelection {
-    fn new(options: &Options, count: u32) -> Result<Self, ReadError> {
-        let most = usize::try_from(options.limits.max_pages.get()).unwrap_or(usize::MAX);
-        let mut pages: Vec<u32> = match &options.pages {
-            Some(ranges) => ranges.select(count).collect(),
-            None => (1..=count).collect(),
+    /// Processes requests on threads of their own and gives their pages to `take` in order. Returns when all threads
+    /// have ended, with false if reading was stopped before the last request was begun.
+    fn process(
+        &self,
+        requests: &[PageRequest<'_>],
+        take: &mut TakePages<'_>,
+    ) -> Result<bool, ReadError> {
+        let processor = PageProcessor {
+            document: &self.document,
+            options: Arc::new(self.options.clone()),
+            engine: self.engine,
+            id: next_id(),
+            deadline: self.deadline,
+            cancel: self.signals.cancel.child(),
         };
-        if let (true, Some(ranges)) = (pages.is_empty(), &options.pages) {
-            return Err(ReadError::NoSuchPage {
-                count,
-                asked: ranges.to_string(),
-            });
-        }
-        let skipped = pages.len().saturating_sub(most);
-        pages.truncate(most);
-        Ok(Self {
-            pages,
-            skipped: u32::try_from(skipped).unwrap_or(u32::MAX),
+        let threads = usize::try_from(self.engine.info().max_in_flight)
+            .unwrap_or(1)
+            .clamp(1, requests.len().max(1));
+        let window = InOrderWindow::new(requests.len(), threads * LOOKAHEAD);
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                let (worker, processor) = (window.worker(), &processor);
+                scope.spawn(move || {
+                    while let Some(index) = worker.start() {
+                        worker.finish(index, processor.process(requests[index].numbers));
+                    }
+                });
+            }
+            let _stops = window.close_on(self.signals.stop);
+            let taken = take_all(&window, &processor, requests, take, self.signals.cancel);
+            // After an error nobody wants the pages that are left.
+            processor.cancel.cancel();
+            window.close();
+            taken
         })
     }
 
-    fn failure(&self, document: &OpenDocument<'_>, options: &Options) -> Option<FailureDetail> {
-        (self.skipped > 0).then(|| FailureDetail {
-            kind: FailureKind::PageLimit,
-            message: format!(
-                "the document has {} pages, {} after the first {} were not read; raise --max-pages",
-                document.info().pages,
-                self.skipped,
-                options.limits.max_pages
-            ),
-        })
+    fn outcome(&self, mut counts: PageCounts, warnings: Vec<ReadWarning>) -> ReadOutcome {
+        counts.document = self.document.info().pages;
+        counts.skipped = self.selection.skipped;
+        counts.selected += self.selection.skipped;
+        ReadOutcome {
+            state: state_of(&counts),
+            failure: self.selection.failure(&self.document, self.options),
+            format: self.document.info().format.to_owned(),
+            counts,
+            warnings,
+        }
     }
 }
 
-/// Processes all pages on threads of their own and assembles them on this one. Returns when all threads have ended.
-fn process_all(
-    processor: &PageProcessor<'_>,
-    pages: &[u32],
-    assembly: &mut PageAssembly<'_>,
-    cancel: &CancelToken,
-) -> Result<(), ReadError> {
-    let engine = processor.engine.info();
-    let pages_per_request = usize::try_from(engine.pages_per_request).unwrap_or(1);
-    let requests: Vec<&[u32]> = pages.chunks(pages_per_request.max(1)).collect();
-    let threads = usize::try_from(engine.max_in_flight)
-        .unwrap_or(1)
-        .clamp(1, requests.len().max(1));
-    let window = InOrderWindow::new(requests.len(), threads * LOOKAHEAD);
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            let (worker, requests) = (window.worker(), &requests);
-            scope.spawn(move || {
-                while let Some(index) = worker.start() {
-                    worker.finish(index, processor.process(requests[index]));
-                }
-            });
-        }
-        let result = assemble_all(&window, processor, assembly, cancel);
-        // After an error nobody wants the pages that are left.
-        processor.cancel.cancel();
-        window.close();
-        result
-    })
+/// Takes the pages of a request, the first of which is at that position.
+type TakePages<'t> = dyn FnMut(u32, Vec<ReadPage>) -> Result<(), ReadError> + 't;
+
+/// The pages of one request to the engine.
+struct PageRequest<'a> {
+    /// Position of the first one.
+    first: u32,
+    /// Their one-based numbers in the document.
+    numbers: &'a [u32],
 }
 
-fn assemble_all(
-    window: &InOrderWindow<Vec<PageState>>,
-    processor: &PageProcessor<'_>,
+fn push_stored(
+    stored: &mut StoredPages,
+    positions: Range<u32>,
+    parts: &mut dyn PartStore,
     assembly: &mut PageAssembly<'_>,
-    cancel: &CancelToken,
 ) -> Result<(), ReadError> {
+    for position in positions {
+        let page = stored.page(position, parts).map_err(ReadError::Parts)?;
+        assembly.push(page).map_err(ReadError::Sink)?;
+    }
+    Ok(())
+}
+
+fn take_all(
+    window: &InOrderWindow<Vec<ReadPage>>,
+    processor: &PageProcessor<'_>,
+    requests: &[PageRequest<'_>],
+    take: &mut TakePages<'_>,
+    cancel: &CancelToken,
+) -> Result<bool, ReadError> {
+    let mut next = requests.iter();
     loop {
         let is_late = Instant::now() >= processor.deadline;
         if is_late {
@@ -300,13 +449,12 @@ fn assemble_all(
         }
         match window.take(cancel, (!is_late).then_some(processor.deadline)) {
             Taken::Next(pages) => {
-                for page in pages {
-                    assembly.push(page).map_err(ReadError::Sink)?;
-                }
+                let position = next.next().map_or(0, |request| request.first);
+                take(position, pages)?;
             }
             Taken::Timeout => {}
             Taken::Cancelled => return Err(ReadError::Cancelled),
-            Taken::End => return Ok(()),
+            Taken::End => return Ok(next.next().is_none()),
         }
     }
 }

@@ -7,7 +7,7 @@ use recto_schemas::{
     RawOutput, ReadWarning, Reason, TextReason, UnreadLineRecord, UnreadSummary, WarningKind,
 };
 
-use super::{drawn_regions::drawn_regions, residual::ResidualImage};
+use super::{drawn_regions::drawn_regions, parts::ReadPage, residual::ResidualImage};
 use crate::{
     engine::{OcrContent, OcrResult},
     image::{
@@ -338,6 +338,18 @@ impl PageState {
         self.summary.outcome = PageOutcome::Failed;
         self.content.failure = Some(failure.kind);
         self.summary.reason = Some(failure.into());
+    }
+
+    /// The page as assembly and parts take it.
+    pub(super) fn into_read(self) -> ReadPage {
+        ReadPage {
+            summary: self.summary,
+            content: self.content,
+            unread: self.unread,
+            raw: self.raw,
+            preview: self.preview,
+            warnings: self.warnings,
+        }
     }
 
     /// Takes from the bitmap what it says beside the text, and drops it. Does nothing without a bitmap.

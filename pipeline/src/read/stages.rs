@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use recto_schemas::{FailureDetail, FailureKind, Options, Reason, TextLayer};
 
-use super::{page::PageState, residual::ResidualParts};
+use super::{page::PageState, parts::ReadPage, residual::ResidualParts};
 use crate::{
     cancel::CancelToken,
     engine::{DocumentId, Engine, EngineError, EngineRequest, EngineResponse, OcrResult},
@@ -32,8 +32,8 @@ pub(super) struct PageProcessor<'a> {
 }
 
 impl PageProcessor<'_> {
-    /// Takes the pages of one request through all stages. Gives one state a page, in order.
-    pub(super) fn process(&self, numbers: &[u32]) -> Vec<PageState> {
+    /// Takes the pages of one request through all stages. Gives them in order.
+    pub(super) fn process(&self, numbers: &[u32]) -> Vec<ReadPage> {
         let mut pages: Vec<PageState> = numbers.iter().map(|&n| PageState::new(n)).collect();
         for page in &mut pages {
             page.content.bookmarks = self.bookmarks_of(page.summary.page);
@@ -53,7 +53,7 @@ impl PageProcessor<'_> {
         for page in &mut pages {
             page.annotate(self.options.html);
         }
-        pages
+        pages.into_iter().map(PageState::into_read).collect()
     }
 
     /// The bookmarks that lead to a page, or may.

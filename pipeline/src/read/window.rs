@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use crate::cancel::{CancelToken, Monitor};
+use crate::cancel::{CancelRegistration, CancelToken, Monitor};
 
 /// The requests `0..count` of a document, and the results of those that are finished.
 #[derive(Debug)]
@@ -86,6 +86,15 @@ impl<T: Send + 'static> InOrderWindow<T> {
             }
             state = self.state.wait(state, deadline);
         }
+    }
+
+    /// Lets no further request start once `stop` is cancelled, as long as the registration is held.
+    pub(super) fn close_on(&self, stop: &CancelToken) -> CancelRegistration {
+        let state = self.state.clone();
+        stop.on_cancel(move || {
+            state.lock().closed = true;
+            state.notify_all();
+        })
     }
 
     /// Lets no further request start.

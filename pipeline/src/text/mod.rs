@@ -10,6 +10,7 @@ pub mod review;
 use std::ops::Range;
 
 use recto_schemas::{FailureKind, LineRecord};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     engine::OcrContent,
@@ -18,7 +19,7 @@ use crate::{
 };
 
 /// One page as it comes to assembly.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PageContent {
     /// One-based number in the document.
     pub number: u32,

@@ -3,6 +3,7 @@
 use std::{fs::File, time::Instant};
 
 use recto_schemas::DocumentLimits;
+use serde::{Deserialize, Serialize};
 
 use super::{
     RasterError, Rasterizer, cannot_start,
@@ -40,7 +41,7 @@ pub struct DocumentInfo {
 }
 
 /// A bookmark of a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bookmark {
     /// Its depth in the outline, 1 for the outermost.
     pub depth: u8,
