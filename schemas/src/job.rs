@@ -48,6 +48,41 @@ pub struct Job {
     /// Read the document even if a finished result is stored, and store the new one in its place.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub force: bool,
+    /// Some pages of the document, which workers share out among themselves. Nobody else sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<JobPages>,
+}
+
+/// A range of the pages of a document that several workers read. Pages are counted among those that are to be read,
+/// from 1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct JobPages {
+    /// The first page.
+    #[schemars(range(min = 1))]
+    pub first: u32,
+    /// The last page.
+    #[schemars(range(min = 1))]
+    pub last: u32,
+    /// Number of pages of the document that are to be read.
+    #[schemars(range(min = 1))]
+    pub total: u32,
+    /// Pages in a range.
+    #[schemars(range(min = 1))]
+    pub size: u32,
+    /// Ranges that are in the queue at the same time: after this one comes the one so many ranges further.
+    #[schemars(range(min = 1))]
+    pub lanes: u32,
+}
+
+impl JobPages {
+    /// Returns true if the numbers make a range.
+    pub fn is_valid(&self) -> bool {
+        1 <= self.first
+            && self.first <= self.last
+            && self.last <= self.total
+            && self.size >= 1
+            && self.lanes >= 1
+    }
 }
 
 impl Job {

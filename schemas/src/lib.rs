@@ -34,10 +34,10 @@ pub mod published;
 pub use dead_letter::DeadLetter;
 pub use eval::{ErrorRate, EvalCase, EvalChunk, EvalReport, EvalTotal, GotMeasures};
 pub use got::{CrossCheck, DecodingReport, PageTiling, RawOutput, ReadAttempt};
-pub use job::{DocumentPassword, Job, JobSource};
+pub use job::{DocumentPassword, Job, JobPages, JobSource};
 pub use manifest::{
     DocumentState, DocumentTiming, Manifest, ModelInfo, PageCounts, PageOutcome, PageSummary,
-    PageTiming, ReadWarning, ResultFile, SourceInfo, UnreadSummary,
+    PageTiming, PartReport, ReadWarning, ResultFile, SourceInfo, UnreadSummary,
 };
 pub use options::{
     BoundedInt, ByteSize, DeviceName, DocumentLimits, Dtype, EngineName, FallbackReader, GotMode,

@@ -288,8 +288,26 @@ pub struct PageTiming {
 }
 
 /// The time that each stage of a document took, in seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DocumentTiming {
     /// From opening the document to its last page.
     pub wall_s: f64,
+    /// The parts in which a long document was read, in order; absent if it was read in one go.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartReport>,
+}
+
+/// A part of a document: pages that one worker read, one after another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PartReport {
+    /// The first page, counted among those that were asked for, from 1.
+    pub first: u32,
+    /// The last page, counted in the same way.
+    pub last: u32,
+    /// The worker that read it; empty if none did, but `recto convert`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub worker: String,
+    /// When it was stored, RFC 3339.
+    #[schemars(extend("format" = "date-time"))]
+    pub read_at: String,
 }

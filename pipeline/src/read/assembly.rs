@@ -28,6 +28,7 @@ struct PendingPage {
     unread: Vec<UnreadLineRecord>,
     raw: Option<RawOutput>,
     preview: Option<PagePreview>,
+    is_stored: bool,
 }
 
 impl<'a> PageAssembly<'a> {
@@ -53,6 +54,7 @@ impl<'a> PageAssembly<'a> {
             unread: page.unread,
             raw: page.raw,
             preview: page.preview,
+            is_stored: page.is_stored,
         });
         for assembled in self.assembler.push(page.content) {
             deliver(self.sink, &mut self.pending, assembled)?;
@@ -97,6 +99,7 @@ fn deliver(
         unread,
         raw,
         preview,
+        is_stored,
     }) = pending.pop_front()
     else {
         return Err(io::Error::other(
@@ -112,6 +115,7 @@ fn deliver(
         unread,
         raw,
         preview,
+        is_stored,
     })
 }
 

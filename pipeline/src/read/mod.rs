@@ -101,6 +101,8 @@ pub struct PageResult {
     pub raw: Option<RawOutput>,
     /// A small image of it, if the options ask for a review page and the page has a bitmap.
     pub preview: Option<PagePreview>,
+    /// True if it was read before, and comes from a part.
+    pub is_stored: bool,
 }
 
 impl PageResult {
@@ -289,6 +291,7 @@ impl<'a> Reading<'a> {
         let all_read = self.process(&requests, &mut |position, pages| {
             push_stored(&mut stored, next..position, parts, &mut assembly)?;
             for (position, page) in (position..).zip(pages) {
+                parts.page_read(&page);
                 collector
                     .push(position, &page, parts)
                     .map_err(ReadError::Parts)?;
@@ -322,6 +325,7 @@ impl<'a> Reading<'a> {
         let mut collector = PartCollector::new(parts.pages_per_part());
         let all_read = self.process(&requests, &mut |position, pages| {
             for (position, page) in (position..).zip(pages) {
+                parts.page_read(&page);
                 collector
                     .push(position, &page, parts)
                     .map_err(ReadError::Parts)?;

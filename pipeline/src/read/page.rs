@@ -349,6 +349,7 @@ impl PageState {
             raw: self.raw,
             preview: self.preview,
             warnings: self.warnings,
+            is_stored: false,
         }
     }
 

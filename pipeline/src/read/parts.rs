@@ -23,6 +23,9 @@ pub struct ReadPage {
     pub(super) raw: Option<RawOutput>,
     pub(super) preview: Option<PagePreview>,
     pub(super) warnings: Vec<ReadWarning>,
+    /// True if it comes from a part.
+    #[serde(skip)]
+    pub(super) is_stored: bool,
 }
 
 impl ReadPage {
@@ -57,6 +60,9 @@ pub trait PartStore {
     /// # Errors
     /// The reason for which it cannot be had; reading stops.
     fn load(&mut self, part: &PagePositions) -> io::Result<Vec<ReadPage>>;
+
+    /// A page was read now. It may take some pages until it is assembled, and some until its part is stored.
+    fn page_read(&mut self, _page: &ReadPage) {}
 
     /// Keeps pages that were read now. `part` has as many of them.
     ///
@@ -105,7 +111,12 @@ pub fn encode_pages(pages: &[ReadPage]) -> io::Result<Vec<u8>> {
 /// They are none, or those of another version.
 pub fn decode_pages(bytes: &[u8]) -> io::Result<Vec<ReadPage>> {
     let decoder = ZlibDecoder::new(bytes).take(MAX_PART_BYTES);
-    rmp_serde::from_read(decoder).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    let mut pages: Vec<ReadPage> = rmp_serde::from_read(decoder)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    for page in &mut pages {
+        page.is_stored = true;
+    }
+    Ok(pages)
 }
 
 /// The parts of a document's pages that are there, without those that others cover.

@@ -249,6 +249,7 @@ impl JobAccounts {
 /// A job for a document, with its results in the bucket of results.
 pub fn job(id: &str, uri: &str) -> Job {
     Job {
+        pages: None,
         schema: Job::SCHEMA.to_owned(),
         id: id.to_owned(),
         source: JobSource {

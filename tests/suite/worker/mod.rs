@@ -5,4 +5,5 @@ mod jobs;
 mod refused;
 mod life;
 mod outages;
+mod parts;
 mod sick;

@@ -30,6 +30,9 @@ pub(crate) const OPINION_HEADER: &str = "x-recto-opinion";
 /// Header with the name of that worker.
 pub(crate) const OPINION_BY_HEADER: &str = "x-recto-opinion-by";
 
+/// Header of a message whose document was read in part: what was read is stored.
+pub(crate) const PARTS_HEADER: &str = "x-recto-parts";
+
 /// Header with the number of earlier deliveries of a quorum queue; absent the first time. Versions of RabbitMQ count
 /// differently: up to 4.2 each time a message comes back unsettled, from 4.3 on only some.
 const DELIVERY_COUNT_HEADER: &str = "x-delivery-count";
@@ -102,6 +105,8 @@ pub(crate) struct InboundMessage {
     pub(crate) counted_by_broker: u32,
     /// True if it was delivered before without being settled.
     pub(crate) redelivered: bool,
+    /// True if pages of its document are stored.
+    pub(crate) has_parts: bool,
     /// The failure that another worker, or this one, saw.
     pub(crate) opinion: Option<FirstOpinion>,
     /// The reason why the broker itself moved it here last, such as `delivery_limit`.
@@ -243,6 +248,7 @@ fn message(delivery: AmqpDelivery) -> InboundMessage {
         redelivery_count: counted_by_broker.saturating_add(carried),
         counted_by_broker,
         redelivered: delivery.redelivered || carried > 0,
+        has_parts: count(PARTS_HEADER) > 0,
         opinion,
         death_reason: delivery.properties.headers().as_ref().and_then(death),
         body: delivery.data,
@@ -376,6 +382,7 @@ mod tests {
             redelivery_count: 4,
             counted_by_broker: 1,
             redelivered: true,
+            has_parts: false,
             opinion: Some(FirstOpinion {
                 kind: "no-such-object".to_owned(),
                 by: "host:1".to_owned(),

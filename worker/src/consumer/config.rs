@@ -12,6 +12,10 @@ pub(crate) struct ConsumerConfig {
     #[arg(long, value_name = "N", env = "RECTO_JOBS", default_value_t = BoundedInt::of::<4>())]
     pub(crate) jobs: BoundedInt<1, 1000>,
 
+    /// Share out the pages of a document among all workers if they would take one of them longer than this
+    #[arg(long, value_name = "TIME", env = "RECTO_SHARE_ABOVE", default_value = "60s", value_parser = duration)]
+    pub(crate) share_above: Duration,
+
     /// Timeout for broker and store at the start
     #[arg(long, value_name = "TIME", env = "RECTO_START_TIMEOUT", default_value = "60s", value_parser = duration)]
     pub(crate) start_timeout: Duration,

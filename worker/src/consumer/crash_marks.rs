@@ -27,8 +27,17 @@ const FOLDER: &str = ".recto/started";
 /// Attempts to remove a mark: for an hour, as the waits between them grow to half a minute.
 const MAX_REMOVALS: u32 = 120;
 
-/// Longest mark, in bytes: the name of a worker.
+/// Longest mark, in bytes: the name of a worker and a number of pages.
 const MAX_MARK_BYTES: u64 = 1024;
+
+/// The processes that ended with a job.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Crashes {
+    /// Their number.
+    pub(super) number: u32,
+    /// The pages that were stored when the last one of them began.
+    pub(super) pages: u32,
+}
 
 /// A mark that this process left.
 #[derive(Debug)]
@@ -37,33 +46,35 @@ pub(super) struct CrashMark {
 }
 
 impl CrashMark {
-    /// Number of processes that ended with this job, up to [`MAX_CRASHES`].
+    /// The processes that ended with this job, up to [`MAX_CRASHES`].
     ///
     /// # Errors
     /// The store's.
-    pub(super) async fn count(context: &JobContext, job: &Job) -> Result<u32, StoreError> {
+    pub(super) async fn crashes(context: &JobContext, job: &Job) -> Result<Crashes, StoreError> {
+        let mut crashes = Crashes::default();
         for number in 0..MAX_CRASHES {
             let at = place(job, number)?;
-            let mark = context.stores.read(&at, MAX_MARK_BYTES).await?;
-            if mark.is_none() {
-                return Ok(number);
-            }
+            let Some(mark) = context.stores.read(&at, MAX_MARK_BYTES).await? else {
+                break;
+            };
+            crashes.number = number + 1;
+            crashes.pages = pages_of(&mark);
         }
-        Ok(MAX_CRASHES)
+        Ok(crashes)
     }
 
-    /// Leaves the mark after the first `crashes` ones.
+    /// Leaves the mark after those of earlier crashes.
     ///
     /// # Errors
     /// The store's, or that of a file in the scratch directory.
     pub(super) async fn leave(
         context: &JobContext,
         job: &Job,
-        crashes: u32,
-        worker: &str,
+        crashes: Crashes,
     ) -> Result<Self, StoreError> {
-        let at = place(job, crashes)?;
-        let body = mark_file(context, &at, worker)?;
+        let at = place(job, crashes.number)?;
+        let text = format!("{}\n{}\n", context.worker, crashes.pages);
+        let body = mark_file(context, &at, &text)?;
         let put = context
             .stores
             .put(
@@ -107,12 +118,19 @@ impl CrashMark {
     }
 }
 
-fn mark_file(context: &JobContext, at: &StoreUri, worker: &str) -> Result<PathBuf, StoreError> {
+/// The pages that were stored when a mark was left: the number in its second line.
+fn pages_of(mark: &[u8]) -> u32 {
+    let text = String::from_utf8_lossy(mark);
+    let pages = text.lines().nth(1).and_then(|pages| pages.parse().ok());
+    pages.unwrap_or(0)
+}
+
+fn mark_file(context: &JobContext, at: &StoreUri, text: &str) -> Result<PathBuf, StoreError> {
     let body = context
         .work
         .path()
         .join(format!("mark-{}", uuid::Uuid::now_v7().simple()));
-    std::fs::write(&body, worker)
+    std::fs::write(&body, text)
         .map_err(|error| StoreError::new(at, ErrorCause::DiskFull(error)))?;
     Ok(body)
 }
@@ -122,7 +140,11 @@ fn place(job: &Job, number: u32) -> Result<StoreUri, StoreError> {
         .output
         .parse()
         .map_err(|error| StoreError::new(&job.output, ErrorCause::BadUri(error)))?;
-    let id = hex(&Sha256::digest(job.id.as_bytes()));
+    let name = match &job.pages {
+        Some(range) => format!("{} {}-{}", job.id, range.first, range.last),
+        None => job.id.clone(),
+    };
+    let id = hex(&Sha256::digest(name.as_bytes()));
     output
         .join(&format!("{FOLDER}/{}-{number}", &id[..16]))
         .map_err(|error| StoreError::new(&job.output, ErrorCause::BadUri(error)))

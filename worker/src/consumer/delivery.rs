@@ -7,17 +7,19 @@ use std::{
 };
 
 use recto_schemas::{FailureKind, FailureStage, Job};
-use tokio::time::sleep;
+use tokio::{task::JoinError, time::sleep};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use super::{
     ConsumerContext,
-    crash_marks::{CrashMark, MAX_CRASHES},
+    crash_marks::{CrashMark, Crashes, MAX_CRASHES},
     settle::shutting_down,
+    stop_watch::{StopReason, StopWatch, hold_time},
 };
 use crate::{
     broker::consume::{Acker, Delivery, InboundMessage},
-    job::{self, JobOutcome, failure::JobFailure, messages, parse},
+    job::{self, JobDelivery, JobEnd, failure::JobFailure, messages, parse, progress::JobProgress},
     observe::logging,
 };
 
@@ -29,6 +31,11 @@ const QUARANTINE_JITTER: Duration = Duration::from_millis(500);
 const RENEW_AFTER: u32 = 2;
 /// Time between two looks if a delivery's connection is still there.
 const STALE_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Time between two looks if a job has to stop.
+const STOP_CHECK_INTERVAL: Duration = Duration::from_millis(250);
+/// Time for pages in hand to be read and kept once the worker gives up what it does.
+const PAGES_IN_HAND_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Handles a delivery until it is settled.
 pub(super) async fn handle(context: Arc<ConsumerContext>, delivery: Delivery) {
@@ -50,6 +57,7 @@ pub(super) async fn handle(context: Arc<ConsumerContext>, delivery: Delivery) {
         context: &context,
         message: &message,
         job: known,
+        delivered: Instant::now(),
         started: Instant::now(),
     };
     handler.run(parsed, acker).instrument(span).await;
@@ -61,6 +69,7 @@ pub(super) struct DeliveryHandler<'a> {
     pub(super) message: &'a InboundMessage,
     /// As much as is known of the job.
     pub(super) job: Option<Job>,
+    pub(super) delivered: Instant,
     pub(super) started: Instant,
 }
 
@@ -72,22 +81,25 @@ impl DeliveryHandler<'_> {
             return self.pass_on(queue, acker).await;
         }
         let shutdown = &self.context.shutdown;
-        let lock = match &parsed {
-            // A session that is lost may have brought the same job. This one takes no permit while it waits for that;
-            // then it finds the stored result.
-            Ok(job) => tokio::select! {
-                lock = self.context.jobs_in_flight.lock(&job.id) => Some(lock),
-                () = shutdown.aborted.cancelled() => None,
-            },
-            Err(_) => None,
+        let begun = async {
+            let lock = match &parsed {
+                // A session that is lost may have brought the same job, and the messages for pages of one document come
+                // one after the other. This one takes no permit while it waits for that.
+                Ok(job) => Some(self.context.jobs_in_flight.lock(&job.id).await),
+                Err(_) => None,
+            };
+            let permit = Arc::clone(&self.context.permits).acquire_owned().await;
+            permit.ok().map(|permit| (lock, permit))
         };
-        let permit = tokio::select! {
+        let begun = tokio::select! {
             biased;
             () = shutdown.draining.cancelled() => None,
             () = self.context.suspension.suspended() => None,
-            permit = Arc::clone(&self.context.permits).acquire_owned() => permit.ok(),
+            // Another worker may have a permit sooner.
+            () = sleep(hold_time(self.context)) => None,
+            begun = begun => begun,
         };
-        let Some(_permit) = permit else {
+        let Some((lock, _permit)) = begun else {
             return self.settle(Err(shutting_down()), acker).await;
         };
         if acker.is_stale() {
@@ -138,28 +150,26 @@ impl DeliveryHandler<'_> {
     }
 
     /// Runs the job beside others; alone, and marked, if its message has come before; not at all if it is poison.
-    async fn isolate(&self, job: Job, acker: &Acker) -> Result<JobOutcome, JobFailure> {
+    async fn isolate(&self, job: Job, acker: &Acker) -> Result<JobEnd, JobFailure> {
         if let Some(queued_s) = messages::queued_s(&job) {
             let wait = Duration::try_from_secs_f64(queued_s).unwrap_or_default();
             self.context.job_context.metrics.queue_wait(wait);
         }
         if !self.message.redelivered {
-            return self.beside_others(self.run_job(job)).await;
+            return self.beside_others(self.run_job(job, 0)).await;
         }
-        let context = &self.context.job_context;
-        let store = |error| JobFailure::store(FailureStage::Store, &error);
-        let crashes = CrashMark::count(context, &job).await.map_err(store)?;
-        if crashes >= MAX_CRASHES {
-            return self.reject_poison_message(&job, crashes).await;
+        let crashes = self.crashes(&job).await?;
+        if crashes.number >= MAX_CRASHES {
+            return self.reject_poison_message(&job, crashes.number).await;
         }
-        if crashes == 0 {
+        if crashes.number == 0 {
             let run = self.run_marked(job, crashes, acker);
             return self.beside_others(run).await;
         }
         // It may have killed its workers, so it runs alone, and the jobs beside it neither suffer for it nor are taken
         // for the culprit.
         sleep(QUARANTINE_JITTER.mul_f64(rand::random())).await;
-        tracing::info!(crashes, "job in quarantine: runs alone");
+        tracing::info!(crashes = crashes.number, "job in quarantine: runs alone");
         let _alone = tokio::select! {
             alone = self.context.quarantine.write() => alone,
             () = self.context.shutdown.draining.cancelled() => return Err(shutting_down()),
@@ -167,10 +177,28 @@ impl DeliveryHandler<'_> {
         self.run_marked(job, crashes, acker).await
     }
 
+    /// The crashes since the last page of the job's document was stored: a worker that ended after that may have ended
+    /// over anything.
+    async fn crashes(&self, job: &Job) -> Result<Crashes, JobFailure> {
+        let context = &self.context.job_context;
+        let store = |error| JobFailure::store(FailureStage::Store, &error);
+        let known = CrashMark::crashes(context, job).await.map_err(store)?;
+        if known.number == 0 {
+            return Ok(known);
+        }
+        // The document may be gone, which its job finds out.
+        let pages = job::shared::pages_kept(context, job).await.unwrap_or(0);
+        if pages <= known.pages {
+            return Ok(known);
+        }
+        CrashMark::remove_all(context, job).await;
+        Ok(Crashes { number: 0, pages })
+    }
+
     async fn beside_others(
         &self,
-        run: impl Future<Output = Result<JobOutcome, JobFailure>>,
-    ) -> Result<JobOutcome, JobFailure> {
+        run: impl Future<Output = Result<JobEnd, JobFailure>>,
+    ) -> Result<JobEnd, JobFailure> {
         let _shared = tokio::select! {
             shared = self.context.quarantine.read() => shared,
             () = self.context.shutdown.draining.cancelled() => return Err(shutting_down()),
@@ -182,14 +210,13 @@ impl DeliveryHandler<'_> {
     async fn run_marked(
         &self,
         job: Job,
-        crashes: u32,
+        crashes: Crashes,
         acker: &Acker,
-    ) -> Result<JobOutcome, JobFailure> {
+    ) -> Result<JobEnd, JobFailure> {
         let context = &self.context.job_context;
-        let name = self.context.publisher.name();
-        let mark = CrashMark::leave(context, &job, crashes, name).await;
+        let mark = CrashMark::leave(context, &job, crashes).await;
         let mark = mark.map_err(|error| JobFailure::store(FailureStage::Store, &error))?;
-        let mut run = pin!(self.run_job(job.clone()));
+        let mut run = pin!(self.run_job(job.clone(), crashes.number));
         let ended = tokio::select! {
             ended = &mut run => ended,
             // This process lives, whoever gets the message next.
@@ -199,7 +226,10 @@ impl DeliveryHandler<'_> {
             }
         };
         match &ended {
-            Ok(_) => CrashMark::remove_all(context, &job).await,
+            Ok(JobEnd::Result(_) | JobEnd::Continued(_)) => {
+                CrashMark::remove_all(context, &job).await;
+            }
+            Ok(JobEnd::Stopped) => mark.remove(context).await,
             // The engine that stopped counts as a crash: the process ends.
             Err(failure) if job::policy::policy(failure.kind).restart => {}
             Err(_) => mark.remove(context).await,
@@ -207,49 +237,85 @@ impl DeliveryHandler<'_> {
         ended
     }
 
-    /// Runs the job on a task of its own, so that a panic ends that job alone.
-    async fn run_job(&self, job: Job) -> Result<JobOutcome, JobFailure> {
+    /// Runs the job on a task of its own, so that a panic ends that job alone; has it stop at a page, its pages kept, when
+    /// others are to go on with it.
+    async fn run_job(&self, job: Job, crashes: u32) -> Result<JobEnd, JobFailure> {
         tracing::info!("job started");
-        let job_context = Arc::clone(&self.context.job_context);
-        let aborted = self.context.shutdown.aborted.clone();
-        let work = async move {
-            // Dropping the job's future cancels the threads that read for it.
-            tokio::select! {
-                ended = job::run(&job_context, &job) => ended,
-                () = aborted.cancelled() => Err(shutting_down()),
-            }
+        let delivery = Arc::new(JobDelivery {
+            is_resumed: self.is_resumed(),
+            crashes,
+            progress: Arc::new(JobProgress::default()),
+        });
+        let (job_context, run) = (Arc::clone(&self.context.job_context), Arc::clone(&delivery));
+        let of_task = job.clone();
+        let work = async move { job::run(&job_context, &of_task, &run).await };
+        // Dropping the task's future cancels the threads that read for it.
+        let mut task = AbortOnDropHandle::new(tokio::spawn(work.in_current_span()));
+        let stopped = self.stop_when_needed(&job, &delivery.progress);
+        let reason = tokio::select! {
+            ended = &mut task => return unless_panicked(ended),
+            reason = stopped => reason,
         };
-        tokio::spawn(work.in_current_span())
-            .await
-            .unwrap_or_else(|panicked| {
-                // The panic's own text could quote the document.
-                tracing::error!(is_panic = panicked.is_panic(), "the job panicked");
-                Err(JobFailure::new(
-                    FailureStage::Read,
-                    FailureKind::Panic,
-                    "the job panicked; this is a defect of recto, please report it",
-                ))
-            })
+        delivery.progress.stop.cancel();
+        tracing::info!(?reason, "no further page of the document is begun here");
+        let ended = tokio::select! {
+            ended = &mut task => unless_panicked(ended)?,
+            () = self.aborted() => return Err(shutting_down()),
+        };
+        match (ended, reason) {
+            (JobEnd::Stopped, StopReason::Share(workers)) => {
+                job::shared::share(&self.context.job_context, &job, &delivery, workers).await
+            }
+            (ended, _) => Ok(ended),
+        }
+    }
+
+    /// Waits for a reason to stop reading.
+    async fn stop_when_needed(&self, job: &Job, progress: &JobProgress) -> StopReason {
+        let may_share = job.pages.is_none();
+        let mut watch = StopWatch::new(self.context, self.delivered, may_share);
+        let aborted = &self.context.shutdown.aborted;
+        loop {
+            if let Some(reason) = watch.reason(progress).await {
+                return reason;
+            }
+            tokio::select! {
+                () = sleep(STOP_CHECK_INTERVAL) => {}
+                () = aborted.cancelled() => return StopReason::Drain,
+            }
+        }
+    }
+
+    /// Waits until the worker gives up what it does, and pages in hand had their time.
+    async fn aborted(&self) {
+        self.context.shutdown.aborted.cancelled().await;
+        sleep(PAGES_IN_HAND_TIMEOUT).await;
+    }
+
+    /// Returns true if an earlier delivery may have stored pages.
+    pub(super) fn is_resumed(&self) -> bool {
+        self.message.redelivered || self.message.has_parts || self.message.attempts > 0
     }
 
     /// The job's stored result; without one, the job fails for good.
-    async fn reject_poison_message(
-        &self,
-        job: &Job,
-        crashes: u32,
-    ) -> Result<JobOutcome, JobFailure> {
+    async fn reject_poison_message(&self, job: &Job, crashes: u32) -> Result<JobEnd, JobFailure> {
         let context = &self.context.job_context;
         let stored = job::stored(context, job).await?;
         CrashMark::remove_all(context, job).await;
-        stored.ok_or_else(|| {
-            JobFailure::new(
-                FailureStage::Deliver,
-                FailureKind::PoisonMessage,
-                format!(
-                    "{crashes} workers ended while they had this job; look at the document and at the workers' memory"
-                ),
-            )
-        })
+        if let Some(stored) = stored {
+            return Ok(JobEnd::Result(Box::new(stored)));
+        }
+        let what = match &job.pages {
+            Some(range) => format!("pages {} to {} of this document", range.first, range.last),
+            None => "this job".to_owned(),
+        };
+        Err(JobFailure::new(
+            FailureStage::Deliver,
+            FailureKind::PoisonMessage,
+            format!(
+                "{crashes} workers ended while they had {what}; look at the document and at the workers' memory"
+            ),
+        ))
     }
 }
 
@@ -259,6 +325,20 @@ pub(super) enum NextPlace {
     Queue(String),
     /// The delay queue that it came from.
     Delay,
+}
+
+fn unless_panicked(
+    ended: Result<Result<JobEnd, JobFailure>, JoinError>,
+) -> Result<JobEnd, JobFailure> {
+    ended.unwrap_or_else(|panicked| {
+        // The panic's own text could quote the document.
+        tracing::error!(is_panic = panicked.is_panic(), "the job panicked");
+        Err(JobFailure::new(
+            FailureStage::Read,
+            FailureKind::Panic,
+            "the job panicked; this is a defect of recto, please report it",
+        ))
+    })
 }
 
 async fn stale(acker: &Acker) {

@@ -12,6 +12,7 @@ mod settle;
 mod crash_marks;
 mod suspension;
 mod shutdown;
+mod stop_watch;
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
@@ -60,6 +61,8 @@ pub(crate) struct ConsumerContext {
     pub(crate) shutdown: Shutdown,
     /// Maximum number of concurrent jobs; also the prefetch count.
     pub(crate) jobs: u16,
+    /// A document that would be read for so long is shared out among workers.
+    pub(crate) share_above: Duration,
     /// One for each concurrent job, whichever session brought it.
     pub(crate) permits: Arc<Semaphore>,
     /// Held, by the job's `id`, while the job is done: one that a lost session brought goes on, and comes again.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use lapin::Connection;
-use recto_schemas::FailureKind;
+use recto_schemas::{FailureKind, Job};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
@@ -19,7 +19,8 @@ use crate::{
     broker::{
         connection::{ConnectionSocket, close, connect_with_socket, process_name},
         consume::{
-            ATTEMPTS_HEADER, InboundMessage, OPINION_BY_HEADER, OPINION_HEADER, REDELIVERIES_HEADER,
+            ATTEMPTS_HEADER, InboundMessage, OPINION_BY_HEADER, OPINION_HEADER, PARTS_HEADER,
+            REDELIVERIES_HEADER,
         },
         error::BrokerError,
         publish::{ConfirmObserver, HeaderValue, MessageProperties, PublishError, Publisher},
@@ -76,6 +77,20 @@ impl ResultPublisher {
         let properties = properties(Some(id.to_owned()), "recto.result/v1");
         self.publish("", &self.topology.results, &json(result), properties)
             .await
+    }
+
+    /// Publishes a job that goes on where that of `message` ends.
+    pub(super) async fn job(
+        &self,
+        queue: &str,
+        job: &Job,
+        message: &InboundMessage,
+    ) -> Result<(), PublishError> {
+        let properties = MessageProperties {
+            priority: message.priority,
+            ..properties(Some(job.id.clone()), Job::SCHEMA)
+        };
+        self.publish("", queue, &json(job), properties).await
     }
 
     /// Publishes a dead letter.
@@ -135,6 +150,11 @@ impl ResultPublisher {
 
     /// Returns true if another worker takes jobs from the jobs queue too, as far as the broker says.
     pub(super) async fn others_consume(&self) -> bool {
+        self.workers().await > 1
+    }
+
+    /// Number of workers that take jobs from the jobs queue, as far as the broker says.
+    pub(super) async fn workers(&self) -> u32 {
         let asked = async {
             let connection = self.connection().await?;
             let after = self.topology.answer_timeout;
@@ -142,7 +162,7 @@ impl ResultPublisher {
                 .await
                 .map_err(lost)
         };
-        asked.await.is_ok_and(|consumers: u32| consumers > 1)
+        asked.await.unwrap_or(1)
     }
 
     /// Declares queues and exchanges that are gone, if `--declare` allows it.
@@ -240,6 +260,9 @@ fn copy_properties(message: &InboundMessage, attempts: u32) -> MessageProperties
     let mut headers = vec![(ATTEMPTS_HEADER, attempts.into())];
     if message.redelivery_count > 0 {
         headers.push((REDELIVERIES_HEADER, message.redelivery_count.into()));
+    }
+    if message.has_parts {
+        headers.push((PARTS_HEADER, 1.into()));
     }
     MessageProperties {
         priority: message.priority,

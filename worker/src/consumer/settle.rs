@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::{FailureKind, FailureStage};
+use recto_schemas::{FailureKind, FailureStage, Job};
 use tokio::time::{sleep, timeout};
 
 use super::{
@@ -16,11 +16,12 @@ use super::{
 use crate::{
     broker::{
         connection::ExponentialBackoff,
-        consume::{Acker, StaleDelivery},
+        consume::{Acker, InboundMessage, StaleDelivery},
         publish::PublishError,
     },
+    document::parts::JobParts,
     job::{
-        self, JobOutcome,
+        self, JobEnd, JobOutcome,
         disposition::{Circumstances, Disposition, Evidence},
         evidence,
         failure::JobFailure,
@@ -30,15 +31,20 @@ use crate::{
     observe::{admin::HealthComponent, logging, metrics::JobStage},
 };
 
+/// Attempts to remove the parts of a document whose result is stored.
+const MAX_REMOVALS: u32 = 5;
+
 /// Time for a message that is given back to be confirmed; after that the delivery itself is returned to the queue,
 /// which the broker may count.
 const HAND_BACK_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl DeliveryHandler<'_> {
     /// Settles the message of a job that has ended.
-    pub(super) async fn settle(&self, ended: Result<JobOutcome, JobFailure>, acker: Acker) {
+    pub(super) async fn settle(&self, ended: Result<JobEnd, JobFailure>, acker: Acker) {
         match ended {
-            Ok(ended) => self.settle_result(&ended, acker).await,
+            Ok(JobEnd::Result(ended)) => self.settle_result(&ended, acker).await,
+            Ok(JobEnd::Stopped) => self.settle_stopped(acker).await,
+            Ok(JobEnd::Continued(messages)) => self.settle_continued(&messages, acker).await,
             Err(failure) => self.settle_failure(&failure, acker).await,
         }
     }
@@ -46,7 +52,10 @@ impl DeliveryHandler<'_> {
     /// The result is stored, so nothing but its message is left to do, for as long as it takes.
     async fn settle_result(&self, ended: &JobOutcome, acker: Acker) {
         match self.publish_result(ended, &acker).await {
-            PublishOutcome::Confirmed => self.acknowledge(ended, acker).await,
+            PublishOutcome::Confirmed => {
+                self.remove_parts(&ended.parts).await;
+                self.acknowledge(ended, acker).await;
+            }
             PublishOutcome::ShuttingDown => {
                 let requeue = Disposition::Requeue;
                 let settled = self.give_back(acker).await;
@@ -54,6 +63,46 @@ impl DeliveryHandler<'_> {
             }
             PublishOutcome::Stale => self.note_stale(),
         }
+    }
+
+    /// Another delivery goes on where this one has stopped.
+    async fn settle_stopped(&self, acker: Acker) {
+        tracing::info!("the pages that were read are stored; the job goes back to its queue");
+        let rest = InboundMessage {
+            has_parts: true,
+            ..self.message.clone()
+        };
+        let home = NextPlace::Queue(self.home_queue().to_owned());
+        if self.hand_over(&rest, &home, acker).await.is_err() {
+            self.note_stale();
+        }
+    }
+
+    /// The job goes on as other messages, as soon as the broker has all of them.
+    async fn settle_continued(&self, messages: &[Job], acker: Acker) {
+        for job in messages {
+            let publish = || {
+                let queue = self.home_queue();
+                self.context.publisher.job(queue, job, self.message)
+            };
+            match self.publish_until_confirmed(&acker, publish).await {
+                PublishOutcome::Confirmed => {}
+                // The flag `redelivered` tells the next worker that these messages may be missing.
+                PublishOutcome::ShuttingDown => {
+                    let _ = acker.nack_requeue().await;
+                    return;
+                }
+                PublishOutcome::Stale => return self.note_stale(),
+            }
+        }
+        if acker.ack().await.is_err() {
+            return self.note_stale();
+        }
+        self.context.suspension.note_success(&self.context.health);
+        tracing::info!(
+            messages = messages.len(),
+            "the job goes on in other messages"
+        );
     }
 
     async fn publish_result(&self, ended: &JobOutcome, acker: &Acker) -> PublishOutcome {
@@ -69,6 +118,20 @@ impl DeliveryHandler<'_> {
         let metrics = &self.context.job_context.metrics;
         metrics.stage(JobStage::Publish, started.elapsed());
         outcome
+    }
+
+    /// Removes what is not needed any more. What a store keeps is left, which costs space and nothing else.
+    async fn remove_parts(&self, parts: &JobParts) {
+        let mut backoff = ExponentialBackoff::default();
+        for _ in 0..MAX_REMOVALS {
+            match parts.remove().await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "parts of a document could not be removed; trying again");
+                    sleep(backoff.next_wait()).await;
+                }
+            }
+        }
     }
 
     async fn acknowledge(&self, ended: &JobOutcome, acker: Acker) {
@@ -91,6 +154,9 @@ impl DeliveryHandler<'_> {
 
     async fn settle_failure(&self, failure: &JobFailure, acker: Acker) {
         let disposition = self.disposition(failure).await;
+        if disposition == Disposition::DeadLetter && self.is_ended_elsewhere().await {
+            return self.settle_continued(&[], acker).await;
+        }
         let may_be_stored = disposition == Disposition::DeadLetter
             || matches!(
                 policy(failure.kind).reaction,
@@ -109,7 +175,7 @@ impl DeliveryHandler<'_> {
                 let publish = || self.publish_failure(disposition, failure);
                 match self.publish_until_confirmed(&acker, publish).await {
                     PublishOutcome::Confirmed => {
-                        self.forget_crashes(disposition).await;
+                        self.forget(disposition).await;
                         acker.ack().await
                     }
                     PublishOutcome::ShuttingDown => acker.nack_requeue().await,
@@ -142,7 +208,7 @@ impl DeliveryHandler<'_> {
 
     /// Hands the message over as it came, without a word of failure.
     pub(super) async fn pass_on(&self, to: NextPlace, acker: Acker) {
-        if self.hand_over(&to, acker).await.is_err() {
+        if self.hand_over(self.message, &to, acker).await.is_err() {
             self.note_stale();
         }
     }
@@ -150,17 +216,22 @@ impl DeliveryHandler<'_> {
     /// Gives the message back to its queue, with nothing counted.
     async fn give_back(&self, acker: Acker) -> Result<(), StaleDelivery> {
         let home = NextPlace::Queue(self.home_queue().to_owned());
-        self.hand_over(&home, acker).await
+        self.hand_over(self.message, &home, acker).await
     }
 
     /// Publishes the message as it came, and acknowledges the delivery. If the broker does not confirm that soon, the
     /// delivery is returned to its queue.
-    async fn hand_over(&self, to: &NextPlace, acker: Acker) -> Result<(), StaleDelivery> {
+    async fn hand_over(
+        &self,
+        message: &InboundMessage,
+        to: &NextPlace,
+        acker: Acker,
+    ) -> Result<(), StaleDelivery> {
         let publisher = &self.context.publisher;
         let handed = async {
             match to {
-                NextPlace::Queue(queue) => publisher.hand_over(queue, self.message).await,
-                NextPlace::Delay => publisher.postpone(self.message).await,
+                NextPlace::Queue(queue) => publisher.hand_over(queue, message).await,
+                NextPlace::Delay => publisher.postpone(message).await,
             }
         };
         match timeout(HAND_BACK_TIMEOUT, handed).await {
@@ -260,14 +331,32 @@ impl DeliveryHandler<'_> {
         })
     }
 
-    /// Removes the marks of earlier crashes if the job has ended.
-    async fn forget_crashes(&self, disposition: Disposition) {
-        if disposition == Disposition::DeadLetter
-            && self.message.redelivered
-            && let Some(job) = &self.job
-        {
-            CrashMark::remove_all(&self.context.job_context, job).await;
+    /// Removes the marks of earlier crashes, and the parts of the document, if the job has ended.
+    async fn forget(&self, disposition: Disposition) {
+        let context = &self.context.job_context;
+        let Some(job) = &self.job else { return };
+        if disposition != Disposition::DeadLetter {
+            return;
         }
+        if self.message.redelivered {
+            CrashMark::remove_all(context, job).await;
+        }
+        if (self.is_resumed() || job.pages.is_some())
+            && let Err(error) = job::shared::forget(context, job).await
+        {
+            tracing::warn!(%error, "parts of a document that failed may be left");
+        }
+    }
+
+    /// Returns true if the job ends by another message for pages of its document, or has ended.
+    async fn is_ended_elsewhere(&self) -> bool {
+        let job = self.job.as_ref();
+        let Some((job, range)) = job.and_then(|job| Some((job, job.pages.as_ref()?))) else {
+            return false;
+        };
+        let closes = job::shared::close_failed(&self.context.job_context, job, range).await;
+        // Two dead letters are better than none.
+        closes.is_ok_and(|closes| !closes)
     }
 
     /// The job's stored result: a job that has one never ends as a dead letter.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use recto_pipeline::{cancel::CancelToken, engine::Engine, image::rasterizer::Rasterizer};
 use recto_schemas::{DocumentPassword, FailureKind, Options};
 
-use super::observer::ConvertObserver;
+use super::{observer::ConvertObserver, parts::ObjectParts};
 
 /// Everything that documents are converted with.
 pub(crate) struct ConvertContext {
@@ -15,7 +15,22 @@ pub(crate) struct ConvertContext {
     pub(crate) password: Option<DocumentPassword>,
     pub(crate) requester: Requester,
     pub(crate) observer: Arc<dyn ConvertObserver>,
+    /// Gives everything up.
     pub(crate) cancel: CancelToken,
+    /// Begins no further page: the pages in hand are kept, if pages are.
+    pub(crate) stop: CancelToken,
+    /// The place of pages that were read, until the result is there.
+    pub(crate) parts: PartsPlace,
+}
+
+/// The place of the parts of a document.
+pub(crate) enum PartsPlace {
+    /// Nowhere.
+    None,
+    /// A folder beside the result's files, if these are in a folder.
+    Folder,
+    /// Objects of a store.
+    Objects(ObjectParts),
 }
 
 /// The party that asked for a document, which decides what becomes of a failure.

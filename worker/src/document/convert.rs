@@ -119,7 +119,7 @@ fn too_large(error: ConvertError, max_bytes: u64) -> ConvertError {
 }
 
 /// Runs a stage in a span of its own; gives its seconds too.
-async fn stage<T>(
+pub(super) async fn stage<T>(
     context: &ConvertContext,
     stage: JobStage,
     work: impl Future<Output = T>,

@@ -49,6 +49,12 @@ pub(crate) enum ConvertError {
         /// The manifest that it would have had.
         manifest: Box<Manifest>,
     },
+    /// A part cannot be stored, or not be read again.
+    #[error("pages that were read could not be kept: {0}")]
+    Parts(StoreError),
+    /// Reading was stopped; the pages that were read are kept.
+    #[error("stopped")]
+    Stopped,
     /// Reading panicked.
     #[error("reading the document panicked; this is a defect of recto, please report it")]
     Panicked,
@@ -75,7 +81,7 @@ impl ConvertError {
         match self {
             Self::Unreadable(_) | Self::NoSuchFile => FailureKind::NotReadable,
             Self::TooLarge { .. } => FailureKind::DocumentTooLarge,
-            Self::Fetch(error) | Self::Publish { error, .. } => error.kind(),
+            Self::Fetch(error) | Self::Publish { error, .. } | Self::Parts(error) => error.kind(),
             Self::Scratch(error) | Self::Write { error, .. } => match is_disk_full(error) {
                 true => FailureKind::DiskFull,
                 false => FailureKind::Io,
@@ -84,7 +90,7 @@ impl ConvertError {
             Self::Read(error) => error.kind(),
             Self::LostPage(failure) => failure.kind,
             Self::Panicked => FailureKind::Panic,
-            Self::Cancelled => FailureKind::Cancelled,
+            Self::Stopped | Self::Cancelled => FailureKind::Cancelled,
         }
     }
 }

@@ -17,6 +17,9 @@ pub(crate) trait ConvertObserver: Send + Sync {
     /// A page was read.
     fn page(&self, _page: &PageSummary) {}
 
+    /// A page was read before, by an earlier delivery or run.
+    fn page_resumed(&self) {}
+
     /// A page was written; the result has grown by this many bytes.
     ///
     /// # Errors

@@ -4,20 +4,22 @@ use std::{io, sync::Arc, time::Instant};
 
 use recto_pipeline::{
     cancel::CancelToken,
-    read::{self, PageResult, PageSink, ReadError, ReadOutcome},
+    read::{self, PageResult, PageSink, ReadError, ReadOutcome, ReadSignals},
 };
 use recto_schemas::{DocumentPassword, FailureDetail, Manifest, Options, PageOutcome, SourceInfo};
 use tokio::task::spawn_blocking;
 
 use super::{
-    context::{ConvertContext, Requester},
+    context::{ConvertContext, PartsPlace, Requester},
     error::ConvertError,
     manifest,
     observer::ConvertObserver,
     output::{ResultFolder, ResultName, ResultSink, StdoutWriter, write_manifest},
+    parts::{DocumentParts, FolderParts, ObservedParts},
     source::LocalDocument,
     target::{DocumentTarget, StoreTarget},
 };
+use crate::store::StoreError;
 
 /// A document that is to be read on a thread that may block.
 pub(super) struct ReadTask {
@@ -65,6 +67,9 @@ impl ReadTask {
         };
 
         let started = Instant::now();
+        let mut parts = context
+            .open_parts(&target, &source)
+            .map_err(|error| context.not_written(error, source.clone()))?;
         let mut output = target
             .open(&context.options)
             .map_err(|error| context.not_written(error, source.clone()))?;
@@ -76,20 +81,44 @@ impl ReadTask {
         let mut sink = ObservedSink {
             output: output.as_mut(),
             observer: context.observer.as_ref(),
+            // Parts say so sooner.
+            shows_pages: parts.is_none(),
         };
         let engine = context.engine.as_ref();
-        let read = read::read(input, &context.options, engine, &mut sink, cancel);
+        let options = &context.options;
+        let read = match &mut parts {
+            Some(parts) => {
+                let stop = &context.stop;
+                let signals = ReadSignals { cancel, stop };
+                let mut parts = ObservedParts {
+                    parts: parts.as_mut(),
+                    observer: context.observer.as_ref(),
+                };
+                read::read_with_parts(input, options, engine, &mut sink, &mut parts, signals)
+            }
+            // Nothing is kept, so pages in hand need not be ended.
+            None => {
+                let cancel = cancel.child_with(&context.stop);
+                read::read(input, options, engine, &mut sink, &cancel)
+            }
+        };
         let reader_left = matches!(
             &read,
             Err(ReadError::Sink(error)) if error.kind() == io::ErrorKind::BrokenPipe
         );
-        let read = context.check(read)?;
+        let read = context.check(read, &source)?;
         let mut manifest = manifest::manifest(source, read, &context.options, engine);
         manifest.pages = output.take_summaries();
         manifest.timing.wall_s = started.elapsed().as_secs_f64();
+        if let Some(parts) = &parts {
+            manifest.timing.parts = parts.reports();
+        }
         context.stamp(&mut manifest)?;
         if let Err(error) = output.finish(&manifest) {
             return Err(ConvertError::write(error, manifest));
+        }
+        if let Some(Err(error)) = parts.as_mut().map(|parts| parts.finished()) {
+            tracing::warn!(%error, "parts that were kept of the document stay");
         }
         Ok(ReadResult {
             manifest,
@@ -146,6 +175,22 @@ impl ConvertContext {
         ConvertError::write(error, self.blank_manifest(source))
     }
 
+    /// The place of pages that were read.
+    fn open_parts(
+        &self,
+        target: &DocumentTarget,
+        source: &SourceInfo,
+    ) -> io::Result<Option<Box<dyn DocumentParts>>> {
+        Ok(match (&self.parts, target) {
+            (PartsPlace::Objects(parts), _) => Some(Box::new(parts.clone())),
+            (PartsPlace::Folder, DocumentTarget::Folder(name)) => {
+                let blank = self.blank_manifest(source.clone());
+                Some(Box::new(FolderParts::open(name, &blank)?))
+            }
+            (PartsPlace::Folder | PartsPlace::None, _) => None,
+        })
+    }
+
     /// The manifest of a document of which nothing was read.
     fn blank_manifest(&self, source: SourceInfo) -> Manifest {
         manifest::blank(source, &self.options, self.engine.as_ref())
@@ -155,9 +200,15 @@ impl ConvertContext {
     fn check(
         &self,
         read: Result<ReadOutcome, ReadError>,
+        source: &SourceInfo,
     ) -> Result<Result<ReadOutcome, ReadError>, ConvertError> {
         match (read, &self.requester) {
             (Err(ReadError::Cancelled), _) => Err(ConvertError::Cancelled),
+            (Err(ReadError::Stopped), _) => Err(ConvertError::Stopped),
+            (Err(ReadError::Parts(error)), _) => Err(match error.downcast::<StoreError>() {
+                Ok(error) => ConvertError::Parts(error),
+                Err(error) => self.not_written(error, source.clone()),
+            }),
             (Err(error), Requester::Job { .. }) => Err(ConvertError::Read(error)),
             (read, _) => Ok(read),
         }
@@ -189,7 +240,7 @@ impl ConvertContext {
 }
 
 /// Cancels reading when nobody waits for it any more.
-struct CancelOnDrop(CancelToken);
+pub(super) struct CancelOnDrop(pub(super) CancelToken);
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
@@ -201,6 +252,7 @@ impl Drop for CancelOnDrop {
 struct ObservedSink<'a> {
     output: &'a mut dyn ResultSink,
     observer: &'a dyn ConvertObserver,
+    shows_pages: bool,
 }
 
 impl PageSink for ObservedSink<'_> {
@@ -210,7 +262,11 @@ impl PageSink for ObservedSink<'_> {
     }
 
     fn page(&mut self, page: PageResult) -> io::Result<()> {
-        self.observer.page(&page.summary);
+        if page.is_stored {
+            self.observer.page_resumed();
+        } else if self.shows_pages {
+            self.observer.page(&page.summary);
+        }
         let before = self.output.written_bytes();
         self.output.page(page)?;
         let written = self.output.written_bytes().saturating_sub(before);

@@ -41,11 +41,13 @@ impl JobFailure {
     pub(crate) fn convert(error: &ConvertError) -> Self {
         match error {
             ConvertError::Fetch(error) => Self::store(FailureStage::Fetch, error),
-            ConvertError::Publish { error, .. } => Self::store(FailureStage::Store, error),
+            ConvertError::Publish { error, .. } | ConvertError::Parts(error) => {
+                Self::store(FailureStage::Store, error)
+            }
             ConvertError::Scratch(error) | ConvertError::Write { error, .. } => {
                 Self::work(FailureStage::Read, error)
             }
-            ConvertError::Cancelled => {
+            ConvertError::Stopped | ConvertError::Cancelled => {
                 Self::new(FailureStage::Read, FailureKind::Shutdown, error.to_string())
             }
             ConvertError::Unreadable(_)

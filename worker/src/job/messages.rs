@@ -4,7 +4,7 @@ use recto_schemas::{DeadLetter, FailureDetail, Job, JobResult, PageOutcome};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{JobOutcome, failure::JobFailure, parse};
-use crate::broker::consume::InboundMessage;
+use crate::{broker::consume::InboundMessage, os::clock::now};
 
 /// The result message of a job.
 pub(crate) fn result(
@@ -64,8 +64,21 @@ pub(crate) fn dead_letter(
         labels: job.map(|job| job.labels.clone()).unwrap_or_default(),
         traceparent: job.and_then(|job| job.traceparent.clone()),
         failed_at: now(),
-        body: parse::without_secrets(&message.body),
+        body: match job.filter(|job| job.pages.is_some()) {
+            Some(job) => whole(job),
+            None => parse::without_secrets(&message.body),
+        },
     }
+}
+
+/// The job of a message for some pages of its document: the whole of it is what can be submitted again.
+fn whole(job: &Job) -> String {
+    let whole = Job {
+        pages: None,
+        ..job.clone()
+    };
+    let body = serde_json::to_vec(&whole).unwrap_or_default();
+    parse::without_secrets(&body)
 }
 
 /// Seconds since the job was submitted, if the job says when.
@@ -76,11 +89,4 @@ pub(crate) fn queued_s(job: &Job) -> Option<f64> {
             .as_seconds_f64()
             .max(0.0),
     )
-}
-
-/// This instant, RFC 3339, to the millisecond.
-pub(crate) fn now() -> String {
-    let now = OffsetDateTime::now_utc();
-    let to_milliseconds = now.replace_millisecond(now.millisecond()).unwrap_or(now);
-    to_milliseconds.format(&Rfc3339).unwrap_or_default()
 }

@@ -6,6 +6,9 @@
 pub(crate) mod parse;
 pub(crate) mod plan;
 mod fingerprint;
+mod page_ranges;
+pub(crate) mod progress;
+pub(crate) mod shared;
 pub(crate) mod output_path;
 pub(crate) mod keyed_lock;
 mod observer;
@@ -22,12 +25,14 @@ use recto_schemas::{
     DocumentLimits, FailureKind, FailureStage, Job, Manifest, ResultSource, ResultState,
     ResultTiming, SourceInfo,
 };
+use tokio::runtime::Handle;
 
 use crate::{
     document::{
-        self, ConvertContext, DocumentSource, DocumentTarget, ObjectSource, Requester, SourcePlace,
-        StoreTarget,
+        self, ConvertContext, ConvertError, DocumentSource, DocumentTarget, ObjectSource,
+        PartsPlace, Requester, SourcePlace, StoreTarget,
         output::{MANIFEST, ResultName},
+        parts::{JobParts, ObjectParts, PAGES_PER_PART},
         stored_manifest,
     },
     observe::metrics::Metrics,
@@ -43,6 +48,7 @@ use observer::JobObserver;
 use output_path::{NAME, OutputPath};
 use plan::ValidatedJob;
 use policy::{PageFault, may_pass, policy};
+use progress::JobProgress;
 
 /// Everything that jobs are done with; one for the whole process.
 pub(crate) struct JobContext {
@@ -56,6 +62,29 @@ pub(crate) struct JobContext {
     pub(crate) results_in_flight: KeyedLock,
     /// The places that this worker has read from and written to.
     pub(crate) known_good: KnownGood,
+    /// This worker's name.
+    pub(crate) worker: String,
+}
+
+/// A delivery of a job, and what is known from earlier ones.
+#[derive(Debug)]
+pub(crate) struct JobDelivery {
+    /// True if an earlier delivery may have stored pages.
+    pub(crate) is_resumed: bool,
+    /// Number of processes that ended with the job in hand, without having stored a page since.
+    pub(crate) crashes: u32,
+    pub(crate) progress: Arc<JobProgress>,
+}
+
+/// The way in which a delivery of a job ended.
+#[derive(Debug)]
+pub(crate) enum JobEnd {
+    /// The result is stored.
+    Result(Box<JobOutcome>),
+    /// Reading was stopped. The pages that were read are kept, and another delivery reads the others.
+    Stopped,
+    /// The job goes on without this message, as these ones.
+    Continued(Vec<Job>),
 }
 
 /// A job with a stored result.
@@ -70,24 +99,49 @@ pub(crate) struct JobOutcome {
     pub(crate) timing: ResultTiming,
     /// True if this call read the document.
     pub(crate) read_now: bool,
+    /// The parts of the document, which are not needed any more once the result's message is sent.
+    pub(crate) parts: Arc<JobParts>,
 }
 
-/// Does a job. If its result is stored already, nothing is read. Dropping the future cancels the reading.
+/// Does a job, or the part of it that a message for some of its pages is about. If its result is stored already, nothing
+/// is read. Dropping the future cancels the reading.
 ///
 /// # Errors
 /// [`JobFailure`] with its stage and kind; then no manifest is stored.
-pub(crate) async fn run(context: &JobContext, job: &Job) -> Result<JobOutcome, JobFailure> {
+pub(crate) async fn run(
+    context: &JobContext,
+    job: &Job,
+    delivery: &JobDelivery,
+) -> Result<JobEnd, JobFailure> {
     let located = locate(context, job).await?;
+    if delivery.is_resumed || job.pages.is_some() {
+        located.parts.mark_used();
+    }
     let folder = located.output_path.folder().to_string();
     // A job for a result that is being made here waits, and finds it.
     let _lock = context.results_in_flight.lock(&folder).await;
+    if let Some(range) = &job.pages {
+        return shared::read_range(context, job, range, located, delivery).await;
+    }
+    whole(context, job, located, delivery).await
+}
+
+/// Does a job as a whole, unless its result is stored already.
+async fn whole(
+    context: &JobContext,
+    job: &Job,
+    located: LocatedJob,
+    delivery: &JobDelivery,
+) -> Result<JobEnd, JobFailure> {
     let stored = located.stored_manifest(context).await?;
     // The job itself, delivered again, has its result, whatever that is.
     let of_another = stored.as_ref().filter(|manifest| !is_by(manifest, job));
     let replace = of_another.is_some_and(|manifest| job.force || is_unfinished(manifest));
     match stored {
-        Some(manifest) if !replace => Ok(located.stored_before(job, manifest)),
-        _ => make(context, job, located, replace).await,
+        Some(manifest) if !replace => Ok(JobEnd::Result(Box::new(
+            located.stored_before(job, manifest),
+        ))),
+        _ => make(context, job, located, replace, delivery).await,
     }
 }
 
@@ -153,7 +207,7 @@ async fn located_by_manifest(
         etag: manifest.source.etag.clone(),
         bytes: manifest.source.bytes,
     };
-    let located = LocatedJob::new(context, valid.clone(), source)?;
+    let located = LocatedJob::new(context, job, valid.clone(), source)?;
     // Another folder: the job came again with other options.
     if *located.output_path.folder() != folder {
         return Ok(None);
@@ -176,6 +230,8 @@ struct LocatedJob {
     source: ResultSource,
     /// The place of its result.
     output_path: OutputPath,
+    /// The parts of the document, as far as it was read for this job.
+    parts: Arc<JobParts>,
 }
 
 async fn locate(context: &JobContext, job: &Job) -> Result<LocatedJob, JobFailure> {
@@ -191,19 +247,42 @@ async fn locate(context: &JobContext, job: &Job) -> Result<LocatedJob, JobFailur
         etag: found.etag,
         bytes: Some(found.bytes),
     };
-    LocatedJob::new(context, valid, source)
+    LocatedJob::new(context, job, valid, source)
+}
+
+/// A job whose message says which version of its document is meant. Nothing is asked of the store.
+fn pinned(context: &JobContext, job: &Job) -> Result<LocatedJob, JobFailure> {
+    let valid = ValidatedJob::new(job, &context.limits, context.engine.as_ref())?;
+    let source = ResultSource {
+        uri: job.source.uri.clone(),
+        version_id: job.source.version_id.clone(),
+        etag: job.source.etag.clone(),
+        bytes: None,
+    };
+    LocatedJob::new(context, job, valid, source)
 }
 
 impl LocatedJob {
     fn new(
         context: &JobContext,
+        job: &Job,
         valid: ValidatedJob,
         source: ResultSource,
     ) -> Result<Self, JobFailure> {
         let model = &context.engine.info().model_sha256;
         let root = context.file_root();
+        let output_path = OutputPath::new(&valid, &source, model, root.as_deref())?;
+        let parts = JobParts::new(
+            &context.stores,
+            output_path.folder(),
+            &job.id,
+            &context.worker,
+            context.work.path().to_owned(),
+        )
+        .map_err(|error| JobFailure::store(FailureStage::Store, &error))?;
         Ok(Self {
-            output_path: OutputPath::new(&valid, &source, model, root.as_deref())?,
+            parts: Arc::new(parts),
+            output_path,
             valid,
             source,
         })
@@ -230,6 +309,50 @@ impl LocatedJob {
             },
             manifest,
             read_now: false,
+            parts: self.parts,
+        }
+    }
+
+    /// The context in which the document is read.
+    fn convert_context(
+        &self,
+        context: &JobContext,
+        job: &Job,
+        dir: JobDir,
+        delivery: &JobDelivery,
+    ) -> ConvertContext {
+        let progress = Arc::clone(&delivery.progress);
+        ConvertContext {
+            engine: Arc::clone(&context.engine),
+            rasterizer: Arc::clone(&context.rasterizer),
+            options: self.valid.options.clone(),
+            password: job.password.clone(),
+            requester: Requester::Job {
+                id: job.id.clone(),
+                fingerprint: self.output_path.fingerprint().as_str().to_owned(),
+                is_machine_fault,
+            },
+            // Dropping the job's future cancels the reading.
+            cancel: CancelToken::new(),
+            stop: progress.stop.clone(),
+            observer: Arc::new(JobObserver::new(
+                &context.metrics,
+                dir,
+                self.source.bytes,
+                progress,
+            )),
+            parts: PartsPlace::Objects(self.object_parts(delivery)),
+        }
+    }
+
+    fn object_parts(&self, delivery: &JobDelivery) -> ObjectParts {
+        ObjectParts {
+            parts: Arc::clone(&self.parts),
+            runtime: Handle::current(),
+            pages_per_part: pages_per_part(delivery.crashes),
+            is_resumed: delivery.is_resumed,
+            is_machine_fault,
+            record: Arc::default(),
         }
     }
 
@@ -310,45 +433,35 @@ async fn make(
     job: &Job,
     located: LocatedJob,
     replace: bool,
-) -> Result<JobOutcome, JobFailure> {
+    delivery: &JobDelivery,
+) -> Result<JobEnd, JobFailure> {
     let dir = located.scratch_dir(context)?;
     let document = located.document(context, &dir);
     let target = located.target(context, &dir, replace);
-    let bytes = located.source.bytes;
-    let convert_context = Arc::new(ConvertContext {
-        engine: Arc::clone(&context.engine),
-        rasterizer: Arc::clone(&context.rasterizer),
-        options: located.valid.options.clone(),
-        password: job.password.clone(),
-        requester: Requester::Job {
-            id: job.id.clone(),
-            fingerprint: located.output_path.fingerprint().as_str().to_owned(),
-            is_machine_fault: |kind| policy(kind).page_fault == PageFault::Machine,
-        },
-        observer: Arc::new(JobObserver::new(&context.metrics, dir, bytes)),
-        // Dropping this future cancels the reading.
-        cancel: CancelToken::new(),
-    });
-    let converted = document::convert(document, target, &convert_context)
-        .await
-        .map_err(|error| JobFailure::convert(&error));
+    let convert_context = Arc::new(located.convert_context(context, job, dir, delivery));
+    let converted = match document::convert(document, target, &convert_context).await {
+        Err(ConvertError::Stopped) => return Ok(JobEnd::Stopped),
+        converted => converted.map_err(|error| JobFailure::convert(&error)),
+    };
     if !matches!(&converted, Err(failure) if failure.stage == FailureStage::Fetch) {
         context.known_good.read_from(&located.valid.source);
     }
     let converted = converted?;
     context.known_good.wrote_to(&located.valid.output);
-    if !converted.is_ours {
+    let outcome = match converted.is_ours {
+        true => JobOutcome {
+            state: converted.manifest.state.into(),
+            manifest: converted.manifest,
+            source: located.source,
+            output_path: located.output_path,
+            timing: converted.timing,
+            read_now: true,
+            parts: located.parts,
+        },
         // Another worker was faster; its manifest is the one that counts.
-        return Ok(located.stored_before(job, converted.manifest));
-    }
-    Ok(JobOutcome {
-        state: converted.manifest.state.into(),
-        manifest: converted.manifest,
-        source: located.source,
-        output_path: located.output_path,
-        timing: converted.timing,
-        read_now: true,
-    })
+        false => located.stored_before(job, converted.manifest),
+    };
+    Ok(JobEnd::Result(Box::new(outcome)))
 }
 
 /// Returns true if pages were lost for reasons that may have passed.
@@ -358,6 +471,21 @@ fn is_unfinished(manifest: &Manifest) -> bool {
         .iter()
         .filter_map(|page| page.reason.as_ref());
     reasons.any(|reason| reason.kind.failure().is_some_and(may_pass))
+}
+
+/// Returns true if a page that fails so was lost by this machine's fault, not by the document's.
+fn is_machine_fault(kind: FailureKind) -> bool {
+    policy(kind).page_fault == PageFault::Machine
+}
+
+/// Pages of a part. After crashes parts are smaller, so that more of the pages are kept that were read before the next
+/// one, down to the very page that ends its worker.
+fn pages_per_part(crashes: u32) -> u32 {
+    match crashes {
+        0 => PAGES_PER_PART,
+        1 => PAGES_PER_PART / 4,
+        _ => 1,
+    }
 }
 
 fn is_by(manifest: &Manifest, job: &Job) -> bool {

@@ -8,6 +8,7 @@ use std::{
 
 use recto_schemas::{Manifest, PageSummary};
 
+use super::progress::JobProgress;
 use crate::{
     document::ConvertObserver,
     observe::{
@@ -22,15 +23,22 @@ pub(super) struct JobObserver {
     metrics: Arc<Metrics>,
     dir: Mutex<JobDir>,
     document_bytes: u64,
+    progress: Arc<JobProgress>,
 }
 
 impl JobObserver {
     /// An observer of a document of this size.
-    pub(super) fn new(metrics: &Arc<Metrics>, dir: JobDir, bytes: Option<u64>) -> Self {
+    pub(super) fn new(
+        metrics: &Arc<Metrics>,
+        dir: JobDir,
+        bytes: Option<u64>,
+        progress: Arc<JobProgress>,
+    ) -> Self {
         Self {
             metrics: Arc::clone(metrics),
             dir: Mutex::new(dir),
             document_bytes: bytes.unwrap_or(0),
+            progress,
         }
     }
 }
@@ -41,7 +49,16 @@ impl ConvertObserver for JobObserver {
             .bytes(TransferDirection::Fetched, self.document_bytes);
     }
 
+    fn opened(&self, pages: u32) {
+        self.progress.opened(pages);
+    }
+
+    fn page_resumed(&self) {
+        self.progress.page_resumed();
+    }
+
     fn page(&self, page: &PageSummary) {
+        self.progress.page();
         self.metrics.page(page);
         logging::page(page);
     }

@@ -51,6 +51,9 @@ fn check_words(job: &Job) -> Result<(), String> {
             ));
         }
     }
+    if job.pages.as_ref().is_some_and(|pages| !pages.is_valid()) {
+        return Err("`pages` is no range; only workers set it".to_owned());
+    }
     if job.id.is_empty() {
         return Err("`id` is empty; give every job one of its own".to_owned());
     }

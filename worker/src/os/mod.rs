@@ -1,6 +1,7 @@
-//! Operating system: signals, the allocator, the terminal, the scratch directory.
+//! Operating system: signals, the allocator, the clock, the terminal, the scratch directory.
 
 pub(crate) mod allocator;
+pub(crate) mod clock;
 pub(crate) mod scratch;
 pub(crate) mod signals;
 pub(crate) mod terminal;

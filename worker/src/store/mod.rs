@@ -260,6 +260,12 @@ fn backoff(number: u32) -> Duration {
     Duration::from_millis(rand::random_range(most_ms / 10..=most_ms.min(20_000)))
 }
 
+/// The store of a folder of this machine, for tests.
+#[cfg(test)]
+pub(crate) fn local_stores(root: &Path) -> ObjectStores {
+    tests::stores(Some(root)).expect("the root is a folder")
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -272,7 +278,7 @@ mod tests {
         store: StoreConfig,
     }
 
-    fn stores(file_root: Option<&Path>) -> Result<ObjectStores> {
+    pub(super) fn stores(file_root: Option<&Path>) -> Result<ObjectStores> {
         let mut arguments = StoreCli::parse_from(["recto"]).store;
         arguments.s3_endpoint = None;
         ObjectStores::new(&arguments, file_root)

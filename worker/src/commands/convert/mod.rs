@@ -5,7 +5,12 @@ mod inputs;
 mod outcome;
 mod progress;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use futures_util::{StreamExt as _, stream};
@@ -20,7 +25,7 @@ use crate::{
     commands::args::RunArgs,
     document::{
         self, ConvertContext, ConvertError, ConvertObserver, ConvertedDocument, DocumentTarget,
-        Requester, StoreTarget,
+        PartsPlace, Requester, StoreTarget,
     },
     models::ProgressReporter,
     models::loader::{self, EngineSettings},
@@ -41,6 +46,9 @@ const DOCUMENTS_AT_ONCE: usize = 3;
 /// Files of one result that are written to a store at the same time: a review page has many small images.
 const FILES_AT_ONCE: usize = 4;
 
+/// Time for pages in hand to be read and kept after a signal.
+const PAGES_IN_HAND_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// Threads that wait for the network.
 const RUNTIME_THREADS: usize = 2;
 
@@ -52,7 +60,7 @@ pub(crate) fn run(arguments: &ConvertArgs) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let runtime = runtime()?;
     let _entered = runtime.enter();
-    let cancel = cancel_on_signal()?;
+    let interrupt = Interrupt::on_signal()?;
     let mut options = arguments.run.options();
     let stores = Arc::new(ObjectStores::new(&arguments.store, None)?);
     let output = arguments.output.as_deref();
@@ -91,7 +99,9 @@ pub(crate) fn run(arguments: &ConvertArgs) -> anyhow::Result<ExitCode> {
             password: arguments.run.password.clone().map(DocumentPassword::new),
             requester: Requester::Person,
             observer: Arc::clone(&progress) as Arc<dyn ConvertObserver>,
-            cancel: cancel.clone(),
+            cancel: interrupt.cancel.clone(),
+            stop: interrupt.stop.clone(),
+            parts: PartsPlace::Folder,
         }),
         stores: Some(stores),
         target,
@@ -101,11 +111,11 @@ pub(crate) fn run(arguments: &ConvertArgs) -> anyhow::Result<ExitCode> {
     let outcomes = runtime.block_on(run.convert_all(&documents));
     let mut report = ConvertReport::new(&outcomes, inputs.len(), started, engine.as_ref());
     report.passed_over = found.passed_over;
-    progress.finish(&report, output, cancel.is_cancelled());
+    progress.finish(&report, output, interrupt.stop.is_cancelled());
     if let Some(path) = &arguments.stats {
         report.write(path)?;
     }
-    Ok(report.exit_code(cancel.is_cancelled()))
+    Ok(report.exit_code(interrupt.stop.is_cancelled()))
 }
 
 /// A runtime for signals and stores.
@@ -117,13 +127,30 @@ pub(crate) fn runtime() -> anyhow::Result<Runtime> {
         .context("cannot start the runtime")
 }
 
-/// A token that the first signal cancels.
-pub(crate) fn cancel_on_signal() -> anyhow::Result<CancelToken> {
-    let cancel = CancelToken::new();
-    let cancelled = cancel.clone();
-    signals::on_first_signal(signals::TERMINAL, move |_| cancelled.cancel())
+/// The two steps in which a signal ends a run.
+#[derive(Clone, Default)]
+pub(crate) struct Interrupt {
+    /// No further page is begun.
+    pub(crate) stop: CancelToken,
+    /// Pages in hand are given up.
+    pub(crate) cancel: CancelToken,
+}
+
+impl Interrupt {
+    /// The first signal begins the first step, and the second one follows.
+    pub(crate) fn on_signal() -> anyhow::Result<Self> {
+        let interrupt = Self::default();
+        let begun = interrupt.clone();
+        signals::on_first_signal(signals::TERMINAL, move |_| {
+            begun.stop.cancel();
+            std::thread::spawn(move || {
+                std::thread::sleep(PAGES_IN_HAND_TIMEOUT);
+                begun.cancel.cancel();
+            });
+        })
         .context("cannot listen for signals")?;
-    Ok(cancel)
+        Ok(interrupt)
+    }
 }
 
 /// Loads the engine that a run asks for; `options` then have the values that it chose.
@@ -212,7 +239,7 @@ impl ConvertRun {
     }
 
     async fn convert_one(&self, input: &InputDocument, is_alone: bool) -> Option<DocumentOutcome> {
-        if self.context.cancel.is_cancelled() {
+        if self.context.stop.is_cancelled() {
             return None;
         }
         let started = Instant::now();
@@ -220,6 +247,7 @@ impl ConvertRun {
         let outcome = DocumentOutcome::new(input.uri(), converted, started)?;
         if outcome.reader_left {
             // Nobody reads the other documents either.
+            self.context.stop.cancel();
             self.context.cancel.cancel();
         }
         self.progress.document(&outcome);

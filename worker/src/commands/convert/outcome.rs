@@ -45,7 +45,7 @@ impl DocumentOutcome {
                 reader_left: converted.reader_left,
                 ..Self::of_manifest(uri, &converted.manifest)
             },
-            Err(ConvertError::Cancelled) => return None,
+            Err(ConvertError::Stopped | ConvertError::Cancelled) => return None,
             Err(
                 ref error @ (ConvertError::Write { ref manifest, .. }
                 | ConvertError::Publish { ref manifest, .. }),

@@ -10,7 +10,7 @@ mod results;
 use std::{path::Path, process::ExitCode, sync::Arc, time::Instant};
 
 use anyhow::{Context, bail};
-use recto_pipeline::{cancel::CancelToken, eval::total, image::rasterizer::Rasterizer};
+use recto_pipeline::{eval::total, image::rasterizer::Rasterizer};
 use recto_schemas::{
     DocumentPassword, EvalCase, EvalChunk, EvalReport, FailureDetail, FailureKind, ModelInfo,
     Options,
@@ -20,9 +20,9 @@ use tokio::runtime::Handle;
 use crate::{
     commands::EXIT_FAILED,
     commands::convert::{
-        self, ConvertReport, ConvertRun, InputDocument, OutputTarget, ProgressDisplay,
+        self, ConvertReport, ConvertRun, InputDocument, Interrupt, OutputTarget, ProgressDisplay,
     },
-    document::{ConvertContext, ConvertObserver, Requester},
+    document::{ConvertContext, ConvertObserver, PartsPlace, Requester},
     models::loader,
     os::signals::EXIT_STOPPED,
 };
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
     };
     let runtime = convert::runtime()?;
     let _entered = runtime.enter();
-    let cancel = convert::cancel_on_signal()?;
+    let interrupt = Interrupt::on_signal()?;
     let chunk = EvalChunk {
         index: arguments.chunk_idx,
         count: arguments.num_chunks,
@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
     let options = arguments.options();
     let rasterizer = Arc::new(loader::rasterizer(&arguments.run.machine)?);
     let Some((predictions, engine)) =
-        predictions(arguments, &samples, &options, &rasterizer, &cancel)?
+        predictions(arguments, &samples, &options, &rasterizer, &interrupt)?
     else {
         return Ok(ExitCode::from(EXIT_STOPPED));
     };
@@ -94,7 +94,7 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
         rasterizer: &rasterizer,
         limits: &options.limits,
         password: arguments.run.password.as_deref(),
-        cancel: &cancel,
+        cancel: &interrupt.cancel,
     };
     ended(&evaluation, &arguments.output, worst, &pictures)
 }
@@ -108,7 +108,7 @@ fn predictions(
     samples: &[EvalSample],
     options: &Options,
     rasterizer: &Arc<Rasterizer>,
-    cancel: &CancelToken,
+    interrupt: &Interrupt,
 ) -> anyhow::Result<Option<(Vec<Prediction>, Option<EngineModel>)>> {
     if let Some(folder) = &arguments.predictions {
         if !folder.is_dir() {
@@ -118,7 +118,7 @@ fn predictions(
         return Ok(Some((predicted.collect::<anyhow::Result<_>>()?, None)));
     }
     let folder = arguments.output.join(PREDICTIONS);
-    let Some(read_by) = convert_into(&folder, arguments, samples, options, rasterizer, cancel)?
+    let Some(read_by) = convert_into(&folder, arguments, samples, options, rasterizer, interrupt)?
     else {
         return Ok(None);
     };
@@ -156,7 +156,7 @@ fn convert_into(
     samples: &[EvalSample],
     options: &Options,
     rasterizer: &Arc<Rasterizer>,
-    cancel: &CancelToken,
+    interrupt: &Interrupt,
 ) -> anyhow::Result<Option<EngineModel>> {
     let started = Instant::now();
     let mut options = options.clone();
@@ -174,7 +174,9 @@ fn convert_into(
             password: arguments.run.password.clone().map(DocumentPassword::new),
             requester: Requester::Person,
             observer: Arc::clone(&progress) as Arc<dyn ConvertObserver>,
-            cancel: cancel.clone(),
+            cancel: interrupt.cancel.clone(),
+            stop: interrupt.stop.clone(),
+            parts: PartsPlace::None,
         }),
         stores: None,
         target: OutputTarget::Folder(folder.to_owned()),
@@ -182,7 +184,7 @@ fn convert_into(
     };
     let outcomes = Handle::current().block_on(run.convert_all(&inputs));
     let report = ConvertReport::new(&outcomes, inputs.len(), started, engine.as_ref());
-    progress.finish(&report, Some(folder), cancel.is_cancelled());
+    progress.finish(&report, Some(folder), interrupt.stop.is_cancelled());
     let info = engine.info();
     let model = ModelInfo {
         name: info.model.clone(),
@@ -191,7 +193,7 @@ fn convert_into(
         fallback: options.fallback_reader,
         layout: options.layout_model,
     };
-    Ok((!cancel.is_cancelled()).then(|| (info.name.to_string(), model)))
+    Ok((!interrupt.stop.is_cancelled()).then(|| (info.name.to_string(), model)))
 }
 
 /// Shows and keeps what an evaluation came to.

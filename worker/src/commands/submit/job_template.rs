@@ -3,7 +3,7 @@
 use recto_schemas::{DocumentPassword, Job, JobSource};
 
 use super::args::SubmitArgs;
-use crate::{job::messages::now, store::StoreUri};
+use crate::{os::clock::now, store::StoreUri};
 
 /// A job without its document.
 pub(super) struct JobTemplate(Job);
@@ -12,6 +12,7 @@ impl JobTemplate {
     /// The template of a command line.
     pub(super) fn new(arguments: &SubmitArgs) -> Self {
         Self(Job {
+            pages: None,
             schema: Job::SCHEMA.to_owned(),
             id: String::new(),
             source: JobSource::default(),

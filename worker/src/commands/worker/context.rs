@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::WorkerArgs;
 use crate::{
+    broker::connection::process_name,
     job::{JobContext, evidence::KnownGood, keyed_lock::KeyedLock, policy},
     models::ProgressReporter,
     models::loader,
@@ -32,6 +33,7 @@ pub(super) fn job_context(arguments: &WorkerArgs) -> anyhow::Result<JobContext> 
         limits: arguments.limits.clone(),
         results_in_flight: KeyedLock::default(),
         known_good: KnownGood::default(),
+        worker: process_name(),
         stores: Arc::new(stores),
         engine,
         rasterizer: Arc::new(rasterizer),

@@ -99,6 +99,7 @@ async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
         ),
         health,
         jobs: arguments.consumer.prefetch(),
+        share_above: arguments.consumer.share_above,
         jobs_in_flight: KeyedLock::default(),
         suspension: Suspension::default(),
         permits: Arc::new(Semaphore::new(usize::from(arguments.consumer.prefetch()))),

@@ -1,0 +1,219 @@
+//! Long documents: no page is read twice, and one document is the whole fleet's.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use recto_schemas::{Job, ResultState};
+
+use crate::support::{
+    cluster::{JobAccounts, RESULTS, TestCluster, WorkerProcess},
+    wait_until,
+};
+
+/// Most pages that are read twice after a worker was killed: a part.
+const LOST_BY_KILL: usize = 16;
+
+/// The files of a job's result but for the manifest, by the ending of their names.
+fn files(cluster: &TestCluster, accounts: &JobAccounts, id: &str) -> BTreeMap<String, Vec<u8>> {
+    let outputs = &accounts.results[id].outputs;
+    let uris = [&outputs.markdown, &outputs.pages];
+    let named = uris.into_iter().flatten().map(|uri| {
+        let key = uri.strip_prefix(&format!("s3://{RESULTS}/")).unwrap();
+        let name = key.rsplit('/').next().unwrap().to_owned();
+        (name, cluster.store.get(RESULTS, key).unwrap().bytes)
+    });
+    named.collect()
+}
+
+fn pages_read(workers: &[&WorkerProcess]) -> usize {
+    workers
+        .iter()
+        .map(|worker| worker.events("page ended").len())
+        .sum()
+}
+
+fn wait_for_pages(worker: &WorkerProcess, pages: usize) {
+    worker.wait_for_times("page ended", pages);
+}
+
+/// No part, plan or mark is left.
+fn assert_nothing_is_left(cluster: &TestCluster) {
+    let left: Vec<String> = cluster
+        .store
+        .list(RESULTS, "")
+        .into_iter()
+        .filter(|key| key.contains("/parts/") || key.contains("/started/"))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// The same document under another name, read by one worker without a disturbance.
+fn undisturbed(of: &Job) -> Job {
+    Job {
+        id: format!("{}-undisturbed", of.id),
+        output: format!("{}-undisturbed", of.output),
+        ..of.clone()
+    }
+}
+
+#[test]
+fn a_drained_document_goes_on_where_it_stopped_and_on_another_worker() {
+    let cluster = TestCluster::start();
+    let mut first = cluster.worker();
+    let volume = cluster.slow("volume", 60);
+    cluster.submit([&volume]);
+    wait_for_pages(&first, 25);
+    let (ended, took) = first.terminate();
+    assert!(ended.success(), "{}", first.log());
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    let second = cluster.worker();
+    let alone = undisturbed(&volume);
+    let mut accounts = cluster.accounts(1);
+    assert_eq!(accounts.results["volume"].state, ResultState::Done);
+    let read = pages_read(&[&first, &second]);
+    assert!(
+        (60..=61).contains(&read),
+        "at most one page is lost: {read}"
+    );
+    assert_eq!(accounts.results["volume"].counts.ok, 60);
+
+    cluster.submit([&alone]);
+    accounts.results.extend(cluster.accounts(1).results);
+    assert_eq!(
+        files(&cluster, &accounts, "volume"),
+        files(&cluster, &accounts, &alone.id)
+    );
+    let manifests = cluster.manifests();
+    let of_volume = manifests
+        .values()
+        .find(|manifest| manifest.job.as_deref() == Some("volume"));
+    let parts = &of_volume.unwrap().timing.parts;
+    let workers: std::collections::BTreeSet<_> = parts.iter().map(|part| &part.worker).collect();
+    assert_eq!(
+        workers.len(),
+        2,
+        "the manifest says who read what: {parts:?}"
+    );
+    assert_nothing_is_left(&cluster);
+}
+
+#[test]
+fn two_workers_share_a_long_document() {
+    let cluster = TestCluster::start();
+    let share = |command: &mut std::process::Command| {
+        command.env("RECTO_SHARE_ABOVE", "2s");
+    };
+    let workers = [cluster.worker_with(share), cluster.worker_with(share)];
+    let volume = cluster.slow("volume", 120);
+    cluster.submit([&volume]);
+    let mut accounts = cluster.accounts(1);
+    assert_eq!(accounts.messages, 1, "one result");
+    assert_eq!(accounts.results["volume"].state, ResultState::Done);
+    let read: Vec<usize> = workers.iter().map(|worker| pages_read(&[worker])).collect();
+    assert_eq!(read.iter().sum::<usize>(), 120, "{read:?}");
+    assert!(read.iter().all(|read| (40..=80).contains(read)), "{read:?}");
+    let alone = undisturbed(&volume);
+    drop(workers);
+    let _worker = cluster.worker();
+    cluster.submit([&alone]);
+    accounts.results.extend(cluster.accounts(1).results);
+    assert_eq!(
+        files(&cluster, &accounts, "volume"),
+        files(&cluster, &accounts, &alone.id)
+    );
+    assert_nothing_is_left(&cluster);
+}
+
+#[test]
+fn workers_that_are_killed_cost_no_more_than_a_part_each() {
+    let cluster = TestCluster::start();
+    let start = || {
+        cluster.spawn_worker(|command| {
+            command.env("RECTO_SHARE_ABOVE", "2s");
+        })
+    };
+    let mut workers: Vec<WorkerProcess> = (0..3).map(|_| start()).collect();
+    let mut ended: Vec<WorkerProcess> = Vec::new();
+    for worker in &workers {
+        worker.wait_for("consuming jobs");
+    }
+    let volume = cluster.slow("volume", 240);
+    cluster.submit([&volume]);
+    let (client, mut kills) = (cluster.rabbit.client(), 0);
+    while client.ready("recto.results") + client.ready("recto.jobs.dead") == 0 {
+        std::thread::sleep(Duration::from_secs(5));
+        let mut killed = std::mem::replace(&mut workers[kills % 3], start());
+        killed.kill();
+        ended.push(killed);
+        kills += 1;
+        assert!(kills < 40, "it does not end");
+    }
+    let mut accounts = cluster.accounts(1);
+    assert_eq!(
+        accounts.results["volume"].state,
+        ResultState::Done,
+        "{:?}",
+        accounts.dead
+    );
+    let all: Vec<&WorkerProcess> = workers.iter().chain(&ended).collect();
+    let read = pages_read(&all);
+    eprintln!("{kills} kills, {read} pages read");
+    assert!(
+        read <= 240 + kills * LOST_BY_KILL,
+        "{read} after {kills} kills"
+    );
+    let alone = undisturbed(&volume);
+    cluster.submit([&alone]);
+    accounts.results.extend(cluster.accounts(1).results);
+    assert_eq!(
+        files(&cluster, &accounts, "volume"),
+        files(&cluster, &accounts, &alone.id)
+    );
+    assert_nothing_is_left(&cluster);
+}
+
+#[test]
+fn a_short_acknowledgement_timeout_is_no_hindrance() {
+    let cluster = TestCluster::start();
+    cluster.rabbit.ctl(&[
+        "eval",
+        "application:set_env(rabbit, consumer_timeout, 8000), application:set_env(rabbit, channel_tick_interval, 1000).",
+    ]);
+    let worker = cluster.worker_with(|command| {
+        command.env("RECTO_ACK_TIMEOUT", "8s");
+    });
+    let volume = cluster.slow("volume", 100);
+    cluster.submit([&volume]);
+    wait_for_pages(&worker, 2);
+    let small: Vec<Job> = (0..20)
+        .map(|n| cluster.quick(&format!("small-{n}")))
+        .collect();
+    cluster.submit(&small);
+    let accounts = cluster.accounts(21);
+    assert!(accounts.dead.is_empty(), "{:?}", accounts.dead);
+    assert_eq!(
+        worker.events("page ended").len(),
+        100 + 20,
+        "no page was read twice"
+    );
+    assert_eq!(
+        worker.events("consuming jobs").len(),
+        1,
+        "no session was lost"
+    );
+    assert!(
+        !worker
+            .events("the pages that were read are stored; the job goes back to its queue")
+            .is_empty()
+    );
+    wait_until(
+        "all is gone",
+        || {
+            cluster
+                .store
+                .list(RESULTS, "")
+                .iter()
+                .all(|key| !key.contains("/parts/"))
+        },
+        String::new,
+    );
+}

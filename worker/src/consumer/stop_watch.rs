@@ -1,0 +1,81 @@
+//! [`StopWatch`]: has a job stop reading at the next page, its pages kept, when others should go on with it.
+
+use std::time::{Duration, Instant};
+
+use super::ConsumerContext;
+use crate::job::progress::JobProgress;
+
+/// Pages that a worker that drains still reads.
+const DRAIN_PAGES: u32 = 4;
+/// Time that a worker that drains still reads for.
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+/// The broker's own acknowledgement timeout, where no other is set (RabbitMQ 3.8.17 and later).
+const DEFAULT_ACK_TIMEOUT: Duration = Duration::from_secs(30 * 60);
+/// Share of the acknowledgement timeout after which a message goes back: the rest is for the page in hand.
+const ACK_SHARE: u32 = 2;
+/// Least time of reading before a message goes back, so that each delivery reads something.
+const MIN_READING: Duration = Duration::from_secs(1);
+/// Time between two questions to the broker whether there are other workers.
+const WORKERS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The reason for which a job stops reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StopReason {
+    /// The worker drains.
+    Drain,
+    /// The broker would take the message for lost.
+    AckTimeout,
+    /// Other workers read with this one: so many workers.
+    Share(u32),
+}
+
+/// Watches the reading of one delivery.
+pub(super) struct StopWatch<'a> {
+    context: &'a ConsumerContext,
+    delivered: Instant,
+    /// True if the document may be shared out.
+    may_share: bool,
+    asked: Option<Instant>,
+}
+
+/// The time from a delivery after which its message goes back.
+pub(super) fn hold_time(context: &ConsumerContext) -> Duration {
+    context.broker.ack_timeout.unwrap_or(DEFAULT_ACK_TIMEOUT) / ACK_SHARE
+}
+
+impl<'a> StopWatch<'a> {
+    pub(super) fn new(context: &'a ConsumerContext, delivered: Instant, may_share: bool) -> Self {
+        Self {
+            context,
+            delivered,
+            may_share,
+            asked: None,
+        }
+    }
+
+    /// The reason to stop now, if there is one.
+    pub(super) async fn reason(&mut self, progress: &JobProgress) -> Option<StopReason> {
+        let reading_for = progress.reading_for()?;
+        let remaining = progress.remaining();
+        let time = progress.remaining_time();
+        if self.context.shutdown.draining.is_cancelled()
+            && (remaining > DRAIN_PAGES || time.is_some_and(|time| time > DRAIN_TIME))
+        {
+            return Some(StopReason::Drain);
+        }
+        if self.delivered.elapsed() >= hold_time(self.context)
+            && reading_for >= MIN_READING
+            && remaining > 0
+        {
+            return Some(StopReason::AckTimeout);
+        }
+        let is_long = time.is_some_and(|time| time >= self.context.share_above);
+        let may_ask = self.asked.is_none_or(|at| at.elapsed() >= WORKERS_INTERVAL);
+        if self.may_share && is_long && may_ask {
+            self.asked = Some(Instant::now());
+            let workers = self.context.publisher.workers().await;
+            return (workers > 1).then_some(StopReason::Share(workers));
+        }
+        None
+    }
+}

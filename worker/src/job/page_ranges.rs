@@ -1,0 +1,206 @@
+//! Page ranges: how the pages of a long document are shared out among workers.
+//!
+//! There is no coordinator. The job's message becomes messages for ranges of pages, as many as there are lanes; whoever
+//! has stored a range sends the message of the next one in its lane, so that a long document never has more than a few
+//! messages in the queue before those of others. Whoever finds all pages stored claims to end the job, with a
+//! conditional write, and assembles and stores the result. This module decides; it asks nobody, so that it can be
+//! simulated with any number of workers.
+
+use recto_pipeline::read::{PagePositions, PartCover};
+use recto_schemas::JobPages;
+
+/// Fewest lanes.
+const MIN_LANES: u32 = 8;
+
+/// Lanes for each worker: one more than it has documents at once by default would only wait.
+const LANES_PER_WORKER: u32 = 4;
+
+/// Time that reading a range should take at least, in seconds: each one costs a download of the document.
+const RANGE_S: f64 = 10.0;
+
+/// Ranges that there should be at least for each worker, so that all end at about the same time.
+const RANGES_PER_WORKER: u32 = 4;
+
+/// The messages that begin to share out the pages from the first one that is not stored. `page_s` is the time that a
+/// page takes.
+pub(crate) fn begin(
+    stored: &PartCover,
+    pages: u32,
+    part_pages: u32,
+    page_s: f64,
+    workers: u32,
+) -> Vec<JobPages> {
+    let Some(start) = stored.first_missing(&(1..=pages)) else {
+        // The result alone is missing: one message is enough for that.
+        return vec![range(pages, pages, 1, 1)];
+    };
+    let lanes = MIN_LANES.max(workers.saturating_mul(LANES_PER_WORKER));
+    let parts = range_parts(pages - start + 1, part_pages, page_s, workers);
+    let size = part_pages * parts;
+    // Ranges end where parts end.
+    let first_end = (start - 1) / size * size + size;
+    let mut ranges = vec![JobPages {
+        last: first_end.min(pages),
+        ..range(start, pages, size, lanes)
+    }];
+    let mut first = first_end + 1;
+    while first <= pages && ranges.len() < lanes as usize {
+        let range = range(first, pages, size, lanes);
+        if !stored.covers(&positions(&range)) {
+            ranges.push(range);
+        }
+        first += size;
+    }
+    ranges
+}
+
+/// Parts in a range.
+fn range_parts(pages: u32, part_pages: u32, page_s: f64, workers: u32) -> u32 {
+    let wanted = (RANGE_S / (page_s * f64::from(part_pages)).max(1e-6)).ceil();
+    let ranges = workers.max(1).saturating_mul(RANGES_PER_WORKER);
+    let most = f64::from(pages) / f64::from(ranges) / f64::from(part_pages);
+    // A number of parts, which is small.
+    wanted.min(most).max(1.0) as u32
+}
+
+fn range(first: u32, total: u32, size: u32, lanes: u32) -> JobPages {
+    JobPages {
+        first,
+        last: first.saturating_add(size - 1).min(total),
+        total,
+        size,
+        lanes,
+    }
+}
+
+/// The positions of a range.
+pub(crate) fn positions(range: &JobPages) -> PagePositions {
+    range.first..=range.last
+}
+
+/// The next range of a lane that is not stored.
+pub(crate) fn next(of: &JobPages, stored: &PartCover) -> Option<JobPages> {
+    let step = of.size.checked_mul(of.lanes)?;
+    let mut first = (of.first - 1) / of.size * of.size + 1;
+    loop {
+        first = first.checked_add(step).filter(|first| *first <= of.total)?;
+        let next = range(first, of.total, of.size, of.lanes);
+        if !stored.covers(&positions(&next)) {
+            return Some(next);
+        }
+    }
+}
+
+/// The folder of parts, as it is found by a worker with the message of a range.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FolderState<'a> {
+    pub(crate) stored: &'a PartCover,
+    /// The pages are shared out, and the job has not ended.
+    pub(crate) has_plan: bool,
+}
+
+/// What to do with the message of a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RangeStep {
+    /// The job has ended: nothing.
+    Nothing,
+    /// Read the pages that are missing.
+    Read,
+    /// Another worker has read them: nothing, but for the next message of the lane if this one was delivered before,
+    /// since its worker may have died before it sent it.
+    PassOn,
+    /// All pages are there: claim to end the job.
+    Close,
+}
+
+/// The step for the message of a range.
+pub(crate) fn step(folder: FolderState<'_>, range: &JobPages) -> RangeStep {
+    if !folder.has_plan {
+        RangeStep::Nothing
+    } else if folder.stored.covers(&(1..=range.total)) {
+        RangeStep::Close
+    } else if folder.stored.covers(&positions(range)) {
+        RangeStep::PassOn
+    } else {
+        RangeStep::Read
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all_of(begun: &[JobPages], stored: &PartCover) -> Vec<PagePositions> {
+        let mut ranges = Vec::new();
+        for first in begun {
+            let mut at = Some(first.clone());
+            while let Some(range) = at {
+                ranges.push(positions(&range));
+                at = next(&range, stored);
+            }
+        }
+        ranges.sort_by_key(|range| *range.start());
+        ranges
+    }
+
+    #[test]
+    fn the_lanes_together_have_each_missing_page_once() {
+        for (stored, pages, workers, page_s) in [
+            (vec![1..=19], 200, 2, 0.5),
+            (vec![1..=16, 33..=48, 90..=100], 300, 1, 0.01),
+            (vec![], 5_000, 100, 2.0),
+            (vec![1..=2], 3, 3, 1.0),
+            (vec![1..=100], 2_000, 3, 0.0),
+        ] {
+            let stored = PartCover::new(stored);
+            let begun = begin(&stored, pages, 16, page_s, workers);
+            let ranges = all_of(&begun, &stored);
+            let mut next = stored.first_missing(&(1..=pages)).unwrap();
+            for range in &ranges {
+                assert!(stored.covers(&(next..=range.start() - 1)) || next == *range.start());
+                assert!(!stored.covers(range));
+                next = range.end() + 1;
+            }
+            assert!(
+                next > pages || stored.covers(&(next..=pages)),
+                "{next} of {pages}"
+            );
+        }
+    }
+
+    #[test]
+    fn ranges_are_as_long_as_a_download_is_worth_and_enough_for_all() {
+        let size = |pages, page_s, workers| {
+            begin(&PartCover::default(), pages, 16, page_s, workers)[0].size
+        };
+        assert_eq!(size(1_000, 1.0, 3), 16, "16 s");
+        assert_eq!(size(1_000, 0.2, 3), 64, "12.8 s");
+        assert_eq!(size(1_000, 0.01, 3), 80, "twelve for three workers");
+        assert_eq!(size(200, 0.01, 20), 16);
+    }
+
+    #[test]
+    fn a_document_of_which_only_the_result_is_missing_has_one_message() {
+        let stored = PartCover::new(vec![1..=40]);
+        let begun = begin(&stored, 40, 16, 1.0, 9);
+        assert_eq!(begun.len(), 1);
+        let folder = FolderState {
+            stored: &stored,
+            has_plan: true,
+        };
+        assert_eq!(step(folder, &begun[0]), RangeStep::Close);
+    }
+
+    #[test]
+    fn each_state_of_the_folder_has_its_step() {
+        let range = range(17, 48, 16, 8);
+        let at = |parts: Vec<PagePositions>, has_plan| {
+            let stored = &PartCover::new(parts);
+            step(FolderState { stored, has_plan }, &range)
+        };
+        assert_eq!(at(vec![], false), RangeStep::Nothing);
+        assert_eq!(at(vec![1..=16, 17..=20], true), RangeStep::Read);
+        assert_eq!(at(vec![17..=32], true), RangeStep::PassOn);
+        assert_eq!(at(vec![1..=16, 17..=32, 33..=48], true), RangeStep::Close);
+    }
+}
