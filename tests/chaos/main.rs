@@ -31,6 +31,12 @@ use support::{
     wait_until,
 };
 
+/// The long document's job.
+const LONG: &str = "long";
+
+/// Pages that are kept together.
+const PART_PAGES: usize = 16;
+
 /// Longest time without any document ending.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -42,6 +48,8 @@ struct ChaosPlan {
     restarts: usize,
     /// Disturbances of other kinds.
     faults: usize,
+    /// Pages of one long document among the others; none if 0.
+    long_pages: usize,
 }
 
 /// A disturbance, and the number of documents after which it comes.
@@ -89,6 +97,7 @@ impl ProxiedWorker {
             cluster.store.env_at(command, proxy.address());
             command.env("RECTO_DRAIN_TIMEOUT", "300ms");
             command.env("RECTO_CONFIRM_TIMEOUT", "5s");
+            command.env("RECTO_SHARE_ABOVE", "2s");
         })
     }
 }
@@ -96,19 +105,28 @@ impl ProxiedWorker {
 fn main() -> ExitCode {
     let Some(plan) = plan() else {
         eprintln!(
-            "usage: chaos [--seed N] [--documents N] [--workers N] [--kills N] [--restarts N] [--faults N]"
+            "usage: chaos [--seed N] [--documents N] [--workers N] [--kills N] [--restarts N] [--faults N] [--long-pages N]"
         );
         return ExitCode::from(2);
     };
     let mut random = StdRng::seed_from_u64(plan.seed);
     println!(
-        "seed {}: {} documents, {} workers, {} SIGKILLs, {} broker restarts, {} other faults",
-        plan.seed, plan.documents, plan.workers, plan.kills, plan.restarts, plan.faults
+        "seed {}: {} documents, one of {} pages, {} workers, {} SIGKILLs, {} broker restarts, {} other faults",
+        plan.seed,
+        plan.documents,
+        plan.long_pages,
+        plan.workers,
+        plan.kills,
+        plan.restarts,
+        plan.faults
     );
     let started = Instant::now();
     let mut cluster = TestCluster::start();
     cluster.declare();
-    let jobs = jobs(&cluster, plan.documents, &mut random);
+    let mut jobs = jobs(&cluster, plan.documents, &mut random);
+    if plan.long_pages > 0 {
+        jobs[0] = cluster.long(LONG, plan.long_pages);
+    }
     let mut workers: Vec<ProxiedWorker> = (0..plan.workers)
         .map(|_| ProxiedWorker::start(&cluster))
         .collect();
@@ -127,7 +145,80 @@ fn main() -> ExitCode {
         disturb(&mut cluster, &mut workers, victim, event, time);
     }
     collect(&cluster, &mut accounts, jobs.len());
-    report(&cluster, &jobs, accounts, started)
+    let long_holds = plan.long_pages == 0 || {
+        let disturbances = plan.kills + plan.restarts + plan.faults;
+        long_document_holds(&cluster, &jobs[0], &mut accounts, &plan, disturbances)
+    };
+    match report(&cluster, &jobs, accounts, started) {
+        true if long_holds => {
+            println!("the equation holds");
+            ExitCode::SUCCESS
+        }
+        _ => {
+            println!("THE EQUATION DOES NOT HOLD");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Returns true if the long document's result is that of an undisturbed reading, and if no more of its pages were read
+/// twice than a part for each disturbance.
+fn long_document_holds(
+    cluster: &TestCluster,
+    long: &Job,
+    accounts: &mut JobAccounts,
+    plan: &ChaosPlan,
+    disturbances: usize,
+) -> bool {
+    let read = pages_read(cluster, &long.id);
+    let alone = Job {
+        id: "undisturbed".to_owned(),
+        output: format!("{}-undisturbed", long.output),
+        ..long.clone()
+    };
+    cluster.submit([&alone]);
+    let ended = accounts.ended();
+    collect(cluster, accounts, ended + 1);
+    let text = |accounts: &JobAccounts, id: &str| {
+        let uri = accounts.results.get(id)?.outputs.markdown.clone()?;
+        let key = uri.strip_prefix("s3://results/")?.to_owned();
+        cluster
+            .store
+            .get("results", &key)
+            .map(|object| object.bytes)
+    };
+    let (shared, whole) = (text(accounts, &long.id), text(accounts, &alone.id));
+    accounts.results.remove(&alone.id);
+    accounts.messages -= 1;
+    let is_same = shared.is_some() && shared == whole;
+    let most = plan.long_pages + disturbances * PART_PAGES;
+    println!(
+        "the long document: {read} pages read of {}, at most {most} allowed; {}",
+        plan.long_pages,
+        if is_same {
+            "the text of one reading"
+        } else {
+            "ANOTHER TEXT"
+        }
+    );
+    is_same && read <= most
+}
+
+/// Pages of a job's document that workers have read, all of them together.
+fn pages_read(cluster: &TestCluster, id: &str) -> usize {
+    let files = std::fs::read_dir(cluster.work_folder()).unwrap();
+    let logs = files
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "log"));
+    let of_job = format!("\"job.id\":\"{id}\"");
+    logs.map(|log| {
+        let text = std::fs::read_to_string(log).unwrap();
+        let lines = text.lines();
+        lines
+            .filter(|line| line.contains("\"page ended\"") && line.contains(&of_job))
+            .count()
+    })
+    .sum()
 }
 
 /// The first line of an answer says enough of it.
@@ -222,6 +313,7 @@ fn plan() -> Option<ChaosPlan> {
         kills: 20,
         restarts: 3,
         faults: 20,
+        long_pages: 500,
     };
     let mut arguments = env::args().skip(1);
     while let Some(name) = arguments.next() {
@@ -234,6 +326,7 @@ fn plan() -> Option<ChaosPlan> {
             "--kills" => plan.kills = count,
             "--restarts" => plan.restarts = count,
             "--faults" => plan.faults = count,
+            "--long-pages" => plan.long_pages = count,
             _ => return None,
         }
     }
@@ -319,13 +412,13 @@ fn is_deserved(letter: &DeadLetter) -> bool {
     }
 }
 
-/// The equation, and whether it holds.
+/// Prints the equation; returns true if it holds.
 fn report(
     cluster: &TestCluster,
     jobs: &[Job],
     mut accounts: JobAccounts,
     started: Instant,
-) -> ExitCode {
+) -> bool {
     let client = cluster.rabbit.client();
     wait_until(
         "every queue is empty",
@@ -340,7 +433,8 @@ fn report(
         },
         || format!("{:?}", cluster.rabbit.queues()),
     );
-    let manifests = cluster.manifests();
+    let mut manifests = cluster.manifests();
+    manifests.retain(|key, _| !key.contains("-undisturbed/"));
     let inputs: BTreeSet<&String> = jobs.iter().map(|job| &job.id).collect();
     let both = accounts
         .results
@@ -375,27 +469,15 @@ fn report(
         .list("results", "")
         .into_iter()
         // A probe that its worker could not remove is swept after a day.
-        .filter(|key| key.contains("/.recto/") && !key.contains("/probe-"))
+        .filter(|key| key.contains("/.recto/") || key.contains("/parts/"))
+        .filter(|key| !key.contains("/probe-"))
         .collect();
     if !leftovers.is_empty() {
         println!("left in the store: {leftovers:?}");
     }
-    let holds = leftovers.is_empty()
+    leftovers.is_empty()
         && inputs == ended
         && both == 0
         && wrong.is_empty()
-        && manifests.len() == accounts.results.len();
-    println!(
-        "{}",
-        if holds {
-            "the equation holds"
-        } else {
-            "THE EQUATION DOES NOT HOLD"
-        }
-    );
-    if holds {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+        && manifests.len() == accounts.results.len()
 }

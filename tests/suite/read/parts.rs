@@ -55,7 +55,7 @@ fn counted(_serial: u64) -> (Duration, Result<(), EngineError>) {
     (Duration::from_millis(5), Ok(()))
 }
 
-/// What a reader sees: the Markdown and the record of each page.
+/// A reader sees this: the Markdown and the record of each page.
 fn text(pages: &[PageResult]) -> String {
     let one = |page: &PageResult| {
         let mut page = page.clone();

@@ -160,6 +160,18 @@ impl TestCluster {
         job
     }
 
+    /// A document of many pages, each of which keeps the engine busy for a moment.
+    pub fn long(&self, id: &str, pages: usize) -> Job {
+        let pages: Vec<String> = (1..=pages)
+            .map(|page| pdf::text(&[&format!("Folio {page}, the register of the year 1921")]))
+            .collect();
+        let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
+        let mut job = self.document(id, &pdf::with_pages(&pages));
+        job.options.text_layer = TextLayer::Never;
+        job.options.dpi = Some(72.try_into().unwrap());
+        job
+    }
+
     /// Puts jobs into the queue.
     pub fn submit<'a>(&self, jobs: impl IntoIterator<Item = &'a Job>) {
         let client = self.rabbit.client();

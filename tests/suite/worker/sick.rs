@@ -163,13 +163,15 @@ fn orderly_drains_and_lost_connections_are_no_crashes() {
         "--apply-to",
         "queues",
     ]);
-    cluster.submit([&cluster.slow("volume", 24)]);
-    for _ in 0..6 {
+    cluster.submit([&cluster.slow("volume", 40)]);
+    let mut read = 0;
+    for _ in 0..4 {
         let mut worker = cluster.worker_with(|command| {
             command.env("RECTO_DRAIN_TIMEOUT", "200ms");
         });
         worker.wait_for("page ended");
         assert!(worker.terminate().0.success(), "{}", worker.log());
+        read += worker.events("page ended").len();
     }
     let worker = cluster.worker();
     worker.wait_for("page ended");
@@ -186,11 +188,8 @@ fn orderly_drains_and_lost_connections_are_no_crashes() {
         "{:?}",
         accounts.dead
     );
-    assert_eq!(
-        worker.events("page ended").len(),
-        24,
-        "no page was read twice"
-    );
+    read += worker.events("page ended").len();
+    assert_eq!(read, 40, "no page was read twice");
     let left = cluster.store.list(RESULTS, "out/.recto/");
     assert!(left.is_empty(), "no mark is left: {left:?}");
 }

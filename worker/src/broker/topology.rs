@@ -263,14 +263,14 @@ pub(crate) async fn queue_depths(
     Ok(depths)
 }
 
-/// Number of consumers of a queue.
-pub(crate) async fn consumers(
+/// Messages and consumers of a queue.
+pub(crate) async fn depth(
     connection: &Connection,
     queue: &str,
     answer_timeout: Duration,
-) -> Result<u32, BrokerError> {
+) -> Result<QueueDepth, BrokerError> {
     let mut broker = ReopeningChannel::new(connection, answer_timeout);
-    Ok(broker.depth(queue).await?.consumers)
+    broker.depth(queue).await
 }
 
 /// Requests one after the other. The broker closes the channel of one that it refuses; the next

@@ -156,7 +156,7 @@ impl DeliveryHandler<'_> {
             self.context.job_context.metrics.queue_wait(wait);
         }
         if !self.message.redelivered {
-            return self.beside_others(self.run_job(job, 0)).await;
+            return self.beside_others(self.run_job(job, 0, acker)).await;
         }
         let crashes = self.crashes(&job).await?;
         if crashes.number >= MAX_CRASHES {
@@ -216,7 +216,7 @@ impl DeliveryHandler<'_> {
         let context = &self.context.job_context;
         let mark = CrashMark::leave(context, &job, crashes).await;
         let mark = mark.map_err(|error| JobFailure::store(FailureStage::Store, &error))?;
-        let mut run = pin!(self.run_job(job.clone(), crashes.number));
+        let mut run = pin!(self.run_job(job.clone(), crashes.number, acker));
         let ended = tokio::select! {
             ended = &mut run => ended,
             // This process lives, whoever gets the message next.
@@ -239,7 +239,7 @@ impl DeliveryHandler<'_> {
 
     /// Runs the job on a task of its own, so that a panic ends that job alone; has it stop at a page, its pages kept, when
     /// others are to go on with it.
-    async fn run_job(&self, job: Job, crashes: u32) -> Result<JobEnd, JobFailure> {
+    async fn run_job(&self, job: Job, crashes: u32, acker: &Acker) -> Result<JobEnd, JobFailure> {
         tracing::info!("job started");
         let delivery = Arc::new(JobDelivery {
             is_resumed: self.is_resumed(),
@@ -251,7 +251,7 @@ impl DeliveryHandler<'_> {
         let work = async move { job::run(&job_context, &of_task, &run).await };
         // Dropping the task's future cancels the threads that read for it.
         let mut task = AbortOnDropHandle::new(tokio::spawn(work.in_current_span()));
-        let stopped = self.stop_when_needed(&job, &delivery.progress);
+        let stopped = self.stop_when_needed(&job, &delivery.progress, acker);
         let reason = tokio::select! {
             ended = &mut task => return unless_panicked(ended),
             reason = stopped => reason,
@@ -271,9 +271,19 @@ impl DeliveryHandler<'_> {
     }
 
     /// Waits for a reason to stop reading.
-    async fn stop_when_needed(&self, job: &Job, progress: &JobProgress) -> StopReason {
-        let may_share = job.pages.is_none();
-        let mut watch = StopWatch::new(self.context, self.delivered, may_share);
+    async fn stop_when_needed(
+        &self,
+        job: &Job,
+        progress: &JobProgress,
+        acker: &Acker,
+    ) -> StopReason {
+        let mut watch = StopWatch {
+            context: self.context,
+            acker,
+            delivered: self.delivered,
+            may_share: job.pages.is_none(),
+            asked: None,
+        };
         let aborted = &self.context.shutdown.aborted;
         loop {
             if let Some(reason) = watch.reason(progress).await {
@@ -281,7 +291,7 @@ impl DeliveryHandler<'_> {
             }
             tokio::select! {
                 () = sleep(STOP_CHECK_INTERVAL) => {}
-                () = aborted.cancelled() => return StopReason::Drain,
+                () = aborted.cancelled() => return StopReason::Shutdown,
             }
         }
     }

@@ -202,9 +202,19 @@ async fn wait_suspended(
     let fit = context
         .suspension
         .wait_until_fit(&context.job_context, &context.health);
-    tokio::select! {
-        () = with_heartbeat(&context.health, fit) => {}
+    let doubt = tokio::select! {
+        doubt = with_heartbeat(&context.health, fit) => doubt,
         () = context.shutdown.draining.cancelled() => return Err(None),
+    };
+    if let Some(trouble) = doubt {
+        let context = Arc::clone(context);
+        tokio::spawn(async move {
+            let (job_context, health) = (&context.job_context, &context.health);
+            let clear = context
+                .suspension
+                .clear_doubt(job_context, health, &trouble);
+            clear.await;
+        });
     }
     let resumed = session.resume(context).await;
     resumed.map_err(|error| {

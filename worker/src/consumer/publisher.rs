@@ -24,7 +24,7 @@ use crate::{
         },
         error::BrokerError,
         publish::{ConfirmObserver, HeaderValue, MessageProperties, PublishError, Publisher},
-        topology::{self, QueueTopology},
+        topology::{self, QueueDepth, QueueTopology},
     },
     observe::admin::{HealthComponent, WorkerHealth},
     observe::metrics::{ConfirmOutcome, Metrics},
@@ -150,19 +150,20 @@ impl ResultPublisher {
 
     /// Returns true if another worker takes jobs from the jobs queue too, as far as the broker says.
     pub(super) async fn others_consume(&self) -> bool {
-        self.workers().await > 1
+        let depth = self.depth().await;
+        depth.is_some_and(|depth| depth.consumers > 1)
     }
 
-    /// Number of workers that take jobs from the jobs queue, as far as the broker says.
-    pub(super) async fn workers(&self) -> u32 {
+    /// Jobs that wait in the jobs queue, and workers that take them, as far as the broker says.
+    pub(super) async fn depth(&self) -> Option<QueueDepth> {
         let asked = async {
             let connection = self.connection().await?;
             let after = self.topology.answer_timeout;
-            topology::consumers(&connection, &self.topology.jobs, after)
+            topology::depth(&connection, &self.topology.jobs, after)
                 .await
                 .map_err(lost)
         };
-        asked.await.unwrap_or(1)
+        asked.await.ok()
     }
 
     /// Declares queues and exchanges that are gone, if `--declare` allows it.

@@ -61,12 +61,18 @@ impl DeliveryHandler<'_> {
                 let settled = self.give_back(acker).await;
                 self.note_failure(requeue, &shutting_down(), settled);
             }
-            PublishOutcome::Stale => self.note_stale(),
+            PublishOutcome::Stale => {
+                self.remove_parts(&ended.parts).await;
+                self.note_stale();
+            }
         }
     }
 
     /// Another delivery goes on where this one has stopped.
     async fn settle_stopped(&self, acker: Acker) {
+        if acker.is_stale() {
+            return self.note_stale();
+        }
         tracing::info!("the pages that were read are stored; the job goes back to its queue");
         let rest = InboundMessage {
             has_parts: true,

@@ -3,12 +3,15 @@
 use std::time::{Duration, Instant};
 
 use super::ConsumerContext;
-use crate::job::progress::JobProgress;
+use crate::{
+    broker::consume::Acker,
+    job::{page_ranges::may_share, progress::JobProgress},
+};
 
-/// Pages that a worker that drains still reads.
-const DRAIN_PAGES: u32 = 4;
-/// Time that a worker that drains still reads for.
-const DRAIN_TIME: Duration = Duration::from_secs(2);
+/// Pages that are still read when a worker drains, or its delivery is lost.
+const SHORT_PAGES: u32 = 4;
+/// The time that they may take.
+const SHORT_TIME: Duration = Duration::from_secs(2);
 /// The broker's own acknowledgement timeout, where no other is set (RabbitMQ 3.8.17 and later).
 const DEFAULT_ACK_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// Share of the acknowledgement timeout after which a message goes back: the rest is for the page in hand.
@@ -21,8 +24,10 @@ const WORKERS_INTERVAL: Duration = Duration::from_secs(5);
 /// The reason for which a job stops reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum StopReason {
-    /// The worker drains.
-    Drain,
+    /// The worker shuts down.
+    Shutdown,
+    /// The session is lost: the broker delivers the message again, most likely to another worker.
+    Stale,
     /// The broker would take the message for lost.
     AckTimeout,
     /// Other workers read with this one: so many workers.
@@ -31,11 +36,13 @@ pub(super) enum StopReason {
 
 /// Watches the reading of one delivery.
 pub(super) struct StopWatch<'a> {
-    context: &'a ConsumerContext,
-    delivered: Instant,
+    pub(super) context: &'a ConsumerContext,
+    pub(super) acker: &'a Acker,
+    pub(super) delivered: Instant,
     /// True if the document may be shared out.
-    may_share: bool,
-    asked: Option<Instant>,
+    pub(super) may_share: bool,
+    /// The last time that the broker was asked for other workers.
+    pub(super) asked: Option<Instant>,
 }
 
 /// The time from a delivery after which its message goes back.
@@ -43,25 +50,18 @@ pub(super) fn hold_time(context: &ConsumerContext) -> Duration {
     context.broker.ack_timeout.unwrap_or(DEFAULT_ACK_TIMEOUT) / ACK_SHARE
 }
 
-impl<'a> StopWatch<'a> {
-    pub(super) fn new(context: &'a ConsumerContext, delivered: Instant, may_share: bool) -> Self {
-        Self {
-            context,
-            delivered,
-            may_share,
-            asked: None,
-        }
-    }
-
+impl StopWatch<'_> {
     /// The reason to stop now, if there is one.
     pub(super) async fn reason(&mut self, progress: &JobProgress) -> Option<StopReason> {
         let reading_for = progress.reading_for()?;
         let remaining = progress.remaining();
         let time = progress.remaining_time();
-        if self.context.shutdown.draining.is_cancelled()
-            && (remaining > DRAIN_PAGES || time.is_some_and(|time| time > DRAIN_TIME))
-        {
-            return Some(StopReason::Drain);
+        let is_short = remaining <= SHORT_PAGES && time.is_none_or(|time| time <= SHORT_TIME);
+        if self.context.shutdown.draining.is_cancelled() && !is_short {
+            return Some(StopReason::Shutdown);
+        }
+        if self.acker.is_stale() && !is_short {
+            return Some(StopReason::Stale);
         }
         if self.delivered.elapsed() >= hold_time(self.context)
             && reading_for >= MIN_READING
@@ -73,8 +73,9 @@ impl<'a> StopWatch<'a> {
         let may_ask = self.asked.is_none_or(|at| at.elapsed() >= WORKERS_INTERVAL);
         if self.may_share && is_long && may_ask {
             self.asked = Some(Instant::now());
-            let workers = self.context.publisher.workers().await;
-            return (workers > 1).then_some(StopReason::Share(workers));
+            let depth = self.context.publisher.depth().await?;
+            let workers = depth.consumers;
+            return may_share(depth.ready, workers).then_some(StopReason::Share(workers));
         }
         None
     }

@@ -6,7 +6,10 @@
 //! failed; if that works, or if nothing speaks against the worker any more, it takes jobs again, and the first success
 //! closes the matter.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use recto_schemas::{FailureKind, FailureStage};
 use tokio::{sync::watch, time::sleep};
@@ -23,6 +26,9 @@ use crate::{
 
 /// So many jobs in a row that fail alike, and no success between them, are taken for this worker's own trouble.
 const SUSPICIOUS_AFTER: u32 = 8;
+
+/// Time between two attempts to clear a doubt.
+const DOUBT_INTERVAL: Duration = Duration::from_secs(3);
 
 /// The reason for taking no jobs, and what has to work before any is taken.
 #[derive(Clone, Debug)]
@@ -114,23 +120,29 @@ impl Suspension {
     }
 
     /// Waits until the worker may take jobs again, and ends the suspension.
-    pub(super) async fn wait_until_fit(&self, context: &JobContext, health: &WorkerHealth) {
-        loop {
+    ///
+    /// Gives the trouble if it may still be there: then the worker is not ready before a job has succeeded.
+    pub(super) async fn wait_until_fit(
+        &self,
+        context: &JobContext,
+        health: &WorkerHealth,
+    ) -> Option<Trouble> {
+        let doubt = loop {
             let wait = self.lock().backoff.next_wait();
             sleep(wait).await;
             let Some(trouble) = self.lock().trouble.clone() else {
-                break;
+                break None;
             };
             match try_again(context, &trouble).await {
-                // Not ready before a job has succeeded: the next failure suspends the worker again.
+                // The next failure suspends the worker again.
                 Fitness::Unproven if self.is_suspicious() => {
                     health.set(trouble.component, Ok(()));
-                    break;
+                    break Some(trouble);
                 }
                 Fitness::Unproven => {
                     health.set(trouble.component, Ok(()));
                     health.set(HealthComponent::Consumer, Ok(()));
-                    break;
+                    break None;
                 }
                 Fitness::Fit => {
                     health.set(trouble.component, Ok(()));
@@ -138,7 +150,7 @@ impl Suspension {
                     let mut state = self.lock();
                     state.alike = None;
                     state.backoff.reset();
-                    break;
+                    break None;
                 }
                 Fitness::Unfit(reason) => {
                     tracing::warn!(%reason, "still suspended");
@@ -147,10 +159,30 @@ impl Suspension {
                     health.set(HealthComponent::Consumer, Err(shown));
                 }
             }
-        }
+        };
         self.lock().trouble = None;
         self.suspended.send_replace(false);
         tracing::info!("the suspension is over");
+        doubt
+    }
+
+    /// Tries again what failed, until it works, a job has told, or the worker is suspended again. A worker that gets no
+    /// more jobs would otherwise stay not ready for good.
+    pub(super) async fn clear_doubt(
+        &self,
+        context: &JobContext,
+        health: &WorkerHealth,
+        trouble: &Trouble,
+    ) {
+        loop {
+            sleep(DOUBT_INTERVAL).await;
+            if !self.is_suspicious() || *self.suspended.borrow() {
+                return;
+            }
+            if matches!(try_again(context, trouble).await, Fitness::Fit) {
+                return self.note_success(health);
+            }
+        }
     }
 
     /// Returns true if so many jobs in a row failed alike that the worker is the likelier reason.
@@ -197,8 +229,6 @@ async fn try_again(context: &JobContext, trouble: &Trouble) -> Fitness {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn trouble(_: u32) -> Trouble {

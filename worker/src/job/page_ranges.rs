@@ -21,6 +21,15 @@ const RANGE_S: f64 = 10.0;
 /// Ranges that there should be at least for each worker, so that all end at about the same time.
 const RANGES_PER_WORKER: u32 = 4;
 
+/// Messages that wait in the queue for each worker, so that each has work without a share of a long document.
+const WAITING_PER_WORKER: u32 = 4;
+
+/// Returns true if a long document should be shared out: if there are other workers, which will soon have nothing else
+/// to do. While there is other work, long documents are read whole, and the queue stays as short as it is.
+pub(crate) fn may_share(waiting: u32, workers: u32) -> bool {
+    workers > 1 && waiting <= workers.saturating_mul(WAITING_PER_WORKER)
+}
+
 /// The messages that begin to share out the pages from the first one that is not stored. `page_s` is the time that a
 /// page takes.
 pub(crate) fn begin(
@@ -97,34 +106,76 @@ pub(crate) struct FolderState<'a> {
     pub(crate) stored: &'a PartCover,
     /// The pages are shared out, and the job has not ended.
     pub(crate) has_plan: bool,
+    /// A message has claimed to end the job.
+    pub(crate) is_closed: bool,
 }
 
-/// What to do with the message of a range.
+/// The step that the message of a range asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RangeStep {
-    /// The job has ended: nothing.
+    /// Nothing: the job has ended, or other messages see to it.
     Nothing,
+    /// The job has ended: remove what is left.
+    Sweep,
     /// Read the pages that are missing.
     Read,
-    /// Another worker has read them: nothing, but for the next message of the lane if this one was delivered before,
-    /// since its worker may have died before it sent it.
-    PassOn,
-    /// All pages are there: claim to end the job.
+    /// Send the next message of the lane.
+    GoOn,
+    /// Claim to end the job, and do it if no other message has.
     Close,
 }
 
-/// The step for the message of a range.
-pub(crate) fn step(folder: FolderState<'_>, range: &JobPages) -> RangeStep {
+/// The step for the message of a range when it is delivered. `is_resumed` if it was delivered before: its worker may
+/// have died before it sent the next message of the lane.
+pub(crate) fn on_delivery(
+    folder: FolderState<'_>,
+    range: &JobPages,
+    is_resumed: bool,
+) -> RangeStep {
+    let is_stored = folder.stored.covers(&positions(range));
     if !folder.has_plan {
+        return match folder.is_closed || folder.stored.pages() > 0 {
+            true => RangeStep::Sweep,
+            false => RangeStep::Nothing,
+        };
+    }
+    // Once it is closed, parts are on their way out: whoever closed it finds its claim.
+    if folder.is_closed || folder.stored.covers(&(1..=range.total)) {
+        RangeStep::Close
+    } else if !is_stored {
+        RangeStep::Read
+    } else if is_resumed {
+        RangeStep::GoOn
+    } else {
+        // A second message for the range, of which another worker has had the first.
+        RangeStep::Nothing
+    }
+}
+
+/// The step after the pages of a range were read. `stored_any` if this worker stored some of them: if not, another
+/// worker had the same range and sends the next message.
+pub(crate) fn on_read(
+    folder: FolderState<'_>,
+    range: &JobPages,
+    is_resumed: bool,
+    stored_any: bool,
+) -> RangeStep {
+    if !folder.has_plan {
+        // The job ended while this worker, whose message was taken for lost, was reading.
+        RangeStep::Sweep
+    } else if folder.is_closed {
         RangeStep::Nothing
     } else if folder.stored.covers(&(1..=range.total)) {
         RangeStep::Close
-    } else if folder.stored.covers(&positions(range)) {
-        RangeStep::PassOn
+    } else if stored_any || is_resumed {
+        RangeStep::GoOn
     } else {
-        RangeStep::Read
+        RangeStep::Nothing
     }
 }
+
+#[cfg(test)]
+mod simulation;
 
 #[cfg(test)]
 mod tests {
@@ -187,20 +238,31 @@ mod tests {
         let folder = FolderState {
             stored: &stored,
             has_plan: true,
+            is_closed: false,
         };
-        assert_eq!(step(folder, &begun[0]), RangeStep::Close);
+        assert_eq!(on_delivery(folder, &begun[0], false), RangeStep::Close);
     }
 
     #[test]
     fn each_state_of_the_folder_has_its_step() {
         let range = range(17, 48, 16, 8);
-        let at = |parts: Vec<PagePositions>, has_plan| {
-            let stored = &PartCover::new(parts);
-            step(FolderState { stored, has_plan }, &range)
+        let at = |parts: &[PagePositions], has_plan, is_closed, is_resumed| {
+            let stored = &PartCover::new(parts.to_vec());
+            let folder = FolderState {
+                stored,
+                has_plan,
+                is_closed,
+            };
+            on_delivery(folder, &range, is_resumed)
         };
-        assert_eq!(at(vec![], false), RangeStep::Nothing);
-        assert_eq!(at(vec![1..=16, 17..=20], true), RangeStep::Read);
-        assert_eq!(at(vec![17..=32], true), RangeStep::PassOn);
-        assert_eq!(at(vec![1..=16, 17..=32, 33..=48], true), RangeStep::Close);
+        let all = [1..=16, 17..=32, 33..=48];
+        assert_eq!(at(&[], false, false, true), RangeStep::Nothing, "ended");
+        assert_eq!(at(&[], false, true, true), RangeStep::Sweep);
+        assert_eq!(at(&[17..=32], false, false, true), RangeStep::Sweep);
+        assert_eq!(at(&[1..=16, 17..=20], true, false, false), RangeStep::Read);
+        assert_eq!(at(&[17..=32], true, false, false), RangeStep::Nothing);
+        assert_eq!(at(&[17..=32], true, false, true), RangeStep::GoOn);
+        assert_eq!(at(&all, true, false, false), RangeStep::Close);
+        assert_eq!(at(&[], true, true, true), RangeStep::Close, "its own claim");
     }
 }

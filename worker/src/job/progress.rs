@@ -13,7 +13,7 @@ use recto_pipeline::cancel::CancelToken;
 /// Pages that are read before the time of the others is estimated.
 const MIN_PAGES: u32 = 8;
 
-/// How far a job's reading is.
+/// The progress of a job's reading.
 #[derive(Debug, Default)]
 pub(crate) struct JobProgress {
     /// Begins no further page; pages in hand are kept.

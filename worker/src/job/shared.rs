@@ -6,9 +6,9 @@ use recto_pipeline::read::PartCover;
 use recto_schemas::{FailureStage, Job, JobPages};
 
 use super::{
-    JobContext, JobDelivery, JobEnd, LocatedJob,
+    JobContext, JobDelivery, JobEnd,
     failure::JobFailure,
-    locate,
+    located::{LocatedJob, locate, pinned},
     page_ranges::{self, FolderState, RangeStep},
     whole,
 };
@@ -61,43 +61,44 @@ pub(super) async fn read_range(
     located: LocatedJob,
     delivery: &JobDelivery,
 ) -> Result<JobEnd, JobFailure> {
-    let name = range_name(range);
     let listing = located.parts.list().await.map_err(failed)?;
     let stored = listing.cover();
-    let nothing = Ok(JobEnd::Continued(Vec::new()));
-    match step(&listing, &stored, range) {
-        RangeStep::Nothing => {
-            if listing.is_closed {
-                // Whoever ended the job died before the last of its notes was removed.
-                located.parts.remove().await.map_err(failed)?;
-            }
-            return nothing;
-        }
-        RangeStep::PassOn if listing.is_closed || !delivery.is_resumed => return nothing,
-        RangeStep::PassOn => return Ok(located.go_on(job, range, &stored)),
-        RangeStep::Read if listing.is_closed => {
-            // The parts are being removed, by this message's own earlier delivery or by another one.
-            return match located.parts.close(&name).await.map_err(failed)? {
-                ClosedBy::This => whole(context, job, located, delivery).await,
-                ClosedBy::Another => nothing,
-            };
-        }
-        RangeStep::Close => return close(context, job, &name, located, delivery).await,
-        RangeStep::Read => {}
+    let folder = folder_state(&listing, &stored);
+    let step = page_ranges::on_delivery(folder, range, delivery.is_resumed);
+    if step != RangeStep::Read {
+        return take_step(step, context, job, range, located, delivery, &stored).await;
     }
     let stored_any = match located.read_pages(context, job, range, delivery).await? {
-        Reading::Stopped => return Ok(JobEnd::Stopped),
+        Reading::Stopped if located.parts.list().await.map_err(failed)?.has_plan => {
+            return Ok(JobEnd::Stopped);
+        }
+        Reading::Stopped => false,
         Reading::Ended { stored_any } => stored_any,
     };
     let listing = located.parts.list().await.map_err(failed)?;
     let stored = listing.cover();
-    match step(&listing, &stored, range) {
-        RangeStep::Close => close(context, job, &name, located, delivery).await,
-        RangeStep::PassOn if stored_any || delivery.is_resumed => {
-            Ok(located.go_on(job, range, &stored))
-        }
-        RangeStep::PassOn | RangeStep::Nothing | RangeStep::Read => nothing,
+    let folder = folder_state(&listing, &stored);
+    let step = page_ranges::on_read(folder, range, delivery.is_resumed, stored_any);
+    take_step(step, context, job, range, located, delivery, &stored).await
+}
+
+/// Takes a step that reads nothing.
+async fn take_step(
+    step: RangeStep,
+    context: &JobContext,
+    job: &Job,
+    range: &JobPages,
+    located: LocatedJob,
+    delivery: &JobDelivery,
+    stored: &PartCover,
+) -> Result<JobEnd, JobFailure> {
+    match step {
+        RangeStep::Nothing | RangeStep::Read => {}
+        RangeStep::Sweep => located.parts.remove().await.map_err(failed)?,
+        RangeStep::GoOn => return Ok(located.go_on(job, range, stored)),
+        RangeStep::Close => return close(context, job, range, located, delivery).await,
     }
+    Ok(JobEnd::Continued(Vec::new()))
 }
 
 /// Claims to end the job that a message for a range of its pages belongs to, which has failed for good. Returns false if
@@ -110,7 +111,7 @@ pub(crate) async fn close_failed(
     job: &Job,
     range: &JobPages,
 ) -> Result<bool, JobFailure> {
-    let located = super::pinned(context, job)?;
+    let located = pinned(context, job)?;
     let listing = located.parts.list().await.map_err(failed)?;
     if !listing.has_plan {
         return Ok(false);
@@ -121,7 +122,7 @@ pub(crate) async fn close_failed(
 
 /// Removes what is kept of a job that has failed for good.
 pub(crate) async fn forget(context: &JobContext, job: &Job) -> Result<(), JobFailure> {
-    let located = super::pinned(context, job)?;
+    let located = pinned(context, job)?;
     located.parts.mark_used();
     located.parts.remove().await.map_err(failed)
 }
@@ -136,9 +137,12 @@ pub(crate) async fn pages_kept(context: &JobContext, job: &Job) -> Result<u32, J
     Ok(listing.cover().pages())
 }
 
-fn step(listing: &PartsListing, stored: &PartCover, range: &JobPages) -> RangeStep {
-    let has_plan = listing.has_plan;
-    page_ranges::step(FolderState { stored, has_plan }, range)
+fn folder_state<'a>(listing: &PartsListing, stored: &'a PartCover) -> FolderState<'a> {
+    FolderState {
+        stored,
+        has_plan: listing.has_plan,
+        is_closed: listing.is_closed,
+    }
 }
 
 fn range_name(range: &JobPages) -> String {
@@ -149,11 +153,16 @@ fn range_name(range: &JobPages) -> String {
 async fn close(
     context: &JobContext,
     job: &Job,
-    name: &str,
+    range: &JobPages,
     located: LocatedJob,
     delivery: &JobDelivery,
 ) -> Result<JobEnd, JobFailure> {
-    match located.parts.close(name).await.map_err(failed)? {
+    match located
+        .parts
+        .close(&range_name(range))
+        .await
+        .map_err(failed)?
+    {
         ClosedBy::Another => Ok(JobEnd::Continued(Vec::new())),
         ClosedBy::This => {
             tracing::info!("all pages of the document are read: assembling them");

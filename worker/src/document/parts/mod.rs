@@ -30,7 +30,7 @@ const NAME_DIGITS: usize = 6;
 
 /// The parts of a document that is being read.
 pub(crate) trait DocumentParts: PartStore {
-    /// Who read which part, as far as it was read or loaded here.
+    /// The reader of each part, as far as it was read or loaded here.
     fn reports(&self) -> Vec<PartReport>;
 
     /// The failure of a page that this machine lost: its part was not kept.

@@ -116,7 +116,7 @@ impl JobParts {
         self.is_used.store(true, Ordering::Relaxed);
     }
 
-    /// What is in the folder.
+    /// The folder's objects.
     pub(crate) async fn list(&self) -> Result<PartsListing, StoreError> {
         let folder = self.folder.as_folder();
         let (mut listing, mut after) = (PartsListing::default(), None);
@@ -207,7 +207,7 @@ pub(crate) struct ObjectParts {
     pub(crate) record: Arc<Mutex<PartsRecord>>,
 }
 
-/// What is known of parts after a reading.
+/// The outcome of a reading, beside its pages.
 #[derive(Debug, Default)]
 pub(crate) struct PartsRecord {
     reports: Vec<PartReport>,
@@ -217,7 +217,7 @@ pub(crate) struct PartsRecord {
 }
 
 impl ObjectParts {
-    /// What is known after a reading.
+    /// The outcome of the reading so far.
     pub(crate) fn record(&self) -> std::sync::MutexGuard<'_, PartsRecord> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
