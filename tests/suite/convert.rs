@@ -10,11 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::{DocumentState, PageOutcome, PageRecord, SchemaName, TextReason, WarningKind};
+use recto_schemas::{
+    DocumentState, Manifest, PageOutcome, PageRecord, SchemaName, TextReason, WarningKind,
+};
 
 use crate::support::{
     outputs::{manifest, without_timing},
-    pdf, recto, repository, sample, seen,
+    pdf, recto, repository, sample, seen, wait_until,
 };
 
 const LETTER: &[&str] = &[
@@ -441,4 +443,53 @@ fn wait_at_most(child: &mut std::process::Child, most: Duration) -> std::process
         }
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn a_run_that_was_cut_goes_on_where_it_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let pages: Vec<String> = (1..=70)
+        .map(|page| pdf::text(&[&format!("Folio {page}, the register of the year 1921")]))
+        .collect();
+    let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
+    let volume = folder.path().join("volume.pdf");
+    fs::write(&volume, pdf::with_pages(&pages)).unwrap();
+    let convert = |out: &str| {
+        let mut command = recto();
+        command.args(["convert", "-q", "--text-layer", "never", "--dpi", "72"]);
+        command.arg(&volume).arg("-o").arg(folder.path().join(out));
+        command
+    };
+    let kept = folder.path().join("cut/.volume.recto-parts");
+    let parts = || fs::read_dir(&kept).map_or(0, |files| files.count().saturating_sub(1));
+
+    // As when the machine loses its power, and then by Ctrl-C.
+    let mut killed = convert("cut").spawn().unwrap();
+    wait_until("two parts are kept", || parts() >= 2, String::new);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let stopped = convert("cut").spawn().unwrap();
+    let before = parts();
+    wait_until("one more is", || parts() > before, String::new);
+    let pid = rustix::process::Pid::from_child(&stopped);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let output = stopped.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", seen(&output));
+    assert!(!folder.path().join("cut/volume.md").exists());
+
+    assert!(convert("cut").status().unwrap().success());
+    assert!(convert("whole").status().unwrap().success());
+    let text = |out: &str, ending: &str| {
+        fs::read_to_string(folder.path().join(format!("{out}/volume.{ending}"))).unwrap()
+    };
+    for ending in ["md", "pages.jsonl"] {
+        assert_eq!(text("cut", ending), text("whole", ending));
+    }
+    assert!(!kept.exists(), "nothing is left");
+    let parts = |out| {
+        let manifest: Manifest = serde_json::from_str(&text(out, "json")).unwrap();
+        manifest.timing.parts
+    };
+    let (cut, whole) = (parts("cut"), parts("whole"));
+    assert!(cut[0].read_at < whole[0].read_at, "{cut:?}");
 }

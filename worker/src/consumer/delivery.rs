@@ -282,6 +282,8 @@ impl DeliveryHandler<'_> {
             acker,
             delivered: self.delivered,
             may_share: job.pages.is_none(),
+            job,
+            can_keep: None,
             asked: None,
         };
         let aborted = &self.context.shutdown.aborted;

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use recto_schemas::Job;
+
 use super::ConsumerContext;
 use crate::{
     broker::consume::Acker,
-    job::{page_ranges::may_share, progress::JobProgress},
+    job::{page_ranges::may_share, progress::JobProgress, shared},
 };
 
 /// Pages that are still read when a worker drains, or its delivery is lost.
@@ -41,6 +43,9 @@ pub(super) struct StopWatch<'a> {
     pub(super) delivered: Instant,
     /// True if the document may be shared out.
     pub(super) may_share: bool,
+    pub(super) job: &'a Job,
+    /// True if pages can be kept, once that was asked.
+    pub(super) can_keep: Option<bool>,
     /// The last time that the broker was asked for other workers.
     pub(super) asked: Option<Instant>,
 }
@@ -60,12 +65,13 @@ impl StopWatch<'_> {
         if self.context.shutdown.draining.is_cancelled() && !is_short {
             return Some(StopReason::Shutdown);
         }
-        if self.acker.is_stale() && !is_short {
+        if self.acker.is_stale() && !is_short && self.can_keep().await {
             return Some(StopReason::Stale);
         }
         if self.delivered.elapsed() >= hold_time(self.context)
             && reading_for >= MIN_READING
             && remaining > 0
+            && self.can_keep().await
         {
             return Some(StopReason::AckTimeout);
         }
@@ -75,8 +81,19 @@ impl StopWatch<'_> {
             self.asked = Some(Instant::now());
             let depth = self.context.publisher.depth().await?;
             let workers = depth.consumers;
-            return may_share(depth.ready, workers).then_some(StopReason::Share(workers));
+            if may_share(depth.ready, workers) && self.can_keep().await {
+                return Some(StopReason::Share(workers));
+            }
         }
         None
+    }
+
+    /// Returns true if pages can be kept. Asks the store once.
+    async fn can_keep(&mut self) -> bool {
+        if self.can_keep.is_none() {
+            let context = &self.context.job_context;
+            self.can_keep = Some(shared::can_keep(context, self.job).await);
+        }
+        self.can_keep == Some(true)
     }
 }

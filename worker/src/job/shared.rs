@@ -127,6 +127,14 @@ pub(crate) async fn forget(context: &JobContext, job: &Job) -> Result<(), JobFai
     located.parts.remove().await.map_err(failed)
 }
 
+/// Returns true if pages that are read of a job can be kept. A worker that cannot is no worse than one that has no time.
+pub(crate) async fn can_keep(context: &JobContext, job: &Job) -> bool {
+    match locate(context, job).await {
+        Ok(located) => located.parts.can_keep().await,
+        Err(_) => false,
+    }
+}
+
 /// Number of pages that are kept of a job.
 ///
 /// # Errors

@@ -18,7 +18,7 @@ use recto_pipeline::read::{PagePositions, PartCover, PartStore, ReadPage};
 use recto_schemas::{FailureDetail, FailureKind, PartReport};
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::OnceCell};
 
 use super::{DocumentParts, decode, encode, lost_page, name, parse_name, report};
 use crate::{
@@ -51,6 +51,8 @@ pub(crate) struct JobParts {
     scratch: PathBuf,
     /// True if something may be in it.
     is_used: AtomicBool,
+    /// True if the store lets the folder be listed: parts that nobody finds are of no use.
+    can_list: OnceCell<bool>,
 }
 
 /// The folder's objects.
@@ -108,12 +110,25 @@ impl JobParts {
             worker: worker.to_owned(),
             scratch,
             is_used: AtomicBool::new(false),
+            can_list: OnceCell::new(),
         })
     }
 
     /// Says that something may be in the folder: an earlier delivery may have left it.
     pub(crate) fn mark_used(&self) {
         self.is_used.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns true if pages can be kept: if the store allows listings. Asks it once.
+    pub(crate) async fn can_keep(&self) -> bool {
+        let ask = async || match self.list().await {
+            Err(error) => !matches!(
+                error.cause,
+                ErrorCause::Denied { .. } | ErrorCause::DeniedOrAbsent
+            ),
+            Ok(_) => true,
+        };
+        *self.can_list.get_or_init(ask).await
     }
 
     /// The folder's objects.
@@ -158,7 +173,7 @@ impl JobParts {
 
     /// Removes everything, if something may be there: the parts first, then what says that the job has not ended.
     pub(crate) async fn remove(&self) -> Result<(), StoreError> {
-        if !self.is_used.load(Ordering::Relaxed) {
+        if !self.is_used.load(Ordering::Relaxed) || !self.can_keep().await {
             return Ok(());
         }
         let listing = self.list().await?;
@@ -229,7 +244,7 @@ impl PartStore for ObjectParts {
     }
 
     fn stored(&mut self, _pages: u32) -> io::Result<Vec<PagePositions>> {
-        if !self.is_resumed {
+        if !self.is_resumed || !self.runtime.block_on(self.parts.can_keep()) {
             return Ok(Vec::new());
         }
         let listing = self.runtime.block_on(self.parts.list());
@@ -265,6 +280,9 @@ impl PartStore for ObjectParts {
     fn store(&mut self, part: PagePositions, pages: &[ReadPage]) -> io::Result<()> {
         if let Some(lost) = lost_page(pages, self.is_machine_fault) {
             self.record().lost_page.get_or_insert(lost);
+            return Ok(());
+        }
+        if !self.runtime.block_on(self.parts.can_keep()) {
             return Ok(());
         }
         let read = report(&part, &self.parts.worker);
