@@ -99,6 +99,8 @@ words! {
         Shutdown = "shutdown",
         /// Reading was cancelled.
         Cancelled = "cancelled",
+        /// The job was cancelled by `recto cancel`.
+        JobCancelled = "job-cancelled",
         /// The broker gave the job up: it was delivered more often than the queue's limit.
         DeliveryLimit = "delivery-limit",
         /// The broker gave the job up: a consumer rejected it.

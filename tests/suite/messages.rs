@@ -42,14 +42,17 @@ fn without_parts(command: &mut Command) {
 fn help_reads_well() {
     let folder = tempfile::tempdir().unwrap();
     golden("help", folder.path(), &["--help"], without_parts);
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 11] = [
         &["convert"],
         &["eval"],
         &["worker"],
         &["submit"],
         &["results"],
         &["queues"],
+        &["cancel"],
         &["queues", "declare"],
+        &["queues", "pause"],
+        &["queues", "resume"],
         &["queues", "status"],
     ];
     for words in commands {

@@ -13,6 +13,7 @@ use crate::commands::eval::{self, EvalArgs};
 use crate::commands::{
     convert::{self, ConvertArgs},
     docs::{self, DocsArgs},
+    order::{self, CancelArgs},
     queues::{self, QueuesCommand},
     results::{self, ResultsArgs},
     schema,
@@ -64,7 +65,10 @@ pub(crate) enum Command {
     /// Follow the results of jobs, one line a document
     #[command(after_long_help = results::NOTES)]
     Results(Box<ResultsArgs>),
-    /// Declare the queues at RabbitMQ, or print how full they are
+    /// Cancel jobs, those that wait and those that are read
+    #[command(after_long_help = order::CANCEL_NOTES)]
+    Cancel(Box<CancelArgs>),
+    /// Declare the queues at RabbitMQ, pause batches, or print how full they are
     #[command(subcommand)]
     Queues(Box<QueuesCommand>),
     /// Print a published JSON Schema: options, manifest, page, job, result, dead-letter or eval
@@ -86,6 +90,7 @@ impl Command {
             Self::Worker(arguments) => worker::run(&arguments),
             Self::Submit(arguments) => submit::run(&arguments),
             Self::Results(arguments) => results::run(&arguments),
+            Self::Cancel(arguments) => order::cancel(&arguments),
             Self::Queues(arguments) => queues::run(&arguments),
             Self::Schema { name } => schema::print(name).map(|()| ExitCode::SUCCESS),
             Self::Docs(arguments) => docs::run(&arguments, &Cli::command()),

@@ -4,6 +4,7 @@
 mod jobs;
 mod refused;
 mod life;
+mod orders;
 mod outages;
 mod parts;
 mod sick;

@@ -45,6 +45,8 @@ pub(crate) struct ConsumeOptions {
     pub(crate) prefetch: u16,
     /// The consumer's name at the broker.
     pub(crate) tag: String,
+    /// True for a stream: its messages from the first one on.
+    pub(crate) from_first: bool,
     /// `x-consumer-timeout`; the broker's own when `None`.
     pub(crate) ack_timeout: Option<Duration>,
     /// Timeout for answers of the broker.
@@ -206,6 +208,10 @@ async fn subscribe(
             "x-consumer-timeout".into(),
             AMQPValue::LongLongInt(timeout_ms),
         );
+    }
+    if options.from_first {
+        let first = AMQPValue::LongString("first".into());
+        arguments.insert("x-stream-offset".into(), first);
     }
     let (queue, tag) = (options.queue.as_str().into(), options.tag.as_str().into());
     let deliveries = channel

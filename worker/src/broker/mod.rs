@@ -7,5 +7,6 @@ pub(crate) mod config;
 pub(crate) mod error;
 pub(crate) mod connection;
 pub(crate) mod topology;
+pub(crate) mod order;
 pub(crate) mod publish;
 pub(crate) mod consume;

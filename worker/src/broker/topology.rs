@@ -21,6 +21,9 @@ use super::error::BrokerError;
 /// requeue them at will, and must never lose one by that.
 const NO_DELIVERY_LIMIT: i64 = 1_000_000;
 
+/// Time that an order is kept at least.
+const ORDERS_MAX_AGE: &str = "30D";
+
 /// Recto's queues and exchanges on the broker.
 #[derive(Clone, Debug)]
 pub(crate) struct QueueTopology {
@@ -36,6 +39,8 @@ pub(crate) struct QueueTopology {
     pub(crate) delays: Vec<DelayQueue>,
     /// Queue of the results.
     pub(crate) results: String,
+    /// Stream of the orders that every worker obeys.
+    pub(crate) orders: String,
     /// The jobs queue's `x-delivery-limit`.
     pub(crate) delivery_limit: u32,
     /// Timeout for answers of the broker.
@@ -68,6 +73,7 @@ pub(crate) enum QueueRole {
     Delay,
     Dead,
     Results,
+    Orders,
 }
 
 impl QueueRole {
@@ -79,6 +85,7 @@ impl QueueRole {
             Self::Delay => "retry",
             Self::Dead => "dead letters",
             Self::Results => "results",
+            Self::Orders => "orders to workers",
         }
     }
 }
@@ -129,6 +136,7 @@ impl QueueTopology {
                 })
                 .collect(),
             results: args.results_queue.clone(),
+            orders: format!("{jobs}.orders"),
             delivery_limit: args.delivery_limit,
             answer_timeout: args.amqp_timeout,
             jobs,
@@ -155,6 +163,7 @@ impl QueueTopology {
             queue(&self.results, QueueRole::Results, kept()),
             queue(&self.jobs, QueueRole::Jobs, self.jobs_arguments()),
         ];
+        queues.push(stream(&self.orders, QueueRole::Orders));
         for of in &self.engines {
             queues.push(queue(&of.queue, QueueRole::Engine, self.jobs_arguments()));
         }
@@ -207,6 +216,18 @@ fn queue(name: &str, role: QueueRole, arguments: Vec<(&'static str, AMQPValue)>)
     for (argument, value) in arguments {
         table.insert(argument.into(), value);
     }
+    QueueSpec {
+        name: name.to_owned(),
+        role,
+        arguments: table,
+    }
+}
+
+/// A stream: every consumer gets all of its messages, also those that came before it did.
+fn stream(name: &str, role: QueueRole) -> QueueSpec {
+    let mut table = FieldTable::default();
+    table.insert("x-queue-type".into(), text("stream"));
+    table.insert("x-max-age".into(), text(ORDERS_MAX_AGE));
     QueueSpec {
         name: name.to_owned(),
         role,
@@ -431,6 +452,7 @@ mod tests {
             "letters.dead",
             "recto.results",
             "letters",
+            "letters.orders",
             "letters.engine.ppocr",
             "letters.engine.got",
             "letters.retry.10s",
@@ -453,7 +475,9 @@ mod tests {
 
     #[test]
     fn messages_move_at_least_once_and_are_never_dropped_by_count() {
-        for queue in QueueTopology::new(&arguments(&[])).queues() {
+        let mut queues = QueueTopology::new(&arguments(&[])).queues();
+        queues.retain(|queue| queue.role != QueueRole::Orders);
+        for queue in queues {
             assert_eq!(argument(&queue, "x-queue-type"), Some(text("quorum")));
             match queue.role {
                 QueueRole::Jobs | QueueRole::Engine | QueueRole::Delay => {
@@ -463,7 +487,7 @@ mod tests {
                     );
                     assert_eq!(argument(&queue, "x-overflow"), Some(text("reject-publish")));
                 }
-                QueueRole::Dead | QueueRole::Results => {
+                QueueRole::Dead | QueueRole::Results | QueueRole::Orders => {
                     assert_eq!(argument(&queue, "x-dead-letter-exchange"), None);
                     assert_eq!(
                         argument(&queue, "x-delivery-limit"),

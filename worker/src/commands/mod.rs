@@ -5,6 +5,7 @@ pub(crate) mod convert;
 pub(crate) mod docs;
 #[cfg(feature = "eval")]
 pub(crate) mod eval;
+pub(crate) mod order;
 pub(crate) mod queues;
 pub(crate) mod results;
 pub(crate) mod schema;

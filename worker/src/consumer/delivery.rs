@@ -14,6 +14,7 @@ use tracing::Instrument;
 use super::{
     ConsumerContext,
     crash_marks::{CrashMark, Crashes, MAX_CRASHES},
+    orders::OrderVerdict,
     settle::shutting_down,
     stop_watch::{StopReason, StopWatch, hold_time},
 };
@@ -80,6 +81,11 @@ impl DeliveryHandler<'_> {
         {
             return self.pass_on(queue, acker).await;
         }
+        if let Ok(job) = &parsed
+            && self.context.orders.verdict(job) == OrderVerdict::Cancelled
+        {
+            return self.settle(Err(cancelled(None)), acker).await;
+        }
         let shutdown = &self.context.shutdown;
         let begun = async {
             let lock = match &parsed {
@@ -136,6 +142,9 @@ impl DeliveryHandler<'_> {
             && context.publisher.others_consume().await
         {
             return Some(NextPlace::Delay);
+        }
+        if context.orders.verdict(job) == OrderVerdict::Paused {
+            return Some(NextPlace::Pause);
         }
         None
     }
@@ -266,6 +275,7 @@ impl DeliveryHandler<'_> {
             (JobEnd::Stopped, StopReason::Share(workers)) => {
                 job::shared::share(&self.context.job_context, &job, &delivery, workers).await
             }
+            (JobEnd::Stopped, StopReason::Cancel) => Err(cancelled(Some(&delivery.progress))),
             (ended, _) => Ok(ended),
         }
     }
@@ -337,6 +347,25 @@ pub(super) enum NextPlace {
     Queue(String),
     /// The delay queue that it came from.
     Delay,
+    /// A delay queue, in which a job waits whose batch is paused.
+    Pause,
+}
+
+/// The failure of a job that an operator has cancelled.
+fn cancelled(progress: Option<&JobProgress>) -> JobFailure {
+    let (stage, read) = match progress.and_then(|progress| Some((progress, progress.pages()?))) {
+        Some((progress, pages)) => {
+            let read = pages.saturating_sub(progress.remaining());
+            let read = format!("{read} of {pages} pages were read, and are not kept");
+            (FailureStage::Read, read)
+        }
+        None => (FailureStage::Deliver, "it was not begun here".to_owned()),
+    };
+    JobFailure::new(
+        stage,
+        FailureKind::JobCancelled,
+        format!("cancelled by an order; {read}"),
+    )
 }
 
 fn unless_panicked(

@@ -6,6 +6,7 @@
 
 pub(crate) mod config;
 mod session;
+mod orders;
 mod publisher;
 mod delivery;
 mod settle;
@@ -38,6 +39,7 @@ use crate::{
     observe::logging::rounded,
     observe::metrics::ReconnectPeer,
 };
+pub(crate) use orders::Orders;
 pub(crate) use publisher::ResultPublisher;
 use session::ConsumerSession;
 pub(crate) use shutdown::Shutdown;
@@ -68,6 +70,7 @@ pub(crate) struct ConsumerContext {
     /// Held, by the job's `id`, while the job is done: one that a lost session brought goes on, and comes again.
     pub(crate) jobs_in_flight: KeyedLock,
     pub(crate) suspension: Suspension,
+    pub(crate) orders: Orders,
     /// Shared by ordinary jobs; held alone by a job in quarantine, which may have killed a worker before.
     pub(crate) quarantine: Arc<RwLock<()>>,
     pub(crate) tasks: TaskTracker,
@@ -175,14 +178,14 @@ async fn consume(
                     break closed;
                 }
             }
-            delivery = session.next() => match delivery {
+            delivery = session.next(context) => match delivery {
                 Ok(delivery) => start(delivery),
                 Err(closed) => break Some(closed),
             },
         }
     };
     if lost.is_none() {
-        stop_deliveries(&mut session, start).await;
+        stop_deliveries(context, &mut session, start).await;
         drain_in_flight(context).await;
     }
     session.close().await;
@@ -198,7 +201,7 @@ async fn wait_suspended(
     session: &mut ConsumerSession,
     start: impl Fn(Delivery),
 ) -> Result<(), Option<ConsumerClosed>> {
-    stop_deliveries(session, start).await;
+    stop_deliveries(context, session, start).await;
     let fit = context
         .suspension
         .wait_until_fit(&context.job_context, &context.health);
@@ -226,12 +229,16 @@ async fn wait_suspended(
 }
 
 /// Cancels the consumers, and hands out what the broker sent before it knew.
-async fn stop_deliveries(session: &mut ConsumerSession, start: impl Fn(Delivery)) {
+async fn stop_deliveries(
+    context: &ConsumerContext,
+    session: &mut ConsumerSession,
+    start: impl Fn(Delivery),
+) {
     if let Err(error) = session.cancel().await {
         tracing::warn!(%error, "could not cancel the consumer");
         return;
     }
-    while let Ok(Ok(delivery)) = timeout(REQUEUE_GRACE, session.next()).await {
+    while let Ok(Ok(delivery)) = timeout(REQUEUE_GRACE, session.next(context)).await {
         start(delivery);
     }
 }

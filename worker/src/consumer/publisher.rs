@@ -24,11 +24,14 @@ use crate::{
         },
         error::BrokerError,
         publish::{ConfirmObserver, HeaderValue, MessageProperties, PublishError, Publisher},
-        topology::{self, QueueDepth, QueueTopology},
+        topology::{self, DelayQueue, QueueDepth, QueueTopology},
     },
     observe::admin::{HealthComponent, WorkerHealth},
     observe::metrics::{ConfirmOutcome, Metrics},
 };
+
+/// Longest time between two looks if a paused batch goes on.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
 
 /// Publishes results, retries and dead letters, each confirmed.
 pub(crate) struct ResultPublisher {
@@ -142,6 +145,17 @@ impl ResultPublisher {
         let last = usize::try_from(message.attempts.saturating_sub(1)).unwrap_or(usize::MAX);
         let step = last.min(self.topology.delays.len().saturating_sub(1));
         let queue = match self.topology.delays.get(step) {
+            Some(delay) => &delay.queue,
+            None => &self.topology.jobs,
+        };
+        self.hand_over(queue, message).await
+    }
+
+    /// Publishes a message again as it came, to the delay queue in which jobs of paused batches wait.
+    pub(super) async fn pause(&self, message: &InboundMessage) -> Result<(), PublishError> {
+        let short = |delay: &&DelayQueue| delay.delay <= MAX_PAUSE;
+        let mut delays = self.topology.delays.iter();
+        let queue = match delays.rfind(short).or(self.topology.delays.first()) {
             Some(delay) => &delay.queue,
             None => &self.topology.jobs,
         };

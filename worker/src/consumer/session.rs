@@ -15,6 +15,7 @@ use crate::broker::{
 /// A connection with its deliveries: those of the jobs queue, and of the queue of jobs for this worker's engine.
 pub(super) struct ConsumerSession {
     consumers: [Consumer; 2],
+    orders: Consumer,
     connection: Arc<Connection>,
 }
 
@@ -23,9 +24,12 @@ impl ConsumerSession {
     pub(super) async fn open(context: &ConsumerContext) -> Result<Self, BrokerError> {
         let connection = Arc::new(connect(&context.broker, "worker").await?);
         topology::ensure(&connection, &context.topology, context.broker.declare).await?;
+        // Before the first job: it may be cancelled.
+        let orders = context.orders.follow(&connection, context).await?;
         let consumers = subscribe(&connection, context).await?;
         Ok(Self {
             consumers,
+            orders,
             connection,
         })
     }
@@ -37,17 +41,23 @@ impl ConsumerSession {
     }
 
     /// The next delivery, or why there is none. The future can be dropped without losing one.
-    pub(super) async fn next(&mut self) -> Result<Delivery, ConsumerClosed> {
+    pub(super) async fn next(
+        &mut self,
+        context: &ConsumerContext,
+    ) -> Result<Delivery, ConsumerClosed> {
         let [any, engine] = &mut self.consumers;
-        tokio::select! {
-            delivery = any.next() => match delivery {
-                Err(ConsumerClosed::Cancelled) => engine.next().await,
-                delivery => delivery,
-            },
-            delivery = engine.next() => match delivery {
-                Err(ConsumerClosed::Cancelled) => any.next().await,
-                delivery => delivery,
-            },
+        loop {
+            tokio::select! {
+                order = self.orders.next() => context.orders.take(order?).await,
+                delivery = any.next() => return match delivery {
+                    Err(ConsumerClosed::Cancelled) => engine.next().await,
+                    delivery => delivery,
+                },
+                delivery = engine.next() => return match delivery {
+                    Err(ConsumerClosed::Cancelled) => any.next().await,
+                    delivery => delivery,
+                },
+            }
         }
     }
 
@@ -77,6 +87,7 @@ async fn subscribe(
             queue: queue.to_owned(),
             prefetch: context.jobs,
             tag: format!("recto-{}", uuid::Uuid::now_v7().simple()),
+            from_first: false,
             ack_timeout: context.broker.ack_timeout,
             answer_timeout: context.broker.amqp_timeout,
         };

@@ -181,7 +181,7 @@ impl DeliveryHandler<'_> {
                 let publish = || self.publish_failure(disposition, failure);
                 match self.publish_until_confirmed(&acker, publish).await {
                     PublishOutcome::Confirmed => {
-                        self.forget(disposition).await;
+                        self.forget(disposition, failure).await;
                         acker.ack().await
                     }
                     PublishOutcome::ShuttingDown => acker.nack_requeue().await,
@@ -238,6 +238,7 @@ impl DeliveryHandler<'_> {
             match to {
                 NextPlace::Queue(queue) => publisher.hand_over(queue, message).await,
                 NextPlace::Delay => publisher.postpone(message).await,
+                NextPlace::Pause => publisher.pause(message).await,
             }
         };
         match timeout(HAND_BACK_TIMEOUT, handed).await {
@@ -338,7 +339,7 @@ impl DeliveryHandler<'_> {
     }
 
     /// Removes the marks of earlier crashes, and the parts of the document, if the job has ended.
-    async fn forget(&self, disposition: Disposition) {
+    async fn forget(&self, disposition: Disposition, failure: &JobFailure) {
         let context = &self.context.job_context;
         let Some(job) = &self.job else { return };
         if disposition != Disposition::DeadLetter {
@@ -347,9 +348,10 @@ impl DeliveryHandler<'_> {
         if self.message.redelivered {
             CrashMark::remove_all(context, job).await;
         }
-        if (self.is_resumed() || job.pages.is_some())
-            && let Err(error) = job::shared::forget(context, job).await
-        {
+        let is_cut =
+            failure.kind == FailureKind::JobCancelled && failure.stage == FailureStage::Read;
+        let may_be_kept = self.is_resumed() || job.pages.is_some() || is_cut;
+        if may_be_kept && let Err(error) = job::shared::forget(context, job).await {
             tracing::warn!(%error, "parts of a document that failed may be left");
         }
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use recto_schemas::Job;
 
-use super::ConsumerContext;
+use super::{ConsumerContext, orders::OrderVerdict};
 use crate::{
     broker::consume::Acker,
     job::{page_ranges::may_share, progress::JobProgress, shared},
@@ -32,6 +32,8 @@ pub(super) enum StopReason {
     Stale,
     /// The broker would take the message for lost.
     AckTimeout,
+    /// The job was cancelled.
+    Cancel,
     /// Other workers read with this one: so many workers.
     Share(u32),
 }
@@ -59,6 +61,9 @@ impl StopWatch<'_> {
     /// The reason to stop now, if there is one.
     pub(super) async fn reason(&mut self, progress: &JobProgress) -> Option<StopReason> {
         let reading_for = progress.reading_for()?;
+        if self.context.orders.verdict(self.job) == OrderVerdict::Cancelled {
+            return Some(StopReason::Cancel);
+        }
         let remaining = progress.remaining();
         let time = progress.remaining_time();
         let is_short = remaining <= SHORT_PAGES && time.is_none_or(|time| time <= SHORT_TIME);

@@ -122,7 +122,7 @@ pub(crate) fn policy(kind: FailureKind) -> Policy {
         | Kind::Rejected
         | Kind::Expired
         | Kind::Maxlen => Policy::of(Owner::Document, Reaction::Final),
-        Kind::BadMessage | Kind::UnknownVersion | Kind::BadUri => {
+        Kind::BadMessage | Kind::UnknownVersion | Kind::BadUri | Kind::JobCancelled => {
             Policy::of(Owner::Job, Reaction::Final)
         }
         Kind::OutOfMemory | Kind::Crashed | Kind::Panic | Kind::Other => {

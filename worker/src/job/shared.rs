@@ -122,7 +122,10 @@ pub(crate) async fn close_failed(
 
 /// Removes what is kept of a job that has failed for good.
 pub(crate) async fn forget(context: &JobContext, job: &Job) -> Result<(), JobFailure> {
-    let located = pinned(context, job)?;
+    let located = match job.pages {
+        Some(_) => pinned(context, job)?,
+        None => locate(context, job).await?,
+    };
     located.parts.mark_used();
     located.parts.remove().await.map_err(failed)
 }

@@ -14,19 +14,26 @@ use crate::{
         config::BrokerConfig,
         connection::connect,
         error::BrokerError,
+        order::OrderAction,
         topology::{self, DeclareOutcome, QueueDepth, QueueRole, QueueSpec, QueueTopology},
     },
-    commands::EXIT_FAILED,
+    commands::{EXIT_FAILED, order},
 };
 
 pub(crate) use args::QueuesCommand;
 
 /// Runs `recto queues`.
 pub(crate) fn run(arguments: &QueuesCommand) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Runtime::new()?;
+    let runtime = tokio::runtime::Runtime::new;
     match arguments {
-        QueuesCommand::Declare { broker, json } => runtime.block_on(declare(broker, *json)),
-        QueuesCommand::Status { broker, json } => runtime.block_on(status(broker, *json)),
+        QueuesCommand::Declare { broker, json } => runtime()?.block_on(declare(broker, *json)),
+        QueuesCommand::Pause { broker, batch } => {
+            order::give(broker, OrderAction::Pause, Some(batch.clone()), None)
+        }
+        QueuesCommand::Resume { broker, batch } => {
+            order::give(broker, OrderAction::Resume, Some(batch.clone()), None)
+        }
+        QueuesCommand::Status { broker, json } => runtime()?.block_on(status(broker, *json)),
     }
 }
 

@@ -250,6 +250,7 @@ impl ResultFollower<'_> {
         prefetch: u16,
     ) -> Result<Consumer, BrokerError> {
         let options = ConsumeOptions {
+            from_first: false,
             queue: queue.to_owned(),
             prefetch,
             tag: format!("recto-{}", uuid::Uuid::now_v7().simple()),

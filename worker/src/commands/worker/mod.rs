@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use crate::{
     broker::topology::QueueTopology,
     commands::EXIT_FAILED,
-    consumer::{self, ConsumerContext, ResultPublisher, Shutdown, Suspension},
+    consumer::{self, ConsumerContext, Orders, ResultPublisher, Shutdown, Suspension},
     job::keyed_lock::KeyedLock,
     observe::admin::{AdminServer, HealthComponent, WorkerHealth},
     observe::logging,
@@ -102,6 +102,7 @@ async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
         share_above: arguments.consumer.share_above,
         jobs_in_flight: KeyedLock::default(),
         suspension: Suspension::default(),
+        orders: Orders::default(),
         permits: Arc::new(Semaphore::new(usize::from(arguments.consumer.prefetch()))),
         quarantine: Arc::new(RwLock::new(())),
         tasks: TaskTracker::new(),
