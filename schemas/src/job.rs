@@ -72,6 +72,9 @@ pub struct JobPages {
     /// Ranges that are in the queue at the same time: after this one comes the one so many ranges further.
     #[schemars(range(min = 1))]
     pub lanes: u32,
+    /// Pages that are stored together: fewer after a range of the lane was interrupted.
+    #[schemars(range(min = 1))]
+    pub part: u32,
 }
 
 impl JobPages {
@@ -82,6 +85,7 @@ impl JobPages {
             && self.last <= self.total
             && self.size >= 1
             && self.lanes >= 1
+            && self.part >= 1
     }
 }
 

@@ -9,6 +9,8 @@
 use recto_pipeline::read::{PagePositions, PartCover};
 use recto_schemas::JobPages;
 
+use crate::document::parts::PAGES_PER_PART;
+
 /// Fewest lanes.
 const MIN_LANES: u32 = 8;
 
@@ -79,6 +81,7 @@ fn range(first: u32, total: u32, size: u32, lanes: u32) -> JobPages {
         total,
         size,
         lanes,
+        part: PAGES_PER_PART,
     }
 }
 
@@ -87,13 +90,32 @@ pub(crate) fn positions(range: &JobPages) -> PagePositions {
     range.first..=range.last
 }
 
-/// The next range of a lane that is not stored.
-pub(crate) fn next(of: &JobPages, stored: &PartCover) -> Option<JobPages> {
+/// Pages of a part in a lane after one of its ranges was interrupted: whatever ends workers so soon may do it again.
+const CAREFUL_PART: u32 = PAGES_PER_PART / 4;
+
+/// Pages of a part of a range. `is_resumed` if it was interrupted before.
+pub(crate) fn part_pages(of: &JobPages, is_resumed: bool) -> u32 {
+    match is_resumed {
+        true => of.part.min(CAREFUL_PART),
+        false => of.part,
+    }
+}
+
+/// The next range of a lane that is not stored. Its parts are twice as long as those of this one were, up to a full one.
+pub(crate) fn next(of: &JobPages, is_resumed: bool, stored: &PartCover) -> Option<JobPages> {
+    let part = part_pages(of, is_resumed);
+    let part = match is_resumed {
+        true => part,
+        false => part.saturating_mul(2).min(PAGES_PER_PART),
+    };
     let step = of.size.checked_mul(of.lanes)?;
     let mut first = (of.first - 1) / of.size * of.size + 1;
     loop {
         first = first.checked_add(step).filter(|first| *first <= of.total)?;
-        let next = range(first, of.total, of.size, of.lanes);
+        let next = JobPages {
+            part,
+            ..range(first, of.total, of.size, of.lanes)
+        };
         if !stored.covers(&positions(&next)) {
             return Some(next);
         }
@@ -187,7 +209,7 @@ mod tests {
             let mut at = Some(first.clone());
             while let Some(range) = at {
                 ranges.push(positions(&range));
-                at = next(&range, stored);
+                at = next(&range, false, stored);
             }
         }
         ranges.sort_by_key(|range| *range.start());
@@ -217,6 +239,20 @@ mod tests {
                 "{next} of {pages}"
             );
         }
+    }
+
+    #[test]
+    fn a_lane_is_careful_after_an_interruption_and_then_less_and_less() {
+        let stored = PartCover::default();
+        let first = range(1, 2_000, 16, 8);
+        let second = next(&first, true, &stored).unwrap();
+        let third = next(&second, false, &stored).unwrap();
+        let fourth = next(&third, false, &stored).unwrap();
+        assert_eq!(
+            [&first, &second, &third, &fourth].map(|of| of.part),
+            [16, 4, 8, 16]
+        );
+        assert_eq!(part_pages(&first, true), 4);
     }
 
     #[test]

@@ -95,7 +95,7 @@ async fn take_step(
     match step {
         RangeStep::Nothing | RangeStep::Read => {}
         RangeStep::Sweep => located.parts.remove().await.map_err(failed)?,
-        RangeStep::GoOn => return Ok(located.go_on(job, range, stored)),
+        RangeStep::GoOn => return Ok(located.go_on(job, range, delivery, stored)),
         RangeStep::Close => return close(context, job, range, located, delivery).await,
     }
     Ok(JobEnd::Continued(Vec::new()))
@@ -207,8 +207,14 @@ impl LocatedJob {
     }
 
     /// The next message of a lane.
-    fn go_on(&self, job: &Job, range: &JobPages, stored: &PartCover) -> JobEnd {
-        let next = page_ranges::next(range, stored);
+    fn go_on(
+        &self,
+        job: &Job,
+        range: &JobPages,
+        delivery: &JobDelivery,
+        stored: &PartCover,
+    ) -> JobEnd {
+        let next = page_ranges::next(range, delivery.is_resumed, stored);
         JobEnd::Continued(
             next.map(|next| self.message(job, next))
                 .into_iter()
@@ -226,9 +232,12 @@ impl LocatedJob {
         let dir = self.scratch_dir(context)?;
         let source = self.document(context, &dir);
         let reading = self.convert_context(context, job, dir, delivery);
+        let parts = self.object_parts(delivery);
+        let of_lane = page_ranges::part_pages(range, delivery.is_resumed);
         let parts = ObjectParts {
             is_resumed: true,
-            ..self.object_parts(delivery)
+            pages_per_part: parts.pages_per_part.min(of_lane),
+            ..parts
         };
         let record = Arc::clone(&parts.record);
         let positions = page_ranges::positions(range);

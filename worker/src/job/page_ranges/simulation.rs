@@ -178,7 +178,7 @@ impl Fleet {
             RangeStep::Nothing | RangeStep::Read => {}
             RangeStep::Sweep => self.folders[document].closed = None,
             RangeStep::GoOn => {
-                if let Some(next) = next(&range, &self.cover(document)) {
+                if let Some(next) = next(&range, is_resumed, &self.cover(document)) {
                     self.send(Message::Range {
                         document,
                         range: next,
