@@ -260,6 +260,10 @@ mod tests {
                         _ => "a.pdf".to_owned(),
                     });
             line.extend(positionals);
+            // Some commands need one, and no variable gives it.
+            if command.get_arguments().any(|of| of.get_id() == "batch") {
+                line.push("--batch=first".to_owned());
+            }
             if let Err(error) = Cli::try_from_line(&line) {
                 panic!("{words:?}: {error}");
             }

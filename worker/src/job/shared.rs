@@ -93,7 +93,13 @@ async fn take_step(
     stored: &PartCover,
 ) -> Result<JobEnd, JobFailure> {
     match step {
-        RangeStep::Nothing | RangeStep::Read => {}
+        RangeStep::Nothing | RangeStep::Read => {
+            tracing::info!(
+                first = range.first,
+                last = range.last,
+                "nothing to do for these pages: other messages see to them, or the job has ended"
+            );
+        }
         RangeStep::Sweep => located.parts.remove().await.map_err(failed)?,
         RangeStep::GoOn => return Ok(located.go_on(job, range, delivery, stored)),
         RangeStep::Close => return close(context, job, range, located, delivery).await,
