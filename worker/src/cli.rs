@@ -261,7 +261,8 @@ mod tests {
                     });
             line.extend(positionals);
             // Some commands need one, and no variable gives it.
-            if command.get_arguments().any(|of| of.get_id() == "batch") {
+            let is_given = line.iter().any(|given| given.starts_with("--batch="));
+            if !is_given && command.get_arguments().any(|of| of.get_id() == "batch") {
                 line.push("--batch=first".to_owned());
             }
             if let Err(error) = Cli::try_from_line(&line) {

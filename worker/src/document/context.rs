@@ -19,14 +19,12 @@ pub(crate) struct ConvertContext {
     pub(crate) cancel: CancelToken,
     /// Begins no further page: the pages in hand are kept, if pages are.
     pub(crate) stop: CancelToken,
-    /// The place of pages that were read, until the result is there.
-    pub(crate) parts: PartsPlace,
+    /// The place of pages that were read, until the result is there; none if they are not kept.
+    pub(crate) parts: Option<PartsPlace>,
 }
 
 /// The place of the parts of a document.
 pub(crate) enum PartsPlace {
-    /// Nowhere.
-    None,
     /// A folder beside the result's files, if these are in a folder.
     Folder,
     /// Objects of a store.

@@ -182,12 +182,12 @@ impl ConvertContext {
         source: &SourceInfo,
     ) -> io::Result<Option<Box<dyn DocumentParts>>> {
         Ok(match (&self.parts, target) {
-            (PartsPlace::Objects(parts), _) => Some(Box::new(parts.clone())),
-            (PartsPlace::Folder, DocumentTarget::Folder(name)) => {
+            (Some(PartsPlace::Objects(parts)), _) => Some(Box::new(parts.clone())),
+            (Some(PartsPlace::Folder), DocumentTarget::Folder(name)) => {
                 let blank = self.blank_manifest(source.clone());
                 Some(Box::new(FolderParts::open(name, &blank)?))
             }
-            (PartsPlace::Folder | PartsPlace::None, _) => None,
+            (Some(PartsPlace::Folder) | None, _) => None,
         })
     }
 

@@ -150,7 +150,7 @@ impl LocatedJob {
                 self.source.bytes,
                 progress,
             )),
-            parts: PartsPlace::Objects(self.object_parts(delivery)),
+            parts: Some(PartsPlace::Objects(self.object_parts(delivery))),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Shared documents: a long one's pages become messages for all workers. [`page_ranges`](super::page_ranges) decides.
+//! Shared documents: a long one's pages become messages for all workers. [`page_ranges`] decides.
 
 use std::sync::{Arc, PoisonError};
 
@@ -61,50 +61,119 @@ pub(super) async fn read_range(
     located: LocatedJob,
     delivery: &JobDelivery,
 ) -> Result<JobEnd, JobFailure> {
-    let listing = located.parts.list().await.map_err(failed)?;
-    let stored = listing.cover();
-    let folder = folder_state(&listing, &stored);
-    let step = page_ranges::on_delivery(folder, range, delivery.is_resumed);
-    if step != RangeStep::Read {
-        return take_step(step, context, job, range, located, delivery, &stored).await;
-    }
-    let stored_any = match located.read_pages(context, job, range, delivery).await? {
-        Reading::Stopped if located.parts.list().await.map_err(failed)?.has_plan => {
-            return Ok(JobEnd::Stopped);
-        }
-        Reading::Stopped => false,
-        Reading::Ended { stored_any } => stored_any,
+    let task = RangeTask {
+        context,
+        job,
+        range,
+        located,
+        delivery,
     };
-    let listing = located.parts.list().await.map_err(failed)?;
-    let stored = listing.cover();
-    let folder = folder_state(&listing, &stored);
-    let step = page_ranges::on_read(folder, range, delivery.is_resumed, stored_any);
-    take_step(step, context, job, range, located, delivery, &stored).await
+    task.run().await
 }
 
-/// Takes a step that reads nothing.
-async fn take_step(
-    step: RangeStep,
-    context: &JobContext,
-    job: &Job,
-    range: &JobPages,
+/// The message of a range in this worker's hands.
+struct RangeTask<'a> {
+    context: &'a JobContext,
+    job: &'a Job,
+    range: &'a JobPages,
     located: LocatedJob,
-    delivery: &JobDelivery,
-    stored: &PartCover,
-) -> Result<JobEnd, JobFailure> {
-    match step {
-        RangeStep::Nothing | RangeStep::Read => {
-            tracing::info!(
-                first = range.first,
-                last = range.last,
-                "nothing to do for these pages: other messages see to them, or the job has ended"
-            );
+    delivery: &'a JobDelivery,
+}
+
+impl RangeTask<'_> {
+    async fn run(self) -> Result<JobEnd, JobFailure> {
+        let is_resumed = self.delivery.is_resumed;
+        let listing = self.list().await?;
+        let stored = listing.cover();
+        let folder = folder_state(&listing, &stored);
+        let step = page_ranges::on_delivery(folder, self.range, is_resumed);
+        if step != RangeStep::Read {
+            return self.take(step, &stored).await;
         }
-        RangeStep::Sweep => located.parts.remove().await.map_err(failed)?,
-        RangeStep::GoOn => return Ok(located.go_on(job, range, delivery, stored)),
-        RangeStep::Close => return close(context, job, range, located, delivery).await,
+        let stored_any = match self.read_pages().await? {
+            Reading::Stopped if self.list().await?.has_plan => return Ok(JobEnd::Stopped),
+            Reading::Stopped => false,
+            Reading::Ended { stored_any } => stored_any,
+        };
+        let listing = self.list().await?;
+        let stored = listing.cover();
+        let folder = folder_state(&listing, &stored);
+        let step = page_ranges::on_read(folder, self.range, is_resumed, stored_any);
+        self.take(step, &stored).await
     }
-    Ok(JobEnd::Continued(Vec::new()))
+
+    async fn list(&self) -> Result<PartsListing, JobFailure> {
+        self.located.parts.list().await.map_err(failed)
+    }
+
+    /// Takes a step that reads nothing.
+    async fn take(self, step: RangeStep, stored: &PartCover) -> Result<JobEnd, JobFailure> {
+        match step {
+            RangeStep::Nothing | RangeStep::Read => {
+                tracing::info!(
+                    first = self.range.first,
+                    last = self.range.last,
+                    "nothing to do for these pages: other messages see to them, or the job has ended"
+                );
+            }
+            RangeStep::Sweep => self.located.parts.remove().await.map_err(failed)?,
+            RangeStep::GoOn => {
+                let next = page_ranges::next(self.range, self.delivery.is_resumed, stored);
+                let next = next.map(|next| self.located.message(self.job, next));
+                return Ok(JobEnd::Continued(next.into_iter().collect()));
+            }
+            RangeStep::Close => return self.close().await,
+        }
+        Ok(JobEnd::Continued(Vec::new()))
+    }
+
+    /// Ends the job, unless another message does.
+    async fn close(self) -> Result<JobEnd, JobFailure> {
+        let closed = self.located.parts.close(&range_name(self.range)).await;
+        if closed.map_err(failed)? == ClosedBy::Another {
+            return Ok(JobEnd::Continued(Vec::new()));
+        }
+        tracing::info!("all pages of the document are read: assembling them");
+        let delivery = JobDelivery {
+            is_resumed: true,
+            crashes: self.delivery.crashes,
+            progress: Arc::clone(&self.delivery.progress),
+        };
+        whole(self.context, self.job, self.located, &delivery).await
+    }
+
+    async fn read_pages(&self) -> Result<Reading, JobFailure> {
+        let (context, located, delivery) = (self.context, &self.located, self.delivery);
+        let dir = located.scratch_dir(context)?;
+        let source = located.document(context, &dir);
+        let reading = located.convert_context(context, self.job, dir, delivery);
+        let parts = located.object_parts(delivery);
+        let of_lane = page_ranges::part_pages(self.range, delivery.is_resumed);
+        let parts = ObjectParts {
+            is_resumed: true,
+            pages_per_part: parts.pages_per_part.min(of_lane),
+            ..parts
+        };
+        let record = Arc::clone(&parts.record);
+        let positions = page_ranges::positions(self.range);
+        match document::read_positions(source, positions, parts, Arc::new(reading)).await {
+            Ok(()) => {}
+            Err(ConvertError::Stopped) => return Ok(Reading::Stopped),
+            Err(error) => return Err(JobFailure::convert(&error)),
+        }
+        context.known_good.read_from(&located.valid.source);
+        context.known_good.wrote_to(&located.valid.output);
+        let record = record.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Reading::Ended {
+            stored_any: record.stored_any,
+        })
+    }
+}
+
+/// The outcome of reading a range.
+enum Reading {
+    Stopped,
+    Ended { stored_any: bool },
 }
 
 /// Claims to end the job that a message for a range of its pages belongs to, which has failed for good. Returns false if
@@ -166,39 +235,6 @@ fn range_name(range: &JobPages) -> String {
     format!("{}-{}", range.first, range.last)
 }
 
-/// Ends the job, unless another message does.
-async fn close(
-    context: &JobContext,
-    job: &Job,
-    range: &JobPages,
-    located: LocatedJob,
-    delivery: &JobDelivery,
-) -> Result<JobEnd, JobFailure> {
-    match located
-        .parts
-        .close(&range_name(range))
-        .await
-        .map_err(failed)?
-    {
-        ClosedBy::Another => Ok(JobEnd::Continued(Vec::new())),
-        ClosedBy::This => {
-            tracing::info!("all pages of the document are read: assembling them");
-            let delivery = JobDelivery {
-                is_resumed: true,
-                crashes: delivery.crashes,
-                progress: delivery.progress.clone(),
-            };
-            whole(context, job, located, &delivery).await
-        }
-    }
-}
-
-/// The outcome of reading a range.
-enum Reading {
-    Stopped,
-    Ended { stored_any: bool },
-}
-
 impl LocatedJob {
     /// The message for a range, about the version of the document that was found.
     fn message(&self, job: &Job, range: JobPages) -> Job {
@@ -210,53 +246,5 @@ impl LocatedJob {
         message.source.etag.clone_from(&self.source.etag);
         message.pages = Some(range);
         message
-    }
-
-    /// The next message of a lane.
-    fn go_on(
-        &self,
-        job: &Job,
-        range: &JobPages,
-        delivery: &JobDelivery,
-        stored: &PartCover,
-    ) -> JobEnd {
-        let next = page_ranges::next(range, delivery.is_resumed, stored);
-        JobEnd::Continued(
-            next.map(|next| self.message(job, next))
-                .into_iter()
-                .collect(),
-        )
-    }
-
-    async fn read_pages(
-        &self,
-        context: &JobContext,
-        job: &Job,
-        range: &JobPages,
-        delivery: &JobDelivery,
-    ) -> Result<Reading, JobFailure> {
-        let dir = self.scratch_dir(context)?;
-        let source = self.document(context, &dir);
-        let reading = self.convert_context(context, job, dir, delivery);
-        let parts = self.object_parts(delivery);
-        let of_lane = page_ranges::part_pages(range, delivery.is_resumed);
-        let parts = ObjectParts {
-            is_resumed: true,
-            pages_per_part: parts.pages_per_part.min(of_lane),
-            ..parts
-        };
-        let record = Arc::clone(&parts.record);
-        let positions = page_ranges::positions(range);
-        match document::read_positions(source, positions, parts, Arc::new(reading)).await {
-            Ok(()) => {}
-            Err(ConvertError::Stopped) => return Ok(Reading::Stopped),
-            Err(error) => return Err(JobFailure::convert(&error)),
-        }
-        context.known_good.read_from(&self.valid.source);
-        context.known_good.wrote_to(&self.valid.output);
-        let record = record.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Reading::Ended {
-            stored_any: record.stored_any,
-        })
     }
 }

@@ -101,7 +101,7 @@ pub(crate) fn run(arguments: &ConvertArgs) -> anyhow::Result<ExitCode> {
             observer: Arc::clone(&progress) as Arc<dyn ConvertObserver>,
             cancel: interrupt.cancel.clone(),
             stop: interrupt.stop.clone(),
-            parts: PartsPlace::Folder,
+            parts: Some(PartsPlace::Folder),
         }),
         stores: Some(stores),
         target,

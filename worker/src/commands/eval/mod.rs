@@ -22,7 +22,7 @@ use crate::{
     commands::convert::{
         self, ConvertReport, ConvertRun, InputDocument, Interrupt, OutputTarget, ProgressDisplay,
     },
-    document::{ConvertContext, ConvertObserver, PartsPlace, Requester},
+    document::{ConvertContext, ConvertObserver, Requester},
     models::loader,
     os::signals::EXIT_STOPPED,
 };
@@ -176,7 +176,7 @@ fn convert_into(
             observer: Arc::clone(&progress) as Arc<dyn ConvertObserver>,
             cancel: interrupt.cancel.clone(),
             stop: interrupt.stop.clone(),
-            parts: PartsPlace::None,
+            parts: None,
         }),
         stores: None,
         target: OutputTarget::Folder(folder.to_owned()),

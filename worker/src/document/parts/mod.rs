@@ -2,7 +2,7 @@
 //! is there.
 //!
 //! A part is a file of two pieces: a line of JSON, [`PartHeader`], and the pages as
-//! [`encode_pages`](recto_pipeline::read::encode_pages) writes them.
+//! [`encode_pages`] writes them.
 
 mod folder;
 mod object;
