@@ -139,7 +139,7 @@ fn workers_that_are_killed_cost_no_more_than_a_part_each() {
     for worker in &workers {
         worker.wait_for("consuming jobs");
     }
-    let volume = cluster.long("volume", 400);
+    let volume = cluster.long("volume", 280);
     cluster.submit([&volume]);
     let (client, mut kills) = (cluster.rabbit.client(), 0);
     while client.ready("recto.results") + client.ready("recto.jobs.dead") == 0 {
@@ -161,7 +161,7 @@ fn workers_that_are_killed_cost_no_more_than_a_part_each() {
     let read = pages_read(&all);
     eprintln!("{kills} kills, {read} pages read");
     assert!(
-        read <= 400 + kills * LOST_BY_KILL,
+        read <= 280 + kills * LOST_BY_KILL,
         "{read} after {kills} kills"
     );
     let alone = undisturbed(&volume);
