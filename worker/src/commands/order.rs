@@ -32,19 +32,26 @@ Examples:
 pub(crate) struct CancelArgs {
     #[command(flatten)]
     broker: BrokerConfig,
+    #[command(flatten)]
+    jobs: CancelledJobs,
+}
 
+/// The jobs that are cancelled.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct CancelledJobs {
     /// Cancel the jobs of this batch that are submitted by now, such as `first`
-    #[arg(long, value_name = "NAME", required_unless_present = "job")]
+    #[arg(long, value_name = "NAME")]
     batch: Option<String>,
 
     /// Cancel the job of this id, such as `01a22d51-32cc-7176-bf81-d28bb8f7b953`
-    #[arg(long, value_name = "ID", conflicts_with = "batch")]
+    #[arg(long, value_name = "ID")]
     job: Option<String>,
 }
 
 /// Runs `recto cancel`.
 pub(crate) fn cancel(arguments: &CancelArgs) -> anyhow::Result<ExitCode> {
-    let (batch, job) = (arguments.batch.clone(), arguments.job.clone());
+    let (batch, job) = (arguments.jobs.batch.clone(), arguments.jobs.job.clone());
     give(&arguments.broker, OrderAction::Cancel, batch, job)
 }
 
