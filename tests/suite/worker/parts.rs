@@ -109,9 +109,10 @@ fn two_workers_share_a_long_document() {
     assert_eq!(accounts.messages, 1, "one result");
     assert_eq!(accounts.results["volume"].state, ResultState::Done);
     let read: Vec<usize> = workers.iter().map(|worker| pages_read(&[worker])).collect();
+    eprintln!("pages of each worker: {read:?}");
     assert_eq!(read.iter().sum::<usize>(), 200, "{read:?}");
     assert!(
-        read.iter().all(|read| (70..=130).contains(read)),
+        read.iter().all(|read| (80..=120).contains(read)),
         "{read:?}"
     );
     let alone = undisturbed(&volume);
