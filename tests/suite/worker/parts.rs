@@ -46,13 +46,19 @@ fn assert_nothing_is_left(cluster: &TestCluster) {
     assert!(left.is_empty(), "{left:?}");
 }
 
-/// The same document under another name, read by one worker without a disturbance.
-fn undisturbed(of: &Job) -> Job {
-    Job {
+/// The files of a job's result are those of one worker that reads the same document without a disturbance.
+fn assert_same_files(cluster: &TestCluster, mut accounts: JobAccounts, of: &Job) {
+    let alone = Job {
         id: format!("{}-undisturbed", of.id),
         output: format!("{}-undisturbed", of.output),
         ..of.clone()
-    }
+    };
+    cluster.submit([&alone]);
+    accounts.results.extend(cluster.accounts(1).results);
+    assert_eq!(
+        files(cluster, &accounts, &of.id),
+        files(cluster, &accounts, &alone.id)
+    );
 }
 
 #[test]
@@ -66,8 +72,7 @@ fn a_drained_document_goes_on_where_it_stopped_and_on_another_worker() {
     assert!(ended.success(), "{}", first.log());
     assert!(took < Duration::from_secs(5), "{took:?}");
     let second = cluster.worker();
-    let alone = undisturbed(&volume);
-    let mut accounts = cluster.accounts(1);
+    let accounts = cluster.accounts(1);
     assert_eq!(accounts.results["volume"].state, ResultState::Done);
     let read = pages_read(&[&first, &second]);
     assert!(
@@ -76,12 +81,7 @@ fn a_drained_document_goes_on_where_it_stopped_and_on_another_worker() {
     );
     assert_eq!(accounts.results["volume"].counts.ok, 90);
 
-    cluster.submit([&alone]);
-    accounts.results.extend(cluster.accounts(1).results);
-    assert_eq!(
-        files(&cluster, &accounts, "volume"),
-        files(&cluster, &accounts, &alone.id)
-    );
+    assert_same_files(&cluster, accounts, &volume);
     let manifests = cluster.manifests();
     let of_volume = manifests
         .values()
@@ -105,7 +105,7 @@ fn two_workers_share_a_long_document() {
     let workers = [cluster.worker_with(share), cluster.worker_with(share)];
     let volume = cluster.long("volume", 200);
     cluster.submit([&volume]);
-    let mut accounts = cluster.accounts(1);
+    let accounts = cluster.accounts(1);
     assert_eq!(accounts.messages, 1, "one result");
     assert_eq!(accounts.results["volume"].state, ResultState::Done);
     let read: Vec<usize> = workers.iter().map(|worker| pages_read(&[worker])).collect();
@@ -115,15 +115,9 @@ fn two_workers_share_a_long_document() {
         read.iter().all(|read| (80..=120).contains(read)),
         "{read:?}"
     );
-    let alone = undisturbed(&volume);
     drop(workers);
     let _worker = cluster.worker();
-    cluster.submit([&alone]);
-    accounts.results.extend(cluster.accounts(1).results);
-    assert_eq!(
-        files(&cluster, &accounts, "volume"),
-        files(&cluster, &accounts, &alone.id)
-    );
+    assert_same_files(&cluster, accounts, &volume);
     assert_nothing_is_left(&cluster);
 }
 
@@ -151,7 +145,7 @@ fn workers_that_are_killed_cost_no_more_than_a_part_each() {
         kills += 1;
         assert!(kills < 40, "it does not end");
     }
-    let mut accounts = cluster.accounts(1);
+    let accounts = cluster.accounts(1);
     assert_eq!(
         accounts.results["volume"].state,
         ResultState::Done,
@@ -165,13 +159,7 @@ fn workers_that_are_killed_cost_no_more_than_a_part_each() {
         read <= 280 + kills * LOST_BY_KILL,
         "{read} after {kills} kills"
     );
-    let alone = undisturbed(&volume);
-    cluster.submit([&alone]);
-    accounts.results.extend(cluster.accounts(1).results);
-    assert_eq!(
-        files(&cluster, &accounts, "volume"),
-        files(&cluster, &accounts, &alone.id)
-    );
+    assert_same_files(&cluster, accounts, &volume);
     assert_nothing_is_left(&cluster);
 }
 

@@ -58,7 +58,7 @@ impl DeliveryHandler<'_> {
             }
             PublishOutcome::ShuttingDown => {
                 let requeue = Disposition::Requeue;
-                let settled = self.give_back(acker).await;
+                let settled = self.give_back(self.message, acker).await;
                 self.note_failure(requeue, &shutting_down(), settled);
             }
             PublishOutcome::Stale => {
@@ -78,8 +78,7 @@ impl DeliveryHandler<'_> {
             has_parts: true,
             ..self.message.clone()
         };
-        let home = NextPlace::Queue(self.home_queue().to_owned());
-        if self.hand_over(&rest, &home, acker).await.is_err() {
+        if self.give_back(&rest, acker).await.is_err() {
             self.note_stale();
         }
     }
@@ -176,7 +175,7 @@ impl DeliveryHandler<'_> {
         }
         let settled = match disposition {
             Disposition::Requeue if policy(failure.kind).restart => acker.nack_requeue().await,
-            Disposition::Requeue => self.give_back(acker).await,
+            Disposition::Requeue => self.give_back(self.message, acker).await,
             Disposition::Retry { .. } | Disposition::DeadLetter => {
                 let publish = || self.publish_failure(disposition, failure);
                 match self.publish_until_confirmed(&acker, publish).await {
@@ -220,9 +219,9 @@ impl DeliveryHandler<'_> {
     }
 
     /// Gives the message back to its queue, with nothing counted.
-    async fn give_back(&self, acker: Acker) -> Result<(), StaleDelivery> {
+    async fn give_back(&self, message: &InboundMessage, acker: Acker) -> Result<(), StaleDelivery> {
         let home = NextPlace::Queue(self.home_queue().to_owned());
-        self.hand_over(self.message, &home, acker).await
+        self.hand_over(message, &home, acker).await
     }
 
     /// Publishes the message as it came, and acknowledges the delivery. If the broker does not confirm that soon, the

@@ -4,6 +4,7 @@ use std::io;
 
 use recto_pipeline::read::ReadError;
 use recto_schemas::{FailureDetail, FailureKind, Manifest};
+use tokio::task::JoinError;
 
 use crate::{os::scratch::is_disk_full, store::StoreError};
 
@@ -74,6 +75,20 @@ impl ConvertError {
     pub(super) fn write(error: io::Error, manifest: Manifest) -> Self {
         let manifest = Box::new(manifest);
         Self::Write { error, manifest }
+    }
+
+    /// Parts could not be kept, or not be had: the store's error, or `otherwise` that of this machine.
+    pub(super) fn of_parts(error: io::Error, otherwise: impl FnOnce(io::Error) -> Self) -> Self {
+        match error.downcast::<StoreError>() {
+            Ok(error) => Self::Parts(error),
+            Err(error) => otherwise(error),
+        }
+    }
+
+    /// The thread that read has panicked. The panic's own message could quote the document.
+    pub(super) fn panicked(panicked: &JoinError) -> Self {
+        tracing::error!(is_panic = panicked.is_panic(), "reading panicked");
+        Self::Panicked
     }
 
     /// The machine-readable code.

@@ -19,7 +19,6 @@ use super::{
     source::LocalDocument,
     target::{DocumentTarget, StoreTarget},
 };
-use crate::store::StoreError;
 
 /// A document that is to be read on a thread that may block.
 pub(super) struct ReadTask {
@@ -45,11 +44,7 @@ impl ReadTask {
         let span = tracing::Span::current();
         spawn_blocking(move || span.in_scope(|| self.run_blocking(&cancel)))
             .await
-            .unwrap_or_else(|panicked| {
-                // The panic's own message could quote the document.
-                tracing::error!(is_panic = panicked.is_panic(), "reading panicked");
-                Err(ConvertError::Panicked)
-            })
+            .unwrap_or_else(|panicked| Err(ConvertError::panicked(&panicked)))
     }
 
     fn run_blocking(self, cancel: &CancelToken) -> Result<ReadResult, ConvertError> {
@@ -205,10 +200,9 @@ impl ConvertContext {
         match (read, &self.requester) {
             (Err(ReadError::Cancelled), _) => Err(ConvertError::Cancelled),
             (Err(ReadError::Stopped), _) => Err(ConvertError::Stopped),
-            (Err(ReadError::Parts(error)), _) => Err(match error.downcast::<StoreError>() {
-                Ok(error) => ConvertError::Parts(error),
-                Err(error) => self.not_written(error, source.clone()),
-            }),
+            (Err(ReadError::Parts(error)), _) => Err(ConvertError::of_parts(error, |error| {
+                self.not_written(error, source.clone())
+            })),
             (Err(error), Requester::Job { .. }) => Err(ConvertError::Read(error)),
             (read, _) => Ok(read),
         }

@@ -13,13 +13,14 @@ use super::{
     context::ConvertContext,
     convert::stage,
     error::ConvertError,
-    parts::{DocumentParts as _, ObjectParts, ObservedParts},
+    parts::{ObjectParts, ObservedParts},
     read::CancelOnDrop,
     source::DocumentSource,
 };
-use crate::{observe::metrics::JobStage, store::StoreError};
+use crate::observe::metrics::JobStage;
 
-/// Reads those pages at `positions` that `parts` does not have. Dropping the future stops it at the next page.
+/// Reads those pages at `positions` that `parts` does not have. Dropping the future stops it at the next page. Returns
+/// true if a part was stored that was not there.
 ///
 /// # Errors
 /// The document cannot be read, a page was lost by this machine's fault, or a part cannot be stored;
@@ -29,7 +30,7 @@ pub(crate) async fn read_positions(
     positions: PagePositions,
     parts: ObjectParts,
     context: Arc<ConvertContext>,
-) -> Result<(), ConvertError> {
+) -> Result<bool, ConvertError> {
     let max_bytes = context.options.limits.max_document_size.bytes();
     let download = source.place.download(max_bytes, &context.cancel);
     let (fetched, _) = stage(&context, JobStage::Fetch, download).await;
@@ -47,11 +48,7 @@ pub(crate) async fn read_positions(
         })
     });
     let (read, _) = stage(&context, JobStage::Read, read).await;
-    read.unwrap_or_else(|panicked| {
-        // The panic's own message could quote the document.
-        tracing::error!(is_panic = panicked.is_panic(), "reading panicked");
-        Err(ConvertError::Panicked)
-    })
+    read.unwrap_or_else(|panicked| Err(ConvertError::panicked(&panicked)))
 }
 
 fn read_blocking(
@@ -60,7 +57,7 @@ fn read_blocking(
     mut parts: ObjectParts,
     context: &ConvertContext,
     cancel: &CancelToken,
-) -> Result<(), ConvertError> {
+) -> Result<bool, ConvertError> {
     let input = read::DocumentInput {
         file,
         password: context.password.as_ref().map(DocumentPassword::reveal),
@@ -88,14 +85,11 @@ fn read_blocking(
     read.map_err(|error| match error {
         ReadError::Stopped => ConvertError::Stopped,
         ReadError::Cancelled => ConvertError::Cancelled,
-        ReadError::Parts(error) => match error.downcast::<StoreError>() {
-            Ok(error) => ConvertError::Parts(error),
-            Err(error) => ConvertError::Scratch(error),
-        },
+        ReadError::Parts(error) => ConvertError::of_parts(error, ConvertError::Scratch),
         error => ConvertError::Read(error),
     })?;
-    match parts.lost_page() {
+    match parts.record.lost_page {
         Some(failure) => Err(ConvertError::LostPage(failure)),
-        None => Ok(()),
+        None => Ok(parts.record.stored_any),
     }
 }

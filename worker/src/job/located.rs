@@ -22,7 +22,7 @@ use crate::{
         ConvertContext, DocumentSource, DocumentTarget, ObjectSource, PartsPlace, Requester,
         SourcePlace, StoreTarget,
         output::ResultName,
-        parts::{JobParts, ObjectParts, PAGES_PER_PART},
+        parts::{JobParts, ObjectParts, PAGES_PER_PART, PartsRecord},
         stored_manifest,
     },
     os::scratch::JobDir,
@@ -161,7 +161,7 @@ impl LocatedJob {
             pages_per_part: pages_per_part(delivery.crashes),
             is_resumed: delivery.is_resumed,
             is_machine_fault,
-            record: Arc::default(),
+            record: PartsRecord::default(),
         }
     }
 

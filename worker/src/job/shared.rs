@@ -1,6 +1,6 @@
 //! Shared documents: a long one's pages become messages for all workers. [`page_ranges`] decides.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use recto_pipeline::read::PartCover;
 use recto_schemas::{FailureStage, Job, JobPages};
@@ -154,19 +154,16 @@ impl RangeTask<'_> {
             pages_per_part: parts.pages_per_part.min(of_lane),
             ..parts
         };
-        let record = Arc::clone(&parts.record);
         let positions = page_ranges::positions(self.range);
         match document::read_positions(source, positions, parts, Arc::new(reading)).await {
-            Ok(()) => {}
-            Err(ConvertError::Stopped) => return Ok(Reading::Stopped),
-            Err(error) => return Err(JobFailure::convert(&error)),
+            Ok(stored_any) => {
+                context.known_good.read_from(&located.valid.source);
+                context.known_good.wrote_to(&located.valid.output);
+                Ok(Reading::Ended { stored_any })
+            }
+            Err(ConvertError::Stopped) => Ok(Reading::Stopped),
+            Err(error) => Err(JobFailure::convert(&error)),
         }
-        context.known_good.read_from(&located.valid.source);
-        context.known_good.wrote_to(&located.valid.output);
-        let record = record.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Reading::Ended {
-            stored_any: record.stored_any,
-        })
     }
 }
 

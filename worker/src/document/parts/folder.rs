@@ -7,7 +7,7 @@ use std::{
 };
 
 use recto_pipeline::read::{PagePositions, PartStore, ReadPage};
-use recto_schemas::{FailureDetail, Manifest, PartReport};
+use recto_schemas::{Manifest, PartReport};
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
@@ -128,10 +128,6 @@ impl PartStore for FolderParts {
 impl DocumentParts for FolderParts {
     fn reports(&self) -> Vec<PartReport> {
         self.reports.clone()
-    }
-
-    fn lost_page(&self) -> Option<FailureDetail> {
-        None
     }
 
     fn finished(&mut self) -> io::Result<()> {

@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use super::manifest::hex;
 use crate::os::clock;
 pub(crate) use folder::FolderParts;
-pub(crate) use object::{ClosedBy, JobParts, ObjectParts, PartsListing};
+pub(crate) use object::{ClosedBy, JobParts, ObjectParts, PartsListing, PartsRecord};
 pub(crate) use observed::ObservedParts;
 
 /// Pages of a full part. A part has some 10 kB a page, and a page is seconds of work: so few are lost with a worker,
@@ -32,9 +32,6 @@ const NAME_DIGITS: usize = 6;
 pub(crate) trait DocumentParts: PartStore {
     /// The reader of each part, as far as it was read or loaded here.
     fn reports(&self) -> Vec<PartReport>;
-
-    /// The failure of a page that this machine lost: its part was not kept.
-    fn lost_page(&self) -> Option<FailureDetail>;
 
     /// The result is there: nothing is to be kept.
     ///

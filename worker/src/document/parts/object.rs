@@ -9,7 +9,7 @@ use std::{
     io::{self, Write as _},
     path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -148,6 +148,7 @@ impl JobParts {
             }
             after = page.next;
             if after.is_none() {
+                let _ = self.can_list.set(true);
                 return Ok(listing);
             }
         }
@@ -219,23 +220,17 @@ pub(crate) struct ObjectParts {
     pub(crate) is_resumed: bool,
     /// Returns true if a page that fails so was lost by this machine's fault.
     pub(crate) is_machine_fault: fn(FailureKind) -> bool,
-    pub(crate) record: Arc<Mutex<PartsRecord>>,
+    pub(crate) record: PartsRecord,
 }
 
 /// The outcome of a reading, beside its pages.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct PartsRecord {
     reports: Vec<PartReport>,
-    lost_page: Option<FailureDetail>,
+    /// The failure of a page that this machine lost: its part was not kept.
+    pub(crate) lost_page: Option<FailureDetail>,
     /// True if a part was stored that was not there.
     pub(crate) stored_any: bool,
-}
-
-impl ObjectParts {
-    /// The outcome of the reading so far.
-    pub(crate) fn record(&self) -> std::sync::MutexGuard<'_, PartsRecord> {
-        self.record.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl PartStore for ObjectParts {
@@ -273,13 +268,13 @@ impl PartStore for ObjectParts {
             }
         });
         let (report, pages) = loaded.map_err(io::Error::other)?;
-        self.record().reports.push(report);
+        self.record.reports.push(report);
         Ok(pages)
     }
 
     fn store(&mut self, part: PagePositions, pages: &[ReadPage]) -> io::Result<()> {
         if let Some(lost) = lost_page(pages, self.is_machine_fault) {
-            self.record().lost_page.get_or_insert(lost);
+            self.record.lost_page.get_or_insert(lost);
             return Ok(());
         }
         if !self.runtime.block_on(self.parts.can_keep()) {
@@ -291,22 +286,18 @@ impl PartStore for ObjectParts {
         let put = self.parts.put(&name, &bytes);
         let outcome = self.runtime.block_on(put).map_err(io::Error::other)?;
         if matches!(outcome, PutOutcome::Written { .. }) {
-            self.record().stored_any = true;
+            self.record.stored_any = true;
         } else {
             tracing::info!(part = name, "another worker has read these pages too");
         }
-        self.record().reports.push(read);
+        self.record.reports.push(read);
         Ok(())
     }
 }
 
 impl DocumentParts for ObjectParts {
     fn reports(&self) -> Vec<PartReport> {
-        self.record().reports.clone()
-    }
-
-    fn lost_page(&self) -> Option<FailureDetail> {
-        self.record().lost_page.clone()
+        self.record.reports.clone()
     }
 
     /// The job removes them when its result is known.
