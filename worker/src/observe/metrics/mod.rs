@@ -20,7 +20,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, Result, TextEncoder, core::Collector,
     process_collector::ProcessCollector,
 };
-use recto_pipeline::engine::EngineUsage;
+use recto_pipeline::{engine::EngineUsage, sandbox::SandboxReport};
 use recto_schemas::{FailureKind, PageOutcome, PageSummary, ResultState};
 
 use decoding::DecodingMetrics;
@@ -46,6 +46,8 @@ pub(crate) struct BuildInfo<'a> {
     pub(crate) engine: &'a str,
     /// SHA-256 of its model's files, 64 hexadecimal digits.
     pub(crate) model_sha256: &'a str,
+    /// The sandbox of rasterizer processes.
+    pub(crate) sandbox: &'a SandboxReport,
 }
 
 /// A worker's metrics, in a registry of their own.
@@ -89,6 +91,7 @@ impl Metrics {
         let r = &registry;
         r.register(Box::new(ProcessCollector::for_self()))?;
         build_info(r, build)?;
+        sandbox_info(r, build.sandbox)?;
         let (pages, pages_skipped) = pages(r)?;
         Ok(Self {
             jobs: jobs(r, &is_possible)?,
@@ -415,6 +418,26 @@ fn build_info(registry: &Registry, build: &BuildInfo<'_>) -> Result<()> {
     )?;
     info.get_metric_with_label_values(&[build.version, build.engine, build.model_sha256])?
         .set(1);
+    Ok(())
+}
+
+fn sandbox_info(registry: &Registry, report: &SandboxReport) -> Result<()> {
+    let layers = report.layers();
+    let info = registered(
+        registry,
+        IntGaugeVec::new(
+            Opts::new(
+                "recto_sandbox_info",
+                "1; the layers of the sandbox of rasterizer processes are in the labels, active or missing.",
+            ),
+            &layers.map(|(name, _)| name),
+        )?,
+    )?;
+    let states = layers.map(|(_, layer)| match layer.is_active() {
+        true => "active",
+        false => "missing",
+    });
+    info.get_metric_with_label_values(&states)?.set(1);
     Ok(())
 }
 

@@ -20,6 +20,7 @@ fn metrics() -> Metrics {
         version: "1.2.3",
         engine: "ppocr",
         model_sha256: "abc",
+        sandbox: &SandboxReport::ALL_ACTIVE,
     };
     Metrics::new(&build, is_possible).unwrap()
 }
