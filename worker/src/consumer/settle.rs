@@ -151,6 +151,8 @@ impl DeliveryHandler<'_> {
             state = ended.state.as_str(),
             pages = ended.manifest.counts.selected,
             pages.failed = ended.manifest.counts.failed,
+            pages.reread = ended.manifest.timing.pages_reread,
+            parts = ended.manifest.timing.parts.len(),
             read = ended.read_now,
             seconds = logging::rounded(took.as_secs_f64()),
             "job ended"

@@ -150,17 +150,18 @@ impl LocatedJob {
                 self.source.bytes,
                 progress,
             )),
-            parts: Some(PartsPlace::Objects(self.object_parts(delivery))),
+            parts: Some(PartsPlace::Objects(self.object_parts(context, delivery))),
         }
     }
 
-    pub(super) fn object_parts(&self, delivery: &JobDelivery) -> ObjectParts {
+    pub(super) fn object_parts(&self, context: &JobContext, delivery: &JobDelivery) -> ObjectParts {
         ObjectParts {
             parts: Arc::clone(&self.parts),
             runtime: Handle::current(),
             pages_per_part: pages_per_part(delivery.crashes),
             is_resumed: delivery.is_resumed,
             is_machine_fault,
+            metrics: Arc::clone(&context.metrics),
             record: PartsRecord::default(),
         }
     }

@@ -33,6 +33,11 @@ pub(crate) trait DocumentParts: PartStore {
     /// The reader of each part, as far as it was read or loaded here.
     fn reports(&self) -> Vec<PartReport>;
 
+    /// Pages that were read more than once, as far as is known.
+    fn pages_reread(&self) -> u32 {
+        0
+    }
+
     /// The result is there: nothing is to be kept.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ mod labels;
 mod decoding;
 mod fallback;
 mod publisher;
+mod parts;
 
 use std::{
     marker::PhantomData,
@@ -26,8 +27,10 @@ use recto_schemas::{FailureKind, PageOutcome, PageSummary, ResultState};
 use decoding::DecodingMetrics;
 use fallback::FallbackMetrics;
 pub(crate) use labels::{
-    ConfirmOutcome, JobDisposition, JobStage, MetricLabel, ReconnectPeer, TransferDirection,
+    ConfirmOutcome, JobDisposition, JobStage, MetricLabel, PartOutcome, ReconnectPeer,
+    TransferDirection,
 };
+use parts::PartsMetrics;
 use publisher::PublisherMetrics;
 pub(crate) use reference::reference;
 
@@ -74,6 +77,7 @@ pub(crate) struct Metrics {
     fallback: FallbackMetrics,
     reconnects: MetricFamily<ReconnectPeer, IntCounter>,
     publisher: PublisherMetrics,
+    parts: PartsMetrics,
     stale_settlements: IntCounter,
     scratch_bytes: IntGauge,
     scratch_limit_bytes: IntGauge,
@@ -159,6 +163,7 @@ impl Metrics {
                 "Connections made again after a loss.",
             )?,
             publisher: PublisherMetrics::new(r)?,
+            parts: PartsMetrics::new(r)?,
             stale_settlements: counter(
                 r,
                 "recto_stale_settlements_total",
@@ -257,6 +262,11 @@ impl Metrics {
     /// Counts pages that were not read because their document has too many.
     pub(crate) fn pages_skipped(&self, pages: u32) {
         self.pages_skipped.inc_by(pages.into());
+    }
+
+    /// Counts a part of a long document.
+    pub(crate) fn part(&self, outcome: PartOutcome) {
+        self.parts.part(outcome);
     }
 
     /// Records the time of a stage.

@@ -87,6 +87,14 @@ fn all_told() -> Metrics {
         ..page(PageOutcome::Empty, PageTiming::default())
     });
     metrics.pages_skipped(7);
+    for outcome in [
+        PartOutcome::Stored,
+        PartOutcome::Loaded,
+        PartOutcome::Duplicate,
+        PartOutcome::Broken,
+    ] {
+        metrics.part(outcome);
+    }
     for stage in [
         JobStage::Fetch,
         JobStage::Read,
@@ -148,6 +156,7 @@ fn what_callers_say_is_what_a_scrape_shows() {
         (r#"recto_pages_total{outcome="skipped"}"#, 7.0),
         (r#"recto_pages_total{outcome="partial"}"#, 3.0),
         ("recto_unread_ink_pages_total", 0.75),
+        (r#"recto_parts_total{outcome="duplicate"}"#, 1.0),
         ("recto_pages_without_text_total", 1.0),
         (r#"recto_stage_seconds_count{stage="fetch"}"#, 1.0),
         (r#"recto_queue_wait_seconds_bucket{le="1"}"#, 0.0),
