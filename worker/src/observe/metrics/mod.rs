@@ -5,6 +5,7 @@
 
 mod reference;
 mod labels;
+mod jobs;
 mod decoding;
 mod fallback;
 mod publisher;
@@ -26,6 +27,7 @@ use recto_schemas::{FailureKind, PageOutcome, PageSummary, ResultState};
 
 use decoding::DecodingMetrics;
 use fallback::FallbackMetrics;
+use jobs::JobMetrics;
 pub(crate) use labels::{
     ConfirmOutcome, JobDisposition, JobStage, MetricLabel, PartOutcome, ReconnectPeer,
     TransferDirection,
@@ -54,9 +56,7 @@ pub(crate) struct BuildInfo<'a> {
 /// A worker's metrics, in a registry of their own.
 pub(crate) struct Metrics {
     registry: Registry,
-    jobs: IntCounterVec,
-    retries: IntCounterVec,
-    dead_letters: IntCounterVec,
+    jobs: JobMetrics,
     jobs_in_flight: IntGauge,
     jobs_permits: IntGauge,
     ready: IntGauge,
@@ -95,19 +95,7 @@ impl Metrics {
         build_info(r, build)?;
         let (pages, pages_skipped) = pages(r)?;
         Ok(Self {
-            jobs: jobs(r, &is_possible)?,
-            retries: failures(
-                r,
-                "recto_retries_total",
-                "Jobs put into a delay queue to be tried again.",
-                |kind| is_possible(JobDisposition::Retry, kind),
-            )?,
-            dead_letters: failures(
-                r,
-                "recto_dead_letters_total",
-                "Jobs that ended in the dead-letter queue.",
-                |kind| is_possible(JobDisposition::DeadLetter, kind),
-            )?,
+            jobs: JobMetrics::new(r, is_possible)?,
             jobs_in_flight: gauge(r, "recto_jobs_in_flight", "Jobs being worked on.")?,
             jobs_permits: gauge(
                 r,
@@ -195,22 +183,19 @@ impl Metrics {
 
     /// Counts a job with a result, `took` after its delivery.
     pub(crate) fn job_done(&self, state: ResultState, took: Duration) {
-        let ack = JobDisposition::Ack.as_str();
-        self.jobs.with_label_values(&[ack, state.as_str()]).inc();
+        self.jobs.done(state);
         self.documents.of(state).inc();
         self.job_duration_seconds.observe(took.as_secs_f64());
     }
 
     /// Counts a job that failed.
     pub(crate) fn job_failed(&self, disposition: JobDisposition, kind: FailureKind) {
-        let labels = [disposition.as_str(), kind.as_str()];
-        self.jobs.with_label_values(&labels).inc();
-        let own = match disposition {
-            JobDisposition::Retry => &self.retries,
-            JobDisposition::DeadLetter => &self.dead_letters,
-            JobDisposition::Ack | JobDisposition::Requeue => return,
-        };
-        own.with_label_values(&[kind.as_str()]).inc();
+        self.jobs.failed(disposition, kind);
+    }
+
+    /// Counts a job that was dropped by an order.
+    pub(crate) fn job_purged(&self) {
+        self.jobs.purged();
     }
 
     /// Counts a job as in flight until the guard is dropped.
@@ -360,46 +345,6 @@ impl<L: MetricLabel, M> MetricFamily<L, M> {
     fn of(&self, label: L) -> &M {
         &self.members[label.index()]
     }
-}
-
-fn jobs(
-    registry: &Registry,
-    is_possible: impl Fn(JobDisposition, FailureKind) -> bool,
-) -> Result<IntCounterVec> {
-    let jobs = registered(
-        registry,
-        IntCounterVec::new(
-            Opts::new("recto_jobs_total", "Jobs by disposition and kind."),
-            &[JobDisposition::KEY, FailureKind::KEY],
-        )?,
-    )?;
-    for state in ResultState::ALL {
-        jobs.get_metric_with_label_values(&[JobDisposition::Ack.as_str(), state.as_str()])?;
-    }
-    for disposition in JobDisposition::ALL {
-        for kind in FailureKind::ALL {
-            if is_possible(*disposition, *kind) {
-                jobs.get_metric_with_label_values(&[disposition.as_str(), kind.as_str()])?;
-            }
-        }
-    }
-    Ok(jobs)
-}
-
-fn failures(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    is_possible: impl Fn(FailureKind) -> bool,
-) -> Result<IntCounterVec> {
-    let all = registered(
-        registry,
-        IntCounterVec::new(Opts::new(name, help), &[FailureKind::KEY])?,
-    )?;
-    for kind in FailureKind::ALL.iter().filter(|kind| is_possible(**kind)) {
-        all.get_metric_with_label_values(&[kind.as_str()])?;
-    }
-    Ok(all)
 }
 
 /// Pages that were read by their outcome, and those that were not because the document has too many.

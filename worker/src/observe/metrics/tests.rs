@@ -117,6 +117,7 @@ fn all_told() -> Metrics {
     metrics.bytes(TransferDirection::Stored, 20);
     metrics.reconnected(ReconnectPeer::Broker);
     metrics.stale_settlement();
+    metrics.job_purged();
     metrics.permits(4);
     metrics.ready(true);
     metrics.scratch(5, u64::MAX);
@@ -151,6 +152,7 @@ fn what_callers_say_is_what_a_scrape_shows() {
         (r#"recto_retries_total{kind="panic"}"#, 1.0),
         (r#"recto_documents_total{state="skipped"}"#, 1.0),
         ("recto_job_duration_seconds_count", 4.0),
+        ("recto_jobs_purged_total", 1.0),
         ("recto_job_duration_seconds_sum", 6.0),
         (r#"recto_pages_total{outcome="text-layer"}"#, 1.0),
         (r#"recto_pages_total{outcome="skipped"}"#, 7.0),
