@@ -22,7 +22,7 @@ use crate::{
         ConvertContext, DocumentSource, DocumentTarget, ObjectSource, PartsPlace, Requester,
         SourcePlace, StoreTarget,
         output::ResultName,
-        parts::{JobParts, ObjectParts, PAGES_PER_PART, PartsRecord},
+        parts::{JobParts, ObjectParts, PAGES_PER_PART, PartDocument, PartsRecord},
         stored_manifest,
     },
     os::scratch::JobDir,
@@ -150,11 +150,18 @@ impl LocatedJob {
                 self.source.bytes,
                 progress,
             )),
-            parts: Some(PartsPlace::Objects(self.object_parts(context, delivery))),
+            parts: Some(PartsPlace::Objects(
+                self.object_parts(context, job, delivery),
+            )),
         }
     }
 
-    pub(super) fn object_parts(&self, context: &JobContext, delivery: &JobDelivery) -> ObjectParts {
+    pub(super) fn object_parts(
+        &self,
+        context: &JobContext,
+        job: &Job,
+        delivery: &JobDelivery,
+    ) -> ObjectParts {
         ObjectParts {
             parts: Arc::clone(&self.parts),
             runtime: Handle::current(),
@@ -162,6 +169,12 @@ impl LocatedJob {
             is_resumed: delivery.is_resumed,
             is_machine_fault,
             metrics: Arc::clone(&context.metrics),
+            document: PartDocument {
+                job: job.id.clone(),
+                batch: job.batch.clone(),
+                uri: job.source.uri.clone(),
+                pages: 0,
+            },
             record: PartsRecord::default(),
         }
     }

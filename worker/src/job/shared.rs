@@ -147,7 +147,7 @@ impl RangeTask<'_> {
         let dir = located.scratch_dir(context)?;
         let source = located.document(context, &dir);
         let reading = located.convert_context(context, self.job, dir, delivery);
-        let parts = located.object_parts(context, delivery);
+        let parts = located.object_parts(context, self.job, delivery);
         let of_lane = page_ranges::part_pages(self.range, delivery.is_resumed);
         let parts = ObjectParts {
             is_resumed: true,

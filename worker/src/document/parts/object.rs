@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 use tokio::{runtime::Handle, sync::OnceCell};
 
-use super::{DocumentParts, decode, encode, lost_page, name, parse_name, report};
+use super::{DocumentParts, PartDocument, decode, encode, lost_page, name, parse_name, report};
 use crate::{
     document::manifest::hex,
     observe::metrics::{Metrics, PartOutcome},
@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Largest part, in bytes: a thousand times that of dense pages.
-const MAX_PART_BYTES: u64 = 256 << 20;
+pub(super) const MAX_PART_BYTES: u64 = 256 << 20;
 
 /// Largest other object of the folder, in bytes.
 const MAX_NOTE_BYTES: u64 = 4096;
@@ -234,6 +234,8 @@ pub(crate) struct ObjectParts {
     /// Returns true if a page that fails so was lost by this machine's fault.
     pub(crate) is_machine_fault: fn(FailureKind) -> bool,
     pub(crate) metrics: Arc<Metrics>,
+    /// Told to those who look at the store; its number of pages is known when the document is open.
+    pub(crate) document: PartDocument,
     pub(crate) record: PartsRecord,
 }
 
@@ -254,7 +256,8 @@ impl PartStore for ObjectParts {
         self.pages_per_part
     }
 
-    fn stored(&mut self, _pages: u32) -> io::Result<Vec<PagePositions>> {
+    fn stored(&mut self, pages: u32) -> io::Result<Vec<PagePositions>> {
+        self.document.pages = pages;
         if !self.is_resumed || !self.runtime.block_on(self.parts.can_keep()) {
             return Ok(Vec::new());
         }
@@ -299,7 +302,7 @@ impl PartStore for ObjectParts {
             return Ok(());
         }
         let read = report(&part, &self.parts.worker);
-        let bytes = encode(read.clone(), pages)?;
+        let bytes = encode(read.clone(), Some(self.document.clone()), pages)?;
         let name = name(&part);
         let put = self.parts.put(&name, &bytes);
         let outcome = self.runtime.block_on(put).map_err(io::Error::other)?;
@@ -383,6 +386,7 @@ mod tests {
             is_resumed: true,
             is_machine_fault: |_| false,
             metrics: Arc::clone(&metrics),
+            document: PartDocument::default(),
             record: PartsRecord::default(),
         };
         let (mut slow, mut quick) = (reading(), reading());
