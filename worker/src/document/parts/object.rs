@@ -191,9 +191,9 @@ impl JobParts {
             return Ok(());
         }
         let listing = self.list().await?;
-        for part in &listing.parts {
-            self.stores.delete(&self.at(&name(part))?).await?;
-        }
+        let parts = listing.parts.iter().map(|part| self.at(&name(part)));
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
+        self.stores.delete_all(&parts).await?;
         if listing.has_plan {
             self.stores.delete(&self.at(PLAN)?).await?;
         }
