@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use recto_schemas::{Job, ResultState};
 
 use crate::support::{
-    cluster::{JobAccounts, RESULTS, TestCluster, WorkerProcess},
+    cluster::{DOCUMENTS, JobAccounts, RESULTS, TestCluster, WorkerProcess},
     seen, wait_until,
 };
 
@@ -117,6 +117,14 @@ fn two_workers_share_a_long_document() {
         read.iter().all(|read| (80..=120).contains(read)),
         "{read:?}"
     );
+    // The first worker to read the whole of it, and each for all of its ranges.
+    let document = cluster.store.get(DOCUMENTS, "in/volume.pdf").unwrap();
+    let fetched = workers.iter().map(|worker| {
+        let bytes = worker.metric("recto_bytes_total{direction=\"fetched\"}");
+        bytes / document.bytes.len() as f64
+    });
+    let fetched: Vec<f64> = fetched.collect();
+    assert!(fetched.iter().sum::<f64>() <= 3.0, "{fetched:?}");
     drop(workers);
     let _worker = cluster.worker();
     assert_same_files(&cluster, accounts, &volume);
