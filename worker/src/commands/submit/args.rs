@@ -15,6 +15,15 @@ use crate::{
     store::{StoreUri, config::StoreConfig},
 };
 
+/// The lowest priority that is high for a quorum queue.
+const HIGH_PRIORITY: u8 = 5;
+
+/// The priority of messages that have none.
+const NORMAL_PRIORITY: u8 = 4;
+
+/// The highest priority that a job may name.
+const MAX_PRIORITY: u8 = 9;
+
 /// Arguments of `recto submit`.
 #[derive(Debug, Args)]
 pub(crate) struct SubmitArgs {
@@ -58,8 +67,9 @@ pub(crate) struct SubmitArgs {
     #[arg(long, value_name = "KEY=VALUE", env = "RECTO_LABEL", value_parser = label, help_heading = "Jobs")]
     pub(crate) label: Vec<(String, String)>,
 
-    /// Priority, 0 to 9, such as `5`; RabbitMQ from 4.0 serves jobs above 4 first
-    #[arg(long, value_name = "N", env = "RECTO_PRIORITY", value_parser = clap::value_parser!(u8).range(0..=9), help_heading = "Jobs")]
+    /// Priority, such as `high`, `normal`, or 0 to 9: RabbitMQ from 4.0 gives workers two jobs of high priority (5 and
+    /// above) for each of normal priority, older versions take no notice [default: normal]
+    #[arg(long, value_name = "PRIORITY", env = "RECTO_PRIORITY", value_parser = priority, help_heading = "Jobs")]
     pub(crate) priority: Option<u8>,
 
     /// Read documents again even if a finished result is stored, and replace it
@@ -127,6 +137,16 @@ fn label(text: &str) -> Result<(String, String), String> {
     Ok((word(key)?, value))
 }
 
+/// The priority of a message. Quorum queues know two: up to 4 and above (RabbitMQ 4.0, "Quorum Queues", priorities).
+fn priority(text: &str) -> Result<u8, String> {
+    let known = match text {
+        "high" => Some(HIGH_PRIORITY),
+        "normal" => Some(NORMAL_PRIORITY),
+        number => number.parse().ok().filter(|number| *number <= MAX_PRIORITY),
+    };
+    known.ok_or_else(|| format!("write high, normal, or a number from 0 to {MAX_PRIORITY}"))
+}
+
 fn trace_parent(text: &str) -> Result<String, String> {
     match TraceParent::parse(text) {
         Some(_) => Ok(text.to_owned()),
@@ -144,6 +164,16 @@ fn s3_place(text: &str) -> Result<StoreUri, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn priorities_are_words_or_numbers() {
+        for (text, wanted) in [("high", 5), ("normal", 4), ("0", 0), ("9", 9)] {
+            assert_eq!(priority(text), Ok(wanted), "{text}");
+        }
+        for wrong in ["low", "10", "-1", "", "High"] {
+            assert!(priority(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn labels_have_a_key_and_perhaps_a_value() {
