@@ -43,6 +43,7 @@ pub(super) fn job_context(arguments: &WorkerArgs) -> anyhow::Result<(JobContext,
     let context = JobContext {
         limits: arguments.limits.clone(),
         results_in_flight: KeyedLock::default(),
+        kept_documents: Arc::default(),
         known_good: KnownGood::default(),
         worker: process_name(),
         stores: Arc::new(stores),
