@@ -47,6 +47,8 @@ words! {
         Unsupported = "unsupported",
         /// The document is larger than its limit.
         DocumentTooLarge = "document-too-large",
+        /// The document's text comes to more than its limit for outputs.
+        OutputTooLarge = "output-too-large",
         /// The page has no size that can be read within the limits.
         PageTooLarge = "page-too-large",
         /// The document has none of the pages that were asked for.

@@ -368,6 +368,36 @@ fn limits_that_are_hit_are_named() {
 }
 
 #[test]
+fn a_document_that_becomes_too_much_fails_and_the_one_beside_it_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "words ".repeat(30);
+    let page = pdf::text(&[line.as_str(); 40]);
+    let pages = vec![page.as_str(); 10];
+    fs::write(folder.path().join("much.pdf"), pdf::with_pages(&pages)).unwrap();
+    fs::write(
+        folder.path().join("little.pdf"),
+        pdf::with_pages(&[&pdf::text(LETTER)]),
+    )
+    .unwrap();
+    let out = folder.path().join("out");
+    let output = convert(&["--max-output-size", "20kB"], folder.path(), &out);
+    assert_eq!(output.status.code(), Some(1), "{}", seen(&output));
+    let much = manifest(&out.join("much.json")).failure.unwrap();
+    assert_eq!(much.kind.as_str(), "output-too-large");
+    assert!(
+        much.message.contains("--max-output-size"),
+        "{}",
+        much.message
+    );
+    assert_eq!(
+        manifest(&out.join("little.json")).state,
+        DocumentState::Done
+    );
+    let written = fs::metadata(out.join("much.md")).map_or(0, |file| file.len());
+    assert!(written < 40_000, "{written} bytes");
+}
+
+#[test]
 fn an_interrupt_stops_cleanly() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("long.pdf");

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::protocol::{MAX_PICTURES, at_most};
+
 /// A child's inspection of one page.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PageInspection {
@@ -18,10 +20,10 @@ pub struct PageInspection {
     /// Size as displayed in pixels, for image files; `None` for PDF pages, which have no size of their own.
     pub image_px: Option<(u32, u32)>,
     /// Left, top, right and bottom of the largest images on the page as displayed, in points.
-    #[serde(default)]
+    #[serde(deserialize_with = "at_most::<_, _, MAX_PICTURES>")]
     pub images: Vec<[f32; 4]>,
     /// The same of annotations that are drawn beside the text: stamps, notes, drawings.
-    #[serde(default)]
+    #[serde(deserialize_with = "at_most::<_, _, MAX_PICTURES>")]
     pub annotations: Vec<[f32; 4]>,
     /// Drawn lines, curves and areas.
     pub paths: u32,

@@ -4,17 +4,35 @@
 //! memory is allocated, numbers before they are used, and the parent alone decides the size of a bitmap.
 
 use std::{
+    fmt,
     io::{self, Read, Write},
+    marker::PhantomData,
     path::PathBuf,
 };
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, DeserializeOwned, SeqAccess, Visitor},
+};
 
 use super::inspection::{LineDoubt, PageInspection, StructureTag};
 use crate::sandbox::{SandboxLayers, SandboxReport};
 
-/// Longest message in bytes; the text of a dense page is a few hundred thousand.
-const MAX_MESSAGE_BYTES: u32 = 32 << 20;
+/// Longest message in bytes; the text of a dense page is a few hundred thousand, [`MAX_GLYPHS`] places are some 5 million.
+const MAX_MESSAGE_BYTES: u32 = 16 << 20;
+
+/// Pages of a document: PDFium's own limit (`CPDF_Document::kPageMaxNum`), rounded up.
+pub(super) const MAX_PAGES: u32 = 1 << 20;
+/// Bookmarks of a document: a book of a thousand pages has some hundreds.
+pub(super) const MAX_BOOKMARKS: usize = 5_000;
+/// Places of images, and of annotations, that are told of a page.
+pub(super) const MAX_PICTURES: usize = 2_000;
+/// Lines of a page: a newspaper's has some 2,000, a table of numbers some 5,000.
+pub(super) const MAX_LINES: usize = 20_000;
+/// Formulas of a page.
+pub(super) const MAX_FORMULAS: usize = 20_000;
+/// Glyphs whose places are told: a page with more is drawn from letters.
+pub(super) const MAX_GLYPHS: usize = 200_000;
 
 /// Exit code of a child that was told something it cannot make sense of.
 pub(super) const EXIT_PROTOCOL: i32 = 87;
@@ -98,6 +116,7 @@ pub(super) enum ChildReply {
         /// True if it is encrypted.
         encrypted: bool,
         /// Its bookmarks, in the order of its outline.
+        #[serde(deserialize_with = "at_most::<_, _, MAX_BOOKMARKS>")]
         bookmarks: Vec<WireBookmark>,
     },
     /// The page is loaded.
@@ -179,8 +198,15 @@ pub(super) enum ChildError {
 /// A page's own text, in pixels of the bitmap.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct WireText {
+    #[serde(deserialize_with = "at_most::<_, _, MAX_LINES>")]
     pub lines: Vec<WireLine>,
+    /// True if the page has more lines.
+    pub truncated: bool,
+    /// The formulas that are marked in the lines, by the index of their line.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_FORMULAS>")]
+    pub formulas: Vec<WireFormula>,
     /// Left, top, right and bottom of each visible glyph's outline.
+    #[serde(deserialize_with = "at_most::<_, _, MAX_GLYPHS>")]
     pub glyphs: Vec<[i32; 4]>,
     /// Characters that were left out because nobody can see them.
     pub unseen: u32,
@@ -201,9 +227,43 @@ pub(super) struct WireLine {
     #[serde(default)]
     pub lead: Option<(u32, f32, f32)>,
     pub doubt: Option<LineDoubt>,
-    /// Numbers and LaTeX of the formulas that are marked in the text.
-    #[serde(default)]
-    pub formulas: Vec<(u32, String)>,
+}
+
+/// A formula of a line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct WireFormula {
+    /// Index of its line.
+    pub line: u32,
+    /// The number by which it is marked in the line's text.
+    pub number: u32,
+    pub latex: String,
+}
+
+/// Reads a list of at most `N` elements. More are an error, before memory is taken for them: an element may be several
+/// times as large as what was sent for it.
+pub(super) fn at_most<'de, D: Deserializer<'de>, T: Deserialize<'de>, const N: usize>(
+    from: D,
+) -> Result<Vec<T>, D::Error> {
+    struct Elements<T, const N: usize>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>, const N: usize> Visitor<'de> for Elements<T, N> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a list of at most {N} elements")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
+            let mut elements = Vec::new();
+            while let Some(element) = list.next_element()? {
+                if elements.len() == N {
+                    return Err(de::Error::invalid_length(N + 1, &self));
+                }
+                elements.push(element);
+            }
+            Ok(elements)
+        }
+    }
+    from.deserialize_seq(Elements::<T, N>(PhantomData))
 }
 
 /// Writes one message.

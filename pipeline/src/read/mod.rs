@@ -164,12 +164,28 @@ pub enum ReadError {
     Cancelled,
 }
 
+/// The error of a sink that comes to more bytes than one document may: `limits.max_output_size`, or the scratch directory.
+#[derive(Debug, thiserror::Error)]
+#[error("it comes to more than {limit_bytes} bytes; raise {raise}")]
+pub struct OutputTooLarge {
+    /// The limit.
+    pub limit_bytes: u64,
+    /// The option to raise.
+    pub raise: &'static str,
+}
+
+fn is_too_large(error: &io::Error) -> bool {
+    let inner = error.get_ref();
+    inner.is_some_and(|error| error.is::<OutputTooLarge>())
+}
+
 impl ReadError {
     /// The machine-readable code.
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::Document(error) => error.kind(),
             Self::NoSuchPage { .. } => FailureKind::NoSuchPage,
+            Self::Sink(error) if is_too_large(error) => FailureKind::OutputTooLarge,
             Self::Sink(_) | Self::Parts(_) => FailureKind::ResultNotWritten,
             Self::Stopped | Self::Cancelled => FailureKind::Cancelled,
         }

@@ -23,6 +23,9 @@ pub struct DocumentLimits {
     /// Maximum size of a document.
     #[cfg_attr(feature = "clap", arg(long, value_name = "SIZE", env = "RECTO_MAX_DOCUMENT_SIZE", default_value_t = Self::DEFAULT.max_document_size))]
     pub max_document_size: ByteSize,
+    /// Maximum size of what one document becomes, all outputs together; a document that comes to more fails.
+    #[cfg_attr(feature = "clap", arg(long, value_name = "SIZE", env = "RECTO_MAX_OUTPUT_SIZE", default_value_t = Self::DEFAULT.max_output_size))]
+    pub max_output_size: ByteSize,
     /// Address space of one rasterizer process, at least 64MiB.
     #[cfg_attr(feature = "clap", arg(long, value_name = "SIZE", env = "RECTO_RASTERIZER_MEMORY", default_value_t = Self::DEFAULT.rasterizer_memory))]
     pub rasterizer_memory: ByteSize<MIN_RASTERIZER_MEMORY>,
@@ -43,6 +46,8 @@ impl DocumentLimits {
         max_pages: BoundedInt::of::<5_000>(),
         max_megapixels: Megapixels::of::<40>(),
         max_document_size: ByteSize::of::<2_000_000_000>(),
+        // 5,000 dense pages come to some 300 MB with --jsonl and --html.
+        max_output_size: ByteSize::of::<1_000_000_000>(),
         rasterizer_memory: ByteSize::of::<{ 384 << 20 }>(),
         page_timeout: HumanDuration::seconds::<20>(),
         read_timeout: HumanDuration::seconds::<900>(),
@@ -56,6 +61,7 @@ impl DocumentLimits {
             max_pages: self.max_pages.min(other.max_pages),
             max_megapixels: self.max_megapixels.min(other.max_megapixels),
             max_document_size: self.max_document_size.min(other.max_document_size),
+            max_output_size: self.max_output_size.min(other.max_output_size),
             rasterizer_memory: self.rasterizer_memory.min(other.rasterizer_memory),
             page_timeout: self.page_timeout.min(other.page_timeout),
             read_timeout: self.read_timeout.min(other.read_timeout),

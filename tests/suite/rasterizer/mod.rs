@@ -2,6 +2,7 @@
 
 mod documents;
 mod image_files;
+mod liars;
 mod limits;
 mod pictures;
 mod sandbox;

@@ -4,7 +4,7 @@ use std::{io, sync::Arc, time::Instant};
 
 use recto_pipeline::{
     cancel::CancelToken,
-    read::{self, PageResult, PageSink, ReadError, ReadOutcome, ReadSignals},
+    read::{self, OutputTooLarge, PageResult, PageSink, ReadError, ReadOutcome, ReadSignals},
 };
 use recto_schemas::{DocumentPassword, FailureDetail, Manifest, Options, PageOutcome, SourceInfo};
 use tokio::task::spawn_blocking;
@@ -76,6 +76,7 @@ impl ReadTask {
         let mut sink = ObservedSink {
             output: output.as_mut(),
             observer: context.observer.as_ref(),
+            max_bytes: context.options.limits.max_output_size.bytes(),
             // Parts say so sooner.
             shows_pages: parts.is_none(),
         };
@@ -247,6 +248,8 @@ impl Drop for CancelOnDrop {
 struct ObservedSink<'a> {
     output: &'a mut dyn ResultSink,
     observer: &'a dyn ConvertObserver,
+    /// Maximum number of bytes that the output may come to.
+    max_bytes: u64,
     shows_pages: bool,
 }
 
@@ -264,8 +267,14 @@ impl PageSink for ObservedSink<'_> {
         }
         let before = self.output.written_bytes();
         self.output.page(page)?;
-        let written = self.output.written_bytes().saturating_sub(before);
-        self.observer.written(written)
+        let bytes = self.output.written_bytes();
+        if bytes > self.max_bytes {
+            return Err(io::Error::other(OutputTooLarge {
+                limit_bytes: self.max_bytes,
+                raise: "--max-output-size",
+            }));
+        }
+        self.observer.written(bytes.saturating_sub(before))
     }
 
     fn heading_levels(&mut self, levels: &[u8]) -> io::Result<()> {

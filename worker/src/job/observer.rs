@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use recto_pipeline::read::OutputTooLarge;
 use recto_schemas::{Manifest, PageSummary};
 
 use super::progress::JobProgress;
@@ -65,7 +66,15 @@ impl ConvertObserver for JobObserver {
 
     fn written(&self, bytes: u64) -> io::Result<()> {
         let mut dir = self.dir.lock().unwrap_or_else(PoisonError::into_inner);
-        dir.reservation.grow(bytes).map_err(io::Error::from)
+        let limit_bytes = dir.reservation.limit();
+        dir.reservation.grow(bytes).map_err(|error| {
+            // With the directory for itself it would not fit either: no other attempt will do.
+            if dir.reservation.bytes().saturating_add(bytes) > limit_bytes {
+                let raise = "--scratch-size of the worker";
+                return io::Error::other(OutputTooLarge { limit_bytes, raise });
+            }
+            error.into()
+        })
     }
 
     fn read(&self, manifest: &Manifest) {

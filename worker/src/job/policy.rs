@@ -106,6 +106,7 @@ pub(crate) fn policy(kind: FailureKind) -> Policy {
         | Kind::WrongPassword
         | Kind::Unsupported
         | Kind::DocumentTooLarge
+        | Kind::OutputTooLarge
         | Kind::PageTooLarge
         | Kind::NoSuchPage
         | Kind::PageTimeout

@@ -14,14 +14,14 @@ use super::{
 use crate::image::{
     formulas,
     inspection::{StructureTag, TextInspection},
-    protocol::{TextLayerRequest, WireLine, WireText},
+    protocol::{
+        MAX_FORMULAS, MAX_GLYPHS, MAX_LINES, TextLayerRequest, WireFormula, WireLine, WireText,
+    },
     text_layer::{self, Glyph},
 };
 
 /// Characters looked at: a sheet of small print has some 50,000.
 const MAX_CHARACTERS: u32 = 1_000_000;
-/// Glyphs whose places are told: a page with more is drawn from letters.
-const MAX_PLACES: usize = 200_000;
 
 /// Lean of type that is slanted, as the sine of its angle: 7 degrees.
 const MIN_LEAN: f64 = 0.12;
@@ -242,20 +242,36 @@ impl PageCharacters {
         };
         let glyphs: Vec<Glyph> = shown().map(weighed).collect();
         let glyphs = formulas::put_in_place(glyphs, &self.bars);
+        let (lines, formulas, truncated) = wire_lines(&glyphs, scale);
         Some(WireText {
-            lines: wire_lines(&glyphs, scale),
+            lines,
+            truncated,
+            formulas,
             glyphs: with_seen()
                 .filter(|((_, placed), seen)| **seen && !placed.is_space)
                 .map(|((_, placed), _)| placed.outline)
-                .take(MAX_PLACES)
+                .take(MAX_GLYPHS)
                 .collect(),
             unseen: seen.iter().filter(|seen| !**seen).count() as u32,
         })
     }
 }
 
-fn wire_lines(glyphs: &[Glyph], (sx, sy): (f64, f64)) -> Vec<WireLine> {
-    let lines = text_layer::lines(glyphs).into_iter().map(|line| WireLine {
+/// The lines of a page and their formulas, and true if there are more lines than are told.
+fn wire_lines(glyphs: &[Glyph], (sx, sy): (f64, f64)) -> (Vec<WireLine>, Vec<WireFormula>, bool) {
+    let mut lines = text_layer::lines(glyphs);
+    let truncated = lines.len() > MAX_LINES;
+    lines.truncate(MAX_LINES);
+    let formulas = (0..).zip(&mut lines).flat_map(|(index, line)| {
+        let formulas = std::mem::take(&mut line.formulas).into_iter();
+        formulas.map(move |formula| WireFormula {
+            line: index,
+            number: formula.number,
+            latex: formula.latex.clone(),
+        })
+    });
+    let formulas = formulas.take(MAX_FORMULAS).collect();
+    let lines = lines.into_iter().map(|line| WireLine {
         quad: line.quad.map(|(x, y)| [(x * sx) as f32, (y * sy) as f32]),
         size: (line.size * (sx * sy).sqrt()) as f32,
         bold: line.bold,
@@ -268,13 +284,8 @@ fn wire_lines(glyphs: &[Glyph], (sx, sy): (f64, f64)) -> Vec<WireLine> {
         }),
         text: line.text,
         doubt: line.doubt,
-        formulas: line
-            .formulas
-            .iter()
-            .map(|formula| (formula.number, formula.latex.clone()))
-            .collect(),
     });
-    lines.collect()
+    (lines.collect(), formulas, truncated)
 }
 
 fn glyph(text: &TextPage<'_>, index: u32, code: u32, to_display: &Affine) -> Option<Glyph> {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     image::{
         inspection::{PageInspection, TextInspection},
-        protocol::{ChildError, TextLayerRequest, WireText},
+        protocol::{ChildError, MAX_PICTURES, TextLayerRequest, WireText},
     },
     sandbox::limits,
 };
@@ -88,6 +88,7 @@ pub(super) fn inspect(
         annotations: page
             .drawn_annotations()
             .iter()
+            .take(MAX_PICTURES)
             .map(|rect| walk.to_display.bounds(*rect).map(|at| at as f32))
             .collect(),
         paths: walk.paths,

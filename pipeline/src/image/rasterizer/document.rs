@@ -305,22 +305,21 @@ fn call_error(limits: &DocumentLimits, error: &CallError) -> RasterError {
 }
 
 fn child_error(rasterizer: &Rasterizer, limits: &DocumentLimits, error: ChildError) -> RasterError {
-    let text = |text: String| validate::sentence(&text);
     match error {
-        ChildError::NotADocument(why) => RasterError::NotADocument(text(why)),
-        ChildError::Damaged(why) => RasterError::Damaged(text(why)),
+        ChildError::NotADocument(why) => RasterError::NotADocument(why),
+        ChildError::Damaged(why) => RasterError::Damaged(why),
         ChildError::NoPages => RasterError::NoPages,
         ChildError::Encrypted => RasterError::Encrypted,
         ChildError::WrongPassword => RasterError::WrongPassword,
-        ChildError::Unsupported(what) => RasterError::Unsupported(text(what)),
-        ChildError::TooLarge(why) => RasterError::PageTooLarge(text(why)),
-        ChildError::PageDamaged(why) => RasterError::PageDamaged(text(why)),
+        ChildError::Unsupported(what) => RasterError::Unsupported(what),
+        ChildError::TooLarge(why) => RasterError::PageTooLarge(why),
+        ChildError::PageDamaged(why) => RasterError::PageDamaged(why),
         ChildError::OutOfMemory => out_of_memory(limits),
         ChildError::PdfiumMissing(why) => RasterError::PdfiumMissing {
             path: rasterizer.config.pdfium.clone(),
-            why: text(why),
+            why,
         },
-        ChildError::Io(why) => RasterError::Io(text(why)),
+        ChildError::Io(why) => RasterError::Io(why),
     }
 }
 

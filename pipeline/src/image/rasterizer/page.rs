@@ -16,7 +16,7 @@ use crate::{
     image::{
         PageImage,
         inspection::{LineDoubt, PageInspection},
-        protocol::{ChildReply, ChildRequest, PictureCut},
+        protocol::{ChildReply, ChildRequest, MAX_LINES, PictureCut},
     },
     page::{Rect, TextLine},
 };
@@ -58,6 +58,8 @@ pub struct PageText {
     pub glyphs: Vec<Rect>,
     /// Characters that were left out because they cannot be seen.
     pub unseen: u32,
+    /// True if the page has more lines than are taken.
+    pub truncated: bool,
 }
 
 /// A page's bitmap and its own text.
@@ -123,7 +125,7 @@ impl<'r> OpenDocument<'r> {
             child: Some(child),
             deadline,
             number,
-            inspection: validate::inspection(inspection),
+            inspection,
             started,
             is_childs_first,
         })
@@ -196,11 +198,17 @@ impl InspectedPage<'_> {
         let mut rgb = vec![0; width as usize * height as usize * 3];
         child.receive(document, &mut rgb, self.deadline)?;
         self.child = Some(child);
-        let font_warning = document.font_warning(&self.inspection);
-        let warnings = [size.warning, font_warning, cut.map(cut_warning)];
+        let text_layer = (request.text_layer != TextLayerRequest::None)
+            .then(|| validate::text(text_layer.unwrap_or_default(), width, height));
+        let is_truncated = text_layer.as_ref().is_some_and(|text| text.truncated);
+        let warnings = [
+            size.warning,
+            document.font_warning(&self.inspection),
+            cut.map(cut_warning),
+            is_truncated.then(truncated_warning),
+        ];
         Ok(RasterPage {
-            text_layer: (request.text_layer != TextLayerRequest::None)
-                .then(|| validate::text(text_layer.unwrap_or_default(), width, height)),
+            text_layer,
             warnings: warnings.into_iter().flatten().collect(),
             image: PageImage {
                 width,
@@ -240,6 +248,19 @@ fn cut_warning(cut: PictureCut) -> ReadWarning {
         pages: 0,
         kind: WarningKind::PictureCutShort,
         message,
+    }
+}
+
+/// The warning of a page with more lines of its own text than are taken.
+fn truncated_warning() -> ReadWarning {
+    ReadWarning {
+        first_page: None,
+        pages: 0,
+        kind: WarningKind::TextCutShort,
+        message: format!(
+            "the page's own text has more than {MAX_LINES} lines, and those after them were not taken; \
+             --text-layer never reads what can be seen"
+        ),
     }
 }
 

@@ -20,6 +20,7 @@ use std::{
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, prlimit};
 
+use super::validate;
 use crate::{
     cancel::CancelToken,
     deadline_stream::DeadlineStream,
@@ -157,7 +158,7 @@ impl ChildProcess {
     ) -> Result<ChildReply, CallError> {
         self.within(deadline, |stream| {
             write_message(&mut *stream, request)?;
-            read_message(stream)
+            read_message(stream).map(validate::reply)
         })
     }
 

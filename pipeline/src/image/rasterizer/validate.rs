@@ -4,9 +4,12 @@ use super::{PageText, document::Bookmark};
 use crate::{
     image::{
         inspection::{PageInspection, StructureTag, TagRole},
-        protocol::{WireBookmark, WireText},
+        protocol::{
+            ChildError, ChildReply, MAX_PAGES, PictureCut, WireBookmark, WireFormula, WireText,
+        },
     },
     page::{BoldLead, LineFormula, Point, Quad, Rect, TextLine, TypeStyle},
+    sandbox::{SandboxLayer, SandboxReport},
 };
 
 /// Longest text of a reason, in characters.
@@ -16,8 +19,62 @@ const MAX_LINE: usize = 20_000;
 /// Longest LaTeX of a formula, in bytes.
 const MAX_LATEX: usize = 20_000;
 
+/// The one door for what a child says: a reply whose numbers are in their ranges and whose sentences are such. Its lists
+/// are bounded where they are read ([`protocol`](crate::image::protocol)); [`text`] puts text on the bitmap that was asked
+/// for.
+pub(super) fn reply(reply: ChildReply) -> ChildReply {
+    match reply {
+        ChildReply::Confined(report) => ChildReply::Confined(sandbox_report(report)),
+        ChildReply::Opened {
+            format,
+            pages,
+            encrypted,
+            bookmarks,
+        } => ChildReply::Opened {
+            format,
+            pages: pages.min(MAX_PAGES),
+            encrypted,
+            bookmarks,
+        },
+        ChildReply::Inspected(seen) => ChildReply::Inspected(inspection(seen)),
+        ChildReply::Rendered { text_layer, cut } => ChildReply::Rendered {
+            text_layer,
+            cut: cut.map(|cut| PictureCut {
+                rows: cut.rows.filter(|(read, all)| read <= all),
+            }),
+        },
+        ChildReply::Failed(error) => ChildReply::Failed(child_error(error)),
+    }
+}
+
+fn sandbox_report(report: SandboxReport) -> SandboxReport {
+    let layer = |layer| match layer {
+        SandboxLayer::Active => SandboxLayer::Active,
+        SandboxLayer::Missing(why) => SandboxLayer::Missing(sentence(&why)),
+    };
+    SandboxReport {
+        seccomp: layer(report.seccomp),
+        landlock: layer(report.landlock),
+        namespaces: layer(report.namespaces),
+    }
+}
+
+fn child_error(error: ChildError) -> ChildError {
+    use ChildError as E;
+    match error {
+        E::NotADocument(why) => E::NotADocument(sentence(&why)),
+        E::Damaged(why) => E::Damaged(sentence(&why)),
+        E::Unsupported(what) => E::Unsupported(sentence(&what)),
+        E::TooLarge(why) => E::TooLarge(sentence(&why)),
+        E::PageDamaged(why) => E::PageDamaged(sentence(&why)),
+        E::PdfiumMissing(why) => E::PdfiumMissing(sentence(&why)),
+        E::Io(why) => E::Io(sentence(&why)),
+        E::NoPages | E::Encrypted | E::WrongPassword | E::OutOfMemory => error,
+    }
+}
+
 /// A text of one line, of a length that people read.
-pub(super) fn sentence(text: &str) -> String {
+fn sentence(text: &str) -> String {
     text.chars()
         .take(MAX_SENTENCE)
         .map(|c| if c.is_control() { ' ' } else { c })
@@ -36,7 +93,10 @@ pub(super) fn bookmark(bookmark: WireBookmark) -> Option<Bookmark> {
 }
 
 /// An inspection whose numbers are in their ranges.
-pub(super) fn inspection(mut inspection: PageInspection) -> PageInspection {
+fn inspection(mut inspection: PageInspection) -> PageInspection {
+    for side in [&mut inspection.width_pt, &mut inspection.height_pt] {
+        *side = number(*side).max(0.0);
+    }
     inspection.image_coverage = number(inspection.image_coverage).clamp(0.0, 1.0);
     inspection.image_dpi = inspection
         .image_dpi
@@ -52,9 +112,17 @@ pub(super) fn text(text: WireText, width: u32, height: u32) -> PageText {
     let (width, height) = (width as f32, height as f32);
     let mut checked = PageText {
         unseen: text.unseen,
+        truncated: text.truncated,
         ..PageText::default()
     };
-    for line in text.lines {
+    let mut formulas = vec![Vec::new(); text.lines.len()];
+    for marked in text.formulas {
+        let line = formulas.get_mut(marked.line as usize);
+        if let (Some(line), Some(formula)) = (line, formula(marked)) {
+            line.push(formula);
+        }
+    }
+    for (line, formulas) in text.lines.into_iter().zip(formulas) {
         let text: String = line
             .text
             .chars()
@@ -85,7 +153,7 @@ pub(super) fn text(text: WireText, width: u32, height: u32) -> PageText {
                 .filter(|_| text == line.text)
                 .and_then(|lead| bold_lead(text, lead, width)),
             read_by: None,
-            formulas: line.formulas.into_iter().filter_map(formula).collect(),
+            formulas,
             region: None,
         });
         checked.doubts.push(line.doubt);
@@ -104,7 +172,8 @@ pub(super) fn text(text: WireText, width: u32, height: u32) -> PageText {
 }
 
 /// A formula whose LaTeX cannot end before its delimiter, nor begin anything else in Markdown.
-fn formula((number, latex): (u32, String)) -> Option<LineFormula> {
+fn formula(marked: WireFormula) -> Option<LineFormula> {
+    let WireFormula { number, latex, .. } = marked;
     let is_latex = |c: char| c == ' ' || c.is_ascii_graphic() && c != '`' || c.is_alphanumeric();
     let bare_dollar = latex.replace("\\\\", "").replace("\\$", "").contains('$');
     let sound = latex.len() <= MAX_LATEX && latex.chars().all(is_latex) && !bare_dollar;
@@ -155,11 +224,11 @@ mod tests {
             tag: None,
             lead: None,
             doubt: None,
-            formulas: vec![
-                (1, "x_{2}".to_owned()),
-                (2, "a$ <img>".to_owned()),
-                (3, "a\nb".to_owned()),
-            ],
+        };
+        let formula = |line, number, latex: &str| WireFormula {
+            line,
+            number,
+            latex: latex.to_owned(),
         };
         let empty = WireLine {
             text: "\0".to_owned(),
@@ -168,6 +237,13 @@ mod tests {
         let text = text(
             WireText {
                 lines: vec![line, empty],
+                truncated: false,
+                formulas: vec![
+                    formula(0, 1, "x_{2}"),
+                    formula(0, 2, "a$ <img>"),
+                    formula(0, 3, "a\nb"),
+                    formula(7, 4, "y"),
+                ],
                 glyphs: vec![[i32::MIN, 3, i32::MAX, 5]],
                 unseen: 0,
             },

@@ -377,6 +377,7 @@ mod tests {
             version: "0",
             engine: "ppocr",
             model_sha256: "",
+            sandbox: &recto_pipeline::sandbox::SandboxReport::ALL_ACTIVE,
         };
         let metrics = Arc::new(Metrics::new(&build, |_, _| false).unwrap());
         let reading = || ObjectParts {

@@ -194,6 +194,16 @@ pub(crate) struct ByteReservation {
 }
 
 impl ByteReservation {
+    /// The bytes that are reserved.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// The bytes that all reservations may come to.
+    pub(crate) fn limit(&self) -> u64 {
+        self.of.limit
+    }
+
     /// Reserves `more_bytes`, or leaves everything as it was.
     pub(crate) fn grow(&mut self, more_bytes: u64) -> Result<(), ScratchError> {
         let limit_bytes = self.of.limit;

@@ -5,10 +5,8 @@
 use std::{collections::HashSet, ffi::c_void, ptr};
 
 use super::{PdfFile, utf16_text};
-use crate::image::protocol::WireBookmark;
+use crate::image::protocol::{MAX_BOOKMARKS, WireBookmark};
 
-/// Bookmarks looked at: a book of a thousand pages has some hundreds.
-const MAX_BOOKMARKS: usize = 5_000;
 /// Depth to which bookmarks below bookmarks are looked at.
 const MAX_DEPTH: u8 = 16;
 /// Longest title that is taken, in bytes of UTF-16.
