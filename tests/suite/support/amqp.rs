@@ -129,6 +129,27 @@ impl AmqpClient {
         })
     }
 
+    /// Requeues every message of a queue: whoever gets them next is told that they were delivered before.
+    pub fn requeue_all(&self, queue: &str) {
+        self.runtime.block_on(async {
+            let get = || {
+                self.channel
+                    .basic_get(queue.into(), BasicGetOptions::default())
+            };
+            let mut taken = Vec::new();
+            while let Some(got) = get().await.unwrap() {
+                taken.push(got.delivery.acker);
+            }
+            let options = BasicNackOptions {
+                requeue: true,
+                ..Default::default()
+            };
+            for acker in taken {
+                acker.nack(options).await.unwrap();
+            }
+        });
+    }
+
     /// Number of messages that wait in a queue now.
     pub fn ready(&self, queue: &str) -> u32 {
         let options = QueueDeclareOptions {

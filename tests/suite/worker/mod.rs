@@ -3,6 +3,7 @@
 
 mod jobs;
 mod refused;
+mod bounds;
 mod life;
 mod orders;
 mod outages;

@@ -160,6 +160,8 @@ impl DeliveryHandler<'_> {
 
     /// Runs the job beside others; alone, and marked, if its message has come before; not at all if it is poison.
     async fn isolate(&self, job: Job, acker: &Acker) -> Result<JobEnd, JobFailure> {
+        // Before marks are looked for where the job's results would go.
+        self.context.job_context.bounds.check(&job)?;
         if let Some(queued_s) = messages::queued_s(&job) {
             let wait = Duration::try_from_secs_f64(queued_s).unwrap_or_default();
             self.context.job_context.metrics.queue_wait(wait);

@@ -41,7 +41,7 @@ pub(super) struct LocatedJob {
 }
 
 pub(super) async fn locate(context: &JobContext, job: &Job) -> Result<LocatedJob, JobFailure> {
-    let valid = ValidatedJob::new(job, &context.limits, context.engine.as_ref())?;
+    let valid = ValidatedJob::of(context, job)?;
     let found = context
         .stores
         .stat(&valid.source, &valid.pin)
@@ -58,7 +58,7 @@ pub(super) async fn locate(context: &JobContext, job: &Job) -> Result<LocatedJob
 
 /// A job whose message says which version of its document is meant. Nothing is asked of the store.
 pub(super) fn pinned(context: &JobContext, job: &Job) -> Result<LocatedJob, JobFailure> {
-    let valid = ValidatedJob::new(job, &context.limits, context.engine.as_ref())?;
+    let valid = ValidatedJob::of(context, job)?;
     let source = ResultSource {
         uri: job.source.uri.clone(),
         version_id: job.source.version_id.clone(),

@@ -3,15 +3,18 @@
 use recto_schemas::{FailureKind, FailureStage, Job, check_version};
 use serde_json::Value;
 
-use super::failure::JobFailure;
+use super::{
+    failure::JobFailure,
+    message_limits::{self, MAX_TEXT_BYTES, MAX_WORD, check_words},
+};
 use crate::store::StoreUri;
 
-/// Longest body that is parsed, in bytes. Jobs have a few hundred.
+/// Longest body that is parsed, in bytes.
 const MAX_BODY_BYTES: usize = 1 << 20;
-/// Most bytes that a dead letter shows of a body that is not JSON.
+/// Longest body of a job, in bytes. Jobs have a few hundred.
+const MAX_JOB_BYTES: usize = 1 << 16;
+/// Most bytes that a dead letter shows of a body that is not JSON, or longer than a job.
 const SHOWN_BYTES: usize = 4_096;
-/// The longest `id`, `batch`, label and so on, in characters.
-const MAX_WORD: usize = 200;
 
 /// Parses the job in a message.
 pub(crate) fn parse_job(body: &[u8]) -> Result<Job, JobFailure> {
@@ -35,22 +38,21 @@ pub(crate) fn parse_job(body: &[u8]) -> Result<Job, JobFailure> {
             )
         })?;
     }
+    message_limits::check(&value).map_err(bad)?;
+    if body.len() > MAX_JOB_BYTES {
+        let bytes = body.len();
+        return Err(bad(format!(
+            "the message has {bytes} bytes; a job has at most {MAX_JOB_BYTES}"
+        )));
+    }
     let job: Job = serde_json::from_value(value)
         .map_err(|error| bad(format!("the message is no {}: {error}", Job::SCHEMA)))?;
     check_words(&job).map_err(bad)?;
+    check_members(&job).map_err(bad)?;
     Ok(job)
 }
 
-fn check_words(job: &Job) -> Result<(), String> {
-    let labels = job.labels.iter().flat_map(|(name, label)| [name, label]);
-    let words = [&job.id].into_iter().chain(&job.batch).chain(labels);
-    for word in words {
-        if word.chars().count() > MAX_WORD || word.chars().any(char::is_control) {
-            return Err(format!(
-                "`id`, `batch` and labels have at most {MAX_WORD} characters and no control characters"
-            ));
-        }
-    }
+fn check_members(job: &Job) -> Result<(), String> {
     if job.pages.as_ref().is_some_and(|pages| !pages.is_valid()) {
         return Err("`pages` is no range; only workers set it".to_owned());
     }
@@ -85,7 +87,11 @@ pub(crate) fn without_secrets(body: &[u8]) -> String {
         && let Ok(mut value) = serde_json::from_slice::<Value>(body)
     {
         redact(&mut value);
-        return value.to_string();
+        let mut text = value.to_string();
+        if text.len() > MAX_JOB_BYTES {
+            text.truncate(text.floor_char_boundary(SHOWN_BYTES));
+        }
+        return text;
     }
     let text = String::from_utf8_lossy(&body[..body.len().min(SHOWN_BYTES)]);
     let end = text.to_ascii_lowercase().find("password");
@@ -104,6 +110,7 @@ fn redact(value: &mut Value) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(redact),
+        Value::String(text) if text.len() > MAX_TEXT_BYTES => message_limits::shorten(text),
         // Keys of objects may have `?` and `#`; addresses of other kinds may have secrets behind them.
         Value::String(text) if text.contains("://") && text.parse::<StoreUri>().is_err() => {
             *text = crate::observe::logging::redact_uri(text);

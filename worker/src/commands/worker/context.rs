@@ -31,6 +31,7 @@ pub(super) fn job_context(arguments: &WorkerArgs) -> anyhow::Result<JobContext> 
     let metrics = Arc::new(Metrics::new(&build, policy::is_possible)?);
     Ok(JobContext {
         limits: arguments.limits.clone(),
+        bounds: arguments.bounds.clone(),
         results_in_flight: KeyedLock::default(),
         known_good: KnownGood::default(),
         worker: process_name(),

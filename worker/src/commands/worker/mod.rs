@@ -66,6 +66,9 @@ async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
     drain_on_signal(&shutdown, &health)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "recto worker starts");
     tracing::info!(settings = arguments.shown(), "settings");
+    if let Some(warning) = arguments.bounds.warning() {
+        tracing::warn!("{warning}");
+    }
 
     // Before the slow steps, so that probes see a worker that is starting.
     let admin = AdminServer::open(arguments.admin.admin_address).await?;
