@@ -77,7 +77,8 @@ impl LocatedJob {
     ) -> Result<Self, JobFailure> {
         let model = &context.engine.info().model_sha256;
         let root = context.file_root();
-        let output_path = OutputPath::new(&valid, &source, model, root.as_deref())?;
+        let password = job.password.as_ref();
+        let output_path = OutputPath::new(&valid, &source, model, root.as_deref(), password)?;
         let parts = JobParts::new(
             &context.stores,
             output_path.folder(),
