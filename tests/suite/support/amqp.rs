@@ -91,6 +91,18 @@ impl AmqpClient {
         );
     }
 
+    /// Returns true if the broker refuses a message, which closes the channel.
+    pub fn is_refused(&self, queue: &str, body: &[u8], properties: BasicProperties) -> bool {
+        let sent = self.runtime.block_on(async {
+            let options = BasicPublishOptions::default();
+            let sent =
+                self.channel
+                    .basic_publish("".into(), queue.into(), options, body, properties);
+            sent.await?.await
+        });
+        sent.is_err()
+    }
+
     /// Takes every message that waits in a queue.
     pub fn take_all(&self, queue: &str) -> Vec<AmqpMessage> {
         let mut messages = Vec::new();

@@ -4,6 +4,7 @@
 mod jobs;
 mod refused;
 mod bounds;
+mod strangers;
 mod life;
 mod orders;
 mod outages;
