@@ -5,6 +5,7 @@
 
 pub(crate) mod parse;
 mod message_limits;
+pub(crate) mod shown_body;
 pub(crate) mod bounds;
 pub(crate) mod plan;
 mod fingerprint;

@@ -7,7 +7,11 @@ use recto_schemas::{
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::{broker::consume::InboundMessage, job::parse, os::terminal::escape_controls};
+use crate::{
+    broker::consume::InboundMessage,
+    job::{parse, shown_body},
+    os::terminal::escape_controls,
+};
 
 /// Maximum width that URIs are aligned to, in characters.
 const MAX_URI_WIDTH: usize = 60;
@@ -82,7 +86,7 @@ impl ResultMessage {
             seconds: String::new(),
             details: details.unwrap_or(&letter.message).to_owned(),
             uri,
-            json: parse::without_secrets(&message.body),
+            json: shown_body::without_secrets(&message.body),
             outcome: MessageOutcome::DeadLetter(letter.kind),
         }
     }
