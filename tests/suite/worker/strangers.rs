@@ -1,6 +1,11 @@
 //! Publishers who are no workers: what their messages say of themselves is not believed.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    io::{self, Read as _, Write as _},
+    net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
+    thread,
+};
 
 use lapin::{
     BasicProperties,
@@ -91,4 +96,62 @@ fn headers_of_publishers_neither_end_nor_slow_a_job() {
     let body = serde_json::to_vec(&fresh).unwrap();
     let claimed = forged().with_user_id("recto".into());
     assert!(submitter.is_refused("recto.jobs", &body, claimed));
+}
+
+#[test]
+fn a_broker_that_knows_its_user_by_another_name_is_worked_with() {
+    let cluster = TestCluster::start();
+    cluster.declare();
+    // As with OAuth 2.0: the name in the address is not that of the user.
+    let port = renaming_proxy(cluster.rabbit.port());
+    let worker = cluster.worker_with(|command| {
+        command.env(
+            "RECTO_AMQP_URL",
+            format!("amqp://rectx:hush@127.0.0.1:{port}/%2f"),
+        );
+    });
+    let elsewhere = Job {
+        engine: Some("oracle".to_owned()),
+        ..cluster.quick("elsewhere")
+    };
+    cluster.submit([&cluster.quick("quick")]);
+    assert!(cluster.accounts(1).results.contains_key("quick"));
+    cluster.submit([&elsewhere]);
+    let letter = &cluster.accounts(1).dead["elsewhere"];
+    assert_eq!(letter.attempts, 3, "attempts are counted");
+    let said = "the broker does not know the user of --amqp-url by that name: headers of publishers are believed";
+    assert_eq!(worker.events(said).len(), 1);
+}
+
+/// A port that leads to the broker, at which the user `rectx` is called `recto`.
+fn renaming_proxy(broker: u16) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let server = TcpStream::connect((Ipv4Addr::LOCALHOST, broker)).unwrap();
+            let (mut from_server, mut to_client) =
+                (server.try_clone().unwrap(), client.try_clone().unwrap());
+            thread::spawn(move || io::copy(&mut from_server, &mut to_client));
+            thread::spawn(move || rename(client, server));
+        }
+    });
+    port
+}
+
+fn rename(mut from: TcpStream, mut to: TcpStream) -> io::Result<()> {
+    let mut buffer = [0; 64 * 1024];
+    loop {
+        let length = from.read(&mut buffer)?;
+        let bytes = &mut buffer[..length];
+        // SASL PLAIN has the name between two zeros.
+        let name = b"\0rectx\0";
+        if let Some(at) = bytes.windows(name.len()).position(|found| found == name) {
+            bytes[at..at + name.len()].copy_from_slice(b"\0recto\0");
+        }
+        if length == 0 {
+            return to.shutdown(Shutdown::Write);
+        }
+        to.write_all(bytes)?;
+    }
 }
