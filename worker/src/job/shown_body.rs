@@ -215,6 +215,41 @@ mod tests {
         );
     }
 
+    /// Every way to break a message by one sign: cut off, without it, with another one in its place or before it.
+    #[test]
+    fn no_single_break_of_a_message_shows_its_password() {
+        let job = JOB.replace(
+            "\"id\"",
+            r#""password":"hunter2","labels":{"a":"b\"c"},"id""#,
+        );
+        let assert_hidden = |body: &[u8]| {
+            let shown = without_secrets(body);
+            assert!(!shown.contains("hunter"), "{shown}");
+        };
+        let (all, mut broken) = (job.as_bytes(), 0);
+        assert!(serde_json::from_slice::<Job>(all).is_ok());
+        for at in 0..all.len() {
+            let (before, after) = (&all[..at], &all[at + 1..]);
+            assert_hidden(before);
+            let mut bodies = vec![[before, after].concat()];
+            for sign in b"\"'{}[],:\0 1\xff" {
+                bodies.push([before, &[*sign], after].concat());
+                bodies.push([before, &[*sign], &all[at..]].concat());
+            }
+            // A sign inside the name makes another member of it, inside the password another password.
+            let is_whole = |body: &&Vec<u8>| {
+                [&b"password"[..], b"hunter2"]
+                    .iter()
+                    .all(|word| body.windows(word.len()).any(|found| found == *word))
+            };
+            for body in bodies.iter().filter(is_whole) {
+                broken += u32::from(serde_json::from_slice::<Value>(body).is_err());
+                assert_hidden(body);
+            }
+        }
+        assert!(broken > 1_500, "{broken}");
+    }
+
     #[test]
     fn what_equals_a_password_is_no_more_shown_than_it() {
         let job = JOB.replace(
