@@ -14,6 +14,7 @@ use recto_pipeline::{
     },
     layout::block::BlockKind,
     read::{self, PageResult, PageSink},
+    sandbox::SandboxConfig,
 };
 use recto_schemas::Options;
 
@@ -33,6 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         children: 2,
         pages_per_child: 500,
         font_dirs: Vec::new(),
+        sandbox: SandboxConfig::REQUIRED,
     })?;
     let onnxruntime = cache.join("onnxruntime/libonnxruntime.so");
     let engine = PpOcr::load(&cache.join("models"), PpOcrConfig::new(onnxruntime))?;

@@ -18,6 +18,7 @@
 //!         rasterizer::{Rasterizer, RasterizerConfig},
 //!     },
 //!     read::{self, DocumentInput, PageResult, PageSink},
+//!     sandbox::SandboxConfig,
 //! };
 //! use recto_schemas::Options;
 //!
@@ -58,6 +59,7 @@
 //!         children: 2,
 //!         pages_per_child: 500,
 //!         font_dirs: Vec::new(),
+//!         sandbox: SandboxConfig::REQUIRED,
 //!     })?;
 //!     let engine = PpOcr::load(Path::new(&models), PpOcrConfig::new(runtime.into()))?;
 //!
@@ -87,6 +89,7 @@
 
 pub mod cancel;
 mod deadline_stream;
+pub mod sandbox;
 pub mod page;
 mod script;
 mod statistics;

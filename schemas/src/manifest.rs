@@ -295,6 +295,11 @@ pub struct DocumentTiming {
     /// The parts in which a long document was read, in order; absent if it was read in one go.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<PartReport>,
+    /// Pages that are known to have been read more than once: two parts have them, or their part was there when it was
+    /// to be stored. Pages that a worker had read and not stored when it ended are not known, and not in it. Absent if
+    /// none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pages_reread: u32,
 }
 
 /// A part of a document: pages that one worker read, one after another.

@@ -81,6 +81,8 @@ words! {
         EngineStopped = "engine-stopped",
         /// PDFium's library is missing or does not load.
         PdfiumMissing = "pdfium-missing",
+        /// A sandbox is required (`--sandbox require`), and the machine does not give it.
+        SandboxMissing = "sandbox-missing",
         /// The file system failed, or a process could not be started.
         Io = "io",
         /// The result could not be written.

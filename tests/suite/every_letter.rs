@@ -13,6 +13,7 @@ use recto_pipeline::{
         PageImage,
         rasterizer::{Rasterizer, RasterizerConfig, RenderRequest, TextLayerRequest},
     },
+    sandbox::SandboxConfig,
 };
 use recto_schemas::{DocumentLimits, Manifest, PageOutcome, TextReason};
 
@@ -60,6 +61,7 @@ fn bitmap(bytes: &[u8]) -> PageImage {
         children: 1,
         pages_per_child: 10,
         font_dirs: Vec::new(),
+        sandbox: SandboxConfig::REQUIRED,
     })
     .unwrap();
     let mut file: File = tempfile::tempfile().unwrap();

@@ -42,7 +42,7 @@ fn without_parts(command: &mut Command) {
 fn help_reads_well() {
     let folder = tempfile::tempdir().unwrap();
     golden("help", folder.path(), &["--help"], without_parts);
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 12] = [
         &["convert"],
         &["eval"],
         &["worker"],
@@ -53,6 +53,7 @@ fn help_reads_well() {
         &["queues", "declare"],
         &["queues", "pause"],
         &["queues", "resume"],
+        &["queues", "purge"],
         &["queues", "status"],
     ];
     for words in commands {

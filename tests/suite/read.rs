@@ -18,6 +18,7 @@ use recto_pipeline::{
     },
     image::rasterizer::{Rasterizer, RasterizerConfig},
     read::{DocumentInput, PageResult, PageSink, ReadError, ReadOutcome, read},
+    sandbox::SandboxConfig,
 };
 use recto_schemas::{DocumentState, Options, PageOutcome, TextLayer};
 
@@ -74,6 +75,7 @@ fn rasterizer_with(program: &Path) -> Rasterizer {
         children: 2,
         pages_per_child: 100,
         font_dirs: Vec::new(),
+        sandbox: SandboxConfig::REQUIRED,
     })
     .unwrap()
 }

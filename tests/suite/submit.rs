@@ -83,7 +83,7 @@ fn a_prefix_becomes_jobs_pinned_to_what_was_seen() {
         &["submit", "s3://archive/in/", "-o", "s3://archive/in/texts/"],
     );
     weed.env(&mut command);
-    let options = "--batch b1 --label kind=letter --label year=1911 --priority 7 --pages 1-2 --engine ppocr --force";
+    let options = "--batch b1 --label kind=letter --label year=1911 --priority high --pages 1-2 --engine ppocr --force";
     let submitted = command.args(options.split(' ')).output().unwrap();
     assert!(submitted.status.success(), "{}", seen(&submitted));
     let said = text(&submitted.stderr);
@@ -109,7 +109,7 @@ fn a_prefix_becomes_jobs_pinned_to_what_was_seen() {
         (&json!("ppocr"), &json!("1-2"))
     );
     assert_eq!(message.id(), job["id"].as_str().unwrap());
-    assert_eq!(message.properties.priority(), &Some(7));
+    assert_eq!(message.properties.priority(), &Some(5));
     assert_eq!(
         message.properties.delivery_mode(),
         &Some(2),

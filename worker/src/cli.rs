@@ -68,7 +68,7 @@ pub(crate) enum Command {
     /// Cancel jobs, those that wait and those that are read
     #[command(after_long_help = order::CANCEL_NOTES)]
     Cancel(Box<CancelArgs>),
-    /// Declare the queues at RabbitMQ, pause batches, or print how full they are
+    /// Declare the queues at RabbitMQ, pause or purge batches, or print how full they are
     #[command(subcommand)]
     Queues(Box<QueuesCommand>),
     /// Print a published JSON Schema: options, manifest, page, job, result, dead-letter or eval

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         _ => {}
     }
     os::allocator::limit_arenas();
+    os::process::close_to_others();
     let ended = cli::Cli::parse_or_exit().command.run();
     ended.unwrap_or_else(|error| {
         eprintln!("recto: {error:#}");

@@ -11,12 +11,11 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::inspection::{LineDoubt, PageInspection, StructureTag};
+use crate::sandbox::{SandboxLayers, SandboxReport};
 
 /// Longest message in bytes; the text of a dense page is a few hundred thousand.
 const MAX_MESSAGE_BYTES: u32 = 32 << 20;
 
-/// Exit code of a child that ran into its address-space limit.
-pub(super) const EXIT_OUT_OF_MEMORY: i32 = 86;
 /// Exit code of a child that was told something it cannot make sense of.
 pub(super) const EXIT_PROTOCOL: i32 = 87;
 /// Exit code of a child whose code panicked.
@@ -25,8 +24,10 @@ pub(super) const EXIT_PANIC: i32 = 88;
 /// A message from parent to child.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum ChildRequest {
-    /// The first: set limits, load PDFium, enter the sandbox, open the document. Answer: [`ChildReply::Opened`].
-    Start(StartRequest),
+    /// The first: load PDFium, set limits, enter the sandbox. Answer: [`ChildReply::Confined`].
+    Confine(ConfineRequest),
+    /// The second: open the document. Answer: [`ChildReply::Opened`].
+    Open(OpenRequest),
     /// Load a page and look at it. Answer: [`ChildReply::Inspected`].
     Inspect {
         /// Its one-based number.
@@ -55,19 +56,28 @@ pub enum TextLayerRequest {
     All,
 }
 
-/// Options of a child's whole life.
+/// Bounds of a child's whole life.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct StartRequest {
+pub(super) struct ConfineRequest {
     /// Process id of the parent, to notice if it ended before the child could ask to be killed with it.
     pub parent: u32,
     /// PDFium's library.
     pub pdfium: PathBuf,
     /// The only folders it may open files in.
     pub font_dirs: Vec<PathBuf>,
-    /// Limit on its address space, in mebibytes.
+    /// The layers of its sandbox that are tried.
+    pub layers: SandboxLayers,
+    /// Limit on its address space, in bytes.
     pub max_memory_bytes: u64,
-    /// Backstop on processor time for each request, in seconds; the deadline is the parent's.
+    /// Processor time in seconds until the parent allows it more; a backstop, the deadline is the parent's.
     pub cpu_s: u64,
+    /// Processor time in seconds that it may ever have.
+    pub max_cpu_s: u64,
+}
+
+/// Options of opening a document.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct OpenRequest {
     /// The document's password.
     pub password: Option<String>,
     /// True if its bookmarks are wanted: once a document, whatever children it has.
@@ -77,6 +87,8 @@ pub(super) struct StartRequest {
 /// A message from child to parent.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum ChildReply {
+    /// The child is in its sandbox, and has seen nothing of the document.
+    Confined(SandboxReport),
     /// The document is open.
     Opened {
         /// Its format.

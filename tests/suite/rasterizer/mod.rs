@@ -4,6 +4,7 @@ mod documents;
 mod image_files;
 mod limits;
 mod pictures;
+mod sandbox;
 mod tiffs;
 mod visibility;
 
@@ -24,6 +25,7 @@ use recto_pipeline::{
         },
         text_layer_policy::{TextSource, text_source},
     },
+    sandbox::SandboxConfig,
 };
 use recto_schemas::{DocumentLimits, FailureKind, TextLayer};
 
@@ -67,6 +69,7 @@ fn rasterizer(children: usize, pages_per_child: u32) -> Rasterizer {
         children,
         pages_per_child,
         font_dirs: Vec::new(),
+        sandbox: SandboxConfig::REQUIRED,
     })
     .expect("a rasterizer")
 }
@@ -340,6 +343,7 @@ fn a_missing_library_says_where_it_was_looked_for() {
         children: 1,
         pages_per_child: 1,
         font_dirs: Vec::new(),
+        sandbox: SandboxConfig::REQUIRED,
     };
     let error = Rasterizer::new(config).unwrap_err();
     assert_eq!(error.kind().as_str(), "pdfium-missing");
@@ -356,6 +360,7 @@ fn a_missing_library_says_where_it_was_looked_for() {
         children: 1,
         pages_per_child: 1,
         font_dirs: Vec::new(),
+        sandbox: SandboxConfig::REQUIRED,
     })
     .unwrap();
     let error = open(&rasterizer, b"%PDF-1.7", None, &DocumentLimits::default()).unwrap_err();
@@ -374,6 +379,7 @@ fn missing_fonts_are_said_and_where_they_were_looked_for() {
         children: 1,
         pages_per_child: 10,
         font_dirs: vec![empty.path().to_owned()],
+        sandbox: SandboxConfig::REQUIRED,
     })
     .unwrap();
     let document = open(&rasterizer, &bytes, None, &DocumentLimits::default()).unwrap();

@@ -1,6 +1,6 @@
 //! Documents that are read in parts: nothing is read twice, and the result is that of one reading.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{cell::Cell, collections::BTreeMap, fs, sync::Mutex};
 
 use recto_pipeline::read::{
     PagePositions, PartStore, ReadPage, ReadSignals, decode_pages, encode_pages, read_positions,
@@ -150,4 +150,160 @@ fn pages_that_are_read_together_are_so_in_parts_too() {
     read_positions(input, &options(), &engine, &(5..=6), &mut parts, signals).unwrap();
     let kept: Vec<_> = parts.parts.into_keys().collect();
     assert_eq!(kept, [(4, 6)], "all pages of the request are kept");
+}
+
+/// Pages of the document that is only assembled, and of its parts.
+const MANY_PAGES: u32 = 4_000;
+const PART_PAGES: u32 = 16;
+
+/// Most pages that are held at one time: a part, and three in assembly.
+const MAX_HELD: u32 = PART_PAGES + 3;
+
+/// Most bytes by which the process may grow between the thousandth page and the last one: some two thousand a
+/// page, less than its text takes.
+const MAX_GROWTH: u64 = 6 << 20;
+
+/// The pages that were loaded and not delivered yet, and the process's size on the way.
+#[derive(Default)]
+struct HeldPages {
+    loaded: Cell<u32>,
+    delivered: Cell<u32>,
+    most: Cell<u32>,
+    bytes_before: Cell<u64>,
+    bytes_after: Cell<u64>,
+}
+
+/// All parts of a long document, dense pages each, made when they are asked for.
+struct ManyParts<'a> {
+    part: Vec<u8>,
+    held: &'a HeldPages,
+}
+
+impl PartStore for ManyParts<'_> {
+    fn pages_per_part(&self) -> u32 {
+        PART_PAGES
+    }
+
+    fn stored(&mut self, pages: u32) -> io::Result<Vec<PagePositions>> {
+        let firsts = (1..=pages).step_by(PART_PAGES as usize);
+        Ok(firsts.map(|first| first..=first + PART_PAGES - 1).collect())
+    }
+
+    fn load(&mut self, _part: &PagePositions) -> io::Result<Vec<ReadPage>> {
+        let held = self.held;
+        held.loaded.set(held.loaded.get() + PART_PAGES);
+        let now = held.loaded.get() - held.delivered.get();
+        held.most.set(held.most.get().max(now));
+        decode_pages(&self.part)
+    }
+
+    fn store(&mut self, part: PagePositions, _pages: &[ReadPage]) -> io::Result<()> {
+        panic!("all is read: {part:?}")
+    }
+}
+
+/// Takes pages and keeps none.
+struct PageCounter<'a>(&'a HeldPages);
+
+impl PageSink for PageCounter<'_> {
+    fn open(&mut self, _: u32) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn page(&mut self, page: PageResult) -> io::Result<()> {
+        assert!(page.assembled.markdown.contains("of the register"));
+        let delivered = &self.0.delivered;
+        delivered.set(delivered.get() + 1);
+        match delivered.get() {
+            1_000 => self.0.bytes_before.set(resident_bytes()),
+            MANY_PAGES => self.0.bytes_after.set(resident_bytes()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn heading_levels(&mut self, _levels: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Memory of this process, as Linux counts it (`VmRSS`, proc(5)).
+fn resident_bytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.unwrap().trim().strip_suffix(" kB").unwrap();
+    kilobytes.parse::<u64>().unwrap() * 1024
+}
+
+/// A part of dense pages with a text of their own, as a store has it.
+fn dense_part(rasterizer: &Rasterizer, signals: ReadSignals<'_>) -> Vec<u8> {
+    let pages = (1..=PART_PAGES).map(|page| {
+        let line = |line| format!("{page}.{line} of the register, copied by hand in 1921 in town");
+        let lines: Vec<String> = (1..=50).map(line).collect();
+        pdf::text(&lines.iter().map(String::as_str).collect::<Vec<_>>())
+    });
+    let pages: Vec<String> = pages.collect();
+    let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
+    let input = DocumentInput {
+        file: file(&pdf::with_pages(&pages)),
+        password: None,
+        rasterizer,
+    };
+    let engine = FakeEngine::new(1, 1, AT_ONCE);
+    let mut parts = MemoryParts::default();
+    let positions = 1..=PART_PAGES;
+    read_positions(
+        input,
+        &Options::default(),
+        &engine,
+        &positions,
+        &mut parts,
+        signals,
+    )
+    .unwrap();
+    let all = parts
+        .parts
+        .values()
+        .flat_map(|part| decode_pages(part).unwrap());
+    encode_pages(&all.collect::<Vec<_>>()).unwrap()
+}
+
+#[test]
+fn four_thousand_pages_are_assembled_in_flat_memory() {
+    let rasterizer = rasterizer();
+    let go_on = CancelToken::new();
+    let signals = ReadSignals {
+        cancel: &go_on,
+        stop: &go_on,
+    };
+    let held = HeldPages::default();
+    let mut parts = ManyParts {
+        part: dense_part(&rasterizer, signals),
+        held: &held,
+    };
+    let input = DocumentInput {
+        file: document(MANY_PAGES),
+        password: None,
+        rasterizer: &rasterizer,
+    };
+    let engine = FakeEngine::new(1, 1, AT_ONCE);
+    let mut sink = PageCounter(&held);
+    let started = Instant::now();
+    let options = Options::default();
+    let outcome =
+        read_with_parts(input, &options, &engine, &mut sink, &mut parts, signals).unwrap();
+    let grown = held
+        .bytes_after
+        .get()
+        .saturating_sub(held.bytes_before.get());
+    eprintln!(
+        "{} pages in {:.1} s, {} held at most, {grown} bytes more",
+        held.delivered.get(),
+        started.elapsed().as_secs_f64(),
+        held.most.get()
+    );
+    assert_eq!(held.delivered.get(), MANY_PAGES);
+    assert_eq!(outcome.counts.text_layer, MANY_PAGES);
+    assert!(held.most.get() <= MAX_HELD, "{} pages", held.most.get());
+    assert!(grown <= MAX_GROWTH, "{grown} bytes");
 }

@@ -1,6 +1,6 @@
 //! Orders of an operator: jobs are cancelled, batches wait and go on.
 
-use std::time::Duration;
+use std::{process::Stdio, time::Duration};
 
 use recto_schemas::{FailureKind, Job, ResultState};
 
@@ -88,4 +88,40 @@ fn a_paused_batch_waits_while_others_are_done_and_goes_on_when_resumed() {
         .values()
         .filter(|result| result.id != "fast");
     assert!(slow.clone().all(|result| result.attempts == 0));
+}
+
+#[test]
+fn a_purged_batch_is_dropped_but_for_what_is_being_read() {
+    let cluster = TestCluster::start();
+    cluster.declare();
+    let worker = cluster.worker_with(|command| {
+        command.env("RECTO_JOBS", "1");
+    });
+    let mut jobs = vec![of_batch("wrong", cluster.long("volume", 100))];
+    jobs.extend((0..5).map(|n| of_batch("wrong", cluster.quick(&format!("wrong-{n}")))));
+    jobs.push(of_batch("right", cluster.quick("right")));
+    cluster.submit(&jobs);
+    worker.wait_for_times("page ended", 20);
+    let unasked = cluster
+        .recto("queues")
+        .args(["purge", "--batch", "wrong"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(unasked.status.code(), Some(1), "{}", seen(&unasked));
+    assert!(seen(&unasked).contains("--yes"), "{}", seen(&unasked));
+    order(&cluster, &["queues", "purge", "--batch", "wrong", "--yes"]);
+    let accounts = cluster.accounts(2);
+    assert!(accounts.dead.is_empty(), "{:?}", accounts.dead);
+    for id in ["volume", "right"] {
+        assert_eq!(accounts.results[id].state, ResultState::Done);
+    }
+    let said = worker.events("job purged: dropped by an order, without a result or a dead letter");
+    assert_eq!(said.len(), 5, "each with a line");
+    cluster.submit([&of_batch("wrong", cluster.quick("late"))]);
+    worker.wait_for_times(
+        "job purged: dropped by an order, without a result or a dead letter",
+        6,
+    );
+    cluster.accounts(0);
 }

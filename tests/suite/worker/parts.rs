@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use recto_schemas::{Job, ResultState};
 
 use crate::support::{
-    cluster::{JobAccounts, RESULTS, TestCluster, WorkerProcess},
-    wait_until,
+    cluster::{DOCUMENTS, JobAccounts, RESULTS, TestCluster, WorkerProcess},
+    seen, wait_until,
 };
 
 /// Most pages that are read twice after a worker was killed: a part.
@@ -35,14 +35,16 @@ fn wait_for_pages(worker: &WorkerProcess, pages: usize) {
     worker.wait_for_times("page ended", pages);
 }
 
+/// Parts, plans and marks that are there.
+fn parts_left(cluster: &TestCluster) -> Vec<String> {
+    let mut keys = cluster.store.list(RESULTS, "");
+    keys.retain(|key| key.contains("/parts/") || key.contains("/started/"));
+    keys
+}
+
 /// No part, plan or mark is left.
 fn assert_nothing_is_left(cluster: &TestCluster) {
-    let left: Vec<String> = cluster
-        .store
-        .list(RESULTS, "")
-        .into_iter()
-        .filter(|key| key.contains("/parts/") || key.contains("/started/"))
-        .collect();
+    let left = parts_left(cluster);
     assert!(left.is_empty(), "{left:?}");
 }
 
@@ -115,6 +117,14 @@ fn two_workers_share_a_long_document() {
         read.iter().all(|read| (80..=120).contains(read)),
         "{read:?}"
     );
+    // The first worker to read the whole of it, and each for all of its ranges.
+    let document = cluster.store.get(DOCUMENTS, "in/volume.pdf").unwrap();
+    let fetched = workers.iter().map(|worker| {
+        let bytes = worker.metric("recto_bytes_total{direction=\"fetched\"}");
+        bytes / document.bytes.len() as f64
+    });
+    let fetched: Vec<f64> = fetched.collect();
+    assert!(fetched.iter().sum::<f64>() <= 3.0, "{fetched:?}");
     drop(workers);
     let _worker = cluster.worker();
     assert_same_files(&cluster, accounts, &volume);
@@ -208,4 +218,53 @@ fn a_short_acknowledgement_timeout_is_no_hindrance() {
         },
         String::new,
     );
+}
+
+/// Lines of `recto results` that looks for a moment and leaves everything where it is.
+fn results_now(cluster: &TestCluster, arguments: &[&str]) -> Vec<String> {
+    let mut command = cluster.recto("results");
+    command.args(["--keep", "--timeout", "4s", "--reading"]);
+    let prefix = format!("s3://{RESULTS}/out");
+    let output = command.arg(prefix).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", seen(&output));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    lines.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_document_that_is_read_shows_its_progress_in_pages_until_it_has_a_result() {
+    let cluster = TestCluster::start();
+    let mut worker = cluster.worker();
+    let volume = Job {
+        batch: Some("first".to_owned()),
+        ..cluster.long("volume", 90)
+    };
+    cluster.submit([&volume]);
+    wait_for_pages(&worker, 40);
+    let _ = worker.terminate();
+    let read = pages_read(&[&worker]);
+    let lines = results_now(&cluster, &["--batch", "first"]);
+    let [line] = lines.as_slice() else {
+        panic!("{lines:?}")
+    };
+    assert!(line.starts_with("reading "), "{line}");
+    assert!(line.contains(&format!(" {read} of 90 pages ")), "{line}");
+    assert!(line.contains(&volume.source.uri), "{line}");
+    assert_eq!(results_now(&cluster, &["--batch", "second"]).len(), 0);
+    let lines = results_now(&cluster, &["--json"]);
+    let progress: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+    assert_eq!(progress["state"], "reading");
+    assert_eq!(progress["id"], "volume");
+    assert_eq!(progress["pages_read"], read);
+    assert_eq!(progress["pages"], 90);
+
+    let _second = cluster.worker();
+    wait_until(
+        "the result is there and the parts are gone",
+        || cluster.rabbit.client().ready("recto.results") == 1 && parts_left(&cluster).is_empty(),
+        String::new,
+    );
+    let lines = results_now(&cluster, &["--batch", "first"]);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].starts_with("done "), "{lines:?}");
 }

@@ -26,10 +26,19 @@ pub(crate) struct WorkerOrder {
 pub(crate) enum OrderAction {
     /// End the jobs that were submitted before.
     Cancel,
+    /// Drop the jobs that were submitted before and of which nothing is read yet.
+    Purge,
     /// Begin no job.
     Pause,
     /// Begin jobs again.
     Resume,
+}
+
+impl OrderAction {
+    /// Returns true if it holds for good; a later order takes the others back.
+    pub(crate) fn is_final(self) -> bool {
+        matches!(self, Self::Cancel | Self::Purge)
+    }
 }
 
 impl WorkerOrder {

@@ -1,5 +1,10 @@
 //! Arguments that several subcommands share.
 
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
 use clap::{ArgAction, Args};
 use glob::Pattern;
 use recto_schemas::{
@@ -7,7 +12,7 @@ use recto_schemas::{
     options::{EngineOptions, switch},
 };
 
-use crate::{document::selection::PathSelection, models::config::MachineConfig};
+use crate::{document::selection::PathSelection, models::config::MachineConfig, store::StoreUri};
 
 /// The longest batch or label, in characters: workers take no longer ones.
 const MAX_WORD_CHARS: usize = 200;
@@ -93,4 +98,53 @@ pub(crate) fn word(text: &str) -> Result<String, String> {
         ));
     }
     Ok(text.to_owned())
+}
+
+/// A URI as it is; a path as the `file:` URI of where it really is.
+pub(crate) fn place(text: &str) -> Result<StoreUri, String> {
+    if text.contains("://") {
+        return text.parse().map_err(|error| format!("{error}"));
+    }
+    let path = real(Path::new(text)).map_err(|error| error.to_string())?;
+    let path = path.into_os_string().into_string();
+    let path = path.map_err(|_| "the path is not UTF-8; give another".to_owned())?;
+    let location = StoreUri::File { path };
+    // Whether it is one that workers take: there may be `..` in what does not exist yet.
+    location
+        .to_string()
+        .parse()
+        .map_err(|error| format!("{error}"))
+}
+
+/// The real path of a folder that may not be there yet.
+fn real(path: &Path) -> std::io::Result<PathBuf> {
+    let whole = std::path::absolute(path)?;
+    for existing in whole.ancestors() {
+        if let Ok(found) = fs::canonicalize(existing) {
+            let rest = whole.strip_prefix(existing).unwrap_or(Path::new(""));
+            return Ok(match rest.as_os_str().is_empty() {
+                true => found,
+                false => found.join(rest),
+            });
+        }
+    }
+    Ok(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_path_becomes_the_uri_of_where_it_really_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().canonicalize().unwrap();
+        std::os::unix::fs::symlink(&real, folder.path().join("link")).unwrap();
+        let path = folder.path().join("link/new/a b");
+        let found = place(path.to_str().unwrap()).unwrap().to_string();
+        assert_eq!(found, format!("file://{}/new/a%20b", real.display()));
+        assert_eq!(place("s3://b/p/").unwrap().to_string(), "s3://b/p/");
+        assert!(place("http://b/p").is_err());
+        assert!(place("new-folder/../../x").is_err());
+    }
 }

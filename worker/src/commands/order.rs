@@ -1,4 +1,4 @@
-//! `recto cancel`, `recto queues pause` and `resume`: orders to all workers.
+//! `recto cancel`, `recto queues pause`, `resume` and `purge`: orders to all workers.
 
 use std::{process::ExitCode, sync::Arc};
 

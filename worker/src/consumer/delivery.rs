@@ -107,6 +107,11 @@ impl DeliveryHandler<'_> {
         {
             return self.settle(Err(cancelled(None)), acker).await;
         }
+        if let Ok(job) = &parsed
+            && self.is_purged(job).await
+        {
+            return self.settle_purged(job, acker).await;
+        }
         let shutdown = &self.context.shutdown;
         let begun = async {
             let lock = match &parsed {
@@ -141,6 +146,22 @@ impl DeliveryHandler<'_> {
         };
         drop(lock);
         self.settle(ended, acker).await;
+    }
+
+    /// Returns true if the job is to be dropped. One of which pages are read already goes on, whoever has it now.
+    async fn is_purged(&self, job: &Job) -> bool {
+        if self.context.orders.verdict(job) != OrderVerdict::Purged {
+            return false;
+        }
+        if job.pages.is_some() || self.message.has_parts {
+            return false;
+        }
+        if !self.is_resumed() {
+            return true;
+        }
+        // A document that is gone has no pages either.
+        let kept = job::shared::pages_kept(&self.context.job_context, job).await;
+        kept.unwrap_or(0) == 0
     }
 
     /// The place of a message that is not to be handled here and now.

@@ -39,6 +39,8 @@ pub(super) enum OrderVerdict {
     Paused,
     /// It is to end.
     Cancelled,
+    /// It is to be dropped, if nothing of it is read yet.
+    Purged,
 }
 
 impl Orders {
@@ -92,9 +94,9 @@ impl Orders {
     fn obey(&self, order: WorkerOrder) {
         let mut orders = self.lock();
         // A later order on pausing takes the place of earlier ones.
-        if order.action != OrderAction::Cancel {
+        if !order.action.is_final() {
             orders.retain(|earlier| {
-                earlier.action == OrderAction::Cancel
+                earlier.action.is_final()
                     || earlier.batch != order.batch
                     || earlier.job != order.job
             });
@@ -108,10 +110,14 @@ impl Orders {
     pub(super) fn verdict(&self, job: &Job) -> OrderVerdict {
         let orders = self.lock();
         let about = || orders.iter().filter(|order| order.is_about(job));
-        let cancels =
-            |order: &WorkerOrder| order.action == OrderAction::Cancel && !order.is_before(job);
-        if about().any(cancels) {
+        let ends = |action| {
+            let ends = |order: &WorkerOrder| order.action == action && !order.is_before(job);
+            about().any(ends)
+        };
+        if ends(OrderAction::Cancel) {
             OrderVerdict::Cancelled
+        } else if ends(OrderAction::Purge) {
+            OrderVerdict::Purged
         } else if about().any(|order| order.action == OrderAction::Pause) {
             OrderVerdict::Paused
         } else {
@@ -171,6 +177,24 @@ mod tests {
             "2026-01-02T00:00:00Z",
         ));
         assert_eq!(verdict("7", "c", None), OrderVerdict::Cancelled);
+    }
+
+    #[test]
+    fn a_purge_holds_for_good_and_a_cancel_is_above_it() {
+        let orders = Orders::default();
+        let at = "2026-01-02T00:00:00Z";
+        let verdict = |at| orders.verdict(&job("1", "b", Some(at)));
+        let (before, after) = ("2026-01-01T00:00:00Z", "2026-01-03T00:00:00Z");
+        for action in [OrderAction::Pause, OrderAction::Purge, OrderAction::Pause] {
+            orders.obey(order(action, Some("b"), None, at));
+        }
+        assert_eq!(verdict(before), OrderVerdict::Purged);
+        assert_eq!(verdict(after), OrderVerdict::Paused);
+        orders.obey(order(OrderAction::Resume, Some("b"), None, at));
+        assert_eq!(verdict(before), OrderVerdict::Purged);
+        assert_eq!(verdict(after), OrderVerdict::Go);
+        orders.obey(order(OrderAction::Cancel, Some("b"), None, at));
+        assert_eq!(verdict(before), OrderVerdict::Cancelled);
     }
 
     #[test]

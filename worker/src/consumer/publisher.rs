@@ -105,10 +105,7 @@ impl ResultPublisher {
         job: &Job,
         message: &InboundMessage,
     ) -> Result<(), PublishError> {
-        let properties = MessageProperties {
-            priority: message.priority,
-            ..properties(Some(job.id.clone()), Job::SCHEMA)
-        };
+        let properties = continued_properties(job, message);
         self.publish("", queue, &json(job), properties).await
     }
 
@@ -304,6 +301,14 @@ fn lost(error: BrokerError) -> PublishError {
     }
 }
 
+/// The properties of a job that goes on where that of `message` ends.
+fn continued_properties(job: &Job, message: &InboundMessage) -> MessageProperties {
+    MessageProperties {
+        priority: message.priority,
+        ..properties(Some(job.id.clone()), Job::SCHEMA)
+    }
+}
+
 /// The properties of a copy of a job's message.
 fn copy_properties(message: &InboundMessage, attempts: u32) -> MessageProperties {
     let mut headers = vec![(ATTEMPTS_HEADER, attempts.into())];
@@ -369,5 +374,25 @@ impl ConfirmObserver for PublishingHealth {
         let reason = "the broker blocks connections that publish (connection.blocked): it is short of memory or disk";
         self.health
             .set(HealthComponent::Publisher, Err(reason.to_owned()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_keeps_its_priority_however_it_goes_on() {
+        let text = r#"{"schema": "recto.job/v1", "id": "7", "source": {"uri": "s3://a/b"}, "output": "s3://a/out"}"#;
+        let job: Job = serde_json::from_str(text).unwrap();
+        for priority in [None, Some(5)] {
+            let message = InboundMessage {
+                priority,
+                ..InboundMessage::default()
+            };
+            let retried = copy_properties(&message, 1);
+            assert_eq!(retried.priority, priority);
+            assert_eq!(continued_properties(&job, &message).priority, priority);
+        }
     }
 }

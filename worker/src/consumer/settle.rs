@@ -110,6 +110,28 @@ impl DeliveryHandler<'_> {
         );
     }
 
+    /// Drops a job by an order to purge: no result and no dead letter, but a line in the log and a count. One whose result
+    /// is stored has its message all the same.
+    pub(super) async fn settle_purged(&self, job: &Job, acker: Acker) {
+        if self.is_resumed()
+            && let Some(stored) = self.stored().await
+        {
+            return self.settle_result(&stored, acker).await;
+        }
+        let context = &self.context.job_context;
+        if self.message.redelivered {
+            CrashMark::remove_all(context, job).await;
+        }
+        if acker.ack().await.is_err() {
+            return self.note_stale();
+        }
+        context.metrics.job_purged();
+        tracing::warn!(
+            submitted_at = job.submitted_at,
+            "job purged: dropped by an order, without a result or a dead letter"
+        );
+    }
+
     async fn publish_result(&self, ended: &JobOutcome, acker: &Acker) -> PublishOutcome {
         let Some(job) = &self.job else {
             return PublishOutcome::Confirmed;
@@ -151,6 +173,8 @@ impl DeliveryHandler<'_> {
             state = ended.state.as_str(),
             pages = ended.manifest.counts.selected,
             pages.failed = ended.manifest.counts.failed,
+            pages.reread = ended.manifest.timing.pages_reread,
+            parts = ended.manifest.timing.parts.len(),
             read = ended.read_now,
             seconds = logging::rounded(took.as_secs_f64()),
             "job ended"

@@ -41,6 +41,7 @@ pub(crate) async fn convert(
     context: &Arc<ConvertContext>,
 ) -> Result<ConvertedDocument, ConvertError> {
     let max_bytes = context.options.limits.max_document_size.bytes();
+    let is_remote = source.place.is_remote();
     let download = source.place.download(max_bytes, &context.cancel);
     let (fetched, fetch_s) = stage(context, JobStage::Fetch, download).await;
     let document = match (fetched, &context.requester) {
@@ -48,7 +49,7 @@ pub(crate) async fn convert(
         (Err(error), Requester::Job { .. }) => return Err(error),
         (document, _) => document.map_err(|error| too_large(error, max_bytes)),
     };
-    if document.is_ok() {
+    if document.is_ok() && is_remote {
         context.observer.fetched();
     }
 

@@ -107,6 +107,7 @@ impl ReadTask {
         manifest.timing.wall_s = started.elapsed().as_secs_f64();
         if let Some(parts) = &parts {
             manifest.timing.parts = parts.reports();
+            manifest.timing.pages_reread = parts.pages_reread();
         }
         context.stamp(&mut manifest)?;
         if let Err(error) = output.finish(&manifest) {

@@ -32,10 +32,13 @@ pub(crate) async fn read_positions(
     context: Arc<ConvertContext>,
 ) -> Result<bool, ConvertError> {
     let max_bytes = context.options.limits.max_document_size.bytes();
+    let is_remote = source.place.is_remote();
     let download = source.place.download(max_bytes, &context.cancel);
     let (fetched, _) = stage(&context, JobStage::Fetch, download).await;
     let document = fetched?;
-    context.observer.fetched();
+    if is_remote {
+        context.observer.fetched();
+    }
     let cancel = context.cancel.child();
     let _cancel_on_drop = CancelOnDrop(cancel.clone());
     let (span, info) = (tracing::Span::current(), source.info);

@@ -31,6 +31,8 @@ pub(crate) enum SourcePlace {
     Stdin,
     /// An object of a store.
     Object(ObjectSource),
+    /// An object that was downloaded before. Its owner removes the copy.
+    Downloaded(PathBuf),
     /// An input that is known to be unreadable.
     Unreadable(io::Error),
 }
@@ -64,6 +66,11 @@ pub(super) enum ObjectCopy {
 }
 
 impl SourcePlace {
+    /// Returns true if it is downloaded to be read.
+    pub(super) fn is_remote(&self) -> bool {
+        matches!(self, Self::Object(_))
+    }
+
     /// Downloads the document if it is an object. Nothing else is touched yet.
     pub(super) async fn download(
         self,
@@ -74,6 +81,7 @@ impl SourcePlace {
             Self::Path(path) => return Ok(LocalDocument::Path(path)),
             Self::Stdin => return Ok(LocalDocument::Stdin),
             Self::Unreadable(error) => return Ok(LocalDocument::Unreadable(error)),
+            Self::Downloaded(path) => return Ok(LocalDocument::Copy(ObjectCopy::Kept(path))),
             Self::Object(object) => object,
         };
         let (sender, cancelled) = oneshot::channel();

@@ -12,6 +12,7 @@ use super::{
     JobContext, JobDelivery, JobOutcome,
     failure::JobFailure,
     is_by,
+    kept_documents::DocumentCopy,
     observer::JobObserver,
     output_path::{NAME, OutputPath},
     plan::ValidatedJob,
@@ -22,7 +23,7 @@ use crate::{
         ConvertContext, DocumentSource, DocumentTarget, ObjectSource, PartsPlace, Requester,
         SourcePlace, StoreTarget,
         output::ResultName,
-        parts::{JobParts, ObjectParts, PAGES_PER_PART, PartsRecord},
+        parts::{JobParts, ObjectParts, PAGES_PER_PART, PartDocument, PartsRecord},
         stored_manifest,
     },
     os::scratch::JobDir,
@@ -151,23 +152,37 @@ impl LocatedJob {
                 self.source.bytes,
                 progress,
             )),
-            parts: Some(PartsPlace::Objects(self.object_parts(delivery))),
+            parts: Some(PartsPlace::Objects(
+                self.object_parts(context, job, delivery),
+            )),
         }
     }
 
-    pub(super) fn object_parts(&self, delivery: &JobDelivery) -> ObjectParts {
+    pub(super) fn object_parts(
+        &self,
+        context: &JobContext,
+        job: &Job,
+        delivery: &JobDelivery,
+    ) -> ObjectParts {
         ObjectParts {
             parts: Arc::clone(&self.parts),
             runtime: Handle::current(),
             pages_per_part: pages_per_part(delivery.crashes),
             is_resumed: delivery.is_resumed,
             is_machine_fault,
+            metrics: Arc::clone(&context.metrics),
+            document: PartDocument {
+                job: job.id.clone(),
+                batch: job.batch.clone(),
+                uri: job.source.uri.clone(),
+                pages: 0,
+            },
             record: PartsRecord::default(),
         }
     }
 
-    /// A directory for the document and its result.
-    pub(super) fn scratch_dir(&self, context: &JobContext) -> Result<JobDir, JobFailure> {
+    /// A directory for the document and its result, with bytes for the document.
+    fn scratch_dir(&self, context: &JobContext) -> Result<JobDir, JobFailure> {
         let too_large = |message| {
             let kind = FailureKind::DocumentTooLarge;
             Err(JobFailure::new(FailureStage::Fetch, kind, message))
@@ -185,26 +200,44 @@ impl LocatedJob {
                 "the document has {bytes} bytes and the scratch directory {scratch_bytes}; raise --scratch-size"
             ));
         }
-        context
-            .work
-            .job_dir(bytes)
-            .map_err(|error| JobFailure::work(FailureStage::Fetch, &error.into()))
+        let made = match context.work.job_dir(bytes) {
+            // Documents that are only kept give way.
+            Err(_) if context.kept_documents.clear() => context.work.job_dir(bytes),
+            made => made,
+        };
+        made.map_err(|error| JobFailure::work(FailureStage::Fetch, &error.into()))
     }
 
-    /// The document, with the path of its copy in `dir`.
-    pub(super) fn document(&self, context: &JobContext, dir: &JobDir) -> DocumentSource {
+    /// The document with its directory: the one that is kept, or one that will be downloaded into a new directory.
+    pub(super) fn document(
+        &self,
+        context: &JobContext,
+    ) -> Result<(DocumentSource, DocumentCopy), JobFailure> {
+        if let Some(copy) = context.kept_documents.take(&self.source) {
+            tracing::debug!("the document was downloaded for other pages of it");
+            return Ok((self.source_at(SourcePlace::Downloaded(copy.path())), copy));
+        }
+        let copy = DocumentCopy {
+            source: self.source.clone(),
+            dir: self.scratch_dir(context)?,
+        };
+        let place = SourcePlace::Object(ObjectSource {
+            stores: Arc::clone(&context.stores),
+            uri: self.valid.source.clone(),
+            version: ObjectVersion {
+                version_id: self.source.version_id.clone(),
+                etag: self.source.etag.clone(),
+                bytes: self.source.bytes,
+            },
+            copy: Some(copy.path()),
+        });
+        Ok((self.source_at(place), copy))
+    }
+
+    fn source_at(&self, place: SourcePlace) -> DocumentSource {
         let source = self.source.clone();
         DocumentSource {
-            place: SourcePlace::Object(ObjectSource {
-                stores: Arc::clone(&context.stores),
-                uri: self.valid.source.clone(),
-                version: ObjectVersion {
-                    version_id: source.version_id.clone(),
-                    etag: source.etag.clone(),
-                    bytes: source.bytes,
-                },
-                copy: Some(dir.path().join("source")),
-            }),
+            place,
             info: SourceInfo {
                 uri: source.uri,
                 version_id: source.version_id,

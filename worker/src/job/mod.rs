@@ -10,6 +10,7 @@ pub(crate) mod bounds;
 pub(crate) mod plan;
 mod fingerprint;
 mod located;
+pub(crate) mod kept_documents;
 pub(crate) mod page_ranges;
 pub(crate) mod progress;
 pub(crate) mod shared;
@@ -38,6 +39,7 @@ use crate::{
 use bounds::JobBounds;
 use evidence::{JobPlaces, KnownGood};
 use failure::JobFailure;
+use kept_documents::KeptDocuments;
 use keyed_lock::KeyedLock;
 use located::{LocatedJob, locate};
 use output_path::{NAME, OutputPath};
@@ -57,6 +59,8 @@ pub(crate) struct JobContext {
     pub(crate) metrics: Arc<Metrics>,
     /// Held, by the result's folder, while the result is made.
     pub(crate) results_in_flight: KeyedLock,
+    /// Shared documents that were downloaded, for the next range of their pages.
+    pub(crate) kept_documents: Arc<KeptDocuments>,
     /// The places that this worker has read from and written to.
     pub(crate) known_good: KnownGood,
     /// This worker's name.
@@ -228,8 +232,8 @@ async fn make(
     replace: bool,
     delivery: &JobDelivery,
 ) -> Result<JobEnd, JobFailure> {
-    let dir = located.scratch_dir(context)?;
-    let document = located.document(context, &dir);
+    let (document, copy) = located.document(context)?;
+    let dir = copy.dir;
     let target = located.target(context, &dir, replace);
     let convert_context = Arc::new(located.convert_context(context, job, dir, delivery));
     let converted = match document::convert(document, target, &convert_context).await {

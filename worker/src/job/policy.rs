@@ -157,7 +157,7 @@ pub(crate) fn policy(kind: FailureKind) -> Policy {
             page_fault: PageFault::Machine,
             ..Policy::of(Owner::Worker, Reaction::Test(HealthComponent::Disk))
         },
-        Kind::EngineStopped | Kind::PdfiumMissing => Policy {
+        Kind::EngineStopped | Kind::PdfiumMissing | Kind::SandboxMissing => Policy {
             restart: true,
             page_fault: PageFault::Machine,
             ..Policy::of(Owner::Worker, Reaction::Requeue)
@@ -230,11 +230,20 @@ mod tests {
         use FailureKind as Kind;
         assert_eq!(
             kinds(|policy| policy.restart),
-            [Kind::EngineStopped, Kind::PdfiumMissing]
+            [
+                Kind::EngineStopped,
+                Kind::PdfiumMissing,
+                Kind::SandboxMissing
+            ]
         );
         assert_eq!(
             kinds(|policy| policy.page_fault == PageFault::Machine),
-            [Kind::EngineStopped, Kind::PdfiumMissing, Kind::Io]
+            [
+                Kind::EngineStopped,
+                Kind::PdfiumMissing,
+                Kind::SandboxMissing,
+                Kind::Io
+            ]
         );
         assert_eq!(
             kinds(|policy| policy.owner == FailureOwner::Nobody),

@@ -144,10 +144,12 @@ impl RangeTask<'_> {
 
     async fn read_pages(&self) -> Result<Reading, JobFailure> {
         let (context, located, delivery) = (self.context, &self.located, self.delivery);
-        let dir = located.scratch_dir(context)?;
-        let source = located.document(context, &dir);
+        let (source, copy) = located.document(context)?;
+        // Nothing is written; the document stays longer than its reading.
+        let dir = context.work.job_dir(0);
+        let dir = dir.map_err(|error| JobFailure::work(FailureStage::Fetch, &error.into()))?;
         let reading = located.convert_context(context, self.job, dir, delivery);
-        let parts = located.object_parts(delivery);
+        let parts = located.object_parts(context, self.job, delivery);
         let of_lane = page_ranges::part_pages(self.range, delivery.is_resumed);
         let parts = ObjectParts {
             is_resumed: true,
@@ -155,15 +157,19 @@ impl RangeTask<'_> {
             ..parts
         };
         let positions = page_ranges::positions(self.range);
-        match document::read_positions(source, positions, parts, Arc::new(reading)).await {
+        let read = document::read_positions(source, positions, parts, Arc::new(reading)).await;
+        let read = match read {
             Ok(stored_any) => {
                 context.known_good.read_from(&located.valid.source);
                 context.known_good.wrote_to(&located.valid.output);
-                Ok(Reading::Ended { stored_any })
+                Reading::Ended { stored_any }
             }
-            Err(ConvertError::Stopped) => Ok(Reading::Stopped),
-            Err(error) => Err(JobFailure::convert(&error)),
-        }
+            Err(ConvertError::Stopped) => Reading::Stopped,
+            Err(error) => return Err(JobFailure::convert(&error)),
+        };
+        let scratch_bytes = context.work.limit_bytes();
+        context.kept_documents.keep(copy, scratch_bytes);
+        Ok(read)
     }
 }
 

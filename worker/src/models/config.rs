@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use recto_schemas::BoundedInt;
 
 /// Resources of this machine that the work may use.
@@ -24,6 +24,12 @@ pub(crate) struct MachineConfig {
     /// PDFium's shared library, such as `/usr/lib/libpdfium.so` [default: pdfium/libpdfium.so in the cache folder]
     #[arg(long, value_name = "FILE", env = "RECTO_PDFIUM")]
     pub(crate) pdfium: Option<PathBuf>,
+
+    /// Sandbox of rasterizer processes, such as `require`: refuse to open documents where the machine does not give
+    /// seccomp and one of Landlock and namespaces, or go on with what there is [default: require for `worker`,
+    /// best-effort elsewhere]
+    #[arg(long, value_name = "POLICY", env = "RECTO_SANDBOX")]
+    pub(crate) sandbox: Option<SandboxPolicy>,
 
     /// ONNX Runtime's shared library, such as `/usr/lib/libonnxruntime.so` [default: onnxruntime/libonnxruntime.so in
     /// the cache folder]
@@ -56,6 +62,15 @@ pub(crate) struct MachineConfig {
 
     #[command(flatten)]
     pub(crate) got: GotModelConfig,
+}
+
+/// The rule for machines that do not give the whole sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SandboxPolicy {
+    /// No document is opened.
+    Require,
+    /// Documents are opened in as many layers as there are.
+    BestEffort,
 }
 
 /// GOT's model, and how much of it at once.

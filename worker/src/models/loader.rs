@@ -8,10 +8,14 @@ use recto_pipeline::engine::ppocr::{LAYOUT_NETWORK_FILE, PpOcr, PpOcrConfig};
 use recto_pipeline::{
     engine::Engine,
     image::rasterizer::{Rasterizer, RasterizerConfig},
+    sandbox::{SandboxConfig, SandboxReport},
 };
 use recto_schemas::{EngineName, GotRuntime, ScriptFallback};
 
-use super::{ProgressReporter, config::MachineConfig};
+use super::{
+    ProgressReporter,
+    config::{MachineConfig, SandboxPolicy},
+};
 
 /// The hidden mode in which this program rasterizes for its parent.
 pub(crate) const RASTER_CHILD: &str = "raster-child";
@@ -143,8 +147,13 @@ pub(super) fn models(machine: &MachineConfig) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// Makes the pool of rasterizer processes; starts none yet.
-pub(crate) fn rasterizer(machine: &MachineConfig) -> anyhow::Result<Rasterizer> {
+/// Makes the pool of rasterizer processes, once one has shown the sandbox that this machine gives. `default` is the
+/// policy of who gave none; `tell` hears of a sandbox that is not sufficient.
+pub(crate) fn rasterizer(
+    machine: &MachineConfig,
+    default: SandboxPolicy,
+    tell: ProgressReporter,
+) -> anyhow::Result<(Rasterizer, SandboxReport)> {
     let pdfium = match &machine.pdfium {
         Some(pdfium) => pdfium.clone(),
         None => cache(machine)?.join("pdfium/libpdfium.so"),
@@ -154,13 +163,26 @@ pub(crate) fn rasterizer(machine: &MachineConfig) -> anyhow::Result<Rasterizer> 
         .map_or(cores().min(MOST_RASTERIZERS), |children| {
             children.get() as usize
         });
-    Ok(Rasterizer::new(RasterizerConfig {
+    let sandbox = match machine.sandbox.unwrap_or(default) {
+        SandboxPolicy::Require => SandboxConfig::REQUIRED,
+        SandboxPolicy::BestEffort => SandboxConfig::BEST_EFFORT,
+    };
+    let rasterizer = Rasterizer::new(RasterizerConfig {
         program: PathBuf::from("/proc/self/exe"),
         pdfium,
         children,
         pages_per_child: PAGES_PER_CHILD,
         font_dirs: Vec::new(),
-    })?)
+        sandbox,
+    })?;
+    let report = rasterizer.check_sandbox()?;
+    if !report.is_sufficient() {
+        tell.warn(&format!(
+            "documents are opened in a weak sandbox ({report}): a hostile one may reach files and network; missing: {}",
+            report.missing()
+        ));
+    }
+    Ok((rasterizer, report))
 }
 
 /// The cache folder.

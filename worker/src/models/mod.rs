@@ -19,3 +19,14 @@ pub(crate) enum ProgressReporter {
     /// The log.
     Log,
 }
+
+impl ProgressReporter {
+    /// Tells of what is not as it should be.
+    pub(crate) fn warn(self, said: &str) {
+        match self {
+            Self::Nobody => {}
+            Self::Person => eprintln!("{said}"),
+            Self::Log => tracing::warn!("{said}"),
+        }
+    }
+}

@@ -35,11 +35,7 @@ pub(super) fn load(
         libraries: root.map(libraries).unwrap_or_default(),
         program,
         languages: machine.tesseract_languages.clone(),
-        warn: Arc::new(move |said| match tell {
-            ProgressReporter::Nobody => {}
-            ProgressReporter::Person => eprintln!("{said}"),
-            ProgressReporter::Log => tracing::warn!("{said}"),
-        }),
+        warn: Arc::new(move |said| tell.warn(said)),
     };
     let reader = Tesseract::find(config).context("--script-fallback tesseract")?;
     Ok(Arc::new(reader))

@@ -135,6 +135,15 @@ pub(crate) trait ObjectStore: Send + Sync {
     /// Deletes an object. One that does not exist is no error.
     async fn delete(&self, at: &StoreUri) -> Result<()>;
 
+    /// Deletes objects that are all in one bucket or folder, with as few requests as the store takes. One that does not
+    /// exist is no error. After an error some may be deleted.
+    async fn delete_all(&self, objects: &[StoreUri]) -> Result<()> {
+        for at in objects {
+            self.delete(at).await?;
+        }
+        Ok(())
+    }
+
     /// The objects whose URIs begin with `prefix`, from the token `after` of an earlier call on. A local prefix is a folder.
     async fn list(&self, prefix: &StoreUri, after: Option<&str>) -> Result<ListPage>;
 
@@ -227,6 +236,13 @@ impl ObjectStore for ObjectStores {
 
     async fn delete(&self, at: &StoreUri) -> Result<()> {
         self.of(at).await?.delete(at).await
+    }
+
+    async fn delete_all(&self, objects: &[StoreUri]) -> Result<()> {
+        match objects.first() {
+            Some(at) => self.of(at).await?.delete_all(objects).await,
+            None => Ok(()),
+        }
     }
 
     async fn check_usable(&self, at: &StoreUri) -> Result<()> {

@@ -15,7 +15,10 @@ use std::{
 };
 
 use super::TesseractConfig;
-use crate::image::child::sandbox;
+use crate::sandbox::{
+    self,
+    limits::{self, ProcessLimits},
+};
 
 /// The first argument of a process that is to become the sandbox.
 pub const MODE: &str = "tesseract-child";
@@ -96,9 +99,15 @@ impl SandboxArguments {
 
 /// Gives up all rights that Tesseract does not need.
 fn enter(told: &SandboxArguments) -> io::Result<()> {
-    sandbox::set_parent_death_signal(told.parent)?;
-    sandbox::set_limits(MAX_MEMORY_BYTES)?;
-    sandbox::allow_cpu_time(told.cpu_s);
+    limits::set_parent_death_signal(told.parent)?;
+    rustix::thread::set_no_new_privs(true)?;
+    limits::set_limits(&ProcessLimits {
+        memory_bytes: MAX_MEMORY_BYTES,
+        cpu_s: told.cpu_s,
+        max_cpu_s: told.cpu_s,
+        // Those of the same user count, whatever they run.
+        processes: None,
+    })?;
     let mut paths: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
     paths.extend(told.data.iter().cloned());
     paths.extend(told.libraries.iter().cloned());

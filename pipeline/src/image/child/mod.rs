@@ -3,7 +3,6 @@
 //! A child knows one document: the file on its standard input, read by offset because other children
 //! share it. Its standard output is the socket to the parent. It ends when the parent hangs up.
 
-pub(crate) mod sandbox;
 mod bitmap;
 mod cut_images;
 mod fixed_pitch;
@@ -32,14 +31,16 @@ use std::{
 pub(super) use self::source::{PDF_HEADER_WITHIN, begins_document};
 use self::{pdfium::PdfiumLibrary, pread::PreadFile, source::DocumentFile, visibility::Bitmap};
 use super::protocol::{
-    ChildError, ChildReply, ChildRequest, EXIT_PANIC, EXIT_PROTOCOL, StartRequest, read_message,
+    ChildError, ChildReply, ChildRequest, ConfineRequest, EXIT_PANIC, EXIT_PROTOCOL, read_message,
     write_message,
 };
+use crate::sandbox::{self, SandboxReport, limits::ProcessLimits};
 
 /// Runs a child until its parent hangs up; gives the exit code.
 pub fn main() -> i32 {
     // A panic's message could quote the document; the exit code says enough.
     std::panic::set_hook(Box::new(|_| {}));
+    sandbox::close_inherited_descriptors();
     match catch_unwind(AssertUnwindSafe(serve)) {
         Ok(Ok(())) => 0,
         Ok(Err(_)) => EXIT_PROTOCOL,
@@ -50,47 +51,50 @@ pub fn main() -> i32 {
 fn serve() -> io::Result<()> {
     let file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut socket = UnixStream::from(io::stdout().as_fd().try_clone_to_owned()?);
-    let ChildRequest::Start(start) = read_message(&mut socket)? else {
+    let ChildRequest::Confine(confine) = read_message(&mut socket)? else {
         return Err(io::ErrorKind::InvalidData.into());
     };
-    let lib = match enter_sandbox(&start) {
-        Ok(lib) => lib,
+    let (lib, report) = match enter_sandbox(&confine) {
+        Ok(entered) => entered,
         Err(error) => return write_message(&mut socket, &ChildReply::Failed(error)),
+    };
+    write_message(&mut socket, &ChildReply::Confined(report))?;
+    let open = match next_request(&mut socket)? {
+        Some(ChildRequest::Open(open)) => open,
+        Some(_) => return Err(io::ErrorKind::InvalidData.into()),
+        None => return Ok(()),
     };
     let opened = PreadFile::new(file)
         .map_err(|e| ChildError::Io(e.to_string()))
-        .and_then(|reader| DocumentFile::open(lib, reader, &start));
+        .and_then(|reader| DocumentFile::open(lib, reader, &open, confine.max_memory_bytes));
     let mut document = match opened {
         Ok(document) => document,
         Err(error) => return write_message(&mut socket, &ChildReply::Failed(error)),
     };
-    write_message(&mut socket, &document.opened(start.with_bookmarks))?;
-    serve_pages(&mut document, &mut socket, &start)
+    write_message(&mut socket, &document.opened(open.with_bookmarks))?;
+    serve_pages(&mut document, &mut socket)
 }
 
-/// Loads PDFium and gives up all rights that reading a document does not need. PDFium comes first, so that a limit too
-/// low for it shows as out of memory and not as a missing library; files come last, because the library is one.
-fn enter_sandbox(start: &StartRequest) -> Result<PdfiumLibrary, ChildError> {
-    let io = |e: io::Error| ChildError::Io(e.to_string());
-    sandbox::set_parent_death_signal(start.parent).map_err(io)?;
-    let lib =
-        PdfiumLibrary::load(&start.pdfium, &start.font_dirs).map_err(ChildError::PdfiumMissing)?;
-    sandbox::set_limits(start.max_memory_bytes).map_err(io)?;
-    sandbox::allow_cpu_time(start.cpu_s);
-    // A kernel without Landlock still has all the other limits.
-    let _ = sandbox::restrict_filesystem(&start.font_dirs);
-    Ok(lib)
+/// Loads PDFium and gives up all rights that reading a document does not need. PDFium comes first: it is a file, and a
+/// limit too low for it shows as out of memory and not as a missing library.
+fn enter_sandbox(confine: &ConfineRequest) -> Result<(PdfiumLibrary, SandboxReport), ChildError> {
+    let lib = PdfiumLibrary::load(&confine.pdfium, &confine.font_dirs)
+        .map_err(ChildError::PdfiumMissing)?;
+    let limits = ProcessLimits {
+        memory_bytes: confine.max_memory_bytes,
+        cpu_s: confine.cpu_s,
+        max_cpu_s: confine.max_cpu_s,
+        processes: Some(0),
+    };
+    let report = sandbox::enter(confine.layers, &confine.font_dirs, &limits, confine.parent)
+        .map_err(|e| ChildError::Io(e.to_string()))?;
+    Ok((lib, report))
 }
 
 /// Answers requests for pages. A page stays loaded from its inspection to its last bitmap.
-fn serve_pages(
-    document: &mut DocumentFile,
-    socket: &mut UnixStream,
-    start: &StartRequest,
-) -> io::Result<()> {
+fn serve_pages(document: &mut DocumentFile, socket: &mut UnixStream) -> io::Result<()> {
     let mut next = next_request(socket)?;
     while let Some(request) = next {
-        sandbox::allow_cpu_time(start.cpu_s);
         let ChildRequest::Inspect { page } = request else {
             return Err(io::ErrorKind::InvalidData.into());
         };

@@ -5,9 +5,8 @@ use std::fmt::Write as _;
 use super::{
     bitmap::{DrawnPage, Placement, Samples},
     pdfium::{Band, PdfFile, PdfPage, PdfiumLibrary},
-    sandbox,
 };
-use crate::image::protocol::ChildError;
+use crate::{image::protocol::ChildError, sandbox::limits};
 
 /// Pixels that are drawn at a time where a picture is wanted in its own size.
 const BAND_PIXELS: u32 = 4 << 20;
@@ -204,13 +203,13 @@ fn draw_band(page: &PdfPage<'_>, band: Band, samples: Samples) -> Result<Vec<u8>
         .try_reserve_exact(length)
         .map_err(|_| ChildError::OutOfMemory)?;
     pixels.resize(length, 0xFF);
-    sandbox::forget_out_of_memory();
+    limits::forget_out_of_memory();
     let drawn = if samples == Samples::Gray {
         page.render_gray_band(&mut pixels, band)
     } else {
         page.render_rgb_band(&mut pixels, band)
     };
-    if sandbox::out_of_memory() {
+    if limits::out_of_memory() {
         return Err(ChildError::OutOfMemory);
     }
     if drawn { Ok(pixels) } else { Err(undrawable()) }

@@ -5,12 +5,14 @@ use super::{
     page_text::PageCharacters,
     pdfium::{AnnotationKind, OpenError, PdfFile, PdfPage, PdfiumLibrary},
     pread::PreadFile,
-    sandbox,
     visibility::Bitmap,
 };
-use crate::image::{
-    inspection::{PageInspection, TextInspection},
-    protocol::{ChildError, TextLayerRequest, WireText},
+use crate::{
+    image::{
+        inspection::{PageInspection, TextInspection},
+        protocol::{ChildError, TextLayerRequest, WireText},
+    },
+    sandbox::limits,
 };
 
 /// Opens the PDF in `reader`.
@@ -44,9 +46,9 @@ pub(super) fn inspect(
     document: &PdfFile,
     index: u32,
 ) -> Result<(PageInspection, LoadedPdfPage<'_>), ChildError> {
-    sandbox::forget_out_of_memory();
+    limits::forget_out_of_memory();
     let page = document.page(index).ok_or_else(|| {
-        if sandbox::out_of_memory() {
+        if limits::out_of_memory() {
             ChildError::OutOfMemory
         } else {
             ChildError::PageDamaged(
@@ -73,7 +75,7 @@ pub(super) fn inspect(
         });
     characters.add_fields(&page.fields(), &walk);
     characters.mark_struck(&walk, &page.struck_out());
-    if sandbox::out_of_memory() {
+    if limits::out_of_memory() {
         return Err(ChildError::OutOfMemory);
     }
     let inspection = PageInspection {
@@ -116,9 +118,9 @@ impl<'d> LoadedPdfPage<'d> {
             .try_reserve_exact(bytes)
             .map_err(|_| ChildError::OutOfMemory)?;
         buffer.resize(bytes, 0xFF);
-        sandbox::forget_out_of_memory();
+        limits::forget_out_of_memory();
         let drawn = self.page.render_rgb(&mut buffer, width, height);
-        if sandbox::out_of_memory() {
+        if limits::out_of_memory() {
             return Err(ChildError::OutOfMemory);
         }
         if !drawn {

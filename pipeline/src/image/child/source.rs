@@ -12,7 +12,7 @@ use super::{
 };
 use crate::image::{
     inspection::PageInspection,
-    protocol::{ChildError, ChildReply, DocumentFormat, StartRequest, TextLayerRequest, WireText},
+    protocol::{ChildError, ChildReply, DocumentFormat, OpenRequest, TextLayerRequest, WireText},
 };
 
 /// Bytes of a file within which a PDF's header may begin (ISO 32000-1, Annex H, note 13).
@@ -44,22 +44,20 @@ enum PageHandle<'s> {
 }
 
 impl DocumentFile {
-    /// Opens what is in `reader`.
+    /// Opens what is in `reader`, in a process that may have `max_memory_bytes`.
     pub fn open(
         lib: PdfiumLibrary,
         reader: PreadFile,
-        start: &StartRequest,
+        request: &OpenRequest,
+        max_memory_bytes: u64,
     ) -> Result<Self, ChildError> {
         let head = reader
             .head(PDF_HEADER_WITHIN)
             .map_err(|e| ChildError::Io(e.to_string()))?;
-        let max_bytes = start
-            .max_memory_bytes
-            .saturating_sub(BESIDE_DECODING)
-            .max(1);
+        let max_bytes = max_memory_bytes.saturating_sub(BESIDE_DECODING).max(1);
         let document = match format(&head) {
             Some(DocumentFormat::Pdf) => {
-                Self::Pdf(pdf::open(lib, reader, start.password.as_deref())?)
+                Self::Pdf(pdf::open(lib, reader, request.password.as_deref())?)
             }
             Some(DocumentFormat::Tiff) => {
                 Self::Tiff(Box::new(TiffFile::open(lib, reader, max_bytes)?))

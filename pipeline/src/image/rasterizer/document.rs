@@ -3,6 +3,7 @@
 use std::{fs::File, time::Instant};
 
 use recto_schemas::DocumentLimits;
+use rustix::process::{Resource, getrlimit};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -13,7 +14,8 @@ use super::{
 };
 use crate::{
     cancel::CancelToken,
-    image::protocol::{ChildError, ChildReply, ChildRequest, StartRequest},
+    image::protocol::{ChildError, ChildReply, ChildRequest, ConfineRequest, OpenRequest},
+    sandbox::SandboxReport,
 };
 
 /// An open document; several threads may ask for its pages at once.
@@ -110,26 +112,16 @@ impl<'r> OpenDocument<'r> {
         &self,
         cancel: &CancelToken,
     ) -> Result<(ChildProcess, DocumentInfo), RasterError> {
-        let config = &self.rasterizer.config;
-        let timeout = self.limits.page_timeout.as_secs_f64();
-        let start = StartRequest {
-            parent: std::process::id(),
-            pdfium: config.pdfium.clone(),
-            font_dirs: config.font_dirs.clone(),
-            max_memory_bytes: self.limits.rasterizer_memory.bytes(),
-            // Well after the deadline, which counts wall time.
-            cpu_s: (timeout * 2.0) as u64 + 10,
+        let (mut child, _) = start_child(self.rasterizer, &self.file, &self.limits, cancel)?;
+        let open = OpenRequest {
             password: self.password.clone(),
             // Its first child has told what is known of it.
             with_bookmarks: self.info.pages == 0,
         };
-        let deadline = self.page_deadline(cancel);
-        let mut child = self
-            .rasterizer
-            .spawner
-            .start(&self.file)
-            .map_err(|e| cannot_start(&e))?;
-        match child.call(&ChildRequest::Start(start), deadline) {
+        match child.call(
+            &ChildRequest::Open(open),
+            page_deadline(&self.limits, cancel),
+        ) {
             Ok(ChildReply::Opened {
                 format,
                 pages,
@@ -147,60 +139,23 @@ impl<'r> OpenDocument<'r> {
                 };
                 Ok((child, info))
             }
-            Ok(ChildReply::Failed(error)) => Err(self.child_error(error)),
-            Ok(_) => Err(protocol_violation()),
-            Err(CallError::Timeout) => Err(RasterError::OpenTimeout {
-                limit_s: timeout.to_string(),
-            }),
-            Err(error) => Err(self.call_error(&error)),
+            answer => Err(opening_error(self.rasterizer, &self.limits, answer)),
         }
     }
 
     /// The deadline of a page whose work starts now.
     pub(super) fn page_deadline<'c>(&self, cancel: &'c CancelToken) -> CallDeadline<'c> {
-        CallDeadline {
-            at: Instant::now().checked_add(*self.limits.page_timeout),
-            cancel,
-        }
+        page_deadline(&self.limits, cancel)
     }
 
     /// The error of a page whose child gave no answer.
     pub(super) fn call_error(&self, error: &CallError) -> RasterError {
-        match error {
-            CallError::Timeout => RasterError::PageTimeout {
-                limit_s: self.limits.page_timeout.as_secs_f64().to_string(),
-            },
-            CallError::Cancelled => RasterError::Cancelled,
-            CallError::OutOfMemory => self.out_of_memory(),
-            CallError::Crashed(reason) => RasterError::Crashed(reason.clone()),
-        }
+        call_error(&self.limits, error)
     }
 
     /// The error that a child gave for an answer.
     pub(super) fn child_error(&self, error: ChildError) -> RasterError {
-        let text = |text: String| validate::sentence(&text);
-        match error {
-            ChildError::NotADocument(why) => RasterError::NotADocument(text(why)),
-            ChildError::Damaged(why) => RasterError::Damaged(text(why)),
-            ChildError::NoPages => RasterError::NoPages,
-            ChildError::Encrypted => RasterError::Encrypted,
-            ChildError::WrongPassword => RasterError::WrongPassword,
-            ChildError::Unsupported(what) => RasterError::Unsupported(text(what)),
-            ChildError::TooLarge(why) => RasterError::PageTooLarge(text(why)),
-            ChildError::PageDamaged(why) => RasterError::PageDamaged(text(why)),
-            ChildError::OutOfMemory => self.out_of_memory(),
-            ChildError::PdfiumMissing(why) => RasterError::PdfiumMissing {
-                path: self.rasterizer.config.pdfium.clone(),
-                why: text(why),
-            },
-            ChildError::Io(why) => RasterError::Io(text(why)),
-        }
-    }
-
-    fn out_of_memory(&self) -> RasterError {
-        RasterError::OutOfMemory {
-            limit_mib: self.limits.rasterizer_memory.bytes() >> 20,
-        }
+        child_error(self.rasterizer, &self.limits, error)
     }
 }
 
@@ -229,6 +184,10 @@ impl LeasedChild<'_> {
         request: &ChildRequest,
         deadline: CallDeadline<'_>,
     ) -> Result<(Self, ChildReply), RasterError> {
+        if matches!(request, ChildRequest::Inspect { .. }) {
+            let (request_s, max_s) = cpu_time(document.rasterizer, &document.limits);
+            self.child.allow_cpu_time(request_s, max_s);
+        }
         match self.child.call(request, deadline) {
             Ok(ChildReply::Failed(error)) => {
                 if error != ChildError::OutOfMemory {
@@ -265,4 +224,108 @@ impl LeasedChild<'_> {
 /// The error of a child whose answer does not fit the question.
 pub(super) fn protocol_violation() -> RasterError {
     RasterError::Crashed("its answer makes no sense".to_owned())
+}
+
+/// Starts a child on `file` that has put itself into its sandbox, and tells what became of that.
+pub(super) fn start_child(
+    rasterizer: &Rasterizer,
+    file: &File,
+    limits: &DocumentLimits,
+    cancel: &CancelToken,
+) -> Result<(ChildProcess, SandboxReport), RasterError> {
+    let config = &rasterizer.config;
+    let (cpu_s, max_cpu_s) = cpu_time(rasterizer, limits);
+    let confine = ConfineRequest {
+        parent: std::process::id(),
+        pdfium: config.pdfium.clone(),
+        font_dirs: config.font_dirs.clone(),
+        layers: config.sandbox.layers,
+        max_memory_bytes: limits.rasterizer_memory.bytes(),
+        cpu_s,
+        max_cpu_s,
+    };
+    let mut child = rasterizer
+        .spawner
+        .start(file)
+        .map_err(|e| cannot_start(&e))?;
+    let deadline = page_deadline(limits, cancel);
+    match child.call(&ChildRequest::Confine(confine), deadline) {
+        Ok(ChildReply::Confined(report)) => {
+            if config.sandbox.required && !report.is_sufficient() {
+                return Err(RasterError::SandboxMissing(report.missing()));
+            }
+            Ok((child, report))
+        }
+        answer => Err(opening_error(rasterizer, limits, answer)),
+    }
+}
+
+/// Processor time of a child for each request and in all, in seconds.
+fn cpu_time(rasterizer: &Rasterizer, limits: &DocumentLimits) -> (u64, u64) {
+    // Well after the deadline, which counts wall time.
+    let request_s = (limits.page_timeout.as_secs_f64() * 2.0) as u64 + 10;
+    let pages = u64::from(rasterizer.config.pages_per_child.max(1));
+    // This process's own limit is its children's, too.
+    let most = getrlimit(Resource::Cpu).maximum.unwrap_or(u64::MAX);
+    (request_s, request_s.saturating_mul(pages + 1).min(most))
+}
+
+/// The error of a child that answered something else than was asked for, or nothing.
+fn opening_error(
+    rasterizer: &Rasterizer,
+    limits: &DocumentLimits,
+    answer: Result<ChildReply, CallError>,
+) -> RasterError {
+    match answer {
+        Ok(ChildReply::Failed(error)) => child_error(rasterizer, limits, error),
+        Ok(_) => protocol_violation(),
+        Err(CallError::Timeout) => RasterError::OpenTimeout {
+            limit_s: limits.page_timeout.as_secs_f64().to_string(),
+        },
+        Err(error) => call_error(limits, &error),
+    }
+}
+
+fn page_deadline<'c>(limits: &DocumentLimits, cancel: &'c CancelToken) -> CallDeadline<'c> {
+    CallDeadline {
+        at: Instant::now().checked_add(*limits.page_timeout),
+        cancel,
+    }
+}
+
+fn call_error(limits: &DocumentLimits, error: &CallError) -> RasterError {
+    match error {
+        CallError::Timeout => RasterError::PageTimeout {
+            limit_s: limits.page_timeout.as_secs_f64().to_string(),
+        },
+        CallError::Cancelled => RasterError::Cancelled,
+        CallError::OutOfMemory => out_of_memory(limits),
+        CallError::Crashed(reason) => RasterError::Crashed(reason.clone()),
+    }
+}
+
+fn child_error(rasterizer: &Rasterizer, limits: &DocumentLimits, error: ChildError) -> RasterError {
+    let text = |text: String| validate::sentence(&text);
+    match error {
+        ChildError::NotADocument(why) => RasterError::NotADocument(text(why)),
+        ChildError::Damaged(why) => RasterError::Damaged(text(why)),
+        ChildError::NoPages => RasterError::NoPages,
+        ChildError::Encrypted => RasterError::Encrypted,
+        ChildError::WrongPassword => RasterError::WrongPassword,
+        ChildError::Unsupported(what) => RasterError::Unsupported(text(what)),
+        ChildError::TooLarge(why) => RasterError::PageTooLarge(text(why)),
+        ChildError::PageDamaged(why) => RasterError::PageDamaged(text(why)),
+        ChildError::OutOfMemory => out_of_memory(limits),
+        ChildError::PdfiumMissing(why) => RasterError::PdfiumMissing {
+            path: rasterizer.config.pdfium.clone(),
+            why: text(why),
+        },
+        ChildError::Io(why) => RasterError::Io(text(why)),
+    }
+}
+
+fn out_of_memory(limits: &DocumentLimits) -> RasterError {
+    RasterError::OutOfMemory {
+        limit_mib: limits.rasterizer_memory.bytes() >> 20,
+    }
 }

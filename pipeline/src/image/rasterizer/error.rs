@@ -79,6 +79,9 @@ pub enum RasterError {
         /// The loader's reason.
         why: String,
     },
+    /// A sandbox is required, and this machine does not give it.
+    #[error("the sandbox that rasterizer processes need is not to be had here: {0}")]
+    SandboxMissing(String),
     /// The document could not be read, or a child could not be started.
     #[error("{0}")]
     Io(String),
@@ -103,6 +106,7 @@ impl RasterError {
             Self::PageDamaged(_) => FailureKind::PageDamaged,
             Self::Cancelled => FailureKind::Cancelled,
             Self::PdfiumMissing { .. } => FailureKind::PdfiumMissing,
+            Self::SandboxMissing(_) => FailureKind::SandboxMissing,
             Self::Io(_) => FailureKind::Io,
         }
     }

@@ -16,6 +16,7 @@
 //!         child,
 //!         rasterizer::{Rasterizer, RasterizerConfig, RenderRequest, TextLayerRequest},
 //!     },
+//!     sandbox::SandboxConfig,
 //! };
 //! use recto_schemas::DocumentLimits;
 //!
@@ -32,6 +33,7 @@
 //!         children: 1,
 //!         pages_per_child: 500,
 //!         font_dirs: Vec::new(),
+//!         sandbox: SandboxConfig::REQUIRED,
 //!     })?;
 //!     let file = File::open("../tests/samples/born-digital.pdf")?;
 //!     let cancel = CancelToken::new();
@@ -71,7 +73,10 @@ pub use self::{
 };
 use self::{pool::ChildPool, process::ChildSpawner};
 pub use super::protocol::TextLayerRequest;
-use crate::cancel::CancelToken;
+use crate::{
+    cancel::CancelToken,
+    sandbox::{SandboxConfig, SandboxReport},
+};
 
 /// Options of a [`Rasterizer`].
 #[derive(Clone, Debug)]
@@ -87,6 +92,8 @@ pub struct RasterizerConfig {
     pub pages_per_child: u32,
     /// Folders with substitutes for fonts that are not embedded; [`DEFAULT_FONT_DIRS`] if empty.
     pub font_dirs: Vec<PathBuf>,
+    /// The sandbox of the children.
+    pub sandbox: SandboxConfig,
 }
 
 /// The default folders with substitutes for fonts that are not embedded: PDFium's own list for Linux.
@@ -128,6 +135,18 @@ impl Rasterizer {
             spawner,
             config,
         })
+    }
+
+    /// Starts a child that opens nothing, and tells what became of its sandbox on this machine.
+    ///
+    /// # Errors
+    /// [`RasterError::SandboxMissing`] if it is required and not to be had; [`RasterError::PdfiumMissing`] if PDFium's
+    /// library does not load.
+    pub fn check_sandbox(&self) -> Result<SandboxReport, RasterError> {
+        let nothing = File::open("/dev/null").map_err(|e| cannot_start(&e))?;
+        let limits = DocumentLimits::default();
+        let (_, report) = document::start_child(self, &nothing, &limits, &CancelToken::new())?;
+        Ok(report)
     }
 
     /// Starts a child and opens `file` in it. Waits for a child if all are busy.

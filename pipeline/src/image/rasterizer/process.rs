@@ -5,7 +5,7 @@ use std::{
     io::{self, Read},
     net::Shutdown,
     os::{
-        fd::OwnedFd,
+        fd::{AsRawFd, OwnedFd},
         unix::{
             net::UnixStream,
             process::{CommandExt, ExitStatusExt},
@@ -18,12 +18,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, prlimit};
+
 use crate::{
     cancel::CancelToken,
     deadline_stream::DeadlineStream,
-    image::protocol::{
-        ChildReply, ChildRequest, EXIT_OUT_OF_MEMORY, EXIT_PANIC, read_message, write_message,
-    },
+    image::protocol::{ChildReply, ChildRequest, EXIT_PANIC, read_message, write_message},
+    sandbox::limits::EXIT_OUT_OF_MEMORY,
 };
 
 /// Time in which a child that has hung up must end; then it is killed.
@@ -104,8 +105,10 @@ impl ChildSpawner {
     pub fn start(&self, document: &File) -> io::Result<ChildProcess> {
         let (socket, theirs) = UnixStream::pair()?;
         let (answer, started) = mpsc::sync_channel(1);
+        // Opened again for reading alone, whatever it was opened for here.
+        let document = File::open(format!("/proc/self/fd/{}", document.as_raw_fd()))?;
         let request = SpawnRequest {
-            stdin: document.try_clone()?.into(),
+            stdin: document.into(),
             stdout: theirs.into(),
             answer,
         };
@@ -133,6 +136,19 @@ impl Drop for ChildSpawner {
 }
 
 impl ChildProcess {
+    /// Allows `seconds` of processor time from now on, at most `max_cpu_s` in all: the child, in its sandbox, may not.
+    pub fn allow_cpu_time(&self, seconds: u64, max_cpu_s: u64) {
+        let Some(used) = cpu_time_s(self.process.id()) else {
+            return;
+        };
+        let limit = Rlimit {
+            current: Some(used.saturating_add(seconds.max(1)).min(max_cpu_s)),
+            maximum: Some(max_cpu_s),
+        };
+        // Fails if the child has ended, which the next call tells.
+        let _ = prlimit(Some(Pid::from_child(&self.process)), Resource::Cpu, limit);
+    }
+
     /// Sends a request and waits for its answer.
     pub fn call(
         &mut self,
@@ -203,10 +219,27 @@ impl ChildProcess {
 
 impl Drop for ChildProcess {
     fn drop(&mut self) {
-        // Both fail only if it has ended already.
+        // All fail only if it has ended already. It leads a group of its own, for the case that it could start others.
+        let _ = kill_process_group(Pid::from_child(&self.process), Signal::KILL);
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Processor time that a process has used, in seconds; nothing if it has ended.
+#[expect(unsafe_code, reason = "rustix has no clocks of other processes")]
+fn cpu_time_s(process: u32) -> Option<u64> {
+    let mut clock: libc::clockid_t = 0;
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: both write one value, to which they get a pointer.
+    let told = unsafe {
+        libc::clock_getcpuclockid(process.cast_signed(), &raw mut clock) == 0
+            && libc::clock_gettime(clock, &raw mut time) == 0
+    };
+    told.then(|| u64::try_from(time.tv_sec).unwrap_or(0))
 }
 
 fn cause(status: ExitStatus) -> CallError {

@@ -27,8 +27,11 @@ use crate::{
         self, ConvertContext, ConvertError, ConvertObserver, ConvertedDocument, DocumentTarget,
         PartsPlace, Requester, StoreTarget,
     },
-    models::ProgressReporter,
-    models::loader::{self, EngineSettings},
+    models::{
+        ProgressReporter,
+        config::SandboxPolicy,
+        loader::{self, EngineSettings},
+    },
     os::{allocator, signals},
     store::{ErrorCause, ObjectStore as _, ObjectStores, StoreError, StoreUri, WriteCondition},
 };
@@ -69,7 +72,11 @@ pub(crate) fn run(arguments: &ConvertArgs) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let engine = engine(&arguments.run, &mut options)?;
-    let rasterizer = loader::rasterizer(&arguments.run.machine)?;
+    let (rasterizer, _) = loader::rasterizer(
+        &arguments.run.machine,
+        SandboxPolicy::BestEffort,
+        ProgressReporter::Person,
+    )?;
     let target = match (prefix, output) {
         (Some(folder), _) => OutputTarget::Store {
             stores: Arc::clone(&stores),

@@ -23,7 +23,7 @@ use crate::{
         self, ConvertReport, ConvertRun, InputDocument, Interrupt, OutputTarget, ProgressDisplay,
     },
     document::{ConvertContext, ConvertObserver, Requester},
-    models::loader,
+    models::{ProgressReporter, config::SandboxPolicy, loader},
     os::signals::EXIT_STOPPED,
 };
 pub(crate) use args::{EvalArgs, NOTES};
@@ -64,7 +64,12 @@ pub(crate) fn run(arguments: &EvalArgs) -> anyhow::Result<ExitCode> {
         eprintln!("{without} without text beside them, left out");
     }
     let options = arguments.options();
-    let rasterizer = Arc::new(loader::rasterizer(&arguments.run.machine)?);
+    let (rasterizer, _) = loader::rasterizer(
+        &arguments.run.machine,
+        SandboxPolicy::BestEffort,
+        ProgressReporter::Person,
+    )?;
+    let rasterizer = Arc::new(rasterizer);
     let Some((predictions, engine)) =
         predictions(arguments, &samples, &options, &rasterizer, &interrupt)?
     else {

@@ -1,9 +1,9 @@
-//! `recto queues`: makes the queues at the broker, and says how full they are.
+//! `recto queues`: makes the queues at the broker, has batches wait or drops them, and says how full the queues are.
 
 mod args;
 
 use std::{
-    io::{self, Write},
+    io::{self, BufRead as _, IsTerminal as _, Read as _, Write},
     process::ExitCode,
 };
 
@@ -18,9 +18,13 @@ use crate::{
         topology::{self, DeclareOutcome, QueueDepth, QueueRole, QueueSpec, QueueTopology},
     },
     commands::{EXIT_FAILED, order},
+    os::terminal::escape_controls,
 };
 
 pub(crate) use args::QueuesCommand;
+
+/// Longest answer that is read, in bytes: a word.
+const MAX_ANSWER_BYTES: u64 = 64;
 
 /// Runs `recto queues`.
 pub(crate) fn run(arguments: &QueuesCommand) -> anyhow::Result<ExitCode> {
@@ -33,8 +37,39 @@ pub(crate) fn run(arguments: &QueuesCommand) -> anyhow::Result<ExitCode> {
         QueuesCommand::Resume { broker, batch } => {
             order::give(broker, OrderAction::Resume, Some(batch.clone()), None)
         }
+        QueuesCommand::Purge { broker, batch, yes } => {
+            if !*yes && !confirm_purge(batch)? {
+                eprintln!("recto: nothing is dropped");
+                return Ok(ExitCode::from(EXIT_FAILED));
+            }
+            order::give(broker, OrderAction::Purge, Some(batch.clone()), None)
+        }
         QueuesCommand::Status { broker, json } => runtime()?.block_on(status(broker, *json)),
     }
+}
+
+/// Asks on the terminal if the jobs are to be dropped.
+fn confirm_purge(batch: &str) -> anyhow::Result<bool> {
+    let mut input = io::stdin().lock();
+    anyhow::ensure!(
+        input.is_terminal(),
+        "nobody can be asked if the jobs are to be dropped: add --yes"
+    );
+    eprint!(
+        "The waiting jobs of the batch {} will be dropped, with neither a result nor a dead letter.\n\
+         (`recto cancel --batch` ends jobs with a dead letter each.) Drop them? [y/N] ",
+        escape_controls(batch)
+    );
+    let mut answer = String::new();
+    input
+        .by_ref()
+        .take(MAX_ANSWER_BYTES)
+        .read_line(&mut answer)?;
+    Ok(is_yes(&answer))
+}
+
+fn is_yes(answer: &str) -> bool {
+    matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
 async fn declare(broker: &BrokerConfig, json: bool) -> anyhow::Result<ExitCode> {
@@ -122,4 +157,19 @@ fn widest<'a>(queues: impl Iterator<Item = &'a QueueSpec>) -> usize {
         .map(|queue| queue.name.chars().count())
         .max()
         .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_yes_is_a_yes() {
+        for yes in ["y\n", "YES\r\n", " yes"] {
+            assert!(is_yes(yes), "{yes:?}");
+        }
+        for no in ["", "\n", "n\n", "yesterday\n", "no, y\n"] {
+            assert!(!is_yes(no), "{no:?}");
+        }
+    }
 }

@@ -5,7 +5,11 @@ use std::time::Duration;
 use clap::Args;
 use recto_schemas::options::duration;
 
-use crate::{broker::config::BrokerConfig, commands::args::word};
+use crate::{
+    broker::config::BrokerConfig,
+    commands::args::{place, word},
+    store::{StoreUri, config::StoreConfig},
+};
 
 /// Arguments of `recto results`.
 #[derive(Debug, Args)]
@@ -26,12 +30,20 @@ pub(crate) struct ResultsArgs {
     #[arg(long)]
     pub(crate) keep: bool,
 
+    /// Show the documents that are being read too, with the pages read so far: those whose results go below this
+    /// prefix, such as `s3://bucket/prefix/`, or folder
+    #[arg(long, value_name = "PREFIX", value_parser = place)]
+    pub(crate) reading: Option<StoreUri>,
+
     /// Print the messages as they are, one a line
     #[arg(long)]
     pub(crate) json: bool,
 
     #[command(flatten)]
     pub(crate) broker: BrokerConfig,
+
+    #[command(flatten)]
+    pub(crate) store: StoreConfig,
 }
 
 /// The end of `recto results --help`.
@@ -43,10 +55,15 @@ QUEUE.dead. A job whose result comes twice is shown and counted once.
 Follow one queue from one place at a time: while this runs, messages that it does not want are held back \
 from other readers.
 
+With --reading, a document of more than 16 pages that has no result yet has a line too, `reading` and `96 of 300 \
+pages`, and another whenever more of its pages are kept; in JSON `{\"schema\": \"recto.progress/v1\", \"id\": …, \
+\"pages_read\": 96, \"pages\": 300, …}`. That lists all that is below PREFIX, every ten seconds or more: name the \
+batch's own.
+
 Exit status: 0 all documents are done, partial or skipped, or stopped without --count; 1 some failed or \
 were dead-lettered, or fewer than N came in time; 2 wrong usage; 130 stopped before N came.
 
 Examples:
   recto results --batch 1911 --count 300
-  recto results --batch 1911 --keep --timeout 5s
+  recto results --batch 1911 --keep --timeout 5s --reading s3://texts/1911/
   recto results --json | jq -r .outputs.markdown";

@@ -4,6 +4,7 @@
 //! unacknowledged and goes back to its queue when the connection is closed.
 
 mod args;
+mod reading;
 mod result_message;
 mod tally;
 
@@ -18,6 +19,7 @@ pub(crate) use args::{NOTES, ResultsArgs};
 use lapin::Connection;
 use recto_schemas::options::spelled;
 use tokio::{
+    sync::mpsc,
     task::block_in_place,
     time::{Instant, sleep, sleep_until},
 };
@@ -31,6 +33,7 @@ use crate::{
         topology::{self, QueueRole, QueueTopology},
     },
     commands::EXIT_FAILED,
+    document::parts::DocumentProgress,
     os::signals::{self, EXIT_STOPPED},
     os::terminal::escape_controls,
 };
@@ -84,6 +87,7 @@ async fn follow(arguments: &ResultsArgs) -> anyhow::Result<ExitCode> {
     let deadline = arguments.timeout.map(|time| Instant::now() + time);
     let mut follower = ResultFollower {
         arguments,
+        reading: reading::start(arguments)?,
         topology: QueueTopology::new(&arguments.broker),
         tally: ResultTally::new(arguments.count),
         lines: LineFormat::new(arguments.json),
@@ -127,9 +131,21 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
+/// Writes a line to standard output.
+fn write_line(line: &str) -> Result<(), ConnectionEnd> {
+    let written = block_in_place(|| {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{line}")?;
+        out.flush()
+    });
+    written.map_err(|_| ConnectionEnd::End(FollowEnd::ReaderLeft))
+}
+
 /// Consumes both queues.
 struct ResultFollower<'a> {
     arguments: &'a ResultsArgs,
+    /// Documents that are being read.
+    reading: mpsc::Receiver<Vec<DocumentProgress>>,
     topology: QueueTopology,
     tally: ResultTally,
     lines: LineFormat,
@@ -236,6 +252,7 @@ impl ResultFollower<'_> {
                 () = until(deadline) => return Ok(ConnectionEnd::End(FollowEnd::TimeUp)),
                 delivery = results.next() => self.result(delivery, &mut results_left).await,
                 delivery = dead.next() => self.dead_letter(delivery, &mut dead_letters_left),
+                Some(documents) = self.reading.recv() => self.show_progress(&documents),
             };
             if let Err(end) = handled {
                 return Ok(end);
@@ -328,14 +345,19 @@ impl ResultFollower<'_> {
         if self.tally.contains(&message.id) {
             return Ok(());
         }
-        let line = self.lines.line(message);
-        let printed = block_in_place(|| {
-            let mut out = io::stdout().lock();
-            writeln!(out, "{line}")?;
-            out.flush()
-        });
-        printed.map_err(|_| ConnectionEnd::End(FollowEnd::ReaderLeft))?;
+        write_line(&self.lines.line(message))?;
         self.tally.add(&message.id, &message.outcome);
+        Ok(())
+    }
+
+    /// Prints a line for each document that is being read.
+    fn show_progress(&mut self, documents: &[DocumentProgress]) -> Result<(), ConnectionEnd> {
+        for progress in documents {
+            // Its result has come, and its parts are about to be removed.
+            if !self.tally.contains(&progress.document.job) {
+                write_line(&self.lines.progress(progress))?;
+            }
+        }
         Ok(())
     }
 

@@ -7,8 +7,10 @@ use recto_schemas::{
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use super::reading;
 use crate::{
     broker::consume::InboundMessage,
+    document::parts::DocumentProgress,
     job::{parse, shown_body},
     os::terminal::escape_controls,
 };
@@ -189,18 +191,34 @@ impl LineFormat {
         if self.json {
             return message.json.clone();
         }
-        let uri = escape_controls(&message.uri);
-        let details = escape_controls(&message.details);
-        self.uri_width = self.uri_width.max(uri.chars().count().min(MAX_URI_WIDTH));
-        let width = self.uri_width;
         let figures = match &message.outcome {
             MessageOutcome::Result(_) => format!("{:>11}  {:>8}", message.pages, message.seconds),
             MessageOutcome::DeadLetter(kind) => format!("{kind:<21}"),
         };
-        format!(
-            "{:<11}  {figures}  {uri:<width$}  {details}",
-            message.outcome.word()
+        self.columns(
+            [message.outcome.word(), &figures],
+            &message.uri,
+            &message.details,
         )
+    }
+
+    /// The line of a document that is being read.
+    pub(super) fn progress(&mut self, progress: &DocumentProgress) -> String {
+        if self.json {
+            return reading::as_json(progress);
+        }
+        let document = &progress.document;
+        let figures = format!("{:<21}", reading::pages(progress));
+        let job = format!("job {}", document.job);
+        self.columns(["reading", &figures], &document.uri, &job)
+    }
+
+    fn columns(&mut self, [state, figures]: [&str; 2], uri: &str, details: &str) -> String {
+        let uri = escape_controls(uri);
+        let details = escape_controls(details);
+        self.uri_width = self.uri_width.max(uri.chars().count().min(MAX_URI_WIDTH));
+        let width = self.uri_width;
+        format!("{state:<11}  {figures}  {uri:<width$}  {details}")
     }
 }
 

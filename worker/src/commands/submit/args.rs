@@ -1,9 +1,6 @@
 //! Arguments of `recto submit`: documents that become jobs, and what the jobs ask for.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 use recto_schemas::{
@@ -13,10 +10,19 @@ use recto_schemas::{
 
 use crate::{
     broker::config::BrokerConfig,
-    commands::args::{SelectionArgs, word},
+    commands::args::{SelectionArgs, place, word},
     observe::logging::TraceParent,
     store::{StoreUri, config::StoreConfig},
 };
+
+/// The lowest priority that is high for a quorum queue.
+const HIGH_PRIORITY: u8 = 5;
+
+/// The priority of messages that have none.
+const NORMAL_PRIORITY: u8 = 4;
+
+/// The highest priority that a job may name.
+const MAX_PRIORITY: u8 = 9;
 
 /// Arguments of `recto submit`.
 #[derive(Debug, Args)]
@@ -61,8 +67,9 @@ pub(crate) struct SubmitArgs {
     #[arg(long, value_name = "KEY=VALUE", env = "RECTO_LABEL", value_parser = label, help_heading = "Jobs")]
     pub(crate) label: Vec<(String, String)>,
 
-    /// Priority, 0 to 9, such as `5`; RabbitMQ from 4.0 serves jobs above 4 first
-    #[arg(long, value_name = "N", env = "RECTO_PRIORITY", value_parser = clap::value_parser!(u8).range(0..=9), help_heading = "Jobs")]
+    /// Priority, such as `high`, `normal`, or 0 to 9: RabbitMQ from 4.0 gives workers two jobs of high priority (5 and
+    /// above) for each of normal priority, older versions take no notice [default: normal]
+    #[arg(long, value_name = "PRIORITY", env = "RECTO_PRIORITY", value_parser = priority, help_heading = "Jobs")]
     pub(crate) priority: Option<u8>,
 
     /// Read documents again even if a finished result is stored, and replace it
@@ -130,6 +137,16 @@ fn label(text: &str) -> Result<(String, String), String> {
     Ok((word(key)?, value))
 }
 
+/// The priority of a message. Quorum queues know two: up to 4 and above (RabbitMQ 4.0, "Quorum Queues", priorities).
+fn priority(text: &str) -> Result<u8, String> {
+    let known = match text {
+        "high" => Some(HIGH_PRIORITY),
+        "normal" => Some(NORMAL_PRIORITY),
+        number => number.parse().ok().filter(|number| *number <= MAX_PRIORITY),
+    };
+    known.ok_or_else(|| format!("write high, normal, or a number from 0 to {MAX_PRIORITY}"))
+}
+
 fn trace_parent(text: &str) -> Result<String, String> {
     match TraceParent::parse(text) {
         Some(_) => Ok(text.to_owned()),
@@ -144,40 +161,19 @@ fn s3_place(text: &str) -> Result<StoreUri, String> {
     }
 }
 
-/// A URI as it is; a path as the `file:` URI of where it really is.
-fn place(text: &str) -> Result<StoreUri, String> {
-    if text.contains("://") {
-        return text.parse().map_err(|error| format!("{error}"));
-    }
-    let path = real(Path::new(text)).map_err(|error| error.to_string())?;
-    let path = path.into_os_string().into_string();
-    let path = path.map_err(|_| "the path is not UTF-8; give another".to_owned())?;
-    let location = StoreUri::File { path };
-    // Whether it is one that workers take: there may be `..` in what does not exist yet.
-    location
-        .to_string()
-        .parse()
-        .map_err(|error| format!("{error}"))
-}
-
-/// The real path of a folder that may not be there yet.
-fn real(path: &Path) -> std::io::Result<PathBuf> {
-    let whole = std::path::absolute(path)?;
-    for existing in whole.ancestors() {
-        if let Ok(found) = fs::canonicalize(existing) {
-            let rest = whole.strip_prefix(existing).unwrap_or(Path::new(""));
-            return Ok(match rest.as_os_str().is_empty() {
-                true => found,
-                false => found.join(rest),
-            });
-        }
-    }
-    Ok(whole)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn priorities_are_words_or_numbers() {
+        for (text, wanted) in [("high", 5), ("normal", 4), ("0", 0), ("9", 9)] {
+            assert_eq!(priority(text), Ok(wanted), "{text}");
+        }
+        for wrong in ["low", "10", "-1", "", "High"] {
+            assert!(priority(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn labels_have_a_key_and_perhaps_a_value() {
@@ -187,19 +183,6 @@ mod tests {
         for wrong in ["a", "=b", "", "a=\n"] {
             assert!(label(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn an_output_path_becomes_the_uri_of_where_it_really_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let real = folder.path().canonicalize().unwrap();
-        std::os::unix::fs::symlink(&real, folder.path().join("link")).unwrap();
-        let path = folder.path().join("link/new/a b");
-        let found = place(path.to_str().unwrap()).unwrap().to_string();
-        assert_eq!(found, format!("file://{}/new/a%20b", real.display()));
-        assert_eq!(place("s3://b/p/").unwrap().to_string(), "s3://b/p/");
-        assert!(place("http://b/p").is_err());
-        assert!(place("new-folder/../../x").is_err());
         assert!(s3_place("/tmp/x").is_err());
     }
 }

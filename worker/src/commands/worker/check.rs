@@ -8,8 +8,7 @@ use super::{WorkerArgs, probes};
 use crate::{
     broker::{connection::connect, topology, topology::QueueTopology},
     commands::EXIT_FAILED,
-    models::ProgressReporter,
-    models::loader,
+    models::{ProgressReporter, config::SandboxPolicy, loader},
     observe::admin::AdminServer,
     os::scratch::ScratchDir,
     store::ObjectStores,
@@ -59,8 +58,16 @@ fn engine(arguments: &WorkerArgs) -> anyhow::Result<String> {
 }
 
 fn rasterizer(arguments: &WorkerArgs) -> anyhow::Result<String> {
-    loader::rasterizer(&arguments.machine)?;
-    Ok("PDFium's library is there".to_owned())
+    let (_, sandbox) = loader::rasterizer(
+        &arguments.machine,
+        SandboxPolicy::Require,
+        ProgressReporter::Nobody,
+    )?;
+    let missing = match sandbox.missing() {
+        missing if missing.is_empty() => missing,
+        missing => format!("; missing: {missing}"),
+    };
+    Ok(format!("PDFium loads; sandbox of {sandbox}{missing}"))
 }
 
 fn work(arguments: &WorkerArgs) -> anyhow::Result<String> {

@@ -72,7 +72,9 @@ async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
 
     // Before the slow steps, so that probes see a worker that is starting.
     let admin = AdminServer::open(arguments.admin.admin_address).await?;
-    let job_context = Arc::new(context::job_context(arguments)?);
+    let (job_context, sandbox) = context::job_context(arguments)?;
+    let job_context = Arc::new(job_context);
+    health.set_sandbox(sandbox.to_string());
     health.set(HealthComponent::Engine, Ok(()));
     health.set(HealthComponent::Disk, Ok(()));
     health.set(HealthComponent::Consumer, Ok(()));

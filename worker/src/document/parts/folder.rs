@@ -119,7 +119,7 @@ impl PartStore for FolderParts {
             self.is_used = true;
         }
         let read = report(&part, "");
-        self.write(&name(&part), &encode(read.clone(), pages)?)?;
+        self.write(&name(&part), &encode(read.clone(), None, pages)?)?;
         self.reports.push(read);
         Ok(())
     }

@@ -7,6 +7,7 @@
 mod folder;
 mod object;
 mod observed;
+mod scan;
 
 use std::io;
 
@@ -20,6 +21,7 @@ use crate::os::clock;
 pub(crate) use folder::FolderParts;
 pub(crate) use object::{ClosedBy, JobParts, ObjectParts, PartsListing, PartsRecord};
 pub(crate) use observed::ObservedParts;
+pub(crate) use scan::{DocumentProgress, PartsScan};
 
 /// Pages of a full part. A part has some 10 kB a page, and a page is seconds of work: so few are lost with a worker,
 /// and there is one write more for so many pages.
@@ -32,6 +34,11 @@ const NAME_DIGITS: usize = 6;
 pub(crate) trait DocumentParts: PartStore {
     /// The reader of each part, as far as it was read or loaded here.
     fn reports(&self) -> Vec<PartReport>;
+
+    /// Pages that were read more than once, as far as is known.
+    fn pages_reread(&self) -> u32 {
+        0
+    }
 
     /// The result is there: nothing is to be kept.
     ///
@@ -48,17 +55,39 @@ struct PartHeader {
     sha256: String,
     #[serde(flatten)]
     report: PartReport,
+    /// Absent where nobody but its reader looks at it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    document: Option<PartDocument>,
+}
+
+/// The document that a part is of, for those who look at a store to see how far its job is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PartDocument {
+    /// The job's `id`.
+    pub(crate) job: String,
+    /// The job's batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) batch: Option<String>,
+    /// The document's URI.
+    pub(crate) uri: String,
+    /// Number of pages of the document that are to be read.
+    pub(crate) pages: u32,
 }
 
 const SCHEMA: &str = "recto.part/v1";
 
 /// The bytes of a part.
-fn encode(report: PartReport, pages: &[ReadPage]) -> io::Result<Vec<u8>> {
+fn encode(
+    report: PartReport,
+    document: Option<PartDocument>,
+    pages: &[ReadPage],
+) -> io::Result<Vec<u8>> {
     let pages = encode_pages(pages)?;
     let header = PartHeader {
         schema: SCHEMA.to_owned(),
         sha256: hex(&Sha256::digest(&pages)),
         report,
+        document,
     };
     let mut bytes = serde_json::to_vec(&header)?;
     bytes.push(b'\n');
@@ -68,15 +97,26 @@ fn encode(report: PartReport, pages: &[ReadPage]) -> io::Result<Vec<u8>> {
 
 /// The pages of a part.
 fn decode(bytes: &[u8]) -> io::Result<(PartReport, Vec<ReadPage>)> {
-    let invalid = |why: &str| io::Error::new(io::ErrorKind::InvalidData, why.to_owned());
+    let (header, pages) = header(bytes)?;
+    if header.sha256 != hex(&Sha256::digest(pages)) {
+        return Err(invalid("a part that is not whole"));
+    }
+    Ok((header.report, decode_pages(pages)?))
+}
+
+/// The header of a part, and what follows it.
+fn header(bytes: &[u8]) -> io::Result<(PartHeader, &[u8])> {
     let end = bytes.iter().position(|byte| *byte == b'\n');
     let (header, pages) = bytes.split_at(end.ok_or_else(|| invalid("a part without header"))?);
     let header: PartHeader = serde_json::from_slice(header)?;
-    let pages = &pages[1..];
-    if header.schema != SCHEMA || header.sha256 != hex(&Sha256::digest(pages)) {
-        return Err(invalid("a part that is not whole, or of another version"));
+    match header.schema == SCHEMA {
+        true => Ok((header, &pages[1..])),
+        false => Err(invalid("a part of another version")),
     }
-    Ok((header.report, decode_pages(pages)?))
+}
+
+fn invalid(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why.to_owned())
 }
 
 /// A part that this worker has read now.
@@ -151,7 +191,7 @@ mod tests {
             worker: "a".to_owned(),
             read_at: "2026-01-01T00:00:00Z".to_owned(),
         };
-        let bytes = encode(report.clone(), &[]).unwrap();
+        let bytes = encode(report.clone(), None, &[]).unwrap();
         assert_eq!(decode(&bytes).unwrap().0, report);
         let mut changed = bytes.clone();
         *changed.last_mut().unwrap() ^= 1;

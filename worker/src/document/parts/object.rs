@@ -20,9 +20,10 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 use tokio::{runtime::Handle, sync::OnceCell};
 
-use super::{DocumentParts, decode, encode, lost_page, name, parse_name, report};
+use super::{DocumentParts, PartDocument, decode, encode, lost_page, name, parse_name, report};
 use crate::{
     document::manifest::hex,
+    observe::metrics::{Metrics, PartOutcome},
     store::{
         ErrorCause, ObjectStore as _, ObjectStores, PutOutcome, StoreError, StoreUri,
         WriteCondition,
@@ -30,7 +31,7 @@ use crate::{
 };
 
 /// Largest part, in bytes: a thousand times that of dense pages.
-const MAX_PART_BYTES: u64 = 256 << 20;
+pub(super) const MAX_PART_BYTES: u64 = 256 << 20;
 
 /// Largest other object of the folder, in bytes.
 const MAX_NOTE_BYTES: u64 = 4096;
@@ -71,6 +72,18 @@ impl PartsListing {
     pub(crate) fn cover(&self) -> PartCover {
         PartCover::new(self.parts.clone())
     }
+
+    /// Pages that more than one part has, each once for each part but one.
+    fn pages_reread(&self) -> u32 {
+        let pages = self.parts.iter().map(pages_of);
+        let in_all = pages.fold(0, u32::saturating_add);
+        in_all.saturating_sub(self.cover().pages())
+    }
+}
+
+/// Number of pages of a part.
+fn pages_of(part: &PagePositions) -> u32 {
+    part.end().saturating_sub(*part.start()).saturating_add(1)
 }
 
 /// The one that ends a job.
@@ -178,9 +191,9 @@ impl JobParts {
             return Ok(());
         }
         let listing = self.list().await?;
-        for part in &listing.parts {
-            self.stores.delete(&self.at(&name(part))?).await?;
-        }
+        let parts = listing.parts.iter().map(|part| self.at(&name(part)));
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
+        self.stores.delete_all(&parts).await?;
         if listing.has_plan {
             self.stores.delete(&self.at(PLAN)?).await?;
         }
@@ -220,6 +233,9 @@ pub(crate) struct ObjectParts {
     pub(crate) is_resumed: bool,
     /// Returns true if a page that fails so was lost by this machine's fault.
     pub(crate) is_machine_fault: fn(FailureKind) -> bool,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Told to those who look at the store; its number of pages is known when the document is open.
+    pub(crate) document: PartDocument,
     pub(crate) record: PartsRecord,
 }
 
@@ -227,6 +243,8 @@ pub(crate) struct ObjectParts {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PartsRecord {
     reports: Vec<PartReport>,
+    /// Pages that were read more than once, as far as the parts tell.
+    pages_reread: u32,
     /// The failure of a page that this machine lost: its part was not kept.
     pub(crate) lost_page: Option<FailureDetail>,
     /// True if a part was stored that was not there.
@@ -238,14 +256,15 @@ impl PartStore for ObjectParts {
         self.pages_per_part
     }
 
-    fn stored(&mut self, _pages: u32) -> io::Result<Vec<PagePositions>> {
+    fn stored(&mut self, pages: u32) -> io::Result<Vec<PagePositions>> {
+        self.document.pages = pages;
         if !self.is_resumed || !self.runtime.block_on(self.parts.can_keep()) {
             return Ok(Vec::new());
         }
         let listing = self.runtime.block_on(self.parts.list());
-        listing
-            .map(|listing| listing.parts)
-            .map_err(io::Error::other)
+        let listing = listing.map_err(io::Error::other)?;
+        self.record.pages_reread = listing.pages_reread();
+        Ok(listing.parts)
     }
 
     fn load(&mut self, part: &PagePositions) -> io::Result<Vec<ReadPage>> {
@@ -261,6 +280,7 @@ impl PartStore for ObjectParts {
                 Ok(loaded) => Ok(loaded),
                 // It is read again by the next attempt.
                 Err(error) => {
+                    self.metrics.part(PartOutcome::Broken);
                     self.parts.stores.delete(&at).await?;
                     let why = format!("a part is broken and was removed: {error}");
                     Err(StoreError::new(&at, ErrorCause::Unavailable(why)))
@@ -268,6 +288,7 @@ impl PartStore for ObjectParts {
             }
         });
         let (report, pages) = loaded.map_err(io::Error::other)?;
+        self.metrics.part(PartOutcome::Loaded);
         self.record.reports.push(report);
         Ok(pages)
     }
@@ -281,13 +302,17 @@ impl PartStore for ObjectParts {
             return Ok(());
         }
         let read = report(&part, &self.parts.worker);
-        let bytes = encode(read.clone(), pages)?;
+        let bytes = encode(read.clone(), Some(self.document.clone()), pages)?;
         let name = name(&part);
         let put = self.parts.put(&name, &bytes);
         let outcome = self.runtime.block_on(put).map_err(io::Error::other)?;
         if matches!(outcome, PutOutcome::Written { .. }) {
+            self.metrics.part(PartOutcome::Stored);
             self.record.stored_any = true;
         } else {
+            self.metrics.part(PartOutcome::Duplicate);
+            let reread = &mut self.record.pages_reread;
+            *reread = reread.saturating_add(pages_of(&part));
             tracing::info!(part = name, "another worker has read these pages too");
         }
         self.record.reports.push(read);
@@ -298,6 +323,10 @@ impl PartStore for ObjectParts {
 impl DocumentParts for ObjectParts {
     fn reports(&self) -> Vec<PartReport> {
         self.record.reports.clone()
+    }
+
+    fn pages_reread(&self) -> u32 {
+        self.record.pages_reread
     }
 
     /// The job removes them when its result is known.
@@ -311,6 +340,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::observe::metrics::BuildInfo;
 
     fn parts(root: &Path, id: &str) -> JobParts {
         let stores = crate::store::local_stores(root);
@@ -337,6 +367,51 @@ mod tests {
         assert_eq!(listing.parts, [1..=16]);
         parts.remove().await.unwrap();
         assert_eq!(parts.list().await.unwrap(), PartsListing::default());
+    }
+
+    #[test]
+    fn pages_that_two_workers_have_read_are_counted() {
+        let root = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let build = BuildInfo {
+            version: "0",
+            engine: "ppocr",
+            model_sha256: "",
+            sandbox: &recto_pipeline::sandbox::SandboxReport::ALL_ACTIVE,
+        };
+        let metrics = Arc::new(Metrics::new(&build, |_, _| false).unwrap());
+        let reading = || ObjectParts {
+            parts: Arc::new(parts(root.path(), "a")),
+            runtime: runtime.handle().clone(),
+            pages_per_part: 16,
+            is_resumed: true,
+            is_machine_fault: |_| false,
+            metrics: Arc::clone(&metrics),
+            document: PartDocument::default(),
+            record: PartsRecord::default(),
+        };
+        let (mut slow, mut quick) = (reading(), reading());
+        quick.store(1..=16, &[]).unwrap();
+        slow.store(1..=16, &[]).unwrap();
+        assert_eq!((quick.pages_reread(), slow.pages_reread()), (0, 16));
+        assert!(!slow.record.stored_any);
+        slow.store(17..=20, &[]).unwrap();
+        quick.store(17..=32, &[]).unwrap();
+
+        let mut last = reading();
+        last.stored(32).unwrap();
+        assert_eq!(last.pages_reread(), 4, "the parts alone tell of these");
+        last.load(&(1..=16)).unwrap();
+        let scrape = metrics.encode();
+        for (outcome, parts) in [
+            ("stored", 3),
+            ("duplicate", 1),
+            ("loaded", 1),
+            ("broken", 0),
+        ] {
+            let line = format!("recto_parts_total{{outcome=\"{outcome}\"}} {parts}\n");
+            assert!(scrape.contains(&line), "{line}{scrape}");
+        }
     }
 
     #[tokio::test]

@@ -47,6 +47,8 @@ pub(crate) struct WorkerHealth {
 struct HealthState {
     /// In the order of [`COMPONENTS`].
     components: [Result<(), String>; COMPONENTS.len()],
+    /// The layers of the sandbox of rasterizer processes, once they are known.
+    sandbox: Option<String>,
     draining: bool,
     last_heartbeat: Instant,
 }
@@ -59,6 +61,7 @@ impl WorkerHealth {
             limit,
             state: Mutex::new(HealthState {
                 components: COMPONENTS.map(|_| Err("not tried yet".to_owned())),
+                sandbox: None,
                 draining: false,
                 last_heartbeat: Instant::now(),
             }),
@@ -69,6 +72,11 @@ impl WorkerHealth {
     pub(crate) fn set(&self, component: HealthComponent, state: Result<(), String>) {
         self.state().components[component as usize] =
             state.map_err(|reason| escape_controls(&reason));
+    }
+
+    /// Sets the layers of the sandbox of rasterizer processes, as they are shown.
+    pub(crate) fn set_sandbox(&self, layers: String) {
+        self.state().sandbox = Some(layers);
     }
 
     /// From now on the worker takes no jobs and is not ready.
@@ -97,6 +105,9 @@ impl WorkerHealth {
                 Ok(()) => writeln!(report, "{name}: ok"),
                 Err(reason) => writeln!(report, "{name}: not ready: {reason}"),
             };
+        }
+        if let Some(layers) = &state.sandbox {
+            let _ = writeln!(report, "sandbox: {layers}");
         }
         if state.draining {
             report.push_str("worker: not ready: draining\n");

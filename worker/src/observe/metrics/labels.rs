@@ -111,6 +111,20 @@ label! {
 }
 
 label! {
+    /// The outcome of a part of a long document.
+    PartOutcome, "outcome" {
+        /// Its pages were read here and are kept.
+        Stored = "stored",
+        /// Its pages were read before, by this worker or another one, and are not read again.
+        Loaded = "loaded",
+        /// Its pages were read here, and another worker had stored them meanwhile.
+        Duplicate = "duplicate",
+        /// It was not whole, and its pages are read again.
+        Broken = "broken",
+    }
+}
+
+label! {
     /// A peer that a worker is connected to and connects to again.
     ReconnectPeer, "peer" {
         /// RabbitMQ.

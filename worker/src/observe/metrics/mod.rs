@@ -5,9 +5,11 @@
 
 mod reference;
 mod labels;
+mod jobs;
 mod decoding;
 mod fallback;
 mod publisher;
+mod parts;
 
 use std::{
     marker::PhantomData,
@@ -20,14 +22,17 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, Result, TextEncoder, core::Collector,
     process_collector::ProcessCollector,
 };
-use recto_pipeline::engine::EngineUsage;
+use recto_pipeline::{engine::EngineUsage, sandbox::SandboxReport};
 use recto_schemas::{FailureKind, PageOutcome, PageSummary, ResultState};
 
 use decoding::DecodingMetrics;
 use fallback::FallbackMetrics;
+use jobs::JobMetrics;
 pub(crate) use labels::{
-    ConfirmOutcome, JobDisposition, JobStage, MetricLabel, ReconnectPeer, TransferDirection,
+    ConfirmOutcome, JobDisposition, JobStage, MetricLabel, PartOutcome, ReconnectPeer,
+    TransferDirection,
 };
+use parts::PartsMetrics;
 use publisher::PublisherMetrics;
 pub(crate) use reference::reference;
 
@@ -46,14 +51,14 @@ pub(crate) struct BuildInfo<'a> {
     pub(crate) engine: &'a str,
     /// SHA-256 of its model's files, 64 hexadecimal digits.
     pub(crate) model_sha256: &'a str,
+    /// The sandbox of rasterizer processes.
+    pub(crate) sandbox: &'a SandboxReport,
 }
 
 /// A worker's metrics, in a registry of their own.
 pub(crate) struct Metrics {
     registry: Registry,
-    jobs: IntCounterVec,
-    retries: IntCounterVec,
-    dead_letters: IntCounterVec,
+    jobs: JobMetrics,
     jobs_in_flight: IntGauge,
     jobs_permits: IntGauge,
     ready: IntGauge,
@@ -74,6 +79,7 @@ pub(crate) struct Metrics {
     fallback: FallbackMetrics,
     reconnects: MetricFamily<ReconnectPeer, IntCounter>,
     publisher: PublisherMetrics,
+    parts: PartsMetrics,
     stale_settlements: IntCounter,
     scratch_bytes: IntGauge,
     scratch_limit_bytes: IntGauge,
@@ -89,21 +95,10 @@ impl Metrics {
         let r = &registry;
         r.register(Box::new(ProcessCollector::for_self()))?;
         build_info(r, build)?;
+        sandbox_info(r, build.sandbox)?;
         let (pages, pages_skipped) = pages(r)?;
         Ok(Self {
-            jobs: jobs(r, &is_possible)?,
-            retries: failures(
-                r,
-                "recto_retries_total",
-                "Jobs put into a delay queue to be tried again.",
-                |kind| is_possible(JobDisposition::Retry, kind),
-            )?,
-            dead_letters: failures(
-                r,
-                "recto_dead_letters_total",
-                "Jobs that ended in the dead-letter queue.",
-                |kind| is_possible(JobDisposition::DeadLetter, kind),
-            )?,
+            jobs: JobMetrics::new(r, is_possible)?,
             jobs_in_flight: gauge(r, "recto_jobs_in_flight", "Jobs being worked on.")?,
             jobs_permits: gauge(
                 r,
@@ -159,6 +154,7 @@ impl Metrics {
                 "Connections made again after a loss.",
             )?,
             publisher: PublisherMetrics::new(r)?,
+            parts: PartsMetrics::new(r)?,
             stale_settlements: counter(
                 r,
                 "recto_stale_settlements_total",
@@ -190,22 +186,19 @@ impl Metrics {
 
     /// Counts a job with a result, `took` after its delivery.
     pub(crate) fn job_done(&self, state: ResultState, took: Duration) {
-        let ack = JobDisposition::Ack.as_str();
-        self.jobs.with_label_values(&[ack, state.as_str()]).inc();
+        self.jobs.done(state);
         self.documents.of(state).inc();
         self.job_duration_seconds.observe(took.as_secs_f64());
     }
 
     /// Counts a job that failed.
     pub(crate) fn job_failed(&self, disposition: JobDisposition, kind: FailureKind) {
-        let labels = [disposition.as_str(), kind.as_str()];
-        self.jobs.with_label_values(&labels).inc();
-        let own = match disposition {
-            JobDisposition::Retry => &self.retries,
-            JobDisposition::DeadLetter => &self.dead_letters,
-            JobDisposition::Ack | JobDisposition::Requeue => return,
-        };
-        own.with_label_values(&[kind.as_str()]).inc();
+        self.jobs.failed(disposition, kind);
+    }
+
+    /// Counts a job that was dropped by an order.
+    pub(crate) fn job_purged(&self) {
+        self.jobs.purged();
     }
 
     /// Counts a job as in flight until the guard is dropped.
@@ -257,6 +250,11 @@ impl Metrics {
     /// Counts pages that were not read because their document has too many.
     pub(crate) fn pages_skipped(&self, pages: u32) {
         self.pages_skipped.inc_by(pages.into());
+    }
+
+    /// Counts a part of a long document.
+    pub(crate) fn part(&self, outcome: PartOutcome) {
+        self.parts.part(outcome);
     }
 
     /// Records the time of a stage.
@@ -352,46 +350,6 @@ impl<L: MetricLabel, M> MetricFamily<L, M> {
     }
 }
 
-fn jobs(
-    registry: &Registry,
-    is_possible: impl Fn(JobDisposition, FailureKind) -> bool,
-) -> Result<IntCounterVec> {
-    let jobs = registered(
-        registry,
-        IntCounterVec::new(
-            Opts::new("recto_jobs_total", "Jobs by disposition and kind."),
-            &[JobDisposition::KEY, FailureKind::KEY],
-        )?,
-    )?;
-    for state in ResultState::ALL {
-        jobs.get_metric_with_label_values(&[JobDisposition::Ack.as_str(), state.as_str()])?;
-    }
-    for disposition in JobDisposition::ALL {
-        for kind in FailureKind::ALL {
-            if is_possible(*disposition, *kind) {
-                jobs.get_metric_with_label_values(&[disposition.as_str(), kind.as_str()])?;
-            }
-        }
-    }
-    Ok(jobs)
-}
-
-fn failures(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    is_possible: impl Fn(FailureKind) -> bool,
-) -> Result<IntCounterVec> {
-    let all = registered(
-        registry,
-        IntCounterVec::new(Opts::new(name, help), &[FailureKind::KEY])?,
-    )?;
-    for kind in FailureKind::ALL.iter().filter(|kind| is_possible(**kind)) {
-        all.get_metric_with_label_values(&[kind.as_str()])?;
-    }
-    Ok(all)
-}
-
 /// Pages that were read by their outcome, and those that were not because the document has too many.
 fn pages(registry: &Registry) -> Result<(MetricFamily<PageOutcome, IntCounter>, IntCounter)> {
     let all = registered(
@@ -415,6 +373,26 @@ fn build_info(registry: &Registry, build: &BuildInfo<'_>) -> Result<()> {
     )?;
     info.get_metric_with_label_values(&[build.version, build.engine, build.model_sha256])?
         .set(1);
+    Ok(())
+}
+
+fn sandbox_info(registry: &Registry, report: &SandboxReport) -> Result<()> {
+    let layers = report.layers();
+    let info = registered(
+        registry,
+        IntGaugeVec::new(
+            Opts::new(
+                "recto_sandbox_info",
+                "1; the layers of the sandbox of rasterizer processes are in the labels, active or missing.",
+            ),
+            &layers.map(|(name, _)| name),
+        )?,
+    )?;
+    let states = layers.map(|(_, layer)| match layer.is_active() {
+        true => "active",
+        false => "missing",
+    });
+    info.get_metric_with_label_values(&states)?.set(1);
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use prometheus::{Result, proto::MetricType};
+use recto_pipeline::sandbox::SandboxReport;
 use recto_schemas::FailureKind;
 
 use super::{BuildInfo, JobDisposition, Metrics};
@@ -24,6 +25,7 @@ pub(crate) fn reference(
         version: "0.0.0",
         engine: "ppocr",
         model_sha256: "…",
+        sandbox: &SandboxReport::ALL_ACTIVE,
     };
     let metrics = Metrics::new(&build, is_possible)?;
     let families = metrics.registry.gather();

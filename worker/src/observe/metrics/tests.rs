@@ -20,6 +20,7 @@ fn metrics() -> Metrics {
         version: "1.2.3",
         engine: "ppocr",
         model_sha256: "abc",
+        sandbox: &SandboxReport::ALL_ACTIVE,
     };
     Metrics::new(&build, is_possible).unwrap()
 }
@@ -87,6 +88,14 @@ fn all_told() -> Metrics {
         ..page(PageOutcome::Empty, PageTiming::default())
     });
     metrics.pages_skipped(7);
+    for outcome in [
+        PartOutcome::Stored,
+        PartOutcome::Loaded,
+        PartOutcome::Duplicate,
+        PartOutcome::Broken,
+    ] {
+        metrics.part(outcome);
+    }
     for stage in [
         JobStage::Fetch,
         JobStage::Read,
@@ -109,6 +118,7 @@ fn all_told() -> Metrics {
     metrics.bytes(TransferDirection::Stored, 20);
     metrics.reconnected(ReconnectPeer::Broker);
     metrics.stale_settlement();
+    metrics.job_purged();
     metrics.permits(4);
     metrics.ready(true);
     metrics.scratch(5, u64::MAX);
@@ -143,11 +153,13 @@ fn what_callers_say_is_what_a_scrape_shows() {
         (r#"recto_retries_total{kind="panic"}"#, 1.0),
         (r#"recto_documents_total{state="skipped"}"#, 1.0),
         ("recto_job_duration_seconds_count", 4.0),
+        ("recto_jobs_purged_total", 1.0),
         ("recto_job_duration_seconds_sum", 6.0),
         (r#"recto_pages_total{outcome="text-layer"}"#, 1.0),
         (r#"recto_pages_total{outcome="skipped"}"#, 7.0),
         (r#"recto_pages_total{outcome="partial"}"#, 3.0),
         ("recto_unread_ink_pages_total", 0.75),
+        (r#"recto_parts_total{outcome="duplicate"}"#, 1.0),
         ("recto_pages_without_text_total", 1.0),
         (r#"recto_stage_seconds_count{stage="fetch"}"#, 1.0),
         (r#"recto_queue_wait_seconds_bucket{le="1"}"#, 0.0),

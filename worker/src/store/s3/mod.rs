@@ -10,6 +10,9 @@
 //! **Permissions.** Without `s3:ListBucket` AWS denies an object that does not exist. Then a listing is tried; if that is denied
 //! too, a manifest counts as absent.
 //!
+//! **Deletes** of many objects are `DeleteObjects`, a thousand keys each. A store that refuses it is asked for one object
+//! after another.
+//!
 //! **Checksums** beyond the ones that S3 demands are left out: many compatible stores refuse them. Over
 //! TLS nothing is lost; a body cut short is noticed by the length that HEAD gave, and by its MD5 where the ETag is one.
 
@@ -20,6 +23,7 @@ mod stat;
 mod fetch;
 mod list;
 mod put;
+mod delete;
 mod usable;
 
 use std::{
@@ -57,6 +61,8 @@ pub(super) struct S3Store {
     settling: tokio::sync::Mutex<()>,
     /// True once an ETag that looks like an MD5 has turned out to be none.
     etags_are_opaque: AtomicBool,
+    /// True once the store has turned out not to delete several objects with one request.
+    deletes_singly: AtomicBool,
     /// Buckets that may not be listed, and when that was seen.
     listing_denied: Mutex<HashMap<String, Instant>>,
 }
@@ -74,6 +80,7 @@ impl S3Store {
             unconditional: AtomicBool::new(false),
             settling: tokio::sync::Mutex::default(),
             etags_are_opaque: AtomicBool::new(false),
+            deletes_singly: AtomicBool::new(false),
             listing_denied: Mutex::default(),
         })
     }
@@ -169,6 +176,10 @@ impl ObjectStore for S3Store {
 
     async fn delete(&self, at: &StoreUri) -> Result<()> {
         self.remove(at, None).await
+    }
+
+    async fn delete_all(&self, objects: &[StoreUri]) -> Result<()> {
+        self.remove_all(objects).await
     }
 
     async fn list(&self, prefix: &StoreUri, after: Option<&str>) -> Result<ListPage> {

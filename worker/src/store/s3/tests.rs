@@ -3,6 +3,7 @@
 mod fake;
 mod bytes;
 mod conditions;
+mod delete;
 mod listing;
 mod settings;
 mod usable;

@@ -11,7 +11,7 @@ use super::super::{
     ErrorCause, ObjectStore as _, ObjectVersion, Result, StoreError, StoreUri, probe,
 };
 use super::{
-    S3Store, below, checksum, errors, object,
+    S3Store, below, checksum,
     put::{PutRejection, PutRequest},
 };
 
@@ -148,17 +148,6 @@ impl S3Store {
             );
         }
         Ok(())
-    }
-
-    /// Deletes an object or one version of it. One that does not exist is no error.
-    pub(super) async fn remove(&self, at: &StoreUri, version: Option<&str>) -> Result<()> {
-        let (bucket, key) = object(at)?;
-        let delete = self.client.delete_object().bucket(bucket).key(key);
-        let delete = delete.set_version_id(version.map(str::to_owned));
-        match delete.send().await.map_err(errors::at(at)) {
-            Err(error) if !matches!(error.cause, ErrorCause::NoSuchObject) => Err(error),
-            _ => Ok(()),
-        }
     }
 
     /// Settles by a probe beside the object whether the store refused a write for its condition. If it knows conditions, the

@@ -116,6 +116,7 @@ async fn answer(State(fake): State<SharedServer>, request: Request) -> Response 
             "<CompleteMultipartUploadResult><ETag>\"e\"</ETag></CompleteMultipartUploadResult>"
                 .into_response()
         }
+        Method::POST if query.starts_with("delete") => fake.delete_all(&key, &body),
         Method::POST => "<InitiateMultipartUploadResult><UploadId>u</UploadId>\
             </InitiateMultipartUploadResult>"
             .into_response(),
@@ -176,6 +177,17 @@ impl FakeServer {
             false => "",
         };
         format!("<ListBucketResult>{encoding}{contents}</ListBucketResult>").into_response()
+    }
+
+    /// Deletes the keys that a request's XML names.
+    fn delete_all(&mut self, bucket: &str, body: &[u8]) -> Response {
+        let body = String::from_utf8_lossy(body);
+        for named in body.split("<Key>").skip(1) {
+            let (key, _) = named.split_once("</Key>").unwrap();
+            let path = format!("{}/{key}", bucket.trim_end_matches('/'));
+            self.objects.remove(&path);
+        }
+        "<DeleteResult></DeleteResult>".into_response()
     }
 
     fn part(&mut self, query: &str, body: Vec<u8>) -> Response {
@@ -307,6 +319,7 @@ pub(super) async fn start_with(
         unconditional: AtomicBool::new(false),
         settling: tokio::sync::Mutex::default(),
         etags_are_opaque: AtomicBool::new(false),
+        deletes_singly: AtomicBool::new(false),
         listing_denied: Mutex::default(),
     };
     (store, shared)
