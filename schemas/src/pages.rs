@@ -24,6 +24,11 @@ impl PageRanges {
             .any(|&(first, last)| page >= first && last.is_none_or(|last| page <= last))
     }
 
+    /// Number of ranges, at least 1.
+    pub fn ranges(&self) -> usize {
+        self.0.len()
+    }
+
     /// The pages of a document of `count` pages that are in the set, in order.
     pub fn select(&self, count: u32) -> impl Iterator<Item = u32> + '_ {
         (1..=count).filter(|&page| self.contains(page))

@@ -14,6 +14,7 @@ mod script_fallback;
 mod layout_model;
 mod eval;
 mod store;
+mod stores;
 mod worker;
 mod queues;
 mod submit;

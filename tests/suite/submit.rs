@@ -470,3 +470,20 @@ fn a_reader_that_leaves_ends_it_quietly() {
     assert_eq!(text(&output.stderr), "");
     eventually("nothing is lost", || client.ready(RESULTS) == 3);
 }
+
+#[test]
+fn a_job_that_no_worker_would_take_is_not_queued() {
+    let rabbit = RabbitServer::start();
+    let client = declare(&rabbit);
+    let labels = (1..=65).flat_map(|number| ["--label".to_owned(), format!("shelf {number}=a")]);
+    let mut command = at(&rabbit, &["submit", "-", "-o", "s3://texts/"]);
+    command.args(labels);
+    let output = with_list(command, "s3://scans/a.pdf\n");
+    let seen = seen(&output);
+    assert_eq!(output.status.code(), Some(1), "{seen}");
+    assert!(
+        seen.contains("s3://scans/a.pdf: no worker takes the job: `labels` has 65 members"),
+        "{seen}"
+    );
+    assert!(client.take_all(JOBS).is_empty());
+}

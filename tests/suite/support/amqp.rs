@@ -91,6 +91,18 @@ impl AmqpClient {
         );
     }
 
+    /// Returns true if the broker refuses a message, which closes the channel.
+    pub fn is_refused(&self, queue: &str, body: &[u8], properties: BasicProperties) -> bool {
+        let sent = self.runtime.block_on(async {
+            let options = BasicPublishOptions::default();
+            let sent =
+                self.channel
+                    .basic_publish("".into(), queue.into(), options, body, properties);
+            sent.await?.await
+        });
+        sent.is_err()
+    }
+
     /// Takes every message that waits in a queue.
     pub fn take_all(&self, queue: &str) -> Vec<AmqpMessage> {
         let mut messages = Vec::new();
@@ -127,6 +139,27 @@ impl AmqpClient {
             };
             got.delivery.acker.nack(options).await.unwrap()
         })
+    }
+
+    /// Requeues every message of a queue: whoever gets them next is told that they were delivered before.
+    pub fn requeue_all(&self, queue: &str) {
+        self.runtime.block_on(async {
+            let get = || {
+                self.channel
+                    .basic_get(queue.into(), BasicGetOptions::default())
+            };
+            let mut taken = Vec::new();
+            while let Some(got) = get().await.unwrap() {
+                taken.push(got.delivery.acker);
+            }
+            let options = BasicNackOptions {
+                requeue: true,
+                ..Default::default()
+            };
+            for acker in taken {
+                acker.nack(options).await.unwrap();
+            }
+        });
     }
 
     /// Number of messages that wait in a queue now.

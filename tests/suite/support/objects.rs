@@ -1,9 +1,10 @@
-//! A real object store for one test: SeaweedFS on loopback, in a folder that goes away with it.
+//! Real object stores for one test: SeaweedFS or moto on loopback, in a folder that goes away with them.
 
 use std::{
     env, fs,
     io::{Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    ops::Deref,
     path::PathBuf,
     process::{self, Child, Command, Stdio},
     thread,
@@ -34,11 +35,24 @@ const START_WITHIN: Duration = Duration::from_secs(60);
 /// Ports that another test takes first are tried again this often.
 const STARTS: usize = 5;
 
-/// A store of its own, and a client of it.
+/// SeaweedFS of a test's own, and a client of it.
 pub struct SeaweedServer {
     child: Child,
     ports: [u16; PORTS],
     folder: TempDir,
+    store: StoreClient,
+}
+
+/// Moto's server, which plays AWS, of a test's own, and a client of it.
+pub struct MotoServer {
+    child: Child,
+    folder: TempDir,
+    store: StoreClient,
+}
+
+/// A client of a store on loopback.
+pub struct StoreClient {
+    port: u16,
     runtime: Runtime,
     client: Client,
 }
@@ -72,8 +86,7 @@ impl SeaweedServer {
             child,
             ports,
             folder,
-            runtime: Builder::new_current_thread().enable_all().build().unwrap(),
-            client: client(ports[0]),
+            store: StoreClient::new(ports[0]),
         };
         let begun = Instant::now();
         while !answers(weed.address()) {
@@ -91,14 +104,69 @@ impl SeaweedServer {
         Some(weed)
     }
 
-    /// Address at which it listens for S3.
-    pub fn address(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.ports[0]).into()
-    }
-
     /// Address of its filer, which answers HTTP and is no S3.
     pub fn filer_address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.ports[6]).into()
+    }
+
+    fn log(&self) -> String {
+        log_in(&self.folder)
+    }
+}
+
+impl MotoServer {
+    /// Starts an empty store and waits until it answers.
+    pub fn start() -> Self {
+        for _ in 0..STARTS {
+            let folder = tempfile::tempdir().unwrap();
+            let [port] = free_ports();
+            let log = fs::File::create(folder.path().join("log")).unwrap();
+            let program = super::part("RECTO_TEST_MOTO", "parts/moto/moto-server");
+            let child = Command::new(&program)
+                .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+                .current_dir(folder.path())
+                .stdin(Stdio::null())
+                .stdout(log.try_clone().unwrap())
+                .stderr(log)
+                .spawn()
+                .unwrap_or_else(|error| {
+                    panic!("{}: {error}: run `make test-parts`", program.display())
+                });
+            let mut moto = Self {
+                child,
+                folder,
+                store: StoreClient::new(port),
+            };
+            let begun = Instant::now();
+            while !answers(moto.address()) && moto.child.try_wait().unwrap().is_none() {
+                assert!(
+                    begun.elapsed() < START_WITHIN,
+                    "moto does not answer:\n{}",
+                    log_in(&moto.folder)
+                );
+                thread::sleep(Duration::from_millis(50));
+            }
+            if moto.child.try_wait().unwrap().is_none() {
+                return moto;
+            }
+            eprintln!("{}", log_in(&moto.folder));
+        }
+        panic!("moto ended early {STARTS} times; see its words above");
+    }
+}
+
+impl StoreClient {
+    fn new(port: u16) -> Self {
+        Self {
+            port,
+            runtime: Builder::new_current_thread().enable_all().build().unwrap(),
+            client: client(port),
+        }
+    }
+
+    /// Address at which it listens for S3.
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
     pub fn endpoint(&self) -> String {
@@ -176,10 +244,34 @@ impl SeaweedServer {
         let delete = self.client.delete_object().bucket(bucket).key(key);
         self.runtime.block_on(delete.send()).unwrap();
     }
+}
 
-    fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+impl Deref for SeaweedServer {
+    type Target = StoreClient;
+
+    fn deref(&self) -> &StoreClient {
+        &self.store
     }
+}
+
+impl Deref for MotoServer {
+    type Target = StoreClient;
+
+    fn deref(&self) -> &StoreClient {
+        &self.store
+    }
+}
+
+impl Drop for MotoServer {
+    fn drop(&mut self) {
+        // Its data is in its memory. It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn log_in(folder: &TempDir) -> String {
+    fs::read_to_string(folder.path().join("log")).unwrap_or_default()
 }
 
 impl Drop for SeaweedServer {
@@ -260,12 +352,12 @@ fn program() -> PathBuf {
 }
 
 /// Ports that nothing listens on, below those that the system gives to outgoing connections.
-fn free_ports() -> [u16; PORTS] {
+fn free_ports<const NUMBER: usize>() -> [u16; NUMBER] {
     let nanos = std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
     let start = u64::from(process::id()) * 7919 + u64::from(nanos / 1000);
     let mut candidates = (0..).map(|step: u64| 12_000 + ((start + step * 37) % 20_000) as u16);
     let mut held = Vec::new();
-    while held.len() < PORTS {
+    while held.len() < NUMBER {
         let port = candidates.next().unwrap();
         held.extend(TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
     }

@@ -82,7 +82,12 @@ impl RabbitServer {
 
     /// Its address, with user and password.
     pub fn url(&self) -> String {
-        format!("amqp://{USER}:{PASSWORD}@127.0.0.1:{}/%2f", self.port)
+        self.url_of(USER, PASSWORD)
+    }
+
+    /// Its address for another user.
+    pub fn url_of(&self, user: &str, password: &str) -> String {
+        format!("amqp://{user}:{password}@127.0.0.1:{}/%2f", self.port)
     }
 
     /// Address at which it listens.

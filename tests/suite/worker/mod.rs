@@ -3,6 +3,8 @@
 
 mod jobs;
 mod refused;
+mod bounds;
+mod strangers;
 mod life;
 mod orders;
 mod outages;

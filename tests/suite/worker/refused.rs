@@ -1,6 +1,6 @@
 //! Jobs that cannot be done: each leaves the queue with its reason.
 
-use recto_schemas::{DocumentPassword, Job, ScriptFallback};
+use recto_schemas::{DocumentPassword, Job, ResultState, ScriptFallback};
 
 use crate::support::{
     cluster::{DOCUMENTS, TestCluster, job},
@@ -142,4 +142,40 @@ fn the_right_password_opens() {
     let manifests = serde_json::to_string(&cluster.manifests()).unwrap();
     assert!(!manifests.contains("archive\""), "no password is stored");
     assert!(!worker.log().contains("\"archive\""));
+}
+
+#[test]
+fn the_result_of_an_encrypted_document_is_for_who_has_its_password() {
+    let cluster = TestCluster::start();
+    let locked = std::fs::read(repository().join("tests/fixtures/encrypted.pdf")).unwrap();
+    let opened = Job {
+        password: Some(DocumentPassword::new("archive".to_owned())),
+        ..cluster.document("locked", &locked)
+    };
+    let worker = cluster.worker();
+    cluster.submit([&opened]);
+    let first = cluster.accounts(1).results["locked"].clone();
+    let named = |id: &str, password: Option<&str>| Job {
+        id: id.to_owned(),
+        password: password.map(|password| DocumentPassword::new(password.to_owned())),
+        ..opened.clone()
+    };
+    let strangers = [
+        ("encrypted", named("none", None)),
+        ("wrong-password", named("wrong", Some("hunter2"))),
+        // Who knows the id of the job gets no further.
+        ("encrypted", named("locked", None)),
+    ];
+    for (kind, job) in strangers {
+        cluster.submit([&job]);
+        let letter = &cluster.accounts(1).dead[&job.id];
+        assert_eq!(letter.kind.as_str(), kind, "{}", job.id);
+        let shown = serde_json::to_string(letter).unwrap();
+        assert!(!shown.contains(&first.fingerprint[..16]), "{shown}");
+    }
+    cluster.submit([&named("again", Some("archive"))]);
+    let again = &cluster.accounts(1).results["again"];
+    assert_eq!(again.state, ResultState::Skipped);
+    assert_eq!(again.outputs, first.outputs);
+    assert_eq!(worker.documents_read(), 1);
 }

@@ -51,6 +51,14 @@ fn parse(text: &str) -> Result<AMQPUri, String> {
     Ok(uri)
 }
 
+impl BrokerUrl {
+    /// The user's name at the broker, unless the address is not valid.
+    pub(crate) fn user(&self) -> Option<&str> {
+        let uri = self.0.as_ref().ok()?;
+        Some(uri.authority.userinfo.username.as_str())
+    }
+}
+
 impl fmt::Display for BrokerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Ok(uri) = &self.0 else {

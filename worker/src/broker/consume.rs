@@ -17,6 +17,9 @@ use tokio::time::timeout;
 
 use super::error::{BrokerError, error_reason};
 
+// The headers that workers give to the messages that they publish again. A worker believes them only if the message's
+// `user_id`, which the broker checks, is that of workers: see [`InboundMessage::without_claims`].
+
 /// Header with the number of earlier attempts; only a retry raises it.
 pub(crate) const ATTEMPTS_HEADER: &str = "x-recto-attempts";
 
@@ -105,8 +108,12 @@ pub(crate) struct InboundMessage {
     pub(crate) redelivery_count: u32,
     /// Those that the broker counts against the queue's delivery limit.
     pub(crate) counted_by_broker: u32,
-    /// True if it was delivered before without being settled.
+    /// True if it was delivered before without being settled, itself or as the message that it is a copy of.
     pub(crate) redelivered: bool,
+    /// True if the broker says that this very message was delivered before.
+    pub(crate) redelivered_by_broker: bool,
+    /// The user who published it, as the broker has checked; `None` if the publisher does not say.
+    pub(crate) user_id: Option<String>,
     /// True if pages of its document are stored.
     pub(crate) has_parts: bool,
     /// The failure that another worker, or this one, saw.
@@ -238,7 +245,11 @@ fn message(delivery: AmqpDelivery) -> InboundMessage {
             .map_or(0, |table| number(table, header))
     };
     let text = delivery.properties.message_id().as_ref();
-    let counted_by_broker = count(DELIVERY_COUNT_HEADER);
+    // The broker sets it on a message that comes again; on one that comes first it is the publisher's.
+    let counted_by_broker = match delivery.redelivered {
+        true => count(DELIVERY_COUNT_HEADER),
+        false => 0,
+    };
     let carried = count(REDELIVERIES_HEADER);
     let headers = delivery.properties.headers().as_ref();
     let opinion = headers.and_then(|headers| {
@@ -254,10 +265,39 @@ fn message(delivery: AmqpDelivery) -> InboundMessage {
         redelivery_count: counted_by_broker.saturating_add(carried),
         counted_by_broker,
         redelivered: delivery.redelivered || carried > 0,
+        redelivered_by_broker: delivery.redelivered,
+        user_id: delivery
+            .properties
+            .user_id()
+            .as_ref()
+            .map(ToString::to_string),
         has_parts: count(PARTS_HEADER) > 0,
         opinion,
         death_reason: delivery.properties.headers().as_ref().and_then(death),
         body: delivery.data,
+    }
+}
+
+impl InboundMessage {
+    /// The same message without what its headers say of earlier attempts, deliveries, parts and opinions: that is left to
+    /// what the broker itself says.
+    pub(crate) fn without_claims(self) -> Self {
+        Self {
+            attempts: 0,
+            redelivery_count: self.counted_by_broker,
+            redelivered: self.redelivered_by_broker,
+            has_parts: false,
+            opinion: None,
+            ..self
+        }
+    }
+
+    /// Returns true if headers say something of earlier attempts, deliveries, parts or opinions.
+    pub(crate) fn has_claims(&self) -> bool {
+        self.attempts > 0
+            || self.redelivery_count > self.counted_by_broker
+            || self.has_parts
+            || self.opinion.is_some()
     }
 }
 
@@ -379,6 +419,7 @@ mod tests {
         delivery.properties = delivery
             .properties
             .with_message_id("7".into())
+            .with_user_id("worker".into())
             .with_headers(headers);
         let wanted = InboundMessage {
             body: b"{}".to_vec(),
@@ -388,6 +429,8 @@ mod tests {
             redelivery_count: 4,
             counted_by_broker: 1,
             redelivered: true,
+            redelivered_by_broker: true,
+            user_id: Some("worker".to_owned()),
             has_parts: false,
             opinion: Some(FirstOpinion {
                 kind: "no-such-object".to_owned(),
@@ -396,7 +439,23 @@ mod tests {
             death_reason: None,
         };
         assert_eq!(message(delivery), wanted);
+        let believed = wanted.clone().without_claims();
+        assert!(wanted.has_claims() && !believed.has_claims());
+        assert_eq!((believed.attempts, believed.redelivery_count), (0, 1));
+        assert!(believed.redelivered, "so says the broker");
     }
+
+    #[test]
+    fn a_count_of_deliveries_that_the_broker_did_not_make_is_none() {
+        let mut headers = FieldTable::default();
+        headers.insert(DELIVERY_COUNT_HEADER.into(), AMQPValue::LongLongInt(25));
+        let mut delivery = AmqpDelivery::mock(1, "".into(), "jobs".into(), false, b"{}".to_vec());
+        delivery.properties = delivery.properties.with_headers(headers);
+        let fresh = message(delivery);
+        assert_eq!((fresh.redelivery_count, fresh.counted_by_broker), (0, 0));
+        assert!(!fresh.redelivered);
+    }
+
     #[test]
     fn the_newest_death_counts() {
         let death_of = |reason: &str| {

@@ -59,6 +59,9 @@ pub(crate) enum PublishError {
         exchange: String,
         routing_key: String,
     },
+    /// It says something that the broker holds for untrue, such as the name of another user, or it is too large.
+    #[error("the broker refused a message as it is: {reason}")]
+    Refused { reason: String },
     /// Neither yes nor no in time.
     #[error("the broker did not confirm a message within {}", spelled(*after))]
     ConfirmTimeout { after: Duration },
@@ -99,6 +102,8 @@ pub(crate) struct MessageProperties {
     /// The message's `type`.
     pub(crate) kind: Option<String>,
     pub(crate) priority: Option<u8>,
+    /// The name of the user who publishes it, which the broker checks.
+    pub(crate) user_id: Option<String>,
     /// Seconds since 1970.
     pub(crate) timestamp_s: Option<u64>,
     pub(crate) headers: Vec<(&'static str, HeaderValue)>,
@@ -311,6 +316,9 @@ fn refused(error: &lapin::Error, exchange: String, routing_key: String) -> Publi
                 reason,
             }
         }
+        Some(AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED)) => {
+            PublishError::Refused { reason }
+        }
         _ => PublishError::Lost { reason },
     }
 }
@@ -337,6 +345,9 @@ fn amqp_properties(properties: MessageProperties) -> BasicProperties {
     }
     if let Some(priority) = properties.priority {
         amqp = amqp.with_priority(priority);
+    }
+    if let Some(text) = properties.user_id {
+        amqp = amqp.with_user_id(short(&text));
     }
     if let Some(seconds) = properties.timestamp_s {
         amqp = amqp.with_timestamp(seconds);

@@ -53,7 +53,7 @@ impl CrashMark {
     pub(super) async fn crashes(context: &JobContext, job: &Job) -> Result<Crashes, StoreError> {
         let mut crashes = Crashes::default();
         for number in 0..MAX_CRASHES {
-            let at = place(job, number)?;
+            let at = place(context, job, number)?;
             let Some(mark) = context.stores.read(&at, MAX_MARK_BYTES).await? else {
                 break;
             };
@@ -72,7 +72,7 @@ impl CrashMark {
         job: &Job,
         crashes: Crashes,
     ) -> Result<Self, StoreError> {
-        let at = place(job, crashes.number)?;
+        let at = place(context, job, crashes.number)?;
         let text = format!("{}\n{}\n", context.worker, crashes.pages);
         let body = mark_file(context, &at, &text)?;
         let put = context
@@ -111,7 +111,7 @@ impl CrashMark {
     /// Removes every mark of a job that has ended.
     pub(super) async fn remove_all(context: &JobContext, job: &Job) {
         for number in 0..MAX_CRASHES {
-            if let Ok(at) = place(job, number) {
+            if let Ok(at) = place(context, job, number) {
                 Self { at }.remove(context).await;
             }
         }
@@ -135,11 +135,15 @@ fn mark_file(context: &JobContext, at: &StoreUri, text: &str) -> Result<PathBuf,
     Ok(body)
 }
 
-fn place(job: &Job, number: u32) -> Result<StoreUri, StoreError> {
+fn place(context: &JobContext, job: &Job, number: u32) -> Result<StoreUri, StoreError> {
     let output: StoreUri = job
         .output
         .parse()
         .map_err(|error| StoreError::new(&job.output, ErrorCause::BadUri(error)))?;
+    if !context.bounds.allows_output(&output) {
+        let outside = ErrorCause::NotAllowed("not below a prefix of --allow-output");
+        return Err(StoreError::new(&job.output, outside));
+    }
     let name = match &job.pages {
         Some(range) => format!("{} {}-{}", job.id, range.first, range.last),
         None => job.id.clone(),

@@ -40,8 +40,18 @@ const PAGES_IN_HAND_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Handles a delivery until it is settled.
 pub(super) async fn handle(context: Arc<ConsumerContext>, delivery: Delivery) {
-    let Delivery { message, acker } = delivery;
-    let parsed = parse::parse_job(&message.body);
+    let Delivery { mut message, acker } = delivery;
+    let mut parsed = parse::parse_job(&message.body);
+    let workers = context.publisher.user_id();
+    let is_from_worker = workers.is_none_or(|user| message.user_id.as_deref() == Some(user));
+    if !is_from_worker {
+        note_claims(&message, &parsed);
+        message = message.without_claims();
+        // The whole document, then.
+        if let Ok(job) = &mut parsed {
+            job.pages = None;
+        }
+    }
     let known = match &parsed {
         Ok(job) => Some(job.clone()),
         Err(_) => parse::partial_job(&message.body),
@@ -62,6 +72,17 @@ pub(super) async fn handle(context: Arc<ConsumerContext>, delivery: Delivery) {
         started: Instant::now(),
     };
     handler.run(parsed, acker).instrument(span).await;
+}
+
+/// Says that a message has headers, or pages, that only workers set, and is of another user.
+fn note_claims(message: &InboundMessage, parsed: &Result<Job, JobFailure>) {
+    let has_pages = parsed.as_ref().is_ok_and(|job| job.pages.is_some());
+    if message.has_claims() || has_pages {
+        tracing::warn!(
+            user = message.user_id,
+            "a message claims to be a worker's and is not believed; all workers of a queue have the same user at the broker"
+        );
+    }
 }
 
 /// A delivery that is being handled.
@@ -181,6 +202,8 @@ impl DeliveryHandler<'_> {
 
     /// Runs the job beside others; alone, and marked, if its message has come before; not at all if it is poison.
     async fn isolate(&self, job: Job, acker: &Acker) -> Result<JobEnd, JobFailure> {
+        // Before marks are looked for where the job's results would go.
+        self.context.job_context.bounds.check(&job)?;
         if let Some(queued_s) = messages::queued_s(&job) {
             let wait = Duration::try_from_secs_f64(queued_s).unwrap_or_default();
             self.context.job_context.metrics.queue_wait(wait);

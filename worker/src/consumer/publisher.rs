@@ -5,7 +5,10 @@
 //! broker blocks it, it waits: no new connection, nothing sent twice.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -40,6 +43,8 @@ pub(crate) struct ResultPublisher {
     observer: Arc<PublishingHealth>,
     /// This worker's name in opinions.
     name: String,
+    /// Set once the broker does not take its user's name: it knows the user under another one.
+    user_is_unknown: AtomicBool,
     open: Mutex<Option<OpenConnection>>,
 }
 
@@ -62,6 +67,7 @@ impl ResultPublisher {
             arguments,
             observer: Arc::new(PublishingHealth { metrics, health }),
             name: process_name(),
+            user_is_unknown: AtomicBool::new(false),
             open: Mutex::new(None),
         }
     }
@@ -69,6 +75,16 @@ impl ResultPublisher {
     /// This worker's name in the opinions that messages carry.
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The name of the broker's user that all workers have, as their messages carry it (`user_id`). The broker refuses a
+    /// message that carries another user's. `None` if it does not know its users by what is in `--amqp-url`, as with
+    /// OAuth 2.0; then nothing tells the messages of workers from others.
+    pub(super) fn user_id(&self) -> Option<&str> {
+        match self.user_is_unknown.load(Ordering::Relaxed) {
+            true => None,
+            false => self.arguments.amqp_url.user(),
+        }
     }
 
     /// Publishes a result.
@@ -201,7 +217,25 @@ impl ResultPublisher {
         properties: MessageProperties,
     ) -> Result<(), PublishError> {
         let publisher = self.publisher().await?;
-        publisher.publish(exchange, key, body, properties).await
+        let signed = MessageProperties {
+            user_id: self.user_id().map(str::to_owned),
+            ..properties.clone()
+        };
+        let has_user = signed.user_id.is_some();
+        match publisher.publish(exchange, key, body, signed).await {
+            Err(PublishError::Refused { reason }) if has_user => {
+                let published = publisher.publish(exchange, key, body, properties).await;
+                if published.is_ok() {
+                    tracing::warn!(
+                        reason,
+                        "the broker does not know the user of --amqp-url by that name: headers of publishers are believed"
+                    );
+                    self.user_is_unknown.store(true, Ordering::Relaxed);
+                }
+                published
+            }
+            published => published,
+        }
     }
 
     async fn publisher(&self) -> Result<Arc<Publisher>, PublishError> {
@@ -326,7 +360,9 @@ impl ConfirmObserver for PublishingHealth {
             Err(PublishError::Unroutable { .. }) => ConfirmOutcome::Unroutable,
             Err(PublishError::Nacked { .. }) => ConfirmOutcome::Nacked,
             Err(PublishError::ConfirmTimeout { .. }) => ConfirmOutcome::TimedOut,
-            Err(PublishError::Lost { .. }) => ConfirmOutcome::BrokerLost,
+            Err(PublishError::Lost { .. } | PublishError::Refused { .. }) => {
+                ConfirmOutcome::BrokerLost
+            }
         };
         self.metrics.confirm(outcome, took);
         let health = result.map_err(ToString::to_string);

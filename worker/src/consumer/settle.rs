@@ -304,10 +304,7 @@ impl DeliveryHandler<'_> {
     async fn evidence(&self, failure: &JobFailure, reaction: Reaction) -> Evidence {
         let context = &self.context.job_context;
         let component = match (reaction, failure.kind) {
-            // Nothing of the store has a part in these.
-            (_, FailureKind::NotAllowed | FailureKind::EngineUnavailable) => {
-                return Evidence::Plausible;
-            }
+            (_, kind) if has_no_part_of_store(kind) => return Evidence::Plausible,
             (Reaction::Test(component), _) => component,
             (Reaction::SecondOpinion { .. }, _) => HealthComponent::Store,
             (Reaction::Final | Reaction::Attempt | Reaction::Requeue, _) => {
@@ -345,7 +342,7 @@ impl DeliveryHandler<'_> {
         let Reaction::SecondOpinion { .. } = reaction else {
             return false;
         };
-        if *evidence != Evidence::Plausible {
+        if *evidence != Evidence::Plausible || has_no_part_of_store(failure.kind) {
             return false;
         }
         let health = &self.context.health;
@@ -461,6 +458,15 @@ pub(super) fn shutting_down() -> JobFailure {
         FailureStage::Deliver,
         FailureKind::Shutdown,
         "the worker takes no more jobs",
+    )
+}
+
+/// Returns true for what a message asks and this worker does not do: nothing of the store has a part in it, and the
+/// worker is as well as before, however many such messages come.
+fn has_no_part_of_store(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::NotAllowed | FailureKind::EngineUnavailable
     )
 }
 

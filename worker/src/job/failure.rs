@@ -6,6 +6,9 @@ use recto_schemas::{FailureKind, FailureStage};
 
 use crate::{document::ConvertError, os::scratch::is_disk_full, store::StoreError};
 
+/// Longest message, in bytes: it may quote a URI, whose key has at most 1,024.
+const MAX_MESSAGE_BYTES: usize = 2_000;
+
 /// The reason why a job has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct JobFailure {
@@ -18,12 +21,17 @@ pub(crate) struct JobFailure {
 }
 
 impl JobFailure {
-    /// A failure of that kind.
+    /// A failure of that kind. Of a message that quotes too much, the beginning is kept.
     pub(crate) fn new(stage: FailureStage, kind: FailureKind, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        if message.len() > MAX_MESSAGE_BYTES {
+            message.truncate(message.floor_char_boundary(MAX_MESSAGE_BYTES));
+            message.push('…');
+        }
         Self {
             stage,
             kind,
-            message: message.into(),
+            message,
         }
     }
 

@@ -2,11 +2,16 @@
 //!
 //! Two jobs with the same fingerprint have the same Markdown, so the second one needs no reading.
 
-use recto_schemas::{Options, PIPELINE_REVISION, ResultSource};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use recto_schemas::{DocumentPassword, Options, PIPELINE_REVISION, ResultSource};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::document::manifest::hex;
+
+/// Rounds of the password's hash: some milliseconds of work for each guess of who sees a fingerprint and knows all
+/// else that it is made of.
+const PASSWORD_ROUNDS: u32 = 10_000;
 
 /// SHA-256 of what decides a result, 64 hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,7 +22,15 @@ impl Fingerprint {
     ///
     /// The version decides if there is one, else the `ETag`. Of the limits, only those that change what
     /// is read count; those on time and memory decide no more than whether reading fails.
-    pub(crate) fn new(source: &ResultSource, options: &Options, model_sha256: &str) -> Self {
+    ///
+    /// The `password` counts, so that nobody is told where the result of an encrypted document is who has not given the
+    /// password that opened it.
+    pub(crate) fn new(
+        source: &ResultSource,
+        options: &Options,
+        model_sha256: &str,
+        password: Option<&DocumentPassword>,
+    ) -> Self {
         let version = match (&source.version_id, &source.etag) {
             (Some(version), _) => json!({ "version_id": version }),
             (None, etag) => json!({ "etag": etag }),
@@ -26,16 +39,19 @@ impl Fingerprint {
         let decided = json!(options.deciding());
         let defaults = json!(Options::defaults_of(options.engine));
         // `Value` keeps the members of objects in the order of their names, so this text is canonical.
-        let text = json!({
+        let mut members = json!({
             "uri": source.uri,
             "version": version,
             "engine": options.engine,
             "model_sha256": model_sha256,
             "options": difference(&decided, &defaults),
             "pipeline_revision": PIPELINE_REVISION,
-        })
-        .to_string();
-        Self(hex(&Sha256::digest(text.as_bytes())))
+        });
+        if let Some(password) = password {
+            let salt = json!({ "uri": source.uri, "version": members["version"] }).to_string();
+            members["password"] = json!(hex(&password_hash(password, salt.as_bytes())));
+        }
+        Self(hex(&Sha256::digest(members.to_string().as_bytes())))
     }
 
     /// All 64 digits.
@@ -47,6 +63,29 @@ impl Fingerprint {
     pub(crate) fn folder(&self) -> &str {
         &self.0[..16]
     }
+}
+
+/// The first block of PBKDF2 with HMAC-SHA-256 (RFC 8018, section 5.2).
+fn password_hash(password: &DocumentPassword, salt: &[u8]) -> [u8; 32] {
+    let keyed = Hmac::<Sha256>::new_from_slice(password.reveal().as_bytes())
+        .expect("HMAC takes keys of any length");
+    let hash = |text: &[u8]| -> [u8; 32] {
+        keyed
+            .clone()
+            .chain_update(text)
+            .finalize()
+            .into_bytes()
+            .into()
+    };
+    let mut round = hash(&[salt, &1_u32.to_be_bytes()].concat());
+    let mut block = round;
+    for _ in 1..PASSWORD_ROUNDS {
+        round = hash(&round);
+        for (byte, more) in block.iter_mut().zip(round) {
+            *byte ^= more;
+        }
+    }
+    block
 }
 
 /// The members of `value` that are not in `default` or differ there, objects member by member.
@@ -84,8 +123,8 @@ mod tests {
     #[test]
     fn what_changes_the_markdown_changes_the_fingerprint_and_nothing_else_does() {
         let options = Options::default();
-        let base = Fingerprint::new(&source("1"), &options, "m");
-        let with = |options: Options| Fingerprint::new(&source("1"), &options, "m");
+        let base = Fingerprint::new(&source("1"), &options, "m", None);
+        let with = |options: Options| Fingerprint::new(&source("1"), &options, "m", None);
         let limited = |limits: DocumentLimits| {
             with(Options {
                 limits,
@@ -93,8 +132,11 @@ mod tests {
             })
         };
 
-        assert_ne!(base, Fingerprint::new(&source("2"), &options, "m"));
-        assert_ne!(base, Fingerprint::new(&source("1"), &options, "other"));
+        assert_ne!(base, Fingerprint::new(&source("2"), &options, "m", None));
+        assert_ne!(
+            base,
+            Fingerprint::new(&source("1"), &options, "other", None)
+        );
         let no_markers = Options {
             page_markers: false,
             ..Options::default()
@@ -123,7 +165,7 @@ mod tests {
             got: Some(got),
             ..Options::default()
         };
-        Fingerprint::new(&source("1"), &options, "m")
+        Fingerprint::new(&source("1"), &options, "m", None)
     }
 
     #[test]
@@ -165,12 +207,12 @@ mod tests {
                 }),
                 ..Options::default()
             };
-            Fingerprint::new(&source("1"), &options, "m")
+            Fingerprint::new(&source("1"), &options, "m", None)
         };
         let base = with("5.3.0", "rus");
         assert_eq!(base, with("5.3.0", "rus"));
         for other in [
-            Fingerprint::new(&source("1"), &Options::default(), "m"),
+            Fingerprint::new(&source("1"), &Options::default(), "m", None),
             with("5.4.1", "rus"),
             with("5.3.0", "ukr"),
         ] {
@@ -188,9 +230,9 @@ mod tests {
                 }),
                 ..Options::default()
             };
-            Fingerprint::new(&source("1"), &options, "m")
+            Fingerprint::new(&source("1"), &options, "m", None)
         };
-        let without = Fingerprint::new(&source("1"), &Options::default(), "m");
+        let without = Fingerprint::new(&source("1"), &Options::default(), "m", None);
         assert_eq!(with("1"), with("1"));
         assert_ne!(with("1"), with("2"));
         assert_ne!(with("1"), without);
@@ -211,7 +253,7 @@ mod tests {
             ),
         ] {
             let options = Options::defaults_of(engine);
-            let fingerprint = Fingerprint::new(&source("1"), &options, "m");
+            let fingerprint = Fingerprint::new(&source("1"), &options, "m", None);
             assert_eq!(fingerprint.as_str(), pinned, "{engine}");
         }
         let asked = Options {
@@ -223,10 +265,34 @@ mod tests {
             },
             ..Options::default()
         };
-        let fingerprint = Fingerprint::new(&source("1"), &asked, "m");
+        let fingerprint = Fingerprint::new(&source("1"), &asked, "m", None);
         assert_eq!(
             fingerprint.as_str(),
             "98ff4e096f33281b3175b642f2f889cc2e18f1f4448d114ea3d2dad4596b1993"
+        );
+    }
+
+    #[test]
+    fn a_password_counts_and_is_not_told() {
+        let options = Options::default();
+        let with = |password: &str, etag: &str| {
+            let password = DocumentPassword::new(password.to_owned());
+            Fingerprint::new(&source(etag), &options, "m", Some(&password))
+        };
+        let without = Fingerprint::new(&source("1"), &options, "m", None);
+        assert_eq!(with("archive", "1"), with("archive", "1"));
+        assert_ne!(with("archive", "1"), with("Archive", "1"));
+        assert_ne!(with("archive", "1"), without);
+        assert_ne!(with("", "1"), without);
+    }
+
+    /// The value is that of Python's `hashlib.pbkdf2_hmac`.
+    #[test]
+    fn the_hash_of_a_password_is_pbkdf2() {
+        let password = DocumentPassword::new("password".to_owned());
+        assert_eq!(
+            hex(&password_hash(&password, b"salt")),
+            "5ec02b91a4b59c6f59dd5fbe4ca649ece4fa8568cdb8ba36cf41426e8805522b"
         );
     }
 
@@ -236,7 +302,7 @@ mod tests {
             version_id: Some("v7".to_owned()),
             ..source(etag)
         };
-        let of = |source: &ResultSource| Fingerprint::new(source, &Options::default(), "m");
+        let of = |source: &ResultSource| Fingerprint::new(source, &Options::default(), "m", None);
         assert_eq!(of(&versioned("1")), of(&versioned("2")));
         assert_ne!(of(&versioned("1")), of(&source("1")));
     }

@@ -42,7 +42,7 @@ pub(super) struct LocatedJob {
 }
 
 pub(super) async fn locate(context: &JobContext, job: &Job) -> Result<LocatedJob, JobFailure> {
-    let valid = ValidatedJob::new(job, &context.limits, context.engine.as_ref())?;
+    let valid = ValidatedJob::of(context, job)?;
     let found = context
         .stores
         .stat(&valid.source, &valid.pin)
@@ -59,7 +59,7 @@ pub(super) async fn locate(context: &JobContext, job: &Job) -> Result<LocatedJob
 
 /// A job whose message says which version of its document is meant. Nothing is asked of the store.
 pub(super) fn pinned(context: &JobContext, job: &Job) -> Result<LocatedJob, JobFailure> {
-    let valid = ValidatedJob::new(job, &context.limits, context.engine.as_ref())?;
+    let valid = ValidatedJob::of(context, job)?;
     let source = ResultSource {
         uri: job.source.uri.clone(),
         version_id: job.source.version_id.clone(),
@@ -78,7 +78,8 @@ impl LocatedJob {
     ) -> Result<Self, JobFailure> {
         let model = &context.engine.info().model_sha256;
         let root = context.file_root();
-        let output_path = OutputPath::new(&valid, &source, model, root.as_deref())?;
+        let password = job.password.as_ref();
+        let output_path = OutputPath::new(&valid, &source, model, root.as_deref(), password)?;
         let parts = JobParts::new(
             &context.stores,
             output_path.folder(),

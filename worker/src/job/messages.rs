@@ -3,7 +3,7 @@
 use recto_schemas::{DeadLetter, FailureDetail, Job, JobResult, PageOutcome};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{JobOutcome, failure::JobFailure, parse};
+use super::{JobOutcome, failure::JobFailure, shown_body};
 use crate::{broker::consume::InboundMessage, os::clock::now};
 
 /// The result message of a job.
@@ -61,12 +61,12 @@ pub(crate) fn dead_letter(
         attempts: message.attempts,
         redelivery_count: message.redelivery_count,
         batch: job.and_then(|job| job.batch.clone()),
-        labels: job.map(|job| job.labels.clone()).unwrap_or_default(),
+        labels: job.map(shown_body::labels).unwrap_or_default(),
         traceparent: job.and_then(|job| job.traceparent.clone()),
         failed_at: now(),
         body: match job.filter(|job| job.pages.is_some()) {
             Some(job) => whole(job),
-            None => parse::without_secrets(&message.body),
+            None => shown_body::without_secrets(&message.body),
         },
     }
 }
@@ -78,7 +78,7 @@ fn whole(job: &Job) -> String {
         ..job.clone()
     };
     let body = serde_json::to_vec(&whole).unwrap_or_default();
-    parse::without_secrets(&body)
+    shown_body::without_secrets(&body)
 }
 
 /// Seconds since the job was submitted, if the job says when.

@@ -4,6 +4,9 @@
 //! which is stored last, says that all of them are there.
 
 pub(crate) mod parse;
+mod message_limits;
+pub(crate) mod shown_body;
+pub(crate) mod bounds;
 pub(crate) mod plan;
 mod fingerprint;
 mod located;
@@ -33,6 +36,7 @@ use crate::{
     os::scratch::ScratchDir,
     store::{ListedObject, ObjectStore as _, ObjectStores, source_folder},
 };
+use bounds::JobBounds;
 use evidence::{JobPlaces, KnownGood};
 use failure::JobFailure;
 use kept_documents::KeptDocuments;
@@ -50,6 +54,8 @@ pub(crate) struct JobContext {
     pub(crate) rasterizer: Arc<Rasterizer>,
     pub(crate) work: ScratchDir,
     pub(crate) limits: DocumentLimits,
+    /// The places that jobs may name.
+    pub(crate) bounds: JobBounds,
     pub(crate) metrics: Arc<Metrics>,
     /// Held, by the result's folder, while the result is made.
     pub(crate) results_in_flight: KeyedLock,
@@ -157,7 +163,7 @@ pub(crate) async fn stored(
     context: &JobContext,
     job: &Job,
 ) -> Result<Option<JobOutcome>, JobFailure> {
-    let valid = ValidatedJob::new(job, &context.limits, context.engine.as_ref())?;
+    let valid = ValidatedJob::of(context, job)?;
     let failed = |error| JobFailure::store(FailureStage::Store, &error);
     let root = context.file_root();
     let folder = source_folder(&valid.source, root.as_deref());

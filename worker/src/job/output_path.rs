@@ -1,6 +1,8 @@
 //! Output path: the folder of a result in the store.
 
-use recto_schemas::{FailureKind, FailureStage, Manifest, OutputUris, ResultSource};
+use recto_schemas::{
+    DocumentPassword, FailureKind, FailureStage, Manifest, OutputUris, ResultSource,
+};
 
 use super::{failure::JobFailure, fingerprint::Fingerprint, plan::ValidatedJob};
 use crate::{
@@ -26,8 +28,9 @@ impl OutputPath {
         source: &ResultSource,
         model_sha256: &str,
         file_root: Option<&str>,
+        password: Option<&DocumentPassword>,
     ) -> Result<Self, JobFailure> {
-        let fingerprint = Fingerprint::new(source, &plan.options, model_sha256);
+        let fingerprint = Fingerprint::new(source, &plan.options, model_sha256, password);
         let below = format!(
             "{}/{}",
             source_folder(&plan.source, file_root),

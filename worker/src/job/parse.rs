@@ -1,17 +1,17 @@
-//! Parser of message bodies: into a [`Job`], and into the text that a dead letter may show.
+//! Parser of message bodies.
 
 use recto_schemas::{FailureKind, FailureStage, Job, check_version};
 use serde_json::Value;
 
-use super::failure::JobFailure;
-use crate::store::StoreUri;
+use super::{
+    failure::JobFailure,
+    message_limits::{self, MAX_WORD, check_words},
+};
 
-/// Longest body that is parsed, in bytes. Jobs have a few hundred.
-const MAX_BODY_BYTES: usize = 1 << 20;
-/// Most bytes that a dead letter shows of a body that is not JSON.
-const SHOWN_BYTES: usize = 4_096;
-/// The longest `id`, `batch`, label and so on, in characters.
-const MAX_WORD: usize = 200;
+/// Longest body that is parsed, in bytes.
+pub(super) const MAX_BODY_BYTES: usize = 1 << 20;
+/// Longest body of a job, in bytes. Jobs have a few hundred.
+pub(super) const MAX_JOB_BYTES: usize = 1 << 16;
 
 /// Parses the job in a message.
 pub(crate) fn parse_job(body: &[u8]) -> Result<Job, JobFailure> {
@@ -35,22 +35,21 @@ pub(crate) fn parse_job(body: &[u8]) -> Result<Job, JobFailure> {
             )
         })?;
     }
+    message_limits::check(&value).map_err(bad)?;
+    if body.len() > MAX_JOB_BYTES {
+        let bytes = body.len();
+        return Err(bad(format!(
+            "the message has {bytes} bytes; a job has at most {MAX_JOB_BYTES}"
+        )));
+    }
     let job: Job = serde_json::from_value(value)
         .map_err(|error| bad(format!("the message is no {}: {error}", Job::SCHEMA)))?;
     check_words(&job).map_err(bad)?;
+    check_members(&job).map_err(bad)?;
     Ok(job)
 }
 
-fn check_words(job: &Job) -> Result<(), String> {
-    let labels = job.labels.iter().flat_map(|(name, label)| [name, label]);
-    let words = [&job.id].into_iter().chain(&job.batch).chain(labels);
-    for word in words {
-        if word.chars().count() > MAX_WORD || word.chars().any(char::is_control) {
-            return Err(format!(
-                "`id`, `batch` and labels have at most {MAX_WORD} characters and no control characters"
-            ));
-        }
-    }
+fn check_members(job: &Job) -> Result<(), String> {
     if job.pages.as_ref().is_some_and(|pages| !pages.is_valid()) {
         return Err("`pages` is no range; only workers set it".to_owned());
     }
@@ -76,40 +75,6 @@ pub(crate) fn partial_job(body: &[u8]) -> Option<Job> {
         "traceparent": word("traceparent"),
     });
     serde_json::from_value(text).ok()
-}
-
-/// The body as a dead letter shows it: every password replaced; of what is not JSON, the beginning, up to
-/// the first mention of one.
-pub(crate) fn without_secrets(body: &[u8]) -> String {
-    if body.len() <= MAX_BODY_BYTES
-        && let Ok(mut value) = serde_json::from_slice::<Value>(body)
-    {
-        redact(&mut value);
-        return value.to_string();
-    }
-    let text = String::from_utf8_lossy(&body[..body.len().min(SHOWN_BYTES)]);
-    let end = text.to_ascii_lowercase().find("password");
-    text[..end.unwrap_or(text.len())].to_owned()
-}
-
-fn redact(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            for (name, member) in members.iter_mut() {
-                if name.to_ascii_lowercase().contains("password") {
-                    *member = Value::from("***");
-                } else {
-                    redact(member);
-                }
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(redact),
-        // Keys of objects may have `?` and `#`; addresses of other kinds may have secrets behind them.
-        Value::String(text) if text.contains("://") && text.parse::<StoreUri>().is_err() => {
-            *text = crate::observe::logging::redact_uri(text);
-        }
-        _ => {}
-    }
 }
 
 #[cfg(test)]
@@ -159,30 +124,5 @@ mod tests {
         let with = JOB.replace("\"id\"", "\"password\":1234,\"id\"");
         let failure = parse_job(with.as_bytes()).unwrap_err();
         assert!(!failure.message.contains("1234"), "{failure}");
-    }
-
-    #[test]
-    fn a_dead_letter_still_names_its_document() {
-        let with = JOB.replace("s3://a/b.pdf", "s3://archive/a?b#c.pdf");
-        assert!(without_secrets(with.as_bytes()).contains("s3://archive/a?b#c.pdf"));
-        let signed = JOB.replace("s3://a/b.pdf", "https://host/b.pdf?X-Amz-Signature=abc");
-        assert!(!without_secrets(signed.as_bytes()).contains("Signature"));
-    }
-
-    #[test]
-    fn a_dead_letter_shows_no_password() {
-        let with = JOB.replace("\"id\"", "\"password\":\"hunter2\",\"id\"");
-        let shown = without_secrets(with.as_bytes());
-        assert!(
-            !shown.contains("hunter2") && shown.contains("j1"),
-            "{shown}"
-        );
-
-        let cut = &with[..with.find("hunter2").unwrap() + 7];
-        let shown = without_secrets(cut.as_bytes());
-        assert!(
-            !shown.contains("hunter2") && shown.contains("recto.job"),
-            "{shown}"
-        );
     }
 }

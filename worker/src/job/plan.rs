@@ -3,7 +3,7 @@
 use recto_pipeline::engine::{Engine, OptionsError, resolve};
 use recto_schemas::{DocumentLimits, FailureKind, FailureStage, Job, Options};
 
-use super::failure::JobFailure;
+use super::{JobContext, failure::JobFailure};
 use crate::store::{ObjectVersion, StoreUri};
 
 /// A job, checked against the worker's limits.
@@ -17,12 +17,14 @@ pub(crate) struct ValidatedJob {
 }
 
 impl ValidatedJob {
+    /// Checks a job against a worker's bounds, engine and limits.
+    pub(super) fn of(context: &JobContext, job: &Job) -> Result<Self, JobFailure> {
+        context.bounds.check(job)?;
+        Self::new(job, &context.limits, context.engine.as_ref())
+    }
+
     /// Checks a job; no limit of it goes beyond `limits`.
-    pub(crate) fn new(
-        job: &Job,
-        limits: &DocumentLimits,
-        engine: &dyn Engine,
-    ) -> Result<Self, JobFailure> {
+    fn new(job: &Job, limits: &DocumentLimits, engine: &dyn Engine) -> Result<Self, JobFailure> {
         let bad = |what: &str, error: &dyn std::fmt::Display| {
             JobFailure::new(
                 FailureStage::Parse,

@@ -12,6 +12,16 @@ pub(crate) struct AdminConfig {
     /// 127.0.0.1:9464, or the next port that is free]
     #[arg(long, value_name = "IP:PORT", env = "RECTO_ADMIN_ADDRESS")]
     pub(crate) admin_address: Option<AdminAddress>,
+
+    /// Host name by which the admin port may be asked, such as `worker.ocr.svc.cluster.local`; several with commas. IP
+    /// addresses, `localhost` and names without a dot always may
+    #[arg(
+        long,
+        value_name = "NAMES",
+        env = "RECTO_ADMIN_HOST",
+        value_delimiter = ','
+    )]
+    pub(crate) admin_host: Vec<String>,
 }
 
 /// The log.

@@ -17,6 +17,12 @@ const MAX_SEGMENT_BYTES: usize = 200;
 /// Longest source folder, in bytes: an S3 key may have 1024, and prefix, fingerprint and name are added.
 const MAX_FOLDER_BYTES: usize = 600;
 
+/// Longest S3 key, in bytes (Amazon S3 User Guide, "Naming Amazon S3 objects").
+const MAX_KEY_BYTES: usize = 1024;
+
+/// Longest name of a bucket, in bytes: 63, and 255 for the oldest of AWS.
+const MAX_BUCKET_BYTES: usize = 255;
+
 /// An object of a store, or a prefix that objects are below.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum StoreUri {
@@ -52,6 +58,12 @@ pub(crate) enum StoreUriError {
     /// Segments that would lead elsewhere, or nowhere.
     #[error("{0:?} in the path; write it without `.`, `..` and empty parts")]
     Segment(String),
+    /// A key that S3 does not take.
+    #[error("the key has {bytes} bytes; S3 takes {MAX_KEY_BYTES}")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
     /// A NUL character.
     #[error("a NUL character in it")]
     Nul,
@@ -80,7 +92,7 @@ impl StoreUri {
         Ok(match self {
             Self::S3 { bucket, key } => Self::S3 {
                 bucket: bucket.clone(),
-                key: joined(key),
+                key: checked_key(joined(key))?,
             },
             Self::File { path } => Self::File { path: joined(path) },
         })
@@ -168,9 +180,9 @@ impl FromStr for StoreUri {
 fn s3(rest: &str) -> Result<StoreUri, StoreUriError> {
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
     let known = |letter: char| letter.is_ascii_alphanumeric() || "-._".contains(letter);
-    if bucket.is_empty() || !bucket.chars().all(known) {
+    if bucket.is_empty() || bucket.len() > MAX_BUCKET_BYTES || !bucket.chars().all(known) {
         // A text with an `@` or a `:` in it could be a password.
-        let shown = if bucket.contains(['@', ':']) {
+        let shown = if bucket.contains(['@', ':']) || bucket.len() > MAX_BUCKET_BYTES {
             "…"
         } else {
             bucket
@@ -179,8 +191,15 @@ fn s3(rest: &str) -> Result<StoreUri, StoreUriError> {
     }
     Ok(StoreUri::S3 {
         bucket: bucket.to_owned(),
-        key: key.to_owned(),
+        key: checked_key(key.to_owned())?,
     })
+}
+
+fn checked_key(key: String) -> Result<String, StoreUriError> {
+    match key.len() {
+        bytes if bytes > MAX_KEY_BYTES => Err(StoreUriError::TooLong { bytes }),
+        _ => Ok(key),
+    }
 }
 
 fn file(rest: &str) -> Result<StoreUri, StoreUriError> {
@@ -357,6 +376,14 @@ mod tests {
             ("s3://me:pa/ss@b/k", StoreUriError::Bucket("…".to_owned())),
             ("s3://b:80/k", StoreUriError::Bucket("…".to_owned())),
             ("s3://b/k\0", StoreUriError::Nul),
+            (
+                &format!("s3://b/{}", "k".repeat(1025)),
+                StoreUriError::TooLong { bytes: 1025 },
+            ),
+            (
+                &format!("s3://{}/k", "b".repeat(256)),
+                StoreUriError::Bucket("…".to_owned()),
+            ),
             ("file://host/a", StoreUriError::NotAbsolute),
             ("file:///a%00", StoreUriError::Nul),
             ("file:///a%2", StoreUriError::Encoding),

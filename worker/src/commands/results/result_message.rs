@@ -9,7 +9,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::reading;
 use crate::{
-    broker::consume::InboundMessage, document::parts::DocumentProgress, job::parse,
+    broker::consume::InboundMessage,
+    document::parts::DocumentProgress,
+    job::{parse, shown_body},
     os::terminal::escape_controls,
 };
 
@@ -86,7 +88,7 @@ impl ResultMessage {
             seconds: String::new(),
             details: details.unwrap_or(&letter.message).to_owned(),
             uri,
-            json: parse::without_secrets(&message.body),
+            json: shown_body::without_secrets(&message.body),
             outcome: MessageOutcome::DeadLetter(letter.kind),
         }
     }

@@ -83,7 +83,7 @@ impl JobQueue {
                 Err(error @ (PublishError::Lost { .. } | PublishError::ConfirmTimeout { .. })) => {
                     unconfirmed = Some(error);
                 }
-                Err(error @ PublishError::Nacked { .. }) => {
+                Err(error @ (PublishError::Nacked { .. } | PublishError::Refused { .. })) => {
                     return Err(QueueError::NotQueued(error.to_string()));
                 }
                 Err(error @ PublishError::Unroutable { .. }) => {

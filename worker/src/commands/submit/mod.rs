@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     commands::EXIT_FAILED,
     document::passed_over::PassedOver,
+    job::parse,
     os::signals::{self, EXIT_STOPPED},
     os::terminal::escape_controls,
     store::{ObjectStores, StoreUri},
@@ -117,6 +118,9 @@ impl SubmitPipeline {
         let document = found.map_err(|error| format!("{}: {}", error.input, error.reason))?;
         let (at, etag) = self.locate(&document).await?;
         let job = self.template.job(&at, etag);
+        let body = serde_json::to_vec(&job).expect("a job is JSON");
+        parse::parse_job(&body)
+            .map_err(|failure| format!("{at}: no worker takes the job: {failure}"))?;
         if let Some(queue) = &self.queue {
             let sent = queue.send(&job).await;
             sent.map_err(|error| format!("{at}: job {} is {error}", job.id))?;

@@ -8,6 +8,7 @@ use recto_schemas::{DocumentLimits, EngineName, GotRuntime, ScriptFallback};
 use crate::{
     broker::config::BrokerConfig,
     consumer::config::ConsumerConfig,
+    job::bounds::JobBounds,
     models::{config::MachineConfig, loader::EngineSettings},
     observe::config::{AdminConfig, LogConfig},
     os::scratch::config::ScratchConfig,
@@ -49,6 +50,9 @@ pub(crate) struct WorkerArgs {
 
     #[command(flatten)]
     pub(crate) file_root: FileRootConfig,
+
+    #[command(flatten)]
+    pub(crate) bounds: JobBounds,
 
     /// Prefix, such as `s3://archive/out/` or file:///FOLDER, below which the start and /readyz try what a job does:
     /// write, read, list and remove an object [default: only ask if the store answers and takes the credentials]
@@ -94,6 +98,7 @@ Exit status: 0 stopped cleanly, 1 could not start or is not usable any more, 2 w
 Examples:
   recto worker --check
   recto worker --s3-endpoint https://minio.example:9000 --s3-path-style
+  recto worker --allow-source s3://archive/in/ --allow-output s3://archive/out/
   recto worker --file-root /mnt/share --jobs 8 --log-format json";
 
 impl WorkerArgs {

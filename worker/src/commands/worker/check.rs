@@ -90,10 +90,14 @@ async fn store(arguments: &WorkerArgs) -> anyhow::Result<String> {
         Ok(usable) => usable?,
         Err(_) => anyhow::bail!("it does not answer"),
     }
-    Ok(match &arguments.store_probe {
+    let found = match &arguments.store_probe {
         Some(at) => format!("objects can be written, read, listed and removed below {at}"),
         None => "it answers and accepts the credentials; --store-probe s3://BUCKET/PREFIX/ tries what a job does"
             .to_owned(),
+    };
+    Ok(match arguments.bounds.warning() {
+        Some(warning) => format!("{found}. Warning: {warning}"),
+        None => found,
     })
 }
 

@@ -42,6 +42,7 @@ pub(super) fn job_context(arguments: &WorkerArgs) -> anyhow::Result<(JobContext,
     let metrics = Arc::new(Metrics::new(&build, policy::is_possible)?);
     let context = JobContext {
         limits: arguments.limits.clone(),
+        bounds: arguments.bounds.clone(),
         results_in_flight: KeyedLock::default(),
         kept_documents: Arc::default(),
         known_good: KnownGood::default(),

@@ -23,7 +23,7 @@ use crate::{
     commands::EXIT_FAILED,
     consumer::{self, ConsumerContext, Orders, ResultPublisher, Shutdown, Suspension},
     job::keyed_lock::KeyedLock,
-    observe::admin::{AdminServer, HealthComponent, WorkerHealth},
+    observe::admin::{AdminAnswers, AdminServer, HealthComponent, WorkerHealth},
     observe::logging,
     os::signals,
 };
@@ -66,6 +66,9 @@ async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
     drain_on_signal(&shutdown, &health)?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "recto worker starts");
     tracing::info!(settings = arguments.shown(), "settings");
+    if let Some(warning) = arguments.bounds.warning() {
+        tracing::warn!("{warning}");
+    }
 
     // Before the slow steps, so that probes see a worker that is starting.
     let admin = AdminServer::open(arguments.admin.admin_address).await?;
@@ -78,11 +81,8 @@ async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
     if let Some(admin) = admin {
         tracing::info!(address = %admin.address(), "admin port");
         let scrape = probes::scrape(&job_context, &health);
-        tokio::spawn(admin.serve(
-            Arc::clone(&health),
-            scrape,
-            shutdown.aborted.clone().cancelled_owned(),
-        ));
+        let answers = AdminAnswers::new(Arc::clone(&health), scrape, &arguments.admin.admin_host);
+        tokio::spawn(admin.serve(answers, shutdown.aborted.clone().cancelled_owned()));
     }
     tokio::spawn(probes::run(
         Arc::clone(&job_context),

@@ -1,11 +1,12 @@
 //! The admin port: `/metrics`, `/healthz` and `/readyz` for whoever runs the worker.
 //!
 //! It is bound before the worker waits for broker and store, so that a waiting worker passes its liveness probe. A
-//! connection carries one request and has a deadline, and their number is limited: a slow or hostile client blocks
-//! nothing.
+//! connection carries one request of HTTP/1 and has deadlines, their number is limited, and a new one takes the place of
+//! an old one that says nothing: a slow or hostile client blocks nothing.
 
 pub(crate) mod health;
-mod listener;
+mod answers;
+mod connections;
 
 use std::{
     future::Future,
@@ -16,35 +17,23 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    Router,
-    extract::State,
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-    routing::get,
-};
 use tokio::net::TcpListener;
 
+pub(crate) use answers::{AdminAnswers, ScrapeFn};
+use connections::Deadlines;
 pub(crate) use health::{HealthComponent, WorkerHealth};
-use listener::BoundedListener;
 
-/// Timeout of one connection: an answer is a few kilobytes.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// Deadlines of a connection: a request is one packet as a rule, an answer a few kilobytes.
+const DEADLINES: Deadlines = Deadlines {
+    head: Duration::from_secs(1),
+    whole: Duration::from_secs(10),
+};
 
 /// The admin port if it is free: the first one that Prometheus' exporters share (OpenTelemetry's default).
 const DEFAULT_PORT: u16 = 9464;
 
 /// Number of ports that are tried from there on.
 const DEFAULT_PORTS: u16 = 100;
-
-/// Maximum number of concurrent connections: Prometheus, the probes of an orchestrator and some people.
-const CONNECTIONS: usize = 64;
-
-const PATHS: &str = "\
-/metrics  what the worker counts and measures, for Prometheus
-/healthz  200 while the worker lives
-/readyz   200 while the worker takes jobs and everything it needs is usable
-";
 
 /// The admin port's address, if there is to be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,9 +62,6 @@ pub(crate) struct BindError {
     address: SocketAddr,
     error: io::Error,
 }
-
-/// Writes the metrics; called on a blocking thread.
-pub(crate) type ScrapeFn = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// The open admin port.
 pub(crate) struct AdminServer {
@@ -117,85 +103,19 @@ impl AdminServer {
         self.address
     }
 
-    /// Answers until `stop`, then waits for answers in progress, for [`CONNECTION_TIMEOUT`] at most.
-    pub(crate) async fn serve(
-        self,
-        health: Arc<WorkerHealth>,
-        scrape: ScrapeFn,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()> {
-        self.serve_within(CONNECTION_TIMEOUT, router(health, scrape), stop)
-            .await
+    /// Answers until `stop`, then waits for answers in progress, for ten seconds at most.
+    pub(crate) async fn serve(self, answers: AdminAnswers, stop: impl Future<Output = ()>) {
+        self.serve_within(DEADLINES, answers, stop).await;
     }
 
     async fn serve_within(
         self,
-        timeout: Duration,
-        router: Router,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()> {
-        axum::serve(
-            BoundedListener::new(self.listener, CONNECTIONS, timeout),
-            router,
-        )
-        .with_graceful_shutdown(stop)
-        .await
+        deadlines: Deadlines,
+        answers: AdminAnswers,
+        stop: impl Future<Output = ()>,
+    ) {
+        connections::serve(self.listener, Arc::new(answers), deadlines, stop).await;
     }
-}
-
-fn router(health: Arc<WorkerHealth>, scrape: ScrapeFn) -> Router {
-    Router::new()
-        .route(
-            "/",
-            get(async || text(StatusCode::OK, format!("recto worker\n\n{PATHS}"))),
-        )
-        .route("/metrics", get(metrics).with_state(scrape))
-        .route("/healthz", get(healthz).with_state(Arc::clone(&health)))
-        .route("/readyz", get(readyz).with_state(health))
-        .fallback(async || {
-            text(
-                StatusCode::NOT_FOUND,
-                format!("there is nothing here; there is\n\n{PATHS}"),
-            )
-        })
-}
-
-async fn metrics(State(scrape): State<ScrapeFn>) -> Response {
-    match tokio::task::spawn_blocking(move || scrape()).await {
-        Ok(metrics) => text(StatusCode::OK, metrics),
-        Err(_) => text(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the metrics failed; see the log\n".to_owned(),
-        ),
-    }
-}
-
-async fn healthz(State(health): State<Arc<WorkerHealth>>) -> Response {
-    match health.alive() {
-        Ok(()) => text(StatusCode::OK, "ok\n".to_owned()),
-        Err(reason) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
-    }
-}
-
-async fn readyz(State(health): State<Arc<WorkerHealth>>) -> Response {
-    let status = match health.ready() {
-        true => StatusCode::OK,
-        false => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    text(status, health.report())
-}
-
-/// An answer in plain text, the last one of its connection.
-fn text(status: StatusCode, body: String) -> Response {
-    let headers = [
-        (
-            header::CONTENT_TYPE,
-            "text/plain; version=0.0.4; charset=utf-8",
-        ),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::CONNECTION, "close"),
-    ];
-    (status, headers, body).into_response()
 }
 
 #[cfg(test)]
