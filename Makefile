@@ -10,7 +10,7 @@ DEMO_OUT := out/demo
 REFERENCE := $(CACHE)/reference/complete
 TRAINING := $(CACHE)/training/complete
 
-.PHONY: help setup setup-tesseract test-parts build build-cuda demo test lint unit bench bench-structure bench-got bench-got-binary full-size bench-worker chaos servers samples reference training train-test train-material clean
+.PHONY: help setup setup-tesseract test-parts build build-cuda sbom demo test lint unit bench bench-structure bench-got bench-got-binary full-size bench-worker chaos servers samples reference training train-test train-material clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -29,6 +29,9 @@ build: ## build the release binary, target/release/recto
 build-cuda: ## the same for NVIDIA GPUs, with a CUDA toolkit out of packages (docs/got.md, "On a GPU")
 	@PYTHON=$(PYTHON) deploy/cuda/toolkit.sh
 	. $(CACHE)/cuda/env && cargo build --release --package recto --features cuda
+
+sbom: ## write a software bill of materials (CycloneDX) of the release binary and what it loads to out/sbom.json
+	@mkdir -p out && $(PYTHON) deploy/sbom.py > out/sbom.json && echo out/sbom.json
 
 demo: setup build ## convert the samples and show what came of them
 	@$(PARTS) tests/samples/demo.sh target/release/recto $(DEMO_OUT)

@@ -18,7 +18,7 @@ use rustix::{
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ppocr")]
-pub(crate) use self::landlock::restrict_to_programs;
+pub(crate) use self::{landlock::restrict_to_programs, namespaces::leave_network};
 
 /// The layers that a sandbox is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -197,7 +197,7 @@ pub(crate) fn close_inherited_descriptors() {
 }
 
 /// Gives up root's rights, in a namespace of its own or not; nothing to do for others.
-fn drop_capabilities() {
+pub(crate) fn drop_capabilities() {
     let none = CapabilitySet::empty();
     // Fails only for lack of the system call.
     let _ = set_capabilities(

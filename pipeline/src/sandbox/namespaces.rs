@@ -20,6 +20,21 @@ use rustix::{
 /// over it, in this process's view alone.
 const NEW_ROOT: &str = "/proc";
 
+/// Namespaces that neither files nor threads show.
+const ALONE: UnshareFlags = UnshareFlags::NEWUSER
+    .union(UnshareFlags::NEWNET)
+    .union(UnshareFlags::NEWIPC)
+    .union(UnshareFlags::NEWUTS);
+
+/// Moves this process, which must have one thread, away from network and shared memory; files stay as they are.
+///
+/// # Errors
+/// If this system does not allow it.
+#[cfg(feature = "ppocr")]
+pub(crate) fn leave_network() -> io::Result<()> {
+    unshare(ALONE)
+}
+
 /// Moves this process, which must have one thread, into namespaces of its own; of all files it sees what is below
 /// `readable`, read-only.
 ///
@@ -27,13 +42,10 @@ const NEW_ROOT: &str = "/proc";
 /// The step that this system does not allow. Those before it hold.
 pub(super) fn enter(readable: &[PathBuf]) -> Result<(), String> {
     let (user, group) = (getuid().as_raw(), getgid().as_raw());
-    let spaces = UnshareFlags::NEWUSER
-        | UnshareFlags::NEWNS
-        | UnshareFlags::NEWNET
-        | UnshareFlags::NEWPID
-        | UnshareFlags::NEWIPC
-        | UnshareFlags::NEWUTS;
-    step("unshare", unshare(spaces))?;
+    step(
+        "unshare",
+        unshare(ALONE | UnshareFlags::NEWNS | UnshareFlags::NEWPID),
+    )?;
     // Files in the new root belong to somebody only if the user is mapped.
     step("setgroups", fs::write("/proc/self/setgroups", "deny"))?;
     step(

@@ -70,8 +70,11 @@ fn a_lie_costs_its_document_and_little_memory() {
         };
         assert_eq!(error.kind().as_str(), expected, "{lie}: {error}");
         assert!(error.to_string().len() < 1_000, "{lie}");
-        let cost = peak_memory() - before;
-        assert!(cost <= COST, "{lie} cost {} MiB", cost >> 20);
+        // Of a process that runs other tests too, the peak says nothing.
+        if env::var_os("NEXTEST").is_some() {
+            let cost = peak_memory() - before;
+            assert!(cost <= COST, "{lie} cost {} MiB", cost >> 20);
+        }
     }
 }
 

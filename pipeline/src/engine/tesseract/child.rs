@@ -99,6 +99,9 @@ impl SandboxArguments {
 
 /// Gives up all rights that Tesseract does not need.
 fn enter(told: &SandboxArguments) -> io::Result<()> {
+    sandbox::close_inherited_descriptors();
+    // Where the system allows no namespaces there are the other layers.
+    let _ = sandbox::leave_network();
     limits::set_parent_death_signal(told.parent)?;
     rustix::thread::set_no_new_privs(true)?;
     limits::set_limits(&ProcessLimits {
@@ -116,6 +119,7 @@ fn enter(told: &SandboxArguments) -> io::Result<()> {
     paths.extend(told.program.canonicalize());
     // A kernel without Landlock still has all the other limits.
     let _ = sandbox::restrict_to_programs(&paths);
+    sandbox::drop_capabilities();
     Ok(())
 }
 
