@@ -3,15 +3,17 @@
 use std::{
     io::{self, Read, Write},
     os::unix::net::UnixStream,
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+use crate::clock::AwakeInstant;
 
 /// A socket that waits no longer than it should.
 pub(crate) struct DeadlineStream<'a> {
     /// The socket.
     pub(crate) socket: &'a UnixStream,
     /// The time after which it fails with [`io::ErrorKind::TimedOut`]; never if absent.
-    pub(crate) deadline: Option<Instant>,
+    pub(crate) deadline: Option<AwakeInstant>,
 }
 
 impl DeadlineStream<'_> {
@@ -20,7 +22,7 @@ impl DeadlineStream<'_> {
         let Some(deadline) = self.deadline else {
             return Ok(None);
         };
-        match deadline.saturating_duration_since(Instant::now()) {
+        match deadline.saturating_duration_since(AwakeInstant::now()) {
             // A time-out of nothing would mean none.
             Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
             left => Ok(Some(left)),

@@ -88,6 +88,7 @@
 )]
 
 pub mod cancel;
+mod clock;
 mod deadline_stream;
 pub mod sandbox;
 pub mod page;

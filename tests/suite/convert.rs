@@ -449,6 +449,41 @@ fn an_interrupt_stops_cleanly() {
     }
 }
 
+/// A frozen cgroup, a debugger: the time does not count.
+#[test]
+fn a_process_that_is_stopped_and_resumed_loses_no_page_to_its_time_limits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.pdf");
+    let text = pdf::text(LETTER);
+    fs::write(&path, pdf::with_pages(&vec![text.as_str(); 12])).unwrap();
+    let out = folder.path().join("out");
+    let mut child = recto()
+        .args(["convert", "--text-layer", "never", "--dpi", "72"])
+        .args(["--page-timeout", "8s", "--document-timeout", "8s"])
+        .arg(&path)
+        .arg("-o")
+        .arg(&out)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let signal = |name: &str| {
+        let sent = Command::new("kill")
+            .arg(name)
+            .arg(child.id().to_string())
+            .status();
+        assert!(sent.unwrap().success());
+    };
+    // The folder for pages is made when reading begins.
+    let begun = || out.join(".long.recto-parts").exists();
+    wait_until("reading has begun", begun, String::new);
+    signal("-STOP");
+    assert!(!out.join("long.md").exists(), "it is being read");
+    thread::sleep(Duration::from_secs(9));
+    signal("-CONT");
+    assert!(child.wait().unwrap().success());
+    assert_eq!(manifest(&out.join("long.json")).state, DocumentState::Done);
+}
+
 fn children(pid: u32) -> Vec<u32> {
     fs::read_dir(format!("/proc/{pid}/task"))
         .into_iter()

@@ -1,11 +1,9 @@
 //! Monitor: a value that threads wait on, with a lock and a condition variable that cancelling can signal too.
 
-use std::{
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::Instant,
-};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::{CancelRegistration, CancelToken};
+use crate::clock::AwakeInstant;
 
 /// A value behind a lock, and threads that wait for it to change. Clones share both.
 #[derive(Debug)]
@@ -39,13 +37,13 @@ impl<T> Monitor<T> {
     pub(crate) fn wait<'a>(
         &'a self,
         value: MutexGuard<'a, T>,
-        deadline: Option<Instant>,
+        deadline: Option<AwakeInstant>,
     ) -> MutexGuard<'a, T> {
         let changed = &self.0.changed;
         match deadline {
             None => changed.wait(value).unwrap_or_else(PoisonError::into_inner),
             Some(deadline) => {
-                let left = deadline.saturating_duration_since(Instant::now());
+                let left = deadline.saturating_duration_since(AwakeInstant::now());
                 changed
                     .wait_timeout(value, left)
                     .unwrap_or_else(PoisonError::into_inner)

@@ -1,8 +1,7 @@
 //! One-shot channel: a single value from one thread to another, whose wait ends with a token or at a deadline.
 
-use std::time::Instant;
-
 use super::{CancelToken, Monitor};
+use crate::clock::AwakeInstant;
 
 /// The side that sends. Dropping it unused closes the channel.
 #[derive(Debug)]
@@ -61,7 +60,7 @@ impl<T: Send + 'static> OneshotReceiver<T> {
     pub(crate) fn recv(
         &self,
         cancel: &CancelToken,
-        deadline: Option<Instant>,
+        deadline: Option<AwakeInstant>,
     ) -> Result<T, OneshotError> {
         let _wakes = self.0.notify_on(cancel);
         let mut state = self.0.lock();
@@ -75,7 +74,7 @@ impl<T: Send + 'static> OneshotReceiver<T> {
             if cancel.is_cancelled() {
                 return Err(OneshotError::Cancelled);
             }
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if deadline.is_some_and(|deadline| AwakeInstant::now() >= deadline) {
                 return Err(OneshotError::Timeout);
             }
             state = self.0.wait(state, deadline);
@@ -95,7 +94,7 @@ mod tests {
         let cancel = CancelToken::new();
         cancel.cancel();
         sender.send(7);
-        assert_eq!(receiver.recv(&cancel, Some(Instant::now())), Ok(7));
+        assert_eq!(receiver.recv(&cancel, Some(AwakeInstant::now())), Ok(7));
         assert_eq!(
             receiver.recv(&cancel, None),
             Err(OneshotError::Closed),
@@ -107,7 +106,7 @@ mod tests {
     fn each_reason_ends_the_wait() {
         let token = CancelToken::new();
         let (sender, receiver) = channel::<()>();
-        let soon = Instant::now() + Duration::from_millis(1);
+        let soon = AwakeInstant::now() + Duration::from_millis(1);
         assert_eq!(
             receiver.recv(&token, Some(soon)),
             Err(OneshotError::Timeout)

@@ -16,10 +16,7 @@ pub mod got;
 // An engine without a model, for tests of what surrounds one.
 pub mod fake;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use recto_schemas::{DecodingReport, EngineName, FinishReason, Options, RawOutput, ScriptFallback};
 use serde::{Deserialize, Serialize};
@@ -29,6 +26,7 @@ use crate::{
         CancelToken,
         oneshot::{self, OneshotError, OneshotReceiver, OneshotSender},
     },
+    clock::AwakeInstant,
     image::PageImage,
     page::{TextLine, UnreadInk},
 };
@@ -289,7 +287,7 @@ impl PendingResponse {
     /// # Errors
     /// Why there is none; [`EngineError::Timeout`] after `timeout`.
     pub fn wait(self, timeout: Duration) -> EngineResponse {
-        let deadline = Instant::now().checked_add(timeout);
+        let deadline = AwakeInstant::now().checked_add(timeout);
         self.answer
             .recv(&self.cancel, deadline)
             .unwrap_or_else(|error| {

@@ -25,7 +25,6 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
-    time::Instant,
 };
 
 use recto_schemas::{
@@ -43,6 +42,7 @@ use self::{
 };
 use crate::{
     cancel::CancelToken,
+    clock::AwakeInstant,
     engine::{DocumentId, Engine},
     image::{
         preview::PagePreview,
@@ -257,7 +257,7 @@ struct Reading<'a> {
     selection: PageSelection,
     options: &'a Options,
     engine: &'a dyn Engine,
-    deadline: Instant,
+    deadline: AwakeInstant,
     signals: ReadSignals<'a>,
 }
 
@@ -268,7 +268,7 @@ impl<'a> Reading<'a> {
         engine: &'a dyn Engine,
         signals: ReadSignals<'a>,
     ) -> Result<Self, ReadError> {
-        let deadline = Instant::now() + *options.limits.document_timeout;
+        let deadline = AwakeInstant::now() + *options.limits.document_timeout;
         let cancel = signals.cancel;
         let document = input
             .rasterizer
@@ -462,7 +462,7 @@ fn take_all(
 ) -> Result<bool, ReadError> {
     let mut next = requests.iter();
     loop {
-        let is_late = Instant::now() >= processor.deadline;
+        let is_late = AwakeInstant::now() >= processor.deadline;
         if is_late {
             // The pages that are left fail at once, each with its reason.
             processor.cancel.cancel();

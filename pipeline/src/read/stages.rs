@@ -1,12 +1,13 @@
 //! Stages of a page: inspect, render, recognize, annotate, in this order. Assembly follows, with all pages in order.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use recto_schemas::{FailureDetail, FailureKind, Options, Reason, TextLayer};
 
 use super::{page::PageState, parts::ReadPage, residual::ResidualParts};
 use crate::{
     cancel::CancelToken,
+    clock::AwakeInstant,
     engine::{DocumentId, Engine, EngineError, EngineRequest, EngineResponse, OcrResult},
     image::{
         PageImage,
@@ -26,7 +27,7 @@ pub(super) struct PageProcessor<'a> {
     pub(super) options: Arc<Options>,
     pub(super) engine: &'a dyn Engine,
     pub(super) id: DocumentId,
-    pub(super) deadline: Instant,
+    pub(super) deadline: AwakeInstant,
     /// Cancelled at the deadline too.
     pub(super) cancel: CancelToken,
 }
@@ -169,7 +170,7 @@ impl PageProcessor<'_> {
             cancel: self.cancel.child(),
         };
         let pending = self.engine.submit(request)?;
-        pending.wait(self.deadline.saturating_duration_since(Instant::now()))
+        pending.wait(self.deadline.saturating_duration_since(AwakeInstant::now()))
     }
 
     /// Gives each page its result. A result may cover pages after its first one, whose text it has then.
@@ -219,7 +220,7 @@ impl PageProcessor<'_> {
     }
 
     fn is_out_of_time(&self) -> bool {
-        Instant::now() >= self.deadline
+        AwakeInstant::now() >= self.deadline
     }
 
     fn document_timeout(&self) -> FailureDetail {

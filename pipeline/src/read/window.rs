@@ -1,9 +1,10 @@
 //! In-order window: requests are started in order by several threads and taken in order by one, and never more than
 //! a lookahead of them exist at once, so that memory does not grow with the page count however long one page takes.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::collections::BTreeMap;
 
 use crate::cancel::{CancelRegistration, CancelToken, Monitor};
+use crate::clock::AwakeInstant;
 
 /// The requests `0..count` of a document, and the results of those that are finished.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ impl<T: Send + 'static> InOrderWindow<T> {
     }
 
     /// Waits for the next result in order.
-    pub(super) fn take(&self, cancel: &CancelToken, deadline: Option<Instant>) -> Taken<T> {
+    pub(super) fn take(&self, cancel: &CancelToken, deadline: Option<AwakeInstant>) -> Taken<T> {
         let _wakes = self.state.notify_on(cancel);
         let mut state = self.state.lock();
         loop {
@@ -81,7 +82,7 @@ impl<T: Send + 'static> InOrderWindow<T> {
             if next >= self.count || state.workers == 0 {
                 return Taken::End;
             }
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if deadline.is_some_and(|deadline| AwakeInstant::now() >= deadline) {
                 return Taken::Timeout;
             }
             state = self.state.wait(state, deadline);
@@ -139,10 +140,7 @@ impl<T> Drop for WindowWorker<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        thread,
-        time::{Duration, Instant},
-    };
+    use std::{thread, time::Duration};
 
     use super::*;
 
@@ -182,7 +180,7 @@ mod tests {
     fn each_reason_ends_the_wait() {
         let (window, cancel) = (InOrderWindow::<()>::new(2, 2), CancelToken::new());
         let worker = window.worker();
-        let soon = Some(Instant::now() + Duration::from_millis(1));
+        let soon = Some(AwakeInstant::now() + Duration::from_millis(1));
         assert_eq!(window.take(&cancel, soon), Taken::Timeout);
         thread::scope(|scope| {
             let waits = scope.spawn(|| window.take(&cancel, None));

@@ -4,7 +4,7 @@ use std::{
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use sha2::{Digest, Sha256};
@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     cancel::CancelToken,
+    clock::AwakeInstant,
     engine::ppocr::fallback::{ReadLimits, ScriptReaderError},
 };
 
@@ -44,7 +45,7 @@ impl TesseractInstall {
                 arguments: vec![argument],
                 input: &[],
                 limits: ReadLimits {
-                    deadline: Instant::now() + LOOK_TIMEOUT,
+                    deadline: AwakeInstant::now() + LOOK_TIMEOUT,
                     cancel: &CancelToken::new(),
                 },
             };

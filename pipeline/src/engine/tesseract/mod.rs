@@ -16,7 +16,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use recto_schemas::FallbackReader;
@@ -28,6 +28,7 @@ use self::{
     process::{ProgramCall, run},
 };
 use super::ppocr::fallback::{LineImage, LineReading, ReadLimits, ScriptReader, ScriptReaderError};
+use crate::clock::AwakeInstant;
 
 /// Name of the reader in options, records and manifests.
 pub const NAME: &str = "tesseract";
@@ -138,7 +139,7 @@ impl Tesseract {
             ],
             input: &input,
             limits: ReadLimits {
-                deadline: limits.deadline.min(Instant::now() + CALL_TIMEOUT),
+                deadline: limits.deadline.min(AwakeInstant::now() + CALL_TIMEOUT),
                 ..limits
             },
         };

@@ -18,6 +18,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 use super::{TesseractConfig, child};
 use crate::{
+    clock::AwakeInstant,
     deadline_stream::DeadlineStream,
     engine::ppocr::fallback::{ReadLimits, ScriptReaderError},
 };
@@ -78,8 +79,8 @@ pub(super) fn run(
     }
 }
 
-fn time_left(deadline: Instant) -> Duration {
-    deadline.saturating_duration_since(Instant::now())
+fn time_left(deadline: AwakeInstant) -> Duration {
+    deadline.saturating_duration_since(AwakeInstant::now())
 }
 
 /// The program as it runs. Killed with its process group when dropped.
@@ -121,7 +122,7 @@ impl RunningProgram {
     }
 
     /// Gives the program its input, and takes its output.
-    fn talk(&self, input: &[u8], deadline: Instant) -> io::Result<Vec<u8>> {
+    fn talk(&self, input: &[u8], deadline: AwakeInstant) -> io::Result<Vec<u8>> {
         let mut stream = DeadlineStream {
             socket: &self.socket,
             deadline: Some(deadline),

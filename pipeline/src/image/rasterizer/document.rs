@@ -1,6 +1,6 @@
 //! Open document: one file, the children that have it open, and what their errors mean.
 
-use std::{fs::File, time::Instant};
+use std::fs::File;
 
 use recto_schemas::DocumentLimits;
 use rustix::process::{Resource, getrlimit};
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     cancel::CancelToken,
+    clock::AwakeInstant,
     image::protocol::{ChildError, ChildReply, ChildRequest, ConfineRequest, OpenRequest},
     sandbox::SandboxReport,
 };
@@ -288,7 +289,7 @@ fn opening_error(
 
 fn page_deadline<'c>(limits: &DocumentLimits, cancel: &'c CancelToken) -> CallDeadline<'c> {
     CallDeadline {
-        at: Instant::now().checked_add(*limits.page_timeout),
+        at: AwakeInstant::now().checked_add(*limits.page_timeout),
         cancel,
     }
 }

@@ -6,13 +6,11 @@
 //! a page, and all give them up after [`QUANTUM`] pages, so that none waits for ever and none pays for a
 //! new child with each page.
 
-use std::{
-    sync::MutexGuard,
-    time::{Duration, Instant},
-};
+use std::{sync::MutexGuard, time::Duration};
 
 use super::{RasterError, process::ChildProcess};
 use crate::cancel::{CancelToken, Monitor};
+use crate::clock::AwakeInstant;
 
 /// Pages that a child serves before its slot goes to a document that waits and has none.
 const QUANTUM: u32 = 8;
@@ -42,7 +40,7 @@ struct IdleChild<C> {
     document: u64,
     child: C,
     served: u32,
-    since: Instant,
+    since: AwakeInstant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +72,7 @@ enum PoolTurn<C> {
     Own(IdleChild<C>),
     Slot(Option<IdleChild<C>>),
     /// Nothing yet; if nobody notifies the pool before, look again at that time.
-    Wait(Option<Instant>),
+    Wait(Option<AwakeInstant>),
 }
 
 impl<C: Send + 'static> ChildPool<C> {
@@ -119,7 +117,7 @@ impl<C: Send + 'static> ChildPool<C> {
                 self.state.notify_all();
                 return Err(RasterError::Cancelled);
             }
-            match state.turn(me, self.max_children, Instant::now()) {
+            match state.turn(me, self.max_children, AwakeInstant::now()) {
                 PoolTurn::Own(idle) => {
                     state.leave(me);
                     // Another may be the first in line now.
@@ -186,7 +184,7 @@ impl<C> ChildLease<'_, C> {
                 document: self.document,
                 child,
                 served: self.served,
-                since: Instant::now(),
+                since: AwakeInstant::now(),
             });
             None
         };
@@ -206,7 +204,7 @@ impl<C> Drop for ChildLease<'_, C> {
 }
 
 impl<C> PoolState<C> {
-    fn turn(&mut self, me: PoolTicket, max_children: usize, now: Instant) -> PoolTurn<C> {
+    fn turn(&mut self, me: PoolTicket, max_children: usize, now: AwakeInstant) -> PoolTurn<C> {
         if let Some(own) = self.idle.iter().position(|i| i.document == me.document) {
             return PoolTurn::Own(self.idle.swap_remove(own));
         }

@@ -23,6 +23,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, prlimit
 use super::validate;
 use crate::{
     cancel::CancelToken,
+    clock::AwakeInstant,
     deadline_stream::DeadlineStream,
     image::protocol::{ChildReply, ChildRequest, EXIT_PANIC, read_message, write_message},
     sandbox::limits::EXIT_OUT_OF_MEMORY,
@@ -55,7 +56,7 @@ pub(super) enum CallError {
 #[derive(Clone, Copy)]
 pub(super) struct CallDeadline<'a> {
     /// No end if absent.
-    pub at: Option<Instant>,
+    pub at: Option<AwakeInstant>,
     /// Ends it before.
     pub cancel: &'a CancelToken,
 }

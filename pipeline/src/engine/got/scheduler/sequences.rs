@@ -11,6 +11,7 @@ use recto_schemas::FinishReason;
 use super::{Completion, CompletionSender, QueuedSequence, SequenceResult};
 use crate::{
     cancel::CancelToken,
+    clock::AwakeInstant,
     engine::{
         EngineError,
         got::{
@@ -54,6 +55,8 @@ struct SamplingParams {
 pub(super) struct RunningSequence {
     sampling: SamplingParams,
     started: Instant,
+    /// The end of its time, on the clock of deadlines.
+    deadline: Option<AwakeInstant>,
     queued: Duration,
     tokens: Vec<u32>,
     logprobs: Vec<f32>,
@@ -159,6 +162,7 @@ impl<I> WaitingSequence<I> {
     pub(super) fn start(self, started: Instant) -> RunningSequence {
         let queued = started.duration_since(self.submitted);
         RunningSequence {
+            deadline: AwakeInstant::now().checked_add(self.sampling.time_limit),
             sampling: self.sampling,
             started,
             queued: self.queued.unwrap_or(queued),
@@ -216,7 +220,10 @@ impl RunningSequence {
         if self.tokens.len() >= self.sampling.max_tokens {
             return Some(FinishReason::Length);
         }
-        (self.started.elapsed() >= self.sampling.time_limit).then_some(FinishReason::Time)
+        let is_out_of_time = self
+            .deadline
+            .is_some_and(|deadline| AwakeInstant::now() >= deadline);
+        is_out_of_time.then_some(FinishReason::Time)
     }
 
     /// Answers it with the text so far.

@@ -26,6 +26,7 @@ use super::{
     tuning::fallback::{MAX_ROUNDS, MAX_TIME, PROBES, RIVALS, TIME_SHARE},
     unread::{RecognizedLine, is_unread_in_part},
 };
+use crate::clock::AwakeInstant;
 use crate::{cancel::CancelToken, engine::FallbackUsage, image::PageImage};
 
 /// A reader of lines in scripts that PP-OCR does not know.
@@ -49,7 +50,7 @@ pub trait ScriptReader: Send + Sync {
 #[derive(Clone, Copy)]
 pub struct ReadLimits<'a> {
     /// The reader fails after it.
-    pub deadline: Instant,
+    pub(crate) deadline: AwakeInstant,
     /// Ends it before.
     pub cancel: &'a CancelToken,
 }
@@ -133,7 +134,7 @@ impl Fallback {
         let started = Instant::now();
         let cancel = cancel.child_with(&self.stop);
         let limits = ReadLimits {
-            deadline: started + (page_timeout / TIME_SHARE).min(MAX_TIME),
+            deadline: AwakeInstant::now() + (page_timeout / TIME_SHARE).min(MAX_TIME),
             cancel: &cancel,
         };
         let done = self.read_scripts(image, lines, limits);

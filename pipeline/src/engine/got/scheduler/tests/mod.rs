@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::*;
+use crate::clock::AwakeInstant;
 use crate::engine::got::model::{DecodeInput, SampledToken};
 
 const STOP: u32 = 1000;
@@ -240,7 +241,7 @@ fn row(name: u32, view: &Arc<InputImage>, row: usize) -> Sequence {
 }
 
 fn answer(receiver: &OneshotReceiver<SequenceResult>) -> SequenceResult {
-    let deadline = Some(Instant::now() + WAIT);
+    let deadline = Some(AwakeInstant::now() + WAIT);
     receiver
         .recv(&CancelToken::new(), deadline)
         .expect("an answer comes")
