@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     os::process::close_to_others();
     let ended = cli::Cli::parse_or_exit().command.run();
     ended.unwrap_or_else(|error| {
-        eprintln!("recto: {error:#}");
+        eprintln!("recto: {}", os::terminal::Shown(format_args!("{error:#}")));
         ExitCode::from(commands::EXIT_FAILED)
     })
 }

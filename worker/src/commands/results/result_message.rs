@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::reading;
 use crate::{
     broker::consume::InboundMessage, document::parts::DocumentProgress, job::parse,
-    os::terminal::escape_controls,
+    os::terminal::Shown,
 };
 
 /// Maximum width that URIs are aligned to, in characters.
@@ -164,7 +164,7 @@ fn single_line(body: &[u8]) -> String {
     }
     match serde_json::from_slice::<Value>(body) {
         Ok(value) => value.to_string(),
-        Err(_) => escape_controls(&text).into_owned(),
+        Err(_) => Shown(text).to_string(),
     }
 }
 
@@ -212,8 +212,8 @@ impl LineFormat {
     }
 
     fn columns(&mut self, [state, figures]: [&str; 2], uri: &str, details: &str) -> String {
-        let uri = escape_controls(uri);
-        let details = escape_controls(details);
+        let uri = Shown(uri).to_string();
+        let details = Shown(details);
         self.uri_width = self.uri_width.max(uri.chars().count().min(MAX_URI_WIDTH));
         let width = self.uri_width;
         format!("{state:<11}  {figures}  {uri:<width$}  {details}")
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_is_escape_controls() {
+    fn a_result_is_shown_on_one_line() {
         let found = ResultMessage::from_result(&message(&result())).unwrap();
         let line = line(&found);
         assert!(line.starts_with("partial  "), "{line}");
