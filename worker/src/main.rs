@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         }
         _ => {}
     }
+    observe::panics::hide_texts();
     os::allocator::limit_arenas();
     os::process::close_to_others();
     let ended = cli::Cli::parse_or_exit().command.run();
