@@ -93,6 +93,7 @@ mod deadline_stream;
 pub mod sandbox;
 pub mod page;
 mod script;
+pub mod format_controls;
 mod statistics;
 mod text_marks;
 mod edit_distance;

@@ -56,4 +56,4 @@ pub use result::{JobResult, OutputUris, ResultSource, ResultState, ResultTiming}
 /// The revision of the code that turns pages into Markdown.
 ///
 /// Raised by whoever changes what the same input and options become; part of a result's fingerprint.
-pub const PIPELINE_REVISION: u32 = 6;
+pub const PIPELINE_REVISION: u32 = 7;

@@ -10,6 +10,7 @@ mod schemas;
 mod rasterizer;
 mod read;
 mod convert;
+mod hostile_names;
 mod script_fallback;
 mod layout_model;
 mod eval;

@@ -28,11 +28,12 @@ fn main() -> ExitCode {
         }
         _ => {}
     }
+    observe::panics::hide_texts();
     os::allocator::limit_arenas();
     os::process::close_to_others();
     let ended = cli::Cli::parse_or_exit().command.run();
     ended.unwrap_or_else(|error| {
-        eprintln!("recto: {error:#}");
+        eprintln!("recto: {}", os::terminal::Shown(format_args!("{error:#}")));
         ExitCode::from(commands::EXIT_FAILED)
     })
 }

@@ -10,6 +10,7 @@ use recto_schemas::{
 use super::{drawn_regions::drawn_regions, parts::ReadPage, residual::ResidualImage};
 use crate::{
     engine::{OcrContent, OcrResult},
+    format_controls,
     image::{
         PageImage, blank_page, contrast,
         inspection::{LineDoubt, PageInspection},
@@ -18,7 +19,7 @@ use crate::{
         rulings::{self, PageRulings},
         typography,
     },
-    page::{UnreadInk, UnreadLine},
+    page::{TextLine, UnreadInk, UnreadLine},
     text::PageContent,
     text_marks::plain,
 };
@@ -355,6 +356,7 @@ impl PageState {
 
     /// Takes from the bitmap what it says beside the text, and drops it. Does nothing without a bitmap.
     pub(super) fn annotate(&mut self, with_preview: bool) {
+        self.strip_format_controls();
         let Some(image) = self.image.take() else {
             return;
         };
@@ -371,6 +373,21 @@ impl PageState {
         self.preview = with_preview.then(|| preview::preview(&image, rotation));
         if let Some(origin) = self.text_origin {
             self.annotate_text(origin, &image);
+        }
+    }
+
+    /// Takes out characters that would disguise the text for whoever looks at it, and says how many there were.
+    fn strip_format_controls(&mut self) {
+        let count = match &mut self.content.content {
+            OcrContent::Markup(text) => format_controls::strip(text),
+            OcrContent::Regions(lines) => lines.iter_mut().map(strip_line).sum(),
+        };
+        if count == 0 {
+            return;
+        }
+        if let Some(reason) = &mut self.summary.reason {
+            let said = "invisible format characters are left out";
+            reason.message = format!("{}; {count} {said}", reason.message);
         }
     }
 
@@ -398,6 +415,16 @@ impl PageState {
             OcrContent::Markup(text) => character_count(text),
         };
     }
+}
+
+/// Takes format controls out of a line's text, and gives their number.
+fn strip_line(line: &mut TextLine) -> usize {
+    let count = format_controls::strip(&mut line.text);
+    if count > 0 {
+        // It says how many bytes of the text are bold.
+        line.lead = None;
+    }
+    count
 }
 
 /// The content of an engine's answer.

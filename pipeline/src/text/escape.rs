@@ -1,5 +1,9 @@
 //! Escapes of characters that Markdown or HTML would take for markup.
 
+use crate::format_controls;
+
+/// Stands for a span while the text around it is escaped: neither a letter nor a space nor markup.
+pub(crate) const STAND_IN: char = '\u{fffc}';
 /// Longest name of an entity that is looked for; the longest of HTML has 31 characters.
 const MAX_ENTITY_CHARACTERS: usize = 40;
 
@@ -18,16 +22,19 @@ pub(crate) enum EscapeContext {
 pub(crate) fn escape(text: &str, context: EscapeContext) -> String {
     let text = one_line(text);
     let tildes = text.matches('~').count() > 1;
+    // What Pandoc takes for attributes of a heading.
+    let attributes = context == EscapeContext::Heading && text.ends_with('}');
     let chars: Vec<char> = text.chars().collect();
+    let addresses = may_be_address(&chars);
     let mut out = String::with_capacity(text.len() + 8);
     for (i, &c) in chars.iter().enumerate() {
         let before = i.checked_sub(1).map(|i| chars[i]);
         let after = chars.get(i + 1).copied();
         match c {
-            '<' if after.is_some_and(opens_tag) => out.push_str("&lt;"),
+            '<' if addresses[i] || after.is_some_and(opens_tag) => out.push_str("&lt;"),
             '&' if is_entity(&chars[i..]) => out.push_str("&amp;"),
             _ => {
-                if is_markup(c, before, after, tildes, context) {
+                if is_markup(c, before, after, tildes, context) || c == '{' && attributes {
                     out.push('\\');
                 }
                 out.push(c);
@@ -39,6 +46,18 @@ pub(crate) fn escape(text: &str, context: EscapeContext) -> String {
     } else {
         out
     }
+}
+
+/// For each character, whether a mail address may end the word that goes on there: it has an `@`, or a span that is not
+/// looked into.
+fn may_be_address(chars: &[char]) -> Vec<bool> {
+    let mut found = vec![false; chars.len()];
+    let mut word = false;
+    for (i, &c) in chars.iter().enumerate().rev() {
+        word = !c.is_whitespace() && (word || c == '@' || c == STAND_IN);
+        found[i] = word;
+    }
+    found
 }
 
 /// `text` as text of an HTML element.
@@ -55,8 +74,60 @@ pub(crate) fn escape_html(text: &str) -> String {
     out
 }
 
+/// `text` as text of an HTML element in Markdown: Pandoc reads Markdown there too.
+pub(crate) fn escape_cell(text: &str) -> String {
+    let dollars = pairs_dollars(text);
+    let text = one_line(text);
+    let chars: Vec<char> = text.chars().collect();
+    let mut out = String::with_capacity(text.len() + 8);
+    for (i, &c) in chars.iter().enumerate() {
+        let before = i.checked_sub(1).map(|i| chars[i]);
+        let after = chars.get(i + 1).copied();
+        let is_markup = match c {
+            '&' | '<' | '>' | '`' => true,
+            '(' | '[' | ':' | '{' if before == Some(']') => true,
+            '^' => before == Some('['),
+            '{' | '%' | '#' => before == Some('{'),
+            '$' => dollars,
+            '\\' => after.is_some_and(|c| c.is_ascii_alphabetic()),
+            _ => false,
+        };
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            c if is_markup => out.push_str(&format!("&#{};", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Returns true if a dollar sign of `text` may begin a formula and a later one end it: Pandoc, GitHub and most others
+/// want no space after the first and none before the last. Lines may be joined by what is no space.
+pub(crate) fn pairs_dollars(text: &str) -> bool {
+    if text.trim().contains('\n') {
+        return text.matches('$').count() > 1;
+    }
+    let is_space = |c: char| c.is_whitespace() && c != '\u{a0}' && c != '\u{3000}';
+    let mut begun = false;
+    let mut before = ' ';
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c == '$' {
+            if begun && !is_space(before) {
+                return true;
+            }
+            begun |= chars.peek().is_some_and(|c| !is_space(*c));
+        }
+        before = c;
+    }
+    false
+}
+
 /// White space made single spaces, control characters dropped.
 fn one_line(text: &str) -> String {
+    let text = format_controls::without(text);
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_whitespace() && c != '\u{a0}' && c != '\u{3000}' {
@@ -88,6 +159,11 @@ fn is_markup(
         '~' => tildes && !(space(before) && space(after)),
         // Only what makes a link of brackets: brackets alone stay as they are.
         '(' => before == Some(']'),
+        // Attributes in Pandoc; the beginnings of templates, which site generators fill before they read Markdown.
+        '{' => matches!(before, Some(']' | '{')),
+        '%' | '#' => before == Some('{'),
+        // A note.
+        '^' => before == Some('['),
         '|' => context == EscapeContext::Cell,
         _ => false,
     }
@@ -116,12 +192,19 @@ fn escape_start(text: String) -> String {
         Some(b'#') if run(b'#') <= 6 && spaced(run(b'#')) => 0,
         Some(b'>') => 0,
         Some(b'-' | b'+') if spaced(1) => 0,
+        // Front matter of Hugo, which has rules of plus signs and objects of JSON; Pandoc's title, fenced divisions,
+        // definitions and lines of verse.
+        Some(b'+') if run(b'+') >= 3 => 0,
+        Some(b'{') => 0,
+        Some(b'%' | b':' | b'|' | b'~') if spaced(1) => 0,
+        Some(b':') if run(b':') >= 3 => 0,
+        Some(b':' | b'|') if bytes.iter().all(|b| matches!(b, b'-' | b' ' | b'|' | b':')) => 0,
         Some(b'*') if spaced(1) => 0,
         Some(b'-') if bytes.iter().all(|b| matches!(b, b'-' | b' ' | b'|' | b':')) => 0,
         Some(b'=') if bytes.iter().all(|b| matches!(b, b'=' | b' ')) => 0,
         Some(b'~') if text.starts_with("~~~") => 0,
         Some(b'_') if bytes.iter().all(|b| matches!(b, b'_' | b' ')) => 0,
-        Some(b'[') if text.contains("]:") || is_task(&text) => 0,
+        Some(b'[') if text.contains("]:") || is_task(&text) || ends_elsewhere(&text) => 0,
         Some(b'0'..=b'9') => {
             let digits = bytes.iter().take_while(|b| b.is_ascii_digit()).count();
             let marked = matches!(bytes.get(digits), Some(b'.' | b')'));
@@ -134,6 +217,12 @@ fn escape_start(text: String) -> String {
     };
     let (head, tail) = text.split_at(at);
     format!("{head}\\{tail}")
+}
+
+/// Returns true if the first bracket of `text` may end in a span or on another line, and go on as a definition does.
+fn ends_elsewhere(text: &str) -> bool {
+    text.find(']')
+        .is_none_or(|at| text[..at].contains(STAND_IN))
 }
 
 fn is_task(text: &str) -> bool {

@@ -1,10 +1,15 @@
 //! Inline text: words with math and emphasis, built piece by piece, and written as Markdown and as HTML.
 
-use super::escape::{EscapeContext, escape, escape_html};
-use crate::layout::block::{SpanKind, TextSpan};
+use std::ops::Range;
 
-/// Stands for a span while the text around it is escaped: neither a letter nor a space nor markup.
-const STAND_IN: char = '\u{fffc}';
+use super::{
+    escape::{EscapeContext, STAND_IN, escape, escape_cell, escape_html, pairs_dollars},
+    latex,
+};
+use crate::{
+    format_controls::is_format_control,
+    layout::block::{SpanKind, TextSpan},
+};
 
 /// Bytes at the end of a text that tell how the next line is joined: the longest word fits in.
 const TAIL_BYTES: usize = 80;
@@ -125,11 +130,22 @@ pub(crate) fn markdown(text: &str, spans: &[TextSpan], context: EscapeContext) -
     } else {
         context
     };
+    let may_be_math = spans.iter().any(|span| span.kind == SpanKind::Math)
+        || spans.len() > 1 && spans.iter().any(|span| span.kind == SpanKind::Dollar)
+        || pairs_dollars(text);
+    let escape = |words: &str, context| {
+        let words = escape(words, context);
+        if may_be_math {
+            words.replace('$', "\\$")
+        } else {
+            words
+        }
+    };
     let written = |span: &TextSpan, before, after| {
         let words = &text[span.range.clone()];
         match span.kind {
-            SpanKind::Math => format!("${}$", in_context(words, context)),
-            SpanKind::Dollar if spans.len() > 1 => "\\$".to_owned(),
+            SpanKind::Math => in_dollars(&in_context(words, context)),
+            SpanKind::Dollar if may_be_math => "\\$".to_owned(),
             SpanKind::Dollar => "$".to_owned(),
             SpanKind::Superscript => format!("<sup>{}</sup>", escape(words, inner)),
             SpanKind::Subscript => format!("<sub>{}</sub>", escape(words, inner)),
@@ -143,9 +159,11 @@ pub(crate) fn markdown(text: &str, spans: &[TextSpan], context: EscapeContext) -
 /// The lines of `text` in HTML, math between dollar signs.
 pub(crate) fn html(text: &str, spans: &[TextSpan]) -> Vec<String> {
     let written = |span: &TextSpan, _: Option<char>, _: Option<char>| {
-        let words = escape_html(&text[span.range.clone()]);
+        let source = &text[span.range.clone()];
+        let words = escape_cell(source);
         match span.kind {
-            SpanKind::Math => format!("${words}$"),
+            SpanKind::Math => in_dollars(&escape_html(&latex::sound(source))),
+            SpanKind::Dollar if spans.len() > 1 => "&#36;".to_owned(),
             SpanKind::Dollar => words,
             SpanKind::Strong => format!("<strong>{words}</strong>"),
             SpanKind::Emphasis => format!("<em>{words}</em>"),
@@ -156,18 +174,42 @@ pub(crate) fn html(text: &str, spans: &[TextSpan]) -> Vec<String> {
             SpanKind::Struck => format!("<s>{words}</s>"),
         }
     };
-    rendered_lines(text, spans, written, escape_html)
+    rendered_lines(text, spans, written, escape_cell)
 }
 
 /// A formula on lines of its own. A sign that would begin a list, a heading or the like at the start of a
 /// line is put behind the dollar signs.
 pub(crate) fn formula(latex: &str) -> String {
     let latex = in_context(latex, EscapeContext::Block);
+    if latex.is_empty() {
+        return latex;
+    }
     let acts = |c: char| !(c.is_alphabetic() || matches!(c, '\\' | '(' | '{' | '|'));
-    if latex.starts_with(acts) {
+    // A row of bars and dashes would make a table of it.
+    let is_rule = latex.chars().all(|c| "|-: ".contains(c));
+    if latex.starts_with(acts) || is_rule {
         format!("$$ {latex} $$")
     } else {
         format!("$$\n{latex}\n$$")
+    }
+}
+
+/// A formula in a line of text; nothing for none, which would begin a formula on lines of its own.
+fn in_dollars(latex: &str) -> String {
+    if latex.is_empty() {
+        String::new()
+    } else {
+        format!("${latex}$")
+    }
+}
+
+/// Returns true if there is something in a span. One without would leave the start of its line to the text after it.
+fn shows(text: &str, span: &TextSpan) -> bool {
+    let words = &text[span.range.clone()];
+    let is_hidden = |c: char| c.is_whitespace() || c.is_control() || is_format_control(c);
+    match span.kind {
+        SpanKind::Math => !latex::sound(words).is_empty(),
+        _ => !words.chars().all(is_hidden),
     }
 }
 
@@ -178,17 +220,19 @@ fn rendered_lines(
     written: impl Fn(&TextSpan, Option<char>, Option<char>) -> String,
     escape: impl Fn(&str) -> String,
 ) -> Vec<String> {
+    let spans: Vec<&TextSpan> = spans.iter().filter(|span| shows(text, span)).collect();
     if spans.is_empty() {
         return text.lines().map(escape).collect();
     }
+    let own = |part: Range<usize>| text[part].chars().filter(|c| *c != STAND_IN);
     let mut plain = String::with_capacity(text.len());
     let mut at = 0;
-    for span in spans {
-        plain.push_str(&text[at..span.range.start]);
+    for span in &spans {
+        plain.extend(own(at..span.range.start));
         plain.push(STAND_IN);
         at = span.range.end;
     }
-    plain.push_str(&text[at..]);
+    plain.extend(own(at..text.len()));
     let mut written = spans.iter().map(|span| {
         let before = text[..span.range.start].chars().next_back();
         let after = text[span.range.end..].chars().next();
@@ -224,6 +268,10 @@ fn styled(
     };
     let bare = words.trim_end();
     let (text, space) = (escape(bare), &words[bare.len()..]);
+    if text.is_empty() {
+        // Signs without words between them would be a rule or a fence.
+        return space.to_owned();
+    }
     let after = space.chars().next().or(after);
     if sure(before) && sure(after) {
         format!("{signs}{text}{signs}{space}")
@@ -232,13 +280,17 @@ fn styled(
     }
 }
 
-/// A formula so that Markdown ends it nowhere: no bar in a cell, nothing like a tag.
+/// A formula so that Markdown ends it nowhere: no bar in a cell, nothing like markup.
 fn in_context(latex: &str, context: EscapeContext) -> String {
+    let latex = latex::sound(latex);
+    if context != EscapeContext::Cell {
+        return latex;
+    }
     let mut out = String::with_capacity(latex.len());
     let mut chars = latex.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
-            '\\' if context == EscapeContext::Cell && chars.peek() == Some(&'|') => {
+            '\\' if chars.peek() == Some(&'|') => {
                 chars.next();
                 out.push_str("\\Vert ");
             }
@@ -246,8 +298,7 @@ fn in_context(latex: &str, context: EscapeContext) -> String {
                 out.push(c);
                 out.extend(chars.next());
             }
-            '|' if context == EscapeContext::Cell => out.push_str("\\vert "),
-            '<' if chars.peek().is_some_and(|c| !c.is_whitespace()) => out.push_str("< "),
+            '|' => out.push_str("\\vert "),
             _ => out.push(c),
         }
     }

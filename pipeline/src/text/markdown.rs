@@ -8,9 +8,12 @@ use super::{
     escape::{EscapeContext, escape},
     inline_text,
 };
-use crate::layout::{
-    block::{Block, BlockKind, Cell, Table},
-    tables::is_amount,
+use crate::{
+    format_controls::is_format_control,
+    layout::{
+        block::{Block, BlockKind, Cell, SpanKind, Table},
+        tables::is_amount,
+    },
 };
 
 /// The Markdown of a page.
@@ -79,14 +82,18 @@ impl MarkdownWriter {
             BlockKind::Table(table) => table_text(table),
             BlockKind::Footnote { label, .. } => {
                 let text = lines(block, EscapeContext::Heading).join(" ");
-                format!("[^{label}]: {text}")
+                format!("[^{label}]: {}", note_text(text))
             }
             BlockKind::Formula => inline_text::formula(&block.text),
             BlockKind::Code => code(&block.text),
             BlockKind::Figure => figure(block),
             BlockKind::ListItem { mark, .. } => {
-                let text = lines(block, EscapeContext::Heading).join(" ");
-                format!("{} {text}", escape(mark, EscapeContext::Block))
+                let mark = escape(mark, EscapeContext::Block).replace('$', "\\$");
+                if mark.is_empty() {
+                    lines(block, EscapeContext::Block).join(" ")
+                } else {
+                    format!("{mark} {}", lines(block, EscapeContext::Heading).join(" "))
+                }
             }
             // Two spaces keep a line's end.
             _ => lines(block, EscapeContext::Block).join("  \n"),
@@ -172,11 +179,52 @@ fn figure(block: &Block) -> String {
     let words = lines(block, EscapeContext::Heading).join("; ");
     // Tools that look for the end of an image's text take the first bracket.
     let words = words.replace("\\[", "&#91;").replace("\\]", "&#93;");
-    format!("![{words}]()")
+    // A note's sign, at which the image would become a link.
+    let note = if words.starts_with('^') { "\\" } else { "" };
+    // With formulas read or not, other brackets count.
+    let has_math = block.spans.iter().any(|span| span.kind == SpanKind::Math);
+    if !has_math && pairs_brackets(&words) {
+        format!("![{note}{words}]()")
+    } else {
+        let words = words.replace('[', "&#91;").replace(']', "&#93;");
+        format!("![{note}{words}]()")
+    }
+}
+
+/// Returns true if each bracket has its other one.
+fn pairs_brackets(text: &str) -> bool {
+    let mut open = 0_usize;
+    text.chars().all(|c| match c {
+        '[' => {
+            open += 1;
+            true
+        }
+        ']' if open == 0 => false,
+        ']' => {
+            open -= 1;
+            true
+        }
+        _ => true,
+    }) && open == 0
+}
+
+/// The text of a footnote. A single word, or one and a title, would be where a link leads for readers without footnotes.
+fn note_text(text: String) -> String {
+    let rest = text.split_once(' ').map_or("", |(_, rest)| rest.trim());
+    let is_title = |open, close| rest.starts_with(open) && rest.ends_with(close);
+    if rest.is_empty() || is_title('"', '"') || is_title('\'', '\'') || is_title('(', ')') {
+        format!("{text} <!-- -->")
+    } else {
+        text
+    }
 }
 
 /// Code between fences, which are longer than any row of their signs in it.
 fn code(text: &str) -> String {
+    let text: String = text
+        .chars()
+        .filter(|c| matches!(c, '\n' | '\t') || !(c.is_control() || is_format_control(*c)))
+        .collect();
     let longest = text
         .split(|c| c != '`')
         .map(str::len)

@@ -2,8 +2,11 @@
 
 pub mod assemble;
 mod mathpix;
+mod latex;
 mod inline_text;
 mod escape;
+#[cfg(test)]
+mod hostile_tests;
 mod markdown;
 pub mod review;
 

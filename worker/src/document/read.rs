@@ -1,6 +1,11 @@
 //! Reading of a local document into the files of its result, on a thread that may block.
 
-use std::{io, sync::Arc, time::Instant};
+use std::{
+    io,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    time::Instant,
+};
 
 use recto_pipeline::{
     cancel::CancelToken,
@@ -82,7 +87,7 @@ impl ReadTask {
         };
         let engine = context.engine.as_ref();
         let options = &context.options;
-        let read = match &mut parts {
+        let read = unless_panicked(|| match &mut parts {
             Some(parts) => {
                 let stop = &context.stop;
                 let signals = ReadSignals { cancel, stop };
@@ -97,6 +102,13 @@ impl ReadTask {
                 let cancel = cancel.child_with(&context.stop);
                 read::read(input, options, engine, &mut sink, &cancel)
             }
+        });
+        let read = match (read, &context.requester) {
+            (Ok(read), _) => read,
+            (Err(error), Requester::Person) => {
+                return record_failure(&error, source, target, &context);
+            }
+            (Err(error), Requester::Job { .. }) => return Err(error),
         };
         let reader_left = matches!(
             &read,
@@ -125,7 +137,12 @@ impl ReadTask {
     }
 }
 
-/// Writes the manifest of a document that could not be opened. The other files of an earlier result stay.
+/// Does `work`; a panic in it is an error of that document.
+fn unless_panicked<T>(work: impl FnOnce() -> T) -> Result<T, ConvertError> {
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|_| ConvertError::Panicked)
+}
+
+/// Writes the manifest of a document that could not be opened or read. The other files of an earlier result stay.
 fn record_failure(
     error: &ConvertError,
     source: SourceInfo,
@@ -279,5 +296,25 @@ impl PageSink for ObservedSink<'_> {
 
     fn heading_levels(&mut self, levels: &[u8]) -> io::Result<()> {
         self.output.heading_levels(levels)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use recto_schemas::FailureKind;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_in_a_thread_of_a_document_is_its_own() {
+        let ended = unless_panicked(|| {
+            thread::scope(|scope| {
+                scope.spawn(|| panic!("of one document"));
+            });
+        });
+        assert_eq!(ended.unwrap_err().kind(), FailureKind::Panic);
+        assert_eq!(unless_panicked(|| 5).unwrap(), 5);
     }
 }

@@ -4,3 +4,4 @@ pub(crate) mod admin;
 pub(crate) mod config;
 pub(crate) mod logging;
 pub(crate) mod metrics;
+pub(crate) mod panics;

@@ -1,20 +1,42 @@
-//! Escapes control characters in file names and texts before they reach a terminal, which some of them would steer.
+//! Others' words on their way to a terminal, a log or a page: file names, messages, texts.
 
-use std::borrow::Cow;
+use std::fmt::{self, Display, Write as _};
 
-/// The text on one line, control characters escaped.
-pub(crate) fn escape_controls(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(char::is_control) {
-        return Cow::Borrowed(text);
-    }
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter.is_control() {
-            true => safe.extend(letter.escape_default()),
-            false => safe.push(letter),
+use recto_pipeline::format_controls::is_format_control;
+
+/// Shows a name or a text that a stranger may have chosen, on one line: control characters, which steer terminals, and
+/// format controls, which reorder and hide text, are escaped. All such words are written through it.
+pub(crate) struct Shown<T>(pub(crate) T);
+
+impl<T: Display> Display for Shown<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.width().is_some() {
+            let shown = self.to_string();
+            return f.pad(&shown);
         }
+        write!(ControlEscaper(f), "{}", self.0)
     }
-    Cow::Owned(safe)
+}
+
+/// Escapes what is written through it.
+struct ControlEscaper<'a, 'f>(&'a mut fmt::Formatter<'f>);
+
+impl fmt::Write for ControlEscaper<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let is_escaped = |c: char| {
+            c.is_control() || is_format_control(c) || matches!(c, '\u{2028}' | '\u{2029}')
+        };
+        let mut rest = text;
+        while let Some(at) = rest.find(is_escaped) {
+            self.0.write_str(&rest[..at])?;
+            let mut letters = rest[at..].chars();
+            if let Some(letter) = letters.next() {
+                write!(self.0, "{}", letter.escape_default())?;
+            }
+            rest = letters.as_str();
+        }
+        self.0.write_str(rest)
+    }
 }
 
 #[cfg(test)]
@@ -23,7 +45,13 @@ mod tests {
 
     #[test]
     fn no_text_steers_the_terminal() {
-        assert_eq!(escape_controls("s3://b/ж 書.pdf"), "s3://b/ж 書.pdf");
-        assert_eq!(escape_controls("a\n\u{1b}[2Jb"), "a\\n\\u{1b}[2Jb");
+        let shown = |text: &str| Shown(text).to_string();
+        assert_eq!(shown("s3://b/ж 書.pdf"), "s3://b/ж 書.pdf");
+        assert_eq!(shown("a\n\u{1b}[2Jb"), "a\\n\\u{1b}[2Jb");
+        assert_eq!(
+            shown("in\u{202e}fdp.exe\u{2066}"),
+            "in\\u{202e}fdp.exe\\u{2066}"
+        );
+        assert_eq!(format!("{:<6}|", Shown("a\n")), "a\\n   |");
     }
 }

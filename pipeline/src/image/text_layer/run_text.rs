@@ -4,6 +4,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::{END_HYPHEN, GlyphRun, GlyphSpacing, PlacedGlyph, gap, raised};
 use crate::{
+    format_controls::is_format_control,
     image::formulas::PlacedFormula,
     script::is_unspaced,
     text_marks::{self, MarkedType, is_mark},
@@ -171,7 +172,8 @@ fn push_normalized(text: &mut String, c: char) {
         // PDFium's sign for a hyphen at the end of a line, and the one that shows only there.
         END_HYPHEN | '\u{AD}' => text.push('\u{AD}'),
         // Joiners and direction marks say nothing here.
-        '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}' | '\u{FEFF}' => {}
+        '\u{200B}'..='\u{200F}' => {}
+        c if is_format_control(c) => {}
         // Nor does the sign for an object.
         c if c.is_control() || is_mark(c) || c == '\u{FFFC}' => {}
         c => text.push(c),

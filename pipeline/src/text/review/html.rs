@@ -5,10 +5,12 @@ use std::fmt::Write as _;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 
+use crate::format_controls::without;
+
 /// Writes `text` so that it shows as it is, in an element or in a quoted attribute. Control
 /// characters, which HTML cannot say, show as U+FFFD.
 pub fn push_text(html: &mut String, text: &str) {
-    for c in text.chars() {
+    for c in without(text).chars() {
         match c {
             '&' => html.push_str("&amp;"),
             '<' => html.push_str("&lt;"),

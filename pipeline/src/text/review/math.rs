@@ -6,7 +6,7 @@ use math_core::{LatexToMathML, MathCoreConfig, MathDisplay};
 
 use crate::{
     layout::block::{Block, BlockKind, SpanKind, TextSpan},
-    text::AssembledPage,
+    text::{AssembledPage, latex},
 };
 
 /// Longest formula that is drawn, in bytes; a longer one shows as its source.
@@ -77,6 +77,9 @@ fn collect(block: &Block, wanted: &mut Vec<(String, bool)>) {
 
 /// A formula with its MathML, if the converter knows all that is in it.
 fn drawn(formula: (String, bool)) -> Option<((String, bool), String)> {
+    if !latex::knows_all(&formula.0) {
+        return None;
+    }
     let converter = LatexToMathML::new(MathCoreConfig::default()).ok()?;
     let display = if formula.1 {
         MathDisplay::Block

@@ -6,6 +6,7 @@ mod outcome;
 mod progress;
 
 use std::{
+    panic::AssertUnwindSafe,
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
@@ -13,7 +14,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use recto_pipeline::{
     cancel::CancelToken,
     engine::{Engine, resolve},
@@ -250,7 +251,11 @@ impl ConvertRun {
             return None;
         }
         let started = Instant::now();
-        let converted = self.convert(input, is_alone).await;
+        // A panic is that document's alone.
+        let converted = AssertUnwindSafe(self.convert(input, is_alone))
+            .catch_unwind()
+            .await
+            .unwrap_or(Err(ConvertError::Panicked));
         let outcome = DocumentOutcome::new(input.uri(), converted, started)?;
         if outcome.reader_left {
             // Nobody reads the other documents either.

@@ -13,7 +13,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{ConvertReport, DocumentOutcome};
-use crate::document::ConvertObserver;
+use crate::{document::ConvertObserver, os::terminal::Shown};
 
 /// Interval of progress lines if there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(30);
@@ -68,8 +68,9 @@ impl ProgressDisplay {
                 format!("{}: {pages} in {:.1} s", outcome.uri, outcome.seconds)
             }
         };
+        let line = Shown(line);
         match &self.bar {
-            Some(bar) => bar.println(line),
+            Some(bar) => bar.println(line.to_string()),
             None => eprintln!("{line}"),
         }
     }
@@ -80,8 +81,9 @@ impl ProgressDisplay {
             bar.finish_and_clear();
         }
         if !self.quiet && !report.reader_left {
-            let place =
-                output.map_or_else(String::new, |o| format!("; results in {}", o.display()));
+            let place = output.map_or_else(String::new, |o| {
+                format!("; results in {}", Shown(o.display()))
+            });
             eprintln!(
                 "{} of {}, {} in {:.1} s ({:.2} pages/s){place}",
                 report.done + report.partial,
@@ -92,7 +94,7 @@ impl ProgressDisplay {
             );
         }
         if !self.quiet && !report.reader_left && !report.passed_over.is_empty() {
-            eprintln!("{}", report.passed_over);
+            eprintln!("{}", Shown(&report.passed_over));
         }
         if !self.quiet && report.inputs > 1 && !report.errors.is_empty() {
             eprintln!(
@@ -100,7 +102,7 @@ impl ProgressDisplay {
                 counted(report.errors.len() as u64, "input")
             );
             for error in &report.errors {
-                eprintln!("  {error}");
+                eprintln!("  {}", Shown(error));
             }
         }
         if stopped && !report.reader_left {

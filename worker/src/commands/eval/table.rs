@@ -7,7 +7,7 @@ use std::{
 
 use recto_schemas::{ErrorRate, EvalCase, EvalReport, GotMeasures};
 
-use crate::os::terminal::escape_controls;
+use crate::os::terminal::Shown;
 
 /// Widest name, in characters; of longer ones the end is shown, which tells files apart.
 const WIDEST_NAME: usize = 48;
@@ -25,10 +25,10 @@ pub(super) fn print(evaluation: &EvalReport) -> io::Result<()> {
 
 /// A case as a person names it.
 fn named(case: &EvalCase) -> String {
-    let name = escape_controls(&case.name);
+    let name = Shown(&case.name);
     match case.page {
         Some(page) => format!("{name}, page {page}"),
-        None => name.into_owned(),
+        None => name.to_string(),
     }
 }
 
@@ -74,7 +74,7 @@ fn table(evaluation: &EvalReport) -> String {
     }
     for case in &evaluation.cases {
         if let Some(failure) = &case.failure {
-            let message = escape_controls(&failure.message);
+            let message = Shown(&failure.message);
             table.push_str(&format!("  {}: {message}\n", named(case)));
         }
     }

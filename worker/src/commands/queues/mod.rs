@@ -18,7 +18,7 @@ use crate::{
         topology::{self, DeclareOutcome, QueueDepth, QueueRole, QueueSpec, QueueTopology},
     },
     commands::{EXIT_FAILED, order},
-    os::terminal::escape_controls,
+    os::terminal::Shown,
 };
 
 pub(crate) use args::QueuesCommand;
@@ -58,7 +58,7 @@ fn confirm_purge(batch: &str) -> anyhow::Result<bool> {
     eprint!(
         "The waiting jobs of the batch {} will be dropped, with neither a result nor a dead letter.\n\
          (`recto cancel --batch` ends jobs with a dead letter each.) Drop them? [y/N] ",
-        escape_controls(batch)
+        Shown(batch)
     );
     let mut answer = String::new();
     input

@@ -35,7 +35,7 @@ use crate::{
     commands::EXIT_FAILED,
     document::parts::DocumentProgress,
     os::signals::{self, EXIT_STOPPED},
-    os::terminal::escape_controls,
+    os::terminal::Shown,
 };
 use result_message::{LineFormat, ResultMessage};
 use tally::ResultTally;
@@ -311,7 +311,7 @@ impl ResultFollower<'_> {
             let queue = &self.topology.results;
             eprintln!(
                 "recto: a message in {queue} is no result and stays there, like all such: {}",
-                escape_controls(error)
+                Shown(error)
             );
         }
         self.warned_of_foreign_messages = true;

@@ -11,7 +11,7 @@ use tokio::{
 use super::ResultsArgs;
 use crate::{
     document::parts::{DocumentProgress, PartsScan},
-    os::terminal::escape_controls,
+    os::terminal::Shown,
     store::{ObjectStores, StoreError, StoreUri},
 };
 
@@ -63,7 +63,7 @@ async fn look(
                 has_failed = true;
                 eprintln!(
                     "recto: cannot see which documents are being read: {}",
-                    escape_controls(&error.to_string())
+                    Shown(error)
                 );
             }
             Err(_) => {}

@@ -12,7 +12,7 @@ use crate::{
     broker::consume::InboundMessage,
     document::parts::DocumentProgress,
     job::{parse, shown_body},
-    os::terminal::escape_controls,
+    os::terminal::Shown,
 };
 
 /// Maximum width that URIs are aligned to, in characters.
@@ -166,7 +166,7 @@ fn single_line(body: &[u8]) -> String {
     }
     match serde_json::from_slice::<Value>(body) {
         Ok(value) => value.to_string(),
-        Err(_) => escape_controls(&text).into_owned(),
+        Err(_) => Shown(text).to_string(),
     }
 }
 
@@ -214,8 +214,8 @@ impl LineFormat {
     }
 
     fn columns(&mut self, [state, figures]: [&str; 2], uri: &str, details: &str) -> String {
-        let uri = escape_controls(uri);
-        let details = escape_controls(details);
+        let uri = Shown(uri).to_string();
+        let details = Shown(details);
         self.uri_width = self.uri_width.max(uri.chars().count().min(MAX_URI_WIDTH));
         let width = self.uri_width;
         format!("{state:<11}  {figures}  {uri:<width$}  {details}")
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_is_escape_controls() {
+    fn a_result_is_shown_on_one_line() {
         let found = ResultMessage::from_result(&message(&result())).unwrap();
         let line = line(&found);
         assert!(line.starts_with("partial  "), "{line}");

@@ -23,7 +23,7 @@ use crate::{
     document::passed_over::PassedOver,
     job::parse,
     os::signals::{self, EXIT_STOPPED},
-    os::terminal::escape_controls,
+    os::terminal::Shown,
     store::{ObjectStores, StoreUri},
 };
 pub(crate) use args::{NOTES, SubmitArgs};
@@ -184,7 +184,7 @@ impl<'a> SubmitReport<'a> {
         }
         let line = match self.arguments.dry_run || self.arguments.json {
             true => job_template::redacted_json(&job),
-            false => format!("{}  {}", job.id, escape_controls(&job.source.uri)),
+            false => format!("{}  {}", job.id, Shown(&job.source.uri)),
         };
         let mut out = io::stdout().lock();
         writeln!(out, "{line}")?;
@@ -196,14 +196,14 @@ impl<'a> SubmitReport<'a> {
         if self.errors.len() < MAX_ERRORS_AT_END {
             self.errors.push(error);
         } else {
-            eprintln!("recto: {}", escape_controls(&error));
+            eprintln!("recto: {}", Shown(&error));
         }
     }
 
     /// Prints the errors and the summary.
     fn finish(&self, queue: Option<&str>, stopped: bool) -> ExitCode {
         for error in &self.errors {
-            eprintln!("recto: {}", escape_controls(error));
+            eprintln!("recto: {}", Shown(error));
         }
         let jobs = match self.queued {
             1 => "1 job".to_owned(),
@@ -226,7 +226,7 @@ impl<'a> SubmitReport<'a> {
         }
         eprintln!("{summary}");
         if !self.passed_over.is_empty() {
-            eprintln!("{}", self.passed_over);
+            eprintln!("{}", Shown(&self.passed_over));
         }
         match (stopped, self.not_queued) {
             (true, _) => ExitCode::from(EXIT_STOPPED),

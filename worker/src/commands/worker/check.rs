@@ -10,13 +10,13 @@ use crate::{
     commands::EXIT_FAILED,
     models::{ProgressReporter, config::SandboxPolicy, loader},
     observe::admin::AdminServer,
-    os::scratch::ScratchDir,
+    os::{scratch::ScratchDir, terminal::Shown},
     store::ObjectStores,
 };
 
 /// Tries everything that a worker needs, prints the state of each, and changes nothing on broker and store.
 pub(super) async fn check(arguments: &WorkerArgs) -> ExitCode {
-    println!("settings: {}", arguments.shown());
+    println!("settings: {}", Shown(arguments.shown()));
     let checks = [
         ("engine", engine(arguments)),
         ("rasterizer", rasterizer(arguments)),
@@ -28,10 +28,10 @@ pub(super) async fn check(arguments: &WorkerArgs) -> ExitCode {
     let (count, mut wrong) = (checks.len(), 0);
     for (component, found) in checks {
         match found {
-            Ok(details) => println!("{component}: ok, {details}"),
+            Ok(details) => println!("{component}: ok, {}", Shown(details)),
             Err(error) => {
                 wrong += 1;
-                println!("{component}: {error:#}");
+                println!("{component}: {}", Shown(format_args!("{error:#}")));
             }
         }
     }

@@ -10,6 +10,7 @@ use recto_pipeline::read::{PageResult, PageSink};
 use recto_schemas::{Manifest, PageSummary};
 
 use super::{ResultSink, markdown::MarkdownPages};
+use crate::os::terminal::Shown;
 
 /// Writes a document's Markdown to standard output.
 pub(crate) struct StdoutWriter {
@@ -49,7 +50,7 @@ impl PageSink for StdoutWriter {
     fn open(&mut self, _pages: u32) -> io::Result<()> {
         if let Some(title) = &self.title {
             // `--` would end the comment.
-            let title = title.replace("--", "-\u{2010}");
+            let title = Shown(title).to_string().replace("--", "-\u{2010}");
             writeln!(io::stdout(), "<!-- document {title} -->\n")?;
         }
         Ok(())

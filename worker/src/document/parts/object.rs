@@ -339,6 +339,8 @@ impl DocumentParts for ObjectParts {
 mod tests {
     use std::path::Path;
 
+    use recto_pipeline::sandbox::SandboxReport;
+
     use super::*;
     use crate::observe::metrics::BuildInfo;
 
@@ -377,7 +379,7 @@ mod tests {
             version: "0",
             engine: "ppocr",
             model_sha256: "",
-            sandbox: &recto_pipeline::sandbox::SandboxReport::ALL_ACTIVE,
+            sandbox: &SandboxReport::ALL_ACTIVE,
         };
         let metrics = Arc::new(Metrics::new(&build, |_, _| false).unwrap());
         let reading = || ObjectParts {

@@ -1,7 +1,7 @@
 //! From the hub into the cache, file by file, the weights last: a cache with weights has all the rest.
 //!
-//! The `hf-hub` crate knows no time-outs, so it works on a thread of its own and is given up when no byte comes any
-//! more; what it has is kept and gone on with the next time.
+//! The `hf-hub` crate, which is asked about models and files, knows no time-outs, so that all works on a thread of its own
+//! and is given up when no byte comes any more; what it has is kept and gone on with the next time.
 
 use std::{
     collections::BTreeSet,
@@ -13,14 +13,11 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail, ensure};
-use hf_hub::api::{
-    Progress,
-    sync::{ApiBuilder, ApiError, ApiRepo},
-};
+use hf_hub::api::{Progress, sync::ApiBuilder};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget};
 
-use super::{HubClient, ModelId, ProgressReporter, files, is_word, repo};
-use crate::document::manifest::sha256;
+use super::{HubClient, ModelId, ProgressReporter, file::RemoteModel, files, is_word, repo};
+use crate::{document::manifest::sha256, os::terminal::Shown};
 
 /// Longest time without a byte.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -28,8 +25,11 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// Longest time to look through a file that has come.
 const LOOKING: Duration = Duration::from_secs(3600);
 
-/// Tries to get at a file that another process is downloading, of some five seconds each: an hour.
+/// Waits for a file that another process is downloading: an hour together.
 const MOST_WAITS: u32 = 720;
+
+/// One of them.
+const WAIT: Duration = Duration::from_secs(5);
 
 /// News on their way to who shows them; the download waits where they are not taken.
 const NEWS: usize = 64;
@@ -38,7 +38,7 @@ const NEWS: usize = 64;
 const SHA256_DIGITS: usize = 64;
 
 /// An event of the download's thread.
-enum DownloadEvent {
+pub(super) enum DownloadEvent {
     /// A file of so many bytes begins.
     File(String, u64),
     /// So many bytes came.
@@ -103,17 +103,24 @@ fn fetch(
     // All files of one commit, whatever becomes of the branch meanwhile.
     let at_commit = hub.repo(id, &info.sha);
     let folder = at_commit.pointer_path(&info.sha);
-    let remote = api.repo(repo(id, &info.sha));
+    let remote = RemoteModel {
+        hub,
+        repo: api.repo(repo(id, &info.sha)),
+        api: &api,
+        cache: hub.repo(id, &info.sha),
+        commit: &info.sha,
+        news,
+    };
     let model: BTreeSet<String> = info
         .siblings
         .into_iter()
         .map(|file| file.rfilename)
         .collect();
     for file in files::small(&model)? {
-        one(&remote, &folder, file, news)?;
+        one(&remote, &folder, file)?;
     }
     for file in files::weights(&model, &folder)? {
-        one(&remote, &folder, &file, news)?;
+        one(&remote, &folder, &file)?;
     }
     ensure!(
         files::complete(&folder),
@@ -124,25 +131,14 @@ fn fetch(
 }
 
 /// One file, unless it is there; waits while another process downloads it.
-fn one(
-    remote: &ApiRepo,
-    folder: &Path,
-    file: &str,
-    news: &SyncSender<DownloadEvent>,
-) -> anyhow::Result<()> {
+fn one(model: &RemoteModel<'_>, folder: &Path, file: &str) -> anyhow::Result<()> {
     let place = folder.join(file);
     for _ in 0..MOST_WAITS {
-        if place.exists() {
+        let _ = model.news.send(DownloadEvent::Asked);
+        if place.exists() || model.download(file).with_context(|| file.to_owned())? {
             return Ok(());
         }
-        let _ = news.send(DownloadEvent::Asked);
-        match remote.download_with_progress(file, DownloadProgress(news.clone())) {
-            Err(ApiError::LockAcquisition(_)) => {}
-            ended => {
-                let path = ended.with_context(|| file.to_owned())?;
-                return checked(&path).with_context(|| file.to_owned());
-            }
-        }
+        thread::sleep(WAIT);
     }
     Err(anyhow!(
         "another process has been downloading it for an hour"
@@ -151,7 +147,7 @@ fn one(
 }
 
 /// Returns true if a file is what its name in the cache says; one that is not is removed.
-fn checked(path: &Path) -> anyhow::Result<()> {
+pub(super) fn checked(path: &Path) -> anyhow::Result<()> {
     let blob = fs::canonicalize(path)?;
     let named = blob
         .file_name()
@@ -164,26 +160,6 @@ fn checked(path: &Path) -> anyhow::Result<()> {
     fs::remove_file(path)?;
     fs::remove_file(&blob)?;
     bail!("what came does not have the SHA-256 that the hub names; try again")
-}
-
-/// Tells of a file as it comes.
-struct DownloadProgress(SyncSender<DownloadEvent>);
-
-impl Progress for DownloadProgress {
-    fn init(&mut self, size: usize, name: &str) {
-        // Said twice for each file; the second time where the download begins.
-        let _ = self
-            .0
-            .send(DownloadEvent::File(name.to_owned(), size as u64));
-    }
-
-    fn update(&mut self, size: usize) {
-        let _ = self.0.send(DownloadEvent::Bytes(size as u64));
-    }
-
-    fn finish(&mut self) {
-        let _ = self.0.send(DownloadEvent::Came);
-    }
 }
 
 /// The display of it.
@@ -207,7 +183,7 @@ impl DownloadDisplay {
         Progress::init(&mut bar, usize::try_from(bytes).unwrap_or(usize::MAX), name);
         match self.tell {
             ProgressReporter::Person if bar.is_hidden() => {
-                eprintln!("downloading {name}, {}", HumanBytes(bytes))
+                eprintln!("downloading {}, {}", Shown(name), HumanBytes(bytes))
             }
             ProgressReporter::Log => tracing::info!(file = name, bytes, "downloading the model"),
             ProgressReporter::Person | ProgressReporter::Nobody => {}

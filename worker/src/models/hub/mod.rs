@@ -6,6 +6,8 @@
 
 // From the hub into the cache.
 mod download;
+// One file of it.
+mod file;
 // Which files a checkpoint has.
 mod files;
 
@@ -17,6 +19,7 @@ use std::{
 
 use anyhow::Context;
 use hf_hub::{Cache, CacheRepo, Repo, RepoType};
+use url::{Host, Url};
 
 use super::ProgressReporter;
 
@@ -135,7 +138,22 @@ impl HubClient {
         if self.offline {
             return Err(self.by_hand(id, &anyhow::anyhow!("HF_HUB_OFFLINE is set")));
         }
+        if !self.endpoint.starts_with("https://") && !self.is_loopback() {
+            let error = "HF_ENDPOINT must begin with https://, as only a hub on this machine may go without";
+            return Err(self.by_hand(id, &anyhow::anyhow!(error)));
+        }
         download::download(self, id, tell).map_err(|error| self.by_hand(id, &error))
+    }
+
+    /// Returns true for a hub on this machine.
+    fn is_loopback(&self) -> bool {
+        let host = Url::parse(&self.endpoint);
+        host.is_ok_and(|url| match url.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        })
     }
 
     /// The folder with the model's files, if all are there.

@@ -408,3 +408,61 @@ fn a_folder_wins_over_the_hub() {
         "{error}"
     );
 }
+
+#[test]
+fn a_hub_that_names_files_outside_the_cache_writes_nothing() {
+    for named in [
+        "../../../../escaped",
+        "/ABSOLUTE/escaped",
+        "security/pwned/.bashrc",
+        ".hidden",
+        "W/../x",
+        "",
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        let mut hostile = tiny();
+        let absolute = outside.path().to_str().unwrap();
+        hostile.get_mut("config.json").unwrap().0 = named.replace("/ABSOLUTE", absolute);
+        let server = StandIn::start(hostile);
+        let hub = hub(&home, &server.address, &[]);
+        let error = hub
+            .folder(&id("org/tiny"), ProgressReporter::Nobody)
+            .unwrap_err();
+        assert!(
+            format!("{error:#}").contains("config.json: the hub names its content by something"),
+            "{error:#}"
+        );
+        assert_eq!(all_files(home.path()), [""; 0], "{named}");
+        assert_eq!(all_files(outside.path()), [""; 0], "{named}");
+    }
+}
+
+/// The files below a folder.
+fn all_files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(all_files(&path)),
+            false => found.push(path.to_string_lossy().into_owned()),
+        }
+    }
+    found
+}
+
+#[test]
+fn a_hub_elsewhere_is_asked_through_tls_alone() {
+    let home = tempfile::tempdir().unwrap();
+    for address in ["hub.example", "192.0.2.1:8080", "127.0.0.1.hub.example"] {
+        let error = hub(&home, address, &[])
+            .folder(&id("org/tiny"), ProgressReporter::Nobody)
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("HF_ENDPOINT must begin with https://"),
+            "{error}"
+        );
+    }
+}

@@ -13,6 +13,8 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
+use crate::os::terminal::Shown;
+
 /// Terminal codes.
 const RESET: &str = "\x1b[0m";
 const DIM: &str = "\x1b[2m";
@@ -82,13 +84,7 @@ fn color(level: &Level) -> &'static str {
 }
 
 fn write_escaped(line: &mut Writer<'_>, text: &str) -> fmt::Result {
-    for letter in text.chars() {
-        match letter.is_control() {
-            true => write!(line, "{}", letter.escape_default())?,
-            false => line.write_char(letter)?,
-        }
-    }
-    Ok(())
+    write!(line, "{}", Shown(text))
 }
 
 /// `2026-11-21T14:12:42.123Z`.
