@@ -10,7 +10,7 @@ use super::{latex, markdown as writer, mathpix};
 use crate::format_controls;
 use crate::layout::block::{Block, BlockKind, Cell, SpanKind, Table, TextSpan};
 
-/// What documents can say that a parser may take for something else.
+/// Pieces of documents that a parser may take for something else.
 const PIECES: &[&str] = &[
     "![",
     "](",

@@ -245,11 +245,11 @@ mod tests {
         for (engine, pinned) in [
             (
                 EngineName::Ppocr,
-                "110a2a99478ba18733ef19e9b61a87d011ed22cbe43936731e60eefa7474dd01",
+                "5db071c15ee11285a50be238ac312177be1c446651cb288b04f8860c060137bf",
             ),
             (
                 EngineName::Got,
-                "fa6c6587bc56740a18eb3e5da7c914ff3c224a19121bc0a7a7c3986163a8c3bb",
+                "b4667939026f0bb9c44831c6651975be5c938f5472520166c24bef5e34dd41e9",
             ),
         ] {
             let options = Options::defaults_of(engine);
@@ -268,7 +268,7 @@ mod tests {
         let fingerprint = Fingerprint::new(&source("1"), &asked, "m", None);
         assert_eq!(
             fingerprint.as_str(),
-            "98ff4e096f33281b3175b642f2f889cc2e18f1f4448d114ea3d2dad4596b1993"
+            "8a4cd440e7f22eacbfb871b4fe86dbc5ae4a5d8617eca62bd6b595215b23fd9d"
         );
     }
 
