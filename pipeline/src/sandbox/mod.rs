@@ -1,8 +1,8 @@
 //! Sandbox of the processes that handle strangers' bytes: layers that a process puts on itself before it looks at any.
 //!
-//! Each layer closes by itself most of what a process could do beyond its work: a [`seccomp`] filter allows a short
-//! list of system calls, [`landlock`] closes files and TCP, and [`namespaces`] leave a root without files, a network
-//! without interfaces, and no processes and shared memory of others. Limits ([`limits`]) hold in any case.
+//! Each layer closes by itself most of what a process could do beyond its work: a `seccomp` filter allows a short
+//! list of system calls, `landlock` closes files and TCP, and `namespaces` leave a root without files, a network
+//! without interfaces, and no processes and shared memory of others. Limits (`limits`) hold in any case.
 
 mod landlock;
 pub(crate) mod limits;

@@ -54,7 +54,7 @@ fn a_process_that_is_stopped_and_resumed_loses_no_page_to_its_time_limits() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("long.pdf");
     let text = pdf::text(LETTER);
-    fs::write(&path, pdf::with_pages(&vec![text.as_str(); 12])).unwrap();
+    fs::write(&path, pdf::with_pages(&[text.as_str(); 12])).unwrap();
     let out = folder.path().join("out");
     let mut child = recto()
         .args(["convert", "--text-layer", "never", "--dpi", "72"])

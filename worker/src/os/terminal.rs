@@ -11,7 +11,8 @@ pub(crate) struct Shown<T>(pub(crate) T);
 impl<T: Display> Display for Shown<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if f.width().is_some() {
-            let shown = self.to_string();
+            let mut shown = String::new();
+            write!(ControlEscaper(&mut shown), "{}", self.0)?;
             return f.pad(&shown);
         }
         write!(ControlEscaper(f), "{}", self.0)
@@ -19,9 +20,9 @@ impl<T: Display> Display for Shown<T> {
 }
 
 /// Escapes what is written through it.
-struct ControlEscaper<'a, 'f>(&'a mut fmt::Formatter<'f>);
+struct ControlEscaper<'a, W>(&'a mut W);
 
-impl fmt::Write for ControlEscaper<'_, '_> {
+impl<W: fmt::Write> fmt::Write for ControlEscaper<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let is_escaped = |c: char| {
             c.is_control() || is_format_control(c) || matches!(c, '\u{2028}' | '\u{2029}')
