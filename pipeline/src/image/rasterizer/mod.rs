@@ -61,6 +61,8 @@ mod bitmap_size;
 mod validate;
 mod fonts;
 mod error;
+#[cfg(test)]
+mod reply_tests;
 
 use std::{fs::File, path::PathBuf};
 
