@@ -27,25 +27,21 @@ impl AwakeInstant {
     /// This point in time.
     pub(crate) fn now() -> Self {
         static CLOCK: OnceLock<Mutex<AwakeClock>> = OnceLock::new();
-        static TICKS: OnceLock<()> = OnceLock::new();
-        let clock = CLOCK.get_or_init(|| Mutex::new(AwakeClock::new(Instant::now())));
-        // The time of the look comes from under the lock, so that looks are in order.
-        let look = || {
-            let mut clock = clock.lock().unwrap_or_else(PoisonError::into_inner);
-            clock.look(Instant::now())
-        };
-        TICKS.get_or_init(|| {
+        let clock = CLOCK.get_or_init(|| {
             let ticks = thread::Builder::new().name("awake-clock".to_owned());
             // Without the thread, waits longer than the gap would not count.
-            let started = ticks.spawn(move || {
+            let started = ticks.spawn(|| {
                 loop {
                     thread::sleep(TICK);
-                    look();
+                    Self::now();
                 }
             });
             started.expect("a thread");
+            Mutex::new(AwakeClock::new(Instant::now()))
         });
-        Self(look())
+        let mut clock = clock.lock().unwrap_or_else(PoisonError::into_inner);
+        // Taken under the lock, so that looks are in order.
+        Self(clock.look(Instant::now()))
     }
 
     /// The point `by` later; nothing if there is none.

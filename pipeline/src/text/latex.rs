@@ -194,24 +194,29 @@ impl SoundLatex {
         after
     }
 
-    /// Without white space around, and without a backslash before the end.
+    /// The formula, trimmed.
     fn finish(self) -> String {
-        let mut latex = self.0;
-        loop {
-            latex.truncate(latex.trim_end().len());
-            let slashes = latex.bytes().rev().take_while(|b| *b == b'\\').count();
-            if slashes % 2 == 0 {
-                break;
-            }
-            latex.pop();
-        }
+        let mut latex = trimmed(self.0);
         // Before a dollar sign and letters it might begin a mail address.
         if latex.ends_with('<') {
             latex.pop();
             latex.push_str("\\lt");
         }
-        latex.trim_start().to_owned()
+        latex
     }
+}
+
+/// Without white space around, and without a backslash before the end that would escape what comes after.
+pub(super) fn trimmed(mut latex: String) -> String {
+    loop {
+        latex.truncate(latex.trim_end().len());
+        let slashes = latex.bytes().rev().take_while(|b| *b == b'\\').count();
+        if slashes % 2 == 0 {
+            break;
+        }
+        latex.pop();
+    }
+    latex.trim_start().to_owned()
 }
 
 /// A name in braces at the start of `rest`, and what comes after.

@@ -1,6 +1,8 @@
 //! LaTeX repair: a formula as a model wrote it becomes one that renderers take. Open groups are closed, comments and
 //! dollar signs inside are made harmless, line ends are spaces.
 
+use crate::text::latex::trimmed;
+
 /// `latex` mended, on one line. Nothing that shows is taken away.
 pub(super) fn repair(latex: &str) -> String {
     let pairs = pairs(latex);
@@ -301,19 +303,6 @@ impl<'a> LatexRepair<'a> {
         mended.push_str(&self.out[from..]);
         trimmed(mended)
     }
-}
-
-/// Without white space around, and without a backslash before the end that would escape what comes after.
-fn trimmed(mut latex: String) -> String {
-    loop {
-        latex.truncate(latex.trim_end().len());
-        let slashes = latex.bytes().rev().take_while(|b| *b == b'\\').count();
-        if slashes % 2 == 0 {
-            break;
-        }
-        latex.pop();
-    }
-    latex.trim_start().to_owned()
 }
 
 #[cfg(test)]
