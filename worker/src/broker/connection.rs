@@ -14,7 +14,7 @@ use std::{
 
 use lapin::{AsyncTcpStream, Connection, ConnectionProperties, tcp::OwnedTLSConfig, uri::AMQPUri};
 use rand::Rng as _;
-use tokio::{net::lookup_host, time::timeout};
+use tokio::{net::lookup_host, sync::mpsc, time::timeout};
 use url::{Host, Url};
 
 use super::config::BrokerConfig;
@@ -194,26 +194,39 @@ async fn dial(
     let runtime = lapin::runtime::default_runtime().map_err(of_client)?;
     let secure = uri.scheme == lapin::uri::AMQPScheme::AMQPS;
     let own_attempt = attempt.clone();
+    // lapin 4.12 forgets a socket's error that its thread meets before its caller waits for it: the error has a way
+    // of its own.
+    let (failed, mut failure) = mpsc::unbounded_channel();
     let connected = Connection::connector(
         uri,
         runtime,
         async move |uri, runtime| {
-            let stream = AsyncTcpStream::connect(&runtime, addresses.clone()).await?;
-            if let AsyncTcpStream::Plain(tcp) = &stream {
-                tcp.get_ref().set_nodelay(true)?;
-                own_attempt.connected(TcpStream::from(tcp.get_ref().as_fd().try_clone_to_owned()?));
-            }
-            if !secure {
-                return Ok(stream);
-            }
-            own_attempt.reached(ConnectStage::Tls);
-            let stream = stream.into_tls(&uri.authority.host, tls.as_ref()).await?;
-            own_attempt.reached(ConnectStage::Login);
-            Ok(stream)
+            let opened = async {
+                let stream = AsyncTcpStream::connect(&runtime, addresses.clone()).await?;
+                if let AsyncTcpStream::Plain(tcp) = &stream {
+                    tcp.get_ref().set_nodelay(true)?;
+                    let socket = tcp.get_ref().as_fd().try_clone_to_owned()?;
+                    own_attempt.connected(TcpStream::from(socket));
+                }
+                if !secure {
+                    return Ok(stream);
+                }
+                own_attempt.reached(ConnectStage::Tls);
+                let stream = stream.into_tls(&uri.authority.host, tls.as_ref()).await?;
+                own_attempt.reached(ConnectStage::Login);
+                Ok(stream)
+            };
+            opened.await.inspect_err(|error: &lapin::Error| {
+                let _ = failed.send(error.clone());
+            })
         },
         properties,
     );
-    connected.await.map_err(|error| match attempt.stage() {
+    let connected = tokio::select! {
+        connected = connected => connected,
+        Some(error) = failure.recv() => Err(error),
+    };
+    connected.map_err(|error| match attempt.stage() {
         ConnectStage::Tls if is_tls(&error) => BrokerError::Tls {
             url: url(),
             reason: error_reason(&error),
