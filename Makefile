@@ -10,7 +10,7 @@ DEMO_OUT := out/demo
 REFERENCE := $(CACHE)/reference/complete
 TRAINING := $(CACHE)/training/complete
 
-.PHONY: help setup setup-tesseract test-parts build build-cuda sbom demo test lint unit bench bench-structure bench-got bench-got-binary full-size bench-worker chaos servers samples reference training train-test train-material clean
+.PHONY: help setup setup-tesseract test-parts build build-cuda sbom demo demo-fleet test lint unit bench bench-structure bench-got bench-got-binary full-size bench-worker chaos servers samples reference training train-test train-material clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -36,6 +36,10 @@ sbom: ## write a software bill of materials (CycloneDX) of the release binary an
 demo: setup build ## convert the samples and show what came of them
 	@$(PARTS) tests/samples/demo.sh target/release/recto $(DEMO_OUT)
 
+demo-fleet: setup test-parts build ## a whole fleet on loopback: broker, store, ledger, two workers, one of them killed; ends with a report
+	@cargo build --quiet --workspace --all-targets
+	@RECTO_TEST_BINARY=target/release/recto $(PARTS) target/debug/examples/demo-fleet
+
 test: setup lint unit ## formatting, lints, documentation, all tests
 
 lint:
@@ -44,7 +48,7 @@ lint:
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace
 	.ci/check-dependencies
 
-test-parts: ## fetch what the tests alone need: RabbitMQ, SeaweedFS, moto and Tesseract, unpacked into the cache folder
+test-parts: ## fetch what the tests alone need: RabbitMQ, PostgreSQL, SeaweedFS, moto and Tesseract, unpacked into the cache folder
 	@$(PYTHON) tests/parts.py
 
 # The documentation's examples come first, so that the test runner has the last word.

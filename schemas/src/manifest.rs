@@ -50,6 +50,9 @@ pub struct Manifest {
     pub pages: Vec<PageSummary>,
     /// The only member, here and in each page, that differs between runs.
     pub timing: DocumentTiming,
+    /// SHA-256 of this manifest's bytes in the store, 64 hexadecimal digits; not a part of it.
+    #[serde(skip)]
+    pub stored_sha256: Option<String>,
 }
 
 impl Manifest {

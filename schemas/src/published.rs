@@ -5,7 +5,9 @@ use std::{fmt, str::FromStr};
 
 use schemars::{Schema, schema_for};
 
-use crate::{DeadLetter, EvalReport, Job, JobResult, Manifest, Options, PageRecord};
+use crate::{
+    DeadLetter, EvalReport, Job, JobEvent, JobResult, Manifest, Options, PageRecord, WorkerReport,
+};
 
 /// A schema that `recto schema` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +26,15 @@ pub enum SchemaName {
     DeadLetter,
     /// [`EvalReport`].
     Eval,
+    /// [`JobEvent`].
+    Event,
+    /// [`WorkerReport`].
+    Worker,
 }
 
 impl SchemaName {
     /// Every published schema.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Options,
         Self::Manifest,
         Self::Page,
@@ -36,6 +42,8 @@ impl SchemaName {
         Self::Result,
         Self::DeadLetter,
         Self::Eval,
+        Self::Event,
+        Self::Worker,
     ];
 
     /// The name it is asked for by.
@@ -48,6 +56,8 @@ impl SchemaName {
             Self::Result => "result",
             Self::DeadLetter => "dead-letter",
             Self::Eval => "eval",
+            Self::Event => "event",
+            Self::Worker => "worker",
         }
     }
 }
@@ -76,6 +86,8 @@ pub fn schema(name: SchemaName) -> Schema {
         SchemaName::Result => with_version(schema_for!(JobResult), JobResult::SCHEMA),
         SchemaName::DeadLetter => with_version(schema_for!(DeadLetter), DeadLetter::SCHEMA),
         SchemaName::Eval => with_version(schema_for!(EvalReport), EvalReport::SCHEMA),
+        SchemaName::Event => with_version(schema_for!(JobEvent), JobEvent::SCHEMA),
+        SchemaName::Worker => with_version(schema_for!(WorkerReport), WorkerReport::SCHEMA),
     }
 }
 

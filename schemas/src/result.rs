@@ -116,6 +116,9 @@ pub struct ResultSource {
 pub struct OutputUris {
     /// `recto.manifest/v1`.
     pub manifest: String,
+    /// SHA-256 of the manifest's bytes: 64 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest_sha256: Option<String>,
     /// The Markdown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub markdown: Option<String>,

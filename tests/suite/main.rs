@@ -13,6 +13,7 @@ mod convert;
 mod hostile_names;
 mod script_fallback;
 mod layout_model;
+mod ledger;
 mod eval;
 mod store;
 mod stores;

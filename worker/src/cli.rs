@@ -11,12 +11,14 @@ use recto_schemas::{EngineName, SchemaName};
 #[cfg(feature = "eval")]
 use crate::commands::eval::{self, EvalArgs};
 use crate::commands::{
+    batch::{self, BatchCommand},
     convert::{self, ConvertArgs},
     docs::{self, DocsArgs},
     order::{self, CancelArgs},
     queues::{self, QueuesCommand},
     results::{self, ResultsArgs},
     schema,
+    serve::{self, ServeArgs},
     submit::{self, SubmitArgs},
     worker::{self, WorkerArgs},
 };
@@ -65,13 +67,19 @@ pub(crate) enum Command {
     /// Follow the results of jobs, one line a document
     #[command(after_long_help = results::NOTES)]
     Results(Box<ResultsArgs>),
+    /// Keep the ledger: a lasting account of every job
+    #[command(after_long_help = serve::NOTES)]
+    Serve(Box<ServeArgs>),
+    /// Print how batches stand by the ledger, retry, verify, report and export them
+    #[command(subcommand)]
+    Batch(Box<BatchCommand>),
     /// Cancel jobs, those that wait and those that are read
     #[command(after_long_help = order::CANCEL_NOTES)]
     Cancel(Box<CancelArgs>),
     /// Declare the queues at RabbitMQ, pause or purge batches, or print how full they are
     #[command(subcommand)]
     Queues(Box<QueuesCommand>),
-    /// Print a published JSON Schema: options, manifest, page, job, result, dead-letter or eval
+    /// Print a published JSON Schema: options, manifest, page, job, result, dead-letter, eval, event or worker
     Schema {
         /// Name of the schema
         name: SchemaName,
@@ -90,6 +98,8 @@ impl Command {
             Self::Worker(arguments) => worker::run(&arguments),
             Self::Submit(arguments) => submit::run(&arguments),
             Self::Results(arguments) => results::run(&arguments),
+            Self::Serve(arguments) => serve::run(&arguments),
+            Self::Batch(command) => batch::run(&command),
             Self::Cancel(arguments) => order::cancel(&arguments),
             Self::Queues(arguments) => queues::run(&arguments),
             Self::Schema { name } => schema::print(name).map(|()| ExitCode::SUCCESS),

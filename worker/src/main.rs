@@ -11,6 +11,7 @@ mod job;
 mod document;
 
 mod broker;
+mod ledger;
 mod models;
 mod observe;
 mod os;

@@ -61,7 +61,7 @@ fn may_be_address(chars: &[char]) -> Vec<bool> {
 }
 
 /// `text` as text of an HTML element.
-pub(crate) fn escape_html(text: &str) -> String {
+pub fn escape_html(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for c in one_line(text).chars() {
         match c {

@@ -5,6 +5,7 @@ mod mathpix;
 mod latex;
 mod inline_text;
 mod escape;
+pub use escape::escape_html;
 #[cfg(test)]
 mod hostile_tests;
 mod markdown;

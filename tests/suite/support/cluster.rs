@@ -105,6 +105,21 @@ impl TestCluster {
     pub fn spawn_worker(&self, change: impl FnOnce(&mut Command)) -> WorkerProcess {
         let mut command = self.worker_command();
         change(&mut command);
+        self.spawn(command)
+    }
+
+    /// `recto serve` on a ledger, with its queue declared.
+    pub fn serve(&self, ledger: &str) -> WorkerProcess {
+        let mut command = self.recto("serve");
+        command.env("RECTO_LEDGER", ledger);
+        command.env("RECTO_LOST_AFTER", "12s");
+        command.env("RECTO_LOG_FORMAT", "json");
+        let serve = self.spawn(command);
+        serve.wait_for("taking events");
+        serve
+    }
+
+    fn spawn(&self, mut command: Command) -> WorkerProcess {
         let log = tempfile::Builder::new()
             .prefix("worker-")
             .suffix(".log")

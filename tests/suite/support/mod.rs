@@ -6,6 +6,7 @@ pub mod got;
 pub mod objects;
 pub mod proxy;
 pub mod rabbit;
+pub mod postgres;
 pub mod amqp;
 pub mod cluster;
 

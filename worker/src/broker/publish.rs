@@ -107,6 +107,8 @@ pub(crate) struct MessageProperties {
     /// Seconds since 1970.
     pub(crate) timestamp_s: Option<u64>,
     pub(crate) headers: Vec<(&'static str, HeaderValue)>,
+    /// Nobody needs to take it: the broker may drop it for want of a queue.
+    pub(crate) optional: bool,
 }
 
 /// The value of a header.
@@ -226,7 +228,7 @@ impl Publisher {
         let exchanged = self.within_timeout(async {
             let channel = self.channel().await?;
             let options = BasicPublishOptions {
-                mandatory: true,
+                mandatory: !properties.optional,
                 ..Default::default()
             };
             let properties = amqp_properties(properties);

@@ -41,6 +41,10 @@ pub(crate) struct QueueTopology {
     pub(crate) results: String,
     /// Stream of the orders that every worker obeys.
     pub(crate) orders: String,
+    /// Exchange of the steps of jobs, by their names as routing keys; what no queue is bound for is dropped.
+    pub(crate) events: String,
+    /// Queue of the ledger, which takes all events; there is one only where a ledger is kept.
+    pub(crate) ledger: String,
     /// The jobs queue's `x-delivery-limit`.
     pub(crate) delivery_limit: u32,
     /// Timeout for answers of the broker.
@@ -74,6 +78,7 @@ pub(crate) enum QueueRole {
     Dead,
     Results,
     Orders,
+    Ledger,
 }
 
 impl QueueRole {
@@ -86,6 +91,7 @@ impl QueueRole {
             Self::Dead => "dead letters",
             Self::Results => "results",
             Self::Orders => "orders to workers",
+            Self::Ledger => "events for the ledger",
         }
     }
 }
@@ -137,6 +143,8 @@ impl QueueTopology {
                 .collect(),
             results: args.results_queue.clone(),
             orders: format!("{jobs}.orders"),
+            events: format!("{jobs}.events"),
+            ledger: format!("{jobs}.ledger"),
             delivery_limit: args.delivery_limit,
             answer_timeout: args.amqp_timeout,
             jobs,
@@ -177,6 +185,27 @@ impl QueueTopology {
             }
         }
         queues
+    }
+
+    /// The queue of the ledger.
+    fn ledger_queue(&self) -> QueueSpec {
+        let kept = AMQPValue::LongLongInt(NO_DELIVERY_LIMIT);
+        queue(
+            &self.ledger,
+            QueueRole::Ledger,
+            vec![("x-delivery-limit", kept)],
+        )
+    }
+
+    /// The queues in which jobs wait.
+    pub(crate) fn waiting_queues(&self) -> Vec<QueueSpec> {
+        let holds_jobs = |queue: &QueueSpec| {
+            matches!(
+                queue.role,
+                QueueRole::Jobs | QueueRole::Engine | QueueRole::Delay
+            )
+        };
+        self.queues().into_iter().filter(holds_jobs).collect()
     }
 
     fn jobs_arguments(&self) -> Vec<(&'static str, AMQPValue)> {
@@ -244,8 +273,12 @@ pub(crate) async fn ensure(
 ) -> Result<Vec<(QueueSpec, DeclareOutcome)>, BrokerError> {
     let mut broker = ReopeningChannel::new(connection, topology.answer_timeout);
     if declare {
-        broker.declare_exchange(&topology.dead_exchange).await?;
+        let kind = ExchangeKind::Direct;
+        broker
+            .exchange(&topology.dead_exchange, kind, false)
+            .await?;
     }
+    broker.events(topology, declare).await?;
     let mut seen = Vec::new();
     for queue in topology.queues() {
         let presence = match broker.depth(&queue.name).await {
@@ -262,9 +295,74 @@ pub(crate) async fn ensure(
             .bind(&topology.dead, &topology.dead_exchange, &topology.jobs)
             .await?;
     } else {
-        broker.find_exchange(&topology.dead_exchange).await?;
+        let kind = ExchangeKind::Direct;
+        broker.exchange(&topology.dead_exchange, kind, true).await?;
     }
     Ok(seen)
+}
+
+/// Sees to it that the exchange of events is there.
+pub(crate) async fn ensure_events(
+    connection: &Connection,
+    topology: &QueueTopology,
+    declare: bool,
+) -> Result<(), BrokerError> {
+    let mut broker = ReopeningChannel::new(connection, topology.answer_timeout);
+    broker.events(topology, declare).await
+}
+
+/// Sees to it that the ledger's queue is there and gets all events from now on.
+pub(crate) async fn ensure_ledger(
+    connection: &Connection,
+    topology: &QueueTopology,
+    declare: bool,
+) -> Result<(), BrokerError> {
+    let mut broker = ReopeningChannel::new(connection, topology.answer_timeout);
+    broker.events(topology, declare).await?;
+    if !declare {
+        return broker.depth(&topology.ledger).await.map(drop);
+    }
+    broker.declare_queue(&topology.ledger_queue()).await?;
+    broker.bind(&topology.ledger, &topology.events, "#").await
+}
+
+/// Makes a queue for this connection alone, which goes with it, for events of these names.
+pub(crate) async fn declare_own(
+    connection: &Connection,
+    topology: &QueueTopology,
+    queue: &str,
+    events: &[&str],
+) -> Result<(), BrokerError> {
+    let mut broker = ReopeningChannel::new(connection, topology.answer_timeout);
+    broker
+        .ask(&format!("queue {queue}"), async |channel| {
+            let options = QueueDeclareOptions {
+                exclusive: true,
+                ..Default::default()
+            };
+            channel
+                .queue_declare(queue.into(), options, FieldTable::default())
+                .await
+        })
+        .await?;
+    for event in events {
+        broker.bind(queue, &topology.events, event).await?;
+    }
+    Ok(())
+}
+
+/// Number of messages that wait in the queues of jobs and in that of the ledger.
+pub(crate) async fn waiting(
+    connection: &Connection,
+    topology: &QueueTopology,
+) -> Result<u64, BrokerError> {
+    let mut broker = ReopeningChannel::new(connection, topology.answer_timeout);
+    let mut waiting = 0;
+    for queue in topology.waiting_queues() {
+        waiting += u64::from(broker.depth(&queue.name).await?.ready);
+    }
+    waiting += u64::from(broker.depth(&topology.ledger).await?.ready);
+    Ok(waiting)
 }
 
 /// The depth of every queue; `None` for one that is not there.
@@ -346,15 +444,19 @@ impl<'a> ReopeningChannel<'a> {
         .map(drop)
     }
 
-    async fn declare_exchange(&mut self, exchange: &str) -> Result<(), BrokerError> {
-        self.exchange(exchange, false).await
+    /// Declares the exchange of events, or looks for it.
+    async fn events(&mut self, topology: &QueueTopology, declare: bool) -> Result<(), BrokerError> {
+        let passive = !declare;
+        self.exchange(&topology.events, ExchangeKind::Topic, passive)
+            .await
     }
 
-    async fn find_exchange(&mut self, exchange: &str) -> Result<(), BrokerError> {
-        self.exchange(exchange, true).await
-    }
-
-    async fn exchange(&mut self, exchange: &str, passive: bool) -> Result<(), BrokerError> {
+    async fn exchange(
+        &mut self,
+        exchange: &str,
+        kind: ExchangeKind,
+        passive: bool,
+    ) -> Result<(), BrokerError> {
         let options = ExchangeDeclareOptions {
             passive,
             durable: true,
@@ -363,7 +465,7 @@ impl<'a> ReopeningChannel<'a> {
         self.ask(&format!("exchange {exchange}"), async |channel| {
             let arguments = FieldTable::default();
             channel
-                .exchange_declare(exchange.into(), ExchangeKind::Direct, options, arguments)
+                .exchange_declare(exchange.into(), kind, options, arguments)
                 .await
         })
         .await
@@ -475,7 +577,9 @@ mod tests {
 
     #[test]
     fn messages_move_at_least_once_and_are_never_dropped_by_count() {
-        let mut queues = QueueTopology::new(&arguments(&[])).queues();
+        let topology = QueueTopology::new(&arguments(&[]));
+        let mut queues = topology.queues();
+        queues.push(topology.ledger_queue());
         queues.retain(|queue| queue.role != QueueRole::Orders);
         for queue in queues {
             assert_eq!(argument(&queue, "x-queue-type"), Some(text("quorum")));
@@ -487,7 +591,7 @@ mod tests {
                     );
                     assert_eq!(argument(&queue, "x-overflow"), Some(text("reject-publish")));
                 }
-                QueueRole::Dead | QueueRole::Results | QueueRole::Orders => {
+                QueueRole::Dead | QueueRole::Results | QueueRole::Orders | QueueRole::Ledger => {
                     assert_eq!(argument(&queue, "x-dead-letter-exchange"), None);
                     assert_eq!(
                         argument(&queue, "x-delivery-limit"),

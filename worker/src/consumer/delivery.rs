@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::{FailureKind, FailureStage, Job};
+use recto_schemas::{FailureKind, FailureStage, Job, JobStep};
 use tokio::{task::JoinError, time::sleep};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
@@ -87,7 +87,7 @@ fn note_claims(message: &InboundMessage, parsed: &Result<Job, JobFailure>) {
 
 /// A delivery that is being handled.
 pub(super) struct DeliveryHandler<'a> {
-    pub(super) context: &'a ConsumerContext,
+    pub(super) context: &'a Arc<ConsumerContext>,
     pub(super) message: &'a InboundMessage,
     /// As much as is known of the job.
     pub(super) job: Option<Job>,
@@ -141,11 +141,31 @@ impl DeliveryHandler<'_> {
         self.started = Instant::now();
         let _in_flight = self.context.job_context.metrics.job_in_flight();
         let ended = match parsed {
-            Ok(job) => self.isolate(job, &acker).await,
+            Ok(job) => {
+                self.tell_start(&job);
+                self.isolate(job, &acker).await
+            }
             Err(failure) => Err(failure),
         };
         drop(lock);
         self.settle(ended, acker).await;
+    }
+
+    /// Tells the ledger that the job is begun, without waiting: what is told at its end counts.
+    fn tell_start(&self, job: &Job) {
+        let (shown, has_password) = messages::without_password(job);
+        let worker = self.context.publisher.name().to_owned();
+        let step = JobStep::Started {
+            worker,
+            job: shown,
+            has_password,
+        };
+        let (context, event) = (Arc::clone(self.context), messages::event(job, step));
+        tokio::spawn(async move {
+            if let Err(error) = context.publisher.event(&event).await {
+                tracing::debug!(%error, "the ledger was not told that a job has started");
+            }
+        });
     }
 
     /// Returns true if the job is to be dropped. One of which pages are read already goes on, whoever has it now.

@@ -22,9 +22,9 @@ use std::{
 
 use tokio::{
     sync::{RwLock, Semaphore},
-    time::{interval, sleep, timeout},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::{
     broker::config::BrokerConfig,
@@ -47,6 +47,8 @@ pub(crate) use suspension::Suspension;
 
 /// Time between two heartbeats of the consumer's loop.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(1);
+/// Time between two reports of what this worker has in hand.
+const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 /// A session that lasts this long counts as stable: the waits between connections start over. After shorter ones they
 /// grow.
 const MIN_STABLE_SESSION: Duration = Duration::from_secs(30);
@@ -88,6 +90,7 @@ pub(crate) async fn run(
 ) -> Result<(), BrokerError> {
     let mut backoff = ExponentialBackoff::default();
     let mut started = false;
+    let _reports = AbortOnDropHandle::new(tokio::spawn(report(Arc::clone(context))));
     while !context.shutdown.draining.is_cancelled() {
         let opened = tokio::select! {
             opened = with_heartbeat(&context.health, ConsumerSession::open(context)) => opened,
@@ -134,6 +137,19 @@ pub(crate) async fn run(
     drain_in_flight(context).await;
     context.publisher.close().await;
     Ok(())
+}
+
+/// Tells the ledger, now and then, which jobs this worker has in hand.
+async fn report(context: Arc<ConsumerContext>) {
+    let mut reports = interval(REPORT_INTERVAL);
+    reports.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        reports.tick().await;
+        let jobs = context.jobs_in_flight.keys();
+        if let Err(error) = context.publisher.report(jobs).await {
+            tracing::debug!(%error, "the ledger was not told what this worker has in hand");
+        }
+    }
 }
 
 /// Does work that has a deadline of its own, with heartbeats meanwhile.

@@ -13,7 +13,7 @@ use std::{
 };
 
 use lapin::Connection;
-use recto_schemas::{FailureKind, Job};
+use recto_schemas::{FailureKind, Job, JobEvent, WorkerReport};
 use serde::Serialize;
 use tokio::sync::Mutex;
 
@@ -31,6 +31,7 @@ use crate::{
     },
     observe::admin::{HealthComponent, WorkerHealth},
     observe::metrics::{ConfirmOutcome, Metrics},
+    os::clock,
 };
 
 /// Longest time between two looks if a paused batch goes on.
@@ -118,6 +119,32 @@ impl ResultPublisher {
         let properties = properties(id, "recto.dead-letter/v1");
         let (exchange, key) = (&self.topology.dead_exchange, &self.topology.jobs);
         self.publish(exchange, key, &json(letter), properties).await
+    }
+
+    /// Publishes a step of a job to whoever wants to know, the ledger first of all.
+    pub(super) async fn event(&self, event: &JobEvent) -> Result<(), PublishError> {
+        let properties = MessageProperties {
+            optional: true,
+            ..properties(Some(event.id.clone()), JobEvent::SCHEMA)
+        };
+        let (exchange, key) = (&self.topology.events, event.step.name());
+        self.publish(exchange, key, &json(event), properties).await
+    }
+
+    /// Publishes what this worker has in hand.
+    pub(super) async fn report(&self, jobs: Vec<String>) -> Result<(), PublishError> {
+        let report = WorkerReport {
+            schema: WorkerReport::SCHEMA.to_owned(),
+            worker: self.name.clone(),
+            at: clock::now(),
+            jobs,
+        };
+        let properties = MessageProperties {
+            optional: true,
+            ..properties(None, WorkerReport::SCHEMA)
+        };
+        self.publish(&self.topology.events, "worker", &json(&report), properties)
+            .await
     }
 
     /// Publishes a message again to the delay queue of that step, as one attempt further. `opinion` is this worker's

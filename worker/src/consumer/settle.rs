@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::{FailureKind, FailureStage, Job};
+use recto_schemas::{FailureKind, FailureStage, Job, JobStep};
 use tokio::time::{sleep, timeout};
 
 use super::{
@@ -119,6 +119,16 @@ impl DeliveryHandler<'_> {
             return self.settle_result(&stored, acker).await;
         }
         let context = &self.context.job_context;
+        let event = messages::event(job, JobStep::Purged);
+        let publish = || self.context.publisher.event(&event);
+        match self.publish_until_confirmed(&acker, publish).await {
+            PublishOutcome::Confirmed => {}
+            PublishOutcome::ShuttingDown => {
+                let _ = acker.nack_requeue().await;
+                return;
+            }
+            PublishOutcome::Stale => return self.note_stale(),
+        }
         if self.message.redelivered {
             CrashMark::remove_all(context, job).await;
         }
@@ -139,8 +149,18 @@ impl DeliveryHandler<'_> {
         let queued_s = messages::queued_s(job)
             .map(|now| (now - self.started.elapsed().as_secs_f64()).max(0.0));
         let result = messages::result(job, ended, self.message.attempts, queued_s);
+        let event = messages::event(
+            job,
+            JobStep::Ended {
+                result: Box::new(result.clone()),
+            },
+        );
         let started = Instant::now();
-        let publish = || self.context.publisher.result(&job.id, &result);
+        let publisher = &self.context.publisher;
+        let publish = async || {
+            publisher.event(&event).await?;
+            publisher.result(&job.id, &result).await
+        };
         let outcome = self.publish_until_confirmed(acker, publish).await;
         let metrics = &self.context.job_context.metrics;
         metrics.stage(JobStage::Publish, started.elapsed());
@@ -411,6 +431,8 @@ impl DeliveryHandler<'_> {
         let letter = messages::dead_letter(self.message, self.job.as_ref(), failure);
         let message_id = self.message.message_id.clone();
         let id = letter.id.clone().or(message_id);
+        let event = messages::dead_letter_event(self.message, self.job.as_ref(), letter.clone());
+        publisher.event(&event).await?;
         publisher.dead_letter(id, &letter).await
     }
 

@@ -68,6 +68,7 @@ pub(crate) fn blank(source: SourceInfo, options: &Options, engine: &dyn Engine) 
         warnings: Vec::new(),
         pages: Vec::new(),
         timing: DocumentTiming::default(),
+        stored_sha256: None,
     }
 }
 

@@ -7,9 +7,10 @@ use std::{
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use recto_schemas::{Manifest, ResultFile, check_version};
+use sha2::{Digest as _, Sha256};
 
 use super::{
-    manifest::sha256,
+    manifest::{hex, sha256},
     media_type::media_type,
     observer::ConvertObserver,
     output::{MANIFEST, result_files, write_manifest},
@@ -56,12 +57,14 @@ impl StoreTarget {
         let files = hashed(files, self.hashed_names).await.map_err(local)?;
         manifest.files = files.iter().map(|(file, _)| file.clone()).collect();
         write_manifest(&self.name, manifest).map_err(local)?;
+        let path = self.name.folder.join(&manifest_name);
+        let mut written = File::open(&path).map_err(local)?;
+        manifest.stored_sha256 = Some(sha256(&mut written).map_err(local)?);
         stream::iter(files)
             .map(|(file, path)| self.put(file.name, path, WriteCondition::Always, observer))
             .buffer_unordered(self.files_at_once)
             .try_for_each(|_| async { Ok(()) })
             .await?;
-        let path = self.name.folder.join(&manifest_name);
         match self
             .put(manifest_name, path, self.condition, observer)
             .await?
@@ -168,7 +171,10 @@ pub(crate) async fn stored_manifest(
         return Ok(None);
     };
     match serde_json::from_slice::<Manifest>(&bytes) {
-        Ok(found) if check_version(&found.schema, Manifest::SCHEMA).is_ok() => Ok(Some(found)),
+        Ok(mut found) if check_version(&found.schema, Manifest::SCHEMA).is_ok() => {
+            found.stored_sha256 = Some(hex(&Sha256::digest(&bytes)));
+            Ok(Some(found))
+        }
         _ => {
             let why = format!(
                 "this is no {}; another version of recto may have stored it: use that one, or remove the object",

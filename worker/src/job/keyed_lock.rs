@@ -27,6 +27,13 @@ impl KeyedLock {
         };
         lock.lock_owned().await
     }
+
+    /// The keys that somebody holds or waits for.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let locks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = locks.iter().filter(|(_, lock)| lock.strong_count() > 0);
+        held.map(|(key, _)| key.clone()).collect()
+    }
 }
 
 #[cfg(test)]
@@ -42,6 +49,7 @@ mod tests {
         let mut second = Box::pin(locks.lock("a"));
         assert!(second.as_mut().now_or_never().is_none());
         assert!(locks.lock("b").now_or_never().is_some());
+        assert_eq!(locks.keys(), ["a"]);
         drop(first);
         drop(second.now_or_never().expect("the lock is free"));
         drop(locks.lock("c").await);

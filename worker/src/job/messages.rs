@@ -1,10 +1,11 @@
 //! Messages at the end of a job: its result, or its dead letter.
 
-use recto_schemas::{DeadLetter, FailureDetail, Job, JobResult, PageOutcome};
+use recto_schemas::{DeadLetter, FailureDetail, Job, JobEvent, JobResult, JobStep, PageOutcome};
+use sha2::{Digest as _, Sha256};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{JobOutcome, failure::JobFailure, shown_body};
-use crate::{broker::consume::InboundMessage, os::clock::now};
+use crate::{broker::consume::InboundMessage, document::manifest::hex, os::clock::now};
 
 /// The result message of a job.
 pub(crate) fn result(
@@ -69,6 +70,56 @@ pub(crate) fn dead_letter(
             None => shown_body::without_secrets(&message.body),
         },
     }
+}
+
+/// Digits of its hash that name a message without a readable `id`.
+const HASH_DIGITS: usize = 16;
+
+/// A step of a job, made now.
+pub(crate) fn event(job: &Job, step: JobStep) -> JobEvent {
+    JobEvent {
+        schema: JobEvent::SCHEMA.to_owned(),
+        id: job.id.clone(),
+        batch: job.batch.clone(),
+        submitted_at: job.submitted_at.clone(),
+        at: now(),
+        step,
+    }
+}
+
+/// The step of a message that ends as a dead letter.
+pub(crate) fn dead_letter_event(
+    message: &InboundMessage,
+    job: Option<&Job>,
+    letter: DeadLetter,
+) -> JobEvent {
+    let named = job.filter(|job| !job.id.is_empty());
+    let id = named.map_or_else(
+        || {
+            let hash = hex(&Sha256::digest(&message.body));
+            format!("unknown-{}", &hash[..HASH_DIGITS])
+        },
+        |job| job.id.clone(),
+    );
+    JobEvent {
+        schema: JobEvent::SCHEMA.to_owned(),
+        id,
+        batch: letter.batch.clone(),
+        submitted_at: job.and_then(|job| job.submitted_at.clone()),
+        at: letter.failed_at.clone(),
+        step: JobStep::DeadLettered {
+            letter: Box::new(letter),
+        },
+    }
+}
+
+/// The job as others may see it, and if it has a password.
+pub(crate) fn without_password(job: &Job) -> (Box<Job>, bool) {
+    let shown = Job {
+        password: None,
+        ..job.clone()
+    };
+    (Box::new(shown), job.password.is_some())
 }
 
 /// The job of a message for some pages of its document: the whole of it is what can be submitted again.

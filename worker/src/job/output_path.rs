@@ -70,6 +70,7 @@ impl OutputPath {
         };
         let mut uris = OutputUris {
             manifest: uri(MANIFEST.0),
+            manifest_sha256: manifest.stored_sha256.clone(),
             ..OutputUris::default()
         };
         if !manifest.pages.is_empty() {

@@ -7,6 +7,7 @@ mod args;
 mod reading;
 mod result_message;
 mod tally;
+mod watch;
 
 use std::{
     future::pending,
@@ -39,6 +40,7 @@ use crate::{
 };
 use result_message::{LineFormat, ResultMessage};
 use tally::ResultTally;
+pub(crate) use watch::JobWatch;
 
 /// Maximum messages of a queue that are left unacknowledged: the broker delivers none behind them.
 const MAX_UNACKED: u16 = 50_000;

@@ -96,6 +96,10 @@ pub(crate) struct SubmitArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
+    /// Stay until all jobs of this run have ended, and print a line for each that does
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) watch: bool,
+
     /// Print each queued job as JSON, one a line and without password
     #[arg(long)]
     pub(crate) json: bool,
@@ -119,11 +123,12 @@ Prints the id and the URI of each job as soon as the broker has it safe. Jobs fo
 pinned to what was seen: an object that changes before it is read is dead-lettered as source-changed. What \
 lies below PREFIX itself is left out of a listing.
 
-Exit status: 0 all queued, 1 some were not (each is named), 2 wrong usage, 130 stopped.
+Exit status: 0 all queued, 1 some were not (each is named), 2 wrong usage, 130 stopped. With --watch, 1 also if some
+ended without any page.
 
 Examples:
   recto submit s3://archive/1911/ -o s3://texts/1911/ --batch 1911
-  recto submit scans/ --upload-to s3://archive/ -o s3://texts/ --batch scans
+  recto submit scans/ --upload-to s3://archive/ -o s3://texts/ --batch scans --watch
   find /mnt/share -name '*.pdf' | recto submit - -o /mnt/share/texts --dry-run";
 
 fn label(text: &str) -> Result<(String, String), String> {

@@ -2,12 +2,12 @@
 //! not grow with an archive.
 
 mod args;
-mod job_queue;
 mod job_template;
 mod search;
 mod upload;
 
 use std::{
+    collections::HashSet,
     io::{self, Write as _},
     process::ExitCode,
     sync::Arc,
@@ -19,7 +19,7 @@ use recto_schemas::Job;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    commands::EXIT_FAILED,
+    commands::{EXIT_FAILED, job_queue::JobQueue, results::JobWatch},
     document::passed_over::PassedOver,
     job::parse,
     os::signals::{self, EXIT_STOPPED},
@@ -27,7 +27,6 @@ use crate::{
     store::{ObjectStores, StoreUri},
 };
 pub(crate) use args::{NOTES, SubmitArgs};
-use job_queue::JobQueue;
 use job_template::JobTemplate;
 use search::{DocumentSearch, FoundDocument, SearchItem};
 use upload::FileUploader;
@@ -65,6 +64,10 @@ async fn submit(arguments: &SubmitArgs) -> anyhow::Result<ExitCode> {
             false => Some(JobQueue::open(&arguments.broker).await?),
         },
     };
+    let watch = match arguments.watch {
+        true => Some(JobWatch::open(&arguments.broker).await?),
+        false => None,
+    };
     let search = DocumentSearch {
         stores,
         output: arguments.output.clone(),
@@ -100,6 +103,16 @@ async fn submit(arguments: &SubmitArgs) -> anyhow::Result<ExitCode> {
     let ended = report.finish(pipeline.queue.as_ref().map(JobQueue::name), stopped);
     if let Some(queue) = pipeline.queue {
         queue.close().await;
+    }
+    if let Some(watch) = watch
+        && !stopped
+    {
+        let followed = watch.follow(report.ids, arguments.json, &stop).await?;
+        return Ok(if report.not_queued == 0 {
+            followed
+        } else {
+            ended
+        });
     }
     Ok(ended)
 }
@@ -155,6 +168,8 @@ struct SubmitReport<'a> {
     errors: Vec<String>,
     passed_over: PassedOver,
     reader_left: bool,
+    /// The jobs, if they are watched.
+    ids: HashSet<String>,
 }
 
 impl<'a> SubmitReport<'a> {
@@ -166,6 +181,7 @@ impl<'a> SubmitReport<'a> {
             errors: Vec::new(),
             passed_over: PassedOver::default(),
             reader_left: false,
+            ids: HashSet::new(),
         }
     }
 
@@ -179,6 +195,9 @@ impl<'a> SubmitReport<'a> {
             }
         };
         self.queued += 1;
+        if self.arguments.watch {
+            self.ids.insert(job.id.clone());
+        }
         if self.reader_left {
             return Ok(());
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use lapin::Connection;
-use recto_schemas::Job;
+use recto_schemas::{Job, JobEvent, JobStep};
 use tokio::{sync::Mutex, time::sleep};
 
 use crate::{
@@ -17,13 +17,14 @@ use crate::{
         publish::{MessageProperties, NoopObserver, PublishError, Publisher},
         topology::{self, QueueRole, QueueTopology},
     },
+    job::messages,
 };
 
 /// Attempts to reach a lost broker: some twenty seconds, in which it can restart.
 const RECONNECTS: u32 = 5;
 
 /// The jobs queue of a broker.
-pub(super) struct JobQueue {
+pub(in crate::commands) struct JobQueue {
     broker: BrokerConfig,
     topology: QueueTopology,
     connection: Mutex<QueueConnection>,
@@ -37,7 +38,7 @@ enum QueueConnection {
 
 /// A job is not known to be in the queue.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum QueueError {
+pub(in crate::commands) enum QueueError {
     /// It is not in the queue.
     #[error("not queued: {0}")]
     NotQueued(String),
@@ -48,7 +49,7 @@ pub(super) enum QueueError {
 
 impl JobQueue {
     /// Connects. Declares the queues if the one for jobs is missing and `--declare` allows it.
-    pub(super) async fn open(broker: &BrokerConfig) -> Result<Self, BrokerError> {
+    pub(in crate::commands) async fn open(broker: &BrokerConfig) -> Result<Self, BrokerError> {
         let topology = QueueTopology::new(broker);
         let connection = Mutex::new(open(broker, &topology).await?);
         Ok(Self {
@@ -59,14 +60,22 @@ impl JobQueue {
     }
 
     /// The queue's name.
-    pub(super) fn name(&self) -> &str {
+    pub(in crate::commands) fn name(&self) -> &str {
         &self.topology.jobs
     }
 
     /// Queues a job and waits until the broker confirms it. If the broker is lost meanwhile it is sent again, with its id:
     /// a job that comes twice is done once.
-    pub(super) async fn send(&self, job: &Job) -> Result<(), QueueError> {
+    pub(in crate::commands) async fn send(&self, job: &Job) -> Result<(), QueueError> {
         let body = serde_json::to_vec(job).expect("a job is JSON");
+        // The ledger first: a job that it knows and that never comes is found, one that it does not know is not missed.
+        let (shown, has_password) = messages::without_password(job);
+        let step = JobStep::Submitted {
+            job: shown,
+            has_password,
+        };
+        let event = messages::event(job, step);
+        let told = serde_json::to_vec(&event).expect("an event is JSON");
         let mut unconfirmed = None;
         for _ in 0..2 {
             let publisher = match self.publisher().await {
@@ -77,7 +86,15 @@ impl JobQueue {
                     );
                 }
             };
-            let sent = publisher.publish("", self.name(), &body, properties(job));
+            let sent = async {
+                let (exchange, key) = (&self.topology.events, event.step.name());
+                publisher
+                    .publish(exchange, key, &told, event_properties(job))
+                    .await?;
+                publisher
+                    .publish("", self.name(), &body, properties(job))
+                    .await
+            };
             match sent.await {
                 Ok(()) => return Ok(()),
                 Err(error @ (PublishError::Lost { .. } | PublishError::ConfirmTimeout { .. })) => {
@@ -138,7 +155,7 @@ impl JobQueue {
     }
 
     /// Closes the connection.
-    pub(super) async fn close(self) {
+    pub(in crate::commands) async fn close(self) {
         if let QueueConnection::Up(_, connection) = self.connection.into_inner() {
             close(&connection).await;
         }
@@ -157,9 +174,19 @@ async fn open(
     if !jobs.any(|(_, depth)| depth.is_some()) {
         topology::ensure(&connection, topology, broker.declare).await?;
     }
+    topology::ensure_events(&connection, topology, broker.declare).await?;
     let (sender, observer) = (Arc::clone(&connection), Arc::new(NoopObserver));
     let publisher = Publisher::new(sender, broker.confirm_timeout, observer);
     Ok(QueueConnection::Up(Arc::new(publisher), connection))
+}
+
+fn event_properties(job: &Job) -> MessageProperties {
+    MessageProperties {
+        kind: Some(JobEvent::SCHEMA.to_owned()),
+        priority: None,
+        optional: true,
+        ..properties(job)
+    }
 }
 
 fn properties(job: &Job) -> MessageProperties {
