@@ -10,7 +10,7 @@ DEMO_OUT := out/demo
 REFERENCE := $(CACHE)/reference/complete
 TRAINING := $(CACHE)/training/complete
 
-.PHONY: help setup setup-tesseract test-parts build build-cuda sbom demo demo-fleet test lint unit bench bench-structure bench-got bench-got-binary full-size bench-worker chaos servers samples reference training train-test train-material clean
+.PHONY: help setup setup-tesseract test-parts build build-cuda sbom demo demo-fleet test lint unit bench bench-structure bench-got bench-got-binary full-size bench-worker bench-ledger chaos chaos-ledger servers samples reference training train-test train-material clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -83,9 +83,17 @@ bench-worker: setup test-parts build ## pages a second of the worker beside conv
 	cargo build --workspace --all-targets
 	RECTO_TEST_BINARY=target/release/recto $(PARTS) target/debug/examples/bench-worker
 
+bench-ledger: test-parts ## events a second that the ledger takes, and the time of a look at a batch; ARGS="1000000 postgres"
+	cargo build --workspace --all-targets
+	target/debug/examples/bench-ledger $(ARGS)
+
 chaos: setup test-parts ## disturb workers, broker and store at random moments, then account for every document; SEED=1
 	cargo build --workspace --all-targets
 	$(PARTS) target/debug/examples/chaos --seed $(or $(SEED),1)
+
+chaos-ledger: setup test-parts ## kill the ledger, purge a queue and repeat events while 2,000 jobs run, then account for each; ARGS="2000 postgres 7"
+	cargo build --workspace --all-targets
+	$(PARTS) target/debug/examples/chaos-ledger $(ARGS)
 
 samples: ## write the sample documents again (needs fonts, see tests/samples/README.md)
 	$(PYTHON) tests/samples/make_samples.py

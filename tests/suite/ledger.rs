@@ -29,7 +29,7 @@ fn batch(cluster: &TestCluster, ledger: &str, arguments: &[&str]) -> Output {
     command.args(arguments).output().unwrap()
 }
 
-/// How a batch stands. Every look must add up.
+/// The state of a batch. Every look must add up.
 fn status(cluster: &TestCluster, ledger: &str, name: &str) -> Option<Value> {
     let output = batch(cluster, ledger, &["status", name, "--json"]);
     let status: Value = serde_json::from_slice(&output.stdout).ok()?;
@@ -213,6 +213,53 @@ fn check_bag(folder: &Path, results: usize) {
 }
 
 #[test]
+fn a_submission_that_is_watched_ends_with_its_jobs() {
+    let cluster = TestCluster::start();
+    let _worker = cluster.worker();
+    cluster
+        .store
+        .put("documents", "in/a.pdf", &page("A letter."));
+    cluster.store.put("documents", "in/b.pdf", b"%PDF-1.7");
+    let mut command = cluster.recto("submit");
+    command.args(["s3://documents/in/", "-o", "s3://results/out", "--watch"]);
+    let watched = command.output().unwrap();
+    let text = String::from_utf8(watched.stdout.clone()).unwrap();
+    assert_eq!(watched.status.code(), Some(1), "{}", seen(&watched));
+    let ended: Vec<&str> = text.lines().skip(2).collect();
+    assert_eq!(ended.len(), 2, "{text}");
+    assert!(
+        ended
+            .iter()
+            .any(|line| line.starts_with("done") && line.contains("in/a.pdf")),
+        "{text}"
+    );
+    assert!(
+        ended
+            .iter()
+            .any(|line| line.contains("damaged") && line.contains("in/b.pdf")),
+        "{text}"
+    );
+    // Whoever binds a queue hears of all.
+    let mut heard: Vec<String> = client
+        .take_all("mine")
+        .iter()
+        .filter_map(|message| Some(message.json()["event"].as_str()?.to_owned()))
+        .collect();
+    heard.sort();
+    assert_eq!(
+        heard,
+        [
+            "dead-lettered",
+            "ended",
+            "started",
+            "started",
+            "submitted",
+            "submitted"
+        ]
+    );
+}
+
+#[test]
 fn jobs_that_a_purged_queue_held_are_named_and_only_they_are_retried() {
     let cluster = TestCluster::start();
     let ledger = ledger_file(&cluster);
@@ -252,6 +299,35 @@ fn jobs_that_a_purged_queue_held_are_named_and_only_they_are_retried() {
         batch(&cluster, &ledger, &["status", "lost"]).status.code(),
         Some(0)
     );
+}
+
+#[test]
+fn a_ledger_that_is_lost_is_filled_again_from_store_and_dead_letters() {
+    let cluster = TestCluster::start();
+    let ledger = ledger_file(&cluster);
+    for number in 0..3 {
+        let key = format!("in/{number}.pdf");
+        cluster.store.put("documents", &key, &page("A letter."));
+    }
+    cluster.store.put("documents", "in/broken.pdf", b"%PDF-1.7");
+    let serve = cluster.serve(&ledger);
+    let _worker = cluster.worker();
+    assert!(submit(&cluster, "in/", "b").status.success());
+    let before = wait_for(
+        &cluster,
+        &ledger,
+        "b",
+        &[("done", 3), ("dead", 1), ("open", 0)],
+    );
+    drop(serve);
+    let other = cluster.work_folder().join("other.db").display().to_string();
+    for _ in 0..2 {
+        let swept = batch(&cluster, &other, &["sweep", "b", "s3://results/out/"]);
+        assert!(swept.status.success(), "{}", seen(&swept));
+        assert_eq!(status(&cluster, &other, "b"), Some(before.clone()));
+    }
+    let verified = batch(&cluster, &other, &["verify", "b"]);
+    assert!(verified.status.success(), "{}", seen(&verified));
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn without_parts(command: &mut Command) {
 fn help_reads_well() {
     let folder = tempfile::tempdir().unwrap();
     golden("help", folder.path(), &["--help"], without_parts);
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 24] = [
         &["convert"],
         &["eval"],
         &["worker"],
@@ -55,6 +55,18 @@ fn help_reads_well() {
         &["queues", "resume"],
         &["queues", "purge"],
         &["queues", "status"],
+        &["serve"],
+        &["batch"],
+        &["batch", "list"],
+        &["batch", "status"],
+        &["batch", "show"],
+        &["batch", "watch"],
+        &["batch", "retry"],
+        &["batch", "sweep"],
+        &["batch", "cancel"],
+        &["batch", "verify"],
+        &["batch", "report"],
+        &["batch", "export"],
     ];
     for words in commands {
         let name = format!("help-{}", words.join("-"));

@@ -4,7 +4,7 @@ use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties,
     options::{
         BasicAckOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions,
-        ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
+        ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
     },
     types::{AMQPValue, FieldTable},
 };
@@ -191,6 +191,18 @@ impl AmqpClient {
         self.runtime
             .block_on(self.channel.queue_declare(queue.into(), options, table))
             .unwrap();
+    }
+
+    /// Binds a queue to an exchange.
+    pub fn bind(&self, queue: &str, exchange: &str, key: &str) {
+        let bound = self.channel.queue_bind(
+            queue.into(),
+            exchange.into(),
+            key.into(),
+            QueueBindOptions::default(),
+            FieldTable::default(),
+        );
+        self.runtime.block_on(bound).unwrap();
     }
 
     /// Removes a queue with what is in it.

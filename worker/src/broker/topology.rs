@@ -7,15 +7,12 @@
 use std::time::Duration;
 
 use lapin::{
-    Channel, Connection, ExchangeKind,
-    options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
+    Connection, ExchangeKind,
     types::{AMQPValue, FieldTable, LongString},
 };
 use recto_schemas::EngineName;
-use tokio::time::timeout;
 
-use super::config::BrokerConfig;
-use super::error::BrokerError;
+use super::{config::BrokerConfig, error::BrokerError, requests::ReopeningChannel};
 
 /// RabbitMQ 4 drops a message after twenty deliveries unless told otherwise. Consumers of results and dead letters
 /// requeue them at will, and must never lose one by that.
@@ -101,7 +98,7 @@ impl QueueRole {
 pub(crate) struct QueueSpec {
     pub(crate) name: String,
     pub(crate) role: QueueRole,
-    arguments: FieldTable,
+    pub(super) arguments: FieldTable,
 }
 
 /// The outcome of `ensure`.
@@ -334,17 +331,7 @@ pub(crate) async fn declare_own(
     events: &[&str],
 ) -> Result<(), BrokerError> {
     let mut broker = ReopeningChannel::new(connection, topology.answer_timeout);
-    broker
-        .ask(&format!("queue {queue}"), async |channel| {
-            let options = QueueDeclareOptions {
-                exclusive: true,
-                ..Default::default()
-            };
-            channel
-                .queue_declare(queue.into(), options, FieldTable::default())
-                .await
-        })
-        .await?;
+    broker.declare_exclusive(queue).await?;
     for event in events {
         broker.bind(queue, &topology.events, event).await?;
     }
@@ -390,133 +377,6 @@ pub(crate) async fn depth(
 ) -> Result<QueueDepth, BrokerError> {
     let mut broker = ReopeningChannel::new(connection, answer_timeout);
     broker.depth(queue).await
-}
-
-/// Requests one after the other. The broker closes the channel of one that it refuses; the next
-/// gets a new one.
-struct ReopeningChannel<'a> {
-    connection: &'a Connection,
-    answer_timeout: Duration,
-    channel: Option<Channel>,
-}
-
-impl<'a> ReopeningChannel<'a> {
-    fn new(connection: &'a Connection, answer_timeout: Duration) -> Self {
-        Self {
-            connection,
-            answer_timeout,
-            channel: None,
-        }
-    }
-
-    async fn depth(&mut self, queue: &str) -> Result<QueueDepth, BrokerError> {
-        let options = QueueDeclareOptions {
-            passive: true,
-            durable: true,
-            ..Default::default()
-        };
-        let what = format!("queue {queue}");
-        let found = self
-            .ask(&what, async |channel| {
-                channel
-                    .queue_declare(queue.into(), options, FieldTable::default())
-                    .await
-            })
-            .await?;
-        Ok(QueueDepth {
-            ready: found.message_count(),
-            consumers: found.consumer_count(),
-        })
-    }
-
-    async fn declare_queue(&mut self, queue: &QueueSpec) -> Result<(), BrokerError> {
-        let options = QueueDeclareOptions {
-            durable: true,
-            ..Default::default()
-        };
-        let (name, arguments) = (queue.name.as_str(), &queue.arguments);
-        self.ask(&format!("queue {name}"), async |channel| {
-            channel
-                .queue_declare(name.into(), options, arguments.clone())
-                .await
-        })
-        .await
-        .map(drop)
-    }
-
-    /// Declares the exchange of events, or looks for it.
-    async fn events(&mut self, topology: &QueueTopology, declare: bool) -> Result<(), BrokerError> {
-        let passive = !declare;
-        self.exchange(&topology.events, ExchangeKind::Topic, passive)
-            .await
-    }
-
-    async fn exchange(
-        &mut self,
-        exchange: &str,
-        kind: ExchangeKind,
-        passive: bool,
-    ) -> Result<(), BrokerError> {
-        let options = ExchangeDeclareOptions {
-            passive,
-            durable: true,
-            ..Default::default()
-        };
-        self.ask(&format!("exchange {exchange}"), async |channel| {
-            let arguments = FieldTable::default();
-            channel
-                .exchange_declare(exchange.into(), kind, options, arguments)
-                .await
-        })
-        .await
-    }
-
-    async fn bind(&mut self, queue: &str, exchange: &str, key: &str) -> Result<(), BrokerError> {
-        self.ask(&format!("queue {queue}"), async |channel| {
-            let options = QueueBindOptions::default();
-            let arguments = FieldTable::default();
-            channel
-                .queue_bind(
-                    queue.into(),
-                    exchange.into(),
-                    key.into(),
-                    options,
-                    arguments,
-                )
-                .await
-        })
-        .await
-    }
-
-    async fn ask<T>(
-        &mut self,
-        what: &str,
-        request: impl AsyncFnOnce(&Channel) -> lapin::Result<T>,
-    ) -> Result<T, BrokerError> {
-        let open = self
-            .channel
-            .take()
-            .filter(|channel| channel.status().connected());
-        let answer = timeout(self.answer_timeout, async {
-            let channel = match open {
-                Some(channel) => channel,
-                None => self.connection.create_channel().await?,
-            };
-            let answer = request(&channel).await?;
-            Ok((channel, answer))
-        });
-        match answer.await {
-            Ok(Ok((channel, answer))) => {
-                self.channel = Some(channel);
-                Ok(answer)
-            }
-            Ok(Err(error)) => Err(BrokerError::of_request(what, &error)),
-            Err(_) => Err(BrokerError::NoAnswer {
-                what: what.to_owned(),
-                after: self.answer_timeout,
-            }),
-        }
-    }
 }
 
 /// One spelling for each delay, which the name of its queue ends with: `60s`, or `1500ms` if it is finer than seconds.

@@ -123,10 +123,7 @@ impl DeliveryHandler<'_> {
         let publish = || self.context.publisher.event(&event);
         match self.publish_until_confirmed(&acker, publish).await {
             PublishOutcome::Confirmed => {}
-            PublishOutcome::ShuttingDown => {
-                let _ = acker.nack_requeue().await;
-                return;
-            }
+            PublishOutcome::ShuttingDown => return drop(acker.nack_requeue().await),
             PublishOutcome::Stale => return self.note_stale(),
         }
         if self.message.redelivered {

@@ -7,10 +7,13 @@ use recto_schemas::{Options, options::EngineOptions};
 
 use crate::{
     broker::config::BrokerConfig,
-    commands::args::word,
+    commands::args::{place, word},
     ledger::config::LedgerConfig,
     ledger::record::JobState,
-    store::config::{FileRootConfig, StoreConfig},
+    store::{
+        StoreUri,
+        config::{FileRootConfig, StoreConfig},
+    },
 };
 
 /// Asks the ledger, and acts on what it says.
@@ -37,6 +40,9 @@ pub(crate) enum BatchCommand {
     /// Submit jobs of a batch again: those that failed, or those of a state or reason
     #[command(after_long_help = RETRY_NOTES)]
     Retry(Box<RetryArgs>),
+    /// Take stored results and dead letters into the ledger that it does not know of: after a loss of the ledger or of its
+    /// queue, or for jobs that are lost
+    Sweep(Box<SweepArgs>),
     /// Cancel the jobs of a batch, those that wait and those that are read
     Cancel {
         /// Batch, such as `1911`
@@ -187,6 +193,30 @@ pub(crate) struct RetryArgs {
 
     #[command(flatten)]
     pub(crate) broker: BrokerConfig,
+}
+
+/// Arguments of `recto batch sweep`.
+#[derive(Debug, Args)]
+pub(crate) struct SweepArgs {
+    /// Batch that what is found belongs to, such as `1911`
+    #[arg(value_name = "BATCH", value_parser = word)]
+    pub(crate) batch: String,
+
+    /// Prefix of the results, such as `s3://archive/out/`
+    #[arg(value_name = "PREFIX", value_parser = place)]
+    pub(crate) prefix: StoreUri,
+
+    #[command(flatten)]
+    pub(crate) ledger: LedgerConfig,
+
+    #[command(flatten)]
+    pub(crate) broker: BrokerConfig,
+
+    #[command(flatten)]
+    pub(crate) store: StoreConfig,
+
+    #[command(flatten)]
+    pub(crate) file_root: FileRootConfig,
 }
 
 /// A batch and the store of its results.

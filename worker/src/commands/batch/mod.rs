@@ -4,6 +4,7 @@ mod args;
 mod status;
 mod list;
 mod retry;
+mod sweep;
 mod stored;
 mod verify;
 mod report;
@@ -48,6 +49,9 @@ pub(crate) fn run(command: &BatchCommand) -> anyhow::Result<ExitCode> {
             }
             BatchCommand::Retry(arguments) => {
                 retry::retry(&open(&arguments.ledger).await?, arguments).await
+            }
+            BatchCommand::Sweep(arguments) => {
+                sweep::sweep(&open(&arguments.ledger).await?, arguments).await
             }
             BatchCommand::Verify(arguments) => {
                 let ledger = open(&arguments.ledger).await?;

@@ -24,7 +24,7 @@ const RATE_TIME_MS: i64 = 10 * 60 * 1000;
 /// Time between two looks of `watch`.
 const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How a batch stands: `recto.batch/v1`.
+/// The state of a batch: `recto.batch/v1`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct BatchStatus {
     schema: &'static str,

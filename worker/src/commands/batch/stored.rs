@@ -26,7 +26,7 @@ pub(super) struct StoredResults {
 /// A file of a result, fetched and compared.
 pub(super) struct StoredFile {
     pub(super) uri: StoreUri,
-    /// Where it is on this machine; only if it is as it was stored.
+    /// Its path on this machine; only if it is as it was stored.
     pub(super) checked: Result<CheckedFile, FileFault>,
 }
 
