@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 
 use schemars::{Schema, schema_for};
 
-use crate::{DeadLetter, EvalReport, Job, JobResult, Manifest, Options, PageRecord};
+use crate::{DeadLetter, EvalReport, Job, JobResult, Manifest, Options, PageRecord, RunReport};
 
 /// A schema that `recto schema` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +24,13 @@ pub enum SchemaName {
     DeadLetter,
     /// [`EvalReport`].
     Eval,
+    /// [`RunReport`].
+    Run,
 }
 
 impl SchemaName {
     /// Every published schema.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Options,
         Self::Manifest,
         Self::Page,
@@ -36,6 +38,7 @@ impl SchemaName {
         Self::Result,
         Self::DeadLetter,
         Self::Eval,
+        Self::Run,
     ];
 
     /// The name it is asked for by.
@@ -48,6 +51,7 @@ impl SchemaName {
             Self::Result => "result",
             Self::DeadLetter => "dead-letter",
             Self::Eval => "eval",
+            Self::Run => "run",
         }
     }
 }
@@ -76,6 +80,7 @@ pub fn schema(name: SchemaName) -> Schema {
         SchemaName::Result => with_version(schema_for!(JobResult), JobResult::SCHEMA),
         SchemaName::DeadLetter => with_version(schema_for!(DeadLetter), DeadLetter::SCHEMA),
         SchemaName::Eval => with_version(schema_for!(EvalReport), EvalReport::SCHEMA),
+        SchemaName::Run => with_version(schema_for!(RunReport), RunReport::SCHEMA),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use recto_schemas::{
-    DeadLetter, EvalReport, Job, JobResult, Manifest, Options, PageRecord, SchemaName,
+    DeadLetter, EvalReport, Job, JobResult, Manifest, Options, PageRecord, RunReport, SchemaName,
     check_version,
 };
 use serde_json::Value;
@@ -51,6 +51,7 @@ fn parses(name: SchemaName, document: &Value) -> bool {
         SchemaName::Result => serde_json::from_value::<JobResult>(document).is_ok(),
         SchemaName::DeadLetter => serde_json::from_value::<DeadLetter>(document).is_ok(),
         SchemaName::Eval => serde_json::from_value::<EvalReport>(document).is_ok(),
+        SchemaName::Run => serde_json::from_value::<RunReport>(document).is_ok(),
     }
 }
 
@@ -101,6 +102,7 @@ fn a_newer_minor_version_is_tolerated_and_a_newer_major_one_refused() {
         (SchemaName::Result, JobResult::SCHEMA),
         (SchemaName::DeadLetter, DeadLetter::SCHEMA),
         (SchemaName::Eval, EvalReport::SCHEMA),
+        (SchemaName::Run, RunReport::SCHEMA),
     ] {
         let validator = jsonschema::validator_for(&published(name)).unwrap();
         for (path, document) in fixtures(&format!("{}-newer", name.as_str())) {
