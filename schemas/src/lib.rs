@@ -30,6 +30,8 @@ pub mod dead_letter;
 pub mod event;
 // `recto.eval/v1`: how well documents with known text were read.
 pub mod eval;
+// `recto.run/v1`: the account of a run over many documents.
+pub mod run;
 // The published JSON Schemas, and the rule for versions.
 pub mod published;
 
@@ -55,6 +57,7 @@ pub use reason::{
     RejectionKind, TextReason, TilingReason, WarningKind,
 };
 pub use result::{JobResult, OutputUris, ResultSource, ResultState, ResultTiming};
+pub use run::{FileState, RunFiles, RunPages, RunReport};
 
 /// The revision of the code that turns pages into Markdown.
 ///

@@ -33,7 +33,8 @@ pub struct Manifest {
     pub pipeline_revision: u32,
     /// The options it was read with.
     pub options: Options,
-    /// SHA-256 of everything that decides this result, 64 hexadecimal digits; absent if no job asked.
+    /// SHA-256 of everything that decides this result, 64 hexadecimal digits; absent if the document could
+    /// not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
     /// The `id` of the job that asked; absent if none did.
@@ -106,7 +107,7 @@ pub struct SourceInfo {
     /// The version that was read, where its bucket keeps versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version_id: Option<String>,
-    /// Its `ETag`, where it came from a store.
+    /// Its `ETag`, where it came from a store; of a file its size and time of change (nanoseconds), in hex, `size-time`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
     /// Size in bytes; absent if it could not be read.

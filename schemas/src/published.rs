@@ -6,7 +6,8 @@ use std::{fmt, str::FromStr};
 use schemars::{Schema, schema_for};
 
 use crate::{
-    DeadLetter, EvalReport, Job, JobEvent, JobResult, Manifest, Options, PageRecord, WorkerReport,
+    DeadLetter, EvalReport, Job, JobEvent, JobResult, Manifest, Options, PageRecord, RunReport,
+    WorkerReport,
 };
 
 /// A schema that `recto schema` prints.
@@ -30,11 +31,13 @@ pub enum SchemaName {
     Event,
     /// [`WorkerReport`].
     Worker,
+    /// [`RunReport`].
+    Run,
 }
 
 impl SchemaName {
     /// Every published schema.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Options,
         Self::Manifest,
         Self::Page,
@@ -44,6 +47,7 @@ impl SchemaName {
         Self::Eval,
         Self::Event,
         Self::Worker,
+        Self::Run,
     ];
 
     /// The name it is asked for by.
@@ -58,6 +62,7 @@ impl SchemaName {
             Self::Eval => "eval",
             Self::Event => "event",
             Self::Worker => "worker",
+            Self::Run => "run",
         }
     }
 }
@@ -88,6 +93,7 @@ pub fn schema(name: SchemaName) -> Schema {
         SchemaName::Eval => with_version(schema_for!(EvalReport), EvalReport::SCHEMA),
         SchemaName::Event => with_version(schema_for!(JobEvent), JobEvent::SCHEMA),
         SchemaName::Worker => with_version(schema_for!(WorkerReport), WorkerReport::SCHEMA),
+        SchemaName::Run => with_version(schema_for!(RunReport), RunReport::SCHEMA),
     }
 }
 

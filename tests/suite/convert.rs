@@ -1,6 +1,7 @@
 //! `recto convert` as a person uses it.
 
 mod limits;
+mod tree;
 
 use std::{
     fs,
@@ -17,6 +18,7 @@ use recto_schemas::{
 };
 
 use crate::support::{
+    eventually,
     outputs::{manifest, without_timing},
     pdf, recto, repository, sample, seen, wait_until,
 };
@@ -189,12 +191,15 @@ fn one_bad_input_does_not_stop_the_rest() {
         "{seen}"
     );
     assert!(
-        fs::read_to_string(out.join("letter.md"))
+        fs::read_to_string(out.join("letter.pdf.md"))
             .unwrap()
             .contains("the registers have come back")
     );
-    assert_eq!(manifest(&out.join("letter.json")).failure, None);
-    for (name, kind) in [("broken", "damaged"), ("page.html", "not-a-document")] {
+    assert_eq!(manifest(&out.join("letter.pdf.json")).failure, None);
+    for (name, kind) in [
+        ("broken.pdf", "damaged"),
+        ("page.html.pdf", "not-a-document"),
+    ] {
         let manifest = manifest(&out.join(format!("{name}.json")));
         assert_eq!(manifest.failure.unwrap().kind.as_str(), kind, "{name}");
         assert!(manifest.source.sha256.is_some());

@@ -216,6 +216,9 @@ fn check_bag(folder: &Path, results: usize) {
 fn a_submission_that_is_watched_ends_with_its_jobs() {
     let cluster = TestCluster::start();
     let _worker = cluster.worker();
+    let client = cluster.rabbit.client();
+    client.declare("mine", &[]);
+    client.bind("mine", "recto.jobs.events", "#");
     cluster
         .store
         .put("documents", "in/a.pdf", &page("A letter."));

@@ -3,8 +3,8 @@
 use std::{fs, path::PathBuf};
 
 use recto_schemas::{
-    DeadLetter, EvalReport, Job, JobEvent, JobResult, Manifest, Options, PageRecord, SchemaName,
-    WorkerReport, check_version,
+    DeadLetter, EvalReport, Job, JobEvent, JobResult, Manifest, Options, PageRecord, RunReport,
+    SchemaName, WorkerReport, check_version,
 };
 use serde_json::Value;
 
@@ -53,6 +53,7 @@ fn parses(name: SchemaName, document: &Value) -> bool {
         SchemaName::Eval => serde_json::from_value::<EvalReport>(document).is_ok(),
         SchemaName::Event => serde_json::from_value::<JobEvent>(document).is_ok(),
         SchemaName::Worker => serde_json::from_value::<WorkerReport>(document).is_ok(),
+        SchemaName::Run => serde_json::from_value::<RunReport>(document).is_ok(),
     }
 }
 
@@ -105,6 +106,7 @@ fn a_newer_minor_version_is_tolerated_and_a_newer_major_one_refused() {
         (SchemaName::Eval, EvalReport::SCHEMA),
         (SchemaName::Event, JobEvent::SCHEMA),
         (SchemaName::Worker, WorkerReport::SCHEMA),
+        (SchemaName::Run, RunReport::SCHEMA),
     ] {
         let validator = jsonschema::validator_for(&published(name)).unwrap();
         for (path, document) in fixtures(&format!("{}-newer", name.as_str())) {

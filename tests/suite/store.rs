@@ -1,14 +1,13 @@
 //! `recto convert` from and to an object store: a real one, and one with a bad connection before it.
 
 use std::{
-    fs,
     net::SocketAddr,
     process::{Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use recto_schemas::{DocumentState, Manifest};
+use recto_schemas::{DocumentState, Manifest, RunReport};
 
 use crate::support::{objects::SeaweedServer, pdf, proxy::TcpProxy, recto, seen};
 
@@ -98,7 +97,21 @@ fn a_prefix_means_the_documents_below_it() {
     assert!(output.status.success(), "{}", seen(&output));
     let keys = weed.list("texts", "");
     let manifests: Vec<_> = keys.iter().filter(|key| key.ends_with(".json")).collect();
-    assert_eq!(manifests, ["one.json", "two.json"]);
+    assert_eq!(manifests, ["deep/two.PDF.json", "one.pdf.json", "run.json"]);
+    let rows = text(&weed, "run.csv");
+    assert!(
+        rows.contains("s3://scans/a/notes.txt,,passed-over,.txt,"),
+        "{rows}"
+    );
+
+    // What is done is not read again, but what has changed is.
+    weed.put("scans", "a/one.pdf", &letter("another edition"));
+    let output = convert(&weed, &["s3://scans/a/", "-o", "s3://texts"]);
+    assert!(output.status.success(), "{}", seen(&output));
+    let run: RunReport = serde_json::from_str(&text(&weed, "run.json")).unwrap();
+    assert_eq!((run.files.done, run.files.skipped), (1, 1), "{run:?}");
+    assert_eq!((run.pages.read, run.pages.skipped), (2, 2), "{run:?}");
+    assert!(text(&weed, "one.pdf.md").contains("another edition"));
 
     let output = convert(&weed, &["s3://scans/c/", "-o", "s3://texts"]);
     assert_eq!(output.status.code(), Some(1));
@@ -127,11 +140,16 @@ fn keys_with_any_character_are_found_and_read() {
     let out = folder.path().to_str().unwrap();
     let output = convert(&weed, &["s3://scans/odd/", "-o", out]);
     assert!(output.status.success(), "{}", seen(&output));
-    let read = fs::read_dir(folder.path()).unwrap().filter(|entry| {
-        let path = entry.as_ref().unwrap().path();
-        path.extension().is_some_and(|ending| ending == "md")
-    });
-    assert_eq!(read.count(), keys.len(), "{}", seen(&output));
+    for name in [
+        "a+b c",
+        "100%25/half%2520",
+        "tab%09here",
+        "new%0Aline%01",
+        "ж<&>\"'",
+    ] {
+        let path = folder.path().join(format!("{name}.pdf.md"));
+        assert!(path.is_file(), "{name}: {}", seen(&output));
+    }
 }
 
 #[test]

@@ -111,8 +111,11 @@ fn finds_and_writes_keys_with_any_character(store: &StoreClient, names: &[&str])
         .unwrap();
     assert!(read.status.success(), "{}", seen(&read));
     for name in names {
-        let name = name.rsplit('/').next().unwrap();
-        let key = format!("odd/{name}.md");
+        // As in a worker's results, `%` and control characters are encoded.
+        let name = name.replace('%', "%25");
+        let name = name.replace('\t', "%09").replace('\n', "%0A");
+        let name = name.replace('\u{1}', "%01");
+        let key = format!("odd/{name}.pdf.md");
         let text = store
             .get(RESULTS, &key)
             .unwrap_or_else(|| panic!("no {key:?}: {:?}", seen(&read)));

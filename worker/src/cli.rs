@@ -79,7 +79,7 @@ pub(crate) enum Command {
     /// Declare the queues at RabbitMQ, pause or purge batches, or print how full they are
     #[command(subcommand)]
     Queues(Box<QueuesCommand>),
-    /// Print a published JSON Schema: options, manifest, page, job, result, dead-letter, eval, event or worker
+    /// Print a published JSON Schema: options, manifest, page, job, result, dead-letter, eval, event, worker or run
     Schema {
         /// Name of the schema
         name: SchemaName,

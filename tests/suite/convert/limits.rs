@@ -33,7 +33,7 @@ fn a_document_that_becomes_too_much_fails_and_the_one_beside_it_does_not() {
     let out = folder.path().join("out");
     let output = convert(&["--max-output-size", "20kB"], folder.path(), &out);
     assert_eq!(output.status.code(), Some(1), "{}", seen(&output));
-    let much = manifest(&out.join("much.json")).failure.unwrap();
+    let much = manifest(&out.join("much.pdf.json")).failure.unwrap();
     assert_eq!(much.kind.as_str(), "output-too-large");
     assert!(
         much.message.contains("--max-output-size"),
@@ -41,10 +41,10 @@ fn a_document_that_becomes_too_much_fails_and_the_one_beside_it_does_not() {
         much.message
     );
     assert_eq!(
-        manifest(&out.join("little.json")).state,
+        manifest(&out.join("little.pdf.json")).state,
         DocumentState::Done
     );
-    let written = fs::metadata(out.join("much.md")).map_or(0, |file| file.len());
+    let written = fs::metadata(out.join("much.pdf.md")).map_or(0, |file| file.len());
     assert!(written < 40_000, "{written} bytes");
 }
 

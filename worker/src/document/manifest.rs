@@ -44,6 +44,7 @@ pub(crate) fn manifest(
 
 /// The manifest of a document that nothing was read of.
 pub(crate) fn blank(source: SourceInfo, options: &Options, engine: &dyn Engine) -> Manifest {
+    let model = model(options, engine);
     let engine = engine.info();
     Manifest {
         schema: Manifest::SCHEMA.to_owned(),
@@ -52,13 +53,7 @@ pub(crate) fn blank(source: SourceInfo, options: &Options, engine: &dyn Engine) 
         source,
         format: None,
         engine: engine.name.to_string(),
-        model: ModelInfo {
-            name: engine.model.clone(),
-            sha256: engine.model_sha256.clone(),
-            scripts: engine.scripts.iter().map(ToString::to_string).collect(),
-            fallback: options.fallback_reader.clone(),
-            layout: options.layout_model.clone(),
-        },
+        model,
         pipeline_revision: PIPELINE_REVISION,
         options: options.clone(),
         fingerprint: None,
@@ -69,6 +64,18 @@ pub(crate) fn blank(source: SourceInfo, options: &Options, engine: &dyn Engine) 
         pages: Vec::new(),
         timing: DocumentTiming::default(),
         stored_sha256: None,
+    }
+}
+
+/// The model that reads, and those beside it.
+pub(crate) fn model(options: &Options, engine: &dyn Engine) -> ModelInfo {
+    let engine = engine.info();
+    ModelInfo {
+        name: engine.model.clone(),
+        sha256: engine.model_sha256.clone(),
+        scripts: engine.scripts.iter().map(ToString::to_string).collect(),
+        fallback: options.fallback_reader.clone(),
+        layout: options.layout_model.clone(),
     }
 }
 

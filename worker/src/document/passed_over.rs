@@ -105,11 +105,17 @@ impl PassedOver {
         *self.kinds.entry(kind).or_default() += 1;
     }
 
-    /// Adds what another search has passed over.
-    pub(crate) fn add(&mut self, other: &Self) {
-        for (kind, count) in &other.kinds {
-            *self.kinds.entry(kind.clone()).or_default() += count;
-        }
+    /// The numbers by the words of their kinds.
+    pub(crate) fn by_kind(&self) -> BTreeMap<String, u64> {
+        let kinds = self.kinds.iter();
+        kinds
+            .map(|(kind, count)| (kind.clone().into(), *count))
+            .collect()
+    }
+
+    /// The number of all.
+    pub(crate) fn total(&self) -> u64 {
+        self.kinds.values().sum()
     }
 
     /// Returns true if nothing was passed over.
@@ -124,7 +130,7 @@ impl fmt::Display for PassedOver {
         let mut kinds: Vec<_> = self.kinds.iter().collect();
         // The order of equals stays that of the kinds.
         kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-        let all: u64 = self.kinds.values().sum();
+        let all = self.total();
         let rest: u64 = kinds
             .iter()
             .skip(NAMED_KINDS)

@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
@@ -170,12 +171,12 @@ pub(crate) async fn stored_manifest(
     let Some(bytes) = stores.read(&uri, MAX_MANIFEST_BYTES).await? else {
         return Ok(None);
     };
-    match serde_json::from_slice::<Manifest>(&bytes) {
-        Ok(mut found) if check_version(&found.schema, Manifest::SCHEMA).is_ok() => {
-            found.stored_sha256 = Some(hex(&Sha256::digest(&bytes)));
-            Ok(Some(found))
-        }
-        _ => {
+    match parse_manifest(&bytes) {
+        Some(found) => Ok(Some(Manifest {
+            stored_sha256: Some(hex(&Sha256::digest(&bytes))),
+            ..found
+        })),
+        None => {
             let why = format!(
                 "this is no {}; another version of recto may have stored it: use that one, or remove the object",
                 Manifest::SCHEMA
@@ -184,6 +185,20 @@ pub(crate) async fn stored_manifest(
             Err(StoreError::new(uri, cause))
         }
     }
+}
+
+/// The manifest of the result in a folder of this machine, if there is one that this version reads.
+pub(crate) fn manifest_in(folder: &Path, stem: &str) -> Option<Manifest> {
+    let file = File::open(folder.join(format!("{stem}.{}", MANIFEST.0))).ok()?;
+    let mut bytes = Vec::new();
+    file.take(MAX_MANIFEST_BYTES).read_to_end(&mut bytes).ok()?;
+    parse_manifest(&bytes)
+}
+
+fn parse_manifest(bytes: &[u8]) -> Option<Manifest> {
+    let found: Manifest = serde_json::from_slice(bytes).ok()?;
+    check_version(&found.schema, Manifest::SCHEMA).ok()?;
+    Some(found)
 }
 
 fn uri_of(folder: &StoreUri, file: &str) -> Result<StoreUri, StoreError> {

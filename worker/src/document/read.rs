@@ -11,12 +11,15 @@ use recto_pipeline::{
     cancel::CancelToken,
     read::{self, OutputTooLarge, PageResult, PageSink, ReadError, ReadOutcome, ReadSignals},
 };
-use recto_schemas::{DocumentPassword, FailureDetail, Manifest, Options, PageOutcome, SourceInfo};
+use recto_schemas::{
+    DocumentPassword, FailureDetail, Manifest, ModelInfo, Options, PageOutcome, SourceInfo,
+};
 use tokio::task::spawn_blocking;
 
 use super::{
     context::{ConvertContext, PartsPlace, Requester},
     error::ConvertError,
+    fingerprint::Fingerprint,
     manifest,
     observer::ConvertObserver,
     output::{ResultFolder, ResultName, ResultSink, StdoutWriter, write_manifest},
@@ -205,6 +208,17 @@ impl ConvertContext {
         })
     }
 
+    /// The model that documents are read with.
+    pub(crate) fn model(&self) -> ModelInfo {
+        manifest::model(&self.options, self.engine.as_ref())
+    }
+
+    /// The fingerprint of a person's document.
+    pub(super) fn fingerprint(&self, source: &SourceInfo) -> Option<Fingerprint> {
+        let model = &self.engine.info().model_sha256;
+        Fingerprint::of_document(source, &self.options, model, self.password.as_ref())
+    }
+
     /// The manifest of a document of which nothing was read.
     fn blank_manifest(&self, source: SourceInfo) -> Manifest {
         manifest::blank(source, &self.options, self.engine.as_ref())
@@ -227,7 +241,7 @@ impl ConvertContext {
         }
     }
 
-    /// Puts the job into the manifest. Fails if a page was lost by this machine's fault: then the job has no result.
+    /// Puts fingerprint and job into the manifest. Fails if a page was lost by this machine's fault: then the job has no result.
     fn stamp(&self, manifest: &mut Manifest) -> Result<(), ConvertError> {
         let Requester::Job {
             id,
@@ -235,6 +249,8 @@ impl ConvertContext {
             is_machine_fault,
         } = &self.requester
         else {
+            let fingerprint = self.fingerprint(&manifest.source);
+            manifest.fingerprint = fingerprint.map(|fingerprint| fingerprint.as_str().to_owned());
             return Ok(());
         };
         manifest.job = Some(id.clone());

@@ -4,10 +4,7 @@ use std::path::Path;
 
 use glob::{MatchOptions, Pattern};
 
-use super::{
-    media_type::is_document,
-    passed_over::{PassedKind, PassedOver},
-};
+use super::{media_type::is_document, passed_over::PassedKind};
 
 /// A `*` stays within a folder, so that `letters/*.tif` is not `letters/drafts/1.tif`; dots are like other characters.
 const MATCHING: MatchOptions = MatchOptions {
@@ -37,19 +34,17 @@ impl PathSelection {
         any(&self.exclude, below)
     }
 
-    /// Returns true if an object is a document by the name that it has `below` its prefix; counts it if not.
-    pub(crate) fn takes_object(&self, below: &Path, passed_over: &mut PassedOver) -> bool {
-        let kind = if below.iter().any(starts_with_dot) {
-            PassedKind::DotFile
+    /// The reason why an object is no document by the name that it has `below` its prefix; `None` for a document.
+    pub(crate) fn why_not_object(&self, below: &Path) -> Option<PassedKind> {
+        if below.iter().any(starts_with_dot) {
+            Some(PassedKind::DotFile)
         } else if !self.lets_in(below) {
-            PassedKind::Excluded
+            Some(PassedKind::Excluded)
         } else if is_document(below) {
-            return true;
+            None
         } else {
-            PassedKind::of_ending(below)
-        };
-        passed_over.count(kind);
-        false
+            Some(PassedKind::of_ending(below))
+        }
     }
 }
 
@@ -113,13 +108,15 @@ mod tests {
     #[test]
     fn objects_are_told_by_their_names_alone() {
         let selection = selection(&[], &["old/"]);
-        let mut passed_over = PassedOver::default();
-        let taken = ["a.pdf", "b.txt", ".trash/c.pdf", "noending"]
-            .map(|key| selection.takes_object(Path::new(key), &mut passed_over));
-        assert_eq!(taken, [true, false, false, false]);
-        assert_eq!(
-            passed_over.to_string(),
-            "3 files passed over: 1 .txt, 1 without an ending, 1 file beginning with a dot"
-        );
+        let why_not = ["a.pdf", "b.txt", ".trash/c.pdf", "noending"]
+            .map(|key| selection.why_not_object(Path::new(key)));
+        let txt = PassedKind::Ending(".txt".to_owned());
+        let wanted = [
+            None,
+            Some(txt),
+            Some(PassedKind::DotFile),
+            Some(PassedKind::NoEnding),
+        ];
+        assert_eq!(why_not, wanted);
     }
 }

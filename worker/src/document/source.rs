@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{self, Read, Seek},
+    os::unix::fs::MetadataExt as _,
     path::PathBuf,
     sync::Arc,
 };
@@ -13,7 +14,9 @@ use tempfile::NamedTempFile;
 use tokio::sync::oneshot;
 
 use super::{error::ConvertError, manifest};
-use crate::store::{ObjectStore as _, ObjectStores, ObjectVersion, StoreError, StoreUri};
+use crate::store::{
+    ObjectMetadata, ObjectStore as _, ObjectStores, ObjectVersion, StoreError, StoreUri, file_etag,
+};
 
 /// The source of a document.
 pub(crate) struct DocumentSource {
@@ -33,8 +36,6 @@ pub(crate) enum SourcePlace {
     Object(ObjectSource),
     /// An object that was downloaded before. Its owner removes the copy.
     Downloaded(PathBuf),
-    /// An input that is known to be unreadable.
-    Unreadable(io::Error),
 }
 
 /// An object that is to be read.
@@ -53,8 +54,8 @@ pub(crate) struct ObjectSource {
 pub(super) enum LocalDocument {
     Path(PathBuf),
     Stdin,
-    Copy(ObjectCopy),
-    Unreadable(io::Error),
+    /// The copy of an object, and what the store said of it if it was downloaded now.
+    Copy(ObjectCopy, Option<ObjectMetadata>),
 }
 
 /// The copy of an object.
@@ -80,8 +81,9 @@ impl SourcePlace {
         let object = match self {
             Self::Path(path) => return Ok(LocalDocument::Path(path)),
             Self::Stdin => return Ok(LocalDocument::Stdin),
-            Self::Unreadable(error) => return Ok(LocalDocument::Unreadable(error)),
-            Self::Downloaded(path) => return Ok(LocalDocument::Copy(ObjectCopy::Kept(path))),
+            Self::Downloaded(path) => {
+                return Ok(LocalDocument::Copy(ObjectCopy::Kept(path), None));
+            }
             Self::Object(object) => object,
         };
         let (sender, cancelled) = oneshot::channel();
@@ -90,14 +92,17 @@ impl SourcePlace {
             let _ = sender.send(());
         });
         tokio::select! {
-            copy = object.download(max_bytes) => Ok(LocalDocument::Copy(copy?)),
+            downloaded = object.download(max_bytes) => {
+                let (copy, found) = downloaded?;
+                Ok(LocalDocument::Copy(copy, Some(found)))
+            }
             Ok(()) = cancelled => Err(ConvertError::Cancelled),
         }
     }
 }
 
 impl ObjectSource {
-    async fn download(self, max_bytes: u64) -> Result<ObjectCopy, ConvertError> {
+    async fn download(self, max_bytes: u64) -> Result<(ObjectCopy, ObjectMetadata), ConvertError> {
         let copy = match self.copy {
             Some(path) => ObjectCopy::Kept(path),
             None => ObjectCopy::Temporary(
@@ -107,8 +112,8 @@ impl ObjectSource {
         let fetched = self
             .stores
             .fetch(&self.uri, &self.version, max_bytes, copy.path());
-        fetched.await?;
-        Ok(copy)
+        let found = fetched.await?;
+        Ok((copy, found))
     }
 }
 
@@ -129,12 +134,14 @@ impl LocalDocument {
         source: &mut SourceInfo,
     ) -> Result<File, ConvertError> {
         match self {
-            Self::Unreadable(error) => Err(ConvertError::Unreadable(error)),
             Self::Path(path) => {
                 let file = regular_file(path, max_bytes).map_err(|error| match error.kind() {
                     io::ErrorKind::NotFound => ConvertError::NoSuchFile,
                     _ => ConvertError::Unreadable(error),
                 })?;
+                let found = file.metadata().map_err(ConvertError::Unreadable)?;
+                // The copy of a pipe has nothing to be told again by.
+                source.etag = (found.nlink() > 0).then(|| file_etag(&found));
                 identify(file, max_bytes, source, ConvertError::Unreadable)
             }
             Self::Stdin => {
@@ -142,7 +149,10 @@ impl LocalDocument {
                     .map_err(ConvertError::Unreadable)?;
                 identify(file, max_bytes, source, ConvertError::Unreadable)
             }
-            Self::Copy(copy) => {
+            Self::Copy(copy, found) => {
+                if let (Some(found), None, None) = (found, &source.etag, &source.version_id) {
+                    (source.etag, source.version_id) = (found.etag, found.version_id);
+                }
                 let file = File::open(copy.path()).map_err(ConvertError::Scratch)?;
                 identify(file, max_bytes, source, ConvertError::Scratch)
             }

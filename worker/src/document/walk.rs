@@ -1,8 +1,9 @@
 //! Walk over the documents below a folder, in the order of their names.
 
 use std::{
-    collections::HashSet,
-    fs::{self, DirEntry, File, Metadata},
+    collections::{BTreeSet, HashSet},
+    ffi::OsString,
+    fs::{self, File, Metadata},
     io::{self, Read as _},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
@@ -13,13 +14,16 @@ use recto_pipeline::image::{DOCUMENT_HEAD_BYTES, begins_document};
 
 use super::{
     media_type::{is_document, is_other},
-    passed_over::{PassedKind, PassedOver},
+    passed_over::PassedKind,
     selection::{PathSelection, starts_with_dot},
 };
 
+/// Names of a folder that are held at a time: of one with more, the next ones are looked for when these are done.
+const NAMES_AT_ONCE: usize = 20_000;
+
 /// The documents below a folder. Names that begin with a dot are passed over; links are followed, but nothing is given
-/// twice: not what a link leads to if it is reached without the link. Held are the names of the folders on the way down,
-/// the folders seen, and the files that have several names.
+/// twice: not what a link leads to if it is reached without the link. Held are some names of each folder on the way down,
+/// what links have led to, and the files that have several names.
 #[derive(Debug)]
 pub(crate) struct DocumentWalk<'a> {
     root: PathBuf,
@@ -29,11 +33,31 @@ pub(crate) struct DocumentWalk<'a> {
     /// A folder that is to be entered next.
     next: Option<PathBuf>,
     /// The rest of each folder on the way down.
-    open: Vec<vec::IntoIter<DirEntry>>,
+    open: Vec<OpenFolder>,
     /// The real path of a folder that is not entered.
     left_out: Option<PathBuf>,
     seen: HashSet<FileIdentity>,
-    passed_over: PassedOver,
+}
+
+/// A file or a folder that a walk has come to.
+#[derive(Debug)]
+pub(crate) enum WalkEntry {
+    /// A document.
+    Document(PathBuf),
+    /// A file or a folder that is passed over.
+    PassedOver(PathBuf, PassedKind),
+    /// A folder that cannot be read.
+    Unreadable(WalkError),
+}
+
+/// A folder on the way down.
+#[derive(Debug)]
+struct OpenFolder {
+    path: PathBuf,
+    /// The names that come next.
+    names: vec::IntoIter<OsString>,
+    /// The last name that was looked for, if the folder may have more after it.
+    more_after: Option<OsString>,
 }
 
 /// The device and inode of a file or folder: they are one however many names it has.
@@ -64,54 +88,44 @@ impl<'a> DocumentWalk<'a> {
             open: Vec::new(),
             left_out: left_out.and_then(|path| fs::canonicalize(path).ok()),
             seen: seen.into_iter().collect(),
-            passed_over: PassedOver::default(),
         }
     }
 
-    /// The files passed over so far.
-    pub(crate) fn passed_over(&self) -> &PassedOver {
-        &self.passed_over
-    }
-
-    /// The document that an entry is, or nothing: a folder is entered next, the rest is counted.
-    fn look(&mut self, entry: &DirEntry) -> Option<PathBuf> {
-        let path = entry.path();
+    /// The entry that a path is; nothing for a folder that is entered next, and for the one that is left out.
+    fn look(&mut self, path: PathBuf) -> Option<WalkEntry> {
         let Ok(found) = fs::metadata(&path) else {
-            self.passed_over.count(PassedKind::BrokenLink);
-            return None;
+            return Some(WalkEntry::PassedOver(path, PassedKind::BrokenLink));
         };
         if found.is_dir() {
-            self.look_at_folder(path, entry, &found);
-            return None;
-        }
-        match self.why_not(&path, entry, &found) {
-            None => Some(path),
-            Some(kind) => {
-                self.passed_over.count(kind);
-                None
+            if self.left_out.is_some() && fs::canonicalize(&path).ok() == self.left_out {
+                return None;
             }
+            let Some(kind) = self.why_not_enter(&path, &found) else {
+                self.next = Some(path);
+                return None;
+            };
+            return Some(WalkEntry::PassedOver(path, kind));
         }
+        Some(match self.why_not(&path, &found) {
+            None => WalkEntry::Document(path),
+            Some(kind) => WalkEntry::PassedOver(path, kind),
+        })
     }
 
-    fn look_at_folder(&mut self, path: PathBuf, entry: &DirEntry, found: &Metadata) {
-        if self.left_out.is_some() && fs::canonicalize(&path).ok() == self.left_out {
-            return;
-        }
-        let kind = if starts_with_dot(&entry.file_name()) {
-            PassedKind::DotFolder
-        } else if self.selection.shuts_out(self.below(&path)) {
-            PassedKind::ExcludedFolder
-        } else if !self.is_first_name(&path, entry, found) {
-            PassedKind::ReadAlready
+    fn why_not_enter(&mut self, path: &Path, found: &Metadata) -> Option<PassedKind> {
+        if path.file_name().is_some_and(starts_with_dot) {
+            Some(PassedKind::DotFolder)
+        } else if self.selection.shuts_out(self.below(path)) {
+            Some(PassedKind::ExcludedFolder)
+        } else if !self.is_first_name(path, found) {
+            Some(PassedKind::ReadAlready)
         } else {
-            self.next = Some(path);
-            return;
-        };
-        self.passed_over.count(kind);
+            None
+        }
     }
 
-    fn why_not(&mut self, path: &Path, entry: &DirEntry, found: &Metadata) -> Option<PassedKind> {
-        if starts_with_dot(&entry.file_name()) {
+    fn why_not(&mut self, path: &Path, found: &Metadata) -> Option<PassedKind> {
+        if path.file_name().is_some_and(starts_with_dot) {
             Some(PassedKind::DotFile)
         } else if !found.is_file() {
             Some(PassedKind::Special)
@@ -119,20 +133,21 @@ impl<'a> DocumentWalk<'a> {
             Some(PassedKind::Excluded)
         } else if !is_document(path) && (is_other(path) || !begins_like_document(path)) {
             Some(PassedKind::of_ending(path))
-        } else if !self.is_first_name(path, entry, found) {
+        } else if !self.is_first_name(path, found) {
             Some(PassedKind::ReadAlready)
         } else {
             None
         }
     }
 
-    /// Returns true if a file or folder neither has come under another name nor will. A file with one name need not be kept.
-    fn is_first_name(&mut self, path: &Path, entry: &DirEntry, found: &Metadata) -> bool {
-        let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+    /// Returns true if a file or folder neither has come under another name nor will. What has one name need not be kept: a
+    /// folder has, but for the links to it.
+    fn is_first_name(&mut self, path: &Path, found: &Metadata) -> bool {
+        let is_link = path.is_symlink();
         if is_link && fs::canonicalize(path).is_ok_and(|real| self.reaches(&real, found)) {
             return false;
         }
-        match is_link || found.is_dir() || found.nlink() > 1 {
+        match is_link || (found.is_file() && found.nlink() > 1) {
             true => self.seen.insert(identity(found)),
             false => !self.seen.contains(&identity(found)),
         }
@@ -163,31 +178,66 @@ impl<'a> DocumentWalk<'a> {
 }
 
 impl Iterator for DocumentWalk<'_> {
-    type Item = Result<PathBuf, WalkError>;
+    type Item = WalkEntry;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some(folder) = self.next.take() {
-                match entries(&folder) {
-                    Ok(entries) => self.open.push(entries.into_iter()),
-                    Err(error) => return Some(Err(WalkError { folder, error })),
+                let mut entered = OpenFolder {
+                    path: folder,
+                    names: Vec::new().into_iter(),
+                    more_after: None,
+                };
+                match entered.look_for_names(NAMES_AT_ONCE) {
+                    Ok(()) => self.open.push(entered),
+                    Err(error) => {
+                        let folder = entered.path;
+                        return Some(WalkEntry::Unreadable(WalkError { folder, error }));
+                    }
                 }
             }
-            let Some(entry) = self.open.last_mut()?.next() else {
-                self.open.pop();
+            let folder = self.open.last_mut()?;
+            let Some(name) = folder.names.next() else {
+                // What a folder that cannot be read any more had left is named with it.
+                if folder.more_after.is_none() {
+                    self.open.pop();
+                } else if let Err(error) = folder.look_for_names(NAMES_AT_ONCE) {
+                    let folder = folder.path.clone();
+                    self.open.pop();
+                    return Some(WalkEntry::Unreadable(WalkError { folder, error }));
+                }
                 continue;
             };
-            if let Some(path) = self.look(&entry) {
-                return Some(Ok(path));
+            let path = folder.path.join(name);
+            if let Some(entry) = self.look(path) {
+                return Some(entry);
             }
         }
     }
 }
 
-fn entries(folder: &Path) -> io::Result<Vec<DirEntry>> {
-    let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
-    entries.sort_by_key(DirEntry::file_name);
-    Ok(entries)
+impl OpenFolder {
+    /// Takes the next names in their order, at most so many: the folder is read once for each time, and never held whole.
+    fn look_for_names(&mut self, at_once: usize) -> io::Result<()> {
+        let after = self.more_after.take();
+        let mut names = BTreeSet::new();
+        for entry in fs::read_dir(&self.path)? {
+            let name = entry?.file_name();
+            let is_next = after.as_ref().is_none_or(|after| name > *after);
+            let has_room = names.len() < at_once;
+            if is_next && (has_room || names.last().is_some_and(|last| name < *last)) {
+                names.insert(name);
+                if names.len() > at_once {
+                    names.pop_last();
+                }
+            }
+        }
+        if names.len() == at_once {
+            self.more_after = names.last().cloned();
+        }
+        self.names = names.into_iter().collect::<Vec<_>>().into_iter();
+        Ok(())
+    }
 }
 
 fn identity(found: &Metadata) -> FileIdentity {
@@ -209,15 +259,47 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::document::passed_over::PassedOver;
 
     fn walked(root: &Path, selection: &PathSelection) -> (Vec<String>, String) {
-        let mut walk = DocumentWalk::new(root, selection, Some(&root.join("out")));
-        let found = walk.by_ref().map(|path| {
-            let path = path.expect("a folder that can be read");
-            path.strip_prefix(root).unwrap().display().to_string()
-        });
-        let found = found.collect();
-        (found, walk.passed_over().to_string())
+        let mut passed_over = PassedOver::default();
+        let mut found = Vec::new();
+        for entry in DocumentWalk::new(root, selection, Some(&root.join("out"))) {
+            match entry {
+                WalkEntry::Document(path) => {
+                    found.push(path.strip_prefix(root).unwrap().display().to_string());
+                }
+                WalkEntry::PassedOver(_, kind) => passed_over.count(kind),
+                WalkEntry::Unreadable(error) => panic!("{error:?}"),
+            }
+        }
+        (found, passed_over.to_string())
+    }
+
+    #[test]
+    fn a_folder_gives_its_names_in_order_however_few_are_held() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in 0..10 {
+            fs::write(folder.path().join(format!("{}", number * 7 % 10)), "").unwrap();
+        }
+        for at_once in [1, 3, 5, 10, 11] {
+            let mut open = OpenFolder {
+                path: folder.path().to_owned(),
+                names: Vec::new().into_iter(),
+                more_after: None,
+            };
+            let mut all = Vec::new();
+            loop {
+                open.look_for_names(at_once).unwrap();
+                assert!(open.names.len() <= at_once);
+                all.extend(open.names.by_ref());
+                if open.more_after.is_none() {
+                    break;
+                }
+            }
+            let wanted: Vec<OsString> = (0..10).map(|number| format!("{number}").into()).collect();
+            assert_eq!(all, wanted, "{at_once}");
+        }
     }
 
     fn write(root: &Path, files: &[(&str, &str)]) {

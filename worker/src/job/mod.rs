@@ -8,7 +8,6 @@ mod message_limits;
 pub(crate) mod shown_body;
 pub(crate) mod bounds;
 pub(crate) mod plan;
-mod fingerprint;
 mod located;
 pub(crate) mod kept_documents;
 pub(crate) mod page_ranges;
@@ -269,7 +268,7 @@ async fn make(
 }
 
 /// Returns true if pages were lost for reasons that may have passed.
-fn is_unfinished(manifest: &Manifest) -> bool {
+pub(crate) fn is_unfinished(manifest: &Manifest) -> bool {
     let mut reasons = manifest
         .pages
         .iter()

@@ -4,9 +4,12 @@ use recto_schemas::{
     DocumentPassword, FailureKind, FailureStage, Manifest, OutputUris, ResultSource,
 };
 
-use super::{failure::JobFailure, fingerprint::Fingerprint, plan::ValidatedJob};
+use super::{failure::JobFailure, plan::ValidatedJob};
 use crate::{
-    document::output::{FORMATS, MANIFEST},
+    document::{
+        fingerprint::Fingerprint,
+        output::{FORMATS, MANIFEST},
+    },
     store::{StoreUri, StoreUriError, source_folder},
 };
 

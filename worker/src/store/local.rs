@@ -238,13 +238,18 @@ fn path(at: &StoreUri) -> Result<&Path> {
 }
 
 fn found(metadata: &Metadata) -> ObjectMetadata {
-    let changed_ns =
-        i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
     ObjectMetadata {
         bytes: metadata.len(),
         version_id: None,
-        etag: Some(format!("{:x}-{changed_ns:x}", metadata.len())),
+        etag: Some(file_etag(metadata)),
     }
+}
+
+/// The size of a file and the time of its last change, in nanoseconds, both in hex: its `ETag`.
+pub(crate) fn file_etag(metadata: &Metadata) -> String {
+    let changed_ns =
+        i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+    format!("{:x}-{changed_ns:x}", metadata.len())
 }
 
 fn write_temporary(folder: &Path, body: &mut dyn Read) -> io::Result<NamedTempFile> {

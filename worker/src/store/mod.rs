@@ -22,10 +22,11 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 pub(crate) use error::{ErrorCause, StoreError};
-pub(crate) use uri::{StoreUri, StoreUriError, source_folder};
+pub(crate) use uri::{StoreUri, StoreUriError, safe_path, source_folder};
 
 use config::StoreConfig;
 use local::LocalStore;
+pub(crate) use local::file_etag;
 use s3::S3Store;
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;

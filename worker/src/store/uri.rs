@@ -265,19 +265,31 @@ pub(crate) fn source_folder(source: &StoreUri, file_root: Option<&str>) -> Strin
             .and_then(|below| below.strip_prefix('/'))
             .unwrap_or_else(|| path.trim_start_matches('/')),
     };
-    let folder = whole.split('/').map(segment).collect::<Vec<_>>().join("/");
-    if folder.len() <= MAX_FOLDER_BYTES {
-        return folder;
-    }
-    format!("{}%~{}", cut(&folder, MAX_FOLDER_BYTES), hash(whole))
+    safe_path(whole.as_bytes())
 }
 
-fn segment(segment: &str) -> String {
+/// A relative path, or a key, each part made safe for a name in a folder or a store, as [`source_folder`] says; bytes that
+/// are no UTF-8 are percent-encoded too. Different paths never become the same.
+pub(crate) fn safe_path(whole: &[u8]) -> String {
+    let parts = whole.split(|byte| *byte == b'/').map(segment);
+    let path = parts.collect::<Vec<_>>().join("/");
+    if path.len() <= MAX_FOLDER_BYTES {
+        return path;
+    }
+    format!("{}%~{}", cut(&path, MAX_FOLDER_BYTES), hash(whole))
+}
+
+fn segment(segment: &[u8]) -> String {
     let safe = match segment {
-        "" => "%2F".to_owned(),
-        "." => "%2E".to_owned(),
-        ".." => "%2E%2E".to_owned(),
-        _ => encoded(segment, |letter| letter.is_control() || letter == '%'),
+        b"" => "%2F".to_owned(),
+        b"." => "%2E".to_owned(),
+        b".." => "%2E%2E".to_owned(),
+        _ => segment.utf8_chunks().fold(String::new(), |safe, chunk| {
+            let is_special = |letter: char| letter.is_control() || letter == '%';
+            let invalid = chunk.invalid().iter();
+            let invalid = invalid.map(|byte| format!("%{byte:02X}"));
+            safe + &encoded(chunk.valid(), is_special) + &invalid.collect::<String>()
+        }),
     };
     if safe.len() <= MAX_SEGMENT_BYTES {
         return safe;
@@ -298,8 +310,8 @@ fn cut(text: &str, max_bytes: usize) -> &str {
 }
 
 /// 128 bits of a text's SHA-256, in hex.
-fn hash(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
+fn hash(text: &[u8]) -> String {
+    let digest = Sha256::digest(text);
     digest[..16].iter().fold(String::new(), |mut hex, byte| {
         write!(hex, "{byte:02x}").expect("a string takes everything");
         hex
@@ -463,6 +475,7 @@ mod tests {
             assert_eq!(found, folder);
             assert!(at("s3://b/p").join(&found).is_ok());
         }
+        assert_eq!(safe_path(b"a/b\xFF%.pdf"), "a/b%FF%25.pdf");
         let file = at("file:///srv/in/a/b.pdf");
         assert_eq!(source_folder(&file, Some("/srv/in/")), "a/b.pdf");
         assert_eq!(source_folder(&file, Some("/srv/i")), "srv/in/a/b.pdf");

@@ -1,51 +1,121 @@
-//! Inputs: the documents that the command line names, and the names of their results.
+//! Inputs: the documents that the command line names, found while the first ones are read, and the names of their results.
 
 use std::{
-    collections::{HashMap, HashSet},
     io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use recto_schemas::SourceInfo;
+use tokio::{
+    runtime::Handle,
+    sync::mpsc::{self, Receiver, Sender},
+};
 
+use super::{ProgressDisplay, result_path::ResultPath};
 use crate::{
     document::{
         DocumentSource, ObjectSource, SourcePlace,
         media_type::no_documents,
         output::ResultName,
-        passed_over::PassedOver,
+        passed_over::PassedKind,
         selection::PathSelection,
-        walk::{DocumentWalk, WalkError},
+        walk::{DocumentWalk, WalkEntry, WalkError},
     },
-    store::{ObjectStores, ObjectVersion, StoreError, StoreUri},
+    store::{
+        ListedObject, ObjectStore as _, ObjectStores, ObjectVersion, StoreError, StoreUri,
+        StoreUriError,
+    },
 };
 
+/// Most files that are found ahead of the one that is read: of fewer, the bar knows the number from the start.
+const MAX_AHEAD: usize = 4096;
+
 /// One document to convert.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct InputDocument {
     /// Its file, `-` for standard input, or its URI.
     pub(crate) path: PathBuf,
-    /// Its URI, if it is in an object store.
-    pub(crate) object: Option<StoreUri>,
+    /// Its place, if it is in an object store.
+    object: Option<InputObject>,
     /// The name of its results.
-    pub(crate) name: String,
-    /// The reason why it cannot be read, if that is known already.
-    pub(crate) error: Option<io::Error>,
+    pub(crate) result: ResultPath,
+}
+
+/// A document in an object store.
+#[derive(Clone, Debug)]
+struct InputObject {
+    uri: StoreUri,
+    /// Its ETag, if a listing gave it.
+    etag: Option<String>,
+}
+
+/// A file that was found.
+#[derive(Debug)]
+pub(crate) enum FoundInput {
+    /// A document.
+    Document(InputDocument),
+    /// A file or a folder that is no document, or is not to be read.
+    PassedOver {
+        /// Its path or URI.
+        path: PathBuf,
+        /// The reason.
+        kind: PassedKind,
+    },
+    /// An input that holds no documents, or a folder that cannot be read.
+    Unreadable {
+        /// Its path or URI.
+        path: PathBuf,
+        /// The reason.
+        error: io::Error,
+    },
 }
 
 impl InputDocument {
+    /// A file of this machine, or standard input.
+    pub(crate) fn file(path: PathBuf, result: ResultPath) -> Self {
+        Self {
+            path,
+            object: None,
+            result,
+        }
+    }
+
+    fn object(listed: ListedObject, result: ResultPath) -> Self {
+        Self {
+            path: PathBuf::from(listed.location.to_string()),
+            object: Some(InputObject {
+                uri: listed.location,
+                etag: listed.etag,
+            }),
+            result,
+        }
+    }
+
+    /// An input that is no folder: the path of a file, or the URI of an object.
+    ///
+    /// # Errors
+    /// It is like a URI, but none.
+    fn named(path: &Path) -> Result<Self, StoreUriError> {
+        let object = uri(path).map(str::parse).transpose()?;
+        Ok(Self {
+            path: path.to_owned(),
+            object: object.map(|uri| InputObject { uri, etag: None }),
+            result: ResultPath::of_named(path),
+        })
+    }
+
     /// The path as the person gave it.
     pub(crate) fn uri(&self) -> String {
         self.path.to_string_lossy().into_owned()
     }
 
     /// The name of its results in a folder.
-    pub(crate) fn result_in(&self, folder: &Path) -> ResultName {
+    pub(super) fn result_in(&self, folder: PathBuf) -> ResultName {
         let title = self.path.file_name();
         ResultName {
-            folder: folder.to_owned(),
-            stem: self.name.clone(),
+            folder,
+            stem: self.result.stem.clone(),
             title: title.map_or_else(|| self.uri(), |title| title.to_string_lossy().into_owned()),
         }
     }
@@ -62,15 +132,14 @@ impl InputDocument {
     }
 
     fn place(&self, stores: Option<&Arc<ObjectStores>>) -> SourcePlace {
-        if let Some(error) = &self.error {
-            // Errors of the system cannot be cloned.
-            return SourcePlace::Unreadable(io::Error::new(error.kind(), error.to_string()));
-        }
         match (&self.object, stores) {
-            (Some(uri), Some(stores)) => SourcePlace::Object(ObjectSource {
+            (Some(object), Some(stores)) => SourcePlace::Object(ObjectSource {
                 stores: Arc::clone(stores),
-                uri: uri.clone(),
-                version: ObjectVersion::default(),
+                uri: object.uri.clone(),
+                version: ObjectVersion {
+                    etag: object.etag.clone(),
+                    ..ObjectVersion::default()
+                },
                 copy: None,
             }),
             _ if self.path == Path::new("-") => SourcePlace::Stdin,
@@ -84,163 +153,154 @@ pub(crate) fn uri(path: &Path) -> Option<&str> {
     path.to_str().filter(|text| text.starts_with("s3://"))
 }
 
+/// The prefix that an input is, if it is one.
+pub(super) fn prefix(path: &Path) -> Option<StoreUri> {
+    uri(path)?.parse().ok().filter(StoreUri::is_folder)
+}
+
 /// A search for the documents that a command line names.
-pub(crate) struct InputSearch<'a> {
+pub(crate) struct InputSearch {
     /// The documents of folders and prefixes that are wanted.
-    pub(crate) selection: &'a PathSelection,
+    pub(crate) selection: PathSelection,
     /// The folder of the results, which is not searched: the images of a review page are no documents.
-    pub(crate) left_out: Option<&'a Path>,
-    /// Lists the objects below a prefix.
-    pub(crate) list: &'a ListObjects<'a>,
+    pub(crate) left_out: Option<PathBuf>,
+    /// The prefix of the results, which is not searched either.
+    pub(crate) prefix_left_out: Option<StoreUri>,
+    /// The stores of objects.
+    pub(crate) stores: Arc<ObjectStores>,
+    /// Told of each document, and when there are no more.
+    pub(crate) progress: Arc<ProgressDisplay>,
 }
 
-/// The documents that a command line names.
-#[derive(Debug)]
-pub(crate) struct FoundInputs {
-    pub(crate) documents: Vec<InputDocument>,
-    /// The files below folders and prefixes that are no documents.
-    pub(crate) passed_over: PassedOver,
-}
+/// The receiver of what was found is gone: nobody wants more.
+struct ReceiverGone;
 
-type FoundPath = (PathBuf, Option<io::Error>);
-
-impl InputSearch<'_> {
-    /// The documents of `paths`: files and objects as they are, folders and prefixes with the documents below them in the
-    /// order of their names. A folder that cannot be read is an input with an error, not left out.
-    pub(crate) fn run(&self, paths: &[PathBuf]) -> FoundInputs {
-        let mut found = Vec::new();
-        let mut passed_over = PassedOver::default();
-        for path in paths {
-            let before = found.len();
-            let is_folder = if let Some(uri) = uri(path) {
-                self.below(uri, &mut found, &mut passed_over)
-            } else if path.is_dir() {
-                let mut below = DocumentWalk::new(path, self.selection, self.left_out);
-                found.extend(below.by_ref().map(|entry| match entry {
-                    Ok(path) => (path, None),
-                    Err(WalkError { folder, error }) => (folder, Some(error)),
-                }));
-                passed_over.add(below.passed_over());
-                true
-            } else {
-                found.push((path.clone(), None));
-                false
+impl InputSearch {
+    /// Begins to search `inputs`: files and objects as they are, folders and prefixes with the files below them in the order
+    /// of their names. Nothing that was found is left out, and a few thousand files are found ahead at most.
+    pub(crate) fn start(self, inputs: Vec<PathBuf>) -> Receiver<FoundInput> {
+        let (found, receiver) = mpsc::channel(MAX_AHEAD);
+        let runtime = Handle::current();
+        tokio::task::spawn_blocking(move || {
+            let walk = InputWalk {
+                search: &self,
+                runtime,
+                found,
             };
-            if is_folder && found.len() == before {
+            // Nobody is left to be told that the receiver is gone.
+            let _ = inputs.iter().try_for_each(|input| walk.input(input));
+            self.progress.all_found();
+        });
+        receiver
+    }
+}
+
+struct InputWalk<'a> {
+    search: &'a InputSearch,
+    runtime: Handle,
+    found: Sender<FoundInput>,
+}
+
+impl InputWalk<'_> {
+    fn input(&self, path: &Path) -> Result<(), ReceiverGone> {
+        if let Some(prefix) = prefix(path) {
+            return self.prefix(path, &prefix);
+        }
+        if path.is_dir() {
+            return self.folder(path);
+        }
+        match InputDocument::named(path) {
+            Ok(document) => self.send(FoundInput::Document(document)),
+            Err(error) => self.unreadable(path, io::Error::other(error)),
+        }
+    }
+
+    fn folder(&self, root: &Path) -> Result<(), ReceiverGone> {
+        let search = self.search;
+        let mut any = false;
+        for entry in DocumentWalk::new(root, &search.selection, search.left_out.as_deref()) {
+            any |= !matches!(entry, WalkEntry::PassedOver(..));
+            self.send(match entry {
+                WalkEntry::Document(path) => {
+                    let result = ResultPath::below(root, &path);
+                    FoundInput::Document(InputDocument::file(path, result))
+                }
+                WalkEntry::PassedOver(path, kind) => FoundInput::PassedOver { path, kind },
+                WalkEntry::Unreadable(WalkError { folder, error }) => FoundInput::Unreadable {
+                    path: folder,
+                    error,
+                },
+            })?;
+        }
+        self.unless_any(any, root)
+    }
+
+    fn prefix(&self, path: &Path, prefix: &StoreUri) -> Result<(), ReceiverGone> {
+        let root = prefix.to_string();
+        let left_out = self.search.prefix_left_out.as_ref();
+        let left_out = left_out
+            .map(|prefix| format!("{}/", prefix.to_string().trim_end_matches('/')))
+            .filter(|prefix| *prefix != root);
+        let (mut any, mut after) = (false, None);
+        loop {
+            let listed = self.search.stores.list(prefix, after.as_deref());
+            let page = match self.runtime.block_on(listed) {
+                Ok(page) => page,
+                Err(StoreError { cause, .. }) => {
+                    return self.unreadable(path, io::Error::other(cause));
+                }
+            };
+            for object in page.entries {
+                let uri = object.location.to_string();
+                let is_result = left_out
+                    .as_ref()
+                    .is_some_and(|prefix| uri.starts_with(prefix));
+                if object.location.is_folder() || is_result {
+                    continue;
+                }
+                let below = uri.strip_prefix(&root).unwrap_or(&uri);
+                self.send(
+                    match self.search.selection.why_not_object(Path::new(below)) {
+                        Some(kind) => FoundInput::PassedOver {
+                            path: PathBuf::from(&uri),
+                            kind,
+                        },
+                        None => {
+                            any = true;
+                            let result = ResultPath::mirrored(below.as_bytes());
+                            FoundInput::Document(InputDocument::object(object, result))
+                        }
+                    },
+                )?;
+            }
+            after = page.next;
+            if after.is_none() {
+                return self.unless_any(any, path);
+            }
+        }
+    }
+
+    fn unless_any(&self, any: bool, input: &Path) -> Result<(), ReceiverGone> {
+        match any {
+            true => Ok(()),
+            false => {
                 let error = io::Error::new(io::ErrorKind::NotFound, no_documents());
-                found.push((path.clone(), Some(error)));
+                self.unreadable(input, error)
             }
-        }
-        FoundInputs {
-            documents: named(found),
-            passed_over,
         }
     }
 
-    /// Adds the object of `uri`, or the documents below it if it is a prefix; returns true for a prefix.
-    fn below(&self, uri: &str, found: &mut Vec<FoundPath>, passed_over: &mut PassedOver) -> bool {
-        let prefix: StoreUri = match uri.parse() {
-            Ok(location) => location,
-            Err(error) => {
-                found.push((PathBuf::from(uri), Some(io::Error::other(error))));
-                return false;
-            }
-        };
-        if !prefix.is_folder() {
-            found.push((PathBuf::from(uri), None));
-            return false;
-        }
-        let prefix_text = prefix.to_string();
-        match (self.list)(&prefix) {
-            Ok(objects) => {
-                let uris = objects.iter().filter(|object| !object.is_folder());
-                found.extend(uris.map(ToString::to_string).filter_map(|uri| {
-                    let below = uri.strip_prefix(&prefix_text).unwrap_or(&uri);
-                    let taken = self.selection.takes_object(Path::new(below), passed_over);
-                    taken.then(|| (PathBuf::from(uri), None))
-                }));
-            }
-            Err(error) => found.push((PathBuf::from(uri), Some(io::Error::other(error.cause)))),
-        }
-        true
+    fn unreadable(&self, path: &Path, error: io::Error) -> Result<(), ReceiverGone> {
+        let path = path.to_owned();
+        self.send(FoundInput::Unreadable { path, error })
     }
-}
 
-/// One input for each path, even for a folder.
-#[cfg(feature = "eval")]
-pub(crate) fn files(paths: Vec<PathBuf>) -> Vec<InputDocument> {
-    named(paths.into_iter().map(|path| (path, None)).collect())
-}
-
-/// Gives the inputs different names.
-fn named(found: Vec<FoundPath>) -> Vec<InputDocument> {
-    let names = names(
-        &found
-            .iter()
-            .map(|(path, _)| path.as_path())
-            .collect::<Vec<_>>(),
-    );
-    found
-        .into_iter()
-        .zip(names)
-        .map(|((path, error), name)| InputDocument {
-            object: uri(&path)
-                .filter(|_| error.is_none())
-                .and_then(|uri| uri.parse().ok()),
-            path,
-            name,
-            error,
-        })
-        .collect()
-}
-
-/// Lists the objects below a prefix.
-pub(crate) type ListObjects<'a> = dyn Fn(&StoreUri) -> Result<Vec<StoreUri>, StoreError> + 'a;
-
-/// A name for each path's results: the file name without its ending; with the ending if several share that; with a
-/// number if even that is taken.
-fn names(paths: &[&Path]) -> Vec<String> {
-    let text = |part: Option<&std::ffi::OsStr>| {
-        part.map_or_else(
-            || "document".to_owned(),
-            |part| part.to_string_lossy().into_owned(),
-        )
-    };
-    let stems: Vec<String> = paths
-        .iter()
-        .map(|path| {
-            if *path == Path::new("-") {
-                "stdin".to_owned()
-            } else {
-                text(path.file_stem())
-            }
-        })
-        .collect();
-    let mut shared: HashMap<&str, usize> = HashMap::new();
-    for stem in &stems {
-        *shared.entry(stem).or_default() += 1;
-    }
-    let mut taken: HashSet<String> = stems
-        .iter()
-        .filter(|stem| shared[stem.as_str()] == 1)
-        .cloned()
-        .collect();
-    let mut result = Vec::with_capacity(paths.len());
-    for (path, stem) in paths.iter().zip(&stems) {
-        if shared[stem.as_str()] == 1 {
-            result.push(stem.clone());
-            continue;
+    fn send(&self, found: FoundInput) -> Result<(), ReceiverGone> {
+        if !matches!(found, FoundInput::PassedOver { .. }) {
+            self.search.progress.found();
         }
-        let full = text(path.file_name());
-        let numbered = (2..).map(|number| format!("{full}-{number}"));
-        let free = std::iter::once(full.clone())
-            .chain(numbered)
-            .find(|name| !taken.contains(name));
-        let free = free.expect("there is always a higher number");
-        taken.insert(free.clone());
-        result.push(free);
+        self.found.blocking_send(found).map_err(|_| ReceiverGone)
     }
-    result
 }
 
 #[cfg(test)]
@@ -248,101 +308,61 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::store::local_stores;
 
-    fn expand(paths: &[PathBuf], list: &ListObjects<'_>) -> Vec<InputDocument> {
+    /// The names of the results, `- NAME` for what is passed over, `! REASON` for what cannot be read.
+    fn found(root: &Path, inputs: Vec<PathBuf>) -> Vec<String> {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let _entered = runtime.enter();
         let search = InputSearch {
-            selection: &PathSelection::default(),
+            selection: PathSelection::default(),
             left_out: None,
-            list,
+            prefix_left_out: None,
+            stores: Arc::new(local_stores(root)),
+            progress: Arc::new(ProgressDisplay::start(true)),
         };
-        search.run(paths).documents
+        let mut receiver = search.start(inputs);
+        std::iter::from_fn(|| receiver.blocking_recv())
+            .map(|found| match found {
+                FoundInput::Document(document) => document.result.manifest(),
+                FoundInput::PassedOver { path, kind } => {
+                    let kind: String = kind.into();
+                    format!("- {} {kind}", path.file_name().unwrap().display())
+                }
+                FoundInput::Unreadable { error, .. } => format!("! {error}"),
+            })
+            .collect()
     }
 
     #[test]
-    fn results_that_would_share_a_name_are_told_apart() {
-        let paths = [
-            "a.pdf",
-            "b/scan.pdf",
-            "b/scan.tif",
-            "c/scan.pdf",
-            "-",
-            ".hidden",
-        ]
-        .map(Path::new);
-        assert_eq!(
-            names(&paths),
-            [
-                "a",
-                "scan.pdf",
-                "scan.tif",
-                "scan.pdf-2",
-                "stdin",
-                ".hidden"
-            ]
-        );
-    }
-
-    #[test]
-    fn a_directory_gives_its_documents_in_order_and_nothing_else() {
+    fn a_folder_gives_all_its_files_in_order_and_mirrors_its_tree() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("b")).unwrap();
-        for name in ["c.PDF", "a.tiff", "notes.txt", "b/x.webp"] {
+        for name in ["c.PDF", "a.tiff", "notes.txt", "b/x.webp", "b/x.pdf"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
-        let inputs = expand(
-            &[folder.path().to_owned(), PathBuf::from("missing.bin")],
-            &|_| Ok(Vec::new()),
-        );
-        let shown: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
-        assert_eq!(shown, ["a", "x", "c", "missing"]);
-    }
-
-    #[test]
-    fn a_directory_without_documents_is_an_input_that_fails() {
-        let folder = tempfile::tempdir().unwrap();
-        let inputs = expand(&[folder.path().to_owned()], &|_| Ok(Vec::new()));
-        assert!(
-            inputs[0]
-                .error
-                .as_ref()
-                .unwrap()
-                .to_string()
-                .starts_with("no documents in it")
-        );
-    }
-
-    #[test]
-    fn a_prefix_gives_its_documents_and_an_object_itself() {
-        let paths = ["s3://b/in/", "s3://b/letter", "s3://b:1/x"].map(PathBuf::from);
-        let inputs = expand(&paths, &|prefix| {
-            assert_eq!(prefix.to_string(), "s3://b/in/");
-            let keys = [
-                "in/",
-                "in/a#1.pdf",
-                "in/b/",
-                "in/b/c.TIF",
-                "in/d.txt",
-                "in/e.pdf/",
-            ];
-            let at = |key| format!("s3://b/{key}").parse().unwrap();
-            Ok(keys.map(at).into())
-        });
-        let uris: Vec<String> = inputs.iter().map(InputDocument::uri).collect();
+        let inputs = vec![folder.path().to_owned(), PathBuf::from("missing.bin")];
         assert_eq!(
-            uris,
+            found(folder.path(), inputs),
             [
-                "s3://b/in/a#1.pdf",
-                "s3://b/in/b/c.TIF",
-                "s3://b/letter",
-                "s3://b:1/x"
+                "a.tiff.json",
+                "b/x.pdf.json",
+                "b/x.webp.json",
+                "c.PDF.json",
+                "- notes.txt .txt",
+                "missing.json"
             ]
         );
-        assert_eq!(inputs[0].name, "a#1");
-        assert!(
-            inputs[..3]
-                .iter()
-                .all(|i| i.object.is_some() && i.error.is_none())
-        );
-        assert!(inputs[3].error.is_some());
+    }
+
+    #[test]
+    fn an_input_that_holds_no_documents_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.txt"), "").unwrap();
+        let inputs = vec![folder.path().to_owned(), PathBuf::from("s3://b:1/x")];
+        let found = found(folder.path(), inputs);
+        assert_eq!(found[0], "- a.txt .txt");
+        assert!(found[1].starts_with("! no documents in it"), "{found:?}");
+        assert!(found[2].starts_with("! not a bucket's name"), "{found:?}");
     }
 }

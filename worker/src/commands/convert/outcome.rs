@@ -1,25 +1,25 @@
-//! Outcomes of documents, and the report on a whole run.
+//! Outcomes of documents.
 
-use std::{io, path::Path, process::ExitCode, time::Instant};
+use std::time::Instant;
 
-use anyhow::Context as _;
-use recto_pipeline::engine::Engine;
-use recto_schemas::{DocumentState, Manifest, PageOutcome};
-use serde::Serialize;
+use recto_schemas::{DocumentState, FailureKind, FileState, Manifest, PageOutcome};
 
-use crate::{
-    commands::EXIT_FAILED,
-    document::{ConvertError, ConvertedDocument, passed_over::PassedOver},
-    os::signals::EXIT_STOPPED,
-};
+use super::account::AccountRow;
+use crate::document::{ConvertError, ConvertedDocument};
 
 /// The outcome of a document.
 #[derive(Debug)]
 pub(crate) struct DocumentOutcome {
     pub(super) uri: String,
-    state: DocumentState,
+    pub(super) state: DocumentState,
+    /// True if it was not read, because its result is there.
+    pub(super) is_skipped: bool,
+    /// The machine-readable code of why it failed or was cut short.
+    pub(super) kind: Option<FailureKind>,
     /// The reason why it failed or was cut short.
     failure: Option<String>,
+    /// Its size, if it could be read.
+    pub(super) bytes: Option<u64>,
     /// Pages with a result.
     pub(super) pages: u32,
     /// Pages that failed.
@@ -43,6 +43,7 @@ impl DocumentOutcome {
         let outcome = match converted {
             Ok(converted) => Self {
                 reader_left: converted.reader_left,
+                is_skipped: !converted.is_ours,
                 ..Self::of_manifest(uri, &converted.manifest)
             },
             Err(ConvertError::Stopped | ConvertError::Cancelled) => return None,
@@ -51,10 +52,11 @@ impl DocumentOutcome {
                 | ConvertError::Publish { ref manifest, .. }),
             ) => Self {
                 state: DocumentState::Failed,
+                kind: Some(error.kind()),
                 failure: Some(error.to_string()),
                 ..Self::of_manifest(uri, manifest)
             },
-            Err(error) => Self::failed(uri, error.to_string()),
+            Err(ref error) => Self::failed(uri, error),
         };
         Some(Self {
             seconds: started.elapsed().as_secs_f64(),
@@ -63,11 +65,14 @@ impl DocumentOutcome {
     }
 
     /// A document without any page.
-    pub(super) fn failed(uri: String, failure: String) -> Self {
+    pub(super) fn failed(uri: String, error: &ConvertError) -> Self {
         Self {
             uri,
             state: DocumentState::Failed,
-            failure: Some(failure),
+            is_skipped: false,
+            kind: Some(error.kind()),
+            failure: Some(error.to_string()),
+            bytes: None,
             pages: 0,
             failed_pages: 0,
             page_failure: None,
@@ -84,6 +89,9 @@ impl DocumentOutcome {
         Self {
             uri,
             state: manifest.state,
+            is_skipped: false,
+            kind: manifest.failure.as_ref().map(|failure| failure.kind),
+            bytes: manifest.source.bytes,
             failure: manifest
                 .failure
                 .as_ref()
@@ -101,6 +109,10 @@ impl DocumentOutcome {
 
     /// The failure of the document or of its pages, in one line. `None` for a document that is done.
     pub(super) fn error_line(&self) -> Option<String> {
+        Some(format!("{}: {}", self.uri, self.message()?))
+    }
+
+    fn message(&self) -> Option<String> {
         if self.state == DocumentState::Done {
             return None;
         }
@@ -113,8 +125,38 @@ impl DocumentOutcome {
             format!("{pages} read in part: lines in a script that the model does not know")
         });
         let failure = self.failure.clone().or(pages).or(partial);
-        let failure = failure.unwrap_or_else(|| "failed".to_owned());
-        Some(format!("{}: {failure}", self.uri))
+        Some(failure.unwrap_or_else(|| "failed".to_owned()))
+    }
+
+    /// Its state in the account.
+    pub(super) fn file_state(&self) -> FileState {
+        match self.state {
+            _ if self.is_skipped => FileState::Skipped,
+            DocumentState::Done => FileState::Done,
+            DocumentState::Partial => FileState::Partial,
+            DocumentState::Failed => FileState::Failed,
+        }
+    }
+
+    /// Gives its row of the account to `write`.
+    pub(super) fn row<T>(&self, manifest: &str, write: impl FnOnce(&AccountRow<'_>) -> T) -> T {
+        let reason = match (self.is_skipped, self.state, self.kind) {
+            (_, _, Some(kind)) => kind.as_str(),
+            (true, DocumentState::Done, None) => "done",
+            (true, _, None) => "partial",
+            (false, _, None) => "",
+        };
+        write(&AccountRow {
+            path: &self.uri,
+            manifest,
+            state: self.file_state(),
+            reason,
+            message: &self.message().unwrap_or_default(),
+            pages: self.pages,
+            failed_pages: self.failed_pages,
+            bytes: self.bytes,
+            seconds: self.seconds,
+        })
     }
 }
 
@@ -122,74 +164,5 @@ fn page_count(pages: u32) -> String {
     match pages {
         1 => "1 page".to_owned(),
         pages => format!("{pages} pages"),
-    }
-}
-
-/// The report on a run.
-#[derive(Debug, Serialize)]
-pub(crate) struct ConvertReport {
-    pub(super) inputs: usize,
-    pub(super) done: usize,
-    pub(super) partial: usize,
-    pub(super) failed: usize,
-    pub(super) pages: u64,
-    pub(super) wall_s: f64,
-    pub(super) pages_per_s: f64,
-    /// Share of the wall time that the engine's threads were busy, 0 to 1.
-    engine_busy: f64,
-    /// Files that were not taken for documents, by kind.
-    pub(super) passed_over: PassedOver,
-    #[serde(skip)]
-    pub(super) errors: Vec<String>,
-    #[serde(skip)]
-    pub(super) reader_left: bool,
-}
-
-impl ConvertReport {
-    pub(crate) fn new(
-        outcomes: &[DocumentOutcome],
-        inputs: usize,
-        started: Instant,
-        engine: &dyn Engine,
-    ) -> Self {
-        let wall_s = started.elapsed().as_secs_f64();
-        let pages: u64 = outcomes.iter().map(|o| u64::from(o.pages)).sum();
-        let with = |state| outcomes.iter().filter(|o| o.state == state).count();
-        let usage = engine.usage();
-        Self {
-            inputs,
-            done: with(DocumentState::Done),
-            partial: with(DocumentState::Partial),
-            failed: with(DocumentState::Failed),
-            pages,
-            wall_s,
-            pages_per_s: pages as f64 / wall_s.max(1e-9),
-            engine_busy: usage.busy.as_secs_f64() / (wall_s * f64::from(usage.workers.max(1))),
-            passed_over: PassedOver::default(),
-            errors: outcomes
-                .iter()
-                .filter_map(DocumentOutcome::error_line)
-                .collect(),
-            reader_left: outcomes.iter().any(|o| o.reader_left),
-        }
-    }
-
-    pub(super) fn exit_code(&self, stopped: bool) -> ExitCode {
-        if self.reader_left {
-            ExitCode::SUCCESS
-        } else if stopped {
-            ExitCode::from(EXIT_STOPPED)
-        } else if self.partial + self.failed > 0 {
-            ExitCode::from(EXIT_FAILED)
-        } else {
-            ExitCode::SUCCESS
-        }
-    }
-
-    /// Writes the report for `--stats`.
-    pub(super) fn write(&self, path: &Path) -> anyhow::Result<()> {
-        let text = serde_json::to_string(self).map_err(io::Error::from)?;
-        std::fs::write(path, text + "\n")
-            .with_context(|| format!("cannot write {}", path.display()))
     }
 }

@@ -5,7 +5,7 @@ use std::{
     path::Path,
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -23,9 +23,12 @@ pub(crate) struct ProgressDisplay {
     quiet: bool,
     bar: Option<ProgressBar>,
     started: Instant,
-    documents: u64,
+    /// Documents that were found so far.
+    documents: AtomicU64,
+    /// True if all were found.
+    is_all_found: AtomicBool,
     documents_opened: AtomicU64,
-    /// Documents that ended without having been open.
+    /// Documents that ended without having been open, and those that were not read.
     unopened: AtomicU64,
     pages_known: AtomicU64,
     pages: AtomicU64,
@@ -33,12 +36,12 @@ pub(crate) struct ProgressDisplay {
 }
 
 impl ProgressDisplay {
-    /// Starts showing a run over so many documents; `quiet` shows failures alone.
-    pub(crate) fn start(documents: usize, quiet: bool) -> Self {
+    /// Starts showing a run; `quiet` shows failures alone.
+    pub(crate) fn start(quiet: bool) -> Self {
         let terminal = io::stderr().is_terminal() && !quiet;
         let bar = terminal.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            bar.set_style(style());
+            bar.set_style(style(OPEN_BAR));
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
@@ -46,7 +49,8 @@ impl ProgressDisplay {
             quiet,
             bar,
             started: Instant::now(),
-            documents: documents as u64,
+            documents: AtomicU64::new(0),
+            is_all_found: AtomicBool::new(false),
             documents_opened: AtomicU64::new(0),
             unopened: AtomicU64::new(0),
             pages_known: AtomicU64::new(0),
@@ -55,14 +59,33 @@ impl ProgressDisplay {
         }
     }
 
+    /// A document was found.
+    pub(super) fn found(&self) {
+        self.documents.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// There are no more documents: the bar can tell how many pages are left.
+    pub(super) fn all_found(&self) {
+        if !self.is_all_found.swap(true, Ordering::Relaxed)
+            && let Some(bar) = &self.bar
+        {
+            bar.set_style(style(BAR));
+        }
+    }
+
+    /// Documents that were found so far.
+    pub(super) fn documents(&self) -> u64 {
+        self.documents.load(Ordering::Relaxed)
+    }
+
     /// A document has ended.
     pub(super) fn document(&self, outcome: &DocumentOutcome) {
-        if outcome.pages + outcome.failed_pages == 0 {
+        if outcome.is_skipped || outcome.pages + outcome.failed_pages == 0 {
             self.unopened.fetch_add(1, Ordering::Relaxed);
         }
         let line = match outcome.error_line() {
             Some(error) => error,
-            None if self.quiet || self.bar.is_some() => return,
+            None if self.quiet || self.bar.is_some() || outcome.is_skipped => return,
             None => {
                 let pages = counted(u64::from(outcome.pages), "page");
                 format!("{}: {pages} in {:.1} s", outcome.uri, outcome.seconds)
@@ -84,10 +107,22 @@ impl ProgressDisplay {
             let place = output.map_or_else(String::new, |o| {
                 format!("; results in {}", Shown(o.display()))
             });
+            let skipped = match report.skipped {
+                0 => String::new(),
+                skipped => format!(", {skipped} skipped as done before"),
+            };
+            let partial = match report.partial {
+                0 => String::new(),
+                partial => format!(", {partial} in part"),
+            };
+            let failed = match report.failed {
+                0 => String::new(),
+                failed => format!(", {failed} failed"),
+            };
             eprintln!(
-                "{} of {}, {} in {:.1} s ({:.2} pages/s){place}",
+                "{} of {}{partial}{failed}{skipped}, {} in {:.1} s ({:.2} pages/s){place}",
                 report.done + report.partial,
-                counted(report.inputs as u64, "document"),
+                counted(report.inputs, "document"),
                 counted(report.pages, "page"),
                 report.wall_s,
                 report.pages_per_s,
@@ -97,20 +132,17 @@ impl ProgressDisplay {
             eprintln!("{}", Shown(&report.passed_over));
         }
         if !self.quiet && report.inputs > 1 && !report.errors.is_empty() {
-            eprintln!(
-                "{} with errors:",
-                counted(report.errors.len() as u64, "input")
-            );
+            eprintln!("{} with errors:", counted(report.not_whole, "input"));
             for error in &report.errors {
                 eprintln!("  {}", Shown(error));
             }
+            let more = report.not_whole - report.errors.len() as u64;
+            if more > 0 {
+                eprintln!("  and {more} more");
+            }
         }
         if stopped && !report.reader_left {
-            let ended = report.done + report.partial + report.failed;
-            eprintln!(
-                "stopped: {} not finished; run again for them",
-                report.inputs - ended
-            );
+            eprintln!("stopped; the same command again reads what is left");
         }
     }
 }
@@ -123,7 +155,7 @@ impl ConvertObserver for ProgressDisplay {
         if let Some(bar) = &self.bar {
             // Documents that are not open yet count as the mean of those that are.
             let closed = self
-                .documents
+                .documents()
                 .saturating_sub(opened + self.unopened.load(Ordering::Relaxed));
             bar.set_length(known + known * closed / opened);
         }
@@ -148,8 +180,13 @@ impl ConvertObserver for ProgressDisplay {
     }
 }
 
-fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{bar:24} {pos}/{len} pages  {per_sec}  {eta} left")
+/// While all documents are known.
+const BAR: &str = "{bar:24} {pos}/{len} pages  {per_sec}  {eta} left";
+/// While more documents are looked for.
+const OPEN_BAR: &str = "{pos} pages  {per_sec}";
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
         .expect("the template is right")
         .with_key(
             "per_sec",

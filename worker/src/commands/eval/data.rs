@@ -11,9 +11,14 @@ use recto_pipeline::eval::MarkupSyntax;
 use recto_schemas::{EvalChunk, FailureDetail, FailureKind};
 use serde::Deserialize;
 
+use super::names;
 use crate::{
-    commands::convert::{self, InputDocument},
-    document::selection::PathSelection,
+    commands::convert::InputDocument,
+    document::{
+        media_type::no_documents,
+        selection::PathSelection,
+        walk::{DocumentWalk, WalkEntry, WalkError},
+    },
 };
 
 /// Largest dataset, in bytes.
@@ -124,15 +129,21 @@ pub(super) fn samples(
 /// The documents below a folder that have their text beside them, and how many have none.
 fn folder(folder: &Path) -> anyhow::Result<(Vec<UnloadedSample>, usize)> {
     let (mut found, mut without) = (Vec::new(), 0);
-    let search = convert::InputSearch {
-        selection: &PathSelection::default(),
-        left_out: None,
-        list: &|_| Ok(Vec::new()),
-    };
-    for input in search.run(&[folder.to_owned()]).documents {
-        if let Some(error) = &input.error {
-            bail!("{}: {error}", input.uri());
+    let selection = PathSelection::default();
+    let mut paths = Vec::new();
+    for entry in DocumentWalk::new(folder, &selection, None) {
+        match entry {
+            WalkEntry::Document(path) => paths.push(path),
+            WalkEntry::PassedOver(..) => {}
+            WalkEntry::Unreadable(WalkError { folder, error }) => {
+                bail!("{}: {error}", folder.display())
+            }
         }
+    }
+    if paths.is_empty() {
+        bail!("{}: {}", folder.display(), no_documents());
+    }
+    for input in names::documents(paths) {
         let beside = BESIDE.iter().find_map(|&(ending, kind)| {
             let path = input.path.with_extension(ending);
             (path != input.path && path.is_file()).then_some((path, kind))
@@ -184,7 +195,7 @@ fn dataset(path: &Path, images: &Path) -> anyhow::Result<Vec<UnloadedSample>> {
     if entries.is_empty() {
         bail!("{}: the dataset is empty", path.display());
     }
-    let inputs = convert::files(entries.iter().map(|e| images.join(&e.image)).collect());
+    let inputs = names::documents(entries.iter().map(|e| images.join(&e.image)).collect());
     let documents = entries.into_iter().zip(inputs).enumerate();
     let found = documents.map(|(number, (entry, input))| {
         let said = |who: &str| entry.conversations.iter().find(|turn| turn.from == who);
@@ -291,7 +302,7 @@ pub(super) fn prediction(
     let named = Path::new(&sample.name).with_extension("");
     let named = named.to_string_lossy();
     for (ending, marks) in [("md", MarkupSyntax::Markdown), ("txt", MarkupSyntax::Plain)] {
-        for stem in [&*named, sample.input.name.as_str()] {
+        for stem in [&*named, sample.input.result.stem.as_str()] {
             let path = folder.join(format!("{stem}.{ending}"));
             if path.starts_with(folder) && fs::exists(&path).unwrap_or(false) {
                 return Ok(Some((limited(&path, MAX_REFERENCE_BYTES)?, marks)));

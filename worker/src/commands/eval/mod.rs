@@ -2,12 +2,13 @@
 
 mod args;
 mod data;
+mod names;
 mod prediction;
 mod table;
 mod pictures;
 mod results;
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Instant};
+use std::{path::Path, process::ExitCode, sync::Arc};
 
 use anyhow::{Context, bail};
 use recto_pipeline::{eval::total, image::rasterizer::Rasterizer};
@@ -19,9 +20,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     commands::EXIT_FAILED,
-    commands::convert::{
-        self, ConvertReport, ConvertRun, InputDocument, Interrupt, OutputTarget, ProgressDisplay,
-    },
+    commands::convert::{self, ConvertRun, InputDocument, Interrupt, ProgressDisplay},
     document::{ConvertContext, ConvertObserver, Requester},
     models::{ProgressReporter, config::SandboxPolicy, loader},
     os::signals::EXIT_STOPPED,
@@ -129,7 +128,7 @@ fn predictions(
     };
     let converted = samples.iter().map(|sample| match &sample.refused {
         Some(failure) => Ok(Prediction::failed(failure.clone())),
-        None => Prediction::converted(&folder, &sample.input.name),
+        None => Prediction::converted(&folder, &sample.input.result.stem),
     });
     Ok(Some((
         converted.collect::<anyhow::Result<_>>()?,
@@ -148,7 +147,7 @@ fn predicted(folder: &Path, sample: &EvalSample) -> anyhow::Result<Prediction> {
             kind: FailureKind::NoPrediction,
             message: format!(
                 "there is no {0}.md and no {0}.txt among the predictions",
-                sample.input.name
+                sample.input.result.stem
             ),
         }),
     })
@@ -163,42 +162,33 @@ fn convert_into(
     rasterizer: &Arc<Rasterizer>,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Option<EngineModel>> {
-    let started = Instant::now();
     let mut options = options.clone();
     let engine = convert::engine(&arguments.run, &mut options)?;
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let read = samples.iter().filter(|sample| sample.refused.is_none());
-    let inputs: Vec<&InputDocument> = read.map(|sample| &sample.input).collect();
-    let progress = Arc::new(ProgressDisplay::start(inputs.len(), arguments.run.quiet));
-    let run = ConvertRun {
-        context: Arc::new(ConvertContext {
-            engine: Arc::clone(&engine),
-            rasterizer: Arc::clone(rasterizer),
-            options: options.clone(),
-            password: arguments.run.password.clone().map(DocumentPassword::new),
-            requester: Requester::Person,
-            observer: Arc::clone(&progress) as Arc<dyn ConvertObserver>,
-            cancel: interrupt.cancel.clone(),
-            stop: interrupt.stop.clone(),
-            parts: None,
-        }),
-        stores: None,
-        target: OutputTarget::Folder(folder.to_owned()),
-        progress: Arc::clone(&progress),
-    };
-    let outcomes = Handle::current().block_on(run.convert_all(&inputs));
-    let report = ConvertReport::new(&outcomes, inputs.len(), started, engine.as_ref());
+    let inputs: Vec<InputDocument> = read.map(|sample| sample.input.clone()).collect();
+    let progress = Arc::new(ProgressDisplay::start(arguments.run.quiet));
+    let context = Arc::new(ConvertContext {
+        engine: Arc::clone(&engine),
+        rasterizer: Arc::clone(rasterizer),
+        options,
+        password: arguments.run.password.clone().map(DocumentPassword::new),
+        requester: Requester::Person,
+        observer: Arc::clone(&progress) as Arc<dyn ConvertObserver>,
+        cancel: interrupt.cancel.clone(),
+        stop: interrupt.stop.clone(),
+        parts: None,
+    });
+    let run = ConvertRun::into_folder(
+        Arc::clone(&context),
+        folder.to_owned(),
+        Arc::clone(&progress),
+    );
+    let report = Handle::current().block_on(run.convert_these(inputs));
     progress.finish(&report, Some(folder), interrupt.stop.is_cancelled());
-    let info = engine.info();
-    let model = ModelInfo {
-        name: info.model.clone(),
-        sha256: info.model_sha256.clone(),
-        scripts: info.scripts.iter().map(ToString::to_string).collect(),
-        fallback: options.fallback_reader,
-        layout: options.layout_model,
-    };
-    Ok((!interrupt.stop.is_cancelled()).then(|| (info.name.to_string(), model)))
+    let name = engine.info().name.to_string();
+    Ok((!interrupt.stop.is_cancelled()).then(|| (name, context.model())))
 }
 
 /// Shows and keeps what an evaluation came to.

@@ -242,8 +242,8 @@ fn marker(line: &str) -> Option<u32> {
 mod tests {
     use std::path::PathBuf;
 
+    use super::super::names::documents;
     use super::{super::data::ReferenceText, *};
-    use crate::commands::convert;
 
     const COMPARING: ComparisonOptions<'static> = ComparisonOptions {
         as_is: false,
@@ -255,7 +255,7 @@ mod tests {
         EvalSample {
             index: 3,
             name: "a.pdf".to_owned(),
-            input: convert::files(vec![PathBuf::from("a.pdf")]).remove(0),
+            input: documents(vec![PathBuf::from("a.pdf")]).remove(0),
             refused: None,
             reference: ReferenceText {
                 marks: MarkupSyntax::Plain,

@@ -23,7 +23,7 @@ use crate::{
         media_type::no_documents,
         passed_over::PassedOver,
         selection::PathSelection,
-        walk::{DocumentWalk, WalkError},
+        walk::{DocumentWalk, WalkEntry, WalkError},
     },
     store::{ObjectStore as _, ObjectStores, StoreError, StoreUri},
 };
@@ -172,20 +172,20 @@ impl InputWalk<'_> {
             return self.file(&real, &name);
         }
         let mut any = false;
-        let mut walk = DocumentWalk::new(&real, &self.search.selection, self.output_folder());
-        for entry in walk.by_ref() {
-            any = true;
+        for entry in DocumentWalk::new(&real, &self.search.selection, self.output_folder()) {
             match entry {
-                Ok(path) => {
+                WalkEntry::Document(path) => {
+                    any = true;
                     let below = path.strip_prefix(&real).unwrap_or(&path);
                     self.file(&path, &name.join(below))?;
                 }
-                Err(WalkError { folder, error }) => {
+                WalkEntry::PassedOver(_, kind) => self.passed_over.borrow_mut().count(kind),
+                WalkEntry::Unreadable(WalkError { folder, error }) => {
+                    any = true;
                     self.error(&folder.to_string_lossy(), error.to_string())?;
                 }
             }
         }
-        self.passed_over.borrow_mut().add(walk.passed_over());
         match any {
             true => Ok(()),
             false => self.no_documents(&input),
@@ -240,8 +240,9 @@ impl InputWalk<'_> {
                     continue;
                 }
                 let below = Path::new(uri.strip_prefix(&prefix_text).unwrap_or(&uri));
-                let passed_over = &mut self.passed_over.borrow_mut();
-                if self.search.selection.takes_object(below, passed_over) {
+                if let Some(kind) = self.search.selection.why_not_object(below) {
+                    self.passed_over.borrow_mut().count(kind);
+                } else {
                     any = true;
                     self.document(entry.location, entry.etag, None)?;
                 }

@@ -6,7 +6,7 @@
 use std::{
     fs::{self, File, Permissions},
     io::{self, BufWriter, Seek, Write},
-    os::unix::fs::{FileExt, PermissionsExt},
+    os::unix::fs::{FileExt, MetadataExt as _, PermissionsExt},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -16,10 +16,14 @@ use std::{
 
 use recto_pipeline::read::{PageResult, PageSink};
 use recto_schemas::{Manifest, Options, PageSummary};
+use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::{FORMATS, MANIFEST, ResultSink, ResultWriter};
+
+/// The beginning of temporary files' names.
+pub(crate) const TEMPORARY_PREFIX: &str = ".recto-";
 
 /// The name of a document's results, and the folder they are written to.
 #[derive(Clone, Debug)]
@@ -34,7 +38,7 @@ pub(crate) struct ResultName {
 
 impl ResultName {
     /// The path of the file with this ending.
-    pub(super) fn path(&self, ending: &str) -> PathBuf {
+    pub(crate) fn path(&self, ending: &str) -> PathBuf {
         self.folder.join(format!("{}.{ending}", self.stem))
     }
 }
@@ -235,16 +239,44 @@ pub(crate) fn write_json(folder: &Path, file: &str, value: &impl Serialize) -> i
     persist(out, &folder.join(file))
 }
 
-fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
-    // What any new file gets; the process's umask takes its share.
-    let permissions = Permissions::from_mode(0o666);
-    tempfile::Builder::new()
-        .prefix(".recto-")
-        .permissions(permissions)
-        .tempfile_in(folder)
+/// A new file under a temporary name, locked for as long as it is open: so [`remove_leftovers`] can tell it from those of
+/// processes that were killed.
+pub(crate) fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
+    loop {
+        // What any new file gets; the process's umask takes its share.
+        let permissions = Permissions::from_mode(0o666);
+        let file = tempfile::Builder::new()
+            .prefix(TEMPORARY_PREFIX)
+            .permissions(permissions)
+            .tempfile_in(folder)?;
+        // Where there are no locks, leftovers stay.
+        let _ = flock(file.as_file(), FlockOperation::LockExclusive);
+        // Another process may have removed it before it was locked.
+        if file.as_file().metadata()?.nlink() > 0 {
+            return Ok(file);
+        }
+    }
 }
 
-fn persist(out: BufWriter<NamedTempFile>, path: &Path) -> io::Result<()> {
+/// Removes temporary files from a folder whose processes are gone. What cannot be removed stays.
+pub(crate) fn remove_leftovers(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_temporary = name
+            .as_encoded_bytes()
+            .starts_with(TEMPORARY_PREFIX.as_bytes())
+            && entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_temporary
+            && let Ok(file) = File::open(entry.path())
+            && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+        {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Gives a file its name.
+pub(crate) fn persist(out: BufWriter<NamedTempFile>, path: &Path) -> io::Result<()> {
     let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())

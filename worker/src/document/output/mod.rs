@@ -15,9 +15,10 @@ use recto_pipeline::read::{PageResult, PageSink};
 use recto_schemas::{Manifest, Options, OutputUris, PageSummary};
 
 use folder::OutputFiles;
-#[cfg(feature = "eval")]
-pub(crate) use folder::write_json;
-pub(crate) use folder::{ResultFolder, ResultName, result_files, write_manifest};
+pub(crate) use folder::{
+    ResultFolder, ResultName, TEMPORARY_PREFIX, persist, remove_leftovers, result_files, temporary,
+    write_json, write_manifest,
+};
 pub(crate) use stdout::StdoutWriter;
 
 /// Every output of a document but its manifest, which is written after all of them.

@@ -9,10 +9,12 @@ use std::{
 use recto_pipeline::read::{PagePositions, PartStore, ReadPage};
 use recto_schemas::{Manifest, PartReport};
 use sha2::{Digest as _, Sha256};
-use tempfile::NamedTempFile;
 
 use super::{DocumentParts, PAGES_PER_PART, decode, encode, name, parse_name, report};
-use crate::document::{manifest::hex, output::ResultName};
+use crate::document::{
+    manifest::hex,
+    output::{ResultName, TEMPORARY_PREFIX, temporary},
+};
 
 /// The file that says which reading the parts are of.
 const IDENTITY: &str = "identity";
@@ -32,7 +34,7 @@ impl FolderParts {
     /// The parts for a result of which `blank` is the manifest before anything was read: parts of another document,
     /// engine or version of recto, or of other options, are removed.
     pub(crate) fn open(result: &ResultName, blank: &Manifest) -> io::Result<Self> {
-        let folder = result.folder.join(format!(".{}.{ENDING}", result.stem));
+        let folder = Self::folder_of(result);
         let deciding = serde_json::to_vec(&(
             &blank.source.sha256,
             &blank.model,
@@ -43,7 +45,8 @@ impl FolderParts {
         let identity = hex(&Sha256::digest(deciding));
         let known = fs::read_to_string(folder.join(IDENTITY)).ok();
         let is_ours = known.as_ref() == Some(&identity);
-        if known.is_some() && !is_ours {
+        // One without identity is of a process that was killed while it made the folder.
+        if !is_ours && folder.is_dir() {
             remove(&folder)?;
         }
         Ok(Self {
@@ -54,8 +57,22 @@ impl FolderParts {
         })
     }
 
+    /// Removes the parts of a result that is there: its process was killed before it could.
+    pub(crate) fn discard(result: &ResultName) {
+        let folder = Self::folder_of(result);
+        if folder.is_dir()
+            && let Err(error) = remove(&folder)
+        {
+            tracing::warn!(%error, "parts that were kept of a document stay");
+        }
+    }
+
+    fn folder_of(result: &ResultName) -> PathBuf {
+        result.folder.join(format!(".{}.{ENDING}", result.stem))
+    }
+
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut file = NamedTempFile::new_in(&self.folder)?;
+        let mut file = temporary(&self.folder)?;
         file.write_all(bytes)?;
         file.persist(self.folder.join(name))?;
         Ok(())
@@ -67,9 +84,9 @@ fn remove(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
-        let is_ours = name
-            .to_str()
-            .is_some_and(|name| name == IDENTITY || parse_name(name).is_some());
+        let is_ours = name.to_str().is_some_and(|name| {
+            name == IDENTITY || name.starts_with(TEMPORARY_PREFIX) || parse_name(name).is_some()
+        });
         if is_ours {
             fs::remove_file(entry.path())?;
         }

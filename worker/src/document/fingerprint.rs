@@ -3,11 +3,11 @@
 //! Two jobs with the same fingerprint have the same Markdown, so the second one needs no reading.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use recto_schemas::{DocumentPassword, Options, PIPELINE_REVISION, ResultSource};
+use recto_schemas::{DocumentPassword, Options, PIPELINE_REVISION, ResultSource, SourceInfo};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::document::manifest::hex;
+use super::manifest::hex;
 
 /// Rounds of the password's hash: some milliseconds of work for each guess of who sees a fingerprint and knows all
 /// else that it is made of.
@@ -52,6 +52,30 @@ impl Fingerprint {
             members["password"] = json!(hex(&password_hash(password, salt.as_bytes())));
         }
         Self(hex(&Sha256::digest(members.to_string().as_bytes())))
+    }
+
+    /// The fingerprint of a document that `recto convert` reads: an object as a job would have it, a file by its content,
+    /// wherever it is. `None` if it could not be read.
+    pub(crate) fn of_document(
+        source: &SourceInfo,
+        options: &Options,
+        model_sha256: &str,
+        password: Option<&DocumentPassword>,
+    ) -> Option<Self> {
+        let is_object = source.uri.starts_with("s3://") && source.etag.is_some();
+        let source = match is_object {
+            true => ResultSource {
+                uri: source.uri.clone(),
+                version_id: source.version_id.clone(),
+                etag: source.etag.clone(),
+                bytes: None,
+            },
+            false => ResultSource {
+                etag: Some(source.sha256.clone()?),
+                ..ResultSource::default()
+            },
+        };
+        Some(Self::new(&source, options, model_sha256, password))
     }
 
     /// All 64 digits.
