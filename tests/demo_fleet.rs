@@ -112,6 +112,10 @@ fn main() -> ExitCode {
     batch(&cluster, &ledger, &["verify", BATCH]);
     let report = out.join("report.html").display().to_string();
     batch(&cluster, &ledger, &["report", BATCH, "-o", &report]);
+    let bag = out.join("bag");
+    let _ = fs::remove_dir_all(&bag);
+    let bagit = bag.display().to_string();
+    batch(&cluster, &ledger, &["export", BATCH, "--bagit", &bagit]);
     let parts = [
         "done",
         "partial",

@@ -156,6 +156,11 @@ fn main() {
         "{status}"
     );
     assert_eq!(status["dead"].as_u64().unwrap() as usize, bad, "{status}");
+    if let Some(bag) = arguments.next() {
+        let export = ["export", BATCH, "--bagit", &bag];
+        let exported = trial.batch(&export).output().unwrap();
+        assert!(exported.status.success(), "{}", seen(&exported));
+    }
     println!(
         "{database}, seed {seed}: {jobs} jobs, {KILLS} kills of the ledger, {} lost and named and read by a retry, {} events repeated, {} looks, all right; {:.0} s; {status}",
         named.len(),
