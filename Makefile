@@ -10,7 +10,7 @@ DEMO_OUT := out/demo
 REFERENCE := $(CACHE)/reference/complete
 TRAINING := $(CACHE)/training/complete
 
-.PHONY: help setup setup-tesseract test-parts build build-cuda sbom demo test lint unit bench bench-structure bench-got bench-got-binary full-size bench-worker chaos servers samples reference training train-test train-material clean
+.PHONY: help setup setup-tesseract test-parts build build-cuda sbom demo test lint unit bench bench-structure bench-got bench-got-binary full-size bench-worker fuzz chaos servers samples reference training train-test train-material clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -78,6 +78,11 @@ bench-got-binary:
 bench-worker: setup test-parts build ## pages a second of the worker beside convert, and what an idle worker takes
 	cargo build --workspace --all-targets
 	RECTO_TEST_BINARY=target/release/recto $(PARTS) target/debug/examples/bench-worker
+
+# Optimized, with debug assertions, checks of overflow and AddressSanitizer. What is found lies in tests/fuzz/artifacts.
+fuzz: ## fuzz what comes from outside (tests/fuzz/README.md), 30 minutes a target; FUZZ_SECONDS=60 TARGETS=protocol
+	@cargo fuzz --version >/dev/null 2>&1 || { echo "fuzz: needs cargo-fuzz and a nightly toolchain: cargo install cargo-fuzz; rustup toolchain install nightly"; exit 1; }
+	@FUZZ_SECONDS="$(FUZZ_SECONDS)" tests/fuzz/run.sh $(TARGETS)
 
 chaos: setup test-parts ## disturb workers, broker and store at random moments, then account for every document; SEED=1
 	cargo build --workspace --all-targets

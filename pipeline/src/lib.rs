@@ -105,3 +105,5 @@ pub mod text;
 pub mod read;
 #[cfg(feature = "eval")]
 pub mod eval;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;

@@ -5,6 +5,8 @@ mod mathpix;
 mod latex;
 mod inline_text;
 mod escape;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod foreign_markup;
 #[cfg(test)]
 mod hostile_tests;
 mod markdown;

@@ -61,6 +61,8 @@ mod bitmap_size;
 mod validate;
 mod fonts;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod reply_checks;
 #[cfg(test)]
 mod reply_tests;
 
