@@ -99,6 +99,7 @@ mod text_marks;
 mod edit_distance;
 mod dehyphenate;
 pub mod image;
+pub mod pinned_files;
 pub mod engine;
 pub mod layout;
 pub mod text;

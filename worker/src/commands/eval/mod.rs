@@ -194,6 +194,7 @@ fn convert_into(
     let model = ModelInfo {
         name: info.model.clone(),
         sha256: info.model_sha256.clone(),
+        revision: info.revision.clone(),
         scripts: info.scripts.iter().map(ToString::to_string).collect(),
         fallback: options.fallback_reader,
         layout: options.layout_model,
