@@ -149,7 +149,9 @@ impl Rasterizer {
     pub fn check_sandbox(&self) -> Result<SandboxReport, RasterError> {
         let nothing = File::open("/dev/null").map_err(|e| cannot_start(&e))?;
         let limits = DocumentLimits::default();
-        let (_, report) = document::start_child(self, &nothing, &limits, &CancelToken::new())?;
+        let cancel = CancelToken::new();
+        let deadline = document::page_deadline(&limits, &cancel);
+        let (_, report) = document::start_child(self, &nothing, &limits, deadline)?;
         Ok(report)
     }
 
