@@ -10,7 +10,7 @@ DEMO_OUT := out/demo
 REFERENCE := $(CACHE)/reference/complete
 TRAINING := $(CACHE)/training/complete
 
-.PHONY: help setup setup-tesseract test-parts build build-cuda sbom demo demo-fleet test lint unit bench bench-structure bench-got bench-got-binary full-size bench-worker bench-ledger chaos chaos-ledger servers samples reference training train-test train-material clean
+.PHONY: help setup setup-tesseract test-parts build build-cuda sbom demo demo-fleet test lint unit bench bench-structure bench-got bench-got-binary full-size bench-worker bench-ledger fuzz chaos chaos-ledger servers samples reference training train-test train-material clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -86,6 +86,11 @@ bench-worker: setup test-parts build ## pages a second of the worker beside conv
 bench-ledger: test-parts ## events a second that the ledger takes, and the time of a look at a batch; ARGS="1000000 postgres"
 	cargo build --workspace --all-targets
 	target/debug/examples/bench-ledger $(ARGS)
+
+# Optimized, with debug assertions, checks of overflow and AddressSanitizer. What is found lies in tests/fuzz/artifacts.
+fuzz: ## fuzz what comes from outside (tests/fuzz/README.md), 30 minutes a target; FUZZ_SECONDS=60 TARGETS=protocol
+	@cargo fuzz --version >/dev/null 2>&1 || { echo "fuzz: needs cargo-fuzz and a nightly toolchain: cargo install cargo-fuzz; rustup toolchain install nightly"; exit 1; }
+	@FUZZ_SECONDS="$(FUZZ_SECONDS)" tests/fuzz/run.sh $(TARGETS)
 
 chaos: setup test-parts ## disturb workers, broker and store at random moments, then account for every document; SEED=1
 	cargo build --workspace --all-targets

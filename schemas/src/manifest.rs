@@ -125,6 +125,10 @@ pub struct ModelInfo {
     pub name: String,
     /// SHA-256 of its files one after another, 64 hexadecimal digits.
     pub sha256: String,
+    /// The commit of the Hugging Face hub that the files are of, whatever branch or tag was named; absent if they do not
+    /// come from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
     /// The scripts that it reads, such as `Latin`; absent if the model does not say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scripts: Vec<String>,

@@ -145,3 +145,58 @@ fn the_readme_is_short() {
         .count();
     assert!(lines <= MAX_README_LINES, "README.md has {lines} lines");
 }
+
+/// Names of the tests below `folder`, with the modules that they are in but for those named `tests`.
+fn tests_below(folder: &str) -> Vec<String> {
+    let test =
+        Regex::new(r"#\[(?:tokio::)?test[^\]]*\]\s*(?:#\[[^\]]*\]\s*)*(?:async )?fn ([a-z0-9_]+)")
+            .unwrap();
+    let root = repository().join(folder);
+    let mut folders = vec![root.clone()];
+    let mut names = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let Ok(source) = fs::read_to_string(&path) else {
+                continue;
+            };
+            let module = path.strip_prefix(&root).unwrap().with_extension("");
+            let modules: Vec<&str> = module
+                .iter()
+                .map(|part| part.to_str().unwrap())
+                .filter(|part| !matches!(*part, "mod" | "tests" | "main" | "lib"))
+                .collect();
+            let found = test.captures_iter(&source);
+            names.extend(found.map(|found| [&modules[..], &[&found[1]]].concat().join("::")));
+        }
+    }
+    names
+}
+
+/// A test is named as `module::test`, `module::beginning_of_a_test…`, or `module` and `module::*` for all of it.
+#[test]
+fn tests_of_the_security_page_exist() {
+    let tests: Vec<String> = ["pipeline/src", "worker/src", "schemas/src", "tests/suite"]
+        .iter()
+        .flat_map(|folder| tests_below(folder))
+        .collect();
+    assert!(tests.len() > 900, "{}", tests.len());
+    let page = fs::read_to_string(repository().join("docs/security.md")).unwrap();
+    // In one word, modules are hard to tell from other words: those are not looked up.
+    let named = Regex::new(r"`([a-z0-9_]+(?:::[a-z0-9_]+)+|[a-z0-9_]+::)(::\*|\*|…)?`").unwrap();
+    let mut looked_up = 0;
+    for name in named.captures_iter(&page) {
+        let (path, end) = (&name[1], name.get(2).map(|end| end.as_str()));
+        let is_meant = |test: &String| match end {
+            Some("…") => test.starts_with(path),
+            _ => test == path || test.starts_with(&format!("{}::", path.trim_end_matches("::"))),
+        };
+        assert!(tests.iter().any(is_meant), "no test {}", &name[0]);
+        looked_up += 1;
+    }
+    assert!(looked_up > 25, "{looked_up}");
+}

@@ -25,6 +25,7 @@ mod got;
 mod messages;
 mod corpus;
 mod docs;
+mod pinned;
 mod words;
 mod every_letter;
 mod structure;

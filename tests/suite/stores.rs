@@ -1,6 +1,12 @@
 //! Stores as they are: the same promises, kept with each server that a package brings.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::{Ipv4Addr, TcpListener},
+    process::Command,
+    thread,
+};
 
 use recto_schemas::{Job, ResultState};
 
@@ -39,6 +45,49 @@ fn moto_is_a_store() {
         moto.create_bucket(bucket);
     }
     keeps_promises(&cluster, &moto, &ODD_NAMES);
+}
+
+/// The metadata service of a cloud's machine that gives no credentials to this process; gives its address.
+fn refusing_metadata_service() -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for connection in listener.incoming() {
+            let mut connection = connection.unwrap();
+            // The client may hang up before it has read all: that is no concern of this end.
+            let _ = connection.read(&mut [0; 4096]);
+            let _ = connection.write_all(
+                b"HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\nConnection: close\r\n\r\ndenied",
+            );
+        }
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn a_store_without_credentials_is_told_in_a_sentence() {
+    let cluster = TestCluster::start();
+    let mut command = cluster.worker_command();
+    for name in [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_EC2_METADATA_DISABLED",
+        "RECTO_S3_REGION",
+    ] {
+        command.env_remove(name);
+    }
+    let metadata = refusing_metadata_service();
+    command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata);
+    command.args(["--check", "--log", "info", "--log-format", "text"]);
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let sentence = said.lines().find(|line| line.starts_with("store: "));
+    assert!(
+        sentence.is_some_and(|line| line.contains("no credentials found")),
+        "{said}"
+    );
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(!log.contains("WARN") && !log.contains("IMDS"), "{log}");
 }
 
 fn keeps_promises(cluster: &TestCluster, store: &StoreClient, odd_names: &[&str]) {

@@ -53,6 +53,7 @@ impl FakeEngine {
             name: EngineName::Ppocr,
             model: "fake".to_owned(),
             model_sha256: "0".repeat(64),
+            revision: None,
             scripts: &[],
             dpi: 72.0,
             max_side_px: 2_000,

@@ -112,6 +112,8 @@ pub struct EngineInfo {
     pub model: String,
     /// SHA-256 of the model's files one after another, 64 hexadecimal digits.
     pub model_sha256: String,
+    /// The commit of the Hugging Face hub that the files are of, if they come from there.
+    pub revision: Option<String>,
     /// The scripts that it reads, by their names in Unicode; none if its model does not say.
     pub scripts: &'static [&'static str],
     /// The resolution it reads best, in dots per inch.

@@ -119,7 +119,11 @@ pub(crate) fn knows_all(latex: &str) -> bool {
 /// as text.
 pub(crate) fn sound(latex: &str) -> String {
     let mut out = SoundLatex(String::with_capacity(latex.len() + 8));
-    let mut rest = latex;
+    // First of all: what is left out may stand in the middle of a command's name.
+    let is_left_out =
+        |c: char| c == '\u{fffc}' || is_format_control(c) || c.is_control() && !c.is_whitespace();
+    let shown = latex.replace(is_left_out, "");
+    let mut rest = shown.as_str();
     while let Some(c) = rest.chars().next() {
         rest = &rest[c.len_utf8()..];
         match c {
@@ -127,9 +131,7 @@ pub(crate) fn sound(latex: &str) -> String {
             '$' | '%' => out.push_str(if c == '$' { "\\$" } else { "\\%" }),
             // An opening quotation mark, in text and in formulas.
             '`' => out.push('‘'),
-            '\u{fffc}' => {}
             c if c.is_whitespace() => out.push(' '),
-            c if c.is_control() || is_format_control(c) => {}
             c => out.push(c),
         }
     }
@@ -273,6 +275,16 @@ mod tests {
             r"\begin{aligned}a & b\end{aligned}"
         );
         assert_eq!(sound(r"\begin{\href{x}"), r"\begin{aligned}");
+    }
+
+    /// Found by fuzzing: a sign that is left out had parted a command from letters that make another one of it.
+    #[test]
+    fn signs_that_are_left_out_join_no_commands() {
+        for sign in ['\u{1}', '\u{fffc}', '\u{202e}', '\u{7f}'] {
+            for latex in [format!("\\in{sign}put{{x}}"), format!("\\{sign}input{{x}}")] {
+                assert_eq!(sound(&latex), r"\text{input}{x}", "{latex:?}");
+            }
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@ mod latex;
 mod inline_text;
 mod escape;
 pub use escape::escape_html;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod foreign_markup;
 #[cfg(test)]
 mod hostile_tests;
 mod markdown;

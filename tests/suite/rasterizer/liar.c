@@ -62,8 +62,11 @@ int main(void) {
   } else if (!strcmp(LIE, "sentence")) {
     answer_many("{\"Failed\":{\"Io\":\"", "\\u0000", "\"}}");
   } else {
+    // Two thirds of the time that its document has.
+    if (!strcmp(LIE, "slow")) usleep(2000000);
     ANSWER(CONFINED);
     hear();
+    if (!strcmp(LIE, "slow")) pause();
     if (!strcmp(LIE, "bookmarks")) {
       answer_many("{\"Opened\":{\"format\":\"Pdf\",\"pages\":1,\"encrypted\":false,\"bookmarks\":[",
                   "{\"depth\":1,\"title\":\"x\",\"page\":1}", "]}}");

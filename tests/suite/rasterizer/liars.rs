@@ -86,3 +86,21 @@ fn a_child_that_counts_four_thousand_million_pages_is_not_believed() {
     let document = open(&rasterizer, &bytes, None, &DocumentLimits::default()).unwrap();
     assert_eq!(document.info().pages, 1 << 20);
 }
+
+/// A child that takes its time for its sandbox and then does not open the document: both together have a page's time.
+#[test]
+fn opening_has_one_deadline() {
+    let folder = tempfile::tempdir().unwrap();
+    let rasterizer = rasterizer_of(liar(folder.path(), "slow"));
+    let limits = DocumentLimits {
+        page_timeout: "3s".parse().unwrap(),
+        ..DocumentLimits::default()
+    };
+    let bytes = documents::pages(&[b"0 0 10 10 re f"]);
+    let started = Instant::now();
+    let error = open(&rasterizer, &bytes, None, &limits).unwrap_err();
+    let took = started.elapsed();
+    assert_eq!(error.kind().as_str(), "page-timeout", "{error}");
+    // Of its own for each, they would have had five seconds.
+    assert!(took < Duration::from_secs(4), "{took:?}");
+}

@@ -73,6 +73,7 @@ pub(crate) fn model(options: &Options, engine: &dyn Engine) -> ModelInfo {
     ModelInfo {
         name: engine.model.clone(),
         sha256: engine.model_sha256.clone(),
+        revision: engine.revision.clone(),
         scripts: engine.scripts.iter().map(ToString::to_string).collect(),
         fallback: options.fallback_reader.clone(),
         layout: options.layout_model.clone(),

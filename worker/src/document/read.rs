@@ -61,12 +61,9 @@ impl ReadTask {
         let opened = self
             .document
             .and_then(|document| document.open(max_bytes, &mut source));
-        let file = match (opened, &context.requester) {
-            (Ok(file), _) => file,
-            (Err(error), Requester::Person) => {
-                return record_failure(&error, source, target, &context);
-            }
-            (Err(error), Requester::Job { .. }) => return Err(error),
+        let file = match opened {
+            Ok(file) => file,
+            Err(error) => return without_pages(error, source, target, &context),
         };
 
         let started = Instant::now();
@@ -106,12 +103,9 @@ impl ReadTask {
                 read::read(input, options, engine, &mut sink, &cancel)
             }
         });
-        let read = match (read, &context.requester) {
-            (Ok(read), _) => read,
-            (Err(error), Requester::Person) => {
-                return record_failure(&error, source, target, &context);
-            }
-            (Err(error), Requester::Job { .. }) => return Err(error),
+        let read = match read {
+            Ok(read) => read,
+            Err(error) => return without_pages(error, source, target, &context),
         };
         let reader_left = matches!(
             &read,
@@ -145,13 +139,17 @@ fn unless_panicked<T>(work: impl FnOnce() -> T) -> Result<T, ConvertError> {
     panic::catch_unwind(AssertUnwindSafe(work)).map_err(|_| ConvertError::Panicked)
 }
 
-/// Writes the manifest of a document that could not be opened or read. The other files of an earlier result stay.
-fn record_failure(
-    error: &ConvertError,
+/// The end of a document that could not be opened or read. A person gets a manifest that says so, and the other files of an
+/// earlier result stay; a job fails.
+fn without_pages(
+    error: ConvertError,
     source: SourceInfo,
     target: DocumentTarget,
     context: &ConvertContext,
 ) -> Result<ReadResult, ConvertError> {
+    if matches!(context.requester, Requester::Job { .. }) {
+        return Err(error);
+    }
     let mut manifest = context.blank_manifest(source);
     manifest.failure = Some(FailureDetail::new(error.kind(), error.to_string()));
     if let Some(name) = target.name()

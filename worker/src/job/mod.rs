@@ -21,6 +21,8 @@ pub(crate) mod failure;
 pub(crate) mod policy;
 pub(crate) mod disposition;
 pub(crate) mod evidence;
+#[cfg(any(test, fuzzing))]
+pub mod checks;
 
 use std::sync::Arc;
 

@@ -12,6 +12,7 @@ use recto_schemas::GotRuntime;
 
 use super::{
     ProgressReporter,
+    checksums::pinned,
     config::MachineConfig,
     hub::{self, Checkpoint},
     loader::{models, ppocr},
@@ -31,12 +32,17 @@ pub(super) fn load(
         None => {
             let folder = nano(machine)?;
             tell_nano(tell);
-            Checkpoint { folder, name: None }
+            Checkpoint {
+                folder,
+                name: None,
+                revision: None,
+            }
         }
     };
     let second = machine.clone();
     let config = GotConfig {
         name: checkpoint.name,
+        revision: checkpoint.revision,
         dtype: runtime.dtype,
         device: runtime.device.clone().unwrap_or_default().to_string(),
         batch_size: machine.got.batch_size.map(|batch| batch.get() as usize),
@@ -45,6 +51,7 @@ pub(super) fn load(
         cross_check: Some(Arc::new(move || {
             ppocr(&second, None, None).map_err(|error| format!("{error:#}"))
         })),
+        pinned: pinned(machine),
     };
     let engine = GotEngine::load(&checkpoint.folder, config);
     let engine =

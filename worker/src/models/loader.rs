@@ -12,8 +12,11 @@ use recto_pipeline::{
 };
 use recto_schemas::{EngineName, GotRuntime, ScriptFallback};
 
+#[cfg(feature = "ppocr")]
+use super::checksums::pinned;
 use super::{
     ProgressReporter,
+    checksums::check_library,
     config::{MachineConfig, SandboxPolicy},
 };
 
@@ -109,11 +112,13 @@ pub(super) fn ppocr(
         Some(runtime) => runtime.clone(),
         None => cache(machine)?.join("onnxruntime/libonnxruntime.so"),
     };
+    check_library(machine, &runtime, "--onnxruntime")?;
     let config = PpOcrConfig {
         workers: machine
             .threads
             .map_or_else(cores, |threads| threads.get() as usize),
         layout_model,
+        pinned: pinned(machine),
         ..PpOcrConfig::new(runtime)
     };
     Ok(Arc::new(PpOcr::load_with(
@@ -158,6 +163,7 @@ pub(crate) fn rasterizer(
         Some(pdfium) => pdfium.clone(),
         None => cache(machine)?.join("pdfium/libpdfium.so"),
     };
+    check_library(machine, &pdfium, "--pdfium")?;
     let children = machine
         .rasterizers
         .map_or(cores().min(MOST_RASTERIZERS), |children| {

@@ -1,6 +1,7 @@
 //! Models and libraries: found on this machine or on the Hugging Face hub, and loaded.
 
 pub(crate) mod config;
+mod checksums;
 #[cfg(feature = "got")]
 mod got;
 #[cfg(feature = "got")]

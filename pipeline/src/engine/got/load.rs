@@ -30,6 +30,7 @@ pub(super) fn load(folder: &Path, config: GotConfig) -> Result<GotEngine, GotErr
     let checkpoint = CheckpointConfig::read(folder)?;
     let tokenizer = GotTokenizer::open(folder, &checkpoint)?;
     let weights = CheckpointWeights::open(folder, &checkpoint)?;
+    weights.check(&config.pinned)?;
     if let Some(threads) = config.threads {
         // The pool is global and can be set once per process; a later engine shares it.
         let _ = rayon::ThreadPoolBuilder::new()
@@ -51,6 +52,7 @@ pub(super) fn load(folder: &Path, config: GotConfig) -> Result<GotEngine, GotErr
         model: config.name.unwrap_or_else(|| folder_name(folder)),
         model_sha256: model_sha256
             .map_err(|_| GotError::Fit("hashing the weights failed".to_owned()))?,
+        revision: config.revision,
         memory: memory_use(&checkpoint, &options),
         runtime: GotRuntime {
             device: config.device.parse().ok(),

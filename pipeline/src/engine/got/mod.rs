@@ -53,6 +53,7 @@ use super::{
     OptionsError, PendingResponse, ResponseSender,
     queue::{FairQueue, PushError},
 };
+use crate::pinned_files::PinnedFiles;
 
 /// Resolution at which pages are rendered, in dots per inch. One input image of a page needs some
 /// 90, its tiles up to three times that.
@@ -77,6 +78,8 @@ pub type CrossCheckFactory = Arc<dyn Fn() -> Result<Arc<dyn Engine>, String> + S
 pub struct GotConfig {
     /// The model's name; the folder's name if none is given.
     pub name: Option<String>,
+    /// The commit of the Hugging Face hub that its files are of, if they come from there.
+    pub revision: Option<String>,
     /// Number format of the weights; by default 8-bit on the CPU and bfloat16 on a GPU.
     pub dtype: Option<Dtype>,
     /// `cpu`, `cuda` or `cuda:N`.
@@ -90,18 +93,22 @@ pub struct GotConfig {
     pub threads: Option<usize>,
     /// Makes PP-OCR when it is first needed.
     pub cross_check: Option<CrossCheckFactory>,
+    /// The files of the checkpoint of which it is known what has to be in them.
+    pub pinned: PinnedFiles,
 }
 
 impl Default for GotConfig {
     fn default() -> Self {
         Self {
             name: None,
+            revision: None,
             dtype: None,
             device: "cpu".to_owned(),
             batch_size: None,
             max_new_tokens: GotRuntime::default().max_new_tokens.get() as usize,
             threads: None,
             cross_check: None,
+            pinned: PinnedFiles::default(),
         }
     }
 }
@@ -141,6 +148,7 @@ struct QueuedRequest {
 struct ModelIdentity {
     model: String,
     model_sha256: String,
+    revision: Option<String>,
     memory: EngineMemory,
     runtime: GotRuntime,
 }
@@ -188,6 +196,7 @@ fn info(identity: ModelIdentity, slots: usize) -> EngineInfo {
         name: EngineName::Got,
         model: identity.model,
         model_sha256: identity.model_sha256,
+        revision: identity.revision,
         scripts: &[],
         batch: u32::try_from(slots).ok(),
         memory: Some(identity.memory),

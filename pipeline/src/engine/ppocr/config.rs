@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::tuning::page::{DETECTOR_PIXELS, TEXT_SCORE};
+use crate::pinned_files::PinnedFiles;
 
 /// Settings of the engine. All sizes in pixels.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +18,8 @@ pub struct PpOcrConfig {
     pub text_score: f32,
     /// Folder of a layout model, whose regions tell what lines are; none if layout goes by their type and place alone.
     pub layout_model: Option<PathBuf>,
+    /// The model files of which it is known what has to be in them.
+    pub pinned: PinnedFiles,
 }
 
 impl PpOcrConfig {
@@ -28,6 +31,7 @@ impl PpOcrConfig {
             detector_pixels: DETECTOR_PIXELS,
             text_score: TEXT_SCORE,
             layout_model: None,
+            pinned: PinnedFiles::default(),
         }
     }
 }

@@ -91,7 +91,7 @@ impl PpOcr {
         config: PpOcrConfig,
         fallback: Option<Arc<dyn ScriptReader>>,
     ) -> Result<Self, LoadError> {
-        let files = ModelFiles::read(folder, &config.runtime)?;
+        let files = ModelFiles::read(folder, &config)?;
         let workers = config.workers.max(1);
         let recognizers: Vec<LineRecognizer> = (0..workers)
             .map(|_| files.recognizer())
@@ -100,7 +100,7 @@ impl PpOcr {
             .map(|_| files.detector())
             .collect::<Result<_, _>>()?;
         let layout = match &config.layout_model {
-            Some(folder) => Some(LayoutModelFiles::read(folder)?),
+            Some(folder) => Some(LayoutModelFiles::read(folder, &config.pinned)?),
             None => None,
         };
         let layout_networks = layout
@@ -114,6 +114,7 @@ impl PpOcr {
             name: EngineName::Ppocr,
             model: MODEL.to_owned(),
             model_sha256: files.sha256,
+            revision: None,
             scripts: SCRIPTS,
             dpi: DPI,
             max_side_px: MAX_SIDE_PX,

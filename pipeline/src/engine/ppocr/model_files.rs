@@ -10,6 +10,7 @@ use ort::environment::Environment;
 use sha2::{Digest, Sha256};
 
 use super::{
+    PpOcrConfig,
     error::LoadError,
     runtime::{OnnxNetwork, runtime},
 };
@@ -38,9 +39,9 @@ pub(super) struct ModelFiles {
 }
 
 impl ModelFiles {
-    /// Reads the files in `folder`, to be run by the runtime in `library`.
-    pub(super) fn read(folder: &Path, library: &Path) -> Result<Self, LoadError> {
-        let runtime = runtime(library)?;
+    /// Reads the files in `folder`, to be run by the runtime that `config` names.
+    pub(super) fn read(folder: &Path, config: &PpOcrConfig) -> Result<Self, LoadError> {
+        let runtime = runtime(&config.runtime)?;
         let mut hash = Sha256::new();
         let mut read = |name| {
             let path = folder.join(name);
@@ -48,6 +49,8 @@ impl ModelFiles {
                 path: path.clone(),
                 reason,
             })?;
+            let checked = config.pinned.check(&path, &bytes);
+            checked.map_err(|reason| invalid(&path, reason))?;
             hash.update(&bytes);
             Ok(OnnxFile { path, bytes })
         };

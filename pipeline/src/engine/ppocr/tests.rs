@@ -170,7 +170,7 @@ fn a_reading_does_not_depend_on_what_else_is_read() {
 
 #[test]
 fn a_line_alone_reads_as_among_others() {
-    let files = ModelFiles::read(&models(), &config().runtime).expect("it is there");
+    let files = ModelFiles::read(&models(), &config()).expect("it is there");
     let mut recognizer = files.recognizer().expect("it loads");
     let page = page();
     for line in lines(&read(10, page.clone())) {

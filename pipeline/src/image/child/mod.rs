@@ -20,6 +20,8 @@ mod stem_weight;
 mod strikeouts;
 mod tiff;
 mod visibility;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod header_checks;
 
 use std::{
     fs::File,

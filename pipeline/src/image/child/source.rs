@@ -154,7 +154,7 @@ pub(in crate::image) fn begins_document(head: &[u8]) -> bool {
     }
 }
 
-fn format(head: &[u8]) -> Option<DocumentFormat> {
+pub(super) fn format(head: &[u8]) -> Option<DocumentFormat> {
     let starts: [(&[u8], DocumentFormat); 8] = [
         (b"\x89PNG\r\n\x1a\n", DocumentFormat::Png),
         (b"\xFF\xD8\xFF", DocumentFormat::Jpeg),
@@ -183,7 +183,7 @@ fn format(head: &[u8]) -> Option<DocumentFormat> {
 }
 
 /// The first bytes of a file that is no document, for people.
-fn beginning(head: &[u8]) -> String {
+pub(super) fn beginning(head: &[u8]) -> String {
     if head.is_empty() {
         return "the file is empty".to_owned();
     }

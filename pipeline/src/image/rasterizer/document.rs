@@ -113,16 +113,15 @@ impl<'r> OpenDocument<'r> {
         &self,
         cancel: &CancelToken,
     ) -> Result<(ChildProcess, DocumentInfo), RasterError> {
-        let (mut child, _) = start_child(self.rasterizer, &self.file, &self.limits, cancel)?;
+        // One for all that opening takes: the child's start, its sandbox and the document.
+        let deadline = page_deadline(&self.limits, cancel);
+        let (mut child, _) = start_child(self.rasterizer, &self.file, &self.limits, deadline)?;
         let open = OpenRequest {
             password: self.password.clone(),
             // Its first child has told what is known of it.
             with_bookmarks: self.info.pages == 0,
         };
-        match child.call(
-            &ChildRequest::Open(open),
-            page_deadline(&self.limits, cancel),
-        ) {
+        match child.call(&ChildRequest::Open(open), deadline) {
             Ok(ChildReply::Opened {
                 format,
                 pages,
@@ -232,7 +231,7 @@ pub(super) fn start_child(
     rasterizer: &Rasterizer,
     file: &File,
     limits: &DocumentLimits,
-    cancel: &CancelToken,
+    deadline: CallDeadline<'_>,
 ) -> Result<(ChildProcess, SandboxReport), RasterError> {
     let config = &rasterizer.config;
     let (cpu_s, max_cpu_s) = cpu_time(rasterizer, limits);
@@ -249,7 +248,6 @@ pub(super) fn start_child(
         .spawner
         .start(file)
         .map_err(|e| cannot_start(&e))?;
-    let deadline = page_deadline(limits, cancel);
     match child.call(&ChildRequest::Confine(confine), deadline) {
         Ok(ChildReply::Confined(report)) => {
             if config.sandbox.required && !report.is_sufficient() {
@@ -287,7 +285,11 @@ fn opening_error(
     }
 }
 
-fn page_deadline<'c>(limits: &DocumentLimits, cancel: &'c CancelToken) -> CallDeadline<'c> {
+/// The deadline of what starts now.
+pub(super) fn page_deadline<'c>(
+    limits: &DocumentLimits,
+    cancel: &'c CancelToken,
+) -> CallDeadline<'c> {
     CallDeadline {
         at: AwakeInstant::now().checked_add(*limits.page_timeout),
         cancel,

@@ -61,6 +61,8 @@ mod bitmap_size;
 mod validate;
 mod fonts;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod reply_checks;
 #[cfg(test)]
 mod reply_tests;
 
@@ -147,7 +149,9 @@ impl Rasterizer {
     pub fn check_sandbox(&self) -> Result<SandboxReport, RasterError> {
         let nothing = File::open("/dev/null").map_err(|e| cannot_start(&e))?;
         let limits = DocumentLimits::default();
-        let (_, report) = document::start_child(self, &nothing, &limits, &CancelToken::new())?;
+        let cancel = CancelToken::new();
+        let deadline = document::page_deadline(&limits, &cancel);
+        let (_, report) = document::start_child(self, &nothing, &limits, deadline)?;
         Ok(report)
     }
 

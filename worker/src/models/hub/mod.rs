@@ -29,13 +29,18 @@ const ENDPOINT: &str = "https://huggingface.co";
 /// The branch meant where no revision is given.
 const MAIN: &str = "main";
 
-/// The folder and name of a checkpoint.
+/// Digits of a commit: SHA-1, by which Git names it.
+const COMMIT_DIGITS: usize = 40;
+
+/// The folder and name of a checkpoint, and where it comes from.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Checkpoint {
     /// The folder with its files.
     pub(crate) folder: PathBuf,
     /// Its name, if the folder's name is another.
     pub(crate) name: Option<String>,
+    /// The commit of the hub that its files are of, if they come from there.
+    pub(crate) revision: Option<String>,
 }
 
 /// Finds what `--got-model` names; a folder wins over a model of the hub.
@@ -48,6 +53,7 @@ pub(crate) fn checkpoint(model: &str, tell: ProgressReporter) -> anyhow::Result<
         return Ok(Checkpoint {
             folder: folder.to_owned(),
             name: None,
+            revision: None,
         });
     }
     let id: ModelId = model.parse().map_err(|()| {
@@ -56,10 +62,19 @@ pub(crate) fn checkpoint(model: &str, tell: ProgressReporter) -> anyhow::Result<
         )
     })?;
     let hub = HubClient::new(|name| env::var(name).ok())?;
+    let folder = hub.folder(&id, tell)?;
     Ok(Checkpoint {
-        folder: hub.folder(&id, tell)?,
+        revision: commit(&folder),
+        folder,
         name: Some(id.name),
     })
+}
+
+/// The commit that a folder of the hub's cache is of: the cache names it so.
+fn commit(folder: &Path) -> Option<String> {
+    let name = folder.file_name()?.to_str()?;
+    let is_commit = name.len() == COMMIT_DIGITS && name.bytes().all(|b| b.is_ascii_hexdigit());
+    is_commit.then(|| name.to_owned())
 }
 
 /// A model of the hub, and which state of it.

@@ -201,6 +201,8 @@ fn what_is_needed_is_downloaded_and_the_second_time_nothing_is_asked() {
         fs::read_to_string(folder.join("model.safetensors")).unwrap(),
         "weights"
     );
+    assert_eq!(commit(&folder).as_deref(), Some(COMMIT), "of a branch too");
+    assert_eq!(commit(home.path()), None);
     let mut names: Vec<_> = fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -399,7 +401,8 @@ fn a_folder_wins_over_the_hub() {
         found,
         Checkpoint {
             folder: folder.path().to_owned(),
-            name: None
+            name: None,
+            revision: None,
         }
     );
     let error = checkpoint("no-such-folder", ProgressReporter::Nobody).unwrap_err();

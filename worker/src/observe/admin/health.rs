@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::os::terminal::Shown;
+
 /// Longest reason that is shown, in characters.
 const REASON: usize = 300;
 
@@ -70,8 +72,8 @@ impl WorkerHealth {
 
     /// Sets if a component is usable, or the reason why not. The reason is shown to anybody: no secrets.
     pub(crate) fn set(&self, component: HealthComponent, state: Result<(), String>) {
-        self.state().components[component as usize] =
-            state.map_err(|reason| escape_controls(&reason));
+        let shown = |reason| Shown(reason).to_string().chars().take(REASON).collect();
+        self.state().components[component as usize] = state.map_err(shown);
     }
 
     /// Sets the layers of the sandbox of rasterizer processes, as they are shown.
@@ -138,11 +140,6 @@ impl WorkerHealth {
     }
 }
 
-fn escape_controls(reason: &str) -> String {
-    let clean = |letter: char| if letter.is_control() { ' ' } else { letter };
-    reason.chars().map(clean).take(REASON).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,10 +183,11 @@ mod tests {
         let health = WorkerHealth::new(LIMIT);
         health.set(
             HealthComponent::Broker,
-            Err(format!("a\nstore: ok\r{}", "x".repeat(1000))),
+            Err(format!("a\nstore: ok\r\u{202e}{}", "x".repeat(1000))),
         );
         let report = health.report();
         assert_eq!(report.lines().count(), COMPONENTS.len());
+        assert!(report.contains("a\\nstore: ok\\r\\u{202e}xxx"), "{report}");
         assert!(report.len() < 500);
     }
 

@@ -30,8 +30,10 @@ use text_format::{TextLogFormat, UtcTime};
 pub(crate) use trace_parent::TraceParent;
 
 /// Levels of libraries that log much at `info`, and the contents of requests at `debug`; lapin logs whole messages even
-/// as warnings. The user's filter overrides them.
-const LIBRARIES: &str = "lapin=off,amq_protocol=off,async_rs=warn,aws_config=warn,aws_runtime=warn,\
+/// as warnings. Where there are no credentials or no region, the AWS SDK warns of each place that has none, with the whole
+/// answer of the machine's metadata service; the store's own error says it in a sentence. The user's filter overrides them.
+const LIBRARIES: &str = "lapin=off,amq_protocol=off,async_rs=warn,aws_config=warn,aws_config::imds=error,\
+    aws_config::meta::credentials=error,aws_runtime=warn,\
     aws_sdk_s3=warn,aws_sigv4=warn,aws_smithy_runtime=warn,aws_smithy_runtime_api=warn,\
     aws_smithy_http_client=warn,hyper=warn,hyper_util=warn,h2=warn,rustls=warn,tower=warn";
 

@@ -141,9 +141,9 @@ impl WeightFiles {
         }
     }
 
-    /// The contents of all files, in the order of their names.
-    pub(super) fn contents(&self) -> impl Iterator<Item = &[u8]> {
-        self.files.iter().map(|file| &*file.map)
+    /// All files and their contents, in the order of their names.
+    pub(super) fn contents(&self) -> impl Iterator<Item = (&Path, &[u8])> {
+        self.files.iter().map(|file| (&*file.path, &*file.map))
     }
 }
 

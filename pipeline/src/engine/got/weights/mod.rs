@@ -3,7 +3,7 @@
 //! Files are mapped, not read: a tensor's bytes are touched once, when it is converted, and the
 //! system may drop them after. All layouts give the same tensors under the same names.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use half::{bf16, f16};
@@ -17,6 +17,7 @@ use super::{
     error::GotError,
     weight_files::{self, EMBEDDING, FIRST, HEAD, KeyMap, StoredTensor, WeightFiles},
 };
+use crate::pinned_files::PinnedFiles;
 
 /// Files that belong to a checkpoint's identity beside the weights, in the order of their names.
 const OTHER_FILES: [&str; 6] = [
@@ -33,7 +34,7 @@ const MIN_VALUES: usize = 1 << 14;
 /// The tensors of a checkpoint.
 pub(super) struct CheckpointWeights {
     files: WeightFiles,
-    others: Vec<Mmap>,
+    others: Vec<(PathBuf, Mmap)>,
     tied: bool,
 }
 
@@ -56,10 +57,30 @@ impl CheckpointWeights {
         Ok(Self {
             tied: has_tied_embeddings(&files, config.text.tied)?,
             others: others
-                .map(|path| weight_files::map(&path))
-                .collect::<Result<_, _>>()?,
+                .map(|path| {
+                    let map = weight_files::map(&path)?;
+                    Ok((path, map))
+                })
+                .collect::<Result<_, GotError>>()?,
             files,
         })
+    }
+
+    /// Checks the files against what is known of them.
+    ///
+    /// # Errors
+    /// One is another.
+    pub(super) fn check(&self, pinned: &PinnedFiles) -> Result<(), GotError> {
+        let others = self.others.iter().map(|(path, map)| (&**path, &**map));
+        for (path, bytes) in self.files.contents().chain(others) {
+            pinned
+                .check(path, bytes)
+                .map_err(|reason| GotError::Broken {
+                    path: path.to_owned(),
+                    message: format!("{reason}; run `make setup` to have it put there again"),
+                })?;
+        }
+        Ok(())
     }
 
     /// Returns true if the output head is the embedding; otherwise there is an `lm_head.weight`.
@@ -106,9 +127,9 @@ impl CheckpointWeights {
     /// tokenizer files in the order of theirs, as one stream. Takes seconds, as it reads all of
     /// them.
     pub(super) fn sha256(&self) -> String {
-        let others = self.others.iter().map(|map| &**map);
+        let weights = self.files.contents().map(|(_, content)| content);
         let mut hash = Sha256::new();
-        for content in self.files.contents().chain(others) {
+        for content in weights.chain(self.others.iter().map(|(_, map)| &**map)) {
             hash.update(content);
         }
         let digest = hash.finalize();

@@ -26,6 +26,7 @@ use crate::{
         resample::scale::{ScalePlan, triangle_taps},
     },
     page::{Rect, RegionKind},
+    pinned_files::PinnedFiles,
 };
 
 pub(super) use self::page_regions::assign_regions;
@@ -61,10 +62,17 @@ pub(super) struct LayoutModelFiles {
 
 impl LayoutModelFiles {
     /// Reads [`LAYOUT_NETWORK_FILE`] and [`LAYOUT_DESCRIPTION_FILE`] in `folder`.
-    pub(super) fn read(folder: &Path) -> Result<Self, LoadError> {
+    pub(super) fn read(folder: &Path, pinned: &PinnedFiles) -> Result<Self, LoadError> {
         let file = |name: &str| {
             let path = folder.join(name);
-            fs::read(&path).map_err(|reason| LoadError::ReadLayout { path, reason })
+            let bytes = fs::read(&path).map_err(|reason| LoadError::ReadLayout {
+                path: path.clone(),
+                reason,
+            })?;
+            match pinned.check(&path, &bytes) {
+                Ok(()) => Ok(bytes),
+                Err(reason) => Err(LoadError::InvalidLayout { path, reason }),
+            }
         };
         let (network, text) = (file(LAYOUT_NETWORK_FILE)?, file(LAYOUT_DESCRIPTION_FILE)?);
         let description = Description::parse(&text).map_err(|reason| LoadError::InvalidLayout {

@@ -32,6 +32,11 @@ const HEAD_BYTES: usize = 64 << 10;
 /// An image file of one page.
 pub(super) struct ImageFile {
     lib: PdfiumLibrary,
+    data: ImageData,
+}
+
+/// The bytes of an image file, and what reads them.
+pub(super) struct ImageData {
     reader: PreadFile,
     codec: Codec,
     max_bytes: u64,
@@ -54,8 +59,72 @@ impl ImageFile {
         format: DocumentFormat,
         max_bytes: u64,
     ) -> Result<Self, ChildError> {
-        let file = Self {
-            lib,
+        let data = ImageData::new(reader, format, max_bytes);
+        data.header()?;
+        Ok(Self { lib, data })
+    }
+
+    /// Inspects it without decoding it.
+    pub fn inspect(&self) -> Result<PageInspection, ChildError> {
+        self.data.header()?.inspection()
+    }
+
+    /// Decodes it, upright, to a bitmap of that size.
+    pub fn render(&self, size: (u32, u32)) -> Result<DrawnPage, ChildError> {
+        let header = self.data.header()?;
+        let placement = Placement {
+            orientation: header.orientation,
+            size,
+        };
+        match self.data.codec {
+            Codec::Jpeg2000 => {
+                let file = &self.data.reader;
+                jpeg2000::draw(self.lib, file, header.size, placement, self.data.max_bytes)
+            }
+            Codec::Image(ImageFormat::Jpeg) => self.jpeg(placement),
+            Codec::Image(ImageFormat::Png) => {
+                match png::draw(self.data.start()?, placement, self.data.max_bytes)? {
+                    Some(page) => Ok(page),
+                    // Interlaced: its rows do not come in order.
+                    None => self.whole(ImageFormat::Png, placement),
+                }
+            }
+            Codec::Image(format) => self.whole(format, placement),
+        }
+    }
+
+    fn whole(&self, format: ImageFormat, placement: Placement) -> Result<DrawnPage, ChildError> {
+        let decoder = self.data.decoder(format)?;
+        if decoder.total_bytes() > self.data.max_bytes {
+            return Err(too_large(decoder.dimensions()));
+        }
+        whole::Decoded::read(decoder)?.draw(placement)
+    }
+
+    /// A JPEG of few pixels is decoded whole; one of many is left to PDFium, which takes it row by row.
+    fn jpeg(&self, placement: Placement) -> Result<DrawnPage, ChildError> {
+        let decoder = self.data.decoder(ImageFormat::Jpeg)?;
+        if decoder.total_bytes() > self.data.max_bytes / jpeg::SHARE_OF_MEMORY {
+            return jpeg::draw_by_pdfium(self.lib, &self.data.reader, placement);
+        }
+        let mut decoded = whole::Decoded::read(decoder)?;
+        if jpeg::has_end(self.data.reader.clone()) {
+            return decoded.draw(placement);
+        }
+        decoded.cut_where_gray();
+        let mut page = decoded.draw(placement)?;
+        // What is lost of one that comes in passes is not rows, but how sharp they are.
+        if page.cut.is_none() && jpeg::is_progressive(&self.data.reader)? {
+            page.cut = Some(PictureCut { rows: None });
+        }
+        Ok(page)
+    }
+}
+
+impl ImageData {
+    /// The image in `reader`; decoding may take `max_bytes` of memory.
+    pub fn new(reader: PreadFile, format: DocumentFormat, max_bytes: u64) -> Self {
+        Self {
             reader,
             codec: match format {
                 DocumentFormat::Png => Codec::Image(ImageFormat::Png),
@@ -66,17 +135,11 @@ impl ImageFile {
                 _ => Codec::Image(ImageFormat::WebP),
             },
             max_bytes,
-        };
-        file.header()?;
-        Ok(file)
+        }
     }
 
-    /// Inspects it without decoding it.
-    pub fn inspect(&self) -> Result<PageInspection, ChildError> {
-        self.header()?.inspection()
-    }
-
-    fn header(&self) -> Result<ImageHeader, ChildError> {
+    /// Its header; nothing of the picture is decoded.
+    pub fn header(&self) -> Result<ImageHeader, ChildError> {
         let head = || {
             self.reader
                 .head(HEAD_BYTES)
@@ -112,57 +175,6 @@ impl ImageFile {
             .seek(SeekFrom::Start(0))
             .map_err(|e| ChildError::Io(e.to_string()))?;
         Ok(BufReader::new(reader))
-    }
-
-    /// Decodes it, upright, to a bitmap of that size.
-    pub fn render(&self, size: (u32, u32)) -> Result<DrawnPage, ChildError> {
-        let header = self.header()?;
-        let placement = Placement {
-            orientation: header.orientation,
-            size,
-        };
-        match self.codec {
-            Codec::Jpeg2000 => {
-                let file = &self.reader;
-                jpeg2000::draw(self.lib, file, header.size, placement, self.max_bytes)
-            }
-            Codec::Image(ImageFormat::Jpeg) => self.jpeg(placement),
-            Codec::Image(ImageFormat::Png) => {
-                match png::draw(self.start()?, placement, self.max_bytes)? {
-                    Some(page) => Ok(page),
-                    // Interlaced: its rows do not come in order.
-                    None => self.whole(ImageFormat::Png, placement),
-                }
-            }
-            Codec::Image(format) => self.whole(format, placement),
-        }
-    }
-
-    fn whole(&self, format: ImageFormat, placement: Placement) -> Result<DrawnPage, ChildError> {
-        let decoder = self.decoder(format)?;
-        if decoder.total_bytes() > self.max_bytes {
-            return Err(too_large(decoder.dimensions()));
-        }
-        whole::Decoded::read(decoder)?.draw(placement)
-    }
-
-    /// A JPEG of few pixels is decoded whole; one of many is left to PDFium, which takes it row by row.
-    fn jpeg(&self, placement: Placement) -> Result<DrawnPage, ChildError> {
-        let decoder = self.decoder(ImageFormat::Jpeg)?;
-        if decoder.total_bytes() > self.max_bytes / jpeg::SHARE_OF_MEMORY {
-            return jpeg::draw_by_pdfium(self.lib, &self.reader, placement);
-        }
-        let mut decoded = whole::Decoded::read(decoder)?;
-        if jpeg::has_end(self.reader.clone()) {
-            return decoded.draw(placement);
-        }
-        decoded.cut_where_gray();
-        let mut page = decoded.draw(placement)?;
-        // What is lost of one that comes in passes is not rows, but how sharp they are.
-        if page.cut.is_none() && jpeg::is_progressive(&self.reader)? {
-            page.cut = Some(PictureCut { rows: None });
-        }
-        Ok(page)
     }
 }
 

@@ -247,6 +247,7 @@ impl Bench {
             hold: Arc::clone(&hold),
         };
         let identity = ModelIdentity {
+            revision: None,
             model: "writer".to_owned(),
             model_sha256: "0".repeat(64),
             memory: crate::engine::EngineMemory {
