@@ -12,6 +12,7 @@ use crate::layout::block::{Block, BlockKind, Cell, SpanKind, Table, TextSpan};
 
 /// Pieces of documents that a parser may take for something else.
 const PIECES: &[&str] = &[
+    "\u{1}",
     "![",
     "](",
     "](http://a.b/x.png)",

@@ -311,7 +311,7 @@ fn time_left(status: &BatchStatus, rate: Rate) -> String {
     let seconds = rest * (RATE_TIME_MS / 1000) / rate.jobs.max(1);
     match seconds {
         ..120 => "; the rest takes some two minutes at most at that rate".to_owned(),
-        ..7200 => format!("; the rest takes some {} min at that rate", seconds / 60),
+        120..7200 => format!("; the rest takes some {} min at that rate", seconds / 60),
         _ => format!("; the rest takes some {} h at that rate", seconds / 3600),
     }
 }
