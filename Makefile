@@ -36,9 +36,10 @@ sbom: ## write a software bill of materials (CycloneDX) of the release binary an
 demo: setup build ## convert the samples and show what came of them
 	@$(PARTS) tests/samples/demo.sh target/release/recto $(DEMO_OUT)
 
-demo-fleet: setup test-parts build ## a whole fleet on loopback: broker, store, ledger, two workers, one of them killed; ends with a report
-	@cargo build --quiet --workspace --all-targets
-	@RECTO_TEST_BINARY=target/release/recto $(PARTS) target/debug/examples/demo-fleet
+demo-fleet: setup test-parts ## a whole fleet on loopback: broker, store, ledger, two workers, one of them killed; ends with a report
+	@cargo build --quiet --release --package recto --bin recto
+	@cargo build --quiet --release --package recto-tests --example demo-fleet
+	@$(PARTS) target/release/examples/demo-fleet
 
 test: setup lint unit ## formatting, lints, documentation, all tests
 

@@ -267,13 +267,18 @@ mod tests {
                     .get_positionals()
                     .map(|argument| match argument.get_id().as_str() {
                         "name" => "job".to_owned(),
+                        "prefix" => "s3://results/".to_owned(),
                         _ => "a.pdf".to_owned(),
                     });
             line.extend(positionals);
-            // Some commands need one, and no variable gives it.
-            let is_given = line.iter().any(|given| given.starts_with("--batch="));
-            if !is_given && command.get_arguments().any(|of| of.get_id() == "batch") {
-                line.push("--batch=first".to_owned());
+            // Some commands need one that no variable gives.
+            for flag in command.get_arguments().filter_map(|of| of.get_long()) {
+                let given = format!("--{flag}=");
+                if matches!(flag, "batch" | "bagit")
+                    && !line.iter().any(|word| word.starts_with(&given))
+                {
+                    line.push(format!("{given}first"));
+                }
             }
             if let Err(error) = Cli::try_from_line(&line) {
                 panic!("{words:?}: {error}");

@@ -152,9 +152,11 @@ impl MarkdownWriter {
     }
 }
 
-/// The lines of a block's text.
+/// The lines of a block's text that have something on them: between others, empty ones would be indentation.
 fn lines(block: &Block, context: EscapeContext) -> Vec<String> {
-    inline_text::markdown(&block.text, &block.spans, context)
+    let mut lines = inline_text::markdown(&block.text, &block.spans, context);
+    lines.retain(|line| !line.trim().is_empty());
+    lines
 }
 
 /// The sign and number of a mark that Markdown knows: `-`, `3.`, `3)`.

@@ -59,7 +59,7 @@ fn every_hostile_file_is_accounted_for_within_time_and_memory() {
             continue;
         }
         files += 1;
-        let name = path.file_stem().unwrap().to_str().unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
         let text = fs::read(folder.path().join(format!("{name}.json"))).unwrap_or_else(|error| {
             panic!("{name} has no manifest: {error}");
         });

@@ -187,7 +187,11 @@ async fn health_beside(clients: usize, said: &'static [u8]) {
     let ask = async {
         let all = u32::try_from(clients).unwrap();
         let mut times = Vec::new();
-        for round in 0..40 {
+        // On a busy machine the clients take a while to come.
+        for round in 0..400 {
+            if round >= 40 && holding.load(Ordering::Relaxed) == all {
+                break;
+            }
             let started = Instant::now();
             let answer = get(address, "/healthz").await;
             times.push(started.elapsed());
@@ -197,8 +201,11 @@ async fn health_beside(clients: usize, said: &'static [u8]) {
         times.sort();
         // This machine may be busy with other tests, so half of them may take longer than they do alone (38 of 40 are
         // under 100 ms), but none longer than an orchestrator waits.
-        assert!(times[19] < Duration::from_millis(100), "{times:?}");
-        assert!(times[39] < Duration::from_secs(1), "{times:?}");
+        assert!(
+            times[times.len() / 2] < Duration::from_millis(100),
+            "{times:?}"
+        );
+        assert!(times[times.len() - 1] < Duration::from_secs(1), "{times:?}");
         holding.load(Ordering::Relaxed) == all
     };
     tokio::select! {
