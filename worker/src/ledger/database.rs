@@ -272,19 +272,17 @@ impl Ledger {
         Ok(ids)
     }
 
-    /// Jobs and pages of a batch that ended since a time.
+    /// Jobs and pages of a batch that ended since a time, and when the first of them did.
     pub(crate) async fn ended_since(
         &self,
         batch: &str,
         since: i64,
-    ) -> Result<(i64, i64), LedgerError> {
-        let sql = "SELECT COUNT(*), CAST(COALESCE(SUM(pages), 0) AS BIGINT) FROM jobs WHERE batch = $1 AND ended >= $2";
-        let row = sqlx::query(sql)
-            .bind(text(batch))
-            .bind(since)
-            .fetch_one(&self.pool)
-            .await?;
-        Ok((row.try_get(0)?, row.try_get(1)?))
+    ) -> Result<(i64, i64, i64), LedgerError> {
+        let sql = "SELECT COUNT(*), CAST(COALESCE(SUM(pages), 0) AS BIGINT), COALESCE(MIN(ended), 0) FROM jobs \
+                   WHERE batch = $1 AND ended >= $2";
+        let query = sqlx::query(sql).bind(text(batch)).bind(since);
+        let row = query.fetch_one(&self.pool).await?;
+        Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
     }
 
     /// Jobs and pages of a batch that ended in each hour: milliseconds since 1970 of its beginning, jobs, pages.

@@ -21,6 +21,8 @@ use crate::{
 
 /// The time that a batch's rate is measured over.
 const RATE_TIME_MS: i64 = 10 * 60 * 1000;
+/// Jobs that must have ended for a rate.
+const MIN_RATE_JOBS: i64 = 5;
 /// Time between two looks of `watch`.
 const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -103,6 +105,8 @@ impl BatchStatus {
 struct Rate {
     jobs: i64,
     pages: i64,
+    /// Milliseconds since the first of them ended.
+    span_ms: i64,
 }
 
 /// Prints a line for each batch.
@@ -222,9 +226,14 @@ async fn look(ledger: &Ledger, batch: &str) -> anyhow::Result<(BatchStatus, Rate
         "the ledger knows no batch {:?}; `recto batch list` names them all",
         Shown(batch).to_string()
     );
-    let since = milliseconds(&clock::now()) - RATE_TIME_MS;
-    let (jobs, pages) = ledger.ended_since(batch, since).await?;
-    Ok((BatchStatus::new(batch, sums.iter()), Rate { jobs, pages }))
+    let now = milliseconds(&clock::now());
+    let (jobs, pages, first) = ledger.ended_since(batch, now - RATE_TIME_MS).await?;
+    let rate = Rate {
+        jobs,
+        pages,
+        span_ms: now - first,
+    };
+    Ok((BatchStatus::new(batch, sums.iter()), rate))
 }
 
 fn print(status: &BatchStatus, rate: Rate, json: bool) -> io::Result<()> {
@@ -302,15 +311,16 @@ impl Counts {
     }
 }
 
-/// `; some 2 h at that rate` for the rest.
+/// `; some 2 h at that rate` for the rest, once enough jobs have ended to tell.
 fn time_left(status: &BatchStatus, rate: Rate) -> String {
     let rest = status.waiting + status.reading;
-    if rest == 0 {
+    if rest == 0 || rate.jobs < MIN_RATE_JOBS {
         return String::new();
     }
-    let seconds = rest * (RATE_TIME_MS / 1000) / rate.jobs.max(1);
+    // The first of them ended at the beginning of the time.
+    let seconds = rest * rate.span_ms / 1000 / (rate.jobs - 1);
     match seconds {
-        ..120 => "; the rest takes some two minutes at most at that rate".to_owned(),
+        ..120 => format!("; the rest takes some {} s at that rate", seconds.max(1)),
         120..7200 => format!("; the rest takes some {} min at that rate", seconds / 60),
         _ => format!("; the rest takes some {} h at that rate", seconds / 3600),
     }
@@ -332,10 +342,35 @@ fn line(status: &BatchStatus, rate: Rate) -> String {
         status.waiting,
         status.reading,
         status.lost,
-        if rate.jobs > 0 {
-            time_left(status, rate)
-        } else {
-            String::new()
-        },
+        time_left(status, rate),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_told_once_there_is_a_rate() {
+        let status = BatchStatus {
+            waiting: 90,
+            reading: 10,
+            ..BatchStatus::default()
+        };
+        let rate = |jobs, span_ms| Rate {
+            jobs,
+            pages: jobs,
+            span_ms,
+        };
+        assert_eq!(time_left(&status, rate(4, 1000)), "");
+        assert_eq!(
+            time_left(&status, rate(11, 10_000)),
+            "; the rest takes some 100 s at that rate"
+        );
+        assert_eq!(
+            time_left(&status, rate(11, 100_000)),
+            "; the rest takes some 16 min at that rate"
+        );
+        assert_eq!(time_left(&BatchStatus::default(), rate(11, 1000)), "");
+    }
 }

@@ -48,6 +48,7 @@ pub(crate) use outcome::DocumentOutcome;
 pub(crate) use progress::ProgressDisplay;
 pub(crate) use report::ConvertReport;
 use report::{RunAbout, RunSums};
+#[cfg(feature = "eval")]
 pub(crate) use result_path::ResultPath;
 
 /// Documents in flight: the second one's pages keep the engine busy while the first one opens, ends or waits for its
