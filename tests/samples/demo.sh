@@ -16,3 +16,5 @@ done
 echo
 echo "$out/report.md begins:"
 head -n 24 "$out/report.md" | cut -c1-110 | sed 's/^/  | /'
+echo
+echo "A whole fleet on this machine, with broker, store, ledger and two workers: make demo-fleet"

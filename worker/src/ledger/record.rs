@@ -449,6 +449,33 @@ mod tests {
     }
 
     #[test]
+    fn no_password_comes_into_the_ledger() {
+        let mut with_password = job("j");
+        with_password["password"] = "hush".into();
+        for step in [
+            json!({"event": "submitted", "job": with_password}),
+            json!({"event": "started", "worker": "w", "job": with_password, "has_password": true}),
+        ] {
+            let record = after(&[event("j", 2, 1, step)]);
+            assert!(
+                !record.body.contains("hush") && !record.body.contains("password"),
+                "{}",
+                record.body
+            );
+        }
+        let mut letter = dead("j", 3, 1, "encrypted");
+        if let JobStep::DeadLettered { letter } = &mut letter.step {
+            letter.body = with_password.to_string();
+        }
+        let record = after(&[letter]);
+        assert!(
+            record.has_password && !record.body.contains("hush"),
+            "{}",
+            record.body
+        );
+    }
+
+    #[test]
     fn ids_of_retries_are_told_from_others() {
         for (id, wanted) in [
             ("j", ("j", 1)),
