@@ -23,7 +23,7 @@ pub(crate) use context::{ConvertContext, PartsPlace, Requester};
 pub(crate) use convert::{ConvertedDocument, convert};
 pub(crate) use error::ConvertError;
 pub(crate) use observer::ConvertObserver;
-pub(crate) use publish::stored_manifest;
+pub(crate) use publish::{MAX_MANIFEST_BYTES, stored_manifest};
 pub(crate) use read_positions::read_positions;
 pub(crate) use source::{DocumentSource, ObjectSource, SourcePlace};
 pub(crate) use stored::stored_result;

@@ -22,7 +22,7 @@ use crate::store::{
 };
 
 /// Maximum bytes of a manifest that is read: some 300 for each of a great many pages.
-const MAX_MANIFEST_BYTES: u64 = 64 << 20;
+pub(crate) const MAX_MANIFEST_BYTES: u64 = 64 << 20;
 /// Digits of a file's hash that its name has: enough for the few results that a document and its options ever have.
 const NAME_DIGITS: usize = 8;
 

@@ -7,13 +7,14 @@ use recto_schemas::{Manifest, check_version};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    document::manifest::{hex, sha256},
+    document::{
+        MAX_MANIFEST_BYTES,
+        manifest::{hex, sha256},
+    },
     ledger::record::JobRecord,
     store::{ObjectStore as _, ObjectStores, ObjectVersion, StoreError, StoreUri},
 };
 
-/// Maximum bytes of a manifest that is read.
-const MAX_MANIFEST_BYTES: u64 = 64 << 20;
 /// Files that are fetched at once.
 const FILES_AT_ONCE: usize = 8;
 

@@ -18,7 +18,7 @@ use crate::{
         consume::{ConsumeOptions, Consumer},
         topology::QueueTopology,
     },
-    document::{manifest::hex, output::MANIFEST},
+    document::{MAX_MANIFEST_BYTES, manifest::hex, output::MANIFEST},
     ledger::{Ledger, database::Intake, record::split_id},
     os::{
         clock::{from_milliseconds, now},
@@ -27,8 +27,6 @@ use crate::{
     store::{ObjectStore as _, ObjectStores, StoreUri},
 };
 
-/// Maximum bytes of a manifest that is read.
-const MAX_MANIFEST_BYTES: u64 = 64 << 20;
 /// Dead letters that are looked at: the broker delivers none behind them.
 const MAX_DEAD_LETTERS: u16 = 50_000;
 /// Time after which no more dead letters are expected.
