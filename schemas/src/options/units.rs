@@ -185,9 +185,13 @@ impl JsonSchema for HumanDuration {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        // Numbers of as many digits as the longest time leaves room for.
+        let units = [("s?", 5), ("(m|min)", 3), ("h", 1)].map(|(unit, more)| {
+            format!("([1-9][0-9]{{0,{more}}}(\\.[0-9]{{1,3}})?|0?\\.[0-9]{{0,2}}[1-9]){unit}")
+        });
         json_schema!({
             "type": "string",
-            "pattern": r"^\s*[0-9]*\.?[0-9]*\s*(ms|s|m|min|h)?\s*$",
+            "pattern": format!("^([1-9][0-9]{{0,8}}ms|{})$", units.join("|")),
             "examples": ["500ms", "20s", "15m", "1h"]
         })
     }
@@ -217,12 +221,50 @@ impl<const MIN: u64> JsonSchema for ByteSize<MIN> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let units = SIZES.map(|(unit, factor)| {
+            // 2^53 bytes are the most, which have sixteen digits.
+            let most_digits = 16 - factor.to_string().len();
+            let fraction = if factor == 1 { "" } else { "(\\.[0-9]{1,3})?" };
+            format!(
+                "({}){fraction}{unit}",
+                at_least(MIN.div_ceil(factor), most_digits)
+            )
+        });
+        let examples = ["500kB", "384MiB", "2GB"].into_iter();
+        let examples: Vec<_> = examples
+            .filter(|text| text.parse::<Self>().is_ok())
+            .collect();
         json_schema!({
             "type": "string",
-            "pattern": r"^\s*[0-9]*\.?[0-9]*\s*(B|kB|KiB|MB|MiB|GB|GiB|TB|TiB)\s*$",
-            "examples": ["500kB", "384MiB", "2GB"]
+            "pattern": format!("^({})$", units.join("|")),
+            "examples": examples
         })
     }
+}
+
+/// A regular expression for whole numbers from `least`, which is at least 1, with at most so many digits.
+fn at_least(least: u64, most_digits: usize) -> String {
+    let digits = least.to_string();
+    let mut forms = vec![digits.clone()];
+    for (place, digit) in digits
+        .bytes()
+        .enumerate()
+        .filter(|(_, digit)| *digit < b'9')
+    {
+        let (before, next) = (&digits[..place], char::from(digit + 1));
+        forms.push(format!(
+            "{before}[{next}-9][0-9]{{{}}}",
+            digits.len() - place - 1
+        ));
+    }
+    if digits.len() < most_digits {
+        forms.push(format!(
+            "[1-9][0-9]{{{},{}}}",
+            digits.len(),
+            most_digits - 1
+        ));
+    }
+    forms.join("|")
 }
 
 #[cfg(test)]
@@ -320,6 +362,50 @@ mod tests {
             ("1500B", "1500B"),
         ] {
             assert_eq!(size(text).unwrap().to_string(), one);
+        }
+    }
+
+    fn pattern(schema: &Schema) -> regex::Regex {
+        regex::Regex::new(schema.get("pattern").unwrap().as_str().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_schema_of_a_size_names_what_is_taken_and_nothing_else() {
+        type Large = ByteSize<{ 64 << 20 }>;
+        let pattern = pattern(&Large::json_schema(&mut SchemaGenerator::default()));
+        let numbers = [
+            0, 1, 9, 63, 64, 67, 68, 99, 100, 65_535, 65_536, 66_000, 70_000, 100_000,
+        ];
+        for number in numbers {
+            for (unit, _) in SIZES {
+                let text = format!("{number}{unit}");
+                let is_taken = text.parse::<Large>().is_ok();
+                // The schema leaves out numbers with more digits than the largest size has in that unit.
+                assert!(!pattern.is_match(&text) || is_taken, "{text}");
+                assert!(
+                    pattern.is_match(&text) == is_taken || number > 9_999,
+                    "{text}"
+                );
+            }
+        }
+        for text in ["64.5MiB", "1.5GB"] {
+            assert!(pattern.is_match(text) && text.parse::<Large>().is_ok());
+        }
+        for text in ["", ".", "MiB", "64", "-1GB", "063MiB"] {
+            assert!(!pattern.is_match(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_schema_of_a_time_names_what_is_taken_and_nothing_else() {
+        let pattern = pattern(&HumanDuration::json_schema(&mut SchemaGenerator::default()));
+        for text in [
+            "1ms", "500ms", "10s", "10", "0.5", ".5s", "2m", "2min", "1.5h", "99h",
+        ] {
+            assert!(pattern.is_match(text) && duration(text).is_ok(), "{text}");
+        }
+        for text in ["", ".", "0", "0ms", "0.0s", "s", "900h", "10 days", "1e3"] {
+            assert!(!pattern.is_match(text), "{text}");
         }
     }
 }
