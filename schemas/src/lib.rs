@@ -32,6 +32,8 @@ pub mod event;
 pub mod eval;
 // `recto.run/v1`: the account of a run over many documents.
 pub mod run;
+// Answers and requests of the HTTP service.
+pub mod service;
 // The published JSON Schemas, and the rule for versions.
 pub mod published;
 

@@ -42,7 +42,7 @@ fn without_parts(command: &mut Command) {
 fn help_reads_well() {
     let folder = tempfile::tempdir().unwrap();
     golden("help", folder.path(), &["--help"], without_parts);
-    let commands: [&[&str]; 24] = [
+    let commands: [&[&str]; 26] = [
         &["convert"],
         &["eval"],
         &["worker"],
@@ -56,6 +56,8 @@ fn help_reads_well() {
         &["queues", "purge"],
         &["queues", "status"],
         &["serve"],
+        &["api-key"],
+        &["sweep"],
         &["batch"],
         &["batch", "list"],
         &["batch", "status"],

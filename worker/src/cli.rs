@@ -11,6 +11,7 @@ use recto_schemas::{EngineName, SchemaName};
 #[cfg(feature = "eval")]
 use crate::commands::eval::{self, EvalArgs};
 use crate::commands::{
+    api_key::{self, ApiKeyArgs},
     batch::{self, BatchCommand},
     convert::{self, ConvertArgs},
     docs::{self, DocsArgs},
@@ -20,6 +21,7 @@ use crate::commands::{
     schema,
     serve::{self, ServeArgs},
     submit::{self, SubmitArgs},
+    sweep::{self, SweepArgs},
     worker::{self, WorkerArgs},
 };
 
@@ -67,9 +69,15 @@ pub(crate) enum Command {
     /// Follow the results of jobs, one line a document
     #[command(after_long_help = results::NOTES)]
     Results(Box<ResultsArgs>),
-    /// Keep the ledger: a lasting account of every job
+    /// Keep the ledger, a lasting account of every job, and serve documents over HTTP
     #[command(after_long_help = serve::NOTES)]
     Serve(Box<ServeArgs>),
+    /// Queue documents of the rules for events that no event told of
+    #[command(after_long_help = sweep::NOTES)]
+    Sweep(Box<SweepArgs>),
+    /// Make an API key for the service
+    #[command(after_long_help = api_key::NOTES)]
+    ApiKey(ApiKeyArgs),
     /// Print how batches stand by the ledger, retry, verify, report and export them
     #[command(subcommand)]
     Batch(Box<BatchCommand>),
@@ -99,6 +107,8 @@ impl Command {
             Self::Submit(arguments) => submit::run(&arguments),
             Self::Results(arguments) => results::run(&arguments),
             Self::Serve(arguments) => serve::run(&arguments),
+            Self::Sweep(arguments) => sweep::run(&arguments),
+            Self::ApiKey(arguments) => api_key::run(&arguments),
             Self::Batch(command) => batch::run(&command),
             Self::Cancel(arguments) => order::cancel(&arguments),
             Self::Queues(arguments) => queues::run(&arguments),

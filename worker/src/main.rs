@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 mod cli;
 mod commands;
+mod events;
+mod service;
 
 mod consumer;
 mod job;

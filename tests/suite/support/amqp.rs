@@ -1,10 +1,11 @@
 //! A blocking AMQP client for tests: publish, look into queues, make and remove them.
 
 use lapin::{
-    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties,
+    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ExchangeKind,
     options::{
         BasicAckOptions, BasicGetOptions, BasicNackOptions, BasicPublishOptions,
-        ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+        ConfirmSelectOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+        QueueDeleteOptions,
     },
     types::{AMQPValue, FieldTable},
 };
@@ -89,6 +90,32 @@ impl AmqpClient {
             Confirmation::Ack(None),
             "{queue} did not take the message"
         );
+    }
+
+    /// Publishes to an exchange.
+    pub fn publish_to(&self, exchange: &str, key: &str, body: &[u8]) {
+        let options = BasicPublishOptions::default();
+        let properties = BasicProperties::default().with_delivery_mode(2);
+        self.runtime.block_on(async {
+            let sent = self
+                .channel
+                .basic_publish(exchange.into(), key.into(), options, body, properties)
+                .await;
+            sent.unwrap().await.unwrap()
+        });
+    }
+
+    /// Makes an exchange, durable or not.
+    pub fn declare_exchange(&self, exchange: &str, kind: ExchangeKind, durable: bool) {
+        let options = ExchangeDeclareOptions {
+            durable,
+            ..Default::default()
+        };
+        let arguments = FieldTable::default();
+        let declared = self
+            .channel
+            .exchange_declare(exchange.into(), kind, options, arguments);
+        self.runtime.block_on(declared).unwrap();
     }
 
     /// Returns true if the broker refuses a message, which closes the channel.

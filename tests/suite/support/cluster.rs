@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     io::{Read, Write},
     net::TcpStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
@@ -110,34 +110,28 @@ impl TestCluster {
 
     /// `recto serve` on a ledger, with its queue declared.
     pub fn serve(&self, ledger: &str) -> WorkerProcess {
+        self.serve_with(ledger, |_| {})
+    }
+
+    /// `recto serve` on a ledger, set up otherwise.
+    pub fn serve_with(&self, ledger: &str, change: impl FnOnce(&mut Command)) -> WorkerProcess {
         let mut command = self.recto("serve");
         command.env("RECTO_LEDGER", ledger);
+        command.env("RECTO_LISTEN", "127.0.0.1:0");
         command.env("RECTO_LOST_AFTER", "12s");
         command.env("RECTO_LOG_FORMAT", "json");
+        change(&mut command);
         let serve = self.spawn(command);
         serve.wait_for("taking events");
         serve
     }
 
-    fn spawn(&self, mut command: Command) -> WorkerProcess {
-        let log = tempfile::Builder::new()
-            .prefix("worker-")
-            .suffix(".log")
-            .tempfile_in(self.folder.path())
-            .unwrap()
-            .into_temp_path()
-            .keep()
-            .unwrap();
-        let out = File::create(&log).unwrap();
-        command.stdout(out.try_clone().unwrap()).stderr(out);
-        WorkerProcess {
-            child: command.stdin(Stdio::null()).spawn().unwrap(),
-            log,
-        }
+    fn spawn(&self, command: Command) -> WorkerProcess {
+        WorkerProcess::spawn(command, self.folder.path())
     }
 
     /// Workers' scratch directory.
-    pub fn work_folder(&self) -> &std::path::Path {
+    pub fn work_folder(&self) -> &Path {
         self.folder.path()
     }
 
@@ -298,6 +292,24 @@ pub fn job(id: &str, uri: &str) -> Job {
 }
 
 impl WorkerProcess {
+    /// Starts a command with its log in a file of the folder.
+    pub fn spawn(mut command: Command, folder: &Path) -> Self {
+        let log = tempfile::Builder::new()
+            .prefix("worker-")
+            .suffix(".log")
+            .tempfile_in(folder)
+            .unwrap()
+            .into_temp_path()
+            .keep()
+            .unwrap();
+        let out = File::create(&log).unwrap();
+        command.stdout(out.try_clone().unwrap()).stderr(out);
+        Self {
+            child: command.stdin(Stdio::null()).spawn().unwrap(),
+            log,
+        }
+    }
+
     /// Its log so far, an event a line.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
@@ -398,6 +410,14 @@ impl WorkerProcess {
         let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
         let body = answer.split_once("\r\n\r\n").unwrap().1.to_owned();
         (status, body)
+    }
+
+    /// The address of a service, `http://IP:PORT`.
+    pub fn url(&self) -> String {
+        self.wait_for("the service answers");
+        let event = self.events("the service answers").remove(0);
+        let address = event.pointer("/fields/address").or(event.get("address"));
+        format!("http://{}", address.and_then(Value::as_str).unwrap())
     }
 
     /// A metric's value; the name is given with its labels.

@@ -3,6 +3,7 @@
 pub mod pdf;
 pub mod outputs;
 pub mod got;
+pub mod http;
 pub mod objects;
 pub mod proxy;
 pub mod rabbit;

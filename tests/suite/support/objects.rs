@@ -18,7 +18,9 @@ use aws_sdk_s3::{
         ResponseChecksumValidation,
     },
     primitives::ByteStream,
+    types::{Event, NotificationConfiguration, QueueConfiguration},
 };
+use aws_sdk_sqs::types::QueueAttributeName;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -243,6 +245,57 @@ impl StoreClient {
     pub fn delete(&self, bucket: &str, key: &str) {
         let delete = self.client.delete_object().bucket(bucket).key(key);
         self.runtime.block_on(delete.send()).unwrap();
+    }
+}
+
+impl MotoServer {
+    fn queues(&self) -> aws_sdk_sqs::Client {
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .endpoint_url(self.endpoint())
+            .region(aws_sdk_sqs::config::Region::new("us-east-1"))
+            .credentials_provider(Credentials::new(KEY, SECRET, None, None, "test"))
+            .build();
+        aws_sdk_sqs::Client::from_conf(config)
+    }
+
+    /// Makes a queue of SQS and has a bucket send its events there; gives the queue's address.
+    pub fn queue_of(&self, bucket: &str) -> String {
+        let queues = self.queues();
+        let arn = "arn:aws:sqs:us-east-1:123456789012:events";
+        let queue = QueueConfiguration::builder()
+            .queue_arn(arn)
+            .events(Event::from("s3:ObjectCreated:*"))
+            .events(Event::from("s3:ObjectRemoved:*"))
+            .build();
+        let configuration = NotificationConfiguration::builder()
+            .queue_configurations(queue.unwrap())
+            .build();
+        let configure = self.client.put_bucket_notification_configuration();
+        let configure = configure
+            .bucket(bucket)
+            .notification_configuration(configuration);
+        self.runtime.block_on(async {
+            let made = queues.create_queue().queue_name("events").send().await;
+            configure.send().await.unwrap();
+            made.unwrap().queue_url.unwrap()
+        })
+    }
+
+    /// Number of messages in the queue that are neither taken nor deleted, and of those that are taken.
+    pub fn messages(&self, queue_url: &str) -> (u64, u64) {
+        let asked = self
+            .queues()
+            .get_queue_attributes()
+            .queue_url(queue_url)
+            .attribute_names(QueueAttributeName::All);
+        let answer = self.runtime.block_on(asked.send()).unwrap();
+        let of = |name| answer.attributes().unwrap()[&name].parse().unwrap();
+        (
+            of(QueueAttributeName::ApproximateNumberOfMessages),
+            of(QueueAttributeName::ApproximateNumberOfMessagesNotVisible),
+        )
     }
 }
 

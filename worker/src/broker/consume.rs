@@ -56,6 +56,11 @@ pub(crate) struct ConsumeOptions {
     pub(crate) answer_timeout: Duration,
 }
 
+/// A name for a consumer that no other one has.
+pub(crate) fn consumer_tag() -> String {
+    format!("recto-{}", uuid::Uuid::now_v7().simple())
+}
+
 /// The reason why no more deliveries come.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConsumerClosed {
@@ -120,6 +125,8 @@ pub(crate) struct InboundMessage {
     pub(crate) opinion: Option<FirstOpinion>,
     /// The reason why the broker itself moved it here last, such as `delivery_limit`.
     pub(crate) death_reason: Option<String>,
+    /// The type of the event that it is, if its headers are those of CloudEvents.
+    pub(crate) cloud_event: Option<String>,
 }
 
 /// A worker's word on why a job cannot be done, which another worker may second.
@@ -258,7 +265,12 @@ fn message(delivery: AmqpDelivery) -> InboundMessage {
             by: word(headers, OPINION_BY_HEADER)?,
         })
     });
+    // CloudEvents' binding for AMQP has the colon, and its older one the underline.
+    let cloud_event = headers.and_then(|headers| {
+        word(headers, "cloudEvents:type").or_else(|| word(headers, "cloudEvents_type"))
+    });
     InboundMessage {
+        cloud_event,
         message_id: text.map(|id| id.as_str().to_owned()),
         priority: *delivery.properties.priority(),
         attempts: count(ATTEMPTS_HEADER),
@@ -437,6 +449,7 @@ mod tests {
                 by: "host:1".to_owned(),
             }),
             death_reason: None,
+            cloud_event: None,
         };
         assert_eq!(message(delivery), wanted);
         let believed = wanted.clone().without_claims();

@@ -8,6 +8,7 @@ pub(crate) mod error;
 pub(crate) mod connection;
 pub(crate) mod topology;
 mod requests;
+pub(crate) mod notifications;
 pub(crate) mod order;
 pub(crate) mod publish;
 pub(crate) mod consume;

@@ -4,6 +4,8 @@ use recto_schemas::Job;
 use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
+use crate::os::clock;
+
 /// An order, as it is in the stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WorkerOrder {
@@ -44,6 +46,17 @@ impl OrderAction {
 impl WorkerOrder {
     /// The value of `schema`.
     pub(crate) const SCHEMA: &'static str = "recto.order/v1";
+
+    /// An order that is given now.
+    pub(crate) fn new(action: OrderAction, batch: Option<String>, job: Option<String>) -> Self {
+        Self {
+            schema: Self::SCHEMA.to_owned(),
+            action,
+            batch,
+            job,
+            at: clock::now(),
+        }
+    }
 
     /// Returns true if it is about the job.
     pub(crate) fn is_about(&self, job: &Job) -> bool {

@@ -103,6 +103,15 @@ impl<'a> ReopeningChannel<'a> {
             durable: true,
             ..Default::default()
         };
+        self.exchange_with(exchange, kind, options).await
+    }
+
+    pub(super) async fn exchange_with(
+        &mut self,
+        exchange: &str,
+        kind: ExchangeKind,
+        options: ExchangeDeclareOptions,
+    ) -> Result<(), BrokerError> {
         self.ask(&format!("exchange {exchange}"), async |channel| {
             let arguments = FieldTable::default();
             channel

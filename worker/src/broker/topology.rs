@@ -76,6 +76,7 @@ pub(crate) enum QueueRole {
     Results,
     Orders,
     Ledger,
+    Notifications,
 }
 
 impl QueueRole {
@@ -89,6 +90,7 @@ impl QueueRole {
             Self::Results => "results",
             Self::Orders => "orders to workers",
             Self::Ledger => "events for the ledger",
+            Self::Notifications => "events of stores",
         }
     }
 }
@@ -157,12 +159,6 @@ impl QueueTopology {
 
     /// Every queue once, targets of dead-lettering before what leads to them.
     pub(crate) fn queues(&self) -> Vec<QueueSpec> {
-        let kept = || {
-            vec![(
-                "x-delivery-limit",
-                AMQPValue::LongLongInt(NO_DELIVERY_LIMIT),
-            )]
-        };
         let mut queues = vec![
             queue(&self.dead, QueueRole::Dead, kept()),
             queue(&self.results, QueueRole::Results, kept()),
@@ -186,12 +182,7 @@ impl QueueTopology {
 
     /// The queue of the ledger.
     fn ledger_queue(&self) -> QueueSpec {
-        let kept = AMQPValue::LongLongInt(NO_DELIVERY_LIMIT);
-        queue(
-            &self.ledger,
-            QueueRole::Ledger,
-            vec![("x-delivery-limit", kept)],
-        )
+        queue(&self.ledger, QueueRole::Ledger, kept())
     }
 
     /// The queues in which jobs wait.
@@ -232,11 +223,24 @@ fn dead_lettering(exchange: &str, routing_key: &str) -> Vec<(&'static str, AMQPV
     ]
 }
 
+/// Arguments of a queue whose messages are never dropped by count.
+pub(super) fn kept() -> Vec<(&'static str, AMQPValue)> {
+    vec![(
+        "x-delivery-limit",
+        AMQPValue::LongLongInt(NO_DELIVERY_LIMIT),
+    )]
+}
+
 fn text(value: &str) -> AMQPValue {
     AMQPValue::LongString(LongString::from(value))
 }
 
-fn queue(name: &str, role: QueueRole, arguments: Vec<(&'static str, AMQPValue)>) -> QueueSpec {
+/// A quorum queue.
+pub(super) fn queue(
+    name: &str,
+    role: QueueRole,
+    arguments: Vec<(&'static str, AMQPValue)>,
+) -> QueueSpec {
     let mut table = FieldTable::default();
     table.insert("x-queue-type".into(), text("quorum"));
     for (argument, value) in arguments {
@@ -451,7 +455,11 @@ mod tests {
                     );
                     assert_eq!(argument(&queue, "x-overflow"), Some(text("reject-publish")));
                 }
-                QueueRole::Dead | QueueRole::Results | QueueRole::Orders | QueueRole::Ledger => {
+                QueueRole::Dead
+                | QueueRole::Results
+                | QueueRole::Orders
+                | QueueRole::Ledger
+                | QueueRole::Notifications => {
                     assert_eq!(argument(&queue, "x-dead-letter-exchange"), None);
                     assert_eq!(
                         argument(&queue, "x-delivery-limit"),

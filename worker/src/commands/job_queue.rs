@@ -5,6 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use async_trait::async_trait;
 use lapin::Connection;
 use recto_schemas::{Job, JobEvent, JobStep};
 use tokio::{sync::Mutex, time::sleep};
@@ -23,14 +24,28 @@ use crate::{
 /// Attempts to reach a lost broker: some twenty seconds, in which it can restart.
 const RECONNECTS: u32 = 5;
 
+/// A place that takes jobs.
+#[async_trait]
+pub(crate) trait JobSink: Send + Sync {
+    /// Hands a job over, and returns once it is safe there. A job that is handed over twice is done once.
+    ///
+    /// # Errors
+    /// [`QueueError`] says if it may be there all the same.
+    async fn send(&self, job: &Job) -> Result<(), QueueError>;
+}
+
 /// The jobs queue of a broker.
-pub(in crate::commands) struct JobQueue {
+pub(crate) struct JobQueue {
     broker: BrokerConfig,
     topology: QueueTopology,
     connection: Mutex<QueueConnection>,
+    /// True for a service, which outlives what keeps a job from being queued.
+    is_service: bool,
 }
 
 enum QueueConnection {
+    /// A service's: opened with the next job.
+    Closed,
     Up(Arc<Publisher>, Arc<Connection>),
     /// No more jobs can be queued, for this reason.
     Lost(Arc<str>),
@@ -38,7 +53,7 @@ enum QueueConnection {
 
 /// A job is not known to be in the queue.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::commands) enum QueueError {
+pub(crate) enum QueueError {
     /// It is not in the queue.
     #[error("not queued: {0}")]
     NotQueued(String),
@@ -49,24 +64,98 @@ pub(in crate::commands) enum QueueError {
 
 impl JobQueue {
     /// Connects. Declares the queues if the one for jobs is missing and `--declare` allows it.
-    pub(in crate::commands) async fn open(broker: &BrokerConfig) -> Result<Self, BrokerError> {
+    pub(crate) async fn open(broker: &BrokerConfig) -> Result<Self, BrokerError> {
         let topology = QueueTopology::new(broker);
         let connection = Mutex::new(open(broker, &topology).await?);
         Ok(Self {
             broker: broker.clone(),
             topology,
             connection,
+            is_service: false,
         })
     }
 
+    /// Connects with the first job. What keeps that from succeeding is tried again with the next.
+    pub(crate) fn lazy(broker: &BrokerConfig) -> Self {
+        Self {
+            broker: broker.clone(),
+            topology: QueueTopology::new(broker),
+            connection: Mutex::new(QueueConnection::Closed),
+            is_service: true,
+        }
+    }
+
     /// The queue's name.
-    pub(in crate::commands) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.topology.jobs
     }
 
+    /// A working publisher, on a new connection if necessary; all jobs wait for one attempt.
+    async fn publisher(&self) -> Result<Arc<Publisher>, String> {
+        let mut current = self.connection.lock().await;
+        match &*current {
+            QueueConnection::Up(publisher, _) if !publisher.is_broken() => {
+                return Ok(Arc::clone(publisher));
+            }
+            QueueConnection::Up(..) | QueueConnection::Closed => {}
+            QueueConnection::Lost(reason) => return Err(reason.to_string()),
+        }
+        let opened = match self.is_service {
+            // Whoever waits for the answer asks again.
+            true => open(&self.broker, &self.topology).await,
+            false => {
+                eprintln!("recto: lost the broker; connecting again");
+                self.reconnect().await
+            }
+        };
+        match opened {
+            Ok(QueueConnection::Up(publisher, connection)) => {
+                *current = QueueConnection::Up(Arc::clone(&publisher), connection);
+                Ok(publisher)
+            }
+            Ok(QueueConnection::Lost(reason)) => Err(reason.to_string()),
+            Ok(QueueConnection::Closed) => Err("the connection was closed".to_owned()),
+            Err(error) => {
+                let reason = error.to_string();
+                *current = self.without_queue(&reason);
+                Err(reason)
+            }
+        }
+    }
+
+    /// The state after a failure that the jobs of a run that come after have too.
+    fn without_queue(&self, reason: &str) -> QueueConnection {
+        match self.is_service {
+            true => QueueConnection::Closed,
+            false => QueueConnection::Lost(reason.into()),
+        }
+    }
+
+    async fn reconnect(&self) -> Result<QueueConnection, BrokerError> {
+        let mut backoff = ExponentialBackoff::default();
+        for _ in 1..RECONNECTS {
+            sleep(backoff.next_wait()).await;
+            match open(&self.broker, &self.topology).await {
+                Err(error) if error.is_transient() => {}
+                settled => return settled,
+            }
+        }
+        open(&self.broker, &self.topology).await
+    }
+
+    /// Closes the connection.
+    pub(crate) async fn close(self) {
+        if let QueueConnection::Up(_, connection) = self.connection.into_inner() {
+            close(&connection).await;
+        }
+    }
+}
+
+#[async_trait]
+impl JobSink for JobQueue {
     /// Queues a job and waits until the broker confirms it. If the broker is lost meanwhile it is sent again, with its id:
     /// a job that comes twice is done once.
-    pub(in crate::commands) async fn send(&self, job: &Job) -> Result<(), QueueError> {
+    async fn send(&self, job: &Job) -> Result<(), QueueError> {
         let body = serde_json::to_vec(job).expect("a job is JSON");
         // The ledger first: a job that it knows and that never comes is found, one that it does not know is not missed.
         let (shown, has_password) = messages::without_password(job);
@@ -105,8 +194,7 @@ impl JobQueue {
                 }
                 Err(error @ PublishError::Unroutable { .. }) => {
                     let reason = error.to_string();
-                    // The jobs after it have no queue either.
-                    *self.connection.lock().await = QueueConnection::Lost(reason.as_str().into());
+                    *self.connection.lock().await = self.without_queue(&reason);
                     return Err(QueueError::NotQueued(reason));
                 }
             }
@@ -114,50 +202,6 @@ impl JobQueue {
         match unconfirmed {
             Some(error) => Err(QueueError::Unconfirmed(error)),
             None => unreachable!("both attempts ended in an error"),
-        }
-    }
-
-    /// A working publisher, on a new connection if necessary; all jobs wait for one attempt.
-    async fn publisher(&self) -> Result<Arc<Publisher>, String> {
-        let mut current = self.connection.lock().await;
-        match &*current {
-            QueueConnection::Up(publisher, _) if !publisher.is_broken() => {
-                return Ok(Arc::clone(publisher));
-            }
-            QueueConnection::Up(..) => {}
-            QueueConnection::Lost(reason) => return Err(reason.to_string()),
-        }
-        eprintln!("recto: lost the broker; connecting again");
-        match self.reconnect().await {
-            Ok(QueueConnection::Up(publisher, connection)) => {
-                *current = QueueConnection::Up(Arc::clone(&publisher), connection);
-                Ok(publisher)
-            }
-            Ok(QueueConnection::Lost(reason)) => Err(reason.to_string()),
-            Err(error) => {
-                let reason = error.to_string();
-                *current = QueueConnection::Lost(reason.as_str().into());
-                Err(reason)
-            }
-        }
-    }
-
-    async fn reconnect(&self) -> Result<QueueConnection, BrokerError> {
-        let mut backoff = ExponentialBackoff::default();
-        for _ in 1..RECONNECTS {
-            sleep(backoff.next_wait()).await;
-            match open(&self.broker, &self.topology).await {
-                Err(error) if error.is_transient() => {}
-                settled => return settled,
-            }
-        }
-        open(&self.broker, &self.topology).await
-    }
-
-    /// Closes the connection.
-    pub(in crate::commands) async fn close(self) {
-        if let QueueConnection::Up(_, connection) = self.connection.into_inner() {
-            close(&connection).await;
         }
     }
 }

@@ -4,15 +4,12 @@ use std::{process::ExitCode, sync::Arc};
 
 use clap::Args;
 
-use crate::{
-    broker::{
-        config::BrokerConfig,
-        connection::{close, connect},
-        order::{OrderAction, WorkerOrder},
-        publish::{MessageProperties, NoopObserver, Publisher},
-        topology::{self, QueueTopology},
-    },
-    os::clock,
+use crate::broker::{
+    config::BrokerConfig,
+    connection::{close, connect},
+    order::{OrderAction, WorkerOrder},
+    publish::{MessageProperties, NoopObserver, Publisher},
+    topology::{self, QueueTopology},
 };
 
 /// Notes at the end of `recto cancel --help`.
@@ -65,34 +62,35 @@ pub(crate) fn give(
     batch: Option<String>,
     job: Option<String>,
 ) -> anyhow::Result<ExitCode> {
-    let order = WorkerOrder {
-        schema: WorkerOrder::SCHEMA.to_owned(),
-        action,
-        batch,
-        job,
-        at: clock::now(),
-    };
+    let order = WorkerOrder::new(action, batch, job);
     let runtime = tokio::runtime::Runtime::new()?;
-    runtime.block_on(async {
-        let connection = Arc::new(connect(broker, "orders").await?);
-        let topology = QueueTopology::new(broker);
-        topology::ensure(&connection, &topology, broker.declare).await?;
-        let publisher = Publisher::new(
-            Arc::clone(&connection),
-            broker.confirm_timeout,
-            Arc::new(NoopObserver),
-        );
-        let properties = MessageProperties {
-            content_type: Some("application/json".to_owned()),
-            kind: Some(WorkerOrder::SCHEMA.to_owned()),
-            ..MessageProperties::default()
-        };
-        let body = serde_json::to_vec(&order)?;
-        publisher
-            .publish("", &topology.orders, &body, properties)
-            .await?;
-        close(&connection).await;
-        println!("every worker of {} has the order", topology.jobs);
-        Ok(ExitCode::SUCCESS)
-    })
+    runtime.block_on(send(broker, &order))?;
+    println!("every worker of {} has the order", broker.queue);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Sends an order to all workers.
+///
+/// # Errors
+/// The broker does not take it.
+pub(crate) async fn send(broker: &BrokerConfig, order: &WorkerOrder) -> anyhow::Result<()> {
+    let connection = Arc::new(connect(broker, "orders").await?);
+    let topology = QueueTopology::new(broker);
+    topology::ensure(&connection, &topology, broker.declare).await?;
+    let publisher = Publisher::new(
+        Arc::clone(&connection),
+        broker.confirm_timeout,
+        Arc::new(NoopObserver),
+    );
+    let properties = MessageProperties {
+        content_type: Some("application/json".to_owned()),
+        kind: Some(WorkerOrder::SCHEMA.to_owned()),
+        ..MessageProperties::default()
+    };
+    let body = serde_json::to_vec(order)?;
+    publisher
+        .publish("", &topology.orders, &body, properties)
+        .await?;
+    close(&connection).await;
+    Ok(())
 }

@@ -7,7 +7,7 @@ use lapin::Connection;
 use super::ConsumerContext;
 use crate::broker::{
     connection::{close, connect},
-    consume::{ConsumeOptions, Consumer, ConsumerClosed, Delivery},
+    consume::{ConsumeOptions, Consumer, ConsumerClosed, Delivery, consumer_tag},
     error::BrokerError,
     topology,
 };
@@ -86,7 +86,7 @@ async fn subscribe(
         let consuming = ConsumeOptions {
             queue: queue.to_owned(),
             prefetch: context.jobs,
-            tag: format!("recto-{}", uuid::Uuid::now_v7().simple()),
+            tag: consumer_tag(),
             from_first: false,
             ack_timeout: context.broker.ack_timeout,
             answer_timeout: context.broker.amqp_timeout,

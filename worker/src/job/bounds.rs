@@ -57,6 +57,11 @@ impl JobBounds {
         }
     }
 
+    /// Returns true if prefixes for documents are named, and the document is below one.
+    pub(crate) fn names_source(&self, at: &StoreUri) -> bool {
+        !self.allow_source.is_empty() && is_allowed(&self.allow_source, at)
+    }
+
     /// Returns true if results may be written below `prefix`.
     pub(crate) fn allows_output(&self, prefix: &StoreUri) -> bool {
         is_allowed(&self.allow_output, &folder(prefix))
@@ -78,7 +83,7 @@ impl JobBounds {
 }
 
 /// Parser of a prefix.
-fn prefix(text: &str) -> Result<StoreUri, String> {
+pub(crate) fn prefix(text: &str) -> Result<StoreUri, String> {
     let prefix: StoreUri = text.parse().map_err(|error| format!("{error}"))?;
     match has_dot_parts(path(&prefix)) {
         true => Err("write it without `.` and `..`".to_owned()),
@@ -92,7 +97,7 @@ fn is_allowed(prefixes: &[StoreUri], at: &StoreUri) -> bool {
 }
 
 /// Returns true if `at` is `prefix`, or goes on after it with another part.
-fn is_below(at: &StoreUri, prefix: &StoreUri) -> bool {
+pub(crate) fn is_below(at: &StoreUri, prefix: &StoreUri) -> bool {
     if at.root() != prefix.root() {
         return false;
     }

@@ -5,6 +5,7 @@
 
 pub(crate) mod parse;
 mod message_limits;
+pub(crate) mod identity;
 pub(crate) mod shown_body;
 pub(crate) mod bounds;
 pub(crate) mod plan;
@@ -21,6 +22,7 @@ pub(crate) mod failure;
 pub(crate) mod policy;
 pub(crate) mod disposition;
 pub(crate) mod evidence;
+pub(crate) mod retry;
 #[cfg(any(test, fuzzing))]
 pub mod checks;
 

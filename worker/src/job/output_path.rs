@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The name of results in their folder.
-pub(super) const NAME: &str = "document";
+pub(crate) const NAME: &str = "document";
 
 /// The folder of the result of a document and its options:
 /// `PREFIX/<source key>/<16 digits of the fingerprint>/document.…`.
@@ -89,7 +89,7 @@ impl OutputPath {
 }
 
 /// Returns true for `document.<digits of its hash>.<ending>`.
-fn is_format(name: &str, ending: &str) -> bool {
+pub(crate) fn is_format(name: &str, ending: &str) -> bool {
     let digits = name.strip_prefix(NAME).and_then(|rest| {
         rest.strip_prefix('.')?
             .strip_suffix(ending)?

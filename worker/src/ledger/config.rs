@@ -21,6 +21,11 @@ pub(crate) struct LedgerConfig {
 }
 
 impl LedgerConfig {
+    /// Returns true if an address is given.
+    pub(crate) fn is_given(&self) -> bool {
+        self.ledger.is_some()
+    }
+
     /// The address, or the default one.
     pub(crate) fn url(&self) -> LedgerUrl {
         self.ledger.clone().unwrap_or_else(|| {

@@ -3,10 +3,11 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
-use recto_schemas::{JobEvent, WorkerReport};
+use recto_schemas::{Job, JobEvent, JobStep, WorkerReport};
 use sqlx::{
     Any, AnyConnection, AnyPool, AssertSqlSafe, Row as _, Transaction, any::AnyPoolOptions,
 };
@@ -15,7 +16,9 @@ use super::{
     config::LedgerUrl,
     record::{JobRecord, JobState, milliseconds, split_id},
     rows::{self, COLUMNS, UPSERT, text},
+    webhooks::{self, WebhookFilter},
 };
+use crate::job::messages;
 
 /// Connections of a process: readers do not wait for the one that writes.
 const MAX_CONNECTIONS: u32 = 4;
@@ -80,8 +83,10 @@ pub(crate) struct JobFilter {
 /// The ledger's database.
 #[derive(Clone, Debug)]
 pub(crate) struct Ledger {
-    pool: AnyPool,
+    pub(super) pool: AnyPool,
     is_server: bool,
+    /// The webhooks that are told of what is recorded here.
+    webhooks: Arc<[WebhookFilter]>,
 }
 
 impl Ledger {
@@ -110,7 +115,11 @@ impl Ledger {
             .connect(&address)
             .await
             .map_err(|error| failed(error.into()))?;
-        let ledger = Self { pool, is_server };
+        let ledger = Self {
+            pool,
+            is_server,
+            webhooks: Arc::default(),
+        };
         if !is_server {
             // Readers see the last transaction while another is written.
             sqlx::query("PRAGMA journal_mode = WAL")
@@ -125,8 +134,16 @@ impl Ledger {
         Ok(ledger)
     }
 
+    /// The same ledger; what is recorded through it is recorded for these webhooks too.
+    pub(crate) fn with_webhooks(self, webhooks: impl Iterator<Item = WebhookFilter>) -> Self {
+        Self {
+            webhooks: webhooks.collect(),
+            ..self
+        }
+    }
+
     /// A transaction that writes; there is one at a time.
-    async fn writing(&self) -> Result<Transaction<'_, Any>, sqlx::Error> {
+    pub(super) async fn writing(&self) -> Result<Transaction<'_, Any>, sqlx::Error> {
         if !self.is_server {
             return self.pool.begin_with("BEGIN IMMEDIATE").await;
         }
@@ -153,9 +170,30 @@ impl Ledger {
                 Intake::Unreadable { .. } => take_unreadable(&mut transaction, message).await?,
             }
         }
-        jobs.store(&mut transaction).await?;
+        jobs.store(&mut transaction, &self.webhooks).await?;
         transaction.commit().await?;
         Ok(())
+    }
+
+    /// Records a job that is about to be handed over, unless the ledger knows it: then nothing changes, and its record is
+    /// given. Of several that try at the same time, one gets `None`.
+    pub(crate) async fn claim(&self, job: &Job) -> Result<Option<JobRecord>, LedgerError> {
+        let (shown, has_password) = messages::without_password(job);
+        let step = JobStep::Submitted {
+            job: shown,
+            has_password,
+        };
+        let event = messages::event(job, step);
+        let mut transaction = self.writing().await?;
+        let mut jobs = ChangedJobs::default();
+        let record = jobs.load(&mut transaction, split_id(&job.id).0).await?;
+        if record.attempt > 0 {
+            return Ok(Some(record.clone()));
+        }
+        record.apply(&event);
+        jobs.store(&mut transaction, &self.webhooks).await?;
+        transaction.commit().await?;
+        Ok(None)
     }
 
     /// Changes jobs in one transaction: `change` gets each of those that are there, and says if it has changed it.
@@ -173,7 +211,7 @@ impl Ledger {
                 changed.push(record.clone());
             }
         }
-        jobs.store(&mut transaction).await?;
+        jobs.store(&mut transaction, &self.webhooks).await?;
         transaction.commit().await?;
         Ok(changed)
     }
@@ -329,7 +367,11 @@ impl ChangedJobs {
     }
 
     /// Writes what has changed, and the sums.
-    async fn store(self, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    async fn store(
+        self,
+        connection: &mut AnyConnection,
+        webhooks: &[WebhookFilter],
+    ) -> Result<(), sqlx::Error> {
         let mut sums = BTreeMap::<(String, JobState, String), [i64; 4]>::new();
         for (before, now) in self.0.into_values() {
             if before.as_ref() == Some(&now) || now.attempt == 0 {
@@ -349,6 +391,10 @@ impl ChangedJobs {
             rows::bind(sqlx::query(UPSERT), &now)
                 .execute(&mut *connection)
                 .await?;
+            let end = |record: &JobRecord| (record.attempt, record.state);
+            if !now.state.is_open() && before.as_ref().map(end) != Some(end(&now)) {
+                webhooks::record_end(connection, webhooks, &now).await?;
+            }
         }
         let sql = "INSERT INTO sums (batch, state, kind, jobs, pages, pages_failed, bytes) VALUES ($1, $2, $3, $4, $5, $6, $7) \
                    ON CONFLICT (batch, state, kind) DO UPDATE SET jobs = sums.jobs + excluded.jobs, \
@@ -376,9 +422,9 @@ impl ChangedJobs {
 
 async fn find(connection: &mut AnyConnection, id: &str) -> Result<Option<JobRecord>, sqlx::Error> {
     // One text for all, so that it is prepared once.
-    let sql = "SELECT id, batch, state, kind, message, source, output, body, has_password, attempt, worker, submitted, \
-               started, ended, seen, pages, pages_failed, bytes, manifest, manifest_sha256 FROM jobs WHERE id = $1";
-    let row = sqlx::query(sql)
+    static SQL: LazyLock<String> =
+        LazyLock::new(|| format!("SELECT {COLUMNS} FROM jobs WHERE id = $1"));
+    let row = sqlx::query(AssertSqlSafe(SQL.as_str()))
         .bind(text(id))
         .fetch_optional(connection)
         .await?;

@@ -13,7 +13,7 @@ use crate::{
     broker::{
         config::BrokerConfig,
         connection::{ExponentialBackoff, close, connect},
-        consume::{Acker, ConsumeOptions, Consumer, Delivery, InboundMessage},
+        consume::{Acker, ConsumeOptions, Consumer, Delivery, InboundMessage, consumer_tag},
         error::BrokerError,
         topology::{self, QueueTopology},
     },
@@ -75,7 +75,7 @@ async fn session(
         from_first: false,
         queue: topology.ledger.clone(),
         prefetch: PREFETCH,
-        tag: format!("recto-{}", uuid::Uuid::now_v7().simple()),
+        tag: consumer_tag(),
         ack_timeout: broker.ack_timeout,
         answer_timeout: broker.amqp_timeout,
     };

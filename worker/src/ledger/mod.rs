@@ -8,7 +8,10 @@ pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod database;
 pub(crate) mod intake;
+pub(crate) mod rate;
 pub(crate) mod record;
 mod rows;
+pub(crate) mod view;
+pub(crate) mod webhooks;
 
 pub(crate) use database::{BatchSum, Ledger, LedgerError};

@@ -6,6 +6,8 @@
 use recto_schemas::{DeadLetter, FailureKind, Job, JobEvent, JobResult, JobStep, ResultState};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
+use crate::os::clock;
+
 /// The state of a job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum JobState {
@@ -173,6 +175,16 @@ impl JobRecord {
             submitted,
             ..Self::default()
         };
+    }
+
+    /// Ends a job that nobody has begun.
+    pub(crate) fn cancel(&mut self) {
+        if self.closes(JobState::Cancelled, milliseconds(&clock::now())) {
+            FailureKind::JobCancelled
+                .as_str()
+                .clone_into(&mut self.kind);
+            "cancelled by an order".clone_into(&mut self.message);
+        }
     }
 
     /// Takes what the step says of the job itself.

@@ -22,12 +22,13 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 pub(crate) use error::{ErrorCause, StoreError};
-pub(crate) use uri::{StoreUri, StoreUriError, safe_path, source_folder};
+pub(crate) use uri::{StoreUri, StoreUriError, percent_decoded, safe_path, source_folder};
 
 use config::StoreConfig;
 use local::LocalStore;
 pub(crate) use local::file_etag;
 use s3::S3Store;
+pub(crate) use s3::sdk_config;
 
 type Result<T, E = StoreError> = std::result::Result<T, E>;
 
@@ -43,7 +44,7 @@ pub(crate) struct ObjectVersion {
 }
 
 /// Size and version of an object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ObjectMetadata {
     /// Its size.
     pub(crate) bytes: u64,

@@ -220,7 +220,7 @@ fn file(rest: &str) -> Result<StoreUri, StoreUriError> {
 }
 
 /// A percent-encoded text without its encoding.
-pub(super) fn percent_decoded(text: &str) -> Result<String, StoreUriError> {
+pub(crate) fn percent_decoded(text: &str) -> Result<String, StoreUriError> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {

@@ -5,11 +5,15 @@ use std::{
     process::ExitCode,
 };
 
-use serde_json::{Value, json};
-
 use super::args::{ListFormat, ShowArgs};
 use crate::{
-    ledger::{Ledger, database::JobFilter, record::JobRecord},
+    commands::csv,
+    ledger::{
+        Ledger,
+        database::JobFilter,
+        record::JobRecord,
+        view::{job_json, job_view},
+    },
     os::{clock::from_milliseconds, terminal::Shown},
 };
 
@@ -32,7 +36,7 @@ pub(super) async fn show(ledger: &Ledger, arguments: &ShowArgs) -> anyhow::Resul
         writeln!(
             out,
             "{}",
-            serde_json::to_string_pretty(&as_json(&job, true))?
+            serde_json::to_string_pretty(&job_view(&job, true))?
         )?;
         out.flush()?;
         return Ok(ExitCode::SUCCESS);
@@ -61,7 +65,7 @@ pub(super) async fn show(ledger: &Ledger, arguments: &ShowArgs) -> anyhow::Resul
                 )?;
             }
             ListFormat::Csv => writeln!(out, "{}", as_csv(job))?,
-            ListFormat::Jsonl => writeln!(out, "{}", as_json(job, false))?,
+            ListFormat::Jsonl => writeln!(out, "{}", job_json(job))?,
         }
         Ok(())
     })
@@ -89,24 +93,6 @@ pub(super) async fn for_each(
     }
 }
 
-/// A job as JSON.
-pub(super) fn as_json(job: &JobRecord, whole: bool) -> Value {
-    let mut value = json!({
-        "id": job.id, "batch": job.batch, "state": job.state.as_str(), "kind": job.kind, "message": job.message,
-        "source": job.source, "output": job.output, "manifest": job.manifest, "manifest_sha256": job.manifest_sha256,
-        "pages": job.pages, "pages_failed": job.pages_failed, "bytes": job.bytes, "tries": job.attempt,
-        "worker": job.worker, "submitted_at": from_milliseconds(job.submitted), "started_at": from_milliseconds(job.started),
-        "ended_at": from_milliseconds(job.ended),
-    });
-    if let Some(members) = value.as_object_mut() {
-        members.retain(|_, member| !member.is_null() && *member != "");
-        if whole && let Ok(body) = serde_json::from_str(&job.body) {
-            members.insert("job".to_owned(), body);
-        }
-    }
-    value
-}
-
 /// A job as a line of CSV (RFC 4180).
 pub(super) fn as_csv(job: &JobRecord) -> String {
     let time = |at| from_milliseconds(at).unwrap_or_default();
@@ -127,34 +113,5 @@ pub(super) fn as_csv(job: &JobRecord) -> String {
         time(job.ended),
         job.message.clone(),
     ];
-    fields.map(|field| csv_field(&field)).join(",")
-}
-
-/// A field of CSV. One that a spreadsheet would take for a formula gets an apostrophe (OWASP, "CSV Injection").
-fn csv_field(text: &str) -> String {
-    let text = match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
-        true => format!("'{text}"),
-        false => text.to_owned(),
-    };
-    match text.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_are_quoted_where_csv_needs_it_and_are_no_formulas() {
-        for (text, wanted) in [
-            ("a", "a"),
-            ("a,b", "\"a,b\""),
-            ("a\"b", "\"a\"\"b\""),
-            ("=1+1", "'=1+1"),
-        ] {
-            assert_eq!(csv_field(text), wanted);
-        }
-    }
+    fields.map(|field| csv::field(&field)).join(",")
 }

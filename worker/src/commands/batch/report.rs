@@ -9,29 +9,23 @@ use std::{
 
 use anyhow::Context;
 use recto_pipeline::text::escape_html;
+use recto_schemas::service::BatchView;
 use serde_json::json;
 
 use super::{
     args::ReportArgs,
-    list::{CSV_HEAD, as_csv, as_json, for_each},
-    status::BatchStatus,
+    list::{CSV_HEAD, as_csv, for_each},
 };
 use crate::{
     ledger::{
         Ledger,
         database::JobFilter,
-        record::{JobRecord, JobState},
+        record::JobRecord,
+        view::{ATTENTION, batch_view, job_json},
     },
     os::clock::{from_milliseconds, now},
 };
 
-/// The states that somebody should look at.
-const ATTENTION: [JobState; 4] = [
-    JobState::Dead,
-    JobState::Failed,
-    JobState::Partial,
-    JobState::Lost,
-];
 /// Jobs on the attention list of a page.
 const MAX_ATTENTION: usize = 500;
 /// Width of the widest bar, in pixels.
@@ -46,7 +40,7 @@ pub(super) async fn report(ledger: &Ledger, arguments: &ReportArgs) -> anyhow::R
         !sums.is_empty(),
         "the ledger knows no batch of this name; `recto batch list` names them all"
     );
-    let status = BatchStatus::new(&arguments.batch, sums.iter());
+    let status = batch_view(&arguments.batch, sums.iter());
     let path = &arguments.output;
     let mut out: Box<dyn Write> = match path == Path::new("-") {
         true => Box::new(io::stdout().lock()),
@@ -68,7 +62,7 @@ pub(super) async fn report(ledger: &Ledger, arguments: &ReportArgs) -> anyhow::R
             )?;
             let mut comma = "";
             for_each(ledger, &attention(&arguments.batch), |job| {
-                write!(out, "{comma}\n{}", as_json(job, false))?;
+                write!(out, "{comma}\n{}", job_json(job))?;
                 comma = ",";
                 Ok(())
             })
@@ -101,7 +95,7 @@ fn attention(batch: &str) -> JobFilter {
 async fn page(
     ledger: &Ledger,
     batch: &str,
-    status: &BatchStatus,
+    status: &BatchView,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     let title = escape_html(if batch.is_empty() {

@@ -2,47 +2,32 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
-use recto_schemas::{DocumentPassword, Job, Options};
-use serde_json::{Map, Value};
-
 use super::args::RetryArgs;
 use crate::{
-    commands::{EXIT_FAILED, job_queue::JobQueue},
-    job::parse,
-    ledger::{
-        Ledger,
-        database::JobFilter,
-        record::{JobRecord, JobState, milliseconds},
+    commands::{
+        EXIT_FAILED,
+        job_queue::{JobQueue, JobSink},
     },
-    os::{clock, terminal::Shown},
+    job::retry::{self, Retry, changed_options},
+    ledger::{Ledger, database::JobFilter},
+    os::terminal::Shown,
 };
-
-/// The states that are tried again if none is named.
-const FAILED: [JobState; 2] = [JobState::Dead, JobState::Failed];
-/// The states that a reason alone is looked for in.
-const WITH_REASON: [JobState; 4] = [
-    JobState::Dead,
-    JobState::Failed,
-    JobState::Partial,
-    JobState::Cancelled,
-];
 
 /// Submits jobs again.
 pub(super) async fn retry(ledger: &Ledger, arguments: &RetryArgs) -> anyhow::Result<ExitCode> {
-    let changes = changed_options(&arguments.options.for_engine(None, &arguments.engines))?;
     let queue = match arguments.dry_run {
         true => None,
         false => Some(JobQueue::open(&arguments.broker).await?),
     };
-    let states = match (&arguments.select.state[..], &arguments.select.kind) {
-        ([], None) => FAILED.to_vec(),
-        ([], Some(_)) => WITH_REASON.to_vec(),
-        (given, _) => given.to_vec(),
+    let retry = Retry {
+        ledger,
+        sink: queue.as_ref().map(|queue| queue as &dyn JobSink),
+        changes: changed_options(&arguments.options.for_engine(None, &arguments.engines))?,
+        password: arguments.password.clone(),
     };
     let filter = JobFilter {
         batch: arguments.batch.clone(),
-        states,
+        states: retry::states(&arguments.select.state, arguments.select.kind.as_deref()),
         kind: arguments.select.kind.clone(),
     };
     let (mut queued, mut refused) = (0_u64, 0_u64);
@@ -52,8 +37,7 @@ pub(super) async fn retry(ledger: &Ledger, arguments: &RetryArgs) -> anyhow::Res
         let Some(last) = page.last() else { break };
         after.clone_from(&last.id);
         for record in &page {
-            let sent = again(ledger, queue.as_ref(), record, &changes, arguments).await;
-            match sent {
+            match retry.submit(record).await {
                 Ok(job) => {
                     queued += 1;
                     println!("{}  {}", Shown(&job.id), Shown(&job.source.uri));
@@ -81,127 +65,4 @@ pub(super) async fn retry(ledger: &Ledger, arguments: &RetryArgs) -> anyhow::Res
         0 => ExitCode::SUCCESS,
         _ => ExitCode::from(EXIT_FAILED),
     })
-}
-
-/// Submits a job again: the ledger knows of the try before the queue has it.
-async fn again(
-    ledger: &Ledger,
-    queue: Option<&JobQueue>,
-    record: &JobRecord,
-    changes: &Map<String, Value>,
-    arguments: &RetryArgs,
-) -> anyhow::Result<Job> {
-    let mut body: Value = serde_json::from_str(&record.body)
-        .context("the ledger does not have the job itself; submit its document again")?;
-    if let Some(options) = body.get_mut("options").and_then(Value::as_object_mut) {
-        merge(options, changes);
-    } else if let Some(body) = body.as_object_mut() {
-        body.insert("options".to_owned(), Value::Object(changes.clone()));
-    }
-    let job: Job = serde_json::from_value(body)
-        .context("the ledger's copy of the job cannot be read; submit its document again")?;
-    anyhow::ensure!(
-        !record.has_password || arguments.password.is_some(),
-        "the job had a password, which the ledger does not keep: give it again (RECTO_PASSWORD)"
-    );
-    let at = clock::now();
-    let next = JobRecord {
-        attempt: record.attempt + 1,
-        ..record.clone()
-    };
-    let job = Job {
-        id: next.message_id(),
-        submitted_at: Some(at.clone()),
-        password: arguments
-            .password
-            .clone()
-            .filter(|_| record.has_password)
-            .map(DocumentPassword::new),
-        ..job
-    };
-    let body = serde_json::to_vec(&job)?;
-    parse::parse_job(&body)
-        .map_err(|failure| anyhow::anyhow!("no worker takes the job: {failure}"))?;
-    let Some(queue) = queue else { return Ok(job) };
-    let submitted = milliseconds(&at);
-    let changed = ledger.change(std::slice::from_ref(&record.id), |found| {
-        // Whoever retried it meanwhile was first.
-        let is_same = found.attempt == record.attempt && found.state == record.state;
-        if is_same {
-            found.begin_try(next.attempt, submitted);
-        }
-        is_same
-    });
-    anyhow::ensure!(
-        !changed.await?.is_empty(),
-        "somebody else has submitted it again"
-    );
-    queue.send(&job).await.map_err(|error| {
-        anyhow::anyhow!("job {} is {error}; `recto batch retry --state lost` sends it once it is known to be lost", job.id)
-    })?;
-    Ok(job)
-}
-
-/// The options that differ from their defaults.
-fn changed_options(options: &Options) -> anyhow::Result<Map<String, Value>> {
-    let of = |options: &Options| match serde_json::to_value(options)? {
-        Value::Object(members) => Ok(members),
-        _ => anyhow::bail!("options are an object"),
-    };
-    Ok(difference(&of(options)?, &of(&Options::default())?))
-}
-
-fn difference(given: &Map<String, Value>, default: &Map<String, Value>) -> Map<String, Value> {
-    let mut changed = Map::new();
-    for (name, value) in given {
-        match (value, default.get(name)) {
-            (Value::Object(given), Some(Value::Object(default))) => {
-                let inner = difference(given, default);
-                if !inner.is_empty() {
-                    changed.insert(name.clone(), Value::Object(inner));
-                }
-            }
-            (value, default) if Some(value) != default => {
-                changed.insert(name.clone(), value.clone());
-            }
-            _ => {}
-        }
-    }
-    changed
-}
-
-fn merge(into: &mut Map<String, Value>, changes: &Map<String, Value>) {
-    for (name, value) in changes {
-        match (into.get_mut(name), value) {
-            (Some(Value::Object(into)), Value::Object(changes)) => merge(into, changes),
-            _ => {
-                into.insert(name.clone(), value.clone());
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn options_that_are_given_take_the_place_of_the_jobs_own_and_leave_the_others() {
-        let object = |value: Value| value.as_object().unwrap().clone();
-        let default = object(json!({"dpi": 200, "html": false, "limits": {"pages": 1, "time": 2}}));
-        let given = object(json!({"dpi": 300, "html": false, "limits": {"pages": 1, "time": 9}}));
-        let changes = difference(&given, &default);
-        assert_eq!(
-            Value::Object(changes.clone()),
-            json!({"dpi": 300, "limits": {"time": 9}})
-        );
-        let mut own = object(json!({"html": true, "limits": {"pages": 7}}));
-        merge(&mut own, &changes);
-        assert_eq!(
-            Value::Object(own),
-            json!({"dpi": 300, "html": true, "limits": {"pages": 7, "time": 9}})
-        );
-    }
 }

@@ -1,121 +1,36 @@
 //! `recto batch list`, `status` and `watch`.
 
 use std::{
-    collections::BTreeMap,
     io::{self, Write as _},
     process::ExitCode,
     time::Duration,
 };
 
-use serde::Serialize;
+use recto_schemas::service::BatchView;
 use tokio::time::sleep;
 
 use crate::{
     commands::EXIT_FAILED,
     ledger::{
-        BatchSum, Ledger,
-        record::{JobState, milliseconds},
+        Ledger,
+        rate::Rate,
+        view::{batch_view, batch_views},
     },
     os::{clock, terminal::Shown},
 };
 
-/// The time that a batch's rate is measured over.
-const RATE_TIME_MS: i64 = 10 * 60 * 1000;
-/// Jobs that must have ended for a rate.
-const MIN_RATE_JOBS: i64 = 5;
 /// Time between two looks of `watch`.
 const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The state of a batch: `recto.batch/v1`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub(crate) struct BatchStatus {
-    schema: &'static str,
-    batch: String,
-    /// Jobs that were submitted: the sum of those that follow.
-    pub(crate) submitted: i64,
-    pub(crate) done: i64,
-    pub(crate) partial: i64,
-    pub(crate) failed: i64,
-    pub(crate) skipped: i64,
-    pub(crate) dead: i64,
-    pub(crate) cancelled: i64,
-    /// Not ended: waiting, reading and lost.
-    pub(crate) open: i64,
-    pub(crate) waiting: i64,
-    pub(crate) reading: i64,
-    /// Neither in a queue nor with a worker.
-    pub(crate) lost: i64,
-    /// Jobs that did not end well by reason.
-    pub(crate) reasons: BTreeMap<String, i64>,
-    pub(crate) pages: i64,
-    pub(crate) pages_failed: i64,
-    pub(crate) bytes: i64,
-}
-
-impl BatchStatus {
-    /// The value of `schema`.
-    const SCHEMA: &'static str = "recto.batch/v1";
-
-    /// Adds up the sums of one batch.
-    pub(crate) fn new<'a>(batch: &str, sums: impl Iterator<Item = &'a BatchSum>) -> Self {
-        let mut status = Self {
-            schema: Self::SCHEMA,
-            batch: batch.to_owned(),
-            ..Self::default()
-        };
-        for sum in sums {
-            status.add(sum);
-        }
-        status
-    }
-
-    fn add(&mut self, sum: &BatchSum) {
-        self.submitted += sum.jobs;
-        let count = match sum.state {
-            JobState::Waiting => &mut self.waiting,
-            JobState::Reading => &mut self.reading,
-            JobState::Lost => &mut self.lost,
-            JobState::Done => &mut self.done,
-            JobState::Partial => &mut self.partial,
-            JobState::Failed => &mut self.failed,
-            JobState::Skipped => &mut self.skipped,
-            JobState::Dead => &mut self.dead,
-            JobState::Cancelled => &mut self.cancelled,
-        };
-        *count += sum.jobs;
-        if sum.state.is_open() {
-            self.open += sum.jobs;
-        }
-        if !sum.kind.is_empty() {
-            *self.reasons.entry(sum.kind.clone()).or_default() += sum.jobs;
-        }
-        self.pages += sum.pages;
-        self.pages_failed += sum.pages_failed;
-        self.bytes += sum.bytes;
-    }
-
-    /// Returns true if every job has ended with a result or was cancelled.
-    fn is_well(&self) -> bool {
-        self.dead == 0 && self.failed == 0 && self.partial == 0 && self.lost == 0
-    }
-}
-
-/// Jobs and pages of the last ten minutes.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Rate {
-    jobs: i64,
-    pages: i64,
-    /// Milliseconds since the first of them ended.
-    span_ms: i64,
+/// Returns true if every job has ended with a result or was cancelled.
+fn is_well(status: &BatchView) -> bool {
+    status.dead == 0 && status.failed == 0 && status.partial == 0 && status.lost == 0
 }
 
 /// Prints a line for each batch.
 pub(super) async fn list(ledger: &Ledger, json: bool) -> anyhow::Result<ExitCode> {
     let sums = ledger.sums(None).await?;
-    let batches: Vec<BatchStatus> = sums
-        .chunk_by(|a, b| a.batch == b.batch)
-        .map(|sums| BatchStatus::new(&sums[0].batch, sums.iter()))
-        .collect();
+    let batches = batch_views(&sums);
     let mut out = io::stdout().lock();
     if json {
         writeln!(out, "{}", serde_json::json!({ "batches": batches }))?;
@@ -187,7 +102,7 @@ fn name(batch: &str) -> &str {
 pub(super) async fn status(ledger: &Ledger, batch: &str, json: bool) -> anyhow::Result<ExitCode> {
     let (status, rate) = look(ledger, batch).await?;
     print(&status, rate, json)?;
-    Ok(match status.is_well() {
+    Ok(match is_well(&status) {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(EXIT_FAILED),
     })
@@ -209,7 +124,7 @@ pub(super) async fn watch(ledger: &Ledger, batch: &str, json: bool) -> anyhow::R
             if !json {
                 print(&status, rate, false)?;
             }
-            return Ok(match status.is_well() {
+            return Ok(match is_well(&status) {
                 true => ExitCode::SUCCESS,
                 false => ExitCode::from(EXIT_FAILED),
             });
@@ -219,24 +134,18 @@ pub(super) async fn watch(ledger: &Ledger, batch: &str, json: bool) -> anyhow::R
     }
 }
 
-async fn look(ledger: &Ledger, batch: &str) -> anyhow::Result<(BatchStatus, Rate)> {
+async fn look(ledger: &Ledger, batch: &str) -> anyhow::Result<(BatchView, Rate)> {
     let sums = ledger.sums(Some(batch)).await?;
     anyhow::ensure!(
         !sums.is_empty(),
         "the ledger knows no batch {:?}; `recto batch list` names them all",
         Shown(batch).to_string()
     );
-    let now = milliseconds(&clock::now());
-    let (jobs, pages, first) = ledger.ended_since(batch, now - RATE_TIME_MS).await?;
-    let rate = Rate {
-        jobs,
-        pages,
-        span_ms: now - first,
-    };
-    Ok((BatchStatus::new(batch, sums.iter()), rate))
+    let rate = Rate::of(ledger, batch).await?;
+    Ok((batch_view(batch, sums.iter()), rate))
 }
 
-fn print(status: &BatchStatus, rate: Rate, json: bool) -> io::Result<()> {
+fn print(status: &BatchView, rate: Rate, json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if json {
         return writeln!(out, "{}", serde_json::to_string(status)?);
@@ -302,7 +211,7 @@ struct Counts {
 }
 
 impl Counts {
-    fn of(status: &BatchStatus) -> Self {
+    fn of(status: &BatchView) -> Self {
         Self {
             waiting: status.waiting,
             reading: status.reading,
@@ -311,23 +220,15 @@ impl Counts {
     }
 }
 
-/// `; some 2 h at that rate` for the rest, once enough jobs have ended to tell.
-fn time_left(status: &BatchStatus, rate: Rate) -> String {
-    let rest = status.waiting + status.reading;
-    if rest == 0 || rate.jobs < MIN_RATE_JOBS {
-        return String::new();
-    }
-    // The first of them ended at the beginning of the time.
-    let seconds = rest * rate.span_ms / 1000 / (rate.jobs - 1);
-    match seconds {
-        ..120 => format!("; the rest takes some {} s at that rate", seconds.max(1)),
-        120..7200 => format!("; the rest takes some {} min at that rate", seconds / 60),
-        _ => format!("; the rest takes some {} h at that rate", seconds / 3600),
-    }
+/// `; the rest takes some 2 h at that rate`, once enough jobs have ended to tell.
+fn time_left(status: &BatchView, rate: Rate) -> String {
+    rate.time_left(status)
+        .map(|left| format!("; the rest takes some {left} at that rate"))
+        .unwrap_or_default()
 }
 
 /// A line of `watch`.
-fn line(status: &BatchStatus, rate: Rate) -> String {
+fn line(status: &BatchView, rate: Rate) -> String {
     let ended = status.submitted - status.open;
     format!(
         "{}  {ended} of {} ended ({} done, {} partial, {} failed, {} skipped, {} dead, {} cancelled), {} waiting, {} reading, {} lost{}",
@@ -344,33 +245,4 @@ fn line(status: &BatchStatus, rate: Rate) -> String {
         status.lost,
         time_left(status, rate),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_time_left_is_told_once_there_is_a_rate() {
-        let status = BatchStatus {
-            waiting: 90,
-            reading: 10,
-            ..BatchStatus::default()
-        };
-        let rate = |jobs, span_ms| Rate {
-            jobs,
-            pages: jobs,
-            span_ms,
-        };
-        assert_eq!(time_left(&status, rate(4, 1000)), "");
-        assert_eq!(
-            time_left(&status, rate(11, 10_000)),
-            "; the rest takes some 100 s at that rate"
-        );
-        assert_eq!(
-            time_left(&status, rate(11, 100_000)),
-            "; the rest takes some 16 min at that rate"
-        );
-        assert_eq!(time_left(&BatchStatus::default(), rate(11, 1000)), "");
-    }
 }

@@ -15,7 +15,7 @@ use crate::{
     broker::{
         config::BrokerConfig,
         connection::{close, connect},
-        consume::{ConsumeOptions, Consumer},
+        consume::{ConsumeOptions, Consumer, consumer_tag},
         topology::QueueTopology,
     },
     document::{MAX_MANIFEST_BYTES, manifest::hex, output::MANIFEST},
@@ -150,7 +150,7 @@ async fn dead_letters(ledger: &Ledger, broker: &BrokerConfig, batch: &str) -> an
         from_first: false,
         queue: topology.dead,
         prefetch: MAX_DEAD_LETTERS,
-        tag: format!("recto-{}", uuid::Uuid::now_v7().simple()),
+        tag: consumer_tag(),
         ack_timeout: None,
         answer_timeout: broker.amqp_timeout,
     };

@@ -15,6 +15,7 @@ use tempfile::{NamedTempFile, TempDir};
 
 use super::{OutputTarget, result_path::ACCOUNT};
 use crate::{
+    commands::csv,
     document::output::{persist, remove_leftovers, temporary, write_json},
     store::{ObjectStore as _, ObjectStores, StoreUri, WriteCondition},
 };
@@ -126,22 +127,15 @@ fn write_row(out: &mut impl Write, row: &AccountRow<'_>) -> io::Result<()> {
     writeln!(
         out,
         "{},{},{},{},{},{},{},{bytes},{:.3}\r",
-        field(row.path),
-        field(row.manifest),
+        csv::field(row.path),
+        csv::field(row.manifest),
         row.state,
-        field(row.reason),
-        field(row.message),
+        csv::field(row.reason),
+        csv::field(row.message),
         row.pages,
         row.failed_pages,
         row.seconds,
     )
-}
-
-fn field(text: &str) -> String {
-    match text.contains(['"', ',', '\r', '\n']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_owned(),
-    }
 }
 
 #[cfg(test)]

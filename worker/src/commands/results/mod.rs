@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     broker::{
         connection::{ExponentialBackoff, close, connect},
-        consume::{ConsumeOptions, Consumer, ConsumerClosed, Delivery},
+        consume::{ConsumeOptions, Consumer, ConsumerClosed, Delivery, consumer_tag},
         error::BrokerError,
         topology::{self, QueueRole, QueueTopology},
     },
@@ -272,7 +272,7 @@ impl ResultFollower<'_> {
             from_first: false,
             queue: queue.to_owned(),
             prefetch,
-            tag: format!("recto-{}", uuid::Uuid::now_v7().simple()),
+            tag: consumer_tag(),
             ack_timeout: self.arguments.broker.ack_timeout,
             answer_timeout: self.arguments.broker.amqp_timeout,
         };

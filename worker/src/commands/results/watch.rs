@@ -21,7 +21,7 @@ use crate::{
     broker::{
         config::BrokerConfig,
         connection::{close, connect},
-        consume::{ConsumeOptions, Consumer, InboundMessage},
+        consume::{ConsumeOptions, Consumer, InboundMessage, consumer_tag},
         error::BrokerError,
         topology::{self, QueueTopology},
     },
@@ -46,7 +46,7 @@ impl JobWatch {
         let topology = QueueTopology::new(broker);
         let connection = connect(broker, "submit, watch").await?;
         topology::ensure_events(&connection, &topology, broker.declare).await?;
-        let tag = format!("recto-{}", uuid::Uuid::now_v7().simple());
+        let tag = consumer_tag();
         let queue = format!("{}.watch.{tag}", topology.jobs);
         topology::declare_own(&connection, &topology, &queue, &ENDS).await?;
         let options = ConsumeOptions {

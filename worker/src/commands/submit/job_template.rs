@@ -1,10 +1,9 @@
 //! Job template: the members that all jobs of a run have in common.
 
 use recto_schemas::{DocumentPassword, Job, JobSource};
-use sha2::{Digest as _, Sha256};
 
 use super::args::SubmitArgs;
-use crate::{os::clock::now, store::StoreUri};
+use crate::{job::identity::id_in_batch, os::clock::now, store::StoreUri};
 
 /// A job without its document.
 pub(super) struct JobTemplate(Job);
@@ -52,19 +51,6 @@ impl JobTemplate {
             ..job
         }
     }
-}
-
-/// The id of a job in its batch: the same document with the same options is the same job, so that a run that is broken off
-/// and begun again submits none twice. Of its password nothing is in it.
-fn id_in_batch(job: &Job) -> uuid::Uuid {
-    let identity = serde_json::json!({
-        "batch": job.batch, "source": job.source, "output": job.output, "options": job.options, "engine": job.engine,
-    });
-    let hash = Sha256::digest(identity.to_string());
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash[..16]);
-    // RFC 9562, version 8: bits of one's own.
-    uuid::Uuid::new_v8(bytes)
 }
 
 /// A job as JSON without its password.

@@ -19,7 +19,11 @@ use recto_schemas::Job;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    commands::{EXIT_FAILED, job_queue::JobQueue, results::JobWatch},
+    commands::{
+        EXIT_FAILED,
+        job_queue::{JobQueue, JobSink as _},
+        results::JobWatch,
+    },
     document::passed_over::PassedOver,
     job::parse,
     os::signals::{self, EXIT_STOPPED},

@@ -1,25 +1,40 @@
-//! The job context of a worker, made from its settings.
+//! The job context of a process that reads, made from its settings.
 
 use std::sync::Arc;
 
 use recto_pipeline::sandbox::SandboxReport;
+use recto_schemas::DocumentLimits;
 
-use super::WorkerArgs;
 use crate::{
     broker::connection::process_name,
-    job::{JobContext, evidence::KnownGood, keyed_lock::KeyedLock, policy},
-    models::{ProgressReporter, config::SandboxPolicy, loader},
+    job::{JobContext, bounds::JobBounds, evidence::KnownGood, keyed_lock::KeyedLock, policy},
+    models::{
+        ProgressReporter,
+        config::{MachineConfig, SandboxPolicy},
+        loader::{self, EngineSettings},
+    },
     observe::metrics::{BuildInfo, Metrics},
-    os::scratch::ScratchDir,
+    os::scratch::{ScratchDir, config::ScratchConfig},
     store::ObjectStores,
 };
 
-/// Loads the engine, tries the rasterizer's sandbox, and opens stores, scratch directory and metrics.
-pub(super) fn job_context(arguments: &WorkerArgs) -> anyhow::Result<(JobContext, SandboxReport)> {
-    let work = ScratchDir::open(&arguments.work.base(), arguments.work.limit_bytes())?;
-    let stores = ObjectStores::new(&arguments.store, arguments.file_root.file_root.as_deref())?;
+/// The settings that jobs are done with.
+pub(crate) struct JobSettings<'a> {
+    pub(crate) engine: EngineSettings<'a>,
+    pub(crate) machine: &'a MachineConfig,
+    pub(crate) work: &'a ScratchConfig,
+    pub(crate) limits: &'a DocumentLimits,
+    pub(crate) bounds: &'a JobBounds,
+    pub(crate) stores: Arc<ObjectStores>,
+}
+
+/// Loads the engine, tries the rasterizer's sandbox, and opens scratch directory and metrics.
+pub(crate) fn job_context(
+    settings: JobSettings<'_>,
+) -> anyhow::Result<(JobContext, SandboxReport)> {
+    let work = ScratchDir::open(&settings.work.base(), settings.work.limit_bytes())?;
     let (rasterizer, sandbox) = loader::rasterizer(
-        &arguments.machine,
+        settings.machine,
         SandboxPolicy::Require,
         ProgressReporter::Log,
     )?;
@@ -28,11 +43,7 @@ pub(super) fn job_context(arguments: &WorkerArgs) -> anyhow::Result<(JobContext,
         missing = sandbox.missing(),
         "sandbox of rasterizer processes"
     );
-    let engine = loader::engine(
-        arguments.engine_settings(),
-        &arguments.machine,
-        ProgressReporter::Log,
-    )?;
+    let engine = loader::engine(settings.engine, settings.machine, ProgressReporter::Log)?;
     let build = BuildInfo {
         version: env!("CARGO_PKG_VERSION"),
         engine: &engine.info().name.to_string(),
@@ -41,13 +52,13 @@ pub(super) fn job_context(arguments: &WorkerArgs) -> anyhow::Result<(JobContext,
     };
     let metrics = Arc::new(Metrics::new(&build, policy::is_possible)?);
     let context = JobContext {
-        limits: arguments.limits.clone(),
-        bounds: arguments.bounds.clone(),
+        limits: settings.limits.clone(),
+        bounds: settings.bounds.clone(),
         results_in_flight: KeyedLock::default(),
         kept_documents: Arc::default(),
         known_good: KnownGood::default(),
         worker: process_name(),
-        stores: Arc::new(stores),
+        stores: settings.stores,
         engine,
         rasterizer: Arc::new(rasterizer),
         work,

@@ -26,9 +26,11 @@ use crate::{
     observe::admin::{AdminAnswers, AdminServer, HealthComponent, WorkerHealth},
     observe::logging,
     os::signals,
+    store::ObjectStores,
 };
 
 pub(crate) use args::{NOTES, WorkerArgs};
+pub(crate) use context::{JobSettings, job_context};
 
 /// Longest time without a heartbeat, beside the broker's timeouts: the consumer's loop has one every second, and
 /// connecting takes up to two timeouts.
@@ -72,7 +74,15 @@ async fn work(arguments: &WorkerArgs) -> anyhow::Result<ExitCode> {
 
     // Before the slow steps, so that probes see a worker that is starting.
     let admin = AdminServer::open(arguments.admin.admin_address).await?;
-    let (job_context, sandbox) = context::job_context(arguments)?;
+    let root = arguments.file_root.file_root.as_deref();
+    let (job_context, sandbox) = job_context(JobSettings {
+        engine: arguments.engine_settings(),
+        machine: &arguments.machine,
+        work: &arguments.work,
+        limits: &arguments.limits,
+        bounds: &arguments.bounds,
+        stores: Arc::new(ObjectStores::new(&arguments.store, root)?),
+    })?;
     let job_context = Arc::new(job_context);
     health.set_sandbox(sandbox.to_string());
     health.set(HealthComponent::Engine, Ok(()));

@@ -123,7 +123,7 @@ impl AdminAnswers {
 
 /// Returns true for an IP address, a name of one part (`localhost`, a service's), `*.localhost`, and the names that the
 /// operator gave. No page of the internet has such a name.
-fn is_own_name(host: &str, hosts: &[String]) -> bool {
+pub(crate) fn is_own_name(host: &str, hosts: &[String]) -> bool {
     if let Some(bracketed) = host.strip_prefix('[') {
         let address = bracketed.split_once(']').map(|(address, _)| address);
         return address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());

@@ -19,7 +19,7 @@ use std::{
 
 use tokio::net::TcpListener;
 
-pub(crate) use answers::{AdminAnswers, ScrapeFn};
+pub(crate) use answers::{AdminAnswers, ScrapeFn, is_own_name};
 use connections::Deadlines;
 pub(crate) use health::{HealthComponent, WorkerHealth};
 

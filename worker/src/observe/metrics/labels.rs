@@ -147,3 +147,51 @@ label! {
         BrokerLost = FailureKind::BrokerLost.as_str(),
     }
 }
+
+label! {
+    /// The way on which an event came.
+    EventOrigin, "source" {
+        /// A queue of the broker.
+        Amqp = "amqp",
+        /// A queue of Amazon SQS.
+        Sqs = "sqs",
+        /// A request to the service.
+        Http = "http",
+        /// A watched folder.
+        Folder = "folder",
+        /// No event: a sweep found it.
+        Sweep = "sweep",
+    }
+}
+
+label! {
+    /// The outcome of an event.
+    EventOutcome, "outcome" {
+        /// It became a job.
+        Submitted = "submitted",
+        /// The ledger knew the job, which was lost, and it was sent again.
+        SentAgain = "sent-again",
+        /// The ledger knows the job.
+        Known = "known",
+        /// No object was there, or it could not be looked at, for minutes.
+        Gone = "gone",
+        /// The store or the workers do not take it.
+        Refused = "refused",
+        /// No rule is for it.
+        NoRule = "no-rule",
+        /// It is a result.
+        Result = "result",
+        /// Its size is not one of the rule's.
+        Size = "size",
+        /// It tells of a removal.
+        Removed = "removed",
+        /// It is a test of a store or a service.
+        Test = "test",
+        /// It tells of something else.
+        OtherEvent = "other-event",
+        /// It tells of a store that is not read.
+        OtherStore = "other-store",
+        /// It cannot be read.
+        Unreadable = "unreadable",
+    }
+}

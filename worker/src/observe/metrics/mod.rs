@@ -10,6 +10,8 @@ mod decoding;
 mod fallback;
 mod publisher;
 mod parts;
+pub(crate) mod events;
+pub(crate) mod service;
 
 use std::{
     marker::PhantomData,
@@ -93,7 +95,7 @@ impl Metrics {
     ) -> Result<Self> {
         let registry = Registry::new();
         let r = &registry;
-        r.register(Box::new(ProcessCollector::for_self()))?;
+        process(r)?;
         build_info(r, build)?;
         sandbox_info(r, build.sandbox)?;
         let (pages, pages_skipped) = pages(r)?;
@@ -361,6 +363,11 @@ fn pages(registry: &Registry) -> Result<(MetricFamily<PageOutcome, IntCounter>, 
     )?;
     let family = MetricFamily::new(|outcome| all.get_metric_with_label_values(&[outcome]))?;
     Ok((family, all.get_metric_with_label_values(&["skipped"])?))
+}
+
+/// The series of the process itself, as Prometheus' client libraries name them.
+fn process(registry: &Registry) -> Result<()> {
+    registry.register(Box::new(ProcessCollector::for_self()))
 }
 
 fn build_info(registry: &Registry, build: &BuildInfo<'_>) -> Result<()> {

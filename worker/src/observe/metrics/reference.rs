@@ -1,12 +1,15 @@
-//! Reference of the metrics: names, types, labels and help of every series that a worker has.
+//! Reference of the metrics: names, types, labels and help of every series that a worker or the service has.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use prometheus::{Result, proto::MetricType};
+use prometheus::{Registry, Result, proto::MetricType};
 use recto_pipeline::sandbox::SandboxReport;
 use recto_schemas::FailureKind;
 
-use super::{BuildInfo, JobDisposition, Metrics};
+use super::{BuildInfo, JobDisposition, Metrics, events::EventMetrics, service::ServiceMetrics};
 
 /// A metric as it is known before anything was counted.
 pub(crate) struct MetricReference {
@@ -17,7 +20,7 @@ pub(crate) struct MetricReference {
     pub(crate) help: String,
 }
 
-/// Every metric of a worker, by name.
+/// Every metric of a worker and of the service, by name.
 pub(crate) fn reference(
     is_possible: impl Fn(JobDisposition, FailureKind) -> bool,
 ) -> Result<Vec<MetricReference>> {
@@ -28,7 +31,13 @@ pub(crate) fn reference(
         sandbox: &SandboxReport::ALL_ACTIVE,
     };
     let metrics = Metrics::new(&build, is_possible)?;
-    let families = metrics.registry.gather();
+    let service = Registry::new();
+    EventMetrics::new(&service)?;
+    let service = ServiceMetrics::new(service, None)?;
+    service.request("GET", "/v1/jobs", 200, Duration::ZERO);
+    let mut families = metrics.registry.gather();
+    families.extend(service.gather());
+    families.sort_by(|a, b| a.name().cmp(b.name()));
     let of_recto = families
         .iter()
         .filter(|family| family.name().starts_with("recto_"));

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use aws_config::{BehaviorVersion, ConfigLoader};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_sdk_s3::{
     Client,
     config::{
@@ -90,6 +90,25 @@ impl WriteEncryption {
 
 /// A client, and the store's name for messages.
 pub(super) async fn client(arguments: &StoreConfig) -> Result<(Client, String)> {
+    let endpoint = arguments.s3_endpoint.as_deref();
+    let config = sdk_config(arguments, endpoint.map(address).transpose()?).await?;
+    let address = config.endpoint_url().unwrap_or("S3").to_owned();
+    let config = aws_sdk_s3::config::Builder::from(&config)
+        .force_path_style(arguments.s3_path_style)
+        .interceptor(RequestHeaders::new(arguments))
+        .build();
+    Ok((Client::from_conf(config), address))
+}
+
+/// The settings that all clients of AWS's services, and of those that speak like them, have in common: region, credentials, certificates
+/// and timeouts.
+///
+/// # Errors
+/// There are no credentials, or the certificates are none.
+pub(crate) async fn sdk_config(
+    arguments: &StoreConfig,
+    endpoint: Option<&str>,
+) -> Result<SdkConfig> {
     let tls = match &arguments.s3_ca_file {
         Some(file) => tls_with(file).await?,
         None => TlsContext::builder().build().map_err(no_tls)?,
@@ -100,17 +119,12 @@ pub(super) async fn client(arguments: &StoreConfig) -> Result<(Client, String)> 
         .build_https();
     let region = region(arguments, &http).await;
     let mut loader = loader(arguments).region(region).http_client(http);
-    if let Some(endpoint) = &arguments.s3_endpoint {
-        loader = loader.endpoint_url(address(endpoint)?);
+    if let Some(endpoint) = endpoint {
+        loader = loader.endpoint_url(endpoint);
     }
     let config = loader.load().await;
-    let address = config.endpoint_url().unwrap_or("S3").to_owned();
-    check_credentials(&config, &address).await?;
-    let config = aws_sdk_s3::config::Builder::from(&config)
-        .force_path_style(arguments.s3_path_style)
-        .interceptor(RequestHeaders::new(arguments))
-        .build();
-    Ok((Client::from_conf(config), address))
+    check_credentials(&config, config.endpoint_url().unwrap_or("AWS")).await?;
+    Ok(config)
 }
 
 /// Timeout of a connection, an answer or its next byte.
@@ -202,7 +216,7 @@ fn no_tls(error: impl std::fmt::Display) -> StoreError {
 }
 
 /// Reports missing credentials at once and in plain words, not as the failure of the first request.
-async fn check_credentials(config: &aws_config::SdkConfig, address: &str) -> Result<()> {
+async fn check_credentials(config: &SdkConfig, address: &str) -> Result<()> {
     let missing = |why: String| StoreError::new(address, ErrorCause::NotConfigured(why));
     let provider = config
         .credentials_provider()

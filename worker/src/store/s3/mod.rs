@@ -42,6 +42,7 @@ use super::{
     StoreError, StoreUri, WriteCondition,
 };
 use crate::store::config::StoreConfig;
+pub(crate) use client::sdk_config;
 
 /// The version of an object that was written while its bucket kept none.
 const NO_VERSION: &str = "null";

@@ -1,0 +1,44 @@
+//! `POST /v1/events`: events that a store sends by itself.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, HeaderName, StatusCode},
+};
+use recto_schemas::service::EventsView;
+
+use super::{
+    Shared,
+    keys::{Caller, Scope},
+    problem::Problem,
+};
+use crate::events::intake::TakeError;
+
+/// The type of an event in CloudEvents' binary mode (HTTP Protocol Binding 1.0.2, 3.1).
+const CLOUD_EVENT: HeaderName = HeaderName::from_static("ce-type");
+
+/// Takes events, in any of the shapes that are known.
+pub(super) async fn take(
+    State(service): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<(StatusCode, Json<EventsView>), Problem> {
+    caller.needs(Scope::Events)?;
+    let cloud_event = headers
+        .get(CLOUD_EVENT)
+        .and_then(|value| value.to_str().ok());
+    let taken = service.events.take(cloud_event, &body).await;
+    let taken = taken.map_err(|error| match error {
+        TakeError::Unreadable(_) => Problem::bad_request(error.to_string()),
+        TakeError::Busy => Problem::busy(error.to_string()),
+    })?;
+    let view = EventsView {
+        submitted: taken.submitted,
+        known: taken.known,
+        ignored: taken.ignored,
+        pending: taken.pending,
+    };
+    Ok((StatusCode::ACCEPTED, Json(view)))
+}
