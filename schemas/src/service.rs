@@ -229,6 +229,8 @@ pub struct EventsView {
     pub ignored: u64,
     /// Documents that are looked for after this answer.
     pub pending: u64,
+    /// 1 if the body is JSON and no event that is known; the service's log says why.
+    pub unreadable: u64,
 }
 
 /// The webhooks of the service.

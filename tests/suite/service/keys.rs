@@ -136,3 +136,49 @@ fn without_keys_only_this_machine_may_ask() {
         seen(&refused)
     );
 }
+
+#[test]
+fn a_store_sends_its_events_with_a_key_for_that() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, table) = key("store", "[\"events\"]", "[\"inbox\"]");
+    let file = folder.path().join("service.toml");
+    fs::write(&file, table).unwrap();
+    let service = local(folder.path(), |command| {
+        command.arg("--service-config").arg(&file);
+    });
+    let events = format!("{}/v1/events", service.url());
+    let bearer = ("authorization", &*format!("Bearer {store}"));
+    let of_nobody = json!({"Records": [{
+        "eventSource": "minio:s3", "eventName": "s3:ObjectCreated:Put",
+        "s3": {"bucket": {"name": "elsewhere"}, "object": {"key": "a.pdf"}},
+    }]});
+    let counts = |submitted: u64, ignored: u64, unreadable: u64| json!({"submitted": submitted, "known": 0, "ignored": ignored, "pending": 0, "unreadable": unreadable});
+    let taken = post(&events, &[bearer], of_nobody.to_string().as_bytes());
+    assert_eq!(taken.status, 202, "{}", taken.text());
+    assert_eq!(taken.json(), counts(0, 1, 0));
+    // A store would send it again and again.
+    let unknown = post(&events, &[bearer], br#"{"hello": "world"}"#);
+    assert_eq!((unknown.status, unknown.json()), (202, counts(0, 0, 1)));
+    problem(&post(&events, &[bearer], b"no JSON"), 400);
+    problem(&post(&events, &[], b"{}"), 401);
+    let documents = events.replace("events", "documents");
+    problem(&post(&documents, &[bearer, PDF], &page("No.")), 403);
+}
+
+#[test]
+fn a_document_that_is_put_into_the_inbox_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = local(folder.path(), |_| {});
+    let url = service.url();
+    fs::write(folder.path().join("recto/inbox/letter.pdf"), page("Found.")).unwrap();
+    let of_inbox = || get(&format!("{url}/v1/jobs?batch=inbox"), &[]).json();
+    crate::support::eventually("the document is read", || {
+        of_inbox()["jobs"][0]["state"] == "done"
+    });
+    let id = of_inbox()["jobs"][0]["id"].as_str().unwrap().to_owned();
+    assert!(
+        get(&format!("{url}/v1/jobs/{id}/result"), &[])
+            .text()
+            .contains("Found.")
+    );
+}

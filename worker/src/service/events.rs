@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderName, StatusCode},
 };
 use recto_schemas::service::EventsView;
+use serde::de::IgnoredAny;
 
 use super::{
     Shared,
@@ -29,16 +30,28 @@ pub(super) async fn take(
     let cloud_event = headers
         .get(CLOUD_EVENT)
         .and_then(|value| value.to_str().ok());
-    let taken = service.events.take(cloud_event, &body).await;
-    let taken = taken.map_err(|error| match error {
-        TakeError::Unreadable(_) => Problem::bad_request(error.to_string()),
-        TakeError::Busy => Problem::busy(error.to_string()),
-    })?;
+    let taken = match service.events.take(cloud_event, &body).await {
+        Ok(taken) => taken,
+        Err(TakeError::Busy) => return Err(Problem::busy(TakeError::Busy.to_string())),
+        // A store that is refused an event sends it again, before all that come after it. This one never gets better.
+        Err(TakeError::Unreadable(error))
+            if serde_json::from_slice::<IgnoredAny>(&body).is_ok() =>
+        {
+            tracing::warn!(%error, key = caller.name(), "an event cannot be read");
+            let view = EventsView {
+                unreadable: 1,
+                ..EventsView::default()
+            };
+            return Ok((StatusCode::ACCEPTED, Json(view)));
+        }
+        Err(error) => return Err(Problem::bad_request(error.to_string())),
+    };
     let view = EventsView {
         submitted: taken.submitted,
         known: taken.known,
         ignored: taken.ignored,
         pending: taken.pending,
+        unreadable: 0,
     };
     Ok((StatusCode::ACCEPTED, Json(view)))
 }

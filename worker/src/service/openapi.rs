@@ -254,13 +254,13 @@ fn submit(schemas: &mut SchemaGenerator) -> Value {
     let form = json!({
         "type": "object", "required": ["file"], "additionalProperties": false,
         "properties": {
-            "file": {"type": "string", "format": "binary"},
+            "file": {"type": "string", "format": "binary", "minLength": 1},
             "batch": {"type": "string", "maxLength": 200, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"},
             "options": options,
             "password": {"type": "string", "maxLength": 200},
         },
     });
-    let binary = json!({"schema": {"type": "string", "format": "binary"}});
+    let binary = json!({"schema": {"type": "string", "format": "binary", "minLength": 1}});
     submit["requestBody"] = json!({"required": true, "content": {
         "application/pdf": binary, "image/png": binary, "image/jpeg": binary, "image/tiff": binary,
         "multipart/form-data": {"schema": form, "encoding": {"options": {"contentType": "application/json"}, "file": {"contentType": FILE_TYPES}}},

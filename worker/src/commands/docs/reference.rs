@@ -40,7 +40,8 @@ pub(super) fn metrics() -> anyhow::Result<String> {
     });
     let text = table(["Metric", "Type", "Labels", "Meaning"], rows);
     Ok(format!(
-        "# Metrics\n\nA worker serves them at `/metrics` of its admin port. Every series is there from the start, at zero. \
+        "# Metrics\n\nA worker serves them at `/metrics` of its admin port; `recto serve` has those of events and of HTTP at \
+         `/metrics` of the service, with --local all. Every series is there from the start, at zero, but for those by route. \
          The values of `kind` are the kinds of failures of [failures.md](failures.md).\n\n{}\n",
         text.trim_end()
     ))
