@@ -234,6 +234,8 @@ fn a_cancelled_batch_ends_and_can_be_tried_again() {
     eventually("all jobs are cancelled", || {
         get(&at, &[]).json()["cancelled"] == 5
     });
+    let reading = post(&format!("{at}/retry"), &[], br#"{"state": ["reading"]}"#);
+    assert!(problem(&reading, 400).contains("cancel them first"));
     assert_eq!(get(&at, &[]).json()["open"], 0);
     let body = br#"{"state": ["cancelled"]}"#;
     let retried = post(&format!("{at}/retry"), &[], body).json();

@@ -201,6 +201,11 @@ fn a_request_that_makes_no_sense_is_told_why() {
     );
     told(&[json], br#"{"url": "s3://a/b.pdf"}"#, 400, "url");
     told(&[json], br#"["s3://a/b.pdf"]"#, 400, "map");
+    // Nothing but a document may be large.
+    told(&[json], &vec![b' '; 1_100_000], 413, "1048576");
+    let long = "x".repeat(1_100_000);
+    let (content_type, body) = form(None, &[("options", &long)]);
+    told(&[("content-type", &content_type)], &body, 413, "1048576");
     let sends = |fields: &[(&str, &str)], file: Option<(&str, &[u8])>, said: &str| {
         let (content_type, body) = form(file, fields);
         told(&[("content-type", &content_type)], &body, 400, said);

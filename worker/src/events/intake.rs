@@ -18,9 +18,10 @@ use super::{
 use crate::{
     broker::connection::ExponentialBackoff,
     commands::job_queue::JobSink,
+    job::retry::lost_again,
     ledger::{
         Ledger,
-        record::{JobRecord, JobState, milliseconds},
+        record::{JobState, milliseconds},
     },
     observe::metrics::{
         MetricLabel as _,
@@ -95,6 +96,32 @@ pub(crate) enum TakeError {
     /// They will be, if they are sent again later.
     #[error("too many events wait to be settled; send it again later")]
     Busy,
+}
+
+/// A document could not be settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SettleError {
+    pub(super) reason: String,
+    /// True if the store refuses this document, and may well give others.
+    pub(super) is_refusal: bool,
+}
+
+impl SettleError {
+    fn refusal(error: &StoreError) -> Self {
+        Self {
+            reason: error.to_string(),
+            is_refusal: true,
+        }
+    }
+}
+
+impl From<String> for SettleError {
+    fn from(reason: String) -> Self {
+        Self {
+            reason,
+            is_refusal: false,
+        }
+    }
 }
 
 /// Another look may go otherwise.
@@ -225,7 +252,7 @@ impl EventIntake {
         hint: &ObjectHint,
         redelivered: bool,
         patience: RetryMode,
-    ) -> Result<Settled, String> {
+    ) -> Result<Settled, SettleError> {
         let settled = match self.rules.of(&hint.at) {
             RuleMatch::Matches(rule) => self.wait(rule, hint, redelivered, patience).await?,
             RuleMatch::Result => EventOutcome::Result.into(),
@@ -255,14 +282,16 @@ impl EventIntake {
         hint: &ObjectHint,
         redelivered: bool,
         patience: RetryMode,
-    ) -> Result<Settled, String> {
+    ) -> Result<Settled, SettleError> {
         let mut absent_waits = ABSENT_WAITS_S.iter();
         let mut held: Option<SemaphorePermit<'_>> = None;
         let mut backoff = ExponentialBackoff::default();
         loop {
             let wait = match self.step(rule, hint, (redelivered, patience)).await {
                 Ok(settled) => return Ok(settled),
-                Err(Unsettled::Away(reason)) if patience == RetryMode::None => return Err(reason),
+                Err(Unsettled::Away(reason)) if patience == RetryMode::None => {
+                    return Err(reason.into());
+                }
                 Err(Unsettled::Away(reason)) => {
                     tracing::warn!(source = %hint.at, reason, "an event waits");
                     backoff.next_wait()
@@ -271,12 +300,12 @@ impl EventIntake {
                     tracing::warn!(source = %hint.at, %error, "a document that an event told of is refused");
                     return Ok(EventOutcome::Refused.into());
                 }
-                Err(Unsettled::Refused(error)) => return Err(error.to_string()),
+                Err(Unsettled::Refused(error)) => return Err(SettleError::refusal(&error)),
                 Err(Unsettled::Absent(error))
                     if patience == RetryMode::None
                         && !matches!(error.cause, ErrorCause::NoSuchObject) =>
                 {
-                    return Err(error.to_string());
+                    return Err(SettleError::refusal(&error));
                 }
                 Err(Unsettled::Absent(error)) => {
                     held = held.or_else(|| self.absent.try_acquire().ok());
@@ -325,7 +354,10 @@ impl EventIntake {
         let (job, outcome) = match known.map_err(|error| error.to_string())? {
             None => (job, EventOutcome::Submitted),
             Some(record) if record.state == JobState::Lost => {
-                match self.again(&job, &record).await? {
+                match lost_again(&self.ledger, &job, &record)
+                    .await
+                    .map_err(|error| error.to_string())?
+                {
                     Some(job) => (job, EventOutcome::SentAgain),
                     None => return Ok(Settled::new(EventOutcome::Known, &job)),
                 }
@@ -356,28 +388,6 @@ impl EventIntake {
             sleep(backoff.next_wait()).await;
         }
         Ok(Settled::new(outcome, &job))
-    }
-
-    /// The lost job as another try; `None` if somebody else was first.
-    async fn again(&self, job: &Job, lost: &JobRecord) -> Result<Option<Job>, String> {
-        let submitted_at = clock::now();
-        let submitted = milliseconds(&submitted_at);
-        let changed = self
-            .ledger
-            .change(std::slice::from_ref(&lost.id), |record| {
-                let is_same = record.state == JobState::Lost && record.attempt == lost.attempt;
-                if is_same {
-                    record.begin_try(lost.attempt, submitted);
-                }
-                is_same
-            })
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok((!changed.is_empty()).then(|| Job {
-            id: lost.message_id(),
-            submitted_at: Some(submitted_at),
-            ..job.clone()
-        }))
     }
 }
 

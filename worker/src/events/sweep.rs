@@ -5,7 +5,7 @@ use futures_util::{StreamExt as _, stream};
 
 use super::{
     folder,
-    intake::{EventIntake, RetryMode, Settled},
+    intake::{EventIntake, RetryMode, SettleError, Settled},
     notification::ObjectHint,
     rules::{Rule, RuleMatch},
 };
@@ -66,11 +66,14 @@ pub(crate) async fn sweep(
                     in_a_row = 0;
                     settled
                 }
-                Err(reason) => {
+                Err(error) => {
                     sum.failed += 1;
-                    in_a_row += 1;
-                    anyhow::ensure!(in_a_row < MAX_FAILURES, "given up: {reason}");
-                    tell(Err(reason));
+                    // What the store refuses is that document's alone.
+                    if !error.is_refusal {
+                        in_a_row += 1;
+                    }
+                    anyhow::ensure!(in_a_row < MAX_FAILURES, "given up: {}", error.reason);
+                    tell(Err(error.reason));
                     continue;
                 }
             };
@@ -120,7 +123,7 @@ async fn one(
     rule: &Rule,
     listed: ListedObject,
     is_dry: bool,
-) -> Result<Settled, String> {
+) -> Result<Settled, SettleError> {
     let found = ObjectMetadata {
         bytes: listed.bytes,
         version_id: None,

@@ -8,7 +8,7 @@ use super::parse;
 use crate::{
     commands::job_queue::JobSink,
     ledger::{
-        Ledger,
+        Ledger, LedgerError,
         record::{JobRecord, JobState, milliseconds},
     },
     os::clock,
@@ -104,6 +104,28 @@ impl Retry<'_> {
         })?;
         Ok(job)
     }
+}
+
+/// A lost job as the same try once more, which may then be handed over; `None` if somebody else was first.
+pub(crate) async fn lost_again(
+    ledger: &Ledger,
+    job: &Job,
+    lost: &JobRecord,
+) -> Result<Option<Job>, LedgerError> {
+    let submitted_at = clock::now();
+    let submitted = milliseconds(&submitted_at);
+    let changed = ledger.change(std::slice::from_ref(&lost.id), |record| {
+        let is_same = record.state == JobState::Lost && record.attempt == lost.attempt;
+        if is_same {
+            record.begin_try(lost.attempt, submitted);
+        }
+        is_same
+    });
+    Ok((!changed.await?.is_empty()).then(|| Job {
+        id: lost.message_id(),
+        submitted_at: Some(submitted_at),
+        ..job.clone()
+    }))
 }
 
 /// The options that differ from their defaults.

@@ -80,9 +80,12 @@ pub(crate) fn batch_view<'a>(batch: &str, sums: impl Iterator<Item = &'a BatchSu
     view
 }
 
-/// The batches of sums that are ordered by batch.
+/// The batches of sums that stand together, in the order of their names' bytes: databases have orders of their own.
 pub(crate) fn batch_views(sums: &[BatchSum]) -> Vec<BatchView> {
-    sums.chunk_by(|a, b| a.batch == b.batch)
-        .map(|sums| batch_view(&sums[0].batch, sums.iter()))
-        .collect()
+    let views = sums
+        .chunk_by(|a, b| a.batch == b.batch)
+        .map(|sums| batch_view(&sums[0].batch, sums.iter()));
+    let mut views: Vec<_> = views.collect();
+    views.sort_by(|a, b| a.batch.cmp(&b.batch));
+    views
 }

@@ -1,6 +1,6 @@
 //! Access: which hosts and pages may ask, and the headers that every answer has.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::{
     extract::{FromRequestParts, MatchedPath, Request, State},
@@ -9,9 +9,15 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
+use tokio::time::timeout;
+
 use super::{Shared, keys::Caller, problem::Problem};
 use crate::observe::admin::is_own_name;
 
+/// Timeout of a request, from its head to the beginning of its answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// The same for one that brings a document.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(3600);
 /// The browser's word on whether a page of this service asks.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -43,7 +49,16 @@ pub(super) async fn guard(State(service): State<Shared>, request: Request, next:
     .to_owned();
     let route = request.extensions().get::<MatchedPath>();
     let route = route.map_or("none", MatchedPath::as_str).to_owned();
-    let mut answer = next.run(request).await;
+    // Documents have deadlines of their own, for as long as they come.
+    let limit = match route.as_str() {
+        "/v1/documents" | "/upload" => UPLOAD_TIMEOUT,
+        _ => REQUEST_TIMEOUT,
+    };
+    let answer = timeout(limit, next.run(request)).await;
+    let mut answer = answer.unwrap_or_else(|_| {
+        let detail = "the request took too long to come or to be answered";
+        Problem::new(StatusCode::REQUEST_TIMEOUT, detail).into_response()
+    });
     let status = answer.status().as_u16();
     service
         .metrics

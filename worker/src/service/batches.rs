@@ -1,5 +1,7 @@
 //! `/v1/batches`: how batches stand, and what is done about one.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     body::Bytes,
@@ -19,10 +21,13 @@ use crate::{
     job::retry::{self, Retry},
     ledger::{
         database::JobFilter,
+        record::JobState,
         view::{batch_view, batch_views},
     },
 };
 
+/// Jobs that a request submits again at most.
+const MAX_RETRIES: u64 = 1_000;
 /// Reasons of refusals that an answer names.
 const MAX_REASONS: usize = 20;
 
@@ -82,41 +87,64 @@ pub(super) async fn retry(
     Ok((StatusCode::ACCEPTED, Json(view)))
 }
 
-/// Submits jobs of a batch again.
+/// Submits jobs of a batch again. Goes on if the client breaks off: what the ledger has must get into the queue.
 pub(super) async fn retry_batch(
-    service: &Service,
+    service: &Shared,
     batch: String,
     request: &RetryRequest,
 ) -> Result<RetryView, Problem> {
     let named = states(request.state.iter().map(String::as_str))?;
+    if named
+        .iter()
+        .any(|state| state.is_open() && *state != JobState::Lost)
+    {
+        let detail =
+            "`state`: jobs that have not ended cannot be retried; cancel them first, or wait";
+        return Err(Problem::bad_request(detail));
+    }
     let filter = JobFilter {
         batch,
         states: retry::states(&named, request.kind.as_deref()),
         kind: request.kind.clone(),
     };
+    let shared = Arc::clone(service);
+    let retried = tokio::spawn(async move { retry_jobs(&shared, &filter).await });
+    retried
+        .await
+        .map_err(|_| Problem::busy("the request failed; see the service's log, and ask again"))?
+}
+
+/// Submits up to [`MAX_RETRIES`] jobs again, in the order of their ids.
+async fn retry_jobs(service: &Service, filter: &JobFilter) -> Result<RetryView, Problem> {
     let retry = Retry {
         ledger: &service.ledger,
         sink: Some(service.sink.as_ref()),
         changes: Default::default(),
         password: None,
     };
-    let page = service.ledger.jobs(&filter, "").await?;
-    let mut view = RetryView::default();
-    for record in &page {
-        match retry.submit(record).await {
-            Ok(_) => view.queued += 1,
-            Err(error) => {
-                view.refused += 1;
-                if view.reasons.len() < MAX_REASONS {
-                    view.reasons.push(format!("{}: {error:#}", record.source));
+    let (mut view, mut after) = (RetryView::default(), String::new());
+    loop {
+        let page = service.ledger.jobs(filter, &after).await?;
+        for record in &page {
+            if view.queued >= MAX_RETRIES {
+                view.has_more = true;
+                return Ok(view);
+            }
+            match retry.submit(record).await {
+                Ok(_) => view.queued += 1,
+                Err(error) => {
+                    view.refused += 1;
+                    if view.reasons.len() < MAX_REASONS {
+                        view.reasons.push(format!("{}: {error:#}", record.source));
+                    }
                 }
             }
         }
+        match page.last() {
+            Some(last) => after.clone_from(&last.id),
+            None => return Ok(view),
+        }
     }
-    if let Some(last) = page.last() {
-        view.has_more = !service.ledger.jobs(&filter, &last.id).await?.is_empty();
-    }
-    Ok(view)
 }
 
 /// `POST /v1/batches/{batch}/cancel`.

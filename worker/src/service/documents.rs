@@ -1,10 +1,11 @@
 //! `POST /v1/documents`: a document, by its bytes or its URI, becomes a job, and the answer is its result if that is there
 //! in time.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use axum::extract::multipart::Field;
 use axum::{
-    body::Bytes,
+    body::to_bytes,
     extract::{FromRequest as _, Json, Multipart, Query, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
@@ -16,20 +17,19 @@ use recto_schemas::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    Shared,
+    MAX_BODY_BYTES, Shared,
     keys::{Caller, Scope},
     problem::Problem,
     results::{self, Form},
-    upload::SpooledDocument,
+    upload::{STALL_TIMEOUT, SpooledDocument},
 };
 use crate::{
-    commands::job_queue::QueueError,
-    job::parse,
+    job::{parse, retry},
     ledger::{
-        record::{JobRecord, JobState},
+        record::{JobRecord, JobState, milliseconds},
         view::job_view,
     },
     observe::logging::TraceParent,
@@ -47,6 +47,8 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 const LOOKS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 /// Seconds after which a client should look at a job that has not ended.
 const LOOK_AGAIN_S: u64 = 2;
+/// Age of a job that waits after which a repeated request sends it again.
+const RESEND_AFTER: Duration = Duration::from_secs(60);
 /// Longest password, in characters: PDF's have 127 bytes at most.
 const MAX_PASSWORD_CHARS: usize = 200;
 /// Longest `Idempotency-Key`, in bytes.
@@ -91,7 +93,7 @@ pub(super) async fn submit(
     let submission = submission(&service, &caller, request).await?;
     let wait = wait(&headers, &submission);
     let job = job(&service, &caller, submission, &headers, form).await?;
-    let record = begin(&service, &job).await?;
+    let record = begin(&service, job).await?;
     // What follows holds nothing but the connection.
     drop(slot);
     let record = ended(&service, record, wait).await?;
@@ -109,7 +111,7 @@ pub(super) async fn submit_form(
     let slot = service.slots.take()?;
     let submission = by_form(service, caller, request).await?;
     let job = job(service, caller, submission, &headers, Form::Html).await?;
-    let record = begin(service, &job).await;
+    let record = begin(service, job).await;
     drop(slot);
     record
 }
@@ -144,9 +146,11 @@ async fn submission(
 }
 
 async fn by_uri(service: &Shared, request: Request) -> Result<Submission, Problem> {
-    let body = Bytes::from_request(request, &())
-        .await
-        .map_err(|error| Problem::new(error.status(), error.body_text()))?;
+    let body = to_bytes(request.into_body(), MAX_BODY_BYTES);
+    let body = timely(body).await?.map_err(|_| {
+        let detail = format!("a request that is no document has at most {MAX_BODY_BYTES} bytes");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    })?;
     let asked: DocumentRequest = object(&body)?;
     let refused = |reason: &str| {
         let detail = format!(
@@ -181,7 +185,7 @@ async fn by_bytes(
     let body = request.into_body().into_data_stream();
     let max_bytes = caller.document_limit(service.limits.max_document_size.bytes());
     let name = query.name.as_deref();
-    let upload = SpooledDocument::take(body, name, max_bytes, &service.scratch).await?;
+    let upload = SpooledDocument::take(body, name, max_bytes, service.scratch.path()).await?;
     Ok(Submission {
         source: SubmittedSource::Upload(upload),
         batch: query.batch,
@@ -206,13 +210,14 @@ async fn by_form(
         .await
         .map_err(|error| Problem::bad_request(error.body_text()))?;
     let (mut upload, mut batch, mut given, mut password) = (None, None, None, None);
-    while let Some(field) = form.next_field().await.map_err(wrong)? {
+    while let Some(field) = timely(form.next_field()).await?.map_err(wrong)? {
         let name = field.name().unwrap_or_default().to_owned();
         match name.as_str() {
             "file" if upload.is_none() => {
                 let file_name = field.file_name().map(str::to_owned);
                 let name = file_name.as_deref();
-                let taken = SpooledDocument::take(field, name, max_bytes, &service.scratch).await?;
+                let taken =
+                    SpooledDocument::take(field, name, max_bytes, service.scratch.path()).await?;
                 upload = Some(taken);
             }
             "file" => {
@@ -220,16 +225,12 @@ async fn by_form(
                     "one `file` a request; send another for each document",
                 ));
             }
-            "batch" => {
-                batch = Some(field.text().await.map_err(wrong)?).filter(|text| !text.is_empty())
-            }
+            "batch" => batch = Some(text(field).await?).filter(|text| !text.is_empty()),
             "options" => {
-                let text = field.text().await.map_err(wrong)?;
+                let text = text(field).await?;
                 given = (!text.is_empty()).then(|| options(&text)).transpose()?;
             }
-            "password" => {
-                password = Some(field.text().await.map_err(wrong)?).filter(|text| !text.is_empty())
-            }
+            "password" => password = Some(text(field).await?).filter(|text| !text.is_empty()),
             other => {
                 let detail = format!(
                     "the form has a field {other:?}; there are file, batch, options and password"
@@ -245,6 +246,32 @@ async fn by_form(
         options: given,
         password,
     })
+}
+
+/// Waits for the next part of a request.
+async fn timely<T>(part: impl Future<Output = T>) -> Result<T, Problem> {
+    timeout(STALL_TIMEOUT, part).await.map_err(|_| {
+        Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "nothing more of the request has come for 30 seconds",
+        )
+    })
+}
+
+/// A field of a form that is no file.
+async fn text(mut field: Field<'_>) -> Result<String, Problem> {
+    let mut bytes = Vec::new();
+    loop {
+        let part = timely(field.chunk()).await?;
+        let part = part.map_err(|error| Problem::bad_request(error.body_text()))?;
+        let Some(part) = part else { break };
+        bytes.extend_from_slice(&part);
+        if bytes.len() > MAX_BODY_BYTES {
+            let detail = format!("a field that is no file has at most {MAX_BODY_BYTES} bytes");
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| Problem::bad_request("a field of the form is no UTF-8"))
 }
 
 fn options(text: &str) -> Result<Options, Problem> {
@@ -371,37 +398,64 @@ fn id(caller: &Caller, headers: &HeaderMap) -> Result<String, Problem> {
     Ok(uuid::Uuid::new_v8(bytes).to_string())
 }
 
-/// Hands the job over, unless a request with the same `Idempotency-Key` has.
-async fn begin(service: &Shared, job: &Job) -> Result<JobRecord, Problem> {
-    let body = serde_json::to_vec(job).expect("a job is JSON");
+/// Hands the job over, unless a request with the same `Idempotency-Key` has. Goes on if the client breaks off: what the
+/// ledger has must get into the queue.
+async fn begin(service: &Shared, job: Job) -> Result<JobRecord, Problem> {
+    let body = serde_json::to_vec(&job).expect("a job is JSON");
     parse::parse_job(&body).map_err(|failure| Problem::bad_request(failure.to_string()))?;
-    if let Some(known) = service.ledger.claim(job).await? {
-        if !is_same(&known, job) {
+    let service = Arc::clone(service);
+    let handed_over = tokio::spawn(async move { hand_over(&service, job).await });
+    handed_over.await.map_err(|_| {
+        Problem::busy("the request failed; see the service's log, and send it again")
+    })?
+}
+
+async fn hand_over(service: &Shared, job: Job) -> Result<JobRecord, Problem> {
+    let id = job.id.clone();
+    let job = match service.ledger.claim(&job).await? {
+        None => job,
+        Some(known) if !is_same(&known, &job) => {
             let detail = "`Idempotency-Key`: another request was sent with it; use a new one for each document";
             return Err(Problem::new(StatusCode::CONFLICT, detail));
         }
-        if known.state != JobState::Lost {
-            return Ok(known);
+        Some(known) if known.state == JobState::Lost => {
+            match retry::lost_again(&service.ledger, &job, &known).await? {
+                Some(job) => job,
+                None => return find(service, &id).await,
+            }
         }
-    }
-    if let Err(error) = service.sink.send(job).await {
+        // Whoever sent it may have ended before it was in the queue. Sent twice, it is done once.
+        Some(known) if known.state == JobState::Waiting && is_old(&known) => Job {
+            id: known.message_id(),
+            submitted_at: clock::from_milliseconds(known.submitted),
+            ..job
+        },
+        Some(known) => return Ok(known),
+    };
+    if let Err(error) = service.sink.send(&job).await {
         tracing::warn!(%error, job = job.id, "a job could not be handed over");
-        if matches!(error, QueueError::NotQueued(_)) {
-            // A repetition of the request sends it again.
-            let lost = |record: &mut JobRecord| {
+        // A repetition of the request sends it again.
+        let lost = |record: &mut JobRecord| {
+            let is_waiting = record.state == JobState::Waiting;
+            if is_waiting {
                 record.state = JobState::Lost;
-                true
-            };
-            service
-                .ledger
-                .change(std::slice::from_ref(&job.id), lost)
-                .await?;
-        }
+            }
+            is_waiting
+        };
+        service
+            .ledger
+            .change(std::slice::from_ref(&id), lost)
+            .await?;
         return Err(Problem::busy(
             "the queue does not take the job; try again later",
         ));
     }
-    find(service, &job.id).await
+    find(service, &id).await
+}
+
+fn is_old(known: &JobRecord) -> bool {
+    let age = milliseconds(&clock::now()) - known.submitted;
+    u128::try_from(age).is_ok_and(|age| age > RESEND_AFTER.as_millis())
 }
 
 fn is_same(known: &JobRecord, job: &Job) -> bool {

@@ -1,5 +1,7 @@
 //! `/v1/jobs`: jobs as the ledger knows them, and what is done about one.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::{Path, Query, State, rejection::QueryRejection},
@@ -62,7 +64,7 @@ pub(super) async fn list(
     };
     let after = query.after.unwrap_or_default();
     let found = service.ledger.jobs(&filter, &after).await?;
-    let next = match found.len() > limit {
+    let next = match found.len() >= limit {
         true => Some(found[limit - 1].id.clone()),
         false => None,
     };
@@ -106,13 +108,21 @@ pub(super) async fn retry(
         let detail = "the job has not ended; cancel it first, or wait";
         return Err(Problem::new(StatusCode::CONFLICT, detail).about(job_view(&record, false)));
     }
-    let retry = Retry {
-        ledger: &service.ledger,
-        sink: Some(service.sink.as_ref()),
-        changes: Default::default(),
-        password: None,
-    };
-    retry.submit(&record).await.map_err(|error| {
+    // Goes on if the client breaks off: what the ledger has must get into the queue.
+    let (shared, again) = (Arc::clone(&service), record.clone());
+    let retried = tokio::spawn(async move {
+        let retry = Retry {
+            ledger: &shared.ledger,
+            sink: Some(shared.sink.as_ref()),
+            changes: Default::default(),
+            password: None,
+        };
+        retry.submit(&again).await
+    });
+    let retried = retried
+        .await
+        .unwrap_or_else(|_| Err(anyhow::anyhow!("it failed; see the service's log")));
+    retried.map_err(|error| {
         let detail = format!("{error:#}");
         Problem::new(StatusCode::CONFLICT, detail).about(job_view(&record, false))
     })?;

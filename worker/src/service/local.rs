@@ -2,7 +2,7 @@
 //! the process does is begun again at the next start.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -46,6 +46,8 @@ pub(crate) struct LocalWorker {
 
 #[derive(Default)]
 struct LocalState {
+    /// Jobs that are in hand, by their first `id`: one that is handed over twice is read once.
+    in_hand: HashSet<String>,
     /// Jobs that are read, by `id`.
     running: HashMap<String, RunningJob>,
     /// Passwords, which the ledger does not keep, by `id`.
@@ -134,20 +136,34 @@ impl LocalWorker {
         Ok(())
     }
 
-    /// Reads a job of the ledger, if it is still to be read.
+    /// Reads a job of the ledger, if it is still to be read and nobody does.
     async fn take(&self, id: &str) {
-        let record = match self.ledger.job(id).await {
-            Ok(Some(record)) if record.state.is_open() => record,
-            Ok(_) => return,
-            Err(error) => {
-                // It stays open, and the next start begins it again.
-                tracing::warn!(%error, id, "a job waits: the ledger does not answer");
+        let first = split_id(id).0;
+        let password = {
+            let mut state = self.state();
+            if !state.in_hand.insert(first.to_owned()) {
                 return;
+            }
+            state.passwords.remove(id)
+        };
+        self.take_open(id, password).await;
+        self.state().in_hand.remove(first);
+    }
+
+    async fn take_open(&self, id: &str, password: Option<DocumentPassword>) {
+        let mut backoff = ExponentialBackoff::default();
+        let record = loop {
+            match self.ledger.job(id).await {
+                Ok(Some(record)) if record.state.is_open() => break record,
+                Ok(_) => return,
+                Err(error) => {
+                    tracing::warn!(%error, id, "a job waits: the ledger does not answer");
+                    sleep(backoff.next_wait()).await;
+                }
             }
         };
         let is_resumed = record.started > 0;
         let (message_id, has_password) = (record.message_id(), record.has_password);
-        let password = self.state().passwords.remove(&message_id);
         let job = match serde_json::from_str::<Job>(&record.body) {
             Ok(job) => Job {
                 id: message_id,
@@ -324,8 +340,14 @@ impl JobSink for LocalWorker {
 #[async_trait]
 impl JobCanceller for LocalWorker {
     async fn cancel(&self, batch: Option<String>, job: Option<String>) -> anyhow::Result<()> {
+        // Those that are read are told themselves; the others end in the ledger, where they are looked up.
+        let running: HashSet<String> = {
+            let state = self.state();
+            let ids = state.running.keys();
+            ids.map(|id| split_id(id).0.to_owned()).collect()
+        };
         let waiting = |record: &mut JobRecord| {
-            let is_waiting = record.state == JobState::Waiting;
+            let is_waiting = record.state.is_open() && !running.contains(&record.id);
             if is_waiting {
                 record.cancel();
             }
@@ -333,12 +355,12 @@ impl JobCanceller for LocalWorker {
         };
         if let Some(id) = &job {
             let id = split_id(id).0.to_owned();
-            self.ledger.change(&[id], waiting).await?;
+            self.ledger.change(&[id], &waiting).await?;
         }
         if let Some(batch) = batch.clone() {
             let filter = JobFilter {
                 batch,
-                states: vec![JobState::Waiting],
+                states: vec![JobState::Waiting, JobState::Reading, JobState::Lost],
                 kind: None,
             };
             let mut after = String::new();
@@ -347,7 +369,7 @@ impl JobCanceller for LocalWorker {
                 let Some(last) = page.last() else { break };
                 after.clone_from(&last.id);
                 let ids: Vec<String> = page.into_iter().map(|record| record.id).collect();
-                self.ledger.change(&ids, waiting).await?;
+                self.ledger.change(&ids, &waiting).await?;
             }
         }
         let is_meant = |id: &str, of: Option<&str>| {

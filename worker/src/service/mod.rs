@@ -19,7 +19,7 @@ mod results;
 mod openapi;
 mod page;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -38,13 +38,14 @@ use crate::{
     job::bounds::JobBounds,
     ledger::Ledger,
     observe::metrics::service::ServiceMetrics,
+    os::scratch::ScratchDir,
     store::{ObjectStores, StoreUri},
 };
 use keys::ApiKeys;
 use problem::Problem;
 
-/// Uploads that are taken at once: each may fill the disk with a document.
-const UPLOADS_AT_ONCE: usize = 64;
+/// Documents that are taken at once, and files that are sent at once: each takes its size of the disk.
+const TRANSFERS_AT_ONCE: usize = 64;
 /// Maximum size of a request's body that is no document, in bytes.
 const MAX_BODY_BYTES: usize = 1 << 20;
 
@@ -69,8 +70,11 @@ pub(crate) struct Service {
     pub(crate) bounds: JobBounds,
     pub(crate) limits: DocumentLimits,
     /// Directory for documents on their way.
-    pub(crate) scratch: PathBuf,
-    pub(crate) slots: UploadSlots,
+    pub(crate) scratch: ScratchDir,
+    /// Room for documents that are sent.
+    pub(crate) slots: TransferSlots,
+    /// Room for files of results.
+    pub(crate) downloads: TransferSlots,
     /// Names, besides addresses and names of one part, by which the service may be asked; in lower case.
     pub(crate) hosts: Vec<String>,
     pub(crate) metrics: ServiceMetrics,
@@ -78,25 +82,25 @@ pub(crate) struct Service {
     pub(crate) stop: CancellationToken,
 }
 
-/// Room for uploads.
+/// Room for transfers.
 #[derive(Debug)]
-pub(crate) struct UploadSlots(Arc<Semaphore>);
+pub(crate) struct TransferSlots(Arc<Semaphore>);
 
-impl Default for UploadSlots {
+impl Default for TransferSlots {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(UPLOADS_AT_ONCE)))
+        Self(Arc::new(Semaphore::new(TRANSFERS_AT_ONCE)))
     }
 }
 
-impl UploadSlots {
-    /// Room for one upload.
+impl TransferSlots {
+    /// Room for one.
     ///
     /// # Errors
     /// There is none now.
     fn take(&self) -> Result<OwnedSemaphorePermit, Problem> {
         Arc::clone(&self.0)
             .try_acquire_owned()
-            .map_err(|_| Problem::busy("too many uploads at once; send it again later"))
+            .map_err(|_| Problem::busy("too many transfers at once; try again later"))
     }
 }
 

@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
+use futures_util::StreamExt as _;
 use recto_schemas::{
     Manifest, ResultFile,
     service::{DocumentView, FileList, FileView},
@@ -203,6 +204,7 @@ pub(super) async fn answer(
             .into_response(),
     };
     let headers = answer.headers_mut();
+    headers.insert(header::VARY, HeaderValue::from_static("accept"));
     for (name, value) in [
         ("recto-job", record.id.as_str()),
         ("recto-state", record.state.as_str()),
@@ -264,10 +266,12 @@ async fn send(
     folder: &StoreUri,
     file: &ResultFile,
 ) -> Result<Response, Problem> {
+    // Held until the last byte is sent: each answer takes its file's size of the disk.
+    let slot = service.downloads.take()?;
     let at = file_uri(folder, &file.name)?;
     let path = tempfile::Builder::new()
         .prefix("recto-result-")
-        .tempfile_in(&service.scratch)
+        .tempfile_in(service.scratch.path())
         .map_err(|_| Problem::busy("there is no room for the result; try again later"))?
         .into_temp_path();
     let pin = ObjectVersion::default();
@@ -286,13 +290,12 @@ async fn send(
         (header::CONTENT_TYPE, content_type),
         (header::CONTENT_LENGTH, file.bytes.to_string()),
         (header::ETAG, format!("\"{}\"", file.sha256)),
-        (
-            header::CACHE_CONTROL,
-            "private, max-age=31536000".to_owned(),
-        ),
         (header::CONTENT_SECURITY_POLICY, FILE_POLICY.to_owned()),
     ];
-    Ok((headers, Body::from_stream(ReaderStream::new(open))).into_response())
+    let sent = ReaderStream::new(open).inspect(move |_| {
+        let _held = &slot;
+    });
+    Ok((headers, Body::from_stream(sent)).into_response())
 }
 
 /// The place of a file of a result.

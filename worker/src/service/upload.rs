@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Timeout for the next part of a body.
-const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Digits of the hash that name the first folder: enough to spread a great many documents.
 const FOLDER_DIGITS: usize = 2;
 /// Longest name that a document keeps, in bytes.

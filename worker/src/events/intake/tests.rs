@@ -87,7 +87,8 @@ impl Inbox {
     async fn settle_once(&self, name: &str) -> Result<EventOutcome, String> {
         let (origin, hint) = (EventOrigin::Sweep, self.hint(name));
         let settled = self.intake.settle(origin, &hint, false, RetryMode::None);
-        Ok(settled.await?.outcome)
+        let settled = settled.await.map_err(|error| error.reason);
+        Ok(settled?.outcome)
     }
 
     fn jobs(&self) -> Vec<Job> {
@@ -107,7 +108,7 @@ async fn a_document_becomes_one_job_and_is_sent_again_only_if_it_may_not_have_be
     assert_eq!(jobs.len(), 2);
     assert_eq!(jobs[0], jobs[1], "the same try");
 
-    let lose = |record: &mut JobRecord| {
+    let lose = |record: &mut crate::ledger::record::JobRecord| {
         record.state = JobState::Lost;
         true
     };
