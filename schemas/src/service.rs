@@ -182,9 +182,7 @@ pub struct DocumentRequest {
 pub struct RetryRequest {
     /// Jobs in one of these states; `dead` and `failed` if absent or empty.
     #[serde(default)]
-    #[schemars(inner(regex(
-        pattern = "^(waiting|reading|lost|done|partial|failed|skipped|dead|cancelled)$"
-    )))]
+    #[schemars(inner(regex(pattern = "^(lost|done|partial|failed|skipped|dead|cancelled)$")))]
     pub state: Vec<String>,
     /// Jobs that ended for this reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -185,6 +185,7 @@ fn a_request_that_makes_no_sense_is_told_why() {
         400,
         "Idempotency-Key",
     );
+    told(&[PDF, ("idempotency-key", "ä")], b"x", 400, "ASCII");
     let json = ("content-type", "application/json");
     told(&[json], b"{", 400, "EOF");
     told(

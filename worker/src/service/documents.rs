@@ -47,6 +47,8 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 const LOOKS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(500));
 /// Seconds after which a client should look at a job that has not ended.
 const LOOK_AGAIN_S: u64 = 2;
+/// The whole numbers that a float holds are below this one: 2^53.
+const MAX_WHOLE: f64 = 9_007_199_254_740_992.0;
 /// Age of a job that waits after which a repeated request sends it again.
 const RESEND_AFTER: Duration = Duration::from_secs(60);
 /// Longest password, in characters: PDF's have 127 bytes at most.
@@ -285,8 +287,26 @@ fn options(text: &str) -> Result<Options, Problem> {
 pub(super) fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     // A structure would be read from an array too.
     serde_json::from_slice::<Map<String, Value>>(body)
-        .and_then(|members| serde_json::from_value(Value::Object(members)))
+        .and_then(|members| serde_json::from_value(whole_numbers(Value::Object(members))))
         .map_err(|error| Problem::bad_request(error.to_string()))
+}
+
+/// The same with `3.0` as `3`, which is a whole number to JSON Schema (draft 2020-12, 4.2.3) and to languages without others.
+fn whole_numbers(value: Value) -> Value {
+    match value {
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < MAX_WHOLE => {
+                Value::from(float as i64)
+            }
+            _ => Value::Number(number),
+        },
+        Value::Array(items) => items.into_iter().map(whole_numbers).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, member)| (name, whole_numbers(member)))
+            .collect(),
+        other => other,
+    }
 }
 
 /// The time that the result is waited for (RFC 7240: `Prefer: wait=10`, `Prefer: respond-async`).
@@ -384,9 +404,13 @@ fn id(caller: &Caller, headers: &HeaderMap) -> Result<String, Problem> {
     let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(uuid::Uuid::now_v7().to_string());
     };
-    if key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY {
+    let is_ascii = key
+        .as_bytes()
+        .iter()
+        .all(|byte| (b' '..=b'~').contains(byte));
+    if key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY || !is_ascii {
         return Err(Problem::bad_request(format!(
-            "`Idempotency-Key` has 1 to {MAX_IDEMPOTENCY_KEY} characters"
+            "`Idempotency-Key` has 1 to {MAX_IDEMPOTENCY_KEY} characters of ASCII"
         )));
     }
     let mut hash = Sha256::new();

@@ -229,7 +229,7 @@ fn submit(schemas: &mut SchemaGenerator) -> Value {
             "Idempotency-Key",
             "header",
             "A word of the client's own; a request that is repeated with it is done once.",
-            json!({"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"})
+            json!({"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]([ -~]*[!-~])?$"})
         ),
         text(
             "name",
