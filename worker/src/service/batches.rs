@@ -12,10 +12,10 @@ use recto_schemas::service::{BatchList, BatchView, RetryRequest, RetryView};
 
 use super::{
     Service, Shared,
-    documents::object,
     jobs::states,
     keys::{Caller, Scope},
     problem::Problem,
+    submission::object,
 };
 use crate::{
     job::retry::{self, Retry},

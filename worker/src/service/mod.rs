@@ -11,6 +11,7 @@ pub(crate) mod webhooks;
 mod access;
 mod problem;
 mod upload;
+mod submission;
 mod documents;
 mod jobs;
 mod batches;
