@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use lapin::Connection;
-use recto_schemas::{Job, JobEvent, JobStep};
+use recto_schemas::{Job, JobEvent};
 use tokio::{sync::Mutex, time::sleep};
 
 use crate::{
@@ -158,12 +158,7 @@ impl JobSink for JobQueue {
     async fn send(&self, job: &Job) -> Result<(), QueueError> {
         let body = serde_json::to_vec(job).expect("a job is JSON");
         // The ledger first: a job that it knows and that never comes is found, one that it does not know is not missed.
-        let (shown, has_password) = messages::without_password(job);
-        let step = JobStep::Submitted {
-            job: shown,
-            has_password,
-        };
-        let event = messages::event(job, step);
+        let event = messages::submitted(job);
         let told = serde_json::to_vec(&event).expect("an event is JSON");
         let mut unconfirmed = None;
         for _ in 0..2 {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recto_schemas::{FailureKind, FailureStage, Job, JobStep};
+use recto_schemas::{FailureKind, FailureStage, Job};
 use tokio::{task::JoinError, time::sleep};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
@@ -153,14 +153,8 @@ impl DeliveryHandler<'_> {
 
     /// Tells the ledger that the job is begun, without waiting: what is told at its end counts.
     fn tell_start(&self, job: &Job) {
-        let (shown, has_password) = messages::without_password(job);
-        let worker = self.context.publisher.name().to_owned();
-        let step = JobStep::Started {
-            worker,
-            job: shown,
-            has_password,
-        };
-        let (context, event) = (Arc::clone(self.context), messages::event(job, step));
+        let event = messages::started(job, self.context.publisher.name());
+        let context = Arc::clone(self.context);
         tokio::spawn(async move {
             if let Err(error) = context.publisher.event(&event).await {
                 tracing::debug!(%error, "the ledger was not told that a job has started");

@@ -1,4 +1,4 @@
-//! Identity of a job in its batch.
+//! Identity of jobs: ids that follow from what a job is.
 
 use recto_schemas::Job;
 use sha2::{Digest as _, Sha256};
@@ -9,7 +9,12 @@ pub(crate) fn id_in_batch(job: &Job) -> uuid::Uuid {
     let identity = serde_json::json!({
         "batch": job.batch, "source": job.source, "output": job.output, "options": job.options, "engine": job.engine,
     });
-    let hash = Sha256::digest(identity.to_string());
+    id_of(identity.to_string().as_bytes())
+}
+
+/// The id that follows from these bytes.
+pub(crate) fn id_of(identity: &[u8]) -> uuid::Uuid {
+    let hash = Sha256::digest(identity);
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash[..16]);
     // RFC 9562, version 8: bits of one's own.

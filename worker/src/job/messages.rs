@@ -87,6 +87,27 @@ pub(crate) fn event(job: &Job, step: JobStep) -> JobEvent {
     }
 }
 
+/// The step of a job that is about to be handed over.
+pub(crate) fn submitted(job: &Job) -> JobEvent {
+    let (shown, has_password) = without_password(job);
+    let step = JobStep::Submitted {
+        job: shown,
+        has_password,
+    };
+    event(job, step)
+}
+
+/// The step of a job that a worker begins.
+pub(crate) fn started(job: &Job, worker: &str) -> JobEvent {
+    let (job_shown, has_password) = without_password(job);
+    let step = JobStep::Started {
+        worker: worker.to_owned(),
+        job: job_shown,
+        has_password,
+    };
+    event(job, step)
+}
+
 /// The step of a message that ends as a dead letter.
 pub(crate) fn dead_letter_event(
     message: &InboundMessage,
@@ -114,7 +135,7 @@ pub(crate) fn dead_letter_event(
 }
 
 /// The job as others may see it, and if it has a password.
-pub(crate) fn without_password(job: &Job) -> (Box<Job>, bool) {
+fn without_password(job: &Job) -> (Box<Job>, bool) {
     let shown = Job {
         password: None,
         ..job.clone()

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use recto_schemas::{Job, JobEvent, JobStep, WorkerReport};
+use recto_schemas::{Job, JobEvent, WorkerReport};
 use sqlx::{
     Any, AnyConnection, AnyPool, AssertSqlSafe, Row as _, Transaction, any::AnyPoolOptions,
 };
@@ -178,12 +178,7 @@ impl Ledger {
     /// Records a job that is about to be handed over, unless the ledger knows it: then nothing changes, and its record is
     /// given. Of several that try at the same time, one gets `None`.
     pub(crate) async fn claim(&self, job: &Job) -> Result<Option<JobRecord>, LedgerError> {
-        let (shown, has_password) = messages::without_password(job);
-        let step = JobStep::Submitted {
-            job: shown,
-            has_password,
-        };
-        let event = messages::event(job, step);
+        let event = messages::submitted(job);
         let mut transaction = self.writing().await?;
         let mut jobs = ChangedJobs::default();
         let record = jobs.load(&mut transaction, split_id(&job.id).0).await?;

@@ -9,7 +9,6 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use recto_schemas::{DocumentPassword, Job, JobSource, Options, service::JobView};
-use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -20,7 +19,7 @@ use super::{
     submission::{Submission, SubmittedSource, by_form, submission},
 };
 use crate::{
-    job::{parse, retry},
+    job::{identity::id_of, parse, retry},
     ledger::{
         record::{JobRecord, JobState, milliseconds},
         view::job_view,
@@ -189,13 +188,8 @@ fn id(caller: &Caller, headers: &HeaderMap) -> Result<String, Problem> {
             "`Idempotency-Key` has 1 to {MAX_IDEMPOTENCY_KEY} characters of ASCII"
         )));
     }
-    let mut hash = Sha256::new();
-    hash.update(caller.name());
-    hash.update([0]);
-    hash.update(key.as_bytes());
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash.finalize()[..16]);
-    Ok(uuid::Uuid::new_v8(bytes).to_string())
+    let identity = [caller.name().as_bytes(), &[0], key.as_bytes()].concat();
+    Ok(id_of(&identity).to_string())
 }
 
 /// Hands the job over, unless a request with the same `Idempotency-Key` has. Goes on if the client breaks off: what the

@@ -9,7 +9,9 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
-use recto_schemas::{DeadLetter, DocumentPassword, FailureKind, FailureStage, Job, JobStep};
+use recto_schemas::{
+    DeadLetter, DocumentPassword, FailureKind, FailureStage, Job, JobEvent, JobStep,
+};
 use tokio::{
     sync::{Semaphore, mpsc},
     time::sleep,
@@ -211,13 +213,8 @@ impl LocalWorker {
             self.state().running.remove(&job.id);
             return;
         }
-        let (shown, has_password) = messages::without_password(job);
-        let started = JobStep::Started {
-            worker: self.context.worker.clone(),
-            job: shown,
-            has_password,
-        };
-        self.end(job, started).await;
+        self.record(messages::started(job, &self.context.worker))
+            .await;
         tracing::info!("job started");
         let delivery = JobDelivery {
             is_resumed,
@@ -280,9 +277,14 @@ impl LocalWorker {
         }
     }
 
-    /// Records a step, for as long as that takes.
+    /// Records the end of a job.
     async fn end(&self, job: &Job, step: JobStep) {
-        let event = Intake::Event(Box::new(messages::event(job, step)));
+        self.record(messages::event(job, step)).await;
+    }
+
+    /// Records a step, for as long as that takes.
+    async fn record(&self, event: JobEvent) {
+        let event = Intake::Event(Box::new(event));
         let mut backoff = ExponentialBackoff::default();
         while let Err(error) = self.ledger.take(std::slice::from_ref(&event)).await {
             tracing::warn!(%error, "a step of a job waits for the ledger");
@@ -318,17 +320,12 @@ impl JobSink for LocalWorker {
         let not_queued = |error: String| QueueError::NotQueued(error);
         let body = serde_json::to_vec(job).expect("a job is JSON");
         parse::parse_job(&body).map_err(|failure| not_queued(failure.to_string()))?;
-        let (shown, has_password) = messages::without_password(job);
-        let step = JobStep::Submitted {
-            job: shown,
-            has_password,
-        };
         if let Some(password) = &job.password {
             self.state()
                 .passwords
                 .insert(job.id.clone(), password.clone());
         }
-        let event = Intake::Event(Box::new(messages::event(job, step)));
+        let event = Intake::Event(Box::new(messages::submitted(job)));
         let taken = self.ledger.take(std::slice::from_ref(&event)).await;
         taken.map_err(|error| not_queued(error.to_string()))?;
         self.queue
